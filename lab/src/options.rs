@@ -1,0 +1,108 @@
+//! What a caller chooses about a lab.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// How pods are linked to their node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// A veth to a bridge on the node, as kubenet does.
+    #[default]
+    Bridge,
+    /// A point-to-point veth and a host route per pod, as Azure CNI does.
+    Routed,
+}
+
+/// What kind of Azure machine a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeKind {
+    /// An instance of the lab's scale set with uniform orchestration.
+    #[default]
+    Uniform,
+    /// An instance of a scale set with flexible orchestration.
+    Flexible,
+    /// A virtual machine of its own.
+    Vm,
+}
+
+/// Where a command runs in a lab.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The namespace of API server, Flux and the simulated Azure.
+    ControlPlane,
+    /// A node, by its Kubernetes name.
+    Node(String),
+    /// A pod.
+    Pod {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod's name.
+        name: String,
+    },
+}
+
+impl Target {
+    /// The pod `name` in `namespace`.
+    pub fn pod(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::Pod { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The node called `name`.
+    pub fn node(name: impl Into<String>) -> Self {
+        Self::Node(name.into())
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ControlPlane => f.write_str("the control plane"),
+            Self::Node(name) => write!(f, "node {name}"),
+            Self::Pod { namespace, name } => write!(f, "pod {namespace}/{name}"),
+        }
+    }
+}
+
+/// When a lab ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Only by `down`.
+    UntilDown,
+    /// With the process that started it, however that ends, or when the
+    /// [`Lab`](crate::Lab) that `up` returned is dropped.
+    Caller,
+}
+
+/// How to start a lab.
+#[derive(Clone, Debug)]
+pub struct UpOptions {
+    /// Name of the lab; labs with different names stand side by side.
+    pub name: String,
+    /// Kind of each node, in order; its length is the number of nodes.
+    pub nodes: Vec<NodeKind>,
+    /// How pods are linked to their node.
+    pub network: Network,
+    /// When the lab ends by itself.
+    pub lifetime: Lifetime,
+    /// World of the simulated Azure to start from instead of the lab's own.
+    pub world: Option<PathBuf>,
+    /// How many times faster than the wall clock the simulated Azure runs.
+    pub speed: f64,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        Self {
+            name: "default".to_owned(),
+            nodes: vec![NodeKind::Uniform; 2],
+            network: Network::Bridge,
+            lifetime: Lifetime::UntilDown,
+            world: None,
+            speed: 1.0,
+        }
+    }
+}
