@@ -1,0 +1,241 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::drain::Drain;
+use crate::readiness::{Readiness, Unpaid};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Why the admin server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on the admin address {address}; choose another with --admin-addr")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The listener broke.
+    #[error("the admin server stopped")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A bound admin server that does not serve yet.
+#[derive(Debug)]
+pub struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Listens on `address`.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub async fn bind(address: SocketAddr) -> Result<Admin, AdminError> {
+    let failed = |source| AdminError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Admin { listener, address })
+}
+
+impl Admin {
+    /// The address really bound, with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until cut off: probes are answered while the process drains.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve(
+        self,
+        readiness: Readiness,
+        drain: Drain,
+        registry: Registry,
+    ) -> Result<(), AdminError> {
+        tracing::info!(address = %self.address, "admin server listening");
+        let router = router(readiness, drain, registry);
+        axum::serve(self.listener, router)
+            .await
+            .map_err(AdminError::Serve)
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    readiness: Readiness,
+    drain: Drain,
+    registry: Arc<Registry>,
+}
+
+fn router(readiness: Readiness, drain: Drain, registry: Registry) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Shared {
+            readiness,
+            drain,
+            registry: Arc::new(registry),
+        })
+}
+
+/// An answer means that the runtime still schedules. A dead task needs no check here: it ends the
+/// process.
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    ready: bool,
+    draining: bool,
+    unpaid: Vec<Unpaid>,
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut lines = vec![if self.ready { "ready" } else { "not ready" }.to_owned()];
+        if self.draining {
+            lines.push("- stopping".to_owned());
+        }
+        lines.extend(
+            self.unpaid
+                .iter()
+                .map(|d| format!("- {} ({} s)", d.name, d.seconds)),
+        );
+        lines.join("\n") + "\n"
+    }
+}
+
+async fn ready(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let (draining, unpaid) = (shared.drain.is_draining(), shared.readiness.unpaid());
+    let report = Report {
+        ready: !draining && unpaid.is_empty(),
+        draining,
+        unpaid,
+    };
+    let status = if report.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    if wants_json(&headers) {
+        (status, Json(report)).into_response()
+    } else {
+        (status, report.text()).into_response()
+    }
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("application/json"))
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a probe sees: status, content type, body.
+    async fn fetch(address: SocketAddr, path: &str, accept: &str) -> (u16, String, String) {
+        let request = reqwest::Client::new().get(format!("http://{address}{path}"));
+        let response = request.header("accept", accept).send().await.unwrap();
+        let content_type = response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (
+            response.status().as_u16(),
+            content_type,
+            response.text().await.unwrap(),
+        )
+    }
+
+    async fn start(readiness: &Readiness, drain: &Drain) -> SocketAddr {
+        crate::process::init();
+        let admin = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = admin.local_addr();
+        let registry = crate::metrics::registry("test");
+        tokio::spawn(admin.serve(readiness.clone(), drain.clone(), registry));
+        address
+    }
+
+    #[tokio::test]
+    async fn readyz_names_what_is_missing_in_text_and_json() {
+        let (readiness, drain) = (Readiness::new(), Drain::new());
+        let debt = readiness.owe("rules in place");
+        let address = start(&readiness, &drain).await;
+
+        let (status, _, body) = fetch(address, "/readyz", "*/*").await;
+        assert_eq!(
+            (status, body.as_str()),
+            (503, "not ready\n- rules in place (0 s)\n")
+        );
+        let (status, _, body) = fetch(address, "/readyz", "application/json").await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status, 503);
+        assert_eq!(body["unpaid"][0]["name"], "rules in place");
+
+        drop(debt);
+        let (status, _, body) = fetch(address, "/readyz", "*/*").await;
+        assert_eq!((status, body.as_str()), (200, "ready\n"));
+    }
+
+    #[tokio::test]
+    async fn a_draining_process_is_alive_but_not_ready() {
+        let (readiness, drain) = (Readiness::new(), Drain::new());
+        let address = start(&readiness, &drain).await;
+        drain.start();
+        assert_eq!(
+            fetch(address, "/readyz", "*/*").await.2,
+            "not ready\n- stopping\n"
+        );
+        assert_eq!(fetch(address, "/healthz", "*/*").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_open_metrics_and_tell_the_build() {
+        let address = start(&Readiness::new(), &Drain::new()).await;
+        let (status, content_type, body) = fetch(address, "/metrics", "*/*").await;
+        assert_eq!((status, content_type.as_str()), (200, OPEN_METRICS));
+        assert!(
+            body.contains("podid_build_info{component=\"test\",version="),
+            "{body}"
+        );
+        assert!(body.ends_with("# EOF\n"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_named_with_the_flag_that_changes_it() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let error = bind(first.local_addr()).await.unwrap_err().to_string();
+        assert!(error.contains(&first.local_addr().to_string()), "{error}");
+        assert!(error.contains("--admin-addr"), "{error}");
+    }
+}

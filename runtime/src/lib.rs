@@ -1,0 +1,43 @@
+//! The plumbing of every podid daemon.
+//!
+//! A daemon's `main.rs` hands its `app::run` to [`process::run`]; the wiring then reads:
+//!
+//! ```no_run
+//! use podid_runtime::{Drain, Readiness, Settings, Signals, Tasks, admin, logging, metrics};
+//! # type BoxError = Box<dyn std::error::Error + Send + Sync>;
+//! # async fn serve(_: Drain) -> Result<(), BoxError> { Ok(()) }
+//!
+//! async fn run(settings: Settings) -> Result<(), BoxError> {
+//!     logging::init(&settings.log)?;
+//!     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
+//!     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
+//!
+//!     let registry = metrics::registry("example"); // register own metrics here
+//!     let admin = admin::bind(settings.admin_addr).await?; // admin.local_addr() is the real one
+//!     tasks.background("admin", admin.serve(readiness.clone(), drain.clone(), registry));
+//!
+//!     let synced = readiness.owe("first sync");
+//!     tasks.required("server", serve(drain.clone()));
+//!     drop(synced); // paid: /readyz turns 200
+//!
+//!     tasks.supervise(&drain, settings.drain_timeout).await?;
+//!     Ok(())
+//! }
+//! ```
+
+pub mod admin;
+pub mod build_info;
+mod drain;
+pub mod logging;
+pub mod metrics;
+pub mod process;
+mod readiness;
+mod settings;
+mod signals;
+mod tasks;
+
+pub use drain::Drain;
+pub use readiness::{Debt, Readiness, Unpaid};
+pub use settings::{LogFilter, LogFormat, LogSettings, Settings, parse_duration};
+pub use signals::{SignalError, Signals};
+pub use tasks::{BoxError, TaskError, Tasks};

@@ -1,0 +1,21 @@
+//! The metrics registry, with what every daemon reports about itself.
+
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::build_info;
+
+/// A registry whose names begin with `podid_`, holding `podid_build_info{component, version,
+/// commit}`. Register a daemon's own metrics before the registry is given to the admin server,
+/// with closed label sets only.
+#[must_use]
+pub fn registry(component: &'static str) -> Registry {
+    let mut registry = Registry::with_prefix("podid");
+    let build = Info::new(vec![
+        ("component", component),
+        ("version", build_info::RELEASE),
+        ("commit", build_info::COMMIT),
+    ]);
+    registry.register("build", "What this program was built from", build);
+    registry
+}
