@@ -1,0 +1,13 @@
+//! The rules of podid, pure: who may have which identity, and what to do next.
+//!
+//! Nothing here reads a clock, the environment, a file or the network. What is known comes in
+//! as plain values, a decision goes out as a plain value that can be printed, compared and
+//! tested by property. The operator and `podid plan` run the same plan; the node daemon and
+//! `podid explain` run the same resolve.
+
+pub mod arm;
+pub mod binding;
+pub mod class;
+pub mod names;
+pub mod profile;
+pub mod role;

@@ -1,0 +1,111 @@
+//! Names that podid derives. Equal inputs give equal names on every machine and in every
+//! release, because Azure objects outlive the process that named them.
+
+use uuid::Uuid;
+
+use crate::arm::ArmId;
+
+/// Namespace of podid's derived GUIDs. Never change it: assignments in Azure carry the result.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7d5c_6a0e_3b1f_4c52_9a44_1b7f_0d1d_c0de);
+
+/// Longest identity name that every Azure surface takes (ARM docs: resource name rules).
+const IDENTITY_NAME_MAX: usize = 128;
+
+/// Longest name of a Kubernetes object.
+const OBJECT_NAME_MAX: usize = 253;
+
+/// Longest value of a Kubernetes label.
+const LABEL_VALUE_MAX: usize = 63;
+
+/// Azure name of the identity of a profile that gives none: readable, and different for every
+/// (cluster, namespace, profile), also where `a-b`/`c` and `a`/`b-c` would run together.
+#[must_use]
+pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
+    let digest = digest(&[cluster, namespace, profile]);
+    let readable: String = format!("{cluster}-{namespace}-{profile}")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+        .take(IDENTITY_NAME_MAX - digest.len() - 1)
+        .collect();
+    format!("{readable}-{digest}")
+}
+
+/// Name of a role assignment: a GUID derived from what is assigned, so that a second attempt
+/// finds the first, and a re-created identity (another principal) gets another name.
+#[must_use]
+pub fn role_assignment(scope: &ArmId, role: &Uuid, principal_id: &str) -> Uuid {
+    let text = format!("{}|{role}|{}", scope.folded(), principal_id.to_ascii_lowercase());
+    Uuid::new_v5(&NAMESPACE, text.as_bytes())
+}
+
+/// Name of the AzureAssignedIdentity of one pod and one AzureIdentity, in the pod's namespace.
+#[must_use]
+pub fn assigned_identity(pod: &str, pod_uid: &str, namespace: &str, identity: &str) -> String {
+    let digest = digest(&[pod_uid, namespace, identity]);
+    let readable: String = pod.chars().take(OBJECT_NAME_MAX - digest.len() - 1).collect();
+    format!("{}-{digest}", readable.trim_end_matches(['-', '.']))
+}
+
+/// A label value for a name that may be too long for one: the name, or its start and a digest.
+#[must_use]
+pub fn label_value(name: &str) -> String {
+    if name.len() <= LABEL_VALUE_MAX {
+        return name.to_owned();
+    }
+    let digest = digest(&[name]);
+    let readable: String = name.chars().take(LABEL_VALUE_MAX - digest.len() - 1).collect();
+    format!("{}-{digest}", readable.trim_end_matches(['-', '.', '_']))
+}
+
+/// Ten hexadecimal digits of a digest over the parts, each of which keeps its own border.
+fn digest(parts: &[&str]) -> String {
+    let text: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    let uuid = Uuid::new_v5(&NAMESPACE, text.join("|").as_bytes());
+    uuid.simple().to_string()[..10].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_do_not_change_between_releases() {
+        assert_eq!(identity("prod", "payments", "checkout"), "prod-payments-checkout-96e4c9fd2b");
+        let role = Uuid::try_parse("4633458b-17de-408a-b874-0445c86b69e6").expect("a GUID");
+        assert_eq!(
+            role_assignment(&ArmId::new("/subscriptions/S"), &role, "P").to_string(),
+            "8dc2289b-7690-569d-be0c-69ba332c36ad"
+        );
+    }
+
+    #[test]
+    fn names_that_run_together_stay_apart() {
+        assert_ne!(identity("c", "a-b", "c"), identity("c", "a", "b-c"));
+    }
+
+    proptest! {
+        #[test]
+        fn identity_names_are_names_azure_takes(
+            cluster in "[a-zA-Z0-9][a-zA-Z0-9-]{0,39}",
+            namespace in "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+            profile in "[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?",
+        ) {
+            let name = identity(&cluster, &namespace, &profile);
+            prop_assert!((3..=128).contains(&name.len()));
+            prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+            prop_assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        }
+
+        #[test]
+        fn derived_object_names_are_names_kubernetes_takes(pod in "[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?") {
+            let name = assigned_identity(&pod, "uid", "ns", "identity");
+            prop_assert!(name.len() <= 253);
+            prop_assert!(name.ends_with(|c: char| c.is_ascii_alphanumeric()));
+            let label = label_value(&pod);
+            prop_assert!(label.len() <= 63);
+            prop_assert!(label.ends_with(|c: char| c.is_ascii_alphanumeric()));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `aadpodidentity.k8s.io/v1`: the kinds of Azure/aad-pod-identity, schema-compatible.
+//!
+//! Releases before 1.6 spelt the fields of the specs with capitals (`ResourceID`, `ClientID`,
+//! `AzureIdentity`, …). The schemas keep both spellings, so that the API server does not prune
+//! the old one; readers take the new spelling first ([`AzureIdentitySpec::resource_id`] and its
+//! siblings).
+
+mod assigned;
+mod binding;
+mod exception;
+mod identity;
+
+pub use assigned::{
+    AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
+    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_UNASSIGNED,
+};
+pub use binding::{AzureIdentityBinding, AzureIdentityBindingSpec, ReplicaStatus};
+pub use exception::{
+    AzurePodIdentityException, AzurePodIdentityExceptionSpec, AzurePodIdentityExceptionStatus,
+};
+pub use identity::{AzureIdentity, AzureIdentitySpec, SecretReference};
+
+/// Key of the pod label whose value a binding's `selector` names.
+pub const BINDING_LABEL: &str = "aadpodidbinding";
+
+/// Annotation of an AzureIdentity that narrows it to pods of its own namespace…
+pub const BEHAVIOR_ANNOTATION: &str = "aadpodidentity.k8s.io/Behavior";
+
+/// …when it has this value.
+pub const BEHAVIOR_NAMESPACED: &str = "namespaced";

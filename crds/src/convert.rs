@@ -1,0 +1,132 @@
+//! From the kinds to the plain values that `podid-core` decides on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+use podid_core::arm::ArmId;
+use podid_core::binding::{Binding, Identity, IdentityKind};
+use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
+use podid_core::profile::{Access, CreationPolicy, Profile};
+
+use crate::aadpodidentity::{
+    AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
+};
+use crate::podid::{ClassLimits, PodIdentityClass, PodIdentityProfile};
+
+/// Annotation of an AzureIdentityBinding that narrows it to service accounts, separated by
+/// commas. podid writes it from `binding.serviceAccounts`; the predecessor's kind has no field.
+pub const SERVICE_ACCOUNTS_ANNOTATION: &str = "podid.dev/service-accounts";
+
+/// A profile as `core` sees it. `namespace_labels` are the labels of the profile's namespace.
+#[must_use]
+pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, String>) -> Profile {
+    let spec = &object.spec;
+    let name = object.name_any();
+    let identity = spec.identity.clone().unwrap_or_default();
+    let binding = spec.binding.clone().unwrap_or_default();
+    let default_creation = match identity.resource_id {
+        Some(_) => CreationPolicy::Adopt,
+        None => CreationPolicy::Create,
+    };
+    Profile {
+        namespace: object.namespace().unwrap_or_default(),
+        uid: object.uid().unwrap_or_default(),
+        namespace_labels,
+        class_name: spec.class_name.clone(),
+        identity_name: identity.name,
+        identity_id: identity.resource_id.map(ArmId::new),
+        tags: identity.tags.unwrap_or_default(),
+        deletion_policy: identity.deletion_policy.unwrap_or_default(),
+        creation_policy: identity.creation_policy.unwrap_or(default_creation),
+        access: spec
+            .access
+            .iter()
+            .flatten()
+            .map(|rule| Access { role: rule.role.clone(), scope: ArmId::new(&rule.scope) })
+            .collect(),
+        selector: binding.selector.unwrap_or_else(|| name.clone()),
+        service_accounts: binding.service_accounts.into_iter().flatten().collect(),
+        backend: spec.backend,
+        net_raw: spec.net_raw,
+        drift: spec.drift,
+        name,
+    }
+}
+
+/// A class as `core` sees it.
+#[must_use]
+pub fn class(object: &PodIdentityClass) -> Class {
+    let spec = &object.spec;
+    Class {
+        name: object.name_any(),
+        cloud: spec.cloud,
+        cluster_name: spec.cluster_name.clone(),
+        tenant_id: spec.tenant_id.clone(),
+        subscription_id: spec.subscription_id.clone(),
+        resource_group: spec.resource_group.clone(),
+        location: spec.location.clone(),
+        node_resource_group: spec.node_resource_group.clone(),
+        default_backend: spec.default_backend,
+        node_grants: spec.node_grants.as_ref().map(|grants| NodeGrants {
+            principal_id: grants.principal_id.clone(),
+            identity_operator: grants.managed_identity_operator,
+            machine_contributor: grants.virtual_machine_contributor,
+        }),
+        limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
+    }
+}
+
+fn limits(limits: &ClassLimits) -> Limits {
+    let namespaces = limits.namespaces.clone().unwrap_or_default();
+    Limits {
+        namespaces: namespaces.names.into_iter().flatten().collect(),
+        namespace_labels: namespaces.match_labels.filter(|labels| !labels.is_empty()),
+        access: limits
+            .access
+            .iter()
+            .flatten()
+            .map(|limit| AccessLimit {
+                role: limit.role.clone(),
+                scopes: limit.scopes.iter().map(ArmId::new).collect(),
+            })
+            .collect(),
+        identity_groups: limits.identity_groups.iter().flatten().map(ArmId::new).collect(),
+        backends: limits.backends.iter().flatten().copied().collect(),
+        allow_net_raw: limits.allow_net_raw.unwrap_or_default(),
+    }
+}
+
+/// An AzureIdentity as `core` sees it; `None` when its type stands for nothing, so that an
+/// object no schema has checked gives nobody a token.
+#[must_use]
+pub fn identity(object: &AzureIdentity) -> Option<Identity> {
+    Some(Identity {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        kind: IdentityKind::from_type(object.spec.kind())?,
+        client_id: object.spec.client_id().trim().to_owned(),
+        resource_id: ArmId::new(object.spec.resource_id()),
+        namespaced: object
+            .annotations()
+            .get(BEHAVIOR_ANNOTATION)
+            .is_some_and(|behavior| behavior == BEHAVIOR_NAMESPACED),
+    })
+}
+
+/// An AzureIdentityBinding as `core` sees it.
+#[must_use]
+pub fn binding(object: &AzureIdentityBinding) -> Binding {
+    // An annotation that is there but empty names no service account, hence binds no pod.
+    let service_accounts: BTreeSet<String> = object
+        .annotations()
+        .get(SERVICE_ACCOUNTS_ANNOTATION)
+        .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect())
+        .unwrap_or_default();
+    Binding {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        identity: object.spec.azure_identity().to_owned(),
+        selector: object.spec.selector().to_owned(),
+        service_accounts,
+    }
+}

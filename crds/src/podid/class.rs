@@ -1,0 +1,213 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
+use podid_core::profile::Backend;
+use serde::{Deserialize, Serialize};
+
+/// The facts of one environment, and the limits of what profiles may ask for in it.
+///
+/// Written by the platform team, once per cluster; comparable to a `StorageClass`. Denies by
+/// default: a profile may use only namespaces and roles that the class lists.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[kube(
+    group = "podid.dev",
+    version = "v1alpha1",
+    kind = "PodIdentityClass",
+    plural = "podidentityclasses",
+    shortname = "pic",
+    category = "podid",
+    status = "PodIdentityClassStatus",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    ),
+    printcolumn(name = "Profiles", type_ = "integer", json_path = ".status.profiles"),
+    printcolumn(
+        name = "ResourceGroup",
+        type_ = "string",
+        json_path = ".spec.resourceGroup",
+        priority = 1
+    ),
+    printcolumn(name = "Location", type_ = "string", json_path = ".spec.location", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    doc = "The facts of one environment (cloud, subscription, groups), and the limits of what profiles may ask for in it."
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PodIdentityClassSpec {
+    /// Azure cloud.
+    #[serde(default)]
+    pub cloud: Cloud,
+
+    /// Name of this cluster, unique in the subscription; part of identity names and tags.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = (
+        "self.matches('^[a-zA-Z0-9][a-zA-Z0-9-]*$')",
+        "clusterName takes letters, digits and '-', and starts with a letter or digit"
+    ))]
+    pub cluster_name: String,
+
+    /// Microsoft Entra tenant, a GUID.
+    #[x_kube(validation = (
+        "self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
+        "tenantId must be a GUID"
+    ))]
+    #[schemars(length(max = 36))]
+    pub tenant_id: String,
+
+    /// Subscription in which identities are created, a GUID.
+    #[x_kube(validation = (
+        "self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
+        "subscriptionId must be a GUID"
+    ))]
+    #[schemars(length(max = 36))]
+    pub subscription_id: String,
+
+    /// Resource group in which identities are created.
+    #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = (
+        "self.matches('^[^/%?#]+$') && !self.endsWith('.')",
+        "resourceGroup must be the name of a resource group"
+    ))]
+    pub resource_group: String,
+
+    /// Azure region of created identities.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = (
+        "self.matches('^[a-z0-9]+$')",
+        "location must be a region's short name, for example westeurope"
+    ))]
+    pub location: String,
+
+    /// Resource group of the cluster's machines (`MC_…` on AKS).
+    #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = (
+        "self.matches('^[^/%?#]+$') && !self.endsWith('.')",
+        "nodeResourceGroup must be the name of a resource group"
+    ))]
+    pub node_resource_group: String,
+
+    /// Backend of profiles that name none.
+    #[serde(default)]
+    pub default_backend: Backend,
+
+    /// Roles given to the cluster's own identity so that machines may use identities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_grants: Option<NodeGrants>,
+
+    /// What profiles may ask for. Left out: nothing but an identity without access, in no
+    /// namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ClassLimits>,
+}
+
+/// Roles that podid grants to the kubelet's or control plane's identity.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeGrants {
+    /// Object id of the kubelet's or control plane's managed identity, a GUID.
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = (
+        "self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
+        "nodeGrants.principalId must be a GUID (the identity's object id)"
+    ))]
+    pub principal_id: String,
+
+    /// Where Managed Identity Operator is granted.
+    #[serde(default)]
+    pub managed_identity_operator: IdentityOperatorGrant,
+
+    /// Where Virtual Machine Contributor is granted.
+    #[serde(default)]
+    pub virtual_machine_contributor: MachineContributorGrant,
+}
+
+/// What profiles of a class may ask for; empty means none.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassLimits {
+    /// Namespaces whose profiles may use the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<NamespaceLimit>,
+
+    /// Roles that a profile may ask for, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
+    pub access: Option<Vec<AccessLimit>>,
+
+    /// Resource groups, beside the class's own, whose identities a profile may adopt; ids of the
+    /// form `/subscriptions/…/resourceGroups/…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
+    #[x_kube(validation = (
+        "self.all(g, g.matches('(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+$'))",
+        "limits.identityGroups[] must be /subscriptions/…/resourceGroups/…"
+    ))]
+    pub identity_groups: Option<Vec<String>>,
+
+    /// Backends that a profile may choose. Left out: the class's default only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2))]
+    pub backends: Option<Vec<Backend>>,
+
+    /// Whether a profile may switch the `NET_RAW` rule off or to audit. Left out: it may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_net_raw: Option<bool>,
+}
+
+/// Namespaces that may use a class; a namespace is in when it fits any of the fields.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceLimit {
+    /// Namespaces by name; `*` alone stands for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 500), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub names: Option<Vec<String>>,
+
+    /// Namespaces that carry all of these labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub match_labels: Option<BTreeMap<String, String>>,
+}
+
+/// One role, and the scopes at or below which a profile may ask for it.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessLimit {
+    /// Built-in role name, role GUID or full role definition id.
+    #[schemars(length(min = 1, max = 256))]
+    pub role: String,
+
+    /// Scopes, each covering itself and all below it.
+    #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 1024)))]
+    #[x_kube(validation = (
+        "self.all(s, s.matches('(?i)^/subscriptions/[^/]+(/.*)?$'))",
+        "limits.access[].scopes[] must be ARM ids that start with /subscriptions/…"
+    ))]
+    pub scopes: Vec<String>,
+}
+
+/// What podid found about a class.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PodIdentityClassStatus {
+    /// Generation of the spec that this status speaks of; −1 until podid has seen the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready`, `Reconciling` and `Stalled` as kstatus reads them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
+    pub conditions: Option<Vec<Condition>>,
+
+    /// Profiles that use the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<i32>,
+}

@@ -1,0 +1,244 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use podid_core::profile::{Backend, CreationPolicy, DeletionPolicy, Drift, NetRaw};
+use serde::{Deserialize, Serialize};
+
+/// An Azure identity for the pods of one application: which identity, what it may do, and which
+/// pods may use it.
+///
+/// Written by the team that owns the application, committed to git, and valid in every
+/// environment, because the facts of an environment live in its `PodIdentityClass`.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[kube(
+    group = "podid.dev",
+    version = "v1alpha1",
+    kind = "PodIdentityProfile",
+    plural = "podidentityprofiles",
+    shortname = "pip",
+    category = "podid",
+    namespaced,
+    status = "PodIdentityProfileStatus",
+    selectable = ".spec.className",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    ),
+    printcolumn(name = "Pods", type_ = "integer", json_path = ".status.boundPods"),
+    printcolumn(name = "Class", type_ = "string", json_path = ".spec.className", priority = 1),
+    printcolumn(
+        name = "ClientID",
+        type_ = "string",
+        json_path = ".status.identity.clientId",
+        priority = 1
+    ),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    doc = "An Azure identity for the pods of one application: which identity, what it may do, and which pods may use it."
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!has(self.identity) || !has(self.identity.resourceId) || !has(self.identity.name)",
+    "identity.name and identity.resourceId exclude each other: resourceId already names the identity"
+))]
+#[x_kube(validation = (
+    "!has(self.identity) || !has(self.identity.resourceId) || !has(self.identity.creationPolicy) || self.identity.creationPolicy == 'Adopt'",
+    "identity.resourceId adopts an existing identity: creationPolicy must be Adopt or left out"
+))]
+pub struct PodIdentityProfileSpec {
+    /// Name of the `PodIdentityClass` that holds the facts and limits of this environment.
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: String,
+
+    /// The managed identity itself. Left out: created by podid, named after the profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentitySpec>,
+
+    /// What the identity may do in Azure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["role".to_string(), "scope".to_string()]))]
+    pub access: Option<Vec<AccessRule>>,
+
+    /// Which pods may use the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingSpec>,
+
+    /// How pods get tokens. Left out: the class decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+
+    /// Whether pods bound by this profile must drop the capability `NET_RAW`.
+    #[serde(default)]
+    pub net_raw: NetRaw,
+
+    /// What to do about a difference between this profile and Azure: mend it, or only report it.
+    #[serde(default)]
+    pub drift: Drift,
+
+    /// How often Azure is compared with this profile, as a Go duration of at least one minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = (
+        "self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m')",
+        "interval must be a duration of at least 1m, for example 10m or 1h30m"
+    ))]
+    pub interval: Option<String>,
+
+    /// Stops all work on this profile, Azure calls included; deletion still cleans up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+}
+
+/// The managed identity of a profile.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentitySpec {
+    /// Azure name of the identity in the class's resource group. Left out: derived from the
+    /// cluster, namespace and profile name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 128))]
+    #[x_kube(validation = (
+        "self.matches('^[a-zA-Z0-9][a-zA-Z0-9_-]*$')",
+        "identity.name takes letters, digits, '-' and '_', and starts with a letter or digit"
+    ))]
+    pub name: Option<String>,
+
+    /// ARM resource id of an existing identity to adopt instead of creating one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = (
+        "self.matches('(?i)^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/Microsoft\\\\.ManagedIdentity/userAssignedIdentities/[^/]+$')",
+        "identity.resourceId must be /subscriptions/…/resourceGroups/…/providers/Microsoft.ManagedIdentity/userAssignedIdentities/…"
+    ))]
+    pub resource_id: Option<String>,
+
+    /// Azure tags put on a created identity, beside podid's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = (
+        "self.size() <= 40 && self.all(k, !k.startsWith('podid-') && k.size() <= 512 && self[k].size() <= 256)",
+        "identity.tags: at most 40, names up to 512 and values up to 256 characters, and no name starting with podid-"
+    ))]
+    pub tags: Option<BTreeMap<String, String>>,
+
+    /// What becomes of a created identity when the profile is deleted. Left out: Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// Whether the identity may be created, adopted, or either. Left out: Create, or Adopt when
+    /// `resourceId` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_policy: Option<CreationPolicy>,
+}
+
+/// One right of the identity.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessRule {
+    /// Built-in role name (`Key Vault Secrets User`), role GUID, or full role definition id.
+    #[schemars(length(min = 1, max = 256))]
+    pub role: String,
+
+    /// ARM scope: a subscription, resource group or resource id.
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(validation = (
+        "self.matches('(?i)^/subscriptions/[^/]+(/.*)?$')",
+        "access[].scope must be an ARM id that starts with /subscriptions/…"
+    ))]
+    pub scope: String,
+}
+
+/// Which pods may use the identity.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingSpec {
+    /// Value of the pod label `aadpodidbinding`. Left out: the profile's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = (
+        "self.matches('^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$')",
+        "binding.selector must be a valid label value"
+    ))]
+    pub selector: Option<String>,
+
+    /// Narrows the binding to pods of these service accounts. Left out: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub service_accounts: Option<Vec<String>>,
+}
+
+/// What podid found and did.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PodIdentityProfileStatus {
+    /// Generation of the spec that this status speaks of; −1 until podid has seen the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them, and one condition per part of the
+    /// work: `IdentityReady`, `AccessReady`, `BindingReady`, `EnforcementReady`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
+    pub conditions: Option<Vec<Condition>>,
+
+    /// The identity in Azure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityStatus>,
+
+    /// Role assignments that podid made or adopted for this profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_string()]))]
+    pub role_assignments: Option<Vec<RoleAssignmentStatus>>,
+
+    /// With `drift: Observe`: what podid would change, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_changes: Option<Vec<String>>,
+
+    /// Pods bound by this profile that run now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound_pods: Option<i32>,
+
+    /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// The identity of a profile as Azure knows it.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityStatus {
+    /// ARM resource id.
+    pub resource_id: String,
+    /// Application (client) id that tokens carry as `appid`.
+    pub client_id: String,
+    /// Object id of the service principal, which role assignments name.
+    pub principal_id: String,
+    /// Tenant of the identity.
+    pub tenant_id: String,
+    /// Whether podid made the identity and so may delete it.
+    pub created: bool,
+}
+
+/// A role assignment of a profile.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleAssignmentStatus {
+    /// ARM id of the assignment.
+    pub id: String,
+    /// Role as the profile or class names it.
+    pub role: String,
+    /// Scope of the assignment.
+    pub scope: String,
+    /// Principal the role is assigned to.
+    pub principal_id: String,
+    /// Whether podid made the assignment and so may delete it.
+    pub created: bool,
+}
