@@ -1,6 +1,33 @@
-//! The wires: `cloud0`, the nodes' namespaces, the pods' links.
+//! The wires: the cloud's network, the nodes behind it, the pods' links. Real kernel parts, set
+//! up over netlink; no `ip` program is needed.
 //!
-//! Init calls `net::build(&Layout, &cgroup, &Places) -> Result<Fabric, NetError>` (async) in the
-//! control plane's network namespace, before etcd starts: `cloud0` with 10.200.0.1, one
-//! `Holder` per node, registered as a `Place`. The `Fabric` keeps the nodes alive and gives
-//! `imds_listener(node) -> std::net::TcpListener` bound to 169.254.169.254:80 inside the node.
+//! ```text
+//!   control-plane namespace ── bridge cloud0 10.200.0.1/24 ── the cloud's router
+//!        │                          │
+//!   eth0 10.200.0.11/24        eth0 10.200.0.12/24          node namespaces
+//!   lo   169.254.169.254       lo   169.254.169.254         (each machine's metadata service)
+//!        │                          │
+//!   pods 10.244.1.0/24         pods 10.244.2.0/24           one namespace per pod
+//! ```
+//!
+//! None of these namespaces has a link to the machine's own, so nothing in the lab can send a
+//! packet to the outside. Pod addresses are never translated: a server sees its caller as it is,
+//! as on a cloud whose route table knows the pod ranges.
+
+mod address;
+mod cloud;
+mod error;
+mod fabric;
+mod namespace;
+mod node;
+mod pod;
+mod pool;
+
+pub use address::PodRange;
+pub use cloud::Cloud;
+pub use error::Error;
+pub use fabric::{Fabric, NodeHandle, build};
+pub use namespace::{Namespace, in_namespace};
+pub use node::NodeNetwork;
+pub use pod::{PodLink, host_link_name};
+pub use pool::AddressPool;

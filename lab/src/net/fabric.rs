@@ -1,0 +1,135 @@
+//! The whole network of a lab, built in one go and held until the lab ends.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use super::{Cloud, Error, Namespace, NodeNetwork, in_namespace};
+use crate::holder::{Holder, HolderSpec};
+use crate::layout::{IMDS, Layout, NodeLayout};
+use crate::options::Target;
+use crate::places::{Place, Places};
+
+/// The port of the instance metadata service.
+const IMDS_PORT: u16 = 80;
+
+/// A lab's nodes, joined. Dropping it ends them.
+#[derive(Debug)]
+pub struct Fabric {
+    nodes: BTreeMap<String, NodeHandle>,
+}
+
+/// One running node.
+#[derive(Debug)]
+pub struct NodeHandle {
+    /// Its names and addresses.
+    pub layout: NodeLayout,
+    /// Its side of the network.
+    pub network: NodeNetwork,
+    /// Keeps its namespaces open.
+    holder: Holder,
+}
+
+/// Builds the network of a lab around the namespace this program runs in, which becomes the
+/// control plane's: `cloud0`, one node per entry of the layout, each registered as a place to
+/// run commands in. `cgroup` is the lab's own; a node has a folder of its name below it.
+///
+/// # Errors
+/// The first step that failed; what was built until then goes with this program.
+pub async fn build(layout: &Layout, cgroup: &Path, places: &Places) -> Result<Fabric, Error> {
+    let cloud = Cloud::create(Namespace::own()).await?;
+    let mut nodes = BTreeMap::new();
+    for node in &layout.nodes {
+        let handle = start_node(&cloud, layout, node, cgroup, places).await?;
+        nodes.insert(node.name.clone(), handle);
+    }
+    Ok(Fabric { nodes })
+}
+
+impl Fabric {
+    /// The node called `name`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`].
+    pub fn node(&self, name: &str) -> Result<&NodeHandle, Error> {
+        self.nodes
+            .get(name)
+            .ok_or_else(|| Error::NoSuchNode(name.to_owned()))
+    }
+
+    /// All nodes, by name.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeHandle> {
+        self.nodes.values()
+    }
+
+    /// A listener on `169.254.169.254:80` inside a node, where its instance metadata service
+    /// answers that node and its pods.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNode`], or [`Error::Listen`] when the address is taken.
+    pub fn imds_listener(&self, name: &str) -> Result<TcpListener, Error> {
+        self.node(name)?.listen(IMDS, IMDS_PORT)
+    }
+}
+
+impl NodeHandle {
+    /// The process that holds the node's namespaces.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.holder.pid()
+    }
+
+    /// A listener inside the node.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address is not the node's or the port is taken.
+    pub fn listen(&self, address: Ipv4Addr, port: u16) -> Result<TcpListener, Error> {
+        let address = SocketAddr::from((address, port));
+        in_namespace(self.network.namespace().path(), || TcpListener::bind(address))?.map_err(
+            |source| Error::Listen {
+                node: self.layout.name.clone(),
+                address,
+                source,
+            },
+        )
+    }
+}
+
+async fn start_node(
+    cloud: &Cloud,
+    layout: &Layout,
+    node: &NodeLayout,
+    lab_cgroup: &Path,
+    places: &Places,
+) -> Result<NodeHandle, Error> {
+    // A sibling of the kubelet's folder for pods, as on a real node.
+    let cgroup = lab_cgroup.join(&node.name).join("system.slice");
+    std::fs::create_dir_all(&cgroup).map_err(|source| Error::Cgroup {
+        path: cgroup.clone(),
+        source,
+    })?;
+    let spec = HolderSpec {
+        title: "node".to_owned(),
+        hostname: node.name.clone(),
+        cgroup: cgroup.clone(),
+        binds: Vec::new(),
+    };
+    let holder = Holder::start(spec).await.map_err(|source| Error::Node {
+        node: node.name.clone(),
+        source,
+    })?;
+    let namespace = Namespace::of_process(holder.pid());
+    let network = cloud.add_node(node, namespace, layout.network).await?;
+    let place = Place {
+        pid: holder.pid(),
+        cgroup,
+        address: Some(node.address.into()),
+        env: BTreeMap::new(),
+    };
+    places.insert(Target::node(&node.name), place);
+    Ok(NodeHandle {
+        layout: node.clone(),
+        network,
+        holder,
+    })
+}
