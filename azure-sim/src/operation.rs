@@ -1,0 +1,225 @@
+//! The closed set of operations the simulator knows, by name: what faults aim at and the call log
+//! counts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
+        /// What a request asks for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Operation {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl Operation {
+            /// Every operation there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as faults and the call log write it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+operations! {
+    /// GET of a user-assigned identity.
+    IdentityGet = "arm.identity.get",
+    /// PUT of a user-assigned identity.
+    IdentityPut = "arm.identity.put",
+    /// PATCH of a user-assigned identity.
+    IdentityPatch = "arm.identity.patch",
+    /// DELETE of a user-assigned identity.
+    IdentityDelete = "arm.identity.delete",
+    /// List of identities in a group or subscription.
+    IdentityList = "arm.identity.list",
+    /// No request of its own: one identity taken up by a machine or scale set, inside a PATCH or
+    /// PUT of that. The resource is the identity.
+    IdentityAssign = "arm.identity.assign",
+    /// GET of a resource's system-assigned identity.
+    SystemIdentityGet = "arm.systemidentity.get",
+    /// GET of a federated credential.
+    FederatedGet = "arm.federated.get",
+    /// PUT of a federated credential.
+    FederatedPut = "arm.federated.put",
+    /// DELETE of a federated credential.
+    FederatedDelete = "arm.federated.delete",
+    /// List of an identity's federated credentials.
+    FederatedList = "arm.federated.list",
+    /// GET of a role definition.
+    RoleDefinitionGet = "arm.roledefinition.get",
+    /// List of role definitions.
+    RoleDefinitionList = "arm.roledefinition.list",
+    /// GET of a role assignment.
+    RoleAssignmentGet = "arm.roleassignment.get",
+    /// PUT of a role assignment.
+    RoleAssignmentPut = "arm.roleassignment.put",
+    /// DELETE of a role assignment.
+    RoleAssignmentDelete = "arm.roleassignment.delete",
+    /// List of role assignments.
+    RoleAssignmentList = "arm.roleassignment.list",
+    /// GET of a scale set.
+    VmssGet = "arm.vmss.get",
+    /// PUT of a scale set.
+    VmssPut = "arm.vmss.put",
+    /// PATCH of a scale set.
+    VmssPatch = "arm.vmss.patch",
+    /// List of scale sets.
+    VmssList = "arm.vmss.list",
+    /// POST manualupgrade of a scale set.
+    VmssUpgrade = "arm.vmss.manualupgrade",
+    /// GET of one instance of a scale set.
+    VmssInstanceGet = "arm.vmssinstance.get",
+    /// List of a scale set's instances.
+    VmssInstanceList = "arm.vmssinstance.list",
+    /// GET of a machine.
+    VmGet = "arm.vm.get",
+    /// PUT of a machine.
+    VmPut = "arm.vm.put",
+    /// PATCH of a machine.
+    VmPatch = "arm.vm.patch",
+    /// List of machines.
+    VmList = "arm.vm.list",
+    /// Poll of an asynchronous operation.
+    OperationGet = "arm.operation.get",
+    /// GET of a subscription.
+    SubscriptionGet = "arm.subscription.get",
+    /// List of subscriptions.
+    SubscriptionList = "arm.subscription.list",
+    /// GET of a resource group.
+    GroupGet = "arm.group.get",
+    /// List of resource groups.
+    GroupList = "arm.group.list",
+    /// Any other request to ARM.
+    ArmOther = "arm.other",
+    /// Token request, v1 or v2.
+    EntraToken = "entra.token",
+    /// OpenID configuration.
+    EntraConfiguration = "entra.configuration",
+    /// Signing keys.
+    EntraKeys = "entra.keys",
+    /// Instance discovery.
+    EntraInstance = "entra.instance",
+    /// Any other request to Entra.
+    EntraOther = "entra.other",
+    /// Token request of a machine.
+    ImdsToken = "imds.token",
+    /// Instance metadata.
+    ImdsInstance = "imds.instance",
+    /// Version list.
+    ImdsVersions = "imds.versions",
+    /// Tenant of the machine.
+    ImdsInfo = "imds.info",
+    /// Any other request to IMDS.
+    ImdsOther = "imds.other",
+    /// GET of a secret.
+    SecretGet = "vault.secret.get",
+    /// Any other request to a vault.
+    VaultOther = "vault.other",
+    /// List of an account's containers.
+    ContainerList = "blob.container.list",
+    /// List of a container's blobs.
+    BlobList = "blob.list",
+    /// Any other request to blob storage.
+    BlobOther = "blob.other",
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+
+/// One operation, or all whose names begin alike: `arm.vmss.patch`, `arm.vmss.*`, `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OperationPattern(String);
+
+impl OperationPattern {
+    /// Whether `operation` is meant.
+    pub fn matches(&self, operation: Operation) -> bool {
+        self.matches_name(operation.name())
+    }
+
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == self.0,
+        }
+    }
+}
+
+/// A pattern that means no operation at all.
+#[derive(Debug, thiserror::Error)]
+#[error("no operation matches `{0}`; known are {known}", known = known())]
+pub struct UnknownOperation(String);
+
+fn known() -> String {
+    Operation::ALL.iter().map(|o| o.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for OperationPattern {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let pattern = Self(text.to_ascii_lowercase());
+        if Operation::ALL.iter().any(|o| pattern.matches(*o)) {
+            Ok(pattern)
+        } else {
+            Err(UnknownOperation(text.into()))
+        }
+    }
+}
+
+impl TryFrom<String> for OperationPattern {
+    type Error = UnknownOperation;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<OperationPattern> for String {
+    fn from(pattern: OperationPattern) -> Self {
+        pattern.0
+    }
+}
+
+impl From<Operation> for OperationPattern {
+    fn from(operation: Operation) -> Self {
+        Self(operation.name().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_means_one_operation_a_family_or_all() -> Result<(), UnknownOperation> {
+        let one: OperationPattern = "arm.vmss.patch".parse()?;
+        assert!(one.matches(Operation::VmssPatch));
+        assert!(!one.matches(Operation::VmssPut));
+        let family: OperationPattern = "arm.vmss.*".parse()?;
+        assert!(family.matches(Operation::VmssPut));
+        assert!(!family.matches(Operation::VmssInstanceGet));
+        assert!("*".parse::<OperationPattern>()?.matches(Operation::SecretGet));
+        Ok(())
+    }
+
+    #[test]
+    fn a_pattern_that_means_nothing_is_refused() {
+        let refused = "arm.vmms.*".parse::<OperationPattern>();
+        assert!(refused.is_err_and(|e| e.to_string().contains("arm.vmss.patch")));
+    }
+}
