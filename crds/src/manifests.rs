@@ -108,8 +108,11 @@ fn finished(crd: &CustomResourceDefinition) -> Result<Value, ManifestError> {
     Ok(value)
 }
 
-/// Writes whole numbers as integers (the schema generator writes `1.0`), so that the file and
-/// what the API server returns do not differ as text.
+/// Smooths what the schema generator writes:
+/// - whole numbers as integers (`1`, not `1.0`), so that the file and what the API server returns
+///   do not differ as text;
+/// - no `nullable`: the API server then drops an explicit `null` like an absent field, and rules
+///   that ask `has(self.field)` never meet one.
 fn normalise(value: &mut Value) {
     match value {
         Value::Number(number) => {
@@ -120,7 +123,12 @@ fn normalise(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(normalise),
-        Value::Object(fields) => fields.values_mut().for_each(normalise),
+        Value::Object(fields) => {
+            if fields.get("nullable") == Some(&Value::Bool(true)) {
+                fields.shift_remove("nullable");
+            }
+            fields.values_mut().for_each(normalise);
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }

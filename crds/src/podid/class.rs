@@ -186,7 +186,7 @@ pub struct AccessLimit {
     pub role: String,
 
     /// Scopes, each covering itself and all below it.
-    #[schemars(length(min = 1, max = 50), inner(length(min = 1, max = 1024)))]
+    #[schemars(length(min = 1, max = 25), inner(length(min = 1, max = 1024)))]
     #[x_kube(validation = (
         "self.all(s, s.matches('(?i)^/subscriptions/[^/]+(/.*)?$'))",
         "limits.access[].scopes[] must be ARM ids that start with /subscriptions/…"
