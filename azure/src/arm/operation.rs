@@ -1,0 +1,146 @@
+use std::fmt;
+
+use crate::{AzureError, Result};
+
+/// Every kind of call this crate makes; a closed set, fit for a metric's label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`Identities::get`](crate::Identities::get)
+    GetIdentity,
+    /// [`Identities::put`](crate::Identities::put)
+    PutIdentity,
+    /// [`Identities::delete`](crate::Identities::delete)
+    DeleteIdentity,
+    /// [`Identities::list_by_group`](crate::Identities::list_by_group)
+    ListIdentities,
+    /// [`RoleAssignments::list_for_principal`](crate::RoleAssignments::list_for_principal)
+    ListRoleAssignments,
+    /// [`RoleAssignments::put`](crate::RoleAssignments::put)
+    PutRoleAssignment,
+    /// [`RoleAssignments::delete`](crate::RoleAssignments::delete)
+    DeleteRoleAssignment,
+    /// [`RoleAssignments::role_definition_by_name`](crate::RoleAssignments::role_definition_by_name)
+    FindRoleDefinition,
+    /// [`Compute::get_identity`](crate::Compute::get_identity)
+    GetMachine,
+    /// [`Compute::patch_identity`](crate::Compute::patch_identity)
+    PatchMachine,
+    /// [`Credential::token`](crate::Credential::token)
+    GetToken,
+}
+
+impl Operation {
+    /// A word for labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GetIdentity => "get_identity",
+            Self::PutIdentity => "put_identity",
+            Self::DeleteIdentity => "delete_identity",
+            Self::ListIdentities => "list_identities",
+            Self::ListRoleAssignments => "list_role_assignments",
+            Self::PutRoleAssignment => "put_role_assignment",
+            Self::DeleteRoleAssignment => "delete_role_assignment",
+            Self::FindRoleDefinition => "find_role_definition",
+            Self::GetMachine => "get_machine",
+            Self::PatchMachine => "patch_machine",
+            Self::GetToken => "get_token",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    /// How a sentence for people begins: the object follows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GetIdentity => "reading identity",
+            Self::PutIdentity => "writing identity",
+            Self::DeleteIdentity => "deleting identity",
+            Self::ListIdentities => "listing identities in",
+            Self::ListRoleAssignments => "listing role assignments on",
+            Self::PutRoleAssignment => "creating a role assignment on",
+            Self::DeleteRoleAssignment => "deleting role assignment",
+            Self::FindRoleDefinition => "looking up a role on",
+            Self::GetMachine => "reading machine",
+            Self::PatchMachine => "changing the identities of machine",
+            Self::GetToken => "asking for a token with",
+        })
+    }
+}
+
+/// One call: what is tried, on what.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: Operation,
+    pub(crate) resource: String,
+}
+
+impl Call {
+    /// Names a call on a resource id or scope, refusing text that would become another URL.
+    ///
+    /// URL parsers resolve `..` (also written `%2e%2e`) and turn `\` into `/`: a scope such as
+    /// `/subscriptions/mine/../theirs` must not pass a check of its beginning and then reach
+    /// another place.
+    pub(crate) fn new(operation: Operation, resource: impl ToString) -> Result<Self> {
+        let resource = resource.to_string();
+        let plain = resource.starts_with('/')
+            && !resource.contains(['%', '?', '#', '\\'])
+            && !resource.contains(char::is_control)
+            && !resource
+                .split('/')
+                .any(|segment| segment == "." || segment == "..");
+        if plain {
+            Ok(Self {
+                operation,
+                resource,
+            })
+        } else {
+            Err(AzureError::BadResource {
+                operation,
+                resource,
+            })
+        }
+    }
+
+    pub(crate) fn malformed(
+        &self,
+        what: impl Into<String>,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> AzureError {
+        AzureError::Malformed {
+            operation: self.operation,
+            resource: self.resource.clone(),
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Call, Operation};
+
+    #[test]
+    fn a_resource_cannot_lead_elsewhere() {
+        let call = |resource| Call::new(Operation::GetIdentity, resource);
+        for good in [
+            "/",
+            "/subscriptions/a/resourceGroups/g.1_(x)-y",
+            "/subscriptions/a/..b",
+        ] {
+            assert!(call(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "subscriptions/a",
+            "/a/../b",
+            "/a/%2e%2e/b",
+            "/a\\..\\b",
+            "/a?b",
+            "/a#b",
+            "/a\n",
+        ] {
+            assert!(call(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Long-running operations, as the ARM documentation "Track asynchronous Azure operations" says.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::{
+    StatusCode,
+    header::{HeaderName, LOCATION},
+};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::{Arm, ArmRequest, ArmResponse, Call, headers};
+use crate::{AzureError, Reply, Result, retry_after::retry_after};
+
+/// First and longest wait between two looks when Azure does not say how long to wait. Azure's own
+/// clients wait 30 s; identities of a scale set are changed within seconds.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// Azure may say 0, which must not become a busy loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(200);
+
+/// Where the state of an operation is read.
+#[derive(Clone, Debug, PartialEq)]
+enum Watch {
+    /// A status document, `Azure-AsyncOperation`.
+    Status(Url),
+    /// An address that answers 202 while the operation runs, `Location`.
+    Location(Url),
+    /// The resource itself, by its provisioning state.
+    Resource(Url),
+}
+
+#[derive(Debug, PartialEq)]
+enum Progress {
+    Running,
+    Done,
+}
+
+/// The part of a status document or of a resource that tells where an operation is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct State {
+    status: String,
+    properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Properties {
+    provisioning_state: Option<String>,
+}
+
+impl Arm {
+    /// Waits until the operation that `accepted` started has ended.
+    ///
+    /// `resource` is the URL of what is being changed: it tells the state when there is no
+    /// operation URL, or when that is lost.
+    pub(crate) async fn wait_for(
+        &self,
+        call: &Call,
+        resource: &Url,
+        accepted: ArmResponse,
+    ) -> Result<()> {
+        let started = Instant::now();
+        let mut wait = FIRST_WAIT;
+        let Some(mut watch) = self.first_watch(call, resource, &accepted)? else {
+            return Ok(());
+        };
+        let mut asked = retry_after(&accepted.headers, SystemTime::now());
+        loop {
+            sleep(asked.unwrap_or(wait).max(SHORTEST_WAIT)).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+            let response = match self.look(call, &watch).await {
+                Ok(response) => response,
+                Err(error) if is_lost(&error) && watch != Watch::Resource(resource.clone()) => {
+                    // Azure forgets operations; what they did is still to be seen.
+                    watch = Watch::Resource(resource.clone());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if watch.progress(call, &response)? == Progress::Done {
+                return Ok(());
+            }
+            asked = retry_after(&response.headers, SystemTime::now());
+            watch = watch.renewed(call, &response)?;
+            let waited = started.elapsed();
+            if waited > self.inner.operation_timeout {
+                let (operation, resource) = (call.operation, call.resource.clone());
+                return Err(AzureError::OperationUnfinished {
+                    operation,
+                    resource,
+                    waited,
+                });
+            }
+        }
+    }
+
+    async fn look(&self, call: &Call, watch: &Watch) -> Result<ArmResponse> {
+        let (Watch::Status(url) | Watch::Location(url) | Watch::Resource(url)) = watch;
+        self.send(call, &ArmRequest::get(url.clone())).await
+    }
+
+    /// What to watch after the first answer, or nothing if the work is done already.
+    fn first_watch(
+        &self,
+        call: &Call,
+        resource: &Url,
+        accepted: &ArmResponse,
+    ) -> Result<Option<Watch>> {
+        if let Some(watch) = pointed_to(call, accepted)? {
+            return Ok(Some(watch));
+        }
+        let watch = Watch::Resource(resource.clone());
+        if accepted.status == StatusCode::ACCEPTED {
+            return Ok(Some(watch));
+        }
+        Ok((watch.progress(call, accepted)? == Progress::Running).then_some(watch))
+    }
+}
+
+impl Watch {
+    fn progress(&self, call: &Call, response: &ArmResponse) -> Result<Progress> {
+        match self {
+            Self::Location(_) if response.status == StatusCode::ACCEPTED => Ok(Progress::Running),
+            Self::Location(_) => Ok(Progress::Done),
+            Self::Status(_) => {
+                let state: State = response.json(call)?;
+                ended(call, &state.status, response)
+            }
+            Self::Resource(_) => {
+                let state: State = response.json(call)?;
+                // A resource without the property is changed at once.
+                let state = state.properties.provisioning_state;
+                ended(call, state.as_deref().unwrap_or("Succeeded"), response)
+            }
+        }
+    }
+
+    /// The addresses may change from answer to answer: the newest counts.
+    fn renewed(self, call: &Call, response: &ArmResponse) -> Result<Self> {
+        Ok(match (&self, pointed_to(call, response)?) {
+            (Self::Resource(_), _) | (_, None) => self,
+            // A status document may name the address of the final result, too.
+            (Self::Status(_), Some(Self::Location(_))) => self,
+            (_, Some(newer)) => newer,
+        })
+    }
+}
+
+fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<Watch>> {
+    let url = |name: &HeaderName| match response.header(name) {
+        None => Ok(None),
+        Some(text) => Url::parse(&text)
+            .map(Some)
+            .map_err(|source| call.malformed("a bad operation URL", Some(Box::new(source)))),
+    };
+    if let Some(url) = url(&headers::ASYNC_OPERATION)? {
+        return Ok(Some(Watch::Status(url)));
+    }
+    Ok(url(&LOCATION)?.map(Watch::Location))
+}
+
+/// Any word that is not an end means that the operation runs.
+fn ended(call: &Call, status: &str, response: &ArmResponse) -> Result<Progress> {
+    let is = |word| status.eq_ignore_ascii_case(word);
+    if is("Succeeded") {
+        return Ok(Progress::Done);
+    }
+    if !(is("Failed") || is("Canceled")) {
+        return Ok(Progress::Running);
+    }
+    Err(AzureError::OperationEnded {
+        operation: call.operation,
+        resource: call.resource.clone(),
+        status: status.to_owned(),
+        reply: Box::new(Reply::from_arm(response.status.as_u16(), &response.body)),
+    })
+}
+
+fn is_lost(error: &AzureError) -> bool {
+    matches!(error.status(), Some(404 | 410))
+}

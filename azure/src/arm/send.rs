@@ -1,0 +1,205 @@
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use reqwest::{
+    Method, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, IF_MATCH},
+};
+use tracing::{Instrument, Span, debug, field};
+use url::Url;
+use uuid::Uuid;
+
+use super::{Arm, Call, headers};
+use crate::{AzureError, Reply, Result, Token, retry_after::retry_after};
+
+/// A request before it has a token.
+#[derive(Clone, Debug)]
+pub(crate) struct ArmRequest {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) if_match: Option<String>,
+}
+
+/// An answer with a success status.
+#[derive(Debug)]
+pub(crate) struct ArmResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl ArmRequest {
+    pub(crate) fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            body: None,
+            if_match: None,
+        }
+    }
+
+    pub(crate) fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+}
+
+impl ArmResponse {
+    /// The answer as JSON.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<T> {
+        serde_json::from_slice(&self.body)
+            .map_err(|source| call.malformed("not the JSON expected", Some(Box::new(source))))
+    }
+
+    pub(super) fn header(&self, name: &reqwest::header::HeaderName) -> Option<String> {
+        headers::text(&self.headers, name)
+    }
+}
+
+impl Arm {
+    /// The URL of a resource id with an API version.
+    pub(crate) fn url(&self, resource: &str, api_version: &str) -> Url {
+        let mut url = self.inner.endpoints.arm().clone();
+        url.set_path(resource);
+        url.query_pairs_mut()
+            .append_pair("api-version", api_version);
+        url
+    }
+
+    /// Sends a request with a token and reads the whole answer, trying again as the
+    /// [`RetryPolicy`](super::RetryPolicy) says. A status other than success is an error.
+    pub(crate) async fn send(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+        self.refuse_foreign(call, &request.url)?;
+        let span = tracing::info_span!(
+            "azure",
+            operation = call.operation.as_str(),
+            resource = %call.resource,
+            method = %request.method,
+            status = field::Empty,
+            attempts = field::Empty,
+            elapsed_ms = field::Empty,
+        );
+        let started = Instant::now();
+        async {
+            let result = self.send_with_retries(call, request).await;
+            let status = match &result {
+                Ok(response) => Some(response.status.as_u16()),
+                Err(error) => error.status(),
+            };
+            let span = Span::current();
+            span.record("status", status);
+            span.record("elapsed_ms", started.elapsed().as_millis() as u64);
+            debug!(
+                code = result.as_ref().err().and_then(AzureError::code),
+                "answered"
+            );
+            result
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// A token goes to the configured host only, whatever an answer points to.
+    fn refuse_foreign(&self, call: &Call, url: &Url) -> Result<()> {
+        let arm = self.inner.endpoints.arm();
+        if url.origin() == arm.origin() {
+            return Ok(());
+        }
+        let shown = format!("{}{}", url.origin().ascii_serialization(), url.path());
+        Err(AzureError::ForeignUrl {
+            operation: call.operation,
+            resource: call.resource.clone(),
+            url: shown,
+            host: arm.origin().ascii_serialization(),
+        })
+    }
+
+    async fn send_with_retries(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+        let mut attempt = 1;
+        loop {
+            Span::current().record("attempts", attempt);
+            let error = match self.send_authenticated(call, request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let Some(delay) = self.inner.retry.delay(&error, attempt, rand::random()) else {
+                return Err(error);
+            };
+            debug!(attempt, ?delay, %error, "trying again");
+            tokio::time::sleep(delay).await;
+            attempt += 1;
+        }
+    }
+
+    /// A token may be refused before its time (revoked, key rolled, claims asked for): then one
+    /// more try is made with a fresh one.
+    async fn send_authenticated(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+        let token = self.token(call).await?;
+        let result = self.send_once(call, request, &token).await;
+        if !matches!(&result, Err(error) if error.status() == Some(401)) {
+            return result;
+        }
+        debug!("token refused; asking for a new one");
+        self.inner.credential.forget(&token)?;
+        let token = self.token(call).await?;
+        self.send_once(call, request, &token).await
+    }
+
+    async fn token(&self, call: &Call) -> Result<Token> {
+        self.inner
+            .credential
+            .token_for(call, &self.inner.endpoints.arm_scope())
+            .await
+    }
+
+    async fn send_once(
+        &self,
+        call: &Call,
+        request: &ArmRequest,
+        token: &Token,
+    ) -> Result<ArmResponse> {
+        let client = self.inner.transport.client();
+        let mut builder = client
+            .request(request.method.clone(), request.url.clone())
+            .bearer_auth(token.secret().expose())
+            .header(headers::CLIENT_REQUEST_ID, Uuid::new_v4().to_string());
+        if let Some(body) = &request.body {
+            builder = builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
+        }
+        if let Some(etag) = &request.if_match {
+            builder = builder.header(IF_MATCH, etag);
+        }
+        let no_answer = |source: reqwest::Error| AzureError::NoAnswer {
+            operation: call.operation,
+            resource: call.resource.clone(),
+            host: self.inner.endpoints.arm().authority().to_owned(),
+            // The URL is in the message already, with less noise.
+            source: Box::new(source.without_url()),
+        };
+        let response = builder.send().await.map_err(no_answer)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(no_answer)?;
+        if status.is_success() {
+            Ok(ArmResponse {
+                status,
+                headers,
+                body,
+            })
+        } else {
+            let reply = read_error(status, &headers, &body);
+            Err(AzureError::refused(call.operation, &call.resource, reply))
+        }
+    }
+}
+
+fn read_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Reply {
+    let mut reply = Reply::from_arm(status.as_u16(), body);
+    if reply.code.is_empty() {
+        reply.code = headers::text(headers, &headers::ERROR_CODE).unwrap_or_default();
+    }
+    reply.retry_after = retry_after(headers, SystemTime::now());
+    reply.request_id = headers::text(headers, &headers::REQUEST_ID);
+    reply
+}

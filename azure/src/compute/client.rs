@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity};
+use crate::{
+    Arm, AzureError, Operation, Result,
+    arm::{ArmRequest, ArmResponse, Call},
+};
+
+/// The first version in which both kinds of machine take `If-Match` and scale sets carry an etag
+/// is 2023-09-01; this later one is what the Azure SDK for Go sends.
+const API_VERSION: &str = "2025-04-01";
+
+/// [`Compute`] in ARM.
+#[derive(Clone, Debug)]
+pub struct ArmCompute {
+    arm: Arm,
+}
+
+impl ArmCompute {
+    /// A client over a connection.
+    pub fn new(arm: &Arm) -> Self {
+        Self { arm: arm.clone() }
+    }
+
+    async fn read(&self, call: &Call, target: &ComputeTarget) -> Result<MachineIdentity> {
+        let url = self.arm.url(&target.to_string(), API_VERSION);
+        let response = self.arm.send(call, &ArmRequest::get(url)).await?;
+        parse(call, &response)
+    }
+}
+
+#[async_trait]
+impl Compute for ArmCompute {
+    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<MachineIdentity>> {
+        let call = Call::new(Operation::GetMachine, target)?;
+        match self.read(&call, target).await {
+            Ok(machine) => Ok(Some(machine)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn patch_identity(
+        &self,
+        target: &ComputeTarget,
+        patch: &IdentityPatch,
+        if_match: Option<&str>,
+    ) -> Result<MachineIdentity> {
+        let call = Call::new(Operation::PatchMachine, target)?;
+        let url = self.arm.url(&target.to_string(), API_VERSION);
+        let request = ArmRequest {
+            body: Some(patch.to_body().to_string().into()),
+            if_match: if_match.map(str::to_owned),
+            ..ArmRequest::new(Method::PATCH, url.clone())
+        };
+        let accepted = self.arm.send(&call, &request).await?;
+        self.arm.wait_for(&call, &url, accepted).await?;
+        self.read(&call, target).await
+    }
+}
+
+/// A machine that is gone is an answer; so is one whose whole group is gone.
+fn is_absent(error: &AzureError) -> bool {
+    error.status() == Some(404) && error.code() != Some("SubscriptionNotFound")
+}
+
+/// The few words of a machine's description that matter here.
+#[derive(Deserialize)]
+struct Machine {
+    #[serde(default)]
+    identity: Option<Identity>,
+    #[serde(default)]
+    etag: Option<String>,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Properties {
+    provisioning_state: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Identity {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    principal_id: Option<String>,
+    user_assigned_identities: Option<BTreeMap<String, Value>>,
+}
+
+fn parse(call: &Call, response: &ArmResponse) -> Result<MachineIdentity> {
+    let machine: Machine = response.json(call)?;
+    let identity = machine.identity.unwrap_or_default();
+    let ids = identity.user_assigned_identities.unwrap_or_default();
+    let user_assigned = ids.keys().map(|id| {
+        id.parse()
+            .map_err(|_| call.malformed(format!("a strange identity id {id:?}"), None))
+    });
+    Ok(MachineIdentity {
+        kind: IdentityKind::parse(identity.kind.as_deref().unwrap_or_default()),
+        system_principal_id: identity.principal_id,
+        user_assigned: user_assigned.collect::<Result<_>>()?,
+        etag: machine.etag,
+        provisioning_state: machine.properties.provisioning_state,
+    })
+}

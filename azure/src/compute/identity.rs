@@ -1,0 +1,127 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::IdentityId;
+
+/// Which kinds of identity a machine has. Azure writes this as one word list, `type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct IdentityKind {
+    /// The machine has an identity of its own.
+    pub system_assigned: bool,
+    /// The machine has user-assigned identities.
+    pub user_assigned: bool,
+}
+
+impl IdentityKind {
+    /// Reads Azure's word list, whatever its letter case and blanks. Unknown words are ignored.
+    pub fn parse(text: &str) -> Self {
+        let has = |word: &str| {
+            text.split(',')
+                .any(|part| part.trim().eq_ignore_ascii_case(word))
+        };
+        Self {
+            system_assigned: has("SystemAssigned"),
+            user_assigned: has("UserAssigned"),
+        }
+    }
+
+    /// The word list as Azure writes it.
+    pub fn as_str(self) -> &'static str {
+        match (self.system_assigned, self.user_assigned) {
+            (true, true) => "SystemAssigned, UserAssigned",
+            (true, false) => "SystemAssigned",
+            (false, true) => "UserAssigned",
+            (false, false) => "None",
+        }
+    }
+}
+
+/// The identities of one machine and what is needed to change them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MachineIdentity {
+    /// Which kinds it has.
+    pub kind: IdentityKind,
+    /// Object id of the machine's own identity, if it has one.
+    pub system_principal_id: Option<String>,
+    /// The user-assigned identities on it.
+    pub user_assigned: BTreeSet<IdentityId>,
+    /// Version of the machine's description, for `if_match`. Absent on old API versions.
+    pub etag: Option<String>,
+    /// `Succeeded`, `Updating`, `Deleting`, `Failed`, … Do not patch while it is `Deleting`.
+    pub provisioning_state: Option<String>,
+}
+
+impl MachineIdentity {
+    /// Whether the machine is being deleted; a patch would be refused then.
+    pub fn is_deleting(&self) -> bool {
+        self.provisioning_state
+            .as_deref()
+            .is_some_and(|s| s.eq_ignore_ascii_case("Deleting"))
+    }
+}
+
+/// A change of a machine's user-assigned identities. The machine's own identity is never touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityPatch {
+    kind: IdentityKind,
+    add: BTreeSet<IdentityId>,
+    remove: BTreeSet<IdentityId>,
+}
+
+impl IdentityPatch {
+    /// Most identities one patch should name. Azure refuses more than 150 in a request.
+    pub const MAX_CHANGES: usize = 100;
+
+    /// The patch that adds and removes these on a machine in the state `current`.
+    ///
+    /// An identity named in both sets is added.
+    pub fn new(
+        current: &MachineIdentity,
+        add: impl IntoIterator<Item = IdentityId>,
+        remove: impl IntoIterator<Item = IdentityId>,
+    ) -> Self {
+        let add: BTreeSet<_> = add.into_iter().collect();
+        let remove: BTreeSet<_> = remove.into_iter().filter(|id| !add.contains(id)).collect();
+        let some_stay = current.user_assigned.iter().any(|id| !remove.contains(id));
+        let kind = IdentityKind {
+            system_assigned: current.kind.system_assigned,
+            user_assigned: some_stay || !add.is_empty(),
+        };
+        Self { kind, add, remove }
+    }
+
+    /// The kinds the machine has after the patch.
+    pub fn kind(&self) -> IdentityKind {
+        self.kind
+    }
+
+    /// What is added.
+    pub fn add(&self) -> &BTreeSet<IdentityId> {
+        &self.add
+    }
+
+    /// What is removed.
+    pub fn remove(&self) -> &BTreeSet<IdentityId> {
+        &self.remove
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+
+    /// The request body: `{}` adds, `null` removes.
+    ///
+    /// A type without `UserAssigned` must not carry the map (Azure refuses it) and drops every
+    /// user-assigned identity by itself, which is what removing the last one means.
+    pub(super) fn to_body(&self) -> Value {
+        let mut identity = json!({ "type": self.kind.as_str() });
+        if self.kind.user_assigned {
+            let adds = self.add.iter().map(|id| (id.to_string(), json!({})));
+            let removes = self.remove.iter().map(|id| (id.to_string(), Value::Null));
+            identity["userAssignedIdentities"] = adds.chain(removes).collect::<Map<_, _>>().into();
+        }
+        json!({ "identity": identity })
+    }
+}

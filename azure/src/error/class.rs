@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use super::{AzureError, Reply};
+
+/// What kind of failure it was: what a program can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// Too many calls. Leave the resource alone for the time given, or back off.
+    Throttled {
+        /// How long Azure asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Azure or the way to it is ill (5xx, no answer). Try again with back-off.
+    Transient,
+    /// Something just made is not known everywhere yet. Transient for some minutes after it was
+    /// made, permanent later.
+    Propagating,
+    /// What the call named, or what holds it (group, subscription), is not there.
+    NotFound,
+    /// Somebody else is at it, or it exists already. Read, plan again.
+    Conflict,
+    /// It changed since it was read (`If-Match`). Read, plan again.
+    PreconditionFailed,
+    /// We may not do this, or a policy or a lock forbids it. A person must act.
+    Forbidden,
+    /// Azure does not accept who we are. A person must act.
+    Unauthenticated,
+    /// The request can never work as it is. A person must act.
+    Invalid,
+    /// Azure answered in a way that we do not accept.
+    Unexpected,
+}
+
+impl ErrorClass {
+    /// Whether the same call can succeed later without anybody doing something.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Throttled { .. }
+            | Self::Transient
+            | Self::Propagating
+            | Self::Conflict
+            | Self::PreconditionFailed => true,
+            Self::NotFound
+            | Self::Forbidden
+            | Self::Unauthenticated
+            | Self::Invalid
+            | Self::Unexpected => false,
+        }
+    }
+
+    /// A word for metrics and reasons; the set is closed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "Throttled",
+            Self::Transient => "Transient",
+            Self::Propagating => "Propagating",
+            Self::NotFound => "NotFound",
+            Self::Conflict => "Conflict",
+            Self::PreconditionFailed => "PreconditionFailed",
+            Self::Forbidden => "Forbidden",
+            Self::Unauthenticated => "Unauthenticated",
+            Self::Invalid => "Invalid",
+            Self::Unexpected => "Unexpected",
+        }
+    }
+}
+
+pub(super) fn classify(error: &AzureError) -> ErrorClass {
+    match error {
+        AzureError::Refused { reply, .. } => classify_arm(reply),
+        AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),
+        AzureError::OperationUnfinished { .. } | AzureError::NoAnswer { .. } => {
+            ErrorClass::Transient
+        }
+        AzureError::NoToken { reply, .. } => reply
+            .as_deref()
+            .map_or(ErrorClass::Transient, classify_entra),
+        AzureError::Malformed { .. } | AzureError::ForeignUrl { .. } => ErrorClass::Unexpected,
+        AzureError::BadResource { .. } => ErrorClass::Invalid,
+        AzureError::Credential { .. } => ErrorClass::Unauthenticated,
+    }
+}
+
+/// Codes say more than the status where they are known; texts are never looked at, they change.
+fn classify_arm(reply: &Reply) -> ErrorClass {
+    match (reply.code.as_str(), reply.status) {
+        (_, 429) | ("TooManyRequests", _) => ErrorClass::Throttled {
+            retry_after: reply.retry_after,
+        },
+        ("PrincipalNotFound", _) => ErrorClass::Propagating,
+        ("RoleAssignmentUpdateNotPermitted" | "OperationPreempted", _) => ErrorClass::Conflict,
+        ("ScopeLocked", _) => ErrorClass::Forbidden,
+        ("MissingSubscriptionRegistration", _) => ErrorClass::Invalid,
+        (_, 401) => ErrorClass::Unauthenticated,
+        (_, 403) => ErrorClass::Forbidden,
+        (_, 404 | 410) => ErrorClass::NotFound,
+        (_, 409) => ErrorClass::Conflict,
+        (_, 412) => ErrorClass::PreconditionFailed,
+        (_, 408 | 500..=599) => ErrorClass::Transient,
+        (_, 400..=499) => ErrorClass::Invalid,
+        _ => ErrorClass::Unexpected,
+    }
+}
+
+/// The status of an operation has no HTTP status of its own: the poll that read it was a 200.
+fn classify_ended(status: &str, reply: &Reply) -> ErrorClass {
+    match reply.code.as_str() {
+        "OperationPreempted" => ErrorClass::Conflict,
+        "FailedIdentityOperation" | "InvalidParameter" => ErrorClass::Invalid,
+        _ if status.eq_ignore_ascii_case("Canceled") => ErrorClass::Conflict,
+        _ => ErrorClass::Transient,
+    }
+}
+
+/// Entra's status is 400 or 401 for the same cause at different times; its numbers are reliable.
+fn classify_entra(reply: &Reply) -> ErrorClass {
+    if reply.status == 429 {
+        return ErrorClass::Throttled {
+            retry_after: reply.retry_after,
+        };
+    }
+    if reply.status >= 500 {
+        return ErrorClass::Transient;
+    }
+    match reply.code.strip_prefix("AADSTS").unwrap_or_default() {
+        "70021" | "700211" | "700212" | "700213" | "7002137" | "7002138" => ErrorClass::Propagating,
+        "50166" | "501661" | "90061" | "7000272" | "700024" | "50196" | "90055" => {
+            ErrorClass::Transient
+        }
+        "500011" | "70011" | "1002012" | "900023" => ErrorClass::Invalid,
+        _ => ErrorClass::Unauthenticated,
+    }
+}

@@ -1,0 +1,82 @@
+//! The cloud: everything podid says to Azure, in Azure's own words.
+//!
+//! | need | trait | made of |
+//! |---|---|---|
+//! | user-assigned identities | [`Identities`] | `azure_mgmt_msi` |
+//! | role assignments | [`RoleAssignments`] | `azure_mgmt_authorization` |
+//! | identities on machines | [`Compute`] | our own typed client |
+//! | tokens of a node's identities | [`ImdsTokens`] | our own client |
+//!
+//! Decisions are made against the traits, so that callers can be tested with a fake; the
+//! implementations share one [`Transport`] and one [`Credential`]. Every failure is an
+//! [`AzureError`] (or an [`ImdsError`]) that knows its [class](ErrorClass).
+//!
+//! Features: `arm` (management and credentials) and `imds` (tokens on a node, light). Both are on
+//! by default.
+
+#[cfg(feature = "arm")]
+mod arm;
+#[cfg(feature = "arm")]
+mod compute;
+#[cfg(feature = "arm")]
+mod credential;
+#[cfg(feature = "arm")]
+mod endpoints;
+#[cfg(feature = "arm")]
+mod error;
+#[cfg(feature = "arm")]
+mod identities;
+#[cfg(feature = "arm")]
+mod ids;
+#[cfg(feature = "imds")]
+mod imds;
+mod retry_after;
+#[cfg(feature = "arm")]
+mod roles;
+mod secret;
+#[cfg(feature = "arm")]
+mod transport;
+
+pub use secret::Secret;
+
+#[cfg(feature = "imds")]
+pub use imds::{
+    ClientHeaders, Imds, ImdsError, ImdsOptions, ImdsToken, ImdsTokenRequest, ImdsTokens,
+};
+
+#[cfg(feature = "arm")]
+pub use {
+    arm::{Arm, Operation, RetryPolicy},
+    compute::{ArmCompute, Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity},
+    credential::{Credential, CredentialOptions, Token},
+    endpoints::{Cloud, Endpoints, EndpointsError},
+    error::{AzureError, ErrorClass, Reply, ReplyDetail, Result},
+    identities::{ArmIdentities, Identities, IdentitySpec, UserAssignedIdentity},
+    ids::{IdentityId, ParseIdError, ResourceGroupId},
+    roles::{
+        ArmRoleAssignments, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition,
+    },
+    transport::{Transport, TransportError, TransportOptions},
+};
+
+/// Whether a deletion found something to delete.
+#[cfg(feature = "arm")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was there and is gone.
+    Removed,
+    /// It was not there (ARM answers 204).
+    Absent,
+}
+
+#[cfg(feature = "arm")]
+impl Deleted {
+    /// ARM answers a deletion with 204 when there was nothing to delete.
+    pub(crate) fn from_status(status: u16) -> Self {
+        if status == 204 {
+            Self::Absent
+        } else {
+            Self::Removed
+        }
+    }
+}
