@@ -6,8 +6,10 @@
 //! `podid explain` run the same resolve.
 
 pub mod arm;
+pub mod assignment;
 pub mod binding;
 pub mod class;
 pub mod names;
 pub mod profile;
 pub mod role;
+pub mod target;

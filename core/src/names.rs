@@ -14,6 +14,9 @@ const IDENTITY_NAME_MAX: usize = 128;
 /// Longest name of a Kubernetes object.
 const OBJECT_NAME_MAX: usize = 253;
 
+/// Characters of a machine's name in the name of its ledger; the digest tells machines apart.
+const LEDGER_READABLE_MAX: usize = 80;
+
 /// Longest value of a Kubernetes label.
 const LABEL_VALUE_MAX: usize = 63;
 
@@ -24,7 +27,13 @@ pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
     let digest = digest(&[cluster, namespace, profile]);
     let readable: String = format!("{cluster}-{namespace}-{profile}")
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(IDENTITY_NAME_MAX - digest.len() - 1)
         .collect();
     format!("{readable}-{digest}")
@@ -34,7 +43,11 @@ pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
 /// finds the first, and a re-created identity (another principal) gets another name.
 #[must_use]
 pub fn role_assignment(scope: &ArmId, role: &Uuid, principal_id: &str) -> Uuid {
-    let text = format!("{}|{role}|{}", scope.folded(), principal_id.to_ascii_lowercase());
+    let text = format!(
+        "{}|{role}|{}",
+        scope.folded(),
+        principal_id.to_ascii_lowercase()
+    );
     Uuid::new_v5(&NAMESPACE, text.as_bytes())
 }
 
@@ -42,8 +55,30 @@ pub fn role_assignment(scope: &ArmId, role: &Uuid, principal_id: &str) -> Uuid {
 #[must_use]
 pub fn assigned_identity(pod: &str, pod_uid: &str, namespace: &str, identity: &str) -> String {
     let digest = digest(&[pod_uid, namespace, identity]);
-    let readable: String = pod.chars().take(OBJECT_NAME_MAX - digest.len() - 1).collect();
+    let readable: String = pod
+        .chars()
+        .take(OBJECT_NAME_MAX - digest.len() - 1)
+        .collect();
     format!("{}-{digest}", readable.trim_end_matches(['-', '.']))
+}
+
+/// Name of the ConfigMap that records what podid has put on a machine.
+#[must_use]
+pub fn ledger(machine: &ArmId) -> String {
+    let digest = digest(&[&machine.folded()]);
+    let readable: String = machine
+        .name()
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .take(LEDGER_READABLE_MAX)
+        .collect();
+    format!("podid-ledger-{}-{digest}", readable.trim_matches('-'))
 }
 
 /// A label value for a name that may be too long for one: the name, or its start and a digest.
@@ -53,13 +88,19 @@ pub fn label_value(name: &str) -> String {
         return name.to_owned();
     }
     let digest = digest(&[name]);
-    let readable: String = name.chars().take(LABEL_VALUE_MAX - digest.len() - 1).collect();
+    let readable: String = name
+        .chars()
+        .take(LABEL_VALUE_MAX - digest.len() - 1)
+        .collect();
     format!("{}-{digest}", readable.trim_end_matches(['-', '.', '_']))
 }
 
 /// Ten hexadecimal digits of a digest over the parts, each of which keeps its own border.
 fn digest(parts: &[&str]) -> String {
-    let text: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    let text: Vec<String> = parts
+        .iter()
+        .map(|part| format!("{}:{part}", part.len()))
+        .collect();
     let uuid = Uuid::new_v5(&NAMESPACE, text.join("|").as_bytes());
     uuid.simple().to_string()[..10].to_owned()
 }
@@ -72,7 +113,10 @@ mod tests {
 
     #[test]
     fn names_do_not_change_between_releases() {
-        assert_eq!(identity("prod", "payments", "checkout"), "prod-payments-checkout-96e4c9fd2b");
+        assert_eq!(
+            identity("prod", "payments", "checkout"),
+            "prod-payments-checkout-96e4c9fd2b"
+        );
         let role = Uuid::try_parse("4633458b-17de-408a-b874-0445c86b69e6").expect("a GUID");
         assert_eq!(
             role_assignment(&ArmId::new("/subscriptions/S"), &role, "P").to_string(),
@@ -83,6 +127,14 @@ mod tests {
     #[test]
     fn names_that_run_together_stay_apart() {
         assert_ne!(identity("c", "a-b", "c"), identity("c", "a", "b-c"));
+    }
+
+    #[test]
+    fn ledgers_do_not_depend_on_the_spelling_of_an_id() {
+        let name = ledger(&ArmId::new("/subscriptions/s/x/Pool_1"));
+        assert_eq!(name, ledger(&ArmId::new("/SUBSCRIPTIONS/s/x/pool_1")));
+        assert_ne!(name, ledger(&ArmId::new("/subscriptions/t/x/pool_1")));
+        assert!(name.starts_with("podid-ledger-pool-1-"), "{name}");
     }
 
     proptest! {

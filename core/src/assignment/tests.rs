@@ -1,0 +1,238 @@
+use proptest::collection::btree_set;
+use proptest::prelude::*;
+
+use super::*;
+
+fn id(name: &str) -> ArmId {
+    ArmId::new(format!(
+        "/subscriptions/s/resourceGroups/g/providers/{}/{name}",
+        crate::arm::IDENTITY_TYPE
+    ))
+}
+
+fn ids(names: &[&str]) -> BTreeSet<ArmId> {
+    names.iter().map(|name| id(name)).collect()
+}
+
+fn some_ids() -> impl Strategy<Value = BTreeSet<ArmId>> {
+    btree_set("[a-hA-H]".prop_map(|name| id(&name)), 0..8)
+}
+
+/// What Azure does with a plan.
+fn applied(on_machine: &BTreeSet<ArmId>, plan: &TargetPlan) -> BTreeSet<ArmId> {
+    on_machine
+        .difference(&plan.remove)
+        .chain(&plan.add)
+        .cloned()
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn a_plan_that_was_applied_leaves_nothing_to_do(
+        desired in some_ids(), before in some_ids(), ledger in some_ids(), fixed in some_ids(),
+    ) {
+        let ledger = Ledger(ledger);
+        let plan = plan_target(&desired, &before, &ledger, &fixed);
+        let after = applied(&before, &plan);
+        let ledger = ledger.ahead_of(&plan).settled(&after);
+        prop_assert!(desired.is_subset(&after));
+        prop_assert!(plan_target(&desired, &after, &ledger, &fixed).is_empty());
+    }
+
+    #[test]
+    fn what_is_foreign_or_immutable_stays(
+        desired in some_ids(), before in some_ids(), ledger in some_ids(), fixed in some_ids(),
+    ) {
+        let plan = plan_target(&desired, &before, &Ledger(ledger.clone()), &fixed);
+        prop_assert!(plan.remove.is_subset(&ledger));
+        prop_assert!(plan.remove.is_subset(&before), "removing what is absent is no change");
+        prop_assert!(plan.remove.is_disjoint(&fixed));
+        prop_assert!(plan.remove.is_disjoint(&desired));
+        prop_assert!(plan.add.is_disjoint(&before));
+    }
+
+    #[test]
+    fn a_machine_whose_pods_are_gone_is_as_it_was(desired in some_ids(), before in some_ids()) {
+        let none = BTreeSet::new();
+        let there = plan_target(&desired, &before, &Ledger::default(), &none);
+        let ledger = Ledger::default().ahead_of(&there);
+        let during = applied(&before, &there);
+        let back = plan_target(&none, &during, &ledger, &none);
+        let after = applied(&during, &back);
+        prop_assert_eq!(&after, &before);
+        prop_assert_eq!(ledger.settled(&after), Ledger::default());
+    }
+
+    #[test]
+    fn letter_case_is_no_change(desired in some_ids(), ledger in some_ids()) {
+        let upper = |ids: &BTreeSet<ArmId>| -> BTreeSet<ArmId> {
+            ids.iter().map(|id| ArmId::new(id.as_str().to_uppercase())).collect()
+        };
+        let plan = plan_target(&desired, &upper(&desired), &Ledger(upper(&ledger)), &ids(&[]));
+        prop_assert!(plan.is_empty(), "{}", plan);
+    }
+
+    #[test]
+    fn parts_are_small_and_come_to_the_whole(
+        desired in some_ids(), before in some_ids(), ledger in some_ids(), max in 1_usize..6,
+    ) {
+        let plan = plan_target(&desired, &before, &Ledger(ledger), &ids(&[]));
+        let mut whole = TargetPlan::default();
+        for part in plan.chunks(max) {
+            prop_assert!((1..=max).contains(&part.len()));
+            whole.add.extend(part.add);
+            whole.remove.extend(part.remove);
+        }
+        prop_assert_eq!(whole, plan);
+    }
+}
+
+#[test]
+fn a_crash_after_the_record_leaks_nothing() {
+    // Recorded, put on the machine, killed; meanwhile the pod went away.
+    let plan = plan_target(&ids(&["a"]), &ids(&[]), &Ledger::default(), &ids(&[]));
+    let ledger = Ledger::default().ahead_of(&plan);
+    let release = plan_target(&ids(&[]), &ids(&["A", "foreign"]), &ledger, &ids(&[]));
+    assert_eq!(release.remove, ids(&["a"]));
+}
+
+#[test]
+fn a_plan_prints_in_a_line() {
+    let plan = TargetPlan {
+        add: ids(&["web", "db"]),
+        remove: ids(&["old"]),
+    };
+    assert_eq!(plan.to_string(), "+db +web -old");
+    assert_eq!(TargetPlan::default().to_string(), "nothing to change");
+}
+
+#[test]
+fn done_pods_and_unplaced_pods_hold_nothing() {
+    let table = [
+        (Some("s"), Some("n"), Some("Running"), true),
+        (Some("s"), Some("n"), Some("Pending"), true),
+        (Some("s"), Some("n"), None, true),
+        (Some("s"), Some("n"), Some("Unknown"), true),
+        (Some("s"), Some("n"), Some("Succeeded"), false),
+        (Some("s"), Some("n"), Some("Failed"), false),
+        (Some("s"), None, Some("Pending"), false),
+        (Some("s"), Some(""), Some("Pending"), false),
+        (Some(""), Some("n"), Some("Running"), false),
+        (None, Some("n"), Some("Running"), false),
+    ];
+    for (selector, node, phase, holds) in table {
+        assert_eq!(
+            holds_identities(selector, node, phase),
+            holds,
+            "{selector:?} {node:?} {phase:?}"
+        );
+    }
+}
+
+fn pod() -> Pod {
+    Pod {
+        namespace: "apps".into(),
+        name: "web-0".into(),
+        uid: "u1".into(),
+        selector: Some("web".into()),
+        service_account: "default".into(),
+    }
+}
+
+fn identity(name: &str, kind: IdentityKind, resource_id: ArmId) -> Identity {
+    Identity {
+        namespace: "apps".into(),
+        name: name.into(),
+        kind,
+        client_id: "c".into(),
+        resource_id,
+        namespaced: false,
+    }
+}
+
+fn binding(name: &str, identity: &str) -> Binding {
+    Binding {
+        namespace: "apps".into(),
+        name: name.into(),
+        identity: identity.into(),
+        selector: "web".into(),
+        service_accounts: BTreeSet::new(),
+    }
+}
+
+#[test]
+fn only_managed_identities_with_an_id_are_assigned() {
+    let identities = [
+        identity("managed", IdentityKind::Managed, id("managed")),
+        identity(
+            "secret",
+            IdentityKind::ServicePrincipalSecret,
+            ArmId::new(""),
+        ),
+        identity("odd", IdentityKind::Managed, ArmId::new("/subscriptions/s")),
+    ];
+    let bindings = [
+        binding("z", "managed"),
+        binding("b", "managed"),
+        binding("c", "secret"),
+        binding("d", "odd"),
+    ];
+    let got = assignments_of(&pod(), &bindings, &identities, Reach::Cluster);
+    let wanted: Vec<_> = got
+        .wanted
+        .iter()
+        .map(|a| (a.identity.name.as_str(), a.binding.name.as_str()))
+        .collect();
+    assert_eq!(
+        wanted,
+        [("managed", "b")],
+        "the first binding by name is the one recorded"
+    );
+    assert_eq!(got.malformed, [identities[2].clone()]);
+}
+
+#[test]
+fn what_was_assigned_stays_so_until_azure_says_otherwise() {
+    use Progress::{Assigned, Created};
+    let (on, off) = (ids(&["A"]), ids(&[]));
+    let a = id("a");
+    assert_eq!(progress(&a, None, None), Created);
+    assert_eq!(progress(&a, None, Some(Assigned)), Assigned);
+    assert_eq!(progress(&a, Some(&off), Some(Assigned)), Created);
+    assert_eq!(progress(&a, Some(&on), None), Assigned);
+}
+
+#[test]
+fn objects_are_written_when_they_differ_and_deleted_when_unwanted() {
+    let assignment = Assignment {
+        identity: identity("managed", IdentityKind::Managed, id("managed")),
+        binding: binding("b", "managed"),
+    };
+    let objects = |progress| {
+        assigned_identities(&pod(), "n1", std::slice::from_ref(&assignment), |_, _| {
+            progress
+        })
+    };
+    let (created, assigned) = (objects(Progress::Created), objects(Progress::Assigned));
+    let observed = |objects: &BTreeMap<String, AssignedIdentity>| -> BTreeMap<_, _> {
+        objects
+            .iter()
+            .map(|(name, object)| (name.clone(), Some(object.clone())))
+            .collect()
+    };
+
+    assert_eq!(plan_objects(&created, &BTreeMap::new()).apply, created);
+    assert_eq!(plan_objects(&assigned, &observed(&created)).apply, assigned);
+    assert_eq!(
+        plan_objects(&assigned, &observed(&assigned)),
+        ObjectsPlan::default()
+    );
+    let unreadable = assigned.keys().map(|name| (name.clone(), None)).collect();
+    assert_eq!(plan_objects(&assigned, &unreadable).apply, assigned);
+    let gone = plan_objects(&BTreeMap::new(), &observed(&assigned));
+    assert_eq!(
+        gone.delete.into_iter().collect::<Vec<_>>(),
+        assigned.into_keys().collect::<Vec<_>>()
+    );
+}

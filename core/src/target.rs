@@ -1,0 +1,245 @@
+//! The Azure machine under a node: what an identity is put on.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+
+/// Scheme of the Azure cloud provider's `spec.providerID`.
+const SCHEME: &str = "azure://";
+
+/// What kind of machine a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum TargetKind {
+    /// A virtual machine: a single one, or an instance of a flexible scale set.
+    Vm,
+    /// A uniform scale set: its instances have the identities of its model, all at once.
+    ScaleSet,
+}
+
+/// A machine that carries identities. Two spellings of one id are one target.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Target {
+    kind: TargetKind,
+    id: ArmId,
+}
+
+/// Why a node's `spec.providerID` names no machine that identities can be put on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderIdError {
+    /// The cloud provider has not written it yet, or there is none.
+    #[error("the node has no provider id yet; the cloud provider writes it when the node joins")]
+    Empty,
+    /// Another cloud's, or none.
+    #[error("provider id {0:?} is not of Azure; expected {SCHEME}/subscriptions/…")]
+    NotAzure(String),
+    /// Of Azure, but neither a virtual machine nor an instance of a scale set.
+    #[error(
+        "provider id {0:?} names neither a virtual machine nor an instance of a scale set; \
+         expected {SCHEME}/subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/\
+         virtualMachines/NAME or …/virtualMachineScaleSets/NAME/virtualMachines/NUMBER"
+    )]
+    NoMachine(String),
+}
+
+impl Target {
+    /// Reads the `spec.providerID` of a node, in any letter case.
+    ///
+    /// # Errors
+    /// What is wrong with it, quoting it.
+    pub fn from_provider_id(provider_id: &str) -> Result<Self, ProviderIdError> {
+        let text = provider_id.trim();
+        if text.is_empty() {
+            return Err(ProviderIdError::Empty);
+        }
+        let path = text
+            .get(..SCHEME.len())
+            .filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+            .and_then(|_| text.get(SCHEME.len()..))
+            .ok_or_else(|| ProviderIdError::NotAzure(text.to_owned()))?;
+        Self::parse(path).ok_or_else(|| ProviderIdError::NoMachine(text.to_owned()))
+    }
+
+    /// Reads the ARM id of a virtual machine, a scale set, or an instance of one (which stands
+    /// for its scale set); `None` when it is anything else.
+    #[must_use]
+    pub fn parse(path: &str) -> Option<Self> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let [
+            "",
+            subs,
+            subscription,
+            groups,
+            group,
+            providers,
+            provider,
+            machine @ ..,
+        ] = segments.as_slice()
+        else {
+            return None;
+        };
+        let words = [
+            (subs, "subscriptions"),
+            (groups, "resourceGroups"),
+            (providers, "providers"),
+            (provider, "Microsoft.Compute"),
+        ];
+        let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want));
+        let (kind, name) = machine_of(machine)?;
+        let named = [subscription, group, &name]
+            .iter()
+            .all(|part| !part.is_empty());
+        (fits && named).then(|| Self::new(kind, subscription, group, name))
+    }
+
+    fn new(kind: TargetKind, subscription: &str, group: &str, name: &str) -> Self {
+        let word = match kind {
+            TargetKind::Vm => "virtualMachines",
+            TargetKind::ScaleSet => "virtualMachineScaleSets",
+        };
+        let group = format!("/subscriptions/{subscription}/resourceGroups/{group}");
+        Self {
+            kind,
+            id: ArmId::new(format!("{group}/providers/Microsoft.Compute/{word}/{name}")),
+        }
+    }
+
+    /// What kind of machine it is.
+    #[must_use]
+    pub fn kind(&self) -> TargetKind {
+        self.kind
+    }
+
+    /// Its ARM id, in the spelling of ARM's documentation.
+    #[must_use]
+    pub fn id(&self) -> &ArmId {
+        &self.id
+    }
+
+    /// Its subscription, as written.
+    #[must_use]
+    pub fn subscription(&self) -> &str {
+        self.id.subscription().unwrap_or_default()
+    }
+
+    /// Its resource group, as written.
+    #[must_use]
+    pub fn resource_group(&self) -> &str {
+        self.id.resource_group().unwrap_or_default()
+    }
+
+    /// Its name, as written.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.id.name()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
+/// Kind and name of the machine that the segments after the provider stand for.
+fn machine_of<'a>(segments: &[&'a str]) -> Option<(TargetKind, &'a str)> {
+    let is = |word: &str, want: &str| word.eq_ignore_ascii_case(want);
+    match *segments {
+        [vms, name] if is(vms, "virtualMachines") => Some((TargetKind::Vm, name)),
+        [sets, name] if is(sets, "virtualMachineScaleSets") => Some((TargetKind::ScaleSet, name)),
+        [sets, name, vms, instance]
+            if is(sets, "virtualMachineScaleSets")
+                && is(vms, "virtualMachines")
+                && !instance.is_empty() =>
+        {
+            Some((TargetKind::ScaleSet, name))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "azure:///subscriptions/S/resourceGroups/mc_rg/providers/Microsoft.Compute";
+
+    #[test]
+    fn an_instance_stands_for_its_scale_set() {
+        for instance in ["0", "17", "pool_3"] {
+            let id = format!("{GROUP}/virtualMachineScaleSets/pool/virtualMachines/{instance}");
+            let target = Target::from_provider_id(&id).expect("a scale set");
+            assert_eq!(
+                (target.kind(), target.name()),
+                (TargetKind::ScaleSet, "pool")
+            );
+            assert_eq!(
+                (target.subscription(), target.resource_group()),
+                ("S", "mc_rg")
+            );
+        }
+    }
+
+    #[test]
+    fn a_flexible_instance_is_a_virtual_machine() {
+        let id = format!("{GROUP}/virtualMachines/flex_1a2b");
+        let target = Target::from_provider_id(&id).expect("a machine");
+        assert_eq!(
+            (target.kind(), target.name()),
+            (TargetKind::Vm, "flex_1a2b")
+        );
+    }
+
+    #[test]
+    fn letter_case_makes_no_second_target() {
+        let id = format!("{GROUP}/virtualMachineScaleSets/pool/virtualMachines/0");
+        assert_eq!(
+            Target::from_provider_id(&id),
+            Target::from_provider_id(&id.to_uppercase()),
+        );
+    }
+
+    #[test]
+    fn a_machine_and_a_scale_set_of_one_name_are_two_targets() {
+        let vm = Target::from_provider_id(&format!("{GROUP}/virtualMachines/x"));
+        let set = Target::from_provider_id(&format!("{GROUP}/virtualMachineScaleSets/x"));
+        assert_ne!(vm, set);
+    }
+
+    #[test]
+    fn malformed_provider_ids_say_why() {
+        assert_eq!(Target::from_provider_id(" "), Err(ProviderIdError::Empty));
+        for other in [
+            "kind://podman/kind/node",
+            "aws:///eu-west-1a/i-0",
+            "azure",
+            "ä",
+            "azure:/x",
+        ] {
+            let error = Target::from_provider_id(other).expect_err("not Azure");
+            assert!(
+                matches!(error, ProviderIdError::NotAzure(_)),
+                "{other}: {error}"
+            );
+        }
+        for odd in [
+            "azure://",
+            "azure:///",
+            "azure:///subscriptions/S",
+            &format!("{GROUP}/disks/x"),
+            &format!("{GROUP}/virtualMachines/"),
+            &format!("{GROUP}/virtualMachines/x/extensions/y"),
+            &format!("{GROUP}/virtualMachineScaleSets/x/virtualMachines/"),
+            &format!("{GROUP}/virtualMachineScaleSets//virtualMachines/0"),
+            &format!("{GROUP}/virtualMachines/x").replace("/S/", "//"),
+        ] {
+            let error = Target::from_provider_id(odd).expect_err("no machine");
+            assert!(
+                matches!(error, ProviderIdError::NoMachine(_)),
+                "{odd}: {error}"
+            );
+            assert!(error.to_string().contains(odd), "{error}");
+        }
+    }
+}
