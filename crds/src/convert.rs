@@ -42,7 +42,10 @@ pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, S
             .access
             .iter()
             .flatten()
-            .map(|rule| Access { role: rule.role.clone(), scope: ArmId::new(&rule.scope) })
+            .map(|rule| Access {
+                role: rule.role.clone(),
+                scope: ArmId::new(&rule.scope),
+            })
             .collect(),
         selector: binding.selector.unwrap_or_else(|| name.clone()),
         service_accounts: binding.service_accounts.into_iter().flatten().collect(),
@@ -90,7 +93,12 @@ fn limits(limits: &ClassLimits) -> Limits {
                 scopes: limit.scopes.iter().map(ArmId::new).collect(),
             })
             .collect(),
-        identity_groups: limits.identity_groups.iter().flatten().map(ArmId::new).collect(),
+        identity_groups: limits
+            .identity_groups
+            .iter()
+            .flatten()
+            .map(ArmId::new)
+            .collect(),
         backends: limits.backends.iter().flatten().copied().collect(),
         allow_net_raw: limits.allow_net_raw.unwrap_or_default(),
     }

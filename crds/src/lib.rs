@@ -9,6 +9,7 @@
 #![allow(unreachable_pub)]
 
 pub mod aadpodidentity;
+pub mod check;
 pub mod convert;
 pub mod manifests;
 pub mod podid;

@@ -56,6 +56,15 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     ]
 }
 
+/// The definitions as the files hold them.
+///
+/// # Errors
+///
+/// As [`manifests`].
+pub(crate) fn finished_definitions() -> Result<Vec<Value>, ManifestError> {
+    definitions().iter().map(finished).collect()
+}
+
 /// Every file of `crds/manifests/`, a kustomize base in itself.
 ///
 /// # Errors
@@ -67,7 +76,10 @@ pub fn manifests() -> Result<Vec<Manifest>, ManifestError> {
         let file = format!("{}.yaml", crd.spec.names.plural);
         files.push(yaml(file, &finished(&crd)?)?);
     }
-    let resources: Vec<&str> = files.iter().map(|manifest| manifest.file.as_str()).collect();
+    let resources: Vec<&str> = files
+        .iter()
+        .map(|manifest| manifest.file.as_str())
+        .collect();
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -79,7 +91,10 @@ pub fn manifests() -> Result<Vec<Manifest>, ManifestError> {
 
 fn yaml(file: String, value: &Value) -> Result<Manifest, ManifestError> {
     match serde_saphyr::to_string(value) {
-        Ok(text) => Ok(Manifest { file, content: format!("{HEADER}{text}") }),
+        Ok(text) => Ok(Manifest {
+            file,
+            content: format!("{HEADER}{text}"),
+        }),
         Err(source) => Err(ManifestError::Yaml { file, source }),
     }
 }
@@ -93,7 +108,11 @@ fn finished(crd: &CustomResourceDefinition) -> Result<Value, ManifestError> {
     // Flux would take `${…}` in a schema for a variable of its own.
     value["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/substitute"] = json!("disabled");
     value["metadata"]["labels"]["app.kubernetes.io/part-of"] = json!("podid");
-    for version in value["spec"]["versions"].as_array_mut().into_iter().flatten() {
+    for version in value["spec"]["versions"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         if ours {
             // kstatus calls an object without observedGeneration Current; this default makes a
             // profile that podid has not seen yet InProgress.
@@ -116,7 +135,10 @@ fn finished(crd: &CustomResourceDefinition) -> Result<Value, ManifestError> {
 fn normalise(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            if let Some(whole) = number.as_f64().filter(|n| !number.is_i64() && n.fract() == 0.0) {
+            if let Some(whole) = number
+                .as_f64()
+                .filter(|n| !number.is_i64() && n.fract() == 0.0)
+            {
                 #[allow(clippy::cast_possible_truncation)]
                 let whole = whole as i64;
                 *value = json!(whole);

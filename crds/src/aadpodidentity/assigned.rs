@@ -27,7 +27,11 @@ pub const STATUS_UNASSIGNED: &str = "Unassigned";
         json_path = ".spec.azureIdentityRef.metadata.name"
     ),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.status"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     doc = "One pod's use of one AzureIdentity on one node. Written by podid; not meant to be edited."
 )]
 #[serde(rename_all = "camelCase")]

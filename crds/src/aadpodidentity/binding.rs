@@ -13,9 +13,17 @@ use super::identity::either;
     namespaced,
     status = "ReplicaStatus",
     annotation("api-approved.kubernetes.io", "unapproved"),
-    printcolumn(name = "AzureIdentity", type_ = "string", json_path = ".spec.azureIdentity"),
+    printcolumn(
+        name = "AzureIdentity",
+        type_ = "string",
+        json_path = ".spec.azureIdentity"
+    ),
     printcolumn(name = "Selector", type_ = "string", json_path = ".spec.selector"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     doc = "Binds pods, by the value of their label aadpodidbinding, to an AzureIdentity of the same namespace."
 )]
 #[x_kube(validation = (
@@ -28,11 +36,19 @@ use super::identity::either;
 ))]
 pub struct AzureIdentityBindingSpec {
     /// Name of an AzureIdentity in the binding's own namespace.
-    #[serde(rename = "azureIdentity", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "azureIdentity",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(length(max = 253))]
     pub new_azure_identity: Option<String>,
     /// `azureIdentity` as releases before 1.6 spelt it.
-    #[serde(rename = "AzureIdentity", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "AzureIdentity",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(length(max = 253))]
     pub old_azure_identity: Option<String>,
     /// Value of the pod label `aadpodidbinding`.

@@ -15,7 +15,11 @@ use super::ReplicaStatus;
     annotation("api-approved.kubernetes.io", "unapproved"),
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type"),
     printcolumn(name = "ClientID", type_ = "string", json_path = ".spec.clientID"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     doc = "An identity in Azure that pods may be bound to by an AzureIdentityBinding."
 )]
 #[x_kube(validation = (
@@ -36,11 +40,19 @@ pub struct AzureIdentitySpec {
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub type_: Option<i64>,
     /// ARM id of the user-assigned identity; type 0 only.
-    #[serde(rename = "resourceID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "resourceID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(length(max = 512))]
     pub new_resource_id: Option<String>,
     /// `resourceID` as releases before 1.6 spelt it.
-    #[serde(rename = "ResourceID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "ResourceID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(length(max = 512))]
     pub old_resource_id: Option<String>,
     /// Client (application) id.
@@ -52,10 +64,18 @@ pub struct AzureIdentitySpec {
     #[schemars(length(max = 64))]
     pub old_client_id: Option<String>,
     /// Secret that holds the credential of a service principal; types 1 and 2.
-    #[serde(rename = "clientPassword", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "clientPassword",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub new_client_password: Option<SecretReference>,
     /// `clientPassword` as releases before 1.6 spelt it.
-    #[serde(rename = "ClientPassword", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "ClientPassword",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub old_client_password: Option<SecretReference>,
     /// Tenant of a service principal; types 1 and 2.
     #[serde(rename = "tenantID", default, skip_serializing_if = "Option::is_none")]
@@ -64,13 +84,25 @@ pub struct AzureIdentitySpec {
     #[serde(rename = "TenantID", default, skip_serializing_if = "Option::is_none")]
     pub old_tenant_id: Option<String>,
     /// Further tenants of a service principal; type 1.
-    #[serde(rename = "auxiliaryTenantIDs", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "auxiliaryTenantIDs",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub auxiliary_tenant_ids: Option<Vec<String>>,
     /// Authority URL of a service principal.
-    #[serde(rename = "adEndpoint", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "adEndpoint",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ad_endpoint: Option<String>,
     /// Kept for compatibility; no decision reads it.
-    #[serde(rename = "adResourceID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "adResourceID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ad_resource_id: Option<String>,
     /// Kept for compatibility; no decision reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -36,8 +36,17 @@ use serde::{Deserialize, Serialize};
         json_path = ".spec.resourceGroup",
         priority = 1
     ),
-    printcolumn(name = "Location", type_ = "string", json_path = ".spec.location", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Location",
+        type_ = "string",
+        json_path = ".spec.location",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     doc = "The facts of one environment (cloud, subscription, groups), and the limits of what profiles may ask for in it."
 )]
 #[serde(rename_all = "camelCase")]

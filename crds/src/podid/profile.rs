@@ -32,15 +32,29 @@ use serde::{Deserialize, Serialize};
         json_path = ".status.conditions[?(@.type==\"Ready\")].message"
     ),
     printcolumn(name = "Pods", type_ = "integer", json_path = ".status.boundPods"),
-    printcolumn(name = "Class", type_ = "string", json_path = ".spec.className", priority = 1),
+    printcolumn(
+        name = "Class",
+        type_ = "string",
+        json_path = ".spec.className",
+        priority = 1
+    ),
     printcolumn(
         name = "ClientID",
         type_ = "string",
         json_path = ".status.identity.clientId",
         priority = 1
     ),
-    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Suspended",
+        type_ = "boolean",
+        json_path = ".spec.suspend",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     doc = "An Azure identity for the pods of one application: which identity, what it may do, and which pods may use it."
 )]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +89,8 @@ pub struct PodIdentityProfileSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
 
-    /// Whether pods bound by this profile must drop the capability `NET_RAW`.
+    /// Whether pods bound by this profile must drop the capability `NET_RAW`. Write `"Off"` with
+    /// quotes: YAML reads a bare Off as a boolean.
     #[serde(default)]
     pub net_raw: NetRaw,
 
