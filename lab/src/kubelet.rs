@@ -1,5 +1,78 @@
-//! The kubelet's part, for every node of the lab.
+//! The kubelet's part, for every node of the lab, and no more of it than this: nodes are
+//! registered and kept alive by leases; **every pod the API server binds to a lab node** gets a
+//! network namespace, an address, a `pause` process in cgroups named as the kubelet names them,
+//! and the status a kubelet would write; deletion takes it all away. Containers are not run.
 //!
-//! Init calls `kubelet::run(Context, Arc<Fabric>) -> Result<(), KubeletError>` (async) once the
-//! API server answers; it registers the nodes, keeps their leases, watches their pods and
-//! returns only on an error or when `Context::shutdown` is cancelled.
+//! A pod's life is one task ([`worker`]): it looks at the newest pod it was given and at what
+//! stands on the node, takes the one next step ([`step::Step`]), and sleeps until something
+//! changes. A step that fails is told as an Event on the pod and tried again with back-off; it
+//! never holds up another pod.
+//!
+//! One annotation stands in for what running containers would have decided:
+//! `lab.podid.dev/exit-code: "0"` ends a pod whose restart policy is not `Always`, so that Jobs
+//! complete.
+
+mod files;
+mod heartbeat;
+mod names;
+mod node;
+mod sandbox;
+mod status;
+mod step;
+mod watch;
+mod worker;
+
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+
+use crate::context::Context;
+use crate::net::Fabric;
+
+/// The name under which the lab's kubelets write fields and events.
+const FIELD_MANAGER: &str = "podid-lab-kubelet";
+
+/// Why the kubelets ended.
+#[derive(Debug, thiserror::Error)]
+pub enum KubeletError {
+    /// The API server did not take a node.
+    #[error("cannot register node {node}")]
+    Register {
+        /// The node's name.
+        node: String,
+        /// The API server's answer.
+        #[source]
+        source: kube::Error,
+    },
+    /// The fabric has no such node.
+    #[error(transparent)]
+    Network(#[from] crate::net::Error),
+}
+
+/// Plays the kubelet on every node of the lab.
+///
+/// Returns when `Context::shutdown` is cancelled; the pods' processes and links are left to the
+/// end of the lab, which takes them all at once.
+///
+/// # Errors
+/// [`KubeletError`] when a node cannot be registered. Later failures of the API server are
+/// waited out.
+pub async fn run(context: Context, fabric: Arc<Fabric>) -> Result<(), KubeletError> {
+    let version = node::version(&context.client).await;
+    let nodes = context.layout.nodes.iter().map(|layout| {
+        let (context, fabric, version) = (context.clone(), Arc::clone(&fabric), version.clone());
+        async move {
+            let node = node::Node::register(context, &fabric, layout.clone(), &version).await?;
+            let node = Arc::new(node);
+            let shutdown = node.context.shutdown.clone();
+            tokio::select! {
+                () = heartbeat::run(&node) => {}
+                () = watch::run(Arc::clone(&node)) => {}
+                () = shutdown.cancelled() => {}
+            }
+            Ok::<(), KubeletError>(())
+        }
+    });
+    try_join_all(nodes).await?;
+    Ok(())
+}

@@ -112,6 +112,7 @@ async fn start_node(
         title: "node".to_owned(),
         hostname: node.name.clone(),
         cgroup: cgroup.clone(),
+        network_of: None,
         binds: Vec::new(),
     };
     let holder = Holder::start(spec).await.map_err(|source| Error::Node {

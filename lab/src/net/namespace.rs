@@ -56,7 +56,7 @@ impl Namespace {
 
     /// A route socket that lives in the namespace, whichever thread uses it.
     pub(super) fn connect(&self) -> Result<Connection<Route>, Error> {
-        Connection::new_in_namespace_path(&self.path)
+        Connection::new_in(self.path.as_path())
             .map_err(Error::kernel("open a netlink socket", &self.path))
     }
 }

@@ -1,0 +1,260 @@
+//! What stands on the node for one pod: cgroups, the `pause` process with its namespaces, the
+//! link and the managed files.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::names::{self, PodCgroups};
+use super::node::Node;
+use super::files;
+use crate::cgroup::{self, CgroupError};
+use crate::holder::{Holder, HolderError, HolderSpec};
+use crate::net::{self, Namespace, PodLink};
+use crate::options::Target;
+use crate::places::Place;
+
+/// Why a pod's sandbox could not be made or removed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SandboxError {
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    #[error(transparent)]
+    Holder(#[from] HolderError),
+    #[error(transparent)]
+    Network(#[from] net::Error),
+    #[error("cannot {action} {}", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A pod's sandbox. Dropping it ends `pause`; [`Sandbox::remove`] takes everything away.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    pub(super) address: Ipv4Addr,
+    pub(super) started: Timestamp,
+    holder: Holder,
+    cgroups: PodCgroups,
+    target: Target,
+    uid: String,
+}
+
+impl Sandbox {
+    /// Makes the sandbox of a pod, after whatever an earlier attempt left is removed.
+    pub(super) async fn create(node: &Node, pod: &Pod, uid: &str) -> Result<Self, SandboxError> {
+        clear(node, pod, uid).await?;
+        let cgroups = names::cgroups(&node.cgroup, pod, uid);
+        cgroup::create(&cgroups.sandbox)?;
+        for container in &cgroups.containers {
+            cgroup::create(container)?;
+        }
+        let (holder, address) = if on_host_network(pod) {
+            (start_on_host(node, pod, &cgroups).await?, node.layout.address)
+        } else {
+            start_linked(node, pod, uid, &cgroups).await?
+        };
+        let target = Target::pod(pod.namespace().unwrap_or_default(), pod.name_any());
+        node.context.places.insert(target.clone(), Place {
+            pid: holder.pid(),
+            // Programs stand in for the first container.
+            cgroup: cgroups.containers.first().unwrap_or(&cgroups.sandbox).clone(),
+            address: Some(IpAddr::V4(address)),
+            env: node.context.program_env.as_ref().clone(),
+        });
+        Ok(Self {
+            address,
+            started: Timestamp::now(),
+            holder,
+            cgroups,
+            target,
+            uid: uid.to_owned(),
+        })
+    }
+
+    /// Asks every process of the pod to end.
+    pub(super) fn terminate(&self) {
+        for pid in processes(&self.cgroups.pod) {
+            // One that ended meanwhile did what was asked.
+            let _ = kill(pid, Signal::SIGTERM);
+        }
+    }
+
+    /// Whether no process of the pod is left.
+    pub(super) fn is_empty(&self) -> bool {
+        let events = std::fs::read_to_string(self.cgroups.pod.join("cgroup.events"));
+        events.map_or(true, |text| text.lines().any(|line| line == "populated 0"))
+    }
+
+    /// Waits until `pause` has ended, which nobody but this kubelet should bring about.
+    pub(super) async fn ended(&mut self) {
+        self.holder.ended().await;
+    }
+
+    /// Ends what is left of the pod and takes its sandbox away.
+    pub(super) async fn remove(self, node: &Node, pod: &Pod) -> Result<(), SandboxError> {
+        let pid = self.holder.pid();
+        // A namesake on another node may have taken the place already.
+        if node.context.places.get(&self.target).is_some_and(|place| place.pid == pid) {
+            node.context.places.remove(&self.target);
+        }
+        self.holder.stop().await;
+        clear(node, pod, &self.uid).await
+    }
+}
+
+/// Removes every trace of a pod from the node, but for its claim on an address.
+pub(super) async fn clear(node: &Node, pod: &Pod, uid: &str) -> Result<(), SandboxError> {
+    node.network.detach(uid).await?;
+    remove_cgroup(names::cgroups(&node.cgroup, pod, uid).pod).await?;
+    let folder = folder(node, uid);
+    match std::fs::remove_dir_all(&folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(SandboxError::File {
+            action: "remove",
+            path: folder,
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the pod's address back, when nothing uses it any more.
+pub(super) fn release(node: &Node, uid: &str) {
+    node.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(uid);
+}
+
+/// Removes the cgroups (and processes) of pods that are not among `known`.
+pub(super) async fn sweep(node: &Node, known: &BTreeSet<String>) {
+    for slice in names::QOS_SLICES {
+        for path in folders(&node.cgroup.join(slice)) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let Some(uid) = names::uid_of_slice(&name) else { continue };
+            if known.contains(&uid) {
+                continue;
+            }
+            tracing::info!(uid, node = node.layout.name, "removing what an unknown pod left");
+            if let Err(error) = remove_cgroup(path.clone()).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a leftover");
+            }
+        }
+    }
+}
+
+async fn start_linked(
+    node: &Node,
+    pod: &Pod,
+    uid: &str,
+    cgroups: &PodCgroups,
+) -> Result<(Holder, Ipv4Addr), SandboxError> {
+    let address =
+        node.addresses.lock().unwrap_or_else(PoisonError::into_inner).allocate(uid)?;
+    let hostname = names::hostname(pod);
+    let binds = write_files(node, pod, uid, &hostname, address)?;
+    let holder = Holder::start(HolderSpec {
+        title: "pause".to_owned(),
+        hostname,
+        cgroup: cgroups.sandbox.clone(),
+        network_of: None,
+        binds,
+    })
+    .await?;
+    let link = PodLink {
+        uid: uid.to_owned(),
+        address,
+        namespace: Namespace::of_process(holder.pid()),
+    };
+    node.network.attach(&link).await?;
+    Ok((holder, address))
+}
+
+async fn start_on_host(
+    node: &Node,
+    pod: &Pod,
+    cgroups: &PodCgroups,
+) -> Result<Holder, SandboxError> {
+    let spec = HolderSpec {
+        title: "pause".to_owned(),
+        hostname: node.layout.name.clone(),
+        cgroup: cgroups.sandbox.clone(),
+        network_of: Some(node.pid),
+        binds: Vec::new(),
+    };
+    tracing::debug!(pod = pod.name_any(), "on the host network");
+    Ok(Holder::start(spec).await?)
+}
+
+/// Writes the pod's managed files; returns what is bound over what.
+fn write_files(
+    node: &Node,
+    pod: &Pod,
+    uid: &str,
+    hostname: &str,
+    address: Ipv4Addr,
+) -> Result<Vec<(PathBuf, PathBuf)>, SandboxError> {
+    let lab_hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let namespace = pod.namespace().unwrap_or_default();
+    let folder = folder(node, uid);
+    let contents = [
+        ("/etc/hosts", files::hosts(pod, hostname, address, &lab_hosts)),
+        ("/etc/resolv.conf", files::resolv_conf(&namespace)),
+    ];
+    let mut binds = Vec::new();
+    for (over, text) in contents {
+        let over = PathBuf::from(over);
+        // Nothing can be bound over a file this machine does not have.
+        if !over.exists() {
+            continue;
+        }
+        let path = folder.join(over.file_name().unwrap_or_default());
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|source| SandboxError::File {
+                action: "write",
+                path: path.clone(),
+                source,
+            })?;
+        binds.push((path, over));
+    }
+    Ok(binds)
+}
+
+fn folder(node: &Node, uid: &str) -> PathBuf {
+    node.context.dir.file(Path::new("pods").join(uid))
+}
+
+/// Whether the pod shares its node's network.
+pub(super) fn on_host_network(pod: &Pod) -> bool {
+    pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true))
+}
+
+/// Kills what runs in a cgroup and removes it. Waiting for the kernel blocks, hence the thread.
+async fn remove_cgroup(path: PathBuf) -> Result<(), SandboxError> {
+    let joined = tokio::task::spawn_blocking(move || cgroup::remove(&path)).await;
+    match joined {
+        Ok(removed) => Ok(removed?),
+        // The runtime ends; so does the lab.
+        Err(_) => Ok(()),
+    }
+}
+
+/// The processes in a cgroup and below.
+fn processes(path: &Path) -> Vec<Pid> {
+    let own = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    let own = own.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw);
+    own.chain(folders(path).iter().flat_map(|child| processes(child))).collect()
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
