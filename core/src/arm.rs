@@ -125,8 +125,17 @@ impl IdentityId {
     #[must_use]
     pub fn parse(id: &ArmId) -> Option<Self> {
         let segments: Vec<&str> = id.as_str().split('/').collect();
-        let ["", subs, subscription, groups, group, providers, provider, kind, name] =
-            segments.as_slice()
+        let [
+            "",
+            subs,
+            subscription,
+            groups,
+            group,
+            providers,
+            provider,
+            kind,
+            name,
+        ] = segments.as_slice()
         else {
             return None;
         };
@@ -138,7 +147,9 @@ impl IdentityId {
             (kind, "userAssignedIdentities"),
         ];
         let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want))
-            && [subscription, group, name].iter().all(|value| !value.is_empty());
+            && [subscription, group, name]
+                .iter()
+                .all(|value| !value.is_empty());
         fits.then(|| Self {
             subscription: (*subscription).to_owned(),
             group: (*group).to_owned(),
@@ -164,13 +175,18 @@ mod tests {
 
     #[test]
     fn ids_that_differ_in_case_or_trailing_slash_are_equal() {
-        assert_eq!(ArmId::new(ID), ArmId::new(format!("{}/", ID.to_uppercase())));
+        assert_eq!(
+            ArmId::new(ID),
+            ArmId::new(format!("{}/", ID.to_uppercase()))
+        );
     }
 
     #[test]
     fn a_scope_covers_whole_segments_only() {
         let group = ArmId::new("/subscriptions/s/resourceGroups/rg");
-        assert!(group.covers(&ArmId::new("/SUBSCRIPTIONS/s/resourcegroups/RG/providers/x")));
+        assert!(group.covers(&ArmId::new(
+            "/SUBSCRIPTIONS/s/resourcegroups/RG/providers/x"
+        )));
         assert!(group.covers(&group.clone()));
         assert!(!group.covers(&ArmId::new("/subscriptions/s/resourceGroups/rg2")));
         assert!(!group.covers(&ArmId::new("/subscriptions/s")));
@@ -185,7 +201,13 @@ mod tests {
 
     #[test]
     fn other_ids_are_no_identity() {
-        for id in ["", "/", "/subscriptions/s", &format!("{ID}/x"), &ID.replace("identity", "x")] {
+        for id in [
+            "",
+            "/",
+            "/subscriptions/s",
+            &format!("{ID}/x"),
+            &ID.replace("identity", "x"),
+        ] {
             assert_eq!(IdentityId::parse(&ArmId::new(id)), None, "{id}");
         }
     }

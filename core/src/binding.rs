@@ -92,8 +92,7 @@ impl Binding {
     /// Whether this binding gives `pod` the use of `identity`.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &Identity, reach: Reach) -> bool {
-        let own_identity =
-            self.namespace == identity.namespace && self.identity == identity.name;
+        let own_identity = self.namespace == identity.namespace && self.identity == identity.name;
         let selected = !self.selector.is_empty() && pod.selector.as_ref() == Some(&self.selector);
         let reached = pod.namespace == identity.namespace
             || (reach == Reach::Cluster && !identity.namespaced);
@@ -114,7 +113,10 @@ pub fn identities_of<'a>(
     let mut bound: Vec<&Identity> = identities
         .into_iter()
         .filter(|identity| {
-            bindings.clone().into_iter().any(|binding| binding.binds(pod, identity, reach))
+            bindings
+                .clone()
+                .into_iter()
+                .any(|binding| binding.binds(pod, identity, reach))
         })
         .collect();
     bound.sort();
@@ -161,7 +163,10 @@ mod tests {
     fn an_empty_selector_matches_no_pod() {
         for selector in [None, Some("")] {
             let pod = pod("a", selector);
-            assert!(!binding("").binds(&pod, &identity(false), Reach::Cluster), "{selector:?}");
+            assert!(
+                !binding("").binds(&pod, &identity(false), Reach::Cluster),
+                "{selector:?}"
+            );
         }
     }
 
@@ -198,9 +203,20 @@ mod tests {
 
     #[test]
     fn two_bindings_to_one_identity_bind_it_once() {
-        let (one, two) = (binding("s"), Binding { name: "b2".into(), ..binding("s") });
+        let (one, two) = (
+            binding("s"),
+            Binding {
+                name: "b2".into(),
+                ..binding("s")
+            },
+        );
         let identity = identity(false);
-        let bound = identities_of(&pod("a", Some("s")), [&one, &two], [&identity], Reach::Cluster);
+        let bound = identities_of(
+            &pod("a", Some("s")),
+            [&one, &two],
+            [&identity],
+            Reach::Cluster,
+        );
         assert_eq!(bound, [&identity]);
     }
 }

@@ -120,6 +120,9 @@ impl Class {
     }
 
     fn group(&self, name: &str) -> ArmId {
-        ArmId::new(format!("/subscriptions/{}/resourceGroups/{name}", self.subscription_id))
+        ArmId::new(format!(
+            "/subscriptions/{}/resourceGroups/{name}",
+            self.subscription_id
+        ))
     }
 }
