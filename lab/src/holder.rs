@@ -1,10 +1,23 @@
 //! Processes that do nothing but hold namespaces open, as `pause` does for a
 //! pod.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::Stdio;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nlink::netlink::{Connection, Route, namespace};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::cgroup;
 
 /// What a holder is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HolderSpec {
     /// Name shown by `ps`, for people: `pause` or `node`.
     pub title: String,
@@ -12,35 +25,78 @@ pub struct HolderSpec {
     pub hostname: String,
     /// Directory of the cgroup it joins before it starts; must exist.
     pub cgroup: PathBuf,
+    /// Process whose network namespace it shares, as a pod on the host network
+    /// shares its node's; a new one when there is none.
+    pub network_of: Option<u32>,
     /// Files or directories (first) bound over existing paths (second) in its
     /// mount namespace.
     pub binds: Vec<(PathBuf, PathBuf)>,
 }
 
-/// A running process with its own network, mount and host name namespaces.
-/// Dropping it kills it.
+/// A running process with its own network, mount, IPC and host name
+/// namespaces. Dropping it kills it.
 #[derive(Debug)]
 pub struct Holder {
-    child: tokio::process::Child,
+    child: Child,
     pid: u32,
 }
 
 /// Why a holder did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the process that holds the namespaces of {hostname}: {reason}")]
-pub struct HolderError {
-    hostname: String,
-    reason: String,
-    #[source]
-    source: Option<std::io::Error>,
+pub enum HolderError {
+    /// The program did not start.
+    #[error("cannot start the process that holds the namespaces of {hostname}")]
+    Spawn {
+        /// Host name of the holder.
+        hostname: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It started and said why it cannot go on.
+    #[error("the process that holds the namespaces of {hostname} failed: {reason}")]
+    Failed {
+        /// Host name of the holder.
+        hostname: String,
+        /// Its own words.
+        reason: String,
+    },
+    /// Its loopback link stayed down.
+    #[error("cannot bring up loopback in {hostname}")]
+    Loopback {
+        /// Host name of the holder.
+        hostname: String,
+        /// Why not.
+        #[source]
+        source: nlink::netlink::Error,
+    },
 }
 
 impl Holder {
     /// Starts one and waits until its namespaces are ready: loopback is up,
     /// binds are in place. `/proc/PID/ns/net` may then be moved links into.
     pub async fn start(spec: HolderSpec) -> Result<Self, HolderError> {
-        let _ = spec;
-        Err(HolderError { hostname: String::new(), reason: String::new(), source: None })
+        let hostname = spec.hostname.clone();
+        let spawn = |source| HolderError::Spawn { hostname: hostname.clone(), source };
+        let text = serde_json::to_string(&spec).map_err(|error| spawn(error.into()))?;
+        let mut child = Command::new("/proc/self/exe")
+            .arg0(&spec.title)
+            .args(["hold", &text])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(spawn)?;
+        let answer = first_line(&mut child).await.map_err(spawn)?;
+        if answer != READY {
+            return Err(HolderError::Failed { hostname, reason: answer });
+        }
+        let pid = child.id().unwrap_or_default();
+        bring_up_loopback(pid)
+            .await
+            .map_err(|source| HolderError::Loopback { hostname, source })?;
+        Ok(Self { child, pid })
     }
 
     /// Its process, as numbered in the process namespace of the caller.
@@ -48,9 +104,86 @@ impl Holder {
         self.pid
     }
 
+    /// Waits until it ends by itself or is killed by somebody else.
+    pub async fn ended(&mut self) {
+        // Only a process that was waited for already cannot be waited for.
+        let _ = self.child.wait().await;
+    }
+
     /// Kills it and waits until it is gone.
     pub async fn stop(mut self) {
         // Already ended is as good as killed.
         let _ = self.child.kill().await;
     }
+}
+
+const READY: &str = "ready";
+
+async fn first_line(child: &mut Child) -> std::io::Result<String> {
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).await?;
+    }
+    if line.is_empty() {
+        line.push_str("it ended without a word");
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+async fn bring_up_loopback(pid: u32) -> nlink::netlink::Result<()> {
+    let kernel: Connection<Route> = namespace::connection_for_pid(pid)?;
+    kernel.set_link_up("lo").await
+}
+
+/// Why a holder cannot hold.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// What it was told is no [`HolderSpec`].
+    #[error("not a description of a holder")]
+    Spec(#[from] serde_json::Error),
+    /// Its cgroup cannot be entered.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::CgroupError),
+    /// A system call was refused.
+    #[error("cannot {action}")]
+    System {
+        /// What was tried.
+        action: String,
+        /// Why it failed.
+        #[source]
+        source: Errno,
+    },
+}
+
+/// The holder's own life: makes its namespaces, says [`READY`] and waits to be
+/// killed. Must be called by a process of one thread.
+pub fn hold(spec: &str) -> Result<std::convert::Infallible, HoldError> {
+    let spec: HolderSpec = serde_json::from_str(spec)?;
+    let failed = |action: String| move |source| HoldError::System { action, source };
+    cgroup::join(&spec.cgroup)?;
+    let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    match spec.network_of {
+        None => unshare(own | CloneFlags::CLONE_NEWNET),
+        Some(pid) => join_network(pid).and_then(|()| unshare(own)),
+    }
+    .map_err(failed("make namespaces".to_owned()))?;
+    nix::unistd::sethostname(&spec.hostname).map_err(failed("set the host name".to_owned()))?;
+    for (from, over) in &spec.binds {
+        let none = None::<&str>;
+        mount(Some(from), over, none, MsFlags::MS_BIND, none)
+            .map_err(failed(format!("bind {} over {}", from.display(), over.display())))?;
+    }
+    let mut stdout = std::io::stdout().lock();
+    // A parent that does not read any more has given up on this holder and
+    // will kill it.
+    let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
+    loop {
+        nix::unistd::pause();
+    }
+}
+
+fn join_network(pid: u32) -> nix::Result<()> {
+    let network = File::open(format!("/proc/{pid}/ns/net"))
+        .map_err(|error| error.raw_os_error().map_or(Errno::ENOENT, Errno::from_raw))?;
+    setns(network, CloneFlags::CLONE_NEWNET)
 }

@@ -45,3 +45,73 @@ pub struct Layout {
     /// The nodes, by index.
     pub nodes: Vec<NodeLayout>,
 }
+
+/// Subscription of everything in the lab's simulated Azure.
+pub const SUBSCRIPTION: &str = "5ab0c0de-0000-4000-8000-000000000001";
+/// Tenant of everything in the lab's simulated Azure.
+pub const TENANT: &str = "7e4a4700-0000-4000-8000-000000000001";
+/// Resource group of the team's identities and stores.
+pub const RESOURCE_GROUP: &str = "lab";
+/// Resource group of the nodes, named as AKS names it.
+pub const NODE_GROUP: &str = "MC_lab_lab_westeurope";
+/// Region of everything.
+pub const LOCATION: &str = "westeurope";
+/// The scale set with uniform orchestration.
+pub const UNIFORM_SET: &str = "nodes-vmss";
+/// The scale set with flexible orchestration.
+pub const FLEXIBLE_SET: &str = "flex-vmss";
+
+impl Layout {
+    /// Names and addresses for a lab with one node per entry of `kinds`.
+    /// Entries past [`MAX_NODES`] are left out; the caller refuses those.
+    pub fn new(name: &str, network: Network, kinds: &[NodeKind]) -> Self {
+        let nodes = (0..MAX_NODES).zip(kinds).map(|(index, &kind)| node(index, kind)).collect();
+        Self { name: name.to_owned(), network, nodes }
+    }
+
+    /// The node called `name`.
+    pub fn node(&self, name: &str) -> Option<&NodeLayout> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+}
+
+fn node(index: u8, kind: NodeKind) -> NodeLayout {
+    NodeLayout {
+        name: format!("node-{index}"),
+        index,
+        address: Ipv4Addr::new(10, 200, 0, 10 + index),
+        pod_network: Ipv4Addr::new(10, 244, index, 0),
+        kind,
+        resource_id: resource_id(index, kind),
+    }
+}
+
+/// Flexible instances are virtual machines in ARM; only uniform ones live
+/// under their scale set.
+fn resource_id(index: u8, kind: NodeKind) -> String {
+    let compute = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{NODE_GROUP}/providers/Microsoft.Compute"
+    );
+    match kind {
+        NodeKind::Uniform => {
+            format!("{compute}/virtualMachineScaleSets/{UNIFORM_SET}/virtualMachines/{index}")
+        }
+        NodeKind::Flexible | NodeKind::Vm => format!("{compute}/virtualMachines/node-{index}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_have_addresses_of_their_own() {
+        let kinds = [NodeKind::Uniform, NodeKind::Vm];
+        let layout = Layout::new("x", Network::Routed, &kinds);
+        let [first, second] = &layout.nodes[..] else { panic!("two nodes") };
+        assert_eq!(first.address, Ipv4Addr::new(10, 200, 0, 10));
+        assert_eq!(second.pod_network, Ipv4Addr::new(10, 244, 1, 0));
+        assert!(first.resource_id.ends_with("/virtualMachineScaleSets/nodes-vmss/virtualMachines/0"));
+        assert!(second.resource_id.ends_with("Microsoft.Compute/virtualMachines/node-1"));
+    }
+}

@@ -1,0 +1,233 @@
+//! The lab's simulated Azure: what is in it, and where it listens.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use azure_sim::{
+    Application, AzureSim, FederatedCredential, Identity, Instance, Issuer, Options,
+    Orchestration, Place, ResourceGroup, RoleAssignment, ScaleSet, Service, SimError,
+    StorageAccount, TlsListener, Vault, VirtualMachine, VmIdentity, World, WorldError,
+};
+
+use super::cluster::{ISSUER, OPERATOR_ACCOUNT};
+use crate::layout::{
+    CONTROL_PLANE, FLEXIBLE_SET, LOCATION, Layout, NODE_GROUP, NodeLayout, RESOURCE_GROUP,
+    SUBSCRIPTION, TENANT, UNIFORM_SET,
+};
+use crate::options::NodeKind;
+
+/// Host names of Azure that lead to the simulator inside the lab; more come
+/// from the vaults and accounts of its world.
+pub(crate) const AZURE_HOSTS: [&str; 3] =
+    ["management.azure.com", "login.microsoftonline.com", "login.microsoft.com"];
+
+/// The operator's application, also the name of its service principal.
+pub const OPERATOR_APPLICATION: &str = "podid-operator";
+/// Its client id.
+pub const OPERATOR_CLIENT_ID: &str = "09e4a704-0000-4000-8000-000000000001";
+/// Name of the identity every node has from the start.
+const KUBELET_IDENTITY: &str = "lab-agentpool";
+
+/// Why the simulated Azure did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// The world file cannot be used.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The simulator refused.
+    #[error("the simulated Azure did not start")]
+    Sim(#[from] SimError),
+    /// A port is taken.
+    #[error("cannot listen on {address} inside the lab")]
+    Listen {
+        /// Which address.
+        address: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The sockets on the machine's loopback, bound before the daemon left the
+/// machine's network namespace.
+#[derive(Debug)]
+pub(crate) struct CloudSockets {
+    pub(crate) arm: TcpListener,
+    pub(crate) entra: TcpListener,
+    pub(crate) data: TcpListener,
+    pub(crate) admin: TcpListener,
+}
+
+/// Host names that lead to the simulator in this world.
+pub(crate) fn hosts(world: &World) -> Vec<String> {
+    let fixed = AZURE_HOSTS.iter().map(|&host| host.to_owned());
+    let vaults = world.vaults.iter().map(|vault| format!("{}.vault.azure.net", vault.name));
+    let accounts = world
+        .storage_accounts
+        .iter()
+        .map(|account| format!("{}.blob.core.windows.net", account.name));
+    fixed.chain(vaults).chain(accounts).collect()
+}
+
+/// Starts the simulator on the loopback sockets and, inside the lab, on 443.
+pub(crate) async fn start(
+    world: World,
+    speed: f64,
+    sockets: CloudSockets,
+) -> Result<AzureSim, CloudError> {
+    let inside = TcpListener::bind((CONTROL_PLANE, 443)).map_err(|source| CloudError::Listen {
+        address: format!("{CONTROL_PLANE}:443"),
+        source,
+    })?;
+    let tls = [
+        (inside, Service::Arm),
+        (sockets.arm, Service::Arm),
+        (sockets.entra, Service::Entra),
+        (sockets.data, Service::Data),
+    ];
+    let options = Options {
+        world,
+        speed,
+        tls: tls.map(|(listener, service)| TlsListener { listener, service }).into(),
+        admin: Some(sockets.admin),
+        extra_names: vec![CONTROL_PLANE.to_string()],
+        ..Options::default()
+    };
+    Ok(AzureSim::start(options).await?)
+}
+
+/// The world of the file, or the lab's own. Either way the lab's nodes are in
+/// it and the cluster's issuer is known by its certificate authority.
+pub(crate) fn world(
+    file: Option<&PathBuf>,
+    layout: &Layout,
+    cluster_ca: &str,
+) -> Result<World, CloudError> {
+    let mut world = match file {
+        Some(path) => World::from_file(path)?,
+        None => own_world(),
+    };
+    add_machines(&mut world, layout);
+    world.issuers.push(Issuer {
+        issuer: ISSUER.to_owned(),
+        ca: Some(cluster_ca.to_owned()),
+        ..Issuer::default()
+    });
+    Ok(world)
+}
+
+fn group(name: &str) -> ResourceGroup {
+    ResourceGroup { name: name.to_owned(), ..ResourceGroup::default() }
+}
+
+fn own_world() -> World {
+    let mut world = World {
+        tenant_id: TENANT.to_owned(),
+        location: LOCATION.to_owned(),
+        subscriptions: vec![SUBSCRIPTION.to_owned()],
+        resource_groups: vec![group(RESOURCE_GROUP), group(NODE_GROUP)],
+        applications: vec![operator()],
+        role_assignments: operator_roles(),
+        ..World::default()
+    };
+    world.vaults.push(Vault {
+        name: "kv-demo".to_owned(),
+        place: Place::in_group(RESOURCE_GROUP),
+        secrets: [("sa-password".to_owned(), "correct horse battery staple".into())].into(),
+    });
+    world.storage_accounts.push(StorageAccount {
+        name: "stdemo".to_owned(),
+        place: Place::in_group(RESOURCE_GROUP),
+        containers: [("reports".to_owned(), Vec::new()), ("backups".to_owned(), Vec::new())].into(),
+    });
+    world
+}
+
+/// The operator signs in with its service account's token: no secret.
+fn operator() -> Application {
+    Application {
+        name: OPERATOR_APPLICATION.to_owned(),
+        client_id: Some(OPERATOR_CLIENT_ID.to_owned()),
+        federated_credentials: vec![FederatedCredential {
+            name: "lab-cluster".to_owned(),
+            issuer: ISSUER.to_owned(),
+            subject: OPERATOR_ACCOUNT.to_owned(),
+            audiences: vec!["api://AzureADTokenExchange".to_owned()],
+        }],
+        ..Application::default()
+    }
+}
+
+/// What the operator's documentation asks a platform team to grant, no more.
+fn operator_roles() -> Vec<RoleAssignment> {
+    let subscription = format!("/subscriptions/{SUBSCRIPTION}");
+    let identities = format!("{subscription}/resourceGroups/{RESOURCE_GROUP}");
+    let nodes = format!("{subscription}/resourceGroups/{NODE_GROUP}");
+    [
+        ("Managed Identity Contributor", identities.clone()),
+        ("Managed Identity Operator", identities),
+        ("Virtual Machine Contributor", nodes),
+        ("Role Based Access Control Administrator", subscription),
+    ]
+    .map(|(role, scope)| RoleAssignment {
+        role: role.to_owned(),
+        principal: OPERATOR_APPLICATION.to_owned(),
+        scope,
+        ..RoleAssignment::default()
+    })
+    .into()
+}
+
+fn add_machines(world: &mut World, layout: &Layout) {
+    let place = Place {
+        subscription: Some(SUBSCRIPTION.to_owned()),
+        ..Place::in_group(NODE_GROUP)
+    };
+    world.identities.push(Identity {
+        name: KUBELET_IDENTITY.to_owned(),
+        place: place.clone(),
+        ..Identity::default()
+    });
+    let of_kind = |kind| layout.nodes.iter().filter(move |node| node.kind == kind);
+    if of_kind(NodeKind::Uniform).next().is_some() {
+        world.scale_sets.push(ScaleSet {
+            name: UNIFORM_SET.to_owned(),
+            place: place.clone(),
+            identity: kubelet_identity(),
+            instances: of_kind(NodeKind::Uniform).map(instance).collect(),
+            ..ScaleSet::default()
+        });
+    }
+    if of_kind(NodeKind::Flexible).next().is_some() {
+        world.scale_sets.push(ScaleSet {
+            name: FLEXIBLE_SET.to_owned(),
+            place: place.clone(),
+            orchestration: Orchestration::Flexible,
+            ..ScaleSet::default()
+        });
+    }
+    let alone = of_kind(NodeKind::Vm).map(|node| (node, None));
+    let flexible = of_kind(NodeKind::Flexible).map(|node| (node, Some(FLEXIBLE_SET.to_owned())));
+    for (node, scale_set) in alone.chain(flexible) {
+        world.virtual_machines.push(VirtualMachine {
+            name: node.name.clone(),
+            place: place.clone(),
+            identity: kubelet_identity(),
+            scale_set,
+            private_ip: Some(node.address.to_string()),
+            ..VirtualMachine::default()
+        });
+    }
+}
+
+fn kubelet_identity() -> VmIdentity {
+    VmIdentity { user_assigned: vec![KUBELET_IDENTITY.to_owned()], ..VmIdentity::default() }
+}
+
+fn instance(node: &NodeLayout) -> Instance {
+    Instance {
+        id: node.index.to_string(),
+        computer_name: Some(node.name.clone()),
+        private_ip: Some(node.address.to_string()),
+    }
+}

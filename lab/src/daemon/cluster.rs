@@ -1,0 +1,153 @@
+//! The command lines of the control plane's programs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::pki::Pki;
+use super::supervise::Program;
+use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, SERVICE_RANGE};
+use crate::options::Target;
+use crate::state::StateDir;
+use crate::tools::Toolset;
+
+/// Host name of the cluster's token issuer; `.test` never exists outside
+/// (RFC 6761).
+pub(crate) const ISSUER_HOST: &str = "oidc.podid.test";
+/// The cluster's token issuer, as its tokens spell it.
+pub const ISSUER: &str = "https://oidc.podid.test:6443";
+/// Service account of the operator, as its tokens spell it.
+pub const OPERATOR_ACCOUNT: &str = "system:serviceaccount:podid-system:podid-operator";
+/// Namespace of the Flux controllers.
+pub(crate) const FLUX_NAMESPACE: &str = "flux-system";
+/// Where etcd takes clients.
+pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
+
+/// Ports on loopback where the Flux controllers answer `/healthz` and serve
+/// metrics; free, because the control plane's namespace is the lab's own.
+const KUSTOMIZE_PORTS: (u16, u16) = (9440, 9441);
+const HELM_PORTS: (u16, u16) = (9450, 9451);
+
+/// Makes [`Program`]s of the control plane.
+pub(crate) struct Cluster<'a> {
+    pub(crate) tools: &'a Toolset,
+    pub(crate) dir: &'a StateDir,
+    pub(crate) pki: &'a Pki,
+    /// Environment of every program in the lab.
+    pub(crate) env: &'a BTreeMap<String, String>,
+}
+
+impl Cluster<'_> {
+    fn program(&self, name: &str, executable: PathBuf, arguments: Vec<String>) -> Program {
+        let argv = std::iter::once(executable.to_string_lossy().into_owned()).chain(arguments);
+        Program {
+            name: name.to_owned(),
+            component: true,
+            target: Target::ControlPlane,
+            argv: argv.collect(),
+            env: self.env.clone(),
+            cwd: self.dir.path().to_owned(),
+            restart: true,
+        }
+    }
+
+    /// Data on a tmpfs that ends with the lab, so nothing is synced to a disk.
+    pub(crate) fn etcd(&self) -> Program {
+        let arguments = vec![
+            "--name=lab".to_owned(),
+            flag("data-dir", &self.dir.file("etcd").join("data")),
+            format!("--listen-client-urls={ETCD}"),
+            format!("--advertise-client-urls={ETCD}"),
+            "--listen-peer-urls=http://127.0.0.1:2380".to_owned(),
+            "--initial-advertise-peer-urls=http://127.0.0.1:2380".to_owned(),
+            "--initial-cluster=lab=http://127.0.0.1:2380".to_owned(),
+            "--unsafe-no-fsync".to_owned(),
+            "--log-level=warn".to_owned(),
+        ];
+        self.program("etcd", self.tools.etcd(), arguments)
+    }
+
+    pub(crate) fn api_server(&self) -> Program {
+        let arguments = vec![
+            format!("--etcd-servers={ETCD}"),
+            format!("--advertise-address={CONTROL_PLANE}"),
+            format!("--secure-port={API_SERVER_PORT}"),
+            flag("tls-cert-file", &self.pki.serving_certificate),
+            flag("tls-private-key-file", &self.pki.serving_key),
+            flag("client-ca-file", &self.pki.ca_file),
+            flag("service-account-key-file", &self.pki.service_account_key),
+            flag("service-account-signing-key-file", &self.pki.service_account_key),
+            format!("--service-account-issuer={ISSUER}"),
+            format!("--service-account-jwks-uri={ISSUER}/openid/v1/jwks"),
+            format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+            "--authorization-mode=Node,RBAC".to_owned(),
+            "--enable-admission-plugins=NodeRestriction".to_owned(),
+            "--allow-privileged=true".to_owned(),
+        ];
+        self.program("kube-apiserver", self.tools.kube_apiserver(), arguments)
+    }
+
+    /// `kubeconfig` holds its own identity; each of its loops uses a service
+    /// account of its own, as in a real cluster.
+    pub(crate) fn controller_manager(&self, kubeconfig: &Path) -> Program {
+        let arguments = vec![
+            flag("kubeconfig", kubeconfig),
+            flag("service-account-private-key-file", &self.pki.service_account_key),
+            flag("root-ca-file", &self.pki.ca_file),
+            "--use-service-account-credentials=true".to_owned(),
+            "--leader-elect=false".to_owned(),
+            "--bind-address=127.0.0.1".to_owned(),
+            "--kube-api-qps=200".to_owned(),
+            "--kube-api-burst=400".to_owned(),
+        ];
+        let executable = self.tools.bin("kube-controller-manager");
+        self.program("kube-controller-manager", executable, arguments)
+    }
+
+    pub(crate) fn scheduler(&self, kubeconfig: &Path) -> Program {
+        let arguments = vec![
+            flag("kubeconfig", kubeconfig),
+            "--leader-elect=false".to_owned(),
+            "--bind-address=127.0.0.1".to_owned(),
+        ];
+        self.program("kube-scheduler", self.tools.bin("kube-scheduler"), arguments)
+    }
+
+    pub(crate) fn kustomize_controller(&self) -> Program {
+        self.flux("kustomize-controller", KUSTOMIZE_PORTS, &["--requeue-dependency=1s"])
+    }
+
+    pub(crate) fn helm_controller(&self) -> Program {
+        self.flux("helm-controller", HELM_PORTS, &["--requeue-dependency=1s"])
+    }
+
+    /// Flux's controllers read the kubeconfig's path from the environment only.
+    fn flux(&self, name: &str, (health, metrics): (u16, u16), more: &[&str]) -> Program {
+        let mut arguments = vec![
+            "--watch-all-namespaces".to_owned(),
+            "--enable-leader-election=false".to_owned(),
+            "--events-addr=".to_owned(),
+            format!("--health-addr=127.0.0.1:{health}"),
+            format!("--metrics-addr=127.0.0.1:{metrics}"),
+        ];
+        arguments.extend(more.iter().map(|&flag| flag.to_owned()));
+        let mut program = self.program(name, self.tools.bin(name), arguments);
+        let own = [
+            ("KUBECONFIG", self.dir.inner_kubeconfig()),
+            ("RUNTIME_NAMESPACE", PathBuf::from(FLUX_NAMESPACE)),
+        ];
+        for (variable, value) in own {
+            program.env.insert(variable.to_owned(), value.to_string_lossy().into_owned());
+        }
+        program
+    }
+}
+
+/// Where the Flux controllers say that they are ready.
+pub(crate) fn flux_health() -> [(&'static str, String); 2] {
+    [("kustomize-controller", KUSTOMIZE_PORTS.0), ("helm-controller", HELM_PORTS.0)]
+        .map(|(name, port)| (name, format!("http://127.0.0.1:{port}/readyz")))
+}
+
+fn flag(name: &str, path: &Path) -> String {
+    format!("--{name}={}", path.display())
+}

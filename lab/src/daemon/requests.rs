@@ -1,0 +1,143 @@
+//! What the daemon does for each request on the control socket.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, PostParams};
+
+use super::supervise::{Program, Supervisor};
+use super::view;
+use crate::context::Context;
+use crate::control::{Answer, Endpoints, NodeStatus, PodStatus, Request, Service, Status};
+use crate::events::chain;
+use crate::options::Target;
+use crate::places::Place;
+
+/// A day: nothing in a lab has to renew a token.
+const TOKEN_SECONDS: i64 = 86_400;
+
+/// What requests are answered from.
+#[derive(Clone)]
+pub(crate) struct Requests(Arc<Parts>);
+
+struct Parts {
+    context: Context,
+    supervisor: Supervisor,
+    endpoints: Endpoints,
+}
+
+impl Requests {
+    pub(crate) fn new(context: Context, supervisor: Supervisor, endpoints: Endpoints) -> Self {
+        Self(Arc::new(Parts { context, supervisor, endpoints }))
+    }
+}
+
+/// Answers `request`, or says in one line why not.
+pub(crate) async fn handle(requests: &Requests, request: Request) -> Result<Answer, String> {
+    let parts = &requests.0;
+    match request {
+        Request::Status => Answer::of(&parts.status()),
+        Request::Resolve(target) => Answer::of(&parts.resolve(&target)?),
+        Request::Start(service) => Answer::of(&parts.start(service)?),
+        Request::Stop { name } => {
+            let stopped = parts.supervisor.stop(&name).await;
+            Answer::of(&stopped.map_err(|error| chain(&error))?)
+        }
+        Request::Signal { name, signal } => {
+            let sent = parts.supervisor.signal(&name, signal);
+            Answer::of(&sent.map_err(|error| chain(&error))?)
+        }
+        Request::Token { namespace, name, audience } => {
+            Answer::of(&parts.token(&namespace, &name, audience).await?)
+        }
+    }
+}
+
+impl Parts {
+    fn status(&self) -> Status {
+        let layout = &self.context.layout;
+        let nodes = layout.nodes.iter().map(|node| NodeStatus {
+            name: node.name.clone(),
+            address: node.address.into(),
+            resource_id: node.resource_id.clone(),
+        });
+        let pods = self.context.places.list().into_iter().filter_map(|(target, place)| {
+            let Target::Pod { namespace, name } = target else { return None };
+            Some(PodStatus { namespace, name, address: place.address })
+        });
+        Status {
+            name: layout.name.clone(),
+            network: layout.network,
+            endpoints: self.endpoints.clone(),
+            programs: self.supervisor.status(),
+            nodes: nodes.collect(),
+            pods: pods.collect(),
+        }
+    }
+
+    fn resolve(&self, target: &Target) -> Result<Place, String> {
+        let place = self.context.places.get(target);
+        let mut place = place.ok_or_else(|| self.missing(target))?;
+        let mut env = (*self.context.program_env).clone();
+        env.extend(self.target_env(target));
+        env.append(&mut place.env);
+        place.env = env;
+        Ok(place)
+    }
+
+    fn missing(&self, target: &Target) -> String {
+        let all = self.context.places.list();
+        let known: Vec<String> = all.iter().map(|(target, _)| target.to_string()).collect();
+        format!("{target} is not running in this lab; there are: {}", known.join(", "))
+    }
+
+    fn target_env(&self, target: &Target) -> BTreeMap<String, String> {
+        if matches!(target, Target::Pod { .. }) {
+            return BTreeMap::new();
+        }
+        let path = self.context.dir.inner_kubeconfig().to_string_lossy().into_owned();
+        [("KUBECONFIG".to_owned(), path)].into()
+    }
+
+    fn start(&self, service: Service) -> Result<(), String> {
+        let place = self.resolve(&service.target)?;
+        let mut env = view::service_env(&self.context.dir);
+        env.extend(place.env);
+        env.extend(service.env);
+        let program = Program {
+            name: service.name,
+            component: false,
+            target: service.target,
+            argv: service.argv,
+            env,
+            cwd: service.cwd,
+            restart: service.restart,
+        };
+        self.supervisor.start(program).map_err(|error| chain(&error))
+    }
+
+    async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audience: Option<String>,
+    ) -> Result<String, String> {
+        let api: Api<ServiceAccount> = Api::namespaced(self.context.client.clone(), namespace);
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: audience.into_iter().collect(),
+                expiration_seconds: Some(TOKEN_SECONDS),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let answer = api
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .map_err(|error| format!("no token for service account {namespace}/{name}: {error}"))?;
+        let token = answer.status.map(|status| status.token);
+        token.ok_or_else(|| format!("the API server gave no token for {namespace}/{name}"))
+    }
+}

@@ -1,0 +1,126 @@
+//! What programs in the lab see differently from the machine: host names,
+//! resolver, trusted certificates, and the environment that says so.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+
+use super::cluster::ISSUER_HOST;
+use crate::layout::{CONTROL_PLANE, Layout};
+use crate::state::{StateDir, StateError};
+
+/// Where systems keep the bundle of trusted certificates; programs that read
+/// no variable read one of these.
+const SYSTEM_BUNDLES: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// Why the view was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// A file cannot be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A mount was refused.
+    #[error("cannot mount over {over}")]
+    Mount {
+        /// The mount point.
+        over: String,
+        /// Why not.
+        #[source]
+        source: nix::errno::Errno,
+    },
+}
+
+/// Memory for etcd's data: in the lab's mount namespace only, so it ends with
+/// the lab whatever happens.
+pub(crate) fn mount_etcd_memory(dir: &StateDir) -> Result<(), ViewError> {
+    let path = dir.file("etcd");
+    std::fs::create_dir_all(&path).map_err(|source| {
+        StateError::Io { action: "create", path: path.clone(), source }
+    })?;
+    mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=0700"))
+        .map_err(mounting(&path))
+}
+
+/// Writes the lab's files and binds them over the machine's. `azure_hosts`
+/// lead to the control plane; `authorities` are all that is trusted.
+pub(crate) fn bind_files(
+    dir: &StateDir,
+    layout: &Layout,
+    azure_hosts: &[String],
+    authorities: &[&str],
+) -> Result<(), ViewError> {
+    let hosts = dir.write("hosts", hosts_file(layout, azure_hosts))?;
+    bind(&hosts, "/etc/hosts")?;
+    let resolver = dir.write("resolv.conf", "# The lab has no name server: /etc/hosts is all.\n")?;
+    bind(&resolver, "/etc/resolv.conf")?;
+    let name = dir.ca_bundle();
+    let name = name.file_name().unwrap_or_default().to_string_lossy();
+    let bundle = dir.write(&name, authorities.concat())?;
+    SYSTEM_BUNDLES.iter().try_for_each(|over| bind(&bundle, over))
+}
+
+fn hosts_file(layout: &Layout, azure_hosts: &[String]) -> String {
+    let mut text = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
+    let cluster = [ISSUER_HOST, "kubernetes.default.svc", "kubernetes.default", "control-plane"];
+    let names = cluster.iter().copied().chain(azure_hosts.iter().map(String::as_str));
+    for name in names {
+        text.push_str(&format!("{CONTROL_PLANE} {name}\n"));
+    }
+    for node in &layout.nodes {
+        text.push_str(&format!("{} {}\n", node.address, node.name));
+    }
+    text
+}
+
+/// Binds `file` over `target`. A target the machine does not have is left
+/// out: no program can expect it there.
+fn bind(file: &Path, target: &str) -> Result<(), ViewError> {
+    if !Path::new(target).exists() {
+        return Ok(());
+    }
+    let none = None::<&str>;
+    mount(Some(file), target, none, MsFlags::MS_BIND, none).map_err(mounting(Path::new(target)))
+}
+
+fn mounting(over: &Path) -> impl FnOnce(nix::errno::Errno) -> ViewError {
+    let over = over.display().to_string();
+    move |source| ViewError::Mount { over, source }
+}
+
+/// Environment of every program in the lab, wherever it runs.
+pub(crate) fn program_env(dir: &StateDir) -> BTreeMap<String, String> {
+    let bundle = dir.ca_bundle().to_string_lossy().into_owned();
+    let mut env = BTreeMap::new();
+    // One variable per family of TLS stacks: OpenSSL, Go and rustls; Python
+    // requests; curl with other stacks; Node.js.
+    for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+        env.insert(name.to_owned(), bundle.clone());
+    }
+    // The caller's proxy is out of reach in here.
+    for name in ["NO_PROXY", "no_proxy"] {
+        env.insert(name.to_owned(), "*".to_owned());
+    }
+    env.insert("KUBERNETES_SERVICE_HOST".to_owned(), CONTROL_PLANE.to_string());
+    let port = crate::layout::API_SERVER_PORT.to_string();
+    env.insert("KUBERNETES_SERVICE_PORT".to_owned(), port);
+    env
+}
+
+/// What a program under supervision gets besides: nothing of the caller's own
+/// environment but where programs are and who it runs as.
+pub(crate) fn service_env(dir: &StateDir) -> BTreeMap<String, String> {
+    let mut env = program_env(dir);
+    for name in ["PATH", "HOME", "USER", "LANG"] {
+        if let Ok(value) = std::env::var(name) {
+            env.insert(name.to_owned(), value);
+        }
+    }
+    // What they leave behind goes with the lab.
+    env.insert("TMPDIR".to_owned(), dir.file("tmp").to_string_lossy().into_owned());
+    env
+}
