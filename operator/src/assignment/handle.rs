@@ -1,0 +1,109 @@
+//! What the rest of the operator may ask about assignments.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use podid_core::arm::ArmId;
+use podid_core::target::Target;
+use tokio::sync::mpsc;
+
+use super::ObjectKey;
+
+/// The read side of assignment, shared with the profile controller. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Assignments {
+    state: Arc<Mutex<State>>,
+    changes: mpsc::UnboundedSender<Change>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: bool,
+    bound_pods: HashMap<ObjectKey, usize>,
+    carried: BTreeMap<Target, BTreeSet<ArmId>>,
+}
+
+/// Where an identity is on machines through us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// Not known yet: the watches have not delivered everything, or this replica does not lead.
+    Unknown,
+    /// On none: it may be deleted.
+    Nowhere,
+    /// On these, or on its way there or back.
+    On(Vec<Target>),
+}
+
+/// Something that an answer of [`Assignments`] depends on has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Other pods than before are bound to this AzureIdentity.
+    BoundPods(ObjectKey),
+    /// An identity came on a machine or left it.
+    Carried(ArmId),
+}
+
+impl Assignments {
+    /// The handle, and the changes for the one who acts on them.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Change>) {
+        let (changes, receiver) = mpsc::unbounded_channel();
+        (Self { state: Arc::default(), changes }, receiver)
+    }
+
+    /// Which machines carry the identity through us. Whoever deletes an identity in Azure waits
+    /// for [`Carried::Nowhere`], or machines keep the id of something that is gone.
+    #[must_use]
+    pub fn still_assigned(&self, identity: &ArmId) -> Carried {
+        let state = self.state();
+        if !state.known {
+            return Carried::Unknown;
+        }
+        let carriers = state.carried.iter().filter(|(_, ids)| ids.contains(identity));
+        let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
+        if targets.is_empty() { Carried::Nowhere } else { Carried::On(targets) }
+    }
+
+    /// How many pods on nodes are bound to the AzureIdentity; `None` while that is not known.
+    #[must_use]
+    pub fn bound_pods(&self, identity: &ObjectKey) -> Option<usize> {
+        let state = self.state();
+        state.known.then(|| state.bound_pods.get(identity).copied().unwrap_or_default())
+    }
+
+    /// Everything has been seen once: answers are true from here on.
+    pub(super) fn set_known(&self) {
+        self.state().known = true;
+    }
+
+    pub(super) fn set_bound_pods(&self, identity: &ObjectKey, count: usize) {
+        let before = match count {
+            0 => self.state().bound_pods.remove(identity),
+            _ => self.state().bound_pods.insert(identity.clone(), count),
+        };
+        if before.unwrap_or_default() != count {
+            self.tell(Change::BoundPods(identity.clone()));
+        }
+    }
+
+    pub(super) fn set_carried(&self, target: &Target, identities: BTreeSet<ArmId>) {
+        let before = match identities.is_empty() {
+            true => self.state().carried.remove(target),
+            false => self.state().carried.insert(target.clone(), identities.clone()),
+        };
+        let before = before.unwrap_or_default();
+        for identity in before.symmetric_difference(&identities) {
+            self.tell(Change::Carried(identity.clone()));
+        }
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody listens when the profile controller has stopped; then nobody needs to know.
+        let _ = self.changes.send(change);
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

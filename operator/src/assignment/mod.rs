@@ -1,0 +1,123 @@
+//! Puts identities on the machines under the pods that are bound to them, takes them away with
+//! the last user, and writes AzureAssignedIdentities that say so.
+//!
+//! ```text
+//! watches ──► index ──► desired identities ──► one worker per machine ──► Azure
+//!               │                                     │
+//!               └── pods ──► AzureAssignedIdentities ◄┘ what the machine has
+//! ```
+//!
+//! | module | role |
+//! |---|---|
+//! | [`watch`] | what the API server tells, as plain values |
+//! | [`index`] | which pods, hence which machines, a change concerns |
+//! | [`dispatch`] | the one task that owns the index and starts all work |
+//! | [`worker`], [`round`] | one machine: when to look, and what to do then |
+//! | [`quarantine`] | identities that spoil a change, kept apart with back-off |
+//! | [`ledger`] | what we put on machines, written down first |
+//! | [`jobs`], [`objects`] | AzureAssignedIdentities, one pod at a time |
+//! | [`announce`] | Events on pods |
+
+mod announce;
+mod dispatch;
+mod handle;
+mod index;
+mod jobs;
+mod ledger;
+mod metrics;
+mod objects;
+mod quarantine;
+mod round;
+mod watch;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use podid_azure::Compute;
+use podid_core::arm::ArmId;
+use podid_core::binding::Reach;
+use podid_runtime::{BoxError, Drain};
+
+pub use handle::{Assignments, Carried, Change};
+pub use metrics::Metrics;
+
+/// Owner of the fields we apply.
+const FIELD_MANAGER: &str = "podid-operator";
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Namespace; empty for an object of the cluster.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// A key from its parts.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What assignment needs to run.
+#[derive(Clone)]
+pub struct Context {
+    /// Client of the API server.
+    pub client: kube::Client,
+    /// Identities on machines.
+    pub compute: Arc<dyn Compute>,
+    /// How it is to work.
+    pub settings: Settings,
+    /// Counters, registered once for the process.
+    pub metrics: Metrics,
+    /// What others may ask.
+    pub assignments: Assignments,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// How assignment works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespace of the operator, where it records what it has put on machines.
+    pub namespace: String,
+    /// How far identities reach (`--force-namespaced`).
+    pub reach: Reach,
+    /// How often each machine is compared with what it should have, when nothing changes.
+    pub interval: Duration,
+    /// How long changes of one machine are collected before they go out together.
+    pub window: Duration,
+    /// Identities that are never taken off a machine, whoever put them there.
+    pub immutable: BTreeSet<ArmId>,
+}
+
+impl Settings {
+    /// Time between two comparisons of a machine that nothing happens to. A read costs little:
+    /// Azure allows 25 a second.
+    pub const INTERVAL: Duration = Duration::from_secs(180);
+    /// Long enough for the pods of one rollout, too short to be felt beside a change in Azure.
+    pub const WINDOW: Duration = Duration::from_millis(250);
+}
+
+/// Runs until `drain`, or until something it cannot work without fails. Start it only while this
+/// process leads: two at a time would work against each other.
+///
+/// # Errors
+/// The records of earlier work cannot be read, or a task of its own failed.
+pub async fn run(context: Context, drain: Drain) -> Result<(), BoxError> {
+    dispatch::run(context, drain).await
+}
