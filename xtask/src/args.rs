@@ -1,0 +1,79 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::test::Ring;
+use crate::{bench, check, demo, generate, lab, test};
+
+/// Everything a developer or CI does to this repository, as one command.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sets up all it needs, then does podid's main job before your eyes.
+    ///
+    /// A git commit becomes a token in a pod: real Kubernetes and Flux, a simulated Azure, real
+    /// Azure SDKs. Needs Linux and root, because nodes and pods are network namespaces.
+    Demo(demo::Options),
+
+    /// Sets up all it needs, then runs every check and every test.
+    ///
+    /// Rings, from the quickest: `unit`, `contract`, `node`, `cluster`, `scenario`. Name some to
+    /// run only those. What follows `--` goes to the test program, so that one test runs alone:
+    /// `cargo xtask test cluster -- net_raw`.
+    Test {
+        /// Rings to run; none named: the checks, then all rings.
+        rings: Vec<Ring>,
+        /// Arguments for the test programs.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+
+    /// Checks what no test runs: arrows between rooms, forbidden crates, licences, generated
+    /// files, formatting and lints.
+    Check,
+
+    /// Writes what is generated: CRDs, and the reference of the command line.
+    Gen,
+
+    /// Starts, shows, enters and ends a lab: Kubernetes, Flux and Azure on this machine.
+    ///
+    /// `cargo xtask lab --help` lists the commands.
+    #[command(disable_help_flag = true)]
+    Lab {
+        /// Arguments of `podid-lab`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+
+    /// Measures speed, as ratios in one run.
+    Bench {
+        /// What to measure.
+        what: bench::What,
+        /// Arguments for the benchmark.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Demo(options) => demo::run(&options),
+            Command::Test { rings, arguments } => test::run(&rings, &arguments),
+            Command::Check => check::run(),
+            Command::Gen => generate::write().map(|()| ExitCode::SUCCESS),
+            Command::Lab { arguments } => lab::run(&arguments),
+            Command::Bench { what, arguments } => bench::run(what, &arguments),
+        }
+    }
+}

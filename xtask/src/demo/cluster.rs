@@ -1,0 +1,23 @@
+//! Scene: podid is installed.
+
+use anyhow::Result;
+
+use super::stage::Stage;
+use super::story::Story;
+use crate::process;
+
+const SCENE: &str = "Install podid";
+
+/// Installs podid's kinds, rights, rules and programs, and waits until they are ready.
+pub(super) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.scene("podid moves in");
+    story.step(SCENE, "kinds, rights and admission rules from kustomize/base", || {
+        let base = process::root().join("kustomize/base");
+        podid_lab::install::manifests(&stage.lab, &base)?;
+        stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
+    })?;
+    story.step(SCENE, "two operators (one leads), and a node daemon on every node", || {
+        podid_lab::install::programs(&stage.lab, &stage.programs)?;
+        stage.ask(&["-n", "podid-system", "get", "lease"])
+    })
+}

@@ -1,0 +1,167 @@
+//! Scene: a team commits a profile, Flux applies it, the operator does its work in Azure.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
+use super::stage::Stage;
+use super::story::Story;
+use crate::process;
+
+const SCENE: &str = "Commit to identity";
+
+/// Commits class and profile, and follows them into Azure.
+pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.scene("A team commits a profile");
+    story.step(SCENE, "an empty git repository, and Flux told to follow it", || follow(stage))?;
+    story.step(SCENE, "the platform team commits the class: facts and limits", || {
+        let class = podid_lab::install::class_arguments(&stage.lab)?;
+        let mut arguments = vec!["class", "create", CLASS];
+        arguments.extend(class.iter().map(String::as_str));
+        podid(stage, &arguments)
+    })?;
+    story.step(SCENE, "the application team commits its profile", || {
+        let vault = podid_lab::install::vault_id(&stage.lab)?;
+        podid(
+            stage,
+            &[
+                "profile",
+                "create",
+                PROFILE,
+                "--namespace",
+                NAMESPACE,
+                "--class",
+                CLASS,
+                "--access",
+                &format!("{ROLE}={vault}"),
+            ],
+        )
+    })?;
+    story.step(SCENE, "git push, and Flux applies the commit", || {
+        git(stage, &["push", "--quiet", "origin", "main"])?;
+        let head = git(stage, &["rev-parse", "HEAD"])?;
+        wait_for_revision(stage, &head)
+    })?;
+    story.step(SCENE, "the operator makes the identity and grants its roles", || {
+        stage.ask(&[
+            "-n",
+            NAMESPACE,
+            "wait",
+            &format!("podidentityprofile/{PROFILE}"),
+            "--for=condition=Ready",
+            "--timeout=60s",
+        ])?;
+        stage.ask(&["-n", NAMESPACE, "get", "podidentityprofile,azureidentity,azureidentitybinding"])
+    })?;
+    story.step(SCENE, "Azure agrees: one identity, and its rights", || in_azure(stage))
+}
+
+/// A bare repository with one empty commit, its clone, and the Flux objects that follow it.
+fn follow(stage: &Stage) -> Result<String> {
+    let bare = stage.folder("fleet.git");
+    let clone = stage.folder("clone");
+    process::capture(Command::new("git").args(["init", "--quiet", "--bare", "-b", "main"]).arg(&bare))?;
+    process::capture(Command::new("git").args(["clone", "--quiet"]).arg(&bare).arg(&clone))?;
+    for (key, value) in
+        [("user.name", "Payments team"), ("user.email", "payments@example.com")]
+    {
+        git(stage, &["config", key, value])?;
+    }
+    git(stage, &["checkout", "--quiet", "-B", "main"])?;
+    std::fs::write(
+        clone.join("namespaces.yaml"),
+        format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {NAMESPACE}\n"),
+    )?;
+    git(stage, &["add", "namespaces.yaml"])?;
+    git(stage, &["commit", "--quiet", "-m", "Start the fleet"])?;
+    git(stage, &["push", "--quiet", "origin", "main"])?;
+    stage.apply_well(&flux_objects(&bare.display().to_string()))
+}
+
+fn flux_objects(repository: &str) -> String {
+    format!(
+        "\
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {{ name: fleet, namespace: flux-system }}
+spec:
+  url: file://{repository}
+  ref: {{ branch: main }}
+  interval: 1m
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {{ name: fleet, namespace: flux-system }}
+spec:
+  sourceRef: {{ kind: GitRepository, name: fleet }}
+  path: ./
+  interval: 10m
+  retryInterval: 2s
+  timeout: 1m
+  prune: true
+"
+    )
+}
+
+/// `podid` in the clone.
+fn podid(stage: &Stage, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(stage.program("podid"));
+    command.current_dir(stage.folder("clone")).args(arguments);
+    let said = process::capture(&mut command)?;
+    Ok(format!("$ podid {}\n{said}", arguments.join(" ")))
+}
+
+/// git in the clone.
+pub(super) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
+    process::capture(Command::new("git").arg("-C").arg(stage.folder("clone")).args(arguments))
+}
+
+/// Waits until Flux says that it has applied `commit`.
+pub(super) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
+    stage.ask(&[
+        "-n",
+        "flux-system",
+        "wait",
+        "kustomization/fleet",
+        &format!("--for=jsonpath={{.status.lastAppliedRevision}}=main@sha1:{commit}"),
+        "--timeout=60s",
+    ])?;
+    stage.ask(&["-n", "flux-system", "get", "gitrepository,kustomization"])
+}
+
+/// The identity's client id, as the profile's status tells it.
+pub(super) fn client_id(stage: &Stage) -> Result<String> {
+    let id = stage.ask(&[
+        "-n",
+        NAMESPACE,
+        "get",
+        "podidentityprofile",
+        PROFILE,
+        "-o",
+        "jsonpath={.status.identity.clientId}",
+    ])?;
+    ensure!(!id.is_empty(), "the profile's status names no client id");
+    Ok(id)
+}
+
+/// What the simulated Azure holds of the profile.
+fn in_azure(stage: &Stage) -> Result<String> {
+    let client_id = client_id(stage)?;
+    let state = stage.azure("/state")?;
+    let identity = state["identities"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|identity| identity["clientId"] == client_id.as_str())
+        .context("Azure holds no identity with the client id that the profile's status names")?;
+    let principal = identity["principalId"].as_str().unwrap_or_default();
+    let rights = state["roleAssignments"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|assignment| assignment["principalId"] == principal)
+        .count();
+    ensure!(rights == 1, "the identity should hold 1 right in Azure, and holds {rights}");
+    Ok(format!("{}\nclient id {client_id}, 1 role assignment", identity["id"].as_str().unwrap_or_default()))
+}

@@ -1,0 +1,90 @@
+//! Scene: the commit is reverted, and nothing of it is left.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::commit::{client_id, git, wait_for_revision};
+use super::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use super::pods;
+use super::stage::Stage;
+use super::story::Story;
+use crate::process;
+
+const SCENE: &str = "Revert";
+
+/// Reverts the profile's commit and looks for remains.
+pub(super) fn take_back(stage: &Stage, story: &mut Story) -> Result<()> {
+    story.scene("The team reverts its commit");
+    let client_id = client_id(stage)?;
+    story.step(SCENE, "git revert, git push, and Flux prunes the profile", || {
+        git(stage, &["revert", "--no-edit", "HEAD"])?;
+        git(stage, &["push", "--quiet", "origin", "main"])?;
+        let head = git(stage, &["rev-parse", "HEAD"])?;
+        wait_for_revision(stage, &head)?;
+        git(stage, &["log", "--oneline", "--no-decorate"])
+    })?;
+    story.step(SCENE, "the profile and all it made in the cluster are gone", || {
+        stage.ask(&[
+            "-n",
+            NAMESPACE,
+            "wait",
+            &format!("podidentityprofile/{PROFILE}"),
+            "--for=delete",
+            "--timeout=60s",
+        ])?;
+        let kinds = "podidentityprofiles,azureidentities,azureidentitybindings,azureassignedidentities";
+        let left = stage.ask(&["get", kinds, "-A", "-o", "name"])?;
+        ensure!(left.is_empty(), "left behind in the cluster: {left}");
+        Ok("no profile, identity, binding or assignment is left".to_owned())
+    })?;
+    story.step(SCENE, "Azure holds no identity, no right and no assignment of it", || {
+        nothing_in_azure(stage, &client_id)
+    })?;
+    story.step(SCENE, "the pods that still run get no token", || no_token(stage))
+}
+
+fn nothing_in_azure(stage: &Stage, client_id: &str) -> Result<String> {
+    let state = stage.azure("/state")?;
+    let mentions = mentions(&state, client_id);
+    ensure!(mentions.is_empty(), "Azure still holds {client_id} at {}", mentions.join(", "));
+    let stale = state["roleAssignments"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|assignment| assignment["principalKnown"] == false)
+        .count();
+    ensure!(stale == 0, "{stale} role assignments name a principal that is gone");
+    Ok("identities, role assignments and the scale set are as they were".to_owned())
+}
+
+/// Paths in `value` whose text holds `needle`.
+fn mentions(value: &Value, needle: &str) -> Vec<String> {
+    fn walk(value: &Value, needle: &str, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) if text.contains(needle) => found.push(path.to_owned()),
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    walk(item, needle, &format!("{path}/{at}"), found);
+                }
+            }
+            Value::Object(fields) => {
+                for (key, item) in fields {
+                    walk(item, needle, &format!("{path}/{key}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(value, needle, "", &mut found);
+    found
+}
+
+fn no_token(stage: &Stage) -> Result<String> {
+    for pod in pods::pods(stage)? {
+        let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
+        let said = process::capture(&mut stage.in_pod(NAMESPACE, &pod, &argv))?;
+        ensure!(!said.contains("access_token"), "{pod} still gets a token");
+    }
+    Ok("asked in each pod; each was refused".to_owned())
+}

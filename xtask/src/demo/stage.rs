@@ -1,0 +1,150 @@
+//! What every scene stands on: the lab, the programs, and the tools of a user.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use podid_lab::{Lab, Lifetime, NodeKind, Target, UpOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::Options;
+use super::story::Story;
+use crate::{lab, process, python, ui};
+
+const SCENE: &str = "Prepare";
+
+/// The lab and all that the scenes use in it.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) lab: Lab,
+    /// Folder of our own programs.
+    pub(super) programs: PathBuf,
+    /// Interpreter that has the Azure SDKs.
+    pub(super) python: PathBuf,
+    /// Repositories of the demo.
+    pub(super) work: TempDir,
+}
+
+impl Stage {
+    /// Builds what is missing and starts the lab.
+    pub(super) fn build(options: &Options, story: &mut Story) -> Result<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!(
+                "the demo makes network namespaces and needs root: \
+                 run `sudo -E env PATH=\"$PATH\" cargo xtask demo`"
+            );
+        }
+        ui::step("Building podid");
+        let programs = lab::programs()?;
+        let python = python::interpreter()?;
+        process::run(Command::new(programs.join("podid-lab")).arg("tools"))?;
+        let work = tempfile::Builder::new()
+            .prefix("podid-demo-")
+            .tempdir()
+            .context("cannot make a folder for the demo's repositories")?;
+
+        story.scene("A cluster and a cloud, on this machine");
+        let mut lab = None;
+        story.step(SCENE, "a lab: two nodes, Kubernetes, Flux and a simulated Azure", || {
+            let up = Lab::up(UpOptions {
+                name: options.name.clone(),
+                nodes: vec![NodeKind::Uniform; 2],
+                network: options.network,
+                lifetime: Lifetime::Caller,
+                ..UpOptions::default()
+            })?;
+            lab = Some(up);
+            Ok(String::new())
+        })?;
+        let lab = lab.context("the lab did not start")?;
+        Ok(Self { lab, programs, python, work })
+    }
+
+    /// kubectl, as an administrator outside the lab would run it.
+    pub(super) fn kubectl(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.lab.tool("kubectl"));
+        command.env("KUBECONFIG", self.lab.kubeconfig()).args(arguments);
+        command
+    }
+
+    /// What kubectl prints.
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<String> {
+        process::capture(&mut self.kubectl(arguments))
+    }
+
+    /// Applies `yaml`, and returns kubectl's exit code and words.
+    pub(super) fn apply(&self, yaml: &str) -> Result<(bool, String)> {
+        let file = tempfile::NamedTempFile::new_in(self.work.path())?;
+        std::fs::write(file.path(), yaml)?;
+        let output = process::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
+        let words = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&words).trim_end().to_owned()))
+    }
+
+    /// Applies `yaml`, which must be taken.
+    pub(super) fn apply_well(&self, yaml: &str) -> Result<String> {
+        match self.apply(yaml)? {
+            (true, words) => Ok(words),
+            (false, words) => bail!("the API server refused: {words}"),
+        }
+    }
+
+    /// A command inside a pod.
+    pub(super) fn in_pod(&self, namespace: &str, pod: &str, argv: &[&str]) -> Command {
+        self.lab.command(&Target::pod(namespace, pod), argv)
+    }
+
+    /// What the simulated Azure answers at `path` of its admin API.
+    pub(super) fn azure(&self, path: &str) -> Result<Value> {
+        let url = format!("{}{path}", self.lab.sim_admin_url().trim_end_matches('/'));
+        let text = process::capture(Command::new("curl").args(["-sSf", &url]))?;
+        serde_json::from_str(&text).with_context(|| format!("{url} did not answer with JSON"))
+    }
+
+    /// Our own program `name`.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A folder below the demo's own.
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
+        self.work.path().join(name)
+    }
+
+    /// The last lines of what podid's programs logged, for finding out why a step failed.
+    pub(super) fn show_logs(&self) {
+        for name in ["podid-operator-0", "podid-operator-1", "podid-nmi-node-0", "podid-nmi-node-1"]
+        {
+            show_tail(name, &self.lab.log(name));
+        }
+    }
+
+    /// Leaves the lab up and says how to look around.
+    pub(super) fn keep(self) -> Result<()> {
+        let name = self.lab.name().to_owned();
+        self.lab.keep()?;
+        // The demo's repositories stay too: Flux goes on reading them.
+        let work = self.work.keep();
+        println!();
+        ui::step("The lab is still up. Look around:");
+        ui::detail(&format!(
+            "eval \"$(cargo xtask lab env --name {name})\"\n\
+             kubectl get podidentityprofiles,azureidentities,azureassignedidentities -A\n\
+             kubectl -n payments get pods -o wide\n\
+             cargo xtask lab exec --name {name} -n payments POD -- curl -sH Metadata:true '…'\n\
+             cargo xtask lab logs --name {name} podid-operator-0\n\
+             git -C {} log\n\
+             cargo xtask lab down --name {name}",
+            work.join("clone").display()
+        ));
+        Ok(())
+    }
+}
+
+fn show_tail(name: &str, file: &Path) {
+    let Ok(text) = std::fs::read_to_string(file) else { return };
+    let lines: Vec<&str> = text.lines().collect();
+    ui::step(&format!("The end of {name}'s log"));
+    ui::detail(&lines[lines.len().saturating_sub(15)..].join("\n"));
+}

@@ -1,0 +1,99 @@
+//! The demo as it is told: steps, each with what was done, where, and how long it took.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anstream::println;
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::ui;
+
+/// Every step so far.
+#[derive(Debug)]
+pub(super) struct Story {
+    start: Instant,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    scene: String,
+    step: String,
+    ok: bool,
+    seconds: f64,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), steps: Vec::new() }
+    }
+
+    /// Opens a scene.
+    pub(super) fn scene(&self, title: &str) {
+        println!();
+        ui::step(title);
+    }
+
+    /// Does one thing and says what came of it. `act` returns what was seen, in words.
+    pub(super) fn step(
+        &mut self,
+        scene: &str,
+        step: &str,
+        act: impl FnOnce() -> Result<String>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        let result = act();
+        let took = start.elapsed();
+        self.steps.push(Step {
+            scene: scene.to_owned(),
+            step: step.to_owned(),
+            ok: result.is_ok(),
+            seconds: took.as_secs_f64(),
+        });
+        match result {
+            Ok(seen) => {
+                ui::good(step, Some(took));
+                ui::detail(&seen);
+                Ok(())
+            }
+            Err(error) => {
+                ui::bad(step);
+                Err(error.context(format!("the demo did not go as said: {step}")))
+            }
+        }
+    }
+
+    /// What it all came to.
+    pub(super) fn summary(&self) {
+        println!();
+        ui::step("What you saw");
+        let mut scenes: Vec<(&str, Duration, usize)> = Vec::new();
+        for step in &self.steps {
+            let took = Duration::from_secs_f64(step.seconds);
+            match scenes.last_mut() {
+                Some((scene, total, count)) if *scene == step.scene => {
+                    *total += took;
+                    *count += 1;
+                }
+                _ => scenes.push((&step.scene, took, 1)),
+            }
+        }
+        let width = scenes.iter().map(|(scene, ..)| scene.chars().count()).max().unwrap_or(0);
+        for (scene, took, count) in scenes {
+            let pad = " ".repeat(width - scene.chars().count());
+            println!("  {scene}{pad}  {count:>2} steps  {:>7}", ui::seconds(took));
+        }
+        ui::good(
+            &format!("all {} steps were as said", self.steps.len()),
+            Some(self.start.elapsed()),
+        );
+    }
+
+    /// Writes every step as JSON.
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(&self.steps)?;
+        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+}
