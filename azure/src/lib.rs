@@ -34,6 +34,9 @@ mod retry_after;
 #[cfg(feature = "arm")]
 mod roles;
 mod secret;
+#[cfg(test)]
+#[cfg(feature = "arm")]
+mod tests;
 #[cfg(feature = "arm")]
 mod transport;
 

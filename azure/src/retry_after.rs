@@ -5,7 +5,11 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// How long the server asked to wait: whole seconds or a date, as HTTP allows (RFC 9110 §10.2.3).
 /// A date that has passed means no wait. What is neither counts as not said.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    parse(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+pub(crate) fn parse(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -15,25 +19,20 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    use std::time::{Duration, UNIX_EPOCH};
 
-    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
-
-    fn read(text: &'static str, now: SystemTime) -> Option<Duration> {
-        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
-        super::retry_after(&headers, now)
-    }
+    use super::parse;
 
     #[test]
     fn both_forms_are_read() {
         // 2026-10-21T07:27:30Z
         let now = UNIX_EPOCH + Duration::from_secs(1_792_567_650);
         let thirty = Some(Duration::from_secs(30));
-        assert_eq!(read("30", now), thirty);
-        assert_eq!(read("Wed, 21 Oct 2026 07:28:00 GMT", now), thirty);
-        assert_eq!(read("0", now), Some(Duration::ZERO));
+        assert_eq!(parse("30", now), thirty);
+        assert_eq!(parse("Wed, 21 Oct 2026 07:28:00 GMT", now), thirty);
+        assert_eq!(parse("0", now), Some(Duration::ZERO));
         assert_eq!(
-            read("Wed, 21 Oct 2020 07:28:00 GMT", now),
+            parse("Wed, 21 Oct 2020 07:28:00 GMT", now),
             Some(Duration::ZERO)
         );
     }
@@ -41,7 +40,7 @@ mod tests {
     #[test]
     fn nonsense_counts_as_not_said() {
         for text in ["soon", "-1", "7.5", ""] {
-            assert_eq!(read(text, UNIX_EPOCH), None, "{text:?}");
+            assert_eq!(parse(text, UNIX_EPOCH), None, "{text:?}");
         }
     }
 }

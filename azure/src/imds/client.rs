@@ -153,18 +153,18 @@ impl ImdsTokens for Imds {
 /// IMDS writes numbers as text; a number is taken as well.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Number<'a> {
+enum Number {
     Number(u64),
-    Text(&'a str),
+    Text(String),
 }
 
-impl Number<'_> {
+impl Number {
     fn read<E: de::Error>(self) -> Result<u64, E> {
         match self {
             Self::Number(number) => Ok(number),
             Self::Text(text) => text
                 .parse()
-                .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &"digits")),
+                .map_err(|_| E::invalid_value(de::Unexpected::Str(&text), &"digits")),
         }
     }
 }
@@ -177,8 +177,9 @@ pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, 
 pub(super) fn optional_number<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u64>, D::Error> {
-    match Option::<Number<'_>>::deserialize(deserializer)? {
-        None | Some(Number::Text("")) => Ok(None),
+    match Option::<Number>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Number::Text(text)) if text.is_empty() => Ok(None),
         Some(number) => number.read().map(Some),
     }
 }

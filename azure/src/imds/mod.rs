@@ -1,5 +1,7 @@
 mod client;
 mod error;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

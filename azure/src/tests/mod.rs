@@ -1,0 +1,8 @@
+//! The ARM clients against canned answers: real TLS, real credential, no simulator.
+
+mod cloud;
+mod identities;
+mod logs;
+mod machines;
+mod roles;
+mod sending;
