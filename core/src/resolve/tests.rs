@@ -1,0 +1,307 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
+    Microsoft.ManagedIdentity/userAssignedIdentities/";
+
+/// A small world: pods, bindings and identities over few names, so that they meet.
+#[derive(Clone, Debug)]
+struct World {
+    caller: Caller,
+    bindings: Vec<Binding>,
+    identities: Vec<Identity>,
+    exceptions: Vec<Exception>,
+    assignments: Vec<Assignment>,
+    reach: Reach,
+}
+
+impl World {
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            caller: &self.caller,
+            bindings: &self.bindings,
+            identities: &self.identities,
+            exceptions: &self.exceptions,
+            assignments: &self.assignments,
+            reach: self.reach,
+        }
+    }
+
+    fn resolve(&self, selector: &Selector) -> Decision {
+        resolve(&self.facts(), selector)
+    }
+}
+
+fn caller() -> Caller {
+    Caller {
+        pod: Pod {
+            namespace: "a".into(),
+            name: "app".into(),
+            uid: "uid-1".into(),
+            selector: Some("s".into()),
+            service_account: "default".into(),
+        },
+        labels: [("app".to_owned(), "x".to_owned())].into(),
+        host_network: false,
+        completed: false,
+    }
+}
+
+fn identity(name: &str) -> Identity {
+    Identity {
+        namespace: "a".into(),
+        name: name.into(),
+        kind: IdentityKind::Managed,
+        client_id: format!("client-{name}"),
+        resource_id: ArmId::new(format!("{RESOURCE}{name}")),
+        namespaced: true,
+    }
+}
+
+fn binding(identity: &str) -> Binding {
+    Binding {
+        namespace: "a".into(),
+        name: format!("to-{identity}"),
+        identity: identity.into(),
+        selector: "s".into(),
+        service_accounts: BTreeSet::new(),
+    }
+}
+
+fn assigned(identity: &str) -> Assignment {
+    Assignment {
+        pod_uid: "uid-1".into(),
+        namespace: "a".into(),
+        identity: identity.into(),
+        state: AssignmentState::Assigned,
+    }
+}
+
+/// One pod bound to the named identities, all of them on the machine.
+fn world(identities: &[&str]) -> World {
+    World {
+        caller: caller(),
+        bindings: identities.iter().map(|name| binding(name)).collect(),
+        identities: identities.iter().map(|name| identity(name)).collect(),
+        exceptions: vec![],
+        assignments: identities.iter().map(|name| assigned(name)).collect(),
+        reach: Reach::Cluster,
+    }
+}
+
+fn refusal(decision: Decision) -> Refusal {
+    match decision {
+        Decision::Refuse(refusal) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn the_only_identity_is_served_without_a_selector() {
+    assert_eq!(world(&["one"]).resolve(&Selector::Only), Decision::Serve(identity("one")));
+}
+
+#[test]
+fn several_identities_need_a_selector_in_any_case() {
+    let world = world(&["one", "two"]);
+    assert_eq!(
+        refusal(world.resolve(&Selector::Only)),
+        Refusal::Ambiguous(vec!["a/one".into(), "a/two".into()])
+    );
+    let resource = ArmId::new(format!("{RESOURCE}TWO").to_uppercase());
+    for selector in [Selector::ClientId("CLIENT-TWO".into()), Selector::ResourceId(resource)] {
+        assert_eq!(world.resolve(&selector), Decision::Serve(identity("two")), "{selector:?}");
+    }
+}
+
+#[test]
+fn a_foreign_id_is_refused_at_once_as_imds_does() {
+    let refusal = refusal(world(&["one"]).resolve(&Selector::ClientId("client-two".into())));
+    assert_eq!(refusal.word(), "NotItsIdentity");
+    assert_eq!(refusal.description(), "Identity not found");
+}
+
+#[test]
+fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
+    let mut world = world(&["one"]);
+    world.assignments[0].pod_uid = "an earlier pod of that name".into();
+    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
+    world.assignments[0] = Assignment { state: AssignmentState::Created, ..assigned("one") };
+    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
+    world.assignments[0] = Assignment { state: AssignmentState::Unassigned, ..assigned("one") };
+    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
+}
+
+#[test]
+fn what_can_never_be_served_is_refused_with_its_reason() {
+    type Change = fn(&mut World);
+    let table: [(Change, Selector, &str); 7] = [
+        (|w| w.caller.host_network = true, Selector::Only, "HostNetwork"),
+        (|w| w.caller.completed = true, Selector::Only, "Completed"),
+        (|w| w.caller.pod.selector = None, Selector::Only, "NotBound"),
+        (|w| w.bindings.clear(), Selector::Only, "NotBound"),
+        (|_| (), Selector::ObjectId("o".into()), "UnknownObjectId"),
+        (|w| w.identities[0].client_id.clear(), Selector::Only, "NoClientId"),
+        (
+            |w| w.identities[0].kind = IdentityKind::ServicePrincipalSecret,
+            Selector::Only,
+            "ServicePrincipal",
+        ),
+    ];
+    for (change, selector, word) in table {
+        let mut world = world(&["one"]);
+        change(&mut world);
+        assert_eq!(refusal(world.resolve(&selector)).word(), word);
+    }
+}
+
+#[test]
+fn an_exception_needs_all_its_labels_and_the_pods_namespace() {
+    let labels = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let exception = |namespace: &str, pairs: &[(&str, &str)]| Exception {
+        namespace: namespace.into(),
+        name: "e".into(),
+        labels: labels(pairs),
+    };
+    let table = [
+        (exception("a", &[("app", "x")]), true),
+        (exception("b", &[("app", "x")]), false),
+        (exception("a", &[("app", "X")]), false),
+        (exception("a", &[("app", "x"), ("tier", "y")]), false),
+        (exception("a", &[]), false),
+    ];
+    for (exception, excepted) in table {
+        let mut world = world(&["one"]);
+        world.exceptions = vec![exception.clone()];
+        let passed = world.resolve(&Selector::Only) == Decision::PassThrough("a".into(), "e".into());
+        assert_eq!(passed, excepted, "{exception:?}");
+    }
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![Just("a"), Just("b")].prop_map(str::to_owned)
+}
+
+fn any_identity() -> impl Strategy<Value = Identity> {
+    (name(), name(), name(), any::<bool>(), 0..3i64).prop_map(
+        |(namespace, name, id, namespaced, kind)| Identity {
+            namespace,
+            client_id: format!("client-{id}"),
+            resource_id: ArmId::new(format!("{RESOURCE}{id}")),
+            kind: IdentityKind::from_type(kind).expect("a type"),
+            namespaced,
+            name,
+        },
+    )
+}
+
+fn any_binding() -> impl Strategy<Value = Binding> {
+    (name(), name(), name(), name(), proptest::option::of(name())).prop_map(
+        |(namespace, name, identity, selector, account)| Binding {
+            namespace,
+            name,
+            identity,
+            selector,
+            service_accounts: account.into_iter().collect(),
+        },
+    )
+}
+
+fn any_assignment() -> impl Strategy<Value = Assignment> {
+    (name(), name(), name(), any::<bool>()).prop_map(|(pod_uid, namespace, identity, done)| {
+        let state = if done { AssignmentState::Assigned } else { AssignmentState::Created };
+        Assignment { pod_uid, namespace, identity, state }
+    })
+}
+
+prop_compose! {
+    fn any_world()(
+        namespace in name(), uid in name(), account in name(),
+        selector in proptest::option::of(name()),
+        identities in prop::collection::vec(any_identity(), 0..5),
+        bindings in prop::collection::vec(any_binding(), 0..6),
+        assignments in prop::collection::vec(any_assignment(), 0..6),
+        wide in any::<bool>(),
+    ) -> World {
+        let mut caller = caller();
+        caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account };
+        let reach = if wide { Reach::Cluster } else { Reach::Namespace };
+        World { caller, bindings, identities, exceptions: vec![], assignments, reach }
+    }
+}
+
+fn any_selector() -> impl Strategy<Value = Selector> {
+    prop_oneof![
+        Just(Selector::Only),
+        name().prop_map(|id| Selector::ClientId(format!("client-{id}"))),
+        name().prop_map(|id| Selector::ResourceId(ArmId::new(format!("{RESOURCE}{id}")))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_served_that_the_binding_rule_does_not_give(
+        world in any_world(), selector in any_selector(),
+    ) {
+        if let Decision::Serve(identity) | Decision::Wait(identity) = world.resolve(&selector) {
+            let given = binding::identities_of(
+                &world.caller.pod, &world.bindings, &world.identities, world.reach,
+            );
+            prop_assert!(given.contains(&&identity));
+            prop_assert!(selector.names(&identity));
+            prop_assert_eq!(identity.kind, IdentityKind::Managed);
+        }
+    }
+
+    #[test]
+    fn a_served_identity_was_assigned_to_this_pod(world in any_world(), selector in any_selector()) {
+        if let Decision::Serve(identity) = world.resolve(&selector) {
+            let made = world.assignments.iter().any(|a| {
+                a.pod_uid == world.caller.pod.uid
+                    && (&a.namespace, &a.identity) == (&identity.namespace, &identity.name)
+                    && a.state == AssignmentState::Assigned
+            });
+            prop_assert!(made);
+        }
+    }
+
+    #[test]
+    fn the_order_of_objects_does_not_matter(world in any_world(), selector in any_selector()) {
+        let mut reversed = world.clone();
+        reversed.bindings.reverse();
+        reversed.identities.reverse();
+        reversed.assignments.reverse();
+        prop_assert_eq!(world.resolve(&selector), reversed.resolve(&selector));
+    }
+
+    #[test]
+    fn the_case_of_ids_does_not_matter(world in any_world(), selector in any_selector()) {
+        let upper = match selector.clone() {
+            Selector::ClientId(id) => Selector::ClientId(id.to_uppercase()),
+            Selector::ResourceId(id) => Selector::ResourceId(ArmId::new(id.as_str().to_uppercase())),
+            other => other,
+        };
+        let word = |decision| match decision {
+            Decision::Refuse(refusal) => format!("{}", refusal.word()),
+            other => format!("{other:?}"),
+        };
+        prop_assert_eq!(word(world.resolve(&selector)), word(world.resolve(&upper)));
+    }
+
+    #[test]
+    fn leaving_out_what_does_not_concern_the_pod_changes_nothing(
+        world in any_world(), selector in any_selector(),
+    ) {
+        let mut small = world.clone();
+        let pod = &world.caller.pod;
+        small.bindings.retain(|b| pod.selector.as_ref() == Some(&b.selector));
+        small.identities.retain(|i| {
+            small.bindings.iter().any(|b| (&b.namespace, &b.identity) == (&i.namespace, &i.name))
+        });
+        small.assignments.retain(|a| a.pod_uid == pod.uid);
+        prop_assert_eq!(world.resolve(&selector), small.resolve(&selector));
+    }
+}

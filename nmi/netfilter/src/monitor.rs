@@ -1,0 +1,69 @@
+//! Noticing that somebody else changed our rules.
+
+use std::fmt;
+
+use futures::StreamExt;
+use nlink::netlink::nftables::{NftablesEvent, NftablesGroup};
+use nlink::netlink::{Connection, Nftables};
+
+use crate::TABLE;
+use crate::kernel::RulesError;
+
+/// Tells when another process has changed podid's tables: `nft flush ruleset`, for instance.
+pub struct Monitor {
+    kernel: Connection<Nftables>,
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Monitor")
+    }
+}
+
+impl Monitor {
+    /// Listens in the namespace this process runs in.
+    ///
+    /// # Errors
+    /// When the kernel's announcements cannot be subscribed to.
+    pub fn here() -> Result<Self, RulesError> {
+        let listen = RulesError::from_kernel;
+        let kernel = Connection::<Nftables>::new().map_err(listen("open a netlink socket"))?;
+        kernel
+            .subscribe(&[NftablesGroup::All])
+            .map_err(listen("announce changes of its rules"))?;
+        Ok(Self { kernel })
+    }
+
+    /// Returns once a transaction of another process has touched podid's tables, or when
+    /// announcements may have been lost; look at the rules then. Dropping the future loses no
+    /// announcement of a later transaction.
+    pub async fn disturbed(&self) {
+        let own = std::process::id();
+        let mut events = self.kernel.events().await;
+        let mut touched = false;
+        while let Some(Ok(event)) = events.next().await {
+            match event {
+                NftablesEvent::NewGen(commit) => {
+                    if touched && commit.pid != Some(own) {
+                        return;
+                    }
+                    touched = false;
+                }
+                other => touched |= table_of(&other) == Some(TABLE),
+            }
+        }
+    }
+}
+
+fn table_of(event: &NftablesEvent) -> Option<&str> {
+    match event {
+        NftablesEvent::NewTable(table) | NftablesEvent::DelTable(table) => Some(&table.name),
+        NftablesEvent::NewChain(chain) | NftablesEvent::DelChain(chain) => Some(&chain.table),
+        NftablesEvent::NewRule(rule) | NftablesEvent::DelRule(rule) => Some(&rule.table),
+        NftablesEvent::NewSet(set) | NftablesEvent::DelSet(set) => Some(&set.table),
+        NftablesEvent::NewSetElements(change) | NftablesEvent::DelSetElements(change) => {
+            Some(&change.table)
+        }
+        _ => None,
+    }
+}

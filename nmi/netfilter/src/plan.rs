@@ -1,0 +1,247 @@
+//! What the kernel should hold: pure, printable.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use nlink::NftablesConfig;
+use nlink::netlink::nftables::config::{DeclaredSetBuilder, DeclaredTableBuilder};
+use nlink::netlink::nftables::{
+    BaseChain, CtDirection, Family, Field, FilterHook, Match, NatHook, NatStatement, PacketField,
+    Priority, RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
+};
+
+use crate::{IMDS, IMDS_PORT, TABLE, WIRE_SERVER, guards};
+
+/// Before kube-proxy's destination NAT (-100): a Service that claims the metadata address must not
+/// win.
+const DIVERT_PRIORITY: Priority = Priority::Custom(-110);
+/// Before other filters (0), whose `accept` does not end the packet's way through ours anyway.
+const FILTER_PRIORITY: Priority = Priority::Custom(-10);
+
+/// Where diverted connections go. Both listeners have the same, local address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listeners {
+    /// Takes connections of callers that were proved.
+    pub attested: SocketAddrV4,
+    /// Takes all others, to answer what needs no proof and to refuse the rest in words.
+    pub unattested: SocketAddrV4,
+}
+
+/// One pod as the kernel sees it: who comes through this interface with this address is it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Caller {
+    /// Index of the interface on which the inet family sees the pod's packets: the pod's own, or
+    /// the bridge it is a port of.
+    pub interface: u32,
+    /// The pod's address.
+    pub address: Ipv4Addr,
+    /// The pod's port, when it is on a bridge.
+    pub port: Option<BridgePort>,
+}
+
+/// A pod's port of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BridgePort {
+    /// Index of the port's interface.
+    pub interface: u32,
+    /// Hardware address of the pod behind it.
+    pub mac: [u8; 6],
+}
+
+/// The whole of podid's rules on one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where diverted connections go.
+    pub listeners: Listeners,
+    /// The pods that were proved.
+    pub callers: BTreeSet<Caller>,
+}
+
+impl Plan {
+    /// The rules with nobody proved yet.
+    #[must_use]
+    pub fn new(listeners: Listeners) -> Self {
+        Self {
+            listeners,
+            callers: BTreeSet::new(),
+        }
+    }
+
+    /// The plan in the words of the netlink library.
+    pub(crate) fn config(&self) -> NftablesConfig {
+        let config = NftablesConfig::new().table(TABLE, Family::Inet, |table| self.inet(table));
+        let ports: Vec<&Caller> = self
+            .callers
+            .iter()
+            .filter(|caller| caller.port.is_some())
+            .collect();
+        if ports.is_empty() {
+            return config.absent_table(TABLE, Family::Bridge);
+        }
+        config.table(TABLE, Family::Bridge, |table| guards::bridge(table, &ports))
+    }
+
+    fn inet(&self, table: DeclaredTableBuilder) -> DeclaredTableBuilder {
+        let pairs = self
+            .callers
+            .iter()
+            .map(|caller| pair(caller.interface, caller.address));
+        let table = table.set("callers", |set| pair_set(set).elements(pairs));
+        let table = table
+            .chain("divert", |c| {
+                c.base(BaseChain::nat(NatHook::Prerouting, DIVERT_PRIORITY))
+                    .exclusive()
+            })
+            .chain("input", |c| {
+                c.base(BaseChain::filter(FilterHook::Input, FILTER_PRIORITY))
+                    .exclusive()
+            })
+            .chain("forward", |c| {
+                c.base(BaseChain::filter(FilterHook::Forward, FILTER_PRIORITY))
+                    .exclusive()
+            });
+        [
+            ("divert", self.divert()),
+            ("input", self.input()),
+            ("forward", forward()),
+        ]
+        .into_iter()
+        .fold(table, |table, (chain, rules)| {
+            rules
+                .into_iter()
+                .fold(table, |table, rule| table.push_rule(chain, rule))
+        })
+    }
+
+    /// Brings every call from outside the node to a listener. The target is a fixed address and
+    /// not `redirect`, which drops packets from interfaces without an address before Linux 6.6.
+    fn divert(&self) -> Vec<RuleSpec> {
+        let call = || {
+            RuleSpec::new()
+                .then(Match::eq(Field::Ip4Daddr, Value::Addr(IMDS.into())))
+                .then(Match::eq(Field::TcpDport, IMDS_PORT))
+        };
+        let to = |listener: SocketAddrV4| {
+            Stmt::Nat(NatStatement::dnat(*listener.ip()).port(listener.port()))
+        };
+        vec![
+            of_the_node(),
+            call().then(known_pair()).then(to(self.listeners.attested)),
+            call().then(to(self.listeners.unattested)),
+        ]
+    }
+
+    fn input(&self) -> Vec<RuleSpec> {
+        let Listeners {
+            attested,
+            unattested,
+        } = self.listeners;
+        let at = |listener: SocketAddrV4| {
+            RuleSpec::new()
+                .then(Match::eq(
+                    Field::Ip4Daddr,
+                    Value::Addr((*listener.ip()).into()),
+                ))
+                .then(Match::eq(Field::TcpDport, listener.port()))
+        };
+        let refuse = |rule: RuleSpec| {
+            rule.then(Stmt::Counter)
+                .then(Stmt::Reject(nlink::netlink::nftables::Reject::TcpReset))
+        };
+        let mut rules = vec![of_the_node()];
+        for listener in [attested, unattested] {
+            let asked_address = Field::CtDaddr(CtDirection::Original);
+            let asked_port = Field::CtDport(CtDirection::Original);
+            rules.push(refuse(
+                at(listener).then(Match::ne(asked_address, Value::Addr(IMDS.into()))),
+            ));
+            rules.push(refuse(at(listener).then(Match::ne(asked_port, IMDS_PORT))));
+        }
+        rules.push(at(attested).then(known_pair()).then(Verdict::Accept));
+        rules.push(drop(at(attested)));
+        rules.push(at(unattested).then(Verdict::Accept));
+        rules.push(drop(to_address(IMDS)));
+        rules
+    }
+}
+
+/// What was not diverted (another port, another protocol, a connection older than the rules) must
+/// not reach the platform.
+fn forward() -> Vec<RuleSpec> {
+    let dns = 53u16;
+    vec![
+        drop(to_address(IMDS)),
+        to_address(WIRE_SERVER)
+            .then(Match::eq(Field::UdpDport, dns))
+            .then(Verdict::Accept),
+        to_address(WIRE_SERVER)
+            .then(Match::eq(Field::TcpDport, dns))
+            .then(Verdict::Accept),
+        // Answers to the platform's load balancer, whose health probes come from this address.
+        to_address(WIRE_SERVER)
+            .then(Match::eq(
+                Field::CtDirection,
+                Value::CtDirection(CtDirection::Reply),
+            ))
+            .then(Verdict::Accept),
+        drop(to_address(WIRE_SERVER)),
+    ]
+}
+
+/// The node's own traffic, where the address is its own (as it is in a lab).
+fn of_the_node() -> RuleSpec {
+    RuleSpec::new()
+        .then(Match::eq(Field::Iifname, Value::Name("lo".to_owned())))
+        .then(Verdict::Return)
+}
+
+fn known_pair() -> Match {
+    let pair = vec![PacketField::Iif, PacketField::Ip4Saddr];
+    Match::eq(Field::Concat(pair), Value::set("callers"))
+}
+
+fn to_address(address: Ipv4Addr) -> RuleSpec {
+    RuleSpec::new().then(Match::eq(Field::Ip4Daddr, Value::Addr(address.into())))
+}
+
+pub(crate) fn drop(rule: RuleSpec) -> RuleSpec {
+    rule.then(Stmt::Counter).then(Verdict::Drop)
+}
+
+pub(crate) fn pair_set(set: DeclaredSetBuilder) -> DeclaredSetBuilder {
+    set.key_type(SetKeyType::Concat(vec![
+        SetKeyType::IfIndex,
+        SetKeyType::Ipv4Addr,
+    ]))
+}
+
+pub(crate) fn pair(interface: u32, address: Ipv4Addr) -> SetElement {
+    SetElement::concat([SetElement::ifindex(interface), SetElement::ipv4(address)])
+}
+
+/// As `nft list ruleset` would show it, without the elements' bytes.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for table in self.config().tables() {
+            writeln!(f, "table {} {} {{", table.family(), table.name())?;
+            for set in table.sets() {
+                writeln!(f, "  set {}: {} elements", set.name(), set.elements().len())?;
+            }
+            for chain in table.chains() {
+                writeln!(f, "  chain {} {{", chain.name())?;
+                for rule in table
+                    .rules()
+                    .iter()
+                    .filter(|rule| rule.chain() == chain.name())
+                {
+                    let text = rule.spec().nft_syntax_stateless(table.family());
+                    writeln!(f, "    {}", text.as_deref().unwrap_or("(not printable)"))?;
+                }
+                writeln!(f, "  }}")?;
+            }
+            writeln!(f, "}}")?;
+        }
+        Ok(())
+    }
+}
