@@ -1,1 +1,3 @@
-//! Skeleton.
+//! What the rings of tests share. Each ring is a test program in `tests/tests/`.
+
+pub mod programs;

@@ -1,5 +1,7 @@
 //! What is generated from the code and checked in.
 
+mod kinds;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -22,6 +24,7 @@ fn all() -> Result<Vec<Generated>> {
             content: manifest.content,
         })
         .collect();
+    files.push(Generated { path: "docs/reference/kinds.md".into(), content: kinds::page()? });
     files.push(Generated {
         path: "docs/reference/cli.md".into(),
         content: podid::cli_reference(),
