@@ -1,0 +1,160 @@
+//! A class from flags.
+
+use clap::Args;
+use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
+use podid_crds::podid::{
+    AccessLimit, AccessRule, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
+};
+use serde_json::{Value, json};
+
+use super::place::PlaceArgs;
+use super::values::{access, choice, unless_empty};
+use crate::document;
+
+/// `podid class create`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ClassArgs {
+    /// Name of the class
+    pub(super) name: String,
+
+    /// Azure cloud [default: AzurePublicCloud]
+    #[arg(
+        long, ignore_case = true, value_name = "CLOUD",
+        value_parser = choice::<Cloud>(&["AzurePublicCloud", "AzureUSGovernmentCloud", "AzureChinaCloud"])
+    )]
+    cloud: Option<Cloud>,
+
+    /// Name of the cluster, unique in the subscription
+    #[arg(long, value_name = "NAME")]
+    cluster: String,
+
+    /// Microsoft Entra tenant
+    #[arg(long, value_name = "GUID")]
+    tenant: String,
+
+    /// Subscription in which identities are created
+    #[arg(long, value_name = "GUID")]
+    subscription: String,
+
+    /// Resource group in which identities are created
+    #[arg(long, value_name = "NAME")]
+    resource_group: String,
+
+    /// Azure region of created identities
+    #[arg(long, value_name = "REGION")]
+    location: String,
+
+    /// Resource group of the cluster's machines (MC_… on AKS)
+    #[arg(long, value_name = "NAME")]
+    node_resource_group: String,
+
+    /// Object id of the kubelet's or control plane's identity, to grant it the roles below
+    #[arg(long, value_name = "GUID")]
+    node_principal: Option<String>,
+
+    /// Where that identity gets Managed Identity Operator [default: Identity]
+    #[arg(
+        long, ignore_case = true, value_name = "WHERE", requires = "node_principal",
+        value_parser = choice::<IdentityOperatorGrant>(&["Identity", "ResourceGroup", "None"])
+    )]
+    grant_identity_operator: Option<IdentityOperatorGrant>,
+
+    /// Where it gets Virtual Machine Contributor [default: NodeResourceGroup]
+    #[arg(
+        long, ignore_case = true, value_name = "WHERE", requires = "node_principal",
+        value_parser = choice::<MachineContributorGrant>(&["NodeResourceGroup", "None"])
+    )]
+    grant_vm_contributor: Option<MachineContributorGrant>,
+
+    /// Namespace whose profiles may use the class, `*` for all; can be given again
+    #[arg(long, value_name = "NAMESPACE")]
+    allow_namespace: Vec<String>,
+
+    /// Role that a profile may ask for at or below a scope, as ROLE=SCOPE; can be given again
+    #[arg(long, value_name = "ROLE=SCOPE", value_parser = access)]
+    allow_access: Vec<AccessRule>,
+
+    /// Resource group, as an ARM id, whose identities a profile may adopt; can be given again
+    #[arg(long, value_name = "ARM-ID")]
+    allow_identity_group: Vec<String>,
+
+    /// Let profiles switch the NET_RAW rule to audit or off
+    #[arg(long)]
+    allow_net_raw: bool,
+
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+const EXAMPLES: &str = "\
+Example:
+  podid class create standard --cluster prod-1 --tenant GUID --subscription GUID \\
+    --resource-group identities --location westeurope --node-resource-group MC_prod \\
+    --allow-namespace payments \\
+    --allow-access \"Key Vault Secrets User=/subscriptions/…/resourceGroups/vaults\"";
+
+impl ClassArgs {
+    /// The object, as it will be committed.
+    pub(super) fn object(&self) -> serde_json::Result<Value> {
+        document::manifest(
+            "podid.dev/v1alpha1",
+            "PodIdentityClass",
+            json!({"name": self.name}),
+            &self.spec(),
+            &[
+                ("cloud", "AzurePublicCloud"),
+                ("defaultBackend", "NodeAssigned"),
+            ],
+        )
+    }
+
+    fn spec(&self) -> PodIdentityClassSpec {
+        let limits = self.limits();
+        PodIdentityClassSpec {
+            cloud: self.cloud.unwrap_or_default(),
+            cluster_name: self.cluster.clone(),
+            tenant_id: self.tenant.clone(),
+            subscription_id: self.subscription.clone(),
+            resource_group: self.resource_group.clone(),
+            location: self.location.clone(),
+            node_resource_group: self.node_resource_group.clone(),
+            default_backend: Default::default(),
+            node_grants: self.node_principal.clone().map(|principal_id| NodeGrants {
+                principal_id,
+                managed_identity_operator: self.grant_identity_operator.unwrap_or_default(),
+                virtual_machine_contributor: self.grant_vm_contributor.unwrap_or_default(),
+            }),
+            limits: (limits != ClassLimits::default()).then_some(limits),
+        }
+    }
+
+    fn limits(&self) -> ClassLimits {
+        let namespaces = unless_empty(&self.allow_namespace).map(|names| NamespaceLimit {
+            names: Some(names),
+            match_labels: None,
+        });
+        ClassLimits {
+            namespaces,
+            access: unless_empty(&self.access_limits()),
+            identity_groups: unless_empty(&self.allow_identity_group),
+            backends: None,
+            allow_net_raw: self.allow_net_raw.then_some(true),
+        }
+    }
+
+    /// One limit a role, with the scopes in the order given.
+    fn access_limits(&self) -> Vec<AccessLimit> {
+        let mut limits: Vec<AccessLimit> = Vec::new();
+        for AccessRule { role, scope } in &self.allow_access {
+            match limits.iter_mut().find(|limit| limit.role == *role) {
+                Some(limit) => limit.scopes.push(scope.clone()),
+                None => limits.push(AccessLimit {
+                    role: role.clone(),
+                    scopes: vec![scope.clone()],
+                }),
+            }
+        }
+        limits
+    }
+}

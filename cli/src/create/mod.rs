@@ -1,0 +1,98 @@
+//! `podid profile create` and `podid class create`: an object from flags, checked as the API
+//! server would, placed in a git working tree and committed.
+
+mod class;
+mod place;
+mod profile;
+mod values;
+
+use std::io::Write;
+
+use podid_crds::check::{self, Finding};
+use serde_json::Value;
+
+pub(crate) use class::ClassArgs;
+pub(crate) use place::PlaceArgs;
+pub(crate) use profile::ProfileArgs;
+
+use crate::repository::RepositoryError;
+
+/// Why nothing was created.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreateError {
+    #[error("the {kind} would be refused:{}", list(findings))]
+    Invalid {
+        kind: &'static str,
+        findings: Vec<Finding>,
+    },
+    #[error("the {kind} cannot be written as YAML")]
+    Yaml {
+        kind: &'static str,
+        source: serde_saphyr::ser::Error,
+    },
+    #[error("the {kind} cannot be written as JSON")]
+    Json {
+        kind: &'static str,
+        source: serde_json::Error,
+    },
+    #[error("the kinds of podid cannot be generated; this is a bug, please report it")]
+    Kinds(#[from] podid_crds::manifests::ManifestError),
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    #[error("cannot write the output")]
+    Output(#[from] std::io::Error),
+}
+
+fn list(findings: &[Finding]) -> String {
+    findings
+        .iter()
+        .map(|finding| format!("\n  {finding}"))
+        .collect()
+}
+
+/// Creates a PodIdentityProfile.
+pub(crate) fn profile(args: &ProfileArgs, out: &mut dyn Write) -> Result<(), CreateError> {
+    const KIND: &str = "PodIdentityProfile";
+    let object = args
+        .object()
+        .map_err(|source| CreateError::Json { kind: KIND, source })?;
+    let path = format!("{}/{}.yaml", args.namespace, args.name);
+    let name = format!("{KIND} {}/{}", args.namespace, args.name);
+    create(KIND, &object, &name, &path, &args.place, out)
+}
+
+/// Creates a PodIdentityClass.
+pub(crate) fn class(args: &ClassArgs, out: &mut dyn Write) -> Result<(), CreateError> {
+    const KIND: &str = "PodIdentityClass";
+    let object = args
+        .object()
+        .map_err(|source| CreateError::Json { kind: KIND, source })?;
+    let path = format!("classes/{}.yaml", args.name);
+    create(
+        KIND,
+        &object,
+        &format!("{KIND} {}", args.name),
+        &path,
+        &args.place,
+        out,
+    )
+}
+
+fn create(
+    kind: &'static str,
+    object: &Value,
+    name: &str,
+    default_path: &str,
+    place: &PlaceArgs,
+    out: &mut dyn Write,
+) -> Result<(), CreateError> {
+    let findings = check::object(object)?;
+    if !findings.is_empty() {
+        return Err(CreateError::Invalid { kind, findings });
+    }
+    let yaml =
+        serde_saphyr::to_string(object).map_err(|source| CreateError::Yaml { kind, source })?;
+    let report = place::place(place, name, default_path, yaml)?;
+    report.print(place.output, out)?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Values of flags.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use podid_crds::podid::AccessRule;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// One of a kind's own words, in any letter case.
+pub(super) fn choice<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(move |text| {
+        let word = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
+        serde_json::from_value(Value::from(*word.unwrap_or(&text.as_str())))
+    })
+}
+
+/// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`.
+pub(super) fn access(text: &str) -> Result<AccessRule, String> {
+    let (role, scope) = pair(text, "ROLE=SCOPE, for example \"Reader=/subscriptions/…\"")?;
+    Ok(AccessRule { role, scope })
+}
+
+/// `NAME=VALUE` of an Azure tag.
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+    pair(text, "NAME=VALUE")
+}
+
+fn pair(text: &str, form: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((left, right)) if !left.trim().is_empty() && !right.trim().is_empty() => {
+            Ok((left.trim().to_owned(), right.trim().to_owned()))
+        }
+        _ => Err(format!("write {form}")),
+    }
+}
+
+/// A list that is left out when nobody said anything.
+pub(super) fn unless_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}

@@ -1,0 +1,114 @@
+//! The command line of podid. `main.rs` only hands over the arguments and the two streams, so
+//! that tests run every command in process.
+
+mod args;
+mod create;
+mod document;
+mod output;
+mod reference;
+mod repository;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Cli, Command, Resource};
+pub use reference::cli_reference;
+
+/// How a command ended; the number is the exit code. `podid plan` uses all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; for `plan`: nothing to change.
+    Done = 0,
+    /// Failed, misused, or refused; nothing was done.
+    Failed = 1,
+    /// `plan`: there is something to change.
+    Changes = 2,
+    /// `plan`: the profile asks for what its class does not allow.
+    Violations = 3,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Any failure of a command. The chain of causes is what the user reads.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Create(#[from] create::CreateError),
+    #[error("cannot write the output")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs one command line, the program's name first.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match parse(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, out, err),
+    };
+    match execute(cli, out) {
+        Ok(exit) => exit,
+        // Nobody reads any more: `podid … | head`.
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Exit::Done
+        }
+        Err(error) => {
+            // There is nowhere left to report that standard error is gone.
+            let _unheard = output::error(&error, err);
+            Exit::Failed
+        }
+    }
+}
+
+fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
+    match cli.command {
+        Command::Profile(Resource::Create(args)) => create::profile(&args, out)?,
+        Command::Class(Resource::Create(args)) => create::class(&args, out)?,
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "podid", &mut script);
+            out.write_all(&script)?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    if called_by_kubectl(arguments) {
+        command = command.bin_name("kubectl podid");
+    }
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+fn called_by_kubectl(arguments: &[OsString]) -> bool {
+    let program = arguments.first().map(std::path::Path::new);
+    program
+        .and_then(|path| path.file_name())
+        .is_some_and(|name| name == "kubectl-podid")
+}
+
+/// Help and version go to the output and are no failure. A misuse exits with 1 and not with
+/// clap's 2, which for `plan` means changes.
+fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let text = error.render();
+    // There is nowhere left to report that the stream is gone.
+    if error.use_stderr() {
+        let _unheard = write!(err, "{}", text.ansi());
+        Exit::Failed
+    } else {
+        let _unheard = write!(out, "{}", text.ansi());
+        Exit::Done
+    }
+}

@@ -1,0 +1,51 @@
+//! A git working tree that holds manifests.
+
+mod commit;
+pub(crate) mod kustomization;
+mod worktree;
+
+use std::path::PathBuf;
+
+pub(crate) use commit::{Author, Commit};
+pub(crate) use worktree::{Change, Worktree};
+
+/// Why a working tree was left as it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RepositoryError {
+    #[error("{dir} is not in a git working tree; run `git init` there or name one with --repo")]
+    NoRepository { dir: PathBuf, source: git2::Error },
+    #[error("{dir} is a bare repository, which has no files; name a working tree with --repo")]
+    Bare { dir: PathBuf },
+    #[error("a {state} is under way in {dir}; finish or abort it first")]
+    Busy { dir: PathBuf, state: &'static str },
+    #[error("{path} is not a path inside the working tree; give one relative to its root")]
+    Outside { path: PathBuf },
+    #[error("{path} leads through a symbolic link; give the real path")]
+    Symlink { path: PathBuf },
+    #[error("{path} is ignored by git, so nobody would see it; give another with --path")]
+    Ignored { path: PathBuf },
+    #[error("{path} exists already with another content; overwrite it with --force")]
+    Exists { path: PathBuf },
+    #[error("{path} has changes that are not committed; commit or stash them first")]
+    Dirty { path: PathBuf },
+    #[error("{path} cannot be {action}")]
+    File {
+        path: PathBuf,
+        action: &'static str,
+        source: std::io::Error,
+    },
+    #[error("git does not know who commits; set user.name and user.email, or give --author")]
+    Nobody(#[source] git2::Error),
+    #[error("git refused to {action}")]
+    Git {
+        action: &'static str,
+        source: git2::Error,
+    },
+}
+
+impl RepositoryError {
+    /// For `map_err`: git refused to do `action`.
+    fn git(action: &'static str) -> impl Fn(git2::Error) -> Self {
+        move |source| Self::Git { action, source }
+    }
+}
