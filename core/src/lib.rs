@@ -5,11 +5,17 @@
 //! tested by property. The operator and `podid plan` run the same plan; the node daemon and
 //! `podid explain` run the same resolve.
 
+pub mod admit;
 pub mod arm;
 pub mod assignment;
 pub mod binding;
 pub mod class;
+pub mod condition;
+pub mod desired;
 pub mod names;
+pub mod observed;
+pub mod plan;
 pub mod profile;
+pub mod resolve;
 pub mod role;
 pub mod target;

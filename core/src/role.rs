@@ -102,6 +102,15 @@ impl Role {
         }
     }
 
+    /// GUID of the role's definition; `None` for a role that only Azure can find.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Known(id) => Some(*id),
+            Self::Named(_) => None,
+        }
+    }
+
     /// Name of a built-in role, if this is one.
     #[must_use]
     pub fn built_in_name(&self) -> Option<&'static str> {

@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use super::delete::may_delete;
+use super::refusal::Refusal;
+use super::roles;
+use super::step::Step;
+use crate::desired::{Desired, Owner, TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID};
+use crate::observed::{Identity, Observed, Record};
+use crate::profile::CreationPolicy;
+
+/// Whose an identity is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// podid made it for this profile.
+    Ours,
+    /// podid made it for a profile that has, or had, the same name in a cluster of the same name.
+    Namesake(String),
+    /// It carries the tags of another profile.
+    Another(String),
+    /// Nobody's tags are on it.
+    Nobody,
+}
+
+/// Whose an identity is, by its tags; by the record when somebody took the tags away.
+pub(super) fn ownership(identity: &Identity, owner: &Owner, record: &Record) -> Ownership {
+    let tag = |name| identity.tag(name).unwrap_or_default();
+    let tagged = [TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID]
+        .iter()
+        .any(|name| identity.tag(name).is_some());
+    if tagged {
+        let name = [tag(TAG_CLUSTER), tag(TAG_NAMESPACE), tag(TAG_PROFILE)];
+        let same_name = name == [&owner.cluster, &owner.namespace, &owner.profile];
+        let words = format!(
+            "profile {}/{} of cluster {} (uid {})",
+            name[1],
+            name[2],
+            name[0],
+            tag(TAG_UID)
+        );
+        return match same_name {
+            true if tag(TAG_UID) == owner.uid => Ownership::Ours,
+            true => Ownership::Namesake(words),
+            false => Ownership::Another(words),
+        };
+    }
+    let made = record.identity.as_ref().is_some_and(|recorded| {
+        recorded.created
+            && recorded.id == identity.id
+            && recorded
+                .principal_id
+                .eq_ignore_ascii_case(&identity.principal_id)
+    });
+    if made {
+        Ownership::Ours
+    } else {
+        Ownership::Nobody
+    }
+}
+
+/// Steps until the identity is as desired.
+pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
+    let wanted = &desired.identity;
+    let adopts = wanted.creation != CreationPolicy::Create;
+    let Some(identity) = &observed.identity else {
+        return match wanted.creation {
+            CreationPolicy::Adopt => Err(Refusal::NothingToAdopt {
+                id: wanted.id.clone(),
+            }),
+            CreationPolicy::Create | CreationPolicy::CreateOrAdopt => {
+                Ok(vec![Step::CreateIdentity {
+                    id: wanted.id.clone(),
+                    location: wanted.location.clone(),
+                    tags: wanted.tags.clone(),
+                }])
+            }
+        };
+    };
+    if !identity.tenant_id.eq_ignore_ascii_case(&desired.tenant_id) {
+        return Err(Refusal::WrongTenant {
+            id: wanted.id.clone(),
+            tenant: identity.tenant_id.clone(),
+            wanted: desired.tenant_id.clone(),
+        });
+    }
+    match ownership(identity, &desired.owner, &observed.record) {
+        Ownership::Ours => Ok(retag(desired, identity)),
+        Ownership::Namesake(_) if adopts => Ok(retag(desired, identity)),
+        Ownership::Nobody if adopts => Ok(adopt(observed, identity)),
+        Ownership::Namesake(owner) | Ownership::Another(owner) => Err(Refusal::OwnedByAnother {
+            id: wanted.id.clone(),
+            owner,
+        }),
+        Ownership::Nobody => Err(Refusal::NotOurs {
+            id: wanted.id.clone(),
+        }),
+    }
+}
+
+/// Adopting is a note in the record: an identity that somebody else manages is left as it is.
+fn adopt(observed: &Observed, identity: &Identity) -> Vec<Step> {
+    let known = observed.record.identity.as_ref().is_some_and(|recorded| {
+        recorded.id == identity.id
+            && recorded
+                .principal_id
+                .eq_ignore_ascii_case(&identity.principal_id)
+    });
+    if known {
+        Vec::new()
+    } else {
+        vec![Step::AdoptIdentity {
+            id: identity.id.clone(),
+        }]
+    }
+}
+
+/// Tags that others put on the identity stay; a write replaces all, so it repeats them.
+fn retag(desired: &Desired, identity: &Identity) -> Vec<Step> {
+    let wanted = &desired.identity.tags;
+    if wanted
+        .iter()
+        .all(|(key, value)| identity.tag(key) == Some(value))
+    {
+        return Vec::new();
+    }
+    let foreign = identity
+        .tags
+        .iter()
+        .filter(|(key, _)| !wanted.keys().any(|ours| ours.eq_ignore_ascii_case(key)));
+    let tags: BTreeMap<String, String> = foreign
+        .chain(wanted)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    vec![Step::UpdateTags {
+        id: desired.identity.id.clone(),
+        location: identity.location.clone(),
+        tags,
+    }]
+}
+
+/// Steps that put away the identity the profile used before, when it now means another.
+pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
+    let former = observed.record.identity.as_ref();
+    let Some(former) = former.filter(|former| former.id != desired.identity.id) else {
+        return Vec::new();
+    };
+    let mut steps = vec![Step::AwaitUnassigned {
+        id: former.id.clone(),
+    }];
+    steps.extend(roles::revoke_former(desired, observed));
+    if may_delete(former.created, desired.deletion_policy) {
+        steps.push(Step::DeleteIdentity {
+            id: former.id.clone(),
+        });
+    }
+    steps
+}
