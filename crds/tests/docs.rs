@@ -1,0 +1,37 @@
+//! Every object of ours that a page shows is one that the API server would take.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Fenced `yaml` blocks of a page, each split into its documents.
+fn documents(page: &str) -> Vec<String> {
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(|block| block.split("\n---\n")).map(str::to_owned).collect()
+}
+
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    std::iter::once(root.join("README.md")).chain(pages).collect()
+}
+
+#[test]
+fn objects_in_the_documentation_are_valid() {
+    let mut checked = 0;
+    for page in pages() {
+        for document in documents(&std::fs::read_to_string(&page).unwrap()) {
+            let object: Value = serde_saphyr::from_str(&document)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{document}", page.display()));
+            let group = object["apiVersion"].as_str().unwrap_or_default();
+            if !group.starts_with("podid.dev/") && !group.starts_with("aadpodidentity.k8s.io/") {
+                continue;
+            }
+            let findings = podid_crds::check::object(&object).unwrap();
+            assert!(findings.is_empty(), "{}: {findings:?}\n{document}", page.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 6, "only {checked} objects of ours were found in the documentation");
+}
