@@ -44,7 +44,8 @@ pub use secret::Secret;
 
 #[cfg(feature = "imds")]
 pub use imds::{
-    ClientHeaders, Imds, ImdsError, ImdsOptions, ImdsToken, ImdsTokenRequest, ImdsTokens,
+    ClientHeaders, Imds, ImdsError, ImdsIdentity, ImdsOptions, ImdsToken, ImdsTokenRequest,
+    ImdsTokens,
 };
 
 #[cfg(feature = "arm")]

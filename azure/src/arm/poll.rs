@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{Arm, ArmRequest, ArmResponse, Call, headers};
-use crate::{AzureError, Reply, Result, retry_after::retry_after};
+use crate::{AzureError, ErrorClass, Reply, Result, retry_after::retry_after};
 
 /// First and longest wait between two looks when Azure does not say how long to wait. Azure's own
 /// clients wait 30 s; identities of a scale set are changed within seconds.
@@ -71,20 +71,6 @@ impl Arm {
         loop {
             sleep(asked.unwrap_or(wait).max(SHORTEST_WAIT)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
-            let response = match self.look(call, &watch).await {
-                Ok(response) => response,
-                Err(error) if is_lost(&error) && watch != Watch::Resource(resource.clone()) => {
-                    // Azure forgets operations; what they did is still to be seen.
-                    watch = Watch::Resource(resource.clone());
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if watch.progress(call, &response)? == Progress::Done {
-                return Ok(());
-            }
-            asked = retry_after(&response.headers, SystemTime::now());
-            watch = watch.renewed(call, &response)?;
             let waited = started.elapsed();
             if waited > self.inner.operation_timeout {
                 let (operation, resource) = (call.operation, call.resource.clone());
@@ -93,6 +79,20 @@ impl Arm {
                     resource,
                     waited,
                 });
+            }
+            match self.look(call, &watch).await {
+                Ok(response) if watch.progress(call, &response)? == Progress::Done => return Ok(()),
+                Ok(response) => {
+                    asked = retry_after(&response.headers, SystemTime::now());
+                    watch = watch.renewed(call, &response)?;
+                }
+                // Azure forgets operations; what they did is still to be seen.
+                Err(error) if is_lost(&error) && !watch.is_resource() => {
+                    watch = Watch::Resource(resource.clone());
+                }
+                // The operation goes on, whether we can see it or not.
+                Err(error) if is_passing(&error) => asked = error.retry_after(),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -121,6 +121,10 @@ impl Arm {
 }
 
 impl Watch {
+    fn is_resource(&self) -> bool {
+        matches!(self, Self::Resource(_))
+    }
+
     fn progress(&self, call: &Call, response: &ArmResponse) -> Result<Progress> {
         match self {
             Self::Location(_) if response.status == StatusCode::ACCEPTED => Ok(Progress::Running),
@@ -181,4 +185,11 @@ fn ended(call: &Call, status: &str, response: &ArmResponse) -> Result<Progress> 
 
 fn is_lost(error: &AzureError) -> bool {
     matches!(error.status(), Some(404 | 410))
+}
+
+fn is_passing(error: &AzureError) -> bool {
+    matches!(
+        error.class(),
+        ErrorClass::Throttled { .. } | ErrorClass::Transient
+    )
 }

@@ -132,3 +132,74 @@ fn classify_entra(reply: &Reply) -> ErrorClass {
         _ => ErrorClass::Unauthenticated,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorClass::{
+        self, Conflict, Forbidden, Invalid, Propagating, Transient, Unauthenticated,
+    };
+    use crate::{AzureError, Operation, Reply};
+
+    fn entra(status: u16, code: &str) -> ErrorClass {
+        let (operation, resource, scope) = (Operation::GetToken, String::new(), String::new());
+        let reply = Some(Box::new(Reply::new(status, code, "")));
+        AzureError::NoToken {
+            operation,
+            resource,
+            scope,
+            reply,
+            source: None,
+        }
+        .class()
+    }
+
+    fn ended(status: &str, code: &str) -> ErrorClass {
+        let (operation, resource) = (Operation::PatchMachine, String::new());
+        let reply = Box::new(Reply::new(200, code, ""));
+        let status = status.to_owned();
+        AzureError::OperationEnded {
+            operation,
+            resource,
+            status,
+            reply,
+        }
+        .class()
+    }
+
+    #[test]
+    fn entra_is_judged_by_its_numbers() {
+        for status in [400, 401] {
+            assert_eq!(entra(status, "AADSTS70021"), Propagating);
+            assert_eq!(entra(status, "AADSTS700213"), Propagating);
+            assert_eq!(entra(status, "AADSTS50166"), Transient);
+            assert_eq!(entra(status, "AADSTS7000222"), Unauthenticated);
+            assert_eq!(entra(status, "AADSTS500011"), Invalid);
+            assert_eq!(entra(status, "invalid_client"), Unauthenticated);
+        }
+        assert_eq!(entra(503, ""), Transient);
+        assert_eq!(
+            entra(429, "AADSTS50196"),
+            ErrorClass::Throttled { retry_after: None }
+        );
+    }
+
+    #[test]
+    fn an_ended_operation_is_judged_by_its_code() {
+        assert_eq!(ended("Failed", "OperationPreempted"), Conflict);
+        assert_eq!(ended("Failed", "FailedIdentityOperation"), Invalid);
+        assert_eq!(ended("Canceled", ""), Conflict);
+        assert_eq!(ended("Failed", "InternalExecutionError"), Transient);
+    }
+
+    #[test]
+    fn codes_say_more_than_the_status() {
+        let arm = |status, code| {
+            AzureError::refused(Operation::PutIdentity, "/x", Reply::new(status, code, "")).class()
+        };
+        assert_eq!(arm(409, "ScopeLocked"), Forbidden);
+        assert_eq!(arm(409, "MissingSubscriptionRegistration"), Invalid);
+        assert_eq!(arm(409, "Conflict"), Conflict);
+        assert_eq!(arm(200, ""), ErrorClass::Unexpected);
+        assert!(!Forbidden.is_retryable() && Conflict.is_retryable());
+    }
+}

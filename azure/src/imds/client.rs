@@ -84,9 +84,12 @@ impl Imds {
         let query = [
             ("api-version", API_VERSION),
             ("resource", &request.resource),
-            ("client_id", &request.client_id),
         ];
-        let builder = self.client.get(self.token_url.clone()).query(&query);
+        let builder = self
+            .client
+            .get(self.token_url.clone())
+            .query(&query)
+            .query(&request.identity.parameter().as_slice());
         pass_on(builder.header("Metadata", "true"), &request.headers)
     }
 

@@ -14,12 +14,37 @@ use crate::Secret;
 /// A request for a token of one of the machine's identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImdsTokenRequest {
-    /// Client id of the identity.
-    pub client_id: String,
+    /// Which identity.
+    pub identity: ImdsIdentity,
     /// Audience of the token, passed on exactly as the caller wrote it: a trailing slash counts.
     pub resource: String,
     /// Headers of the caller's SDK that the real service passes on to Entra.
     pub headers: ClientHeaders,
+}
+
+/// Names one of the machine's identities; the words are those of IMDS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImdsIdentity {
+    /// By `client_id`.
+    ClientId(String),
+    /// By `object_id`.
+    ObjectId(String),
+    /// By `msi_res_id`.
+    ResourceId(String),
+    /// Not at all: the system-assigned one, or the only one.
+    Unnamed,
+}
+
+impl ImdsIdentity {
+    /// The query parameter that names it.
+    fn parameter(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::ClientId(id) => Some(("client_id", id)),
+            Self::ObjectId(id) => Some(("object_id", id)),
+            Self::ResourceId(id) => Some(("msi_res_id", id)),
+            Self::Unnamed => None,
+        }
+    }
 }
 
 /// The three headers by which SDKs tell Entra who asks. They are passed on if present.

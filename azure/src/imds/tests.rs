@@ -11,7 +11,9 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use super::{ClientHeaders, Imds, ImdsError, ImdsOptions, ImdsTokenRequest, ImdsTokens};
+use super::{
+    ClientHeaders, Imds, ImdsError, ImdsIdentity, ImdsOptions, ImdsTokenRequest, ImdsTokens,
+};
 
 const TOKEN: &str = r#"{"access_token":"a.b.c","client_id":"c","expires_in":"86399",
     "expires_on":"1795250000","ext_expires_in":"86399","not_before":"1795163300",
@@ -48,7 +50,7 @@ async fn imds(status: u16, body: &'static str) -> (Imds, Seen) {
 
 fn request() -> ImdsTokenRequest {
     ImdsTokenRequest {
-        client_id: "c".to_owned(),
+        identity: ImdsIdentity::ClientId("c".to_owned()),
         resource: "https://vault.azure.net/".to_owned(),
         headers: ClientHeaders {
             sku: Some("MSAL.Python".to_owned()),

@@ -182,6 +182,28 @@ async fn a_lost_operation_is_judged_by_the_machine() {
 }
 
 #[tokio::test]
+async fn an_operation_goes_on_while_it_cannot_be_seen() {
+    let cloud = Canned::start().await;
+    let accepted = machine("Updating", &[])
+        .header("Azure-AsyncOperation", format!("{}/status", cloud.url))
+        .header("Retry-After", 0);
+    let ill = || Answer::text(503, "<h1>busy</h1>");
+    let done = Answer::json(200, json!({"status": "Succeeded"}));
+    cloud.on("PATCH", PATH, [accepted]);
+    cloud.on("GET", "/status", [ill(), ill(), ill(), ill(), done]);
+    cloud.on("GET", PATH, [machine("Succeeded", &["one"])]);
+    add(&cloud, "one").await.unwrap();
+    assert_eq!(
+        cloud
+            .seen()
+            .iter()
+            .filter(|call| call.method == "PATCH")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
 async fn an_operation_that_fails_later_is_an_error_with_its_code() {
     let cloud = Canned::start().await;
     let accepted = machine("Updating", &[])
