@@ -1,55 +1,378 @@
 //! A running lab, as tests and tools hold it.
 
-use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::options::{Target, UpOptions};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-/// A lab that is up. Every call asks the lab's first process; nothing is
-/// cached, so a handle stays right while pods come and go.
+use crate::cgroup::{self, CgroupError};
+use crate::control::{self, ControlError, Endpoints, Request, Service, Status};
+use crate::daemon::{ENDPOINTS_FILE, Spec};
+use crate::events::Event;
+use crate::keeper::{self, KEEPER_FILE, KeeperInfo};
+use crate::kubeconfig::{Credential, render};
+use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
+use crate::options::{Lifetime, Target, UpOptions};
+use crate::state::{StateDir, StateError};
+use crate::tools::{self, ToolsError};
+
+/// How long the keeper may take to end a lab: the kernel takes down its
+/// processes in well under a second, but the machine may be busy.
+const END_LIMIT: Duration = Duration::from_secs(30);
+/// Variables that name a proxy, which nothing in a lab can reach.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+
+/// A lab that is up. Every call asks the lab's daemon; nothing is cached, so
+/// a handle stays right while pods come and go.
 #[derive(Debug)]
-pub struct Lab {}
+pub struct Lab {
+    name: String,
+    dir: StateDir,
+    executable: PathBuf,
+    endpoints: Endpoints,
+    /// Present when this handle's end is the lab's end. The keeper's standard
+    /// input is open as long as the child is.
+    keeper: Option<Child>,
+}
 
-/// A long-running program in the lab, started with [`Lab::spawn_service`].
-#[derive(Clone, Debug)]
-pub struct Service {
-    /// Unique in the lab; its log is `logs/NAME.log` in the state directory.
-    pub name: String,
-    /// Where it runs.
-    pub target: Target,
-    /// Program and arguments.
-    pub argv: Vec<String>,
-    /// Environment, over what the lab sets for `target`.
-    pub env: BTreeMap<String, String>,
-    /// Start it again whenever it ends by itself or is killed.
-    pub restart: bool,
+/// From where a kubeconfig is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// By a program in the lab.
+    Inside,
+    /// By a program in the machine's own network.
+    Outside,
+}
+
+/// Why a lab cannot be started, found, used or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// Not root.
+    #[error("a lab needs root: namespaces, links and cgroups are the kernel's; use sudo")]
+    NotRoot,
+    /// Too few or too many nodes.
+    #[error("a lab has 1 to {MAX_NODES} nodes, not {0}")]
+    Nodes(usize),
+    /// There is no such lab.
+    #[error("lab {0} is not up; start it with `podid-lab up --name {0}`")]
+    NotUp(String),
+    /// The lab did not come up.
+    #[error("the lab did not come up: {message}")]
+    Start {
+        /// What failed and why.
+        message: String,
+        /// Last lines of the log that tells more.
+        log: Vec<String>,
+    },
+    /// The lab's own program cannot be found.
+    #[error("the program podid-lab is not beside {0}; build it, or name it in PODID_LAB_BIN")]
+    NoProgram(PathBuf),
+    /// The keeper cannot be started or told.
+    #[error("cannot start the lab's keeper")]
+    Keeper(#[source] std::io::Error),
+    /// The lab does not end.
+    #[error("lab {name} does not end; its keeper is process {keeper}")]
+    Endless {
+        /// The lab's name.
+        name: String,
+        /// The keeper's process number.
+        keeper: i32,
+    },
+    /// What the lab was to be started from cannot be told.
+    #[error("cannot describe the lab to its keeper")]
+    Spec(#[source] serde_json::Error),
+    /// The programs cannot be had.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The daemon gave no good answer.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The cgroup cannot be removed.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
 }
 
 impl Lab {
-    /// Starts a lab and returns once every part is ready.
-    pub fn up(options: UpOptions) -> Result<Self, LabError>;
+    /// Starts a lab and returns once every part is ready. Missing programs are
+    /// built first, which takes minutes and is told on standard error.
+    pub fn up(options: UpOptions) -> Result<Self, LabError> {
+        Self::up_telling(options, |_| {})
+    }
+
+    /// As [`Lab::up`], with a word about each step.
+    pub fn up_telling(
+        options: UpOptions,
+        mut tell: impl FnMut(&Event),
+    ) -> Result<Self, LabError> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(LabError::NotRoot);
+        }
+        if options.nodes.is_empty() || options.nodes.len() > usize::from(MAX_NODES) {
+            return Err(LabError::Nodes(options.nodes.len()));
+        }
+        let dir = StateDir::of(&options.name)?;
+        let executable = program()?;
+        let tools = tools::ensure()?.path().to_owned();
+        let lifetime = options.lifetime;
+        let name = options.name.clone();
+        let mut keeper = start_keeper(&executable, &Spec { options, tools })?;
+        if let Err(error) = follow(&mut keeper, &mut tell) {
+            // It ends by itself after its last word, cleaning up.
+            let _ = keeper.wait();
+            return Err(error);
+        }
+        let keeper = match lifetime {
+            Lifetime::Caller => Some(keeper),
+            Lifetime::UntilDown => {
+                release(&mut keeper).map_err(LabError::Keeper)?;
+                None
+            }
+        };
+        let endpoints = dir.read_json(ENDPOINTS_FILE)?;
+        Ok(Self { name, dir, executable, endpoints, keeper })
+    }
+
     /// The running lab called `name`.
-    pub fn connect(name: &str) -> Result<Self, LabError>;
-    /// A command that runs `argv` in `target`, with stdio, working directory
-    /// and exit code as if it ran here.
-    pub fn command<S: AsRef<OsStr>>(&self, target: &Target, argv: impl IntoIterator<Item = S>) -> Command;
+    pub fn connect(name: &str) -> Result<Self, LabError> {
+        let dir = StateDir::of(name)?;
+        if !dir.is_running() || !dir.control_socket().exists() {
+            return Err(LabError::NotUp(name.to_owned()));
+        }
+        let endpoints = dir.read_json(ENDPOINTS_FILE)?;
+        let executable = program()?;
+        Ok(Self { name: name.to_owned(), dir, executable, endpoints, keeper: None })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its files.
+    pub fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// How all of it does.
+    pub fn status(&self) -> Result<Status, LabError> {
+        self.ask(&Request::Status)
+    }
+
+    /// A command that runs `argv` in `target` with the standard input and
+    /// output, working directory and environment it is given, and ends with
+    /// the program's exit code.
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        target: &Target,
+        argv: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.args(["exec", "--name", &self.name]);
+        match target {
+            Target::ControlPlane => command.arg("--control-plane"),
+            Target::Node(node) => command.args(["--node", node]),
+            Target::Pod { namespace, name } => command.args(["--namespace", namespace, name]),
+        };
+        command.arg("--").args(argv);
+        command
+    }
+
     /// Starts a long-running program under the lab's own supervision.
-    pub fn spawn_service(&self, service: Service) -> Result<(), LabError>;
-    /// Ends it (SIGTERM, then SIGKILL after ten seconds) and forgets it.
-    pub fn stop_service(&self, name: &str) -> Result<(), LabError>;
-    /// Sends `signal` to it; with `restart` it comes back.
-    pub fn kill_service(&self, name: &str, signal: i32) -> Result<(), LabError>;
+    pub fn spawn_service(&self, service: Service) -> Result<(), LabError> {
+        self.ask(&Request::Start(service))
+    }
+
+    /// Ends a service (SIGTERM, then SIGKILL after ten seconds) and forgets it.
+    pub fn stop_service(&self, name: &str) -> Result<(), LabError> {
+        self.ask(&Request::Stop { name: name.to_owned() })
+    }
+
+    /// Sends signal number `signal` to a service or component; one that is
+    /// restarted comes back.
+    pub fn kill_service(&self, name: &str, signal: i32) -> Result<(), LabError> {
+        self.ask(&Request::Signal { name: name.to_owned(), signal })
+    }
+
     /// Administrator's kubeconfig for programs outside the lab.
-    pub fn kubeconfig(&self) -> PathBuf;
-    /// Kubeconfig of a service account, for programs inside the lab.
-    pub fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, LabError>;
-    /// A file with a token of a service account for `audience`, as a projected volume has it.
-    pub fn service_account_token(&self, namespace: &str, name: &str, audience: &str) -> Result<PathBuf, LabError>;
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.kubeconfig()
+    }
+
+    /// Kubeconfig of a service account, good for a day.
+    pub fn service_account_kubeconfig(
+        &self,
+        namespace: &str,
+        name: &str,
+        side: Side,
+    ) -> Result<PathBuf, LabError> {
+        let token = self.token(namespace, name, None)?;
+        let (server, suffix) = match side {
+            Side::Inside => (format!("https://{CONTROL_PLANE}:{API_SERVER_PORT}"), "inside"),
+            Side::Outside => (format!("https://127.0.0.1:{}", self.endpoints.api_server), "outside"),
+        };
+        let ca = self.dir.read("cluster-ca.pem")?;
+        let text = render(&self.name, &server, &ca, &Credential::Token(&token));
+        let file = format!("credentials/{namespace}.{name}.{suffix}.kubeconfig");
+        Ok(self.dir.write(&file, text)?)
+    }
+
+    /// A file with a token of a service account for `audience`, good for a
+    /// day, as a projected volume would hold it.
+    pub fn service_account_token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audience: &str,
+    ) -> Result<PathBuf, LabError> {
+        let token = self.token(namespace, name, Some(audience))?;
+        let plain: String =
+            audience.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        Ok(self.dir.write(&format!("credentials/{namespace}.{name}.{plain}.token"), token)?)
+    }
+
+    fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audience: Option<&str>,
+    ) -> Result<String, LabError> {
+        self.ask(&Request::Token {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            audience: audience.map(str::to_owned),
+        })
+    }
+
+    /// Where the lab is reached from outside.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
     /// Base URL of the simulator's admin API, on the machine's loopback.
-    pub fn sim_admin_url(&self) -> &str;
-    /// Path of a service's or component's log.
-    pub fn log(&self, name: &str) -> PathBuf;
+    pub fn sim_admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.endpoints.admin)
+    }
+
+    /// Directory of the lab's programs: kubectl, helm, kustomize among them.
+    pub fn tools(&self) -> Result<PathBuf, LabError> {
+        let spec: Spec = self.dir.read_json(crate::daemon::SPEC_FILE)?;
+        Ok(spec.tools.join("bin"))
+    }
+
+    /// Log of a component or service.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.dir.log(name)
+    }
+
     /// Ends the lab and removes all of it.
-    pub fn down(self) -> Result<(), LabError>;
+    pub fn down(mut self) -> Result<(), LabError> {
+        self.end_own();
+        Self::remove(&self.name).map(drop)
+    }
+
+    /// Ends the lab called `name`, or removes what is left of it. Says whether
+    /// there was anything.
+    pub fn remove(name: &str) -> Result<bool, LabError> {
+        let dir = StateDir::of(name)?;
+        if !dir.path().exists() {
+            return Ok(false);
+        }
+        end_keeper(name, &dir)?;
+        cgroup::remove(&cgroup::of_lab(name, &dir)?)?;
+        dir.remove()?;
+        Ok(true)
+    }
+
+    fn ask<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, LabError> {
+        Ok(control::ask(&self.dir.control_socket(), request)?)
+    }
+
+    fn end_own(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            // Waiting closes its standard input, which tells it to end.
+            let _ = keeper.wait();
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.end_own();
+    }
+}
+
+/// The podid-lab program: named by `PODID_LAB_BIN`, this very program, or
+/// beside it; tests live one directory below.
+fn program() -> Result<PathBuf, LabError> {
+    if let Some(named) = std::env::var_os("PODID_LAB_BIN") {
+        return Ok(PathBuf::from(named));
+    }
+    let own = std::env::current_exe().map_err(LabError::Keeper)?;
+    let name = OsString::from("podid-lab");
+    let beside = own.ancestors().skip(1).take(2).map(|dir| dir.join(&name));
+    beside.into_iter().find(|path| path.is_file()).ok_or(LabError::NoProgram(own))
+}
+
+fn start_keeper(executable: &Path, spec: &Spec) -> Result<Child, LabError> {
+    let text = serde_json::to_string(spec).map_err(LabError::Spec)?;
+    let mut command = keeper::command(executable, &text);
+    for proxy in PROXIES {
+        command.env_remove(proxy);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(LabError::Keeper)
+}
+
+/// Reads events until the lab is up, or fails.
+fn follow(keeper: &mut Child, tell: &mut impl FnMut(&Event)) -> Result<(), LabError> {
+    let silent = || LabError::Start { message: "its keeper ended".to_owned(), log: Vec::new() };
+    let stdout = keeper.stdout.take().ok_or_else(silent)?;
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        let Ok(event) = serde_json::from_str::<Event>(&line) else { continue };
+        tell(&event);
+        match event {
+            Event::Up => return Ok(()),
+            Event::Failed { message, log } => return Err(LabError::Start { message, log }),
+            Event::Waiting { .. } | Event::Ready { .. } => {}
+        }
+    }
+    Err(silent())
+}
+
+/// Tells the keeper to go on without this process.
+fn release(keeper: &mut Child) -> std::io::Result<()> {
+    keeper.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(keeper::RELEASE))
+}
+
+/// Asks the keeper to end and waits until it has.
+fn end_keeper(name: &str, dir: &StateDir) -> Result<(), LabError> {
+    let deadline = Instant::now() + END_LIMIT;
+    let mut asked = 0;
+    while dir.is_running() {
+        // The file is missing while the lab starts.
+        if let Ok(info) = dir.read_json::<KeeperInfo>(KEEPER_FILE)
+            && asked != info.keeper
+        {
+            asked = info.keeper;
+            // It may have ended meanwhile, which the next turn sees.
+            let _ = kill(Pid::from_raw(info.keeper), Signal::SIGTERM);
+        }
+        if Instant::now() > deadline {
+            return Err(LabError::Endless { name: name.to_owned(), keeper: asked });
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }

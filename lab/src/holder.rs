@@ -9,7 +9,8 @@ use std::process::Stdio;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
-use nlink::netlink::{Connection, Route, namespace};
+use nlink::netlink::namespace::NetnsRef;
+use nlink::netlink::{Connection, Route};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -131,7 +132,7 @@ async fn first_line(child: &mut Child) -> std::io::Result<String> {
 }
 
 async fn bring_up_loopback(pid: u32) -> nlink::netlink::Result<()> {
-    let kernel: Connection<Route> = namespace::connection_for_pid(pid)?;
+    let kernel: Connection<Route> = Connection::new_in(NetnsRef::Pid(pid))?;
     kernel.set_link_up("lo").await
 }
 

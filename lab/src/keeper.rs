@@ -5,8 +5,10 @@
 //! new threads, and the parent-death signal of init belongs to the thread
 //! that started it.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
@@ -16,8 +18,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use serde::{Deserialize, Serialize};
 
+use crate::daemon::{self, Spec};
 use crate::events::{self, Event};
-use crate::options::Lifetime;
 use crate::state::{StateDir, StateError};
 use crate::{cgroup, init};
 
@@ -68,12 +70,34 @@ fn refused(action: &'static str) -> impl FnOnce(Errno) -> KeeperError {
     move |source| KeeperError::System { action, source }
 }
 
-/// Keeps the lab `name` until it is told to end (SIGTERM, SIGINT, SIGHUP),
-/// its first process ends or, with [`Lifetime::Caller`], standard input does.
-pub fn keep(name: &str, dir: &StateDir, lifetime: Lifetime) -> Result<(), KeeperError> {
+/// What the caller writes to the keeper's standard input to let the lab live
+/// on after it.
+pub const RELEASE: &[u8] = b"k";
+
+/// Keeps a lab until it is told to end (SIGTERM, SIGINT, SIGHUP), its first
+/// process ends or, unless [`RELEASE`] was read from it, standard input does.
+///
+/// Failures are told on standard output, as [`Event::Failed`].
+pub fn keep(spec: &Spec) -> Result<(), KeeperError> {
+    let kept = keep_in_order(spec);
+    if let Err(error) = &kept {
+        let message = events::chain(error);
+        events::emit(&Event::Failed { message, log: Vec::new() });
+    }
+    kept
+}
+
+fn keep_in_order(spec: &Spec) -> Result<(), KeeperError> {
+    let name = &spec.options.name;
+    let dir = &StateDir::of(name)?;
+    dir.create()?;
     let Some(_lock) = dir.try_lock()? else {
         return Err(KeeperError::Running { name: name.to_owned() });
     };
+    // What a killed keeper left of an earlier lab.
+    dir.clear()?;
+    dir.create()?;
+    dir.write_json(daemon::SPEC_FILE, spec)?;
     // A session of its own: the terminal's Ctrl-C is for `up`, which asks.
     // It fails only for a process that leads one already.
     let _ = nix::unistd::setsid();
@@ -89,7 +113,7 @@ pub fn keep(name: &str, dir: &StateDir, lifetime: Lifetime) -> Result<(), Keeper
             cgroup: cgroup.clone(),
         };
         let told = dir.write_json(KEEPER_FILE, &info).map_err(KeeperError::from);
-        let waited = told.and_then(|_| wait(&mut init, &signals, lifetime));
+        let waited = told.and_then(|_| wait(&mut init, &signals));
         // Killing a process namespace's first process kills all of it; waiting
         // for it waits for the last of them.
         let _ = init.kill();
@@ -124,30 +148,40 @@ fn watched_signals() -> Result<SignalFd, KeeperError> {
     SignalFd::new(&set).map_err(refused("watch signals"))
 }
 
-fn start_init(dir: &StateDir, cgroup: &std::path::Path) -> Result<Child, KeeperError> {
+fn start_init(dir: &StateDir, cgroup: &Path) -> Result<Child, KeeperError> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(refused("make a process namespace"))?;
-    init::command(dir, cgroup).stdin(Stdio::piped()).spawn().map_err(KeeperError::Init)
+    let log = File::create(dir.log("lab")).map_err(KeeperError::Init)?;
+    let mut command = init::command(dir, cgroup);
+    command.stdin(Stdio::piped()).stderr(log).spawn().map_err(KeeperError::Init)
 }
 
-fn wait(init: &mut Child, signals: &SignalFd, lifetime: Lifetime) -> Result<Ended, KeeperError> {
-    let stdin = std::io::stdin();
+fn wait(init: &mut Child, signals: &SignalFd) -> Result<Ended, KeeperError> {
+    let mut stdin = std::io::stdin();
+    let mut released = false;
     loop {
         let mut watched = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-        if lifetime == Lifetime::Caller {
+        if !released {
             watched.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
         }
         match poll(&mut watched, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             other => other.map_err(refused("wait"))?,
         };
-        if watched.get(1).and_then(PollFd::any).unwrap_or(false) {
-            return Ok(Ended::Asked);
+        let caller_stirs = watched.get(1).and_then(PollFd::any).unwrap_or(false);
+        let signalled = watched[0].any().unwrap_or(false);
+        if caller_stirs {
+            let mut word = [0];
+            released = stdin.read(&mut word).is_ok_and(|length| word[..length] == *RELEASE);
+            if !released {
+                return Ok(Ended::Asked);
+            }
         }
-        let Some(signal) = signals.read_signal().map_err(refused("read a signal"))? else {
+        if !signalled {
             continue;
-        };
-        if signal.ssi_signo != Signal::SIGCHLD as u32 {
-            return Ok(Ended::Asked);
+        }
+        match signals.read_signal().map_err(refused("read a signal"))? {
+            Some(signal) if signal.ssi_signo != Signal::SIGCHLD as u32 => return Ok(Ended::Asked),
+            _ => {}
         }
         if init.try_wait().map_err(KeeperError::Init)?.is_some() {
             return Ok(Ended::Itself);
@@ -155,12 +189,9 @@ fn wait(init: &mut Child, signals: &SignalFd, lifetime: Lifetime) -> Result<Ende
     }
 }
 
-/// The command that runs [`keep`], for `up`.
-pub fn command(executable: &std::path::Path, name: &str, lifetime: Lifetime) -> Command {
+/// The command that runs [`keep`], for `up`; `spec` is a [`Spec`] as JSON.
+pub fn command(executable: &Path, spec: &str) -> Command {
     let mut command = Command::new(executable);
-    command.args(["keeper", "--name", name]);
-    if lifetime == Lifetime::Caller {
-        command.arg("--with-caller");
-    }
+    command.args(["keeper", "--spec", spec]);
     command
 }

@@ -68,7 +68,7 @@ impl std::fmt::Display for Target {
 }
 
 /// When a lab ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lifetime {
     /// Only by `down`.
     UntilDown,
@@ -78,7 +78,7 @@ pub enum Lifetime {
 }
 
 /// How to start a lab.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UpOptions {
     /// Name of the lab; labs with different names stand side by side.
     pub name: String,

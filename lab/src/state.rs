@@ -133,11 +133,27 @@ impl StateDir {
 
     /// Creates the directory, for this user only.
     pub fn create(&self) -> Result<(), StateError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(self.0.join("logs"))
-            .map_err(StateError::io("create", &self.0))
+        for part in ["logs", "tmp", "credentials"] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(self.0.join(part))
+                .map_err(StateError::io("create", &self.0))?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything in the directory, but not the directory itself, on
+    /// which the caller holds the lock.
+    pub fn clear(&self) -> Result<(), StateError> {
+        let entries = fs::read_dir(&self.0).map_err(StateError::io("read", &self.0))?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(StateError::io("remove", &path))?;
+        }
+        Ok(())
     }
 
     /// Takes the lock; `None` when another process has it, that is, when the
@@ -190,6 +206,12 @@ impl StateDir {
         let text = serde_json::to_vec_pretty(value)
             .map_err(|source| StateError::Damaged { path: self.file(name), source })?;
         self.write(name, text)
+    }
+
+    /// Reads a file of the lab.
+    pub fn read(&self, name: &str) -> Result<String, StateError> {
+        let path = self.file(name);
+        fs::read_to_string(&path).map_err(StateError::io("read", &path))
     }
 
     /// Reads a JSON file of the lab.

@@ -19,7 +19,7 @@ use super::cluster::FLUX_NAMESPACE;
 
 /// Why the first objects were not made.
 #[derive(Debug, thiserror::Error)]
-pub enum BootstrapError {
+pub(super) enum BootstrapError {
     /// The API server refused one.
     #[error("cannot apply {name}")]
     Apply {

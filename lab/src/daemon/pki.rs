@@ -12,7 +12,7 @@ use crate::state::{StateDir, StateError};
 
 /// Why keys or certificates were not made.
 #[derive(Debug, thiserror::Error)]
-pub enum PkiError {
+pub(super) enum PkiError {
     /// The generator refused.
     #[error("cannot make the certificate {name}")]
     Generate {

@@ -126,18 +126,18 @@ impl Parts {
     ) -> Result<String, String> {
         let api: Api<ServiceAccount> = Api::namespaced(self.context.client.clone(), namespace);
         let request = TokenRequest {
-            spec: TokenRequestSpec {
-                audiences: audience.into_iter().collect(),
+            spec: Some(TokenRequestSpec {
+                audiences: audience.map(|audience| vec![audience]),
                 expiration_seconds: Some(TOKEN_SECONDS),
                 ..TokenRequestSpec::default()
-            },
+            }),
             ..TokenRequest::default()
         };
         let answer = api
             .create_token_request(name, &PostParams::default(), &request)
             .await
             .map_err(|error| format!("no token for service account {namespace}/{name}: {error}"))?;
-        let token = answer.status.map(|status| status.token);
+        let token = answer.status.and_then(|status| status.token);
         token.ok_or_else(|| format!("the API server gave no token for {namespace}/{name}"))
     }
 }

@@ -144,10 +144,10 @@ fn write_kubeconfigs(
 }
 
 fn serve_imds(sim: &AzureSim, layout: &Layout, fabric: &Fabric) -> Result<(), StepError> {
+    const PART: &str = "instance metadata service";
     for node in &layout.nodes {
-        let failed = || StepError::of("instance metadata service");
-        let listener = fabric.imds_listener(&node.name).map_err(failed())?;
-        sim.serve_imds(&node.resource_id, listener).map_err(failed())?;
+        let listener = fabric.imds_listener(&node.name).map_err(StepError::of(PART))?;
+        sim.serve_imds(&node.resource_id, listener).map_err(StepError::of(PART))?;
     }
     Ok(())
 }

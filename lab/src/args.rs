@@ -1,0 +1,277 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use podid_lab::{Network, NodeKind, Target};
+
+/// A whole cloud and cluster on one machine: real Kubernetes and Flux,
+/// simulated Azure, nodes and pods as network namespaces.
+#[derive(Debug, Parser)]
+#[command(name = "podid-lab", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  podid-lab up                                 start the lab `default` with two nodes
+  eval \"$(podid-lab env)\"; kubectl get nodes   use it from this shell
+  podid-lab exec -n team web-0 -- curl -sH Metadata:true \\
+    'http://169.254.169.254/metadata/instance?api-version=2021-02-01'
+  podid-lab exec --node node-0 -- ip address
+  podid-lab status
+  podid-lab down";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a lab and wait until all of it is ready.
+    Up(UpArgs),
+    /// End a lab, or remove what is left of one that was killed.
+    Down(Named),
+    /// Show programs, nodes and pods of a lab, or list all labs.
+    Status(StatusArgs),
+    /// Print shell lines that point this shell at a lab.
+    #[command(after_help = "Example:\n  eval \"$(podid-lab env)\"")]
+    Env(Named),
+    /// Run a program inside a pod, a node or the control plane.
+    #[command(after_help = EXEC_HELP)]
+    Exec(ExecArgs),
+    /// Start, stop or signal a long-running program in a lab.
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Print the log of a component or service.
+    Logs(LogsArgs),
+    /// Build the lab's programs if need be and print their directory.
+    Tools,
+    /// The lab's process outside.
+    #[command(hide = true)]
+    Keeper {
+        #[arg(long)]
+        spec: String,
+    },
+    /// The lab's first process.
+    #[command(hide = true)]
+    Init(Inner),
+    /// The lab itself.
+    #[command(hide = true)]
+    Daemon(Inner),
+    /// Become a program in a place of the lab.
+    #[command(hide = true)]
+    Enter {
+        #[arg(long)]
+        process: PathBuf,
+        #[arg(long)]
+        cgroup: PathBuf,
+        #[arg(last = true, required = true)]
+        argv: Vec<String>,
+    },
+    /// Hold namespaces open.
+    #[command(hide = true)]
+    Hold { spec: String },
+}
+
+const EXEC_HELP: &str = "\
+The program is the machine's own: it sees the machine's files, and the place's network, host \
+names and trusted certificates. Its exit code is this command's; 125 means that it was not started.
+
+Examples:
+  podid-lab exec -n team web-0 -- python3 app.py
+  podid-lab exec --node node-1 -- nft list ruleset
+  podid-lab exec --control-plane -- kubectl get pods -A";
+
+/// Which lab.
+#[derive(Debug, Group)]
+pub(crate) struct Named {
+    /// Name of the lab.
+    #[arg(long, env = "PODID_LAB", default_value = "default")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) lab: Named,
+    /// Number of nodes.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=200))]
+    pub(crate) nodes: u8,
+    /// Kind of the last node: `uniform` and `flexible` are instances of a
+    /// scale set, `vm` is a machine of its own. The others are uniform.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) node_kind: NodeKind,
+    /// How pods are linked to their node: by a bridge, as with kubenet, or
+    /// point to point, as with Azure CNI.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) network: Network,
+    /// World of the simulated Azure (JSON or YAML) instead of the lab's own.
+    /// The nodes' machines are added to it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) world: Option<PathBuf>,
+    /// How many times faster than the clock time passes in the simulated Azure.
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err("a number above 0".to_owned()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) lab: Named,
+    /// List all labs instead.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Format.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// Where in the lab.
+#[derive(Debug, Group)]
+#[group(required = true, multiple = false, args = ["pod", "node", "control_plane"])]
+pub(crate) struct Where {
+    /// Name of a pod.
+    pub(crate) pod: Option<String>,
+    /// Name of a node.
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// Where API server, Flux and the simulated Azure are.
+    #[arg(long)]
+    pub(crate) control_plane: bool,
+}
+
+/// Where in which lab.
+#[derive(Debug, Group)]
+pub(crate) struct Placed {
+    #[command(flatten)]
+    pub(crate) lab: Named,
+    #[command(flatten)]
+    place: Where,
+    /// Namespace of the pod.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+}
+
+impl Placed {
+    pub(crate) fn target(&self) -> Target {
+        match (&self.place.pod, &self.place.node) {
+            (Some(pod), _) => Target::pod(&self.namespace, pod),
+            (None, Some(node)) => Target::node(node),
+            (None, None) => Target::ControlPlane,
+        }
+    }
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) place: Placed,
+    /// The program and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) argv: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Start a program that lives until it is stopped or the lab ends.
+    Start {
+        /// Its name in the lab, also of its log.
+        service: String,
+        #[command(flatten)]
+        place: Placed,
+        /// Start it again whenever it ends.
+        #[arg(long)]
+        restart: bool,
+        /// Set a variable of its environment; may be repeated.
+        #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
+        env: Vec<(String, String)>,
+        /// The program and its arguments.
+        #[arg(last = true, required = true, value_name = "CMD")]
+        argv: Vec<String>,
+    },
+    /// End it and forget it.
+    Stop {
+        /// Its name in the lab.
+        service: String,
+        #[command(flatten)]
+        lab: Named,
+    },
+    /// Send it a signal.
+    Kill {
+        /// Its name in the lab.
+        service: String,
+        #[command(flatten)]
+        lab: Named,
+        /// Number of the signal.
+        #[arg(short, long, default_value_t = 15)]
+        signal: i32,
+    },
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct LogsArgs {
+    /// Component or service; `lab` is the lab's own.
+    pub(crate) program: String,
+    #[command(flatten)]
+    pub(crate) lab: Named,
+}
+
+/// What the lab's own processes are told.
+#[derive(Debug, Group)]
+pub(crate) struct Inner {
+    #[arg(long)]
+    pub(crate) state: PathBuf,
+    #[arg(long)]
+    pub(crate) cgroup: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn places_are_read_as_documented() {
+        let target = |line: &str| {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            let Command::Exec(exec) = args.command else { panic!("exec") };
+            exec.place.target()
+        };
+        assert_eq!(target("podid-lab exec -n team web-0 -- true"), Target::pod("team", "web-0"));
+        assert_eq!(target("podid-lab exec web-0 -- true"), Target::pod("default", "web-0"));
+        assert_eq!(target("podid-lab exec --node node-1 -- true"), Target::node("node-1"));
+        assert_eq!(target("podid-lab exec --control-plane -- true"), Target::ControlPlane);
+        for wrong in ["exec -- true", "exec pod", "exec pod --node n -- true", "up --speed 0"] {
+            let line = format!("podid-lab {wrong}");
+            assert!(Args::try_parse_from(line.split(' ')).is_err(), "{wrong} was accepted");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Runs one program in the lab as if it ran here: same terminal, same
+//! directory, its exit code, signals passed on.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::Pid;
+
+use crate::control::{self, ControlError, Request};
+use crate::keeper::{KEEPER_FILE, KeeperInfo};
+use crate::options::Target;
+use crate::places::Place;
+use crate::state::{StateDir, StateError};
+
+/// Signals that are passed on to the program.
+const PASSED_ON: [Signal; 6] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
+/// Origin the kernel gives a signal that the terminal sent
+/// (sigaction(2), `SI_KERNEL`): the program got it too.
+const FROM_TERMINAL: i32 = 0x80;
+
+/// Why a program was not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The state directory cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The lab's daemon did not say where to go.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The lab's process namespace cannot be entered.
+    #[error("cannot enter the lab; run this as root")]
+    Enter(#[source] std::io::Error),
+    /// The program did not start.
+    #[error("cannot start a process in the lab")]
+    Start(#[source] std::io::Error),
+    /// Signals cannot be passed on.
+    #[error("cannot pass on signals")]
+    Signals(#[source] Errno),
+}
+
+/// Runs `argv` in `target` of the lab in `dir` and returns its exit code, or
+/// 128 plus the number of the signal that ended it. Must be called by a
+/// process of one thread.
+pub fn exec(dir: &StateDir, target: &Target, argv: &[String]) -> Result<i32, ExecError> {
+    let holders: KeeperInfo = dir.read_json(KEEPER_FILE)?;
+    let place: Place = control::ask(&dir.control_socket(), &Request::Resolve(target.clone()))?;
+    let signals = take_signals().map_err(ExecError::Signals)?;
+    let mut child = start(&holders, &place, argv)?;
+    let status = wait(&mut child, &signals)?;
+    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+}
+
+fn take_signals() -> nix::Result<SignalFd> {
+    let mut set = SigSet::empty();
+    PASSED_ON.iter().for_each(|&signal| set.add(signal));
+    set.add(Signal::SIGCHLD);
+    set.thread_block()?;
+    SignalFd::new(&set)
+}
+
+fn start(holders: &KeeperInfo, place: &Place, argv: &[String]) -> Result<Child, ExecError> {
+    let init = PathBuf::from(format!("/proc/{}", holders.init));
+    let executable = std::env::current_exe().map_err(ExecError::Start)?;
+    let processes = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
+    // Children of this process, not the process itself, are in it from now on.
+    setns(processes, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;
+    Command::new(executable)
+        .arg("enter")
+        .arg("--process")
+        .arg(init.join(format!("root/proc/{}", place.pid)))
+        .arg("--cgroup")
+        .arg(&place.cgroup)
+        .arg("--")
+        .args(argv)
+        // The caller's cluster is the machine's view of one, not the place's.
+        .env_remove("KUBECONFIG")
+        .envs(&place.env)
+        .spawn()
+        .map_err(ExecError::Start)
+}
+
+fn wait(child: &mut Child, signals: &SignalFd) -> Result<ExitStatus, ExecError> {
+    loop {
+        if let Some(status) = child.try_wait().map_err(ExecError::Start)? {
+            return Ok(status);
+        }
+        let Some(signal) = signals.read_signal().map_err(ExecError::Signals)? else { continue };
+        let number = signal.ssi_signo.cast_signed();
+        match Signal::try_from(number) {
+            Ok(Signal::SIGCHLD) | Err(_) => {}
+            Ok(_) if signal.ssi_code == FROM_TERMINAL => {}
+            // It may have ended meanwhile, which the next turn sees.
+            Ok(passed) => drop(kill(Pid::from_raw(child.id().cast_signed()), passed)),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The `podid-lab` program; see [`podid_lab`] for what it does.
+
+mod args;
+mod commands;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::run(args::Args::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            ui::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

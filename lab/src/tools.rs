@@ -1,0 +1,159 @@
+//! The Go programs of the lab: built once from pinned modules into a cache
+//! outside the clone.
+//!
+//! Each group of programs has a go.mod of its own, because their requirements
+//! clash. A built group lives in a directory named by the hash of all that
+//! went into it; a **toolset** is a directory of links to one build of each.
+
+mod build;
+mod cache;
+mod definitions;
+mod go;
+mod groups;
+mod progress;
+
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+pub use cache::CacheError;
+pub use go::GoError;
+
+use build::Plan;
+use cache::Cache;
+use go::Go;
+use groups::GROUPS;
+use progress::Progress;
+
+/// Built programs and definitions, ready to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolset(PathBuf);
+
+/// Why the programs cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// There is no Go.
+    #[error(transparent)]
+    Go(#[from] GoError),
+    /// Go did not build a group.
+    #[error("building {group} failed: {last}; all of it is in {log}", log = log.display())]
+    Build {
+        /// The group.
+        group: &'static str,
+        /// The last line Go wrote.
+        last: String,
+        /// All that Go wrote.
+        log: PathBuf,
+    },
+    /// A module with definitions cannot be had.
+    #[error("cannot get the definitions of {module}: {reason}")]
+    Definitions {
+        /// The module and its version.
+        module: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Toolset {
+    /// The toolset in `path`, as another process found it.
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// The directory, with `bin` and `crds` in it.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The program called `name`.
+    pub fn bin(&self, name: &str) -> PathBuf {
+        self.0.join("bin").join(name)
+    }
+
+    /// The etcd server.
+    pub fn etcd(&self) -> PathBuf {
+        self.bin("etcd")
+    }
+
+    /// The Kubernetes API server.
+    pub fn kube_apiserver(&self) -> PathBuf {
+        self.bin("kube-apiserver")
+    }
+
+    /// Flux's custom resource definitions, one file per kind.
+    pub fn crds(&self) -> PathBuf {
+        self.0.join("crds")
+    }
+}
+
+/// Returns the toolset, building what is missing. `KUBEBUILDER_ASSETS` is
+/// asked first for what it usually holds: etcd, kube-apiserver, kubectl.
+///
+/// Tells on standard error what is built. Another process that builds is
+/// waited for.
+pub fn ensure() -> Result<Toolset, ToolsError> {
+    let cache = Cache::open()?;
+    let go = Go::find(&cache)?;
+    let assets = Assets::from_env();
+    let plans: Vec<Plan> =
+        GROUPS.iter().filter_map(|group| Plan::new(group, &go, |name| assets.has(name))).collect();
+    let definitions = definitions::key(&go);
+    let keys = plans.iter().map(|plan| plan.key.as_str()).chain([definitions.as_str()]);
+    let name = format!("set-{}", cache::key(keys.chain(assets.identity())));
+    let set = cache.dir(&name);
+    if set.exists() {
+        return Ok(Toolset(set));
+    }
+    let _lock = cache.lock()?;
+    let missing: Vec<&Plan> = plans.iter().filter(|plan| !cache.dir(&plan.key).exists()).collect();
+    let progress = Progress::new(missing.len());
+    for plan in missing {
+        plan.build(&go, &cache, &progress)?;
+    }
+    definitions::collect(&go, &cache, &definitions)?;
+    cache.fill(&name, |dir| {
+        link_all(dir, &plans, &definitions, &assets).map_err(CacheError::from)
+    })?;
+    Ok(Toolset(set))
+}
+
+/// Links are relative, so a cache that moved as a whole still works.
+fn link_all(dir: &Path, plans: &[Plan], definitions: &str, assets: &Assets) -> io::Result<()> {
+    let bin = dir.join("bin");
+    std::fs::create_dir(&bin)?;
+    for plan in plans {
+        for program in plan.programs() {
+            symlink(Path::new("../..").join(&plan.key).join(program), bin.join(program))?;
+        }
+    }
+    for (name, path) in &assets.0 {
+        symlink(path, bin.join(name))?;
+    }
+    symlink(Path::new("..").join(definitions), dir.join("crds"))
+}
+
+/// Programs the user has already, from `KUBEBUILDER_ASSETS`.
+struct Assets(Vec<(&'static str, PathBuf)>);
+
+impl Assets {
+    fn from_env() -> Self {
+        let Some(dir) = std::env::var_os("KUBEBUILDER_ASSETS").filter(|dir| !dir.is_empty()) else {
+            return Self(Vec::new());
+        };
+        let usual = ["etcd", "kube-apiserver", "kubectl"];
+        let there = usual.map(|name| (name, Path::new(&dir).join(name)));
+        Self(there.into_iter().filter(|(_, path)| path.is_file()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
+    }
+
+    fn identity(&self) -> Vec<&str> {
+        self.0.iter().filter_map(|(_, path)| path.to_str()).collect()
+    }
+}

@@ -1,0 +1,149 @@
+//! Where built things are kept: directories that are complete or not there.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Why the cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// No directory for it is known.
+    #[error("no place for the cache: set PODID_CACHE or HOME")]
+    NoPlace,
+    /// A file operation failed.
+    #[error(
+        "cannot {action} {path}; free space there, or set PODID_CACHE to another place",
+        path = path.display()
+    )]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The cache directory of this user.
+#[derive(Clone, Debug)]
+pub(super) struct Cache(PathBuf);
+
+/// Hash of `parts`, short enough for a directory's name.
+pub(super) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        // Lengths keep ("ab", "c") apart from ("a", "bc").
+        hasher.update(part.len().to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Cache {
+    /// `PODID_CACHE`, or `podid` below `XDG_CACHE_HOME` or `~/.cache`.
+    pub(super) fn open() -> Result<Self, CacheError> {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let root = set("PODID_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("podid")))
+            .or_else(|| set("HOME").map(|home| home.join(".cache/podid")))
+            .ok_or(CacheError::NoPlace)?;
+        let tools = root.join("tools");
+        fs::create_dir_all(&tools).map_err(failed("create", &tools))?;
+        let tools = tools.canonicalize().map_err(failed("find", &tools))?;
+        Ok(Self(tools))
+    }
+
+    /// Directory of the thing called `name`; it exists only when complete.
+    pub(super) fn dir(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// File for what a build of `name` writes.
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.log"))
+    }
+
+    /// Waits until no other process builds, then keeps others waiting for as
+    /// long as the file is held.
+    pub(super) fn lock(&self) -> Result<File, CacheError> {
+        let path = self.0.join("lock");
+        let file = File::create(&path).map_err(failed("create", &path))?;
+        if file.try_lock().is_err() {
+            let waiting = "another process builds the lab's programs; waiting for it";
+            super::progress::note(waiting);
+            file.lock().map_err(failed("lock", &path))?;
+        }
+        Ok(file)
+    }
+
+    /// Fills a directory that is not the thing yet and, when `work` succeeds,
+    /// makes it the thing called `name`. One that is there already is left.
+    pub(super) fn fill<E>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        E: From<CacheError>,
+    {
+        let done = self.dir(name);
+        if done.exists() {
+            return Ok(());
+        }
+        let partial = self.dir(&format!(".{name}.partial"));
+        clear(&partial).map_err(failed("clear", &partial))?;
+        fs::create_dir(&partial).map_err(failed("create", &partial))?;
+        work(&partial)?;
+        fs::rename(&partial, &done).map_err(failed("complete", &done))?;
+        Ok(())
+    }
+}
+
+/// For work that only touches files.
+impl From<io::Error> for CacheError {
+    fn from(source: io::Error) -> Self {
+        Self::Io { action: "write", path: PathBuf::from("the cache"), source }
+    }
+}
+
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+    let path = path.to_owned();
+    move |source| CacheError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_their_parts_apart() {
+        assert_ne!(key(["ab", "c"]), key(["a", "bc"]));
+        assert_eq!(key(["ab", "c"]), key(["ab", "c"]));
+    }
+
+    #[test]
+    fn half_filled_is_not_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let cache = Cache(temp.path().to_owned());
+        let failing = cache.fill("x", |dir| {
+            fs::write(dir.join("a"), "1")?;
+            Err::<(), CacheError>(CacheError::NoPlace)
+        });
+        assert!(failing.is_err());
+        assert!(!cache.dir("x").exists());
+        cache.fill::<CacheError>("x", |dir| Ok(fs::write(dir.join("b"), "2")?)).unwrap();
+        assert!(cache.dir("x").join("b").exists());
+        assert!(!cache.dir("x").join("a").exists(), "left from the failure");
+    }
+}

@@ -1,0 +1,85 @@
+//! Flux's custom resource definitions, taken from its modules as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ToolsError;
+use super::cache::{self, Cache, CacheError};
+use super::go::Go;
+
+/// Modules that carry definitions, with the checksum go.sum would hold.
+/// source-controller's program is not built, but its kinds are Flux's.
+const MODULES: [(&str, &str); 3] = [
+    (
+        "github.com/fluxcd/source-controller@v1.9.4",
+        "h1:psO6g4NTAMl3GD9gL8TMF3shM939XhTjFvlQXCK3pZ4=",
+    ),
+    (
+        "github.com/fluxcd/kustomize-controller@v1.9.4",
+        "h1:VBnBMhnemqnE5Zca2AoG2gC4472MoiTmk9rdqvLoMcY=",
+    ),
+    (
+        "github.com/fluxcd/helm-controller@v1.6.4",
+        "h1:u/Ew7LehrwDQaE/NqWdaB3XnNDCxRGDcp1FZl7RKj4g=",
+    ),
+];
+
+/// What `go mod download -json` says.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Download {
+    #[serde(default)]
+    dir: PathBuf,
+    #[serde(default)]
+    sum: String,
+    #[serde(default)]
+    error: String,
+}
+
+/// Name of the collected definitions in the cache.
+pub(super) fn key(go: &Go) -> String {
+    let parts = MODULES.iter().flat_map(|(module, sum)| [*module, *sum]);
+    format!("definitions-{}", cache::key(parts.chain([go.version.as_str()])))
+}
+
+/// Collects the definitions of all modules in the cache's directory `name`.
+pub(super) fn collect(go: &Go, cache: &Cache, name: &str) -> Result<(), ToolsError> {
+    cache.fill(name, |dir| {
+        for (module, sum) in MODULES {
+            let source = download(go, module, sum)?.join("config/crd/bases");
+            copy_all(&source, dir).map_err(CacheError::from)?;
+        }
+        Ok(())
+    })
+}
+
+fn download(go: &Go, module: &str, sum: &str) -> Result<PathBuf, ToolsError> {
+    let failed = |reason: String| ToolsError::Definitions { module: module.to_owned(), reason };
+    let output = go
+        .command()
+        .args(["mod", "download", "-json", module])
+        .env_remove("GOFLAGS")
+        .current_dir("/")
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    let answer: Download = serde_json::from_slice(&output.stdout)
+        .map_err(|_| failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))?;
+    if !answer.error.is_empty() {
+        return Err(failed(answer.error));
+    }
+    if answer.sum != sum {
+        return Err(failed(format!("its checksum is {}, not {sum}", answer.sum)));
+    }
+    Ok(answer.dir)
+}
+
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        // Read and write, not copy: files in the module cache are read-only.
+        fs::write(to.join(entry.file_name()), fs::read(entry.path())?)?;
+    }
+    Ok(())
+}
