@@ -44,6 +44,9 @@ pub enum KubeletError {
         #[source]
         source: kube::Error,
     },
+    /// The pods of a node are not seen any more.
+    #[error("the watch of the pods of node {0} ended for good; start the lab again")]
+    WatchEnded(String),
     /// The fabric has no such node.
     #[error(transparent)]
     Network(#[from] crate::net::Error),
@@ -66,11 +69,12 @@ pub async fn run(context: Context, fabric: Arc<Fabric>) -> Result<(), KubeletErr
             let node = Arc::new(node);
             let shutdown = node.context.shutdown.clone();
             tokio::select! {
-                () = heartbeat::run(&node) => {}
-                () = watch::run(Arc::clone(&node)) => {}
-                () = shutdown.cancelled() => {}
+                never = heartbeat::run(&node) => match never {},
+                () = watch::run(Arc::clone(&node)) => {
+                    Err(KubeletError::WatchEnded(node.layout.name.clone()))
+                }
+                () = shutdown.cancelled() => Ok(()),
             }
-            Ok::<(), KubeletError>(())
         }
     });
     try_join_all(nodes).await?;

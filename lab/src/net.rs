@@ -4,10 +4,10 @@
 //! ```text
 //!   control-plane namespace ── bridge cloud0 10.200.0.1/24 ── the cloud's router
 //!        │                          │
-//!   eth0 10.200.0.11/24        eth0 10.200.0.12/24          node namespaces
+//!   eth0 10.200.0.10/24        eth0 10.200.0.11/24          node namespaces
 //!   lo   169.254.169.254       lo   169.254.169.254         (each machine's metadata service)
 //!        │                          │
-//!   pods 10.244.1.0/24         pods 10.244.2.0/24           one namespace per pod
+//!   pods 10.244.0.0/24         pods 10.244.1.0/24           one namespace per pod
 //! ```
 //!
 //! None of these namespaces has a link to the machine's own, so nothing in the lab can send a

@@ -1,5 +1,6 @@
 //! Keeps a node Ready: its lease, which the node controller watches, and its status.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -21,7 +22,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// Renews the node's lease and status for ever. A beat that fails is logged; the next one comes
 /// in time, because a lease outlives three of them.
-pub(super) async fn run(node: &Node) {
+pub(super) async fn run(node: &Node) -> Infallible {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -94,6 +94,8 @@ impl Node {
 /// API server does not say.
 pub(super) async fn version(client: &kube::Client) -> String {
     match client.apiserver_version().await {
+        // Build metadata, in a version that may have some already (semver.org, item 10).
+        Ok(info) if info.git_version.contains('+') => format!("{}.podid-lab", info.git_version),
         Ok(info) => format!("{}+podid-lab", info.git_version),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "no API server version");
@@ -185,9 +187,6 @@ impl std::fmt::Debug for Node {
         f.debug_struct("Node").field("layout", &self.layout).finish_non_exhaustive()
     }
 }
-
-/// Several pods' workers share a node.
-pub(super) type SharedNode = Arc<Node>;
 
 #[cfg(test)]
 mod tests {

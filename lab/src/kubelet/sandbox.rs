@@ -133,19 +133,24 @@ pub(super) fn release(node: &Node, uid: &str) {
     node.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(uid);
 }
 
-/// Removes the cgroups (and processes) of pods that are not among `known`.
+/// Removes the cgroups (with their processes) and files of pods that are not among `known`. Their
+/// links go with their processes.
 pub(super) async fn sweep(node: &Node, known: &BTreeSet<String>) {
-    for slice in names::QOS_SLICES {
-        for path in folders(&node.cgroup.join(slice)) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let Some(uid) = names::uid_of_slice(&name) else { continue };
-            if known.contains(&uid) {
-                continue;
-            }
-            tracing::info!(uid, node = node.layout.name, "removing what an unknown pod left");
-            if let Err(error) = remove_cgroup(path.clone()).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a leftover");
-            }
+    let slices = names::QOS_SLICES.iter().flat_map(|slice| folders(&node.cgroup.join(slice)));
+    for slice in slices {
+        let Some(uid) = names::uid_of_slice(&file_name(&slice)) else { continue };
+        if known.contains(&uid) {
+            continue;
+        }
+        tracing::info!(uid, node = node.layout.name, "removing what an unknown pod left");
+        if let Err(error) = remove_cgroup(slice).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a leftover");
+        }
+    }
+    for files in folders(&files_of_pods(node)) {
+        if !known.contains(&file_name(&files)) {
+            // Leftover text files do no harm and are removed with the lab.
+            let _ = std::fs::remove_dir_all(files);
         }
     }
 }
@@ -229,7 +234,15 @@ fn write_files(
 }
 
 fn folder(node: &Node, uid: &str) -> PathBuf {
-    node.context.dir.file(Path::new("pods").join(uid))
+    files_of_pods(node).join(uid)
+}
+
+fn files_of_pods(node: &Node) -> PathBuf {
+    node.context.dir.file(Path::new("pods").join(&node.layout.name))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether the pod shares its node's network.

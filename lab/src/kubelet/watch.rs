@@ -1,6 +1,7 @@
 //! The pods of one node: a watch that feeds one worker per pod.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
@@ -10,15 +11,15 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::node::SharedNode;
+use super::node::Node;
 use super::sandbox;
 use super::worker::{self, Seen};
 
 type Guarded = DeserializeGuard<Pod>;
 
-/// Follows the pods bound to the node for ever. Broken watches are resumed with back-off; a pod
+/// Follows the pods bound to the node; returns only when the watch can never be resumed. Broken watches are resumed with back-off; a pod
 /// that cannot be read is logged and left alone.
-pub(super) async fn run(node: SharedNode) {
+pub(super) async fn run(node: Arc<Node>) {
     let pods: Api<Guarded> = Api::all(node.context.client.clone());
     let selector = format!("spec.nodeName={}", node.layout.name);
     let config = watcher::Config::default().fields(&selector);
@@ -38,7 +39,7 @@ pub(super) async fn run(node: SharedNode) {
 
 /// The workers of a node by pod uid. Names are no keys here: a pod and its namesake may overlap.
 struct Workers {
-    node: SharedNode,
+    node: Arc<Node>,
     seen: BTreeMap<String, watch::Sender<Seen>>,
     /// Ends the workers, and with them the pods' processes, when the kubelet ends.
     tasks: JoinSet<()>,
@@ -47,7 +48,7 @@ struct Workers {
 }
 
 impl Workers {
-    fn new(node: SharedNode) -> Self {
+    fn new(node: Arc<Node>) -> Self {
         Self {
             node,
             seen: BTreeMap::new(),
@@ -88,7 +89,7 @@ impl Workers {
             }
             None => {
                 let (sender, receiver) = watch::channel(Seen::Here(Box::new(pod)));
-                self.tasks.spawn(worker::run(self.node.clone(), uid.clone(), receiver));
+                self.tasks.spawn(worker::run(Arc::clone(&self.node), uid.clone(), receiver));
                 self.seen.insert(uid, sender);
             }
         }

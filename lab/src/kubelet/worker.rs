@@ -1,5 +1,6 @@
 //! The life of one pod on its node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::FIELD_MANAGER;
-use super::node::SharedNode;
+use super::node::Node;
 use super::sandbox::{self, Sandbox, SandboxError};
 use super::status::{self, Facts};
 use super::step::{EXIT_CODE, OnNode, Step, next};
@@ -71,7 +72,7 @@ enum After {
 }
 
 /// Leads one pod through its life; ends when nothing of it is left here.
-pub(super) async fn run(node: SharedNode, uid: String, mut seen: watch::Receiver<Seen>) {
+pub(super) async fn run(node: Arc<Node>, uid: String, mut seen: watch::Receiver<Seen>) {
     let pod = match seen.borrow_and_update().clone() {
         Seen::Here(pod) => *pod,
         Seen::Gone => return,
@@ -116,7 +117,7 @@ pub(super) async fn run(node: SharedNode, uid: String, mut seen: watch::Receiver
 }
 
 struct Worker {
-    node: SharedNode,
+    node: Arc<Node>,
     uid: String,
     pod: Pod,
     sandbox: Option<Sandbox>,
