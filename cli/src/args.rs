@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::create::{ClassArgs, ProfileArgs};
+use crate::plan::PlanArgs;
 
 /// The version of the workspace and the commit it was built from.
 const VERSION: &str = concat!(
@@ -28,7 +29,10 @@ Examples:
       --access \"Key Vault Secrets User=/subscriptions/…/vaults/payments\"
 
   See the commit before making it:
-    podid profile create checkout -n payments --class standard --dry-run";
+    podid profile create checkout -n payments --class standard --dry-run
+
+  See what a commit will do to Azure:
+    podid plan payments/checkout.yaml --class-file classes/standard.yaml";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -40,6 +44,9 @@ pub(crate) enum Command {
     /// Classes: the facts of an environment, and what its profiles may ask for
     #[command(subcommand)]
     Class(Resource<ClassArgs>),
+
+    /// Show what the operator would do for the profiles of a file
+    Plan(PlanArgs),
 
     /// Print the completion script of a shell
     #[command(after_help = "Example:\n  source <(podid completion bash)")]

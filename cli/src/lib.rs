@@ -5,6 +5,7 @@ mod args;
 mod create;
 mod document;
 mod output;
+mod plan;
 mod reference;
 mod repository;
 
@@ -14,6 +15,8 @@ use std::io::Write;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Resource};
+use create::CreateError;
+use plan::PlanError;
 pub use reference::cli_reference;
 
 /// How a command ended; the number is the exit code. `podid plan` uses all of them.
@@ -40,9 +43,23 @@ impl From<Exit> for std::process::ExitCode {
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
     #[error(transparent)]
-    Create(#[from] create::CreateError),
+    Create(#[from] CreateError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     #[error("cannot write the output")]
     Output(#[from] std::io::Error),
+}
+
+impl CommandError {
+    fn is_broken_pipe(&self) -> bool {
+        let (Self::Create(CreateError::Output(error))
+        | Self::Plan(PlanError::Output(error))
+        | Self::Output(error)) = self
+        else {
+            return false;
+        };
+        error.kind() == std::io::ErrorKind::BrokenPipe
+    }
 }
 
 /// Runs one command line, the program's name first.
@@ -59,9 +76,7 @@ pub fn run(
     match execute(cli, out) {
         Ok(exit) => exit,
         // Nobody reads any more: `podid … | head`.
-        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Exit::Done
-        }
+        Err(error) if error.is_broken_pipe() => Exit::Done,
         Err(error) => {
             // There is nowhere left to report that standard error is gone.
             let _unheard = output::error(&error, err);
@@ -74,6 +89,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
     match cli.command {
         Command::Profile(Resource::Create(args)) => create::profile(&args, out)?,
         Command::Class(Resource::Create(args)) => create::class(&args, out)?,
+        Command::Plan(args) => return Ok(plan::plan(&args, out)?),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "podid", &mut script);

@@ -4,7 +4,7 @@
 mod class;
 mod place;
 mod profile;
-mod values;
+pub(crate) mod values;
 
 use std::io::Write;
 

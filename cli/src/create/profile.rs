@@ -6,7 +6,7 @@ use podid_crds::podid::{AccessRule, BindingSpec, IdentitySpec, PodIdentityProfil
 use serde_json::{Value, json};
 
 use super::place::PlaceArgs;
-use super::values::{access, choice, tag, unless_empty};
+use super::values::{access, choice, named, unless_empty};
 use crate::document;
 
 /// `podid profile create`
@@ -49,7 +49,7 @@ pub(crate) struct ProfileArgs {
     resource_id: Option<String>,
 
     /// Azure tag of a created identity; can be given again
-    #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = named)]
     tag: Vec<(String, String)>,
 
     /// What becomes of the identity with the profile [default: Delete]

@@ -22,8 +22,8 @@ pub(super) fn access(text: &str) -> Result<AccessRule, String> {
     Ok(AccessRule { role, scope })
 }
 
-/// `NAME=VALUE` of an Azure tag.
-pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE` of a tag or label.
+pub(crate) fn named(text: &str) -> Result<(String, String), String> {
     pair(text, "NAME=VALUE")
 }
 

@@ -1,0 +1,212 @@
+use std::path::PathBuf;
+
+use podid::Exit;
+use tempfile::TempDir;
+
+use crate::fixture::{Ran, podid};
+
+const CLASS: &str = "\
+apiVersion: podid.dev/v1alpha1
+kind: PodIdentityClass
+metadata: {name: standard}
+spec:
+  clusterName: prod-1
+  tenantId: 11111111-2222-3333-4444-555555555555
+  subscriptionId: 99999999-2222-3333-4444-555555555555
+  resourceGroup: identities
+  location: westeurope
+  nodeResourceGroup: MC_prod
+  nodeGrants: {principalId: 77777777-2222-3333-4444-555555555555}
+  limits:
+    namespaces: {names: [payments], matchLabels: {podid: allowed}}
+    access:
+      - role: Key Vault Secrets User
+        scopes: [/subscriptions/s/resourceGroups/vaults]
+      - role: Payments Auditor
+        scopes: [/subscriptions/s]
+";
+
+const PROFILE: &str = "\
+apiVersion: podid.dev/v1alpha1
+kind: PodIdentityProfile
+metadata: {name: checkout, namespace: payments}
+spec:
+  className: standard
+  access:
+    - role: Key Vault Secrets User
+      scope: /subscriptions/s/resourceGroups/vaults/providers/Microsoft.KeyVault/vaults/v
+    - role: Payments Auditor
+      scope: /subscriptions/s
+";
+
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let files = Self {
+            folder: TempDir::new().unwrap(),
+        };
+        files.put("class.yaml", CLASS);
+        files
+    }
+
+    fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Plans this text next to the class, with further flags.
+    fn plan(&self, text: &str, flags: &[&str]) -> Ran {
+        let (file, class) = (
+            self.put("profile.yaml", text),
+            self.folder.path().join("class.yaml"),
+        );
+        let base = [
+            "plan",
+            file.to_str().unwrap(),
+            "--class-file",
+            class.to_str().unwrap(),
+        ];
+        podid(&[&base, flags].concat())
+    }
+}
+
+#[test]
+fn a_fresh_profile_in_words() {
+    let ran = Files::new().plan(PROFILE, &[]);
+    assert_eq!((ran.exit, ran.err.as_str()), (Exit::Changes, ""));
+    insta::assert_snapshot!(ran.out);
+}
+
+#[test]
+fn for_programs_the_same_as_data() {
+    let files = Files::new();
+    let json = files.plan(PROFILE, &["-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        json["profiles"][0]["plan"]["steps"][0]["step"],
+        "CreateIdentity"
+    );
+    let changes = json["profiles"][0]["changes"].as_array().unwrap();
+    assert_eq!(
+        changes.len(),
+        json["profiles"][0]["plan"]["steps"]
+            .as_array()
+            .unwrap()
+            .len()
+    );
+    let yaml = files.plan(PROFILE, &["-o", "yaml"]);
+    assert_eq!(
+        serde_saphyr::from_str::<serde_json::Value>(&yaml.out).unwrap(),
+        json
+    );
+}
+
+#[test]
+fn what_the_class_does_not_allow_is_refused_with_the_field() {
+    let text = PROFILE.replace("Payments Auditor", "Owner");
+    let ran = Files::new().plan(&text, &[]);
+    assert_eq!((ran.exit, ran.err.as_str()), (Exit::Violations, ""));
+    assert!(
+        ran.out.contains("refused spec.access[1].role"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn an_adopted_identity_is_assumed_to_exist() {
+    let id = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/identities/providers/Microsoft.ManagedIdentity/userAssignedIdentities/legacy";
+    let text = format!("{PROFILE}  identity: {{resourceId: {id}}}\n");
+    let ran = Files::new().plan(&text, &[]);
+    assert_eq!(ran.exit, Exit::Changes, "{ran:?}");
+    assert!(
+        ran.out.contains("assuming that identity legacy exists"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("1. adopt existing identity legacy"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn namespaces_can_be_named_and_labelled_from_outside() {
+    let files = Files::new();
+    let text = PROFILE.replace(", namespace: payments", "");
+    assert_eq!(
+        files.plan(&text, &[]).exit,
+        Exit::Violations,
+        "default is not in the class"
+    );
+    assert_eq!(files.plan(&text, &["-n", "payments"]).exit, Exit::Changes);
+    let labelled = ["--namespace-label", "podid=allowed"];
+    assert_eq!(files.plan(&text, &labelled).exit, Exit::Changes);
+}
+
+#[test]
+fn one_file_may_hold_it_all_and_more() {
+    let other = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: payments}\n";
+    let second = PROFILE.replace("name: checkout", "name: refunds");
+    let files = Files::new();
+    let file = files.put("all.yaml", &[CLASS, PROFILE, other, &second].join("---\n"));
+    let ran = podid(&["plan", file.to_str().unwrap()]);
+    assert_eq!(ran.exit, Exit::Changes, "{ran:?}");
+    for words in [
+        "payments/checkout",
+        "payments/refunds",
+        "Service payments/web is not planned",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_class_alone_changes_nothing() {
+    let files = Files::new();
+    let ran = podid(&[
+        "plan",
+        files.folder.path().join("class.yaml").to_str().unwrap(),
+    ]);
+    assert_eq!(ran.exit, Exit::Done, "{ran:?}");
+}
+
+#[test]
+fn what_cannot_be_planned_says_why() {
+    let files = Files::new();
+    let table = [
+        (
+            PROFILE.replace("className: standard", "className: gold"),
+            "class gold of profile",
+        ),
+        (
+            PROFILE.replace("className:", "clasName:"),
+            "spec.clasName: unknown field",
+        ),
+        (
+            PROFILE.replace("standard", "standard\n  netRaw: Off"),
+            "quote it",
+        ),
+        ("a: [".to_owned(), "is not YAML"),
+        ("a: 1\na: 2\n".to_owned(), "is not YAML"),
+        (String::new(), "holds no profile and no class"),
+        ("kind: Pod\n".to_owned(), "holds no profile and no class"),
+    ];
+    for (text, words) in table {
+        let ran = files.plan(&text, &[]);
+        assert!(
+            ran.exit == Exit::Failed && ran.err.contains(words),
+            "{words}: {ran:?}"
+        );
+    }
+    let ran = podid(&["plan", "no/such/file.yaml"]);
+    assert!(
+        ran.exit == Exit::Failed && ran.err.contains("cannot be read"),
+        "{ran:?}"
+    );
+}
