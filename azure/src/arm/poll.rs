@@ -42,7 +42,7 @@ enum Progress {
 #[serde(default)]
 struct State {
     status: String,
-    properties: Properties,
+    properties: Option<Properties>,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,7 +136,7 @@ impl Watch {
             Self::Resource(_) => {
                 let state: State = response.json(call)?;
                 // A resource without the property is changed at once.
-                let state = state.properties.provisioning_state;
+                let state = state.properties.and_then(|it| it.provisioning_state);
                 ended(call, state.as_deref().unwrap_or("Succeeded"), response)
             }
         }

@@ -77,7 +77,7 @@ struct Machine {
     #[serde(default)]
     etag: Option<String>,
     #[serde(default)]
-    properties: Properties,
+    properties: Option<Properties>,
 }
 
 #[derive(Default, Deserialize)]
@@ -108,6 +108,6 @@ fn parse(call: &Call, response: &ArmResponse) -> Result<MachineIdentity> {
         system_principal_id: identity.principal_id,
         user_assigned: user_assigned.collect::<Result<_>>()?,
         etag: machine.etag,
-        provisioning_state: machine.properties.provisioning_state,
+        provisioning_state: machine.properties.and_then(|it| it.provisioning_state),
     })
 }
