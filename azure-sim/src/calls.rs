@@ -60,7 +60,11 @@ impl CallLog {
         self.next += 1;
         call.seq = self.next;
         self.counters.total += 1;
-        *self.counters.operations.entry(call.operation.clone()).or_default() += 1;
+        *self
+            .counters
+            .operations
+            .entry(call.operation.clone())
+            .or_default() += 1;
         let outcome = format!("{} {}", call.operation, call.status);
         *self.counters.outcomes.entry(outcome).or_default() += 1;
         if self.calls.len() == KEPT {

@@ -17,7 +17,13 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock on which spans pass `speed` times as fast as on the wall; 0 and less count as 1.
     pub(crate) fn new(speed: f64) -> Self {
-        Self { speed: if speed.is_finite() && speed > 0.0 { speed } else { 1.0 } }
+        Self {
+            speed: if speed.is_finite() && speed > 0.0 {
+                speed
+            } else {
+                1.0
+            },
+        }
     }
 
     /// The real date.

@@ -13,9 +13,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A request is read whole ([`http`]), named ([`operation`]), perhaps struck by a fault
-//! ([`faults`]), answered by its service ([`arm`], [`entra`], [`imds`], [`data`]) from one state
-//! ([`state`]), and logged ([`calls`]); [`router`] is that story.
+//! A request is read whole (`wire`), named (`operation`), perhaps struck by a fault (`faults`),
+//! answered by its service (`arm`, `entra`, `imds`, `data`) from one state (`state`), and logged
+//! (`calls`); `router` is that story.
 
 mod admin;
 mod arm;
@@ -24,7 +24,7 @@ mod clock;
 mod data;
 mod entra;
 mod faults;
-mod http;
+mod glob;
 mod imds;
 mod operation;
 mod router;
@@ -33,6 +33,7 @@ mod sim;
 mod state;
 mod tls;
 mod tokens;
+mod wire;
 mod world;
 
 pub use calls::{Call, Counters};

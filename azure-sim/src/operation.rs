@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::glob::glob;
+
 macro_rules! operations {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
         /// What a request asks for.
@@ -140,7 +142,7 @@ impl Serialize for Operation {
     }
 }
 
-/// One operation, or all whose names begin alike: `arm.vmss.patch`, `arm.vmss.*`, `*`.
+/// One operation, or all whose names are alike: `arm.vmss.patch`, `arm.vmss.*`, `arm.*.get`, `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OperationPattern(String);
@@ -152,10 +154,7 @@ impl OperationPattern {
     }
 
     pub(crate) fn matches_name(&self, name: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == self.0,
-        }
+        glob(&self.0, name)
     }
 }
 
@@ -165,7 +164,11 @@ impl OperationPattern {
 pub struct UnknownOperation(String);
 
 fn known() -> String {
-    Operation::ALL.iter().map(|o| o.name()).collect::<Vec<_>>().join(", ")
+    Operation::ALL
+        .iter()
+        .map(|o| o.name())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl FromStr for OperationPattern {
@@ -213,7 +216,12 @@ mod tests {
         let family: OperationPattern = "arm.vmss.*".parse()?;
         assert!(family.matches(Operation::VmssPut));
         assert!(!family.matches(Operation::VmssInstanceGet));
-        assert!("*".parse::<OperationPattern>()?.matches(Operation::SecretGet));
+        let reads: OperationPattern = "arm.*.get".parse()?;
+        assert!(reads.matches(Operation::IdentityGet) && !reads.matches(Operation::IdentityPut));
+        assert!(
+            "*".parse::<OperationPattern>()?
+                .matches(Operation::SecretGet)
+        );
         Ok(())
     }
 

@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::http::{Reply, Request};
 use crate::router::{self, Endpoint};
 use crate::sim::Shared;
+use crate::wire::{Reply, Request};
 
 /// ARM's own limit on a request body.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -67,7 +67,9 @@ pub(crate) async fn serve(
         }
         let (shared, tls, endpoint) = (Arc::clone(&shared), tls.clone(), endpoint.clone());
         connections.spawn(async move {
-            let Some(tls) = tls else { return converse(shared, stream, endpoint).await };
+            let Some(tls) = tls else {
+                return converse(shared, stream, endpoint).await;
+            };
             match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
                 Ok(Ok(stream)) => converse(shared, stream, endpoint).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
@@ -114,7 +116,10 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, StatusCode> {
         .await
         .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?
         .to_bytes();
-    let sent = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok());
+    let sent = parts
+        .headers
+        .get(http::header::HOST)
+        .and_then(|h| h.to_str().ok());
     let authority = parts
         .uri
         .authority()
@@ -126,7 +131,9 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, StatusCode> {
         method: parts.method,
         host: host_of(&authority).to_ascii_lowercase(),
         path: parts.uri.path().to_owned(),
-        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        query: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
         headers: parts.headers,
         body,
         authority,
@@ -135,9 +142,14 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, StatusCode> {
 
 /// An authority without its port and without the brackets of an IPv6 address.
 fn host_of(authority: &str) -> &str {
-    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
         Some((v6, _)) => v6,
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+        None => authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host),
     }
 }
 

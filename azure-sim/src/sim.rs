@@ -189,7 +189,7 @@ impl AzureSim {
             clock,
             page_size: options.page_size.max(1),
             compute_seconds: options.compute_seconds,
-            signer: Signer::generate(options.seed)?,
+            signer: Signer::generate()?,
             state: Mutex::new(State::new(&options.world, options.seed)?),
             faults: Mutex::new(FaultBook::new(clock, options.seed)),
             calls: Mutex::default(),
@@ -200,7 +200,12 @@ impl AzureSim {
         for TlsListener { listener, service } in or_loopback(options.tls)? {
             let (listener, address) = adopt(listener, &service.to_string())?;
             let endpoint = Endpoint::Cloud(service);
-            tasks.spawn(server::serve(Arc::clone(&shared), listener, Some(tls.clone()), endpoint));
+            tasks.spawn(server::serve(
+                Arc::clone(&shared),
+                listener,
+                Some(tls.clone()),
+                endpoint,
+            ));
             addresses.push((service, address));
         }
         let listener = match options.admin {
@@ -208,7 +213,12 @@ impl AzureSim {
             None => loopback("admin")?,
         };
         let (listener, admin) = adopt(listener, "admin")?;
-        tasks.spawn(server::serve(Arc::clone(&shared), listener, None, Endpoint::Admin));
+        tasks.spawn(server::serve(
+            Arc::clone(&shared),
+            listener,
+            None,
+            Endpoint::Admin,
+        ));
         Ok(Self {
             shared,
             addresses,
@@ -226,7 +236,10 @@ impl AzureSim {
 
     /// The first listener with this default service.
     pub fn address(&self, service: Service) -> Option<SocketAddr> {
-        self.addresses.iter().find(|(s, _)| *s == service).map(|(_, a)| *a)
+        self.addresses
+            .iter()
+            .find(|(s, _)| *s == service)
+            .map(|(_, a)| *a)
     }
 
     /// Address of the admin API, plain HTTP.
@@ -317,8 +330,14 @@ impl AzureSim {
     }
 }
 
-fn adopt(listener: TcpListener, what: &str) -> Result<(tokio::net::TcpListener, SocketAddr), SimError> {
-    let failed = |source| SimError::Listen { what: what.into(), source };
+fn adopt(
+    listener: TcpListener,
+    what: &str,
+) -> Result<(tokio::net::TcpListener, SocketAddr), SimError> {
+    let failed = |source| SimError::Listen {
+        what: what.into(),
+        source,
+    };
     let listener = server::adopt(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
@@ -330,11 +349,18 @@ fn or_loopback(given: Vec<TlsListener>) -> Result<Vec<TlsListener>, SimError> {
     }
     [Service::Arm, Service::Entra, Service::Data]
         .into_iter()
-        .map(|service| Ok(TlsListener { listener: loopback(&service.to_string())?, service }))
+        .map(|service| {
+            Ok(TlsListener {
+                listener: loopback(&service.to_string())?,
+                service,
+            })
+        })
         .collect()
 }
 
 fn loopback(what: &str) -> Result<TcpListener, SimError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .map_err(|source| SimError::Listen { what: what.into(), source })
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|source| SimError::Listen {
+        what: what.into(),
+        source,
+    })
 }

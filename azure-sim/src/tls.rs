@@ -37,7 +37,9 @@ pub struct CertificateAuthority {
 
 impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateAuthority").field("cert_pem", &self.cert_pem).finish_non_exhaustive()
+        f.debug_struct("CertificateAuthority")
+            .field("cert_pem", &self.cert_pem)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +65,10 @@ impl CertificateAuthority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let cert = params.self_signed(&key)?;
-        Ok(Self { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
+        Ok(Self {
+            cert_pem: cert.pem(),
+            key_pem: key.serialize_pem(),
+        })
     }
 
     /// A server configuration whose certificate holds Azure's names and `extra` ones.
@@ -73,7 +78,11 @@ impl CertificateAuthority {
         lifetime: Duration,
     ) -> Result<Arc<ServerConfig>, TlsError> {
         let issuer = Issuer::from_ca_cert_pem(&self.cert_pem, KeyPair::from_pem(&self.key_pem)?)?;
-        let names = NAMES.iter().map(|n| (*n).to_owned()).chain(extra.iter().cloned()).collect();
+        let names = NAMES
+            .iter()
+            .map(|n| (*n).to_owned())
+            .chain(extra.iter().cloned())
+            .collect();
         let key = KeyPair::generate()?;
         let mut params = params(names, "azure-sim", lifetime)?;
         params.use_authority_key_identifier_extension = true;
@@ -92,7 +101,11 @@ impl CertificateAuthority {
     }
 }
 
-fn params(names: Vec<String>, subject: &str, lifetime: Duration) -> Result<CertificateParams, TlsError> {
+fn params(
+    names: Vec<String>,
+    subject: &str,
+    lifetime: Duration,
+) -> Result<CertificateParams, TlsError> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, subject);
     let now = OffsetDateTime::now_utc();

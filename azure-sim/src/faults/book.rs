@@ -40,7 +40,12 @@ pub(crate) struct Struck {
 
 impl FaultBook {
     pub(crate) fn new(clock: Clock, seed: u64) -> Self {
-        Self { clock, seed, next_id: 1, armed: Vec::new() }
+        Self {
+            clock,
+            seed,
+            next_id: 1,
+            armed: Vec::new(),
+        }
     }
 
     /// Arms a fault and returns its number.
@@ -86,7 +91,9 @@ impl FaultBook {
 
     /// The fault that strikes this request before or after its service sees it.
     pub(crate) fn strike(&mut self, operation: Operation, resource: &str) -> Option<Struck> {
-        self.take(operation, resource, |e| !matches!(e, Effect::Async { .. } | Effect::Lag { .. }))
+        self.take(operation, resource, |e| {
+            !matches!(e, Effect::Async { .. } | Effect::Lag { .. })
+        })
     }
 
     /// The course of the asynchronous operation this request starts, if a fault sets one.
@@ -110,15 +117,24 @@ impl FaultBook {
         let clock = self.clock;
         let folded = resource.to_lowercase();
         self.armed.iter_mut().any(|armed| {
-            let Effect::Lag { seconds, calls, spare_typed } = armed.fault.effect else {
+            let Effect::Lag {
+                seconds,
+                calls,
+                spare_typed,
+            } = armed.fault.effect
+            else {
                 return false;
             };
             if (spare_typed && typed) || !armed.aims_at(operation, &folded, clock) {
                 return false;
             }
-            let seen = armed.lagged.get(&(folded.clone(), born)).copied().unwrap_or(0);
-            let over = seconds.is_some_and(|s| clock.age(born) >= s)
-                || calls.is_some_and(|c| seen >= c);
+            let seen = armed
+                .lagged
+                .get(&(folded.clone(), born))
+                .copied()
+                .unwrap_or(0);
+            let over =
+                seconds.is_some_and(|s| clock.age(born) >= s) || calls.is_some_and(|c| seen >= c);
             if over || !armed.by_chance() {
                 return false;
             }
@@ -138,21 +154,27 @@ impl FaultBook {
         let folded = resource.to_lowercase();
         self.armed
             .iter_mut()
-            .filter(|a| kind(&a.fault.effect))
-            .find(|a| a.aims_at(operation, &folded, clock) && a.by_chance())
-            .map(Armed::strike)
+            .filter(|a| kind(&a.fault.effect) && a.aims_at(operation, &folded, clock))
+            .find_map(|a| a.by_chance().then(|| a.strike()))
     }
 }
 
 impl Armed {
     fn spent(&self, clock: Clock) -> bool {
         self.fault.count.is_some_and(|c| self.struck >= c)
-            || self.fault.seconds.is_some_and(|s| clock.age(self.since) >= s)
+            || self
+                .fault
+                .seconds
+                .is_some_and(|s| clock.age(self.since) >= s)
     }
 
     fn aims_at(&self, operation: Operation, folded: &str, clock: Clock) -> bool {
         self.fault.operation.matches(operation)
-            && self.fault.resource.as_ref().is_none_or(|r| folded.contains(&r.to_lowercase()))
+            && self
+                .fault
+                .resource
+                .as_ref()
+                .is_none_or(|r| folded.contains(&r.to_lowercase()))
             && !self.spent(clock)
     }
 
@@ -162,8 +184,15 @@ impl Armed {
 
     fn strike(&mut self) -> Struck {
         self.struck += 1;
-        let name = self.fault.name.clone().unwrap_or_else(|| format!("fault-{}", self.id));
-        Struck { name, effect: self.fault.effect.clone() }
+        let name = self
+            .fault
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("fault-{}", self.id));
+        Struck {
+            name,
+            effect: self.fault.effect.clone(),
+        }
     }
 }
 
@@ -178,7 +207,11 @@ mod tests {
     #[test]
     fn a_count_wears_a_fault_down_on_its_resource_only() {
         let mut book = book();
-        book.arm(Fault::new(Operation::VmssPatch, Effect::Drop).on("/Pool1").times(2));
+        book.arm(
+            Fault::new(Operation::VmssPatch, Effect::Drop)
+                .on("/Pool1")
+                .times(2),
+        );
         assert!(book.strike(Operation::VmssPatch, "/x/pool2").is_none());
         assert!(book.strike(Operation::VmssGet, "/x/pool1").is_none());
         assert!(book.strike(Operation::VmssPatch, "/x/pool1").is_some());
@@ -198,9 +231,15 @@ mod tests {
     fn chance_repeats_with_its_seed() {
         let run = || {
             let mut book = book();
-            let fault = Fault { probability: 0.5, seed: Some(42), ..Fault::new(Operation::VmGet, Effect::Drop) };
+            let fault = Fault {
+                probability: 0.5,
+                seed: Some(42),
+                ..Fault::new(Operation::VmGet, Effect::Drop)
+            };
             book.arm(fault);
-            (0..64).map(|_| book.strike(Operation::VmGet, "").is_some()).collect::<Vec<_>>()
+            (0..64)
+                .map(|_| book.strike(Operation::VmGet, "").is_some())
+                .collect::<Vec<_>>()
         };
         let first = run();
         assert_eq!(first, run());
@@ -210,7 +249,11 @@ mod tests {
     #[test]
     fn a_lag_counts_calls_from_each_write() {
         let mut book = book();
-        let lag = Effect::Lag { seconds: None, calls: Some(2), spare_typed: true };
+        let lag = Effect::Lag {
+            seconds: None,
+            calls: Some(2),
+            spare_typed: true,
+        };
         book.arm(Fault::new(Operation::IdentityGet, lag));
         let mut born = Instant::now();
         for expected in [true, true, false] {

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::http::Reply;
+use crate::wire::Reply;
 
 /// What happens to a struck call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Effect {
     /// This answer instead of the service's; nothing is done.
     Respond {
@@ -95,14 +100,21 @@ impl Outcome {
 }
 
 /// The answer of [`Effect::Respond`].
-pub(crate) fn respond(status: u16, headers: &BTreeMap<String, String>, body: Option<&Value>) -> Reply {
-    let status = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+pub(crate) fn respond(
+    status: u16,
+    headers: &BTreeMap<String, String>,
+    body: Option<&Value>,
+) -> Reply {
+    let status =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let reply = match body {
         None => Reply::empty(status),
         Some(Value::String(text)) => Reply::text(status, "text/html; charset=utf-8", text.clone()),
         Some(json) => Reply::json(status, json),
     };
-    headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value))
+    headers
+        .iter()
+        .fold(reply, |reply, (name, value)| reply.with(name, value))
 }
 
 /// The answer of [`Effect::Alter`].
@@ -115,12 +127,17 @@ pub(crate) fn alter(
     if let Some(patch) = patch {
         let mut body = reply.value();
         merge(&mut body, patch);
-        reply = Reply { headers: reply.headers, ..Reply::json(reply.status, &body) };
+        reply = Reply {
+            headers: reply.headers,
+            ..Reply::json(reply.status, &body)
+        };
     }
     if let Some(status) = status.and_then(|s| http::StatusCode::from_u16(s).ok()) {
         reply.status = status;
     }
-    headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value))
+    headers
+        .iter()
+        .fold(reply, |reply, (name, value)| reply.with(name, value))
 }
 
 /// JSON merge patch (RFC 7386).
@@ -132,7 +149,9 @@ fn merge(target: &mut Value, patch: &Value) {
     if !target.is_object() {
         *target = Value::Object(serde_json::Map::new());
     }
-    let Value::Object(target) = target else { return };
+    let Value::Object(target) = target else {
+        return;
+    };
     for (key, value) in patch {
         if value.is_null() {
             target.remove(key);
@@ -157,8 +176,16 @@ mod tests {
 
     #[test]
     fn an_altered_answer_keeps_what_was_not_named() {
-        let reply = Reply::json(http::StatusCode::OK, &json!({"expires_in": "86399", "x": 1}));
-        let altered = alter(reply, None, &BTreeMap::new(), Some(&json!({"expires_in": "60"})));
+        let reply = Reply::json(
+            http::StatusCode::OK,
+            &json!({"expires_in": "86399", "x": 1}),
+        );
+        let altered = alter(
+            reply,
+            None,
+            &BTreeMap::new(),
+            Some(&json!({"expires_in": "60"})),
+        );
         assert_eq!(altered.value(), json!({"expires_in": "60", "x": 1}));
     }
 }

@@ -10,8 +10,9 @@ mod preset;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use book::{FaultBook, Struck};
+pub(crate) use book::FaultBook;
 pub use effect::{Effect, Outcome};
+pub(crate) use effect::{alter, respond};
 pub use preset::Preset;
 
 use crate::operation::OperationPattern;

@@ -63,29 +63,53 @@ impl Preset {
             Self::ArmThrottle => Fault::new(pattern("arm.*")?, arm_throttle(clock)).times(1),
             Self::SlowAsync => {
                 let outcome = Outcome::Succeeded;
-                let slow = Effect::Async { polls: 3, retry_after: 10.0, outcome, code: None };
+                let slow = Effect::Async {
+                    polls: 3,
+                    retry_after: 10.0,
+                    outcome,
+                    code: None,
+                };
                 Fault::new(pattern("arm.vm*")?, slow)
             }
             Self::ServerErrors => Fault::new(pattern("arm.*")?, bad_gateway()).times(3),
             Self::ReadAfterWrite => {
-                let lag = Effect::Lag { seconds: None, calls: Some(3), spare_typed: false };
-                Fault::new(pattern("arm.*")?, lag)
+                let lag = Effect::Lag {
+                    seconds: None,
+                    calls: Some(3),
+                    spare_typed: false,
+                };
+                Fault::new(pattern("arm.*.get")?, lag)
             }
             Self::PrincipalReplication => {
-                let lag = Effect::Lag { seconds: Some(30.0), calls: None, spare_typed: true };
+                let lag = Effect::Lag {
+                    seconds: Some(30.0),
+                    calls: None,
+                    spare_typed: true,
+                };
                 Fault::new(Operation::RoleAssignmentPut, lag)
             }
             Self::PoisonedIdentity => {
-                let lag = Effect::Lag { seconds: None, calls: None, spare_typed: false };
+                let lag = Effect::Lag {
+                    seconds: None,
+                    calls: None,
+                    spare_typed: false,
+                };
                 Fault::new(Operation::IdentityAssign, lag)
             }
             Self::ImdsUpdating => Fault::new(pattern("imds.*")?, gone()).lasting(70.0),
             Self::IdentityLag => {
-                let lag = Effect::Lag { seconds: Some(30.0), calls: None, spare_typed: false };
+                let lag = Effect::Lag {
+                    seconds: Some(30.0),
+                    calls: None,
+                    spare_typed: false,
+                };
                 Fault::new(Operation::ImdsToken, lag)
             }
         };
-        Ok(Fault { name: Some(self.name().into()), ..fault })
+        Ok(Fault {
+            name: Some(self.name().into()),
+            ..fault
+        })
     }
 }
 
@@ -114,12 +138,23 @@ fn bad_gateway() -> Effect {
 }
 
 fn gone() -> Effect {
-    answer(410, &[], json!({"error": "gone", "error_description": "The endpoint is being updated."}))
+    answer(
+        410,
+        &[],
+        json!({"error": "gone", "error_description": "The endpoint is being updated."}),
+    )
 }
 
 fn answer(status: u16, headers: &[(&str, String)], body: Value) -> Effect {
-    let headers = headers.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-    Effect::Respond { status, headers, body: Some(body) }
+    let headers = headers
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), v.clone()))
+        .collect();
+    Effect::Respond {
+        status,
+        headers,
+        body: Some(body),
+    }
 }
 
 #[cfg(test)]

@@ -101,7 +101,10 @@ pub struct Place {
 impl Place {
     /// The place in a named group of the default subscription and region.
     pub fn in_group(group: impl Into<String>) -> Self {
-        Self { resource_group: Some(group.into()), ..Self::default() }
+        Self {
+            resource_group: Some(group.into()),
+            ..Self::default()
+        }
     }
 }
 
@@ -149,8 +152,10 @@ impl World {
     /// # Errors
     /// [`WorldError::Parse`] with line and field when the text is not a world.
     pub fn parse(text: &str, origin: &str) -> Result<Self, WorldError> {
-        serde_saphyr::from_str(text)
-            .map_err(|e| WorldError::Parse { path: origin.into(), reason: e.to_string() })
+        serde_saphyr::from_str(text).map_err(|e| WorldError::Parse {
+            path: origin.into(),
+            reason: e.to_string(),
+        })
     }
 
     /// Reads a world from a JSON or YAML file.
@@ -159,8 +164,10 @@ impl World {
     /// [`WorldError::Read`] or [`WorldError::Parse`].
     pub fn from_file(path: &Path) -> Result<Self, WorldError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| WorldError::Read { path: name.clone(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| WorldError::Read {
+            path: name.clone(),
+            source,
+        })?;
         Self::parse(&text, &name)
     }
 

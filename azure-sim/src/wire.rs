@@ -27,7 +27,10 @@ pub(crate) struct Request {
 impl Request {
     /// The first value of a query parameter, its name matched without letter case as ARM does.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.query
+            .iter()
+            .find(|(k, _)| k.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
     }
 
     /// A header as text; absent when it is not text.
@@ -39,7 +42,11 @@ impl Request {
     pub(crate) fn bearer(&self) -> Option<&str> {
         let value = self.header("authorization")?;
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-        Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+        Some(if scheme.eq_ignore_ascii_case("bearer") {
+            token.trim()
+        } else {
+            ""
+        })
     }
 }
 
@@ -54,7 +61,11 @@ pub(crate) struct Reply {
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// An answer in JSON.
@@ -67,7 +78,11 @@ impl Reply {
 
     /// An answer in any other form.
     pub(crate) fn text(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), ..Self::empty(status) }.with("content-type", content_type)
+        Self {
+            body: body.into(),
+            ..Self::empty(status)
+        }
+        .with("content-type", content_type)
     }
 
     /// The answer with a header, replacing one of that name. A value that HTTP cannot carry is

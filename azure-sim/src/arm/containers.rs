@@ -1,0 +1,98 @@
+//! Subscriptions and resource groups: only there to be read.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::context::{self, Context};
+use super::error::{ArmError, Result};
+use super::route::Container;
+use crate::state::ids::fold;
+use crate::state::{Group, State};
+use crate::wire::Reply;
+
+const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
+const READ_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
+
+pub(super) fn subscription(context: &Context<'_>, state: &State, id: &str) -> Result<Reply> {
+    let scope = format!("/subscriptions/{id}");
+    context.require(state, READ_SUBSCRIPTION, &scope)?;
+    let name = state
+        .subscriptions
+        .get(&fold(id))
+        .map_or(id, String::as_str);
+    Ok(Reply::json(
+        StatusCode::OK,
+        &render_subscription(state, name),
+    ))
+}
+
+/// The subscriptions the caller may read: no rights are an empty list, not a refusal.
+pub(super) fn subscriptions(context: &Context<'_>, state: &State) -> Result<Reply> {
+    let may_read = |id: &&String| {
+        state.may(
+            &context.caller.oid,
+            READ_SUBSCRIPTION,
+            &format!("/subscriptions/{id}"),
+        )
+    };
+    let visible = state.subscriptions.values().filter(may_read);
+    context.page(visible.map(|id| render_subscription(state, id)).collect())
+}
+
+pub(super) fn group(context: &Context<'_>, state: &State, place: &Container) -> Result<Reply> {
+    let name = place.group.as_deref().unwrap_or_default();
+    context.require(state, READ_GROUP, &scope(&place.subscription, name))?;
+    let group = context::group(state, &place.subscription, name)?;
+    Ok(Reply::json(StatusCode::OK, &render_group(group)))
+}
+
+/// The groups of a subscription the caller may read.
+pub(super) fn groups(context: &Context<'_>, state: &State, subscription: &str) -> Result<Reply> {
+    let visible: Vec<_> = state
+        .groups
+        .values()
+        .filter(|g| g.subscription.eq_ignore_ascii_case(subscription))
+        .filter(|g| {
+            state.may(
+                &context.caller.oid,
+                READ_GROUP,
+                &scope(&g.subscription, &g.name),
+            )
+        })
+        .map(render_group)
+        .collect();
+    let whole = format!("/subscriptions/{subscription}");
+    if visible.is_empty() && !state.may(&context.caller.oid, READ_GROUP, &whole) {
+        return Err(ArmError::forbidden(
+            &context.caller.appid,
+            &context.caller.oid,
+            READ_GROUP,
+            &whole,
+        ));
+    }
+    context.page(visible)
+}
+
+fn scope(subscription: &str, group: &str) -> String {
+    format!("/subscriptions/{subscription}/resourceGroups/{group}")
+}
+
+fn render_subscription(state: &State, id: &str) -> Value {
+    json!({
+        "id": format!("/subscriptions/{id}"),
+        "subscriptionId": id,
+        "tenantId": state.tenant,
+        "displayName": "azure-sim",
+        "state": "Enabled",
+    })
+}
+
+fn render_group(group: &Group) -> Value {
+    json!({
+        "id": scope(&group.subscription, &group.name),
+        "name": group.name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": group.location,
+        "properties": {"provisioningState": "Succeeded"},
+    })
+}

@@ -1,0 +1,125 @@
+//! What every ARM handler is given.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::{ArmError, Result};
+use super::route::Route;
+use crate::operation::Operation;
+use crate::router::Named;
+use crate::sim::Shared;
+use crate::state::ids::{ResourceId, group_key};
+use crate::state::{Group, State};
+use crate::tokens::Caller;
+use crate::wire::{Reply, Request};
+
+/// A request that has been let in.
+pub(super) struct Context<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) request: &'a Request,
+    pub(super) route: &'a Route,
+    pub(super) named: &'a Named,
+    pub(super) caller: Caller,
+    pub(super) version: &'a str,
+}
+
+impl Context<'_> {
+    /// Refuses with 403 unless the caller may do `action` at `scope`.
+    pub(super) fn require(&self, state: &State, action: &str, scope: &str) -> Result<()> {
+        if state.may(&self.caller.oid, action, scope) {
+            return Ok(());
+        }
+        Err(ArmError::forbidden(
+            &self.caller.appid,
+            &self.caller.oid,
+            action,
+            scope,
+        ))
+    }
+
+    /// The group a resource is in, or 404.
+    pub(super) fn group<'s>(&self, state: &'s State, id: &ResourceId) -> Result<&'s Group> {
+        group(state, &id.subscription, &id.group)
+    }
+
+    /// Whether a fault hides what was written at `born` from this very operation.
+    pub(super) fn lags(&self, born: Instant) -> bool {
+        self.lags_in(self.named.operation, &self.route.path, born)
+    }
+
+    /// The same for another operation or resource.
+    pub(super) fn lags_in(&self, operation: Operation, resource: &str, born: Instant) -> bool {
+        self.shared.faults().lags(operation, resource, born)
+    }
+
+    /// The body as JSON.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.request.body).map_err(|e| {
+            ArmError::bad_request(
+                "InvalidRequestContent",
+                format!("The request content was invalid and could not be deserialized: '{e}'."),
+            )
+        })
+    }
+
+    /// One page of a list, with a link to the next.
+    pub(super) fn page(&self, items: Vec<Value>) -> Result<Reply> {
+        let top = self
+            .number("$top")?
+            .filter(|n| *n > 0)
+            .unwrap_or(self.shared.page_size);
+        let skip = self.number("$skiptoken")?.unwrap_or(0);
+        let next = skip.saturating_add(top);
+        let more = items.len() > next;
+        let value: Vec<_> = items.into_iter().skip(skip).take(top).collect();
+        let mut page = json!({"value": value});
+        if more {
+            page["nextLink"] = json!(self.link_to(next));
+        }
+        Ok(Reply::json(StatusCode::OK, &page))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<usize>> {
+        let Some(text) = self.request.query(name) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|_| {
+            ArmError::bad_request(
+                "InvalidQueryParameter",
+                format!("'{text}' is no value for '{name}'."),
+            )
+        })
+    }
+
+    fn link_to(&self, skip: usize) -> String {
+        let kept = self
+            .request
+            .query
+            .iter()
+            .filter(|(k, _)| !k.eq_ignore_ascii_case("$skiptoken"));
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .append_pair("$skiptoken", &skip.to_string())
+            .finish();
+        format!(
+            "https://{}{}?{query}",
+            self.request.authority, self.request.path
+        )
+    }
+}
+
+/// A resource group, or 404.
+pub(super) fn group<'s>(state: &'s State, subscription: &str, name: &str) -> Result<&'s Group> {
+    state
+        .groups
+        .get(&group_key(subscription, name))
+        .ok_or_else(|| {
+            ArmError::not_found(
+                "ResourceGroupNotFound",
+                format!("Resource group '{name}' could not be found."),
+            )
+        })
+}
