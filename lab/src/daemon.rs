@@ -15,6 +15,7 @@ mod supervise;
 mod view;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -80,7 +81,7 @@ pub enum DaemonError {
 /// The command that runs [`run`], for init.
 pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("daemon").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
+    command.arg0("podid-lab").arg("daemon").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
     command.stdin(Stdio::null());
     command
 }

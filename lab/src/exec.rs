@@ -1,9 +1,10 @@
 //! Runs one program in the lab as if it ran here: same terminal, same
 //! directory, its exit code, signals passed on.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
 use nix::errno::Errno;
@@ -13,6 +14,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use crate::control::{self, ControlError, Request};
+use crate::daemon::{SPEC_FILE, Spec};
 use crate::keeper::{KEEPER_FILE, KeeperInfo};
 use crate::options::Target;
 use crate::places::Place;
@@ -59,7 +61,9 @@ pub fn exec(dir: &StateDir, target: &Target, argv: &[String]) -> Result<i32, Exe
     let holders: KeeperInfo = dir.read_json(KEEPER_FILE)?;
     let place: Place = control::ask(&dir.control_socket(), &Request::Resolve(target.clone()))?;
     let signals = take_signals().map_err(ExecError::Signals)?;
-    let mut child = start(&holders, &place, argv)?;
+    let spec: Spec = dir.read_json(SPEC_FILE)?;
+    let path = search_path(&spec.tools.join("bin"));
+    let mut child = start(&holders, &place, &path, argv)?;
     let status = wait(&mut child, &signals)?;
     Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
 }
@@ -72,7 +76,22 @@ fn take_signals() -> nix::Result<SignalFd> {
     SignalFd::new(&set)
 }
 
-fn start(holders: &KeeperInfo, place: &Place, argv: &[String]) -> Result<Child, ExecError> {
+/// The caller's `PATH`, then the lab's own programs: kubectl, helm, kustomize.
+fn search_path(tools: &Path) -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    if !path.is_empty() {
+        path.push(":");
+    }
+    path.push(tools);
+    path
+}
+
+fn start(
+    holders: &KeeperInfo,
+    place: &Place,
+    path: &OsStr,
+    argv: &[String],
+) -> Result<Child, ExecError> {
     let init = PathBuf::from(format!("/proc/{}", holders.init));
     let executable = std::env::current_exe().map_err(ExecError::Start)?;
     let processes = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
@@ -88,6 +107,7 @@ fn start(holders: &KeeperInfo, place: &Place, argv: &[String]) -> Result<Child, 
         .args(argv)
         // The caller's cluster is the machine's view of one, not the place's.
         .env_remove("KUBECONFIG")
+        .env("PATH", path)
         .envs(&place.env)
         .spawn()
         .map_err(ExecError::Start)

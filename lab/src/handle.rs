@@ -1,31 +1,24 @@
 //! A running lab, as tests and tools hold it.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod end;
+mod error;
+mod start;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Child, Command};
 
-use crate::cgroup::{self, CgroupError};
-use crate::control::{self, ControlError, Endpoints, Request, Service, Status};
-use crate::daemon::{ENDPOINTS_FILE, Spec};
+use crate::cgroup;
+use crate::control::{self, Endpoints, Request, Service, Status};
+use crate::daemon::{ENDPOINTS_FILE, SPEC_FILE, Spec};
 use crate::events::Event;
-use crate::keeper::{self, KEEPER_FILE, KeeperInfo};
 use crate::kubeconfig::{Credential, render};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
 use crate::options::{Lifetime, Target, UpOptions};
-use crate::state::{StateDir, StateError};
-use crate::tools::{self, ToolsError};
+use crate::state::StateDir;
+use crate::tools;
 
-/// How long the keeper may take to end a lab: the kernel takes down its
-/// processes in well under a second, but the machine may be busy.
-const END_LIMIT: Duration = Duration::from_secs(30);
-/// Variables that name a proxy, which nothing in a lab can reach.
-const PROXIES: [&str; 6] =
-    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+pub use error::LabError;
 
 /// A lab that is up. Every call asks the lab's daemon; nothing is cached, so
 /// a handle stays right while pods come and go.
@@ -49,57 +42,6 @@ pub enum Side {
     Outside,
 }
 
-/// Why a lab cannot be started, found, used or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum LabError {
-    /// Not root.
-    #[error("a lab needs root: namespaces, links and cgroups are the kernel's; use sudo")]
-    NotRoot,
-    /// Too few or too many nodes.
-    #[error("a lab has 1 to {MAX_NODES} nodes, not {0}")]
-    Nodes(usize),
-    /// There is no such lab.
-    #[error("lab {0} is not up; start it with `podid-lab up --name {0}`")]
-    NotUp(String),
-    /// The lab did not come up.
-    #[error("the lab did not come up: {message}")]
-    Start {
-        /// What failed and why.
-        message: String,
-        /// Last lines of the log that tells more.
-        log: Vec<String>,
-    },
-    /// The lab's own program cannot be found.
-    #[error("the program podid-lab is not beside {0}; build it, or name it in PODID_LAB_BIN")]
-    NoProgram(PathBuf),
-    /// The keeper cannot be started or told.
-    #[error("cannot start the lab's keeper")]
-    Keeper(#[source] std::io::Error),
-    /// The lab does not end.
-    #[error("lab {name} does not end; its keeper is process {keeper}")]
-    Endless {
-        /// The lab's name.
-        name: String,
-        /// The keeper's process number.
-        keeper: i32,
-    },
-    /// What the lab was to be started from cannot be told.
-    #[error("cannot describe the lab to its keeper")]
-    Spec(#[source] serde_json::Error),
-    /// The programs cannot be had.
-    #[error(transparent)]
-    Tools(#[from] ToolsError),
-    /// The state directory cannot be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The daemon gave no good answer.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// The cgroup cannot be removed.
-    #[error(transparent)]
-    Cgroup(#[from] CgroupError),
-}
-
 impl Lab {
     /// Starts a lab and returns once every part is ready. Missing programs are
     /// built first, which takes minutes and is told on standard error.
@@ -119,12 +61,12 @@ impl Lab {
             return Err(LabError::Nodes(options.nodes.len()));
         }
         let dir = StateDir::of(&options.name)?;
-        let executable = program()?;
+        let executable = start::program()?;
         let tools = tools::ensure()?.path().to_owned();
         let lifetime = options.lifetime;
         let name = options.name.clone();
-        let mut keeper = start_keeper(&executable, &Spec { options, tools })?;
-        if let Err(error) = follow(&mut keeper, &mut tell) {
+        let mut keeper = start::keeper(&executable, &Spec { options, tools })?;
+        if let Err(error) = start::follow(&mut keeper, &mut tell) {
             // It ends by itself after its last word, cleaning up.
             let _ = keeper.wait();
             return Err(error);
@@ -132,7 +74,7 @@ impl Lab {
         let keeper = match lifetime {
             Lifetime::Caller => Some(keeper),
             Lifetime::UntilDown => {
-                release(&mut keeper).map_err(LabError::Keeper)?;
+                start::release(&mut keeper).map_err(LabError::Keeper)?;
                 None
             }
         };
@@ -147,7 +89,7 @@ impl Lab {
             return Err(LabError::NotUp(name.to_owned()));
         }
         let endpoints = dir.read_json(ENDPOINTS_FILE)?;
-        let executable = program()?;
+        let executable = start::program()?;
         Ok(Self { name: name.to_owned(), dir, executable, endpoints, keeper: None })
     }
 
@@ -263,7 +205,7 @@ impl Lab {
 
     /// Directory of the lab's programs: kubectl, helm, kustomize among them.
     pub fn tools(&self) -> Result<PathBuf, LabError> {
-        let spec: Spec = self.dir.read_json(crate::daemon::SPEC_FILE)?;
+        let spec: Spec = self.dir.read_json(SPEC_FILE)?;
         Ok(spec.tools.join("bin"))
     }
 
@@ -285,7 +227,7 @@ impl Lab {
         if !dir.path().exists() {
             return Ok(false);
         }
-        end_keeper(name, &dir)?;
+        end::keeper(name, &dir)?;
         cgroup::remove(&cgroup::of_lab(name, &dir)?)?;
         dir.remove()?;
         Ok(true)
@@ -307,72 +249,4 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.end_own();
     }
-}
-
-/// The podid-lab program: named by `PODID_LAB_BIN`, this very program, or
-/// beside it; tests live one directory below.
-fn program() -> Result<PathBuf, LabError> {
-    if let Some(named) = std::env::var_os("PODID_LAB_BIN") {
-        return Ok(PathBuf::from(named));
-    }
-    let own = std::env::current_exe().map_err(LabError::Keeper)?;
-    let name = OsString::from("podid-lab");
-    let beside = own.ancestors().skip(1).take(2).map(|dir| dir.join(&name));
-    beside.into_iter().find(|path| path.is_file()).ok_or(LabError::NoProgram(own))
-}
-
-fn start_keeper(executable: &Path, spec: &Spec) -> Result<Child, LabError> {
-    let text = serde_json::to_string(spec).map_err(LabError::Spec)?;
-    let mut command = keeper::command(executable, &text);
-    for proxy in PROXIES {
-        command.env_remove(proxy);
-    }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(LabError::Keeper)
-}
-
-/// Reads events until the lab is up, or fails.
-fn follow(keeper: &mut Child, tell: &mut impl FnMut(&Event)) -> Result<(), LabError> {
-    let silent = || LabError::Start { message: "its keeper ended".to_owned(), log: Vec::new() };
-    let stdout = keeper.stdout.take().ok_or_else(silent)?;
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        let Ok(event) = serde_json::from_str::<Event>(&line) else { continue };
-        tell(&event);
-        match event {
-            Event::Up => return Ok(()),
-            Event::Failed { message, log } => return Err(LabError::Start { message, log }),
-            Event::Waiting { .. } | Event::Ready { .. } => {}
-        }
-    }
-    Err(silent())
-}
-
-/// Tells the keeper to go on without this process.
-fn release(keeper: &mut Child) -> std::io::Result<()> {
-    keeper.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(keeper::RELEASE))
-}
-
-/// Asks the keeper to end and waits until it has.
-fn end_keeper(name: &str, dir: &StateDir) -> Result<(), LabError> {
-    let deadline = Instant::now() + END_LIMIT;
-    let mut asked = 0;
-    while dir.is_running() {
-        // The file is missing while the lab starts.
-        if let Ok(info) = dir.read_json::<KeeperInfo>(KEEPER_FILE)
-            && asked != info.keeper
-        {
-            asked = info.keeper;
-            // It may have ended meanwhile, which the next turn sees.
-            let _ = kill(Pid::from_raw(info.keeper), Signal::SIGTERM);
-        }
-        if Instant::now() > deadline {
-            return Err(LabError::Endless { name: name.to_owned(), keeper: asked });
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 //! later, because its end is the end of the lab.
 
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -49,7 +50,7 @@ fn refused(action: &'static str) -> impl FnOnce(Errno) -> InitError {
 /// The command that runs [`run`], for the keeper.
 pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("init").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
+    command.arg0("podid-lab").arg("init").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
     command
 }
 

@@ -1,12 +1,13 @@
 //! The lab's programs: started, logged, started again.
 
+mod error;
+mod life;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,15 +20,8 @@ use crate::options::Target;
 use crate::places::Places;
 use crate::state::StateDir;
 
-/// How long a program may take to end by itself once asked.
-const GRACE: Duration = Duration::from_secs(10);
-/// Waits between restarts; a program that ran longer than the last starts over.
-const BACKOFF: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
+pub use error::SuperviseError;
+use life::{Life, running};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -42,54 +36,6 @@ pub(crate) struct Program {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
     pub(crate) restart: bool,
-}
-
-/// Why a program cannot be run or reached.
-#[derive(Debug, thiserror::Error)]
-pub enum SuperviseError {
-    /// The name is taken.
-    #[error("a program called {0} is in the lab already; stop it first")]
-    Taken(String),
-    /// There is no such program.
-    #[error("the lab runs no program called {0}; `podid-lab status` lists them")]
-    Unknown(String),
-    /// Its place is not there.
-    #[error("{0} is not in the lab; `podid-lab status` lists nodes and pods")]
-    NoPlace(Target),
-    /// The log cannot be written.
-    #[error("cannot write {path}", path = path.display())]
-    Log {
-        /// The log file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The program did not start.
-    #[error("cannot start {name} ({program})")]
-    Spawn {
-        /// Its name in the lab.
-        name: String,
-        /// What was run.
-        program: String,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It does not run now.
-    #[error("{0} does not run now")]
-    NotRunning(String),
-    /// The signal was refused.
-    #[error("cannot send signal {signal} to {name}")]
-    Signal {
-        /// Its name in the lab.
-        name: String,
-        /// Number of the signal.
-        signal: i32,
-        /// Why not.
-        #[source]
-        source: nix::errno::Errno,
-    },
 }
 
 struct Entry {
@@ -227,96 +173,6 @@ impl Supervisor {
     }
 }
 
-/// One program from its first start to its last end.
-struct Life {
-    supervisor: Supervisor,
-    program: Program,
-    report: watch::Sender<(ProgramState, u32)>,
-    stop: CancellationToken,
-}
-
-impl Life {
-    async fn live(self, first: Child) {
-        let mut child = first;
-        let mut waits = BACKOFF.iter();
-        loop {
-            let started = Instant::now();
-            let how = tokio::select! {
-                status = child.wait() => describe(status),
-                () = self.stop.cancelled() => {
-                    end(&mut child).await;
-                    return self.ended("stopped".to_owned());
-                }
-            };
-            tracing::info!(program = self.program.name, how, "a program ended");
-            if !self.program.restart {
-                return self.ended(how);
-            }
-            if started.elapsed() > GRACE {
-                waits = BACKOFF.iter();
-            }
-            let wait = waits.next().copied().unwrap_or(BACKOFF[BACKOFF.len() - 1]);
-            match self.again(wait).await {
-                Some(next) => child = next,
-                None => return self.ended("stopped".to_owned()),
-            }
-        }
-    }
-
-    /// Starts the program again, as often as that takes; `None` when stopped.
-    async fn again(&self, mut wait: Duration) -> Option<Child> {
-        self.report.send_modify(|(state, _)| *state = ProgramState::Restarting);
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.stop.cancelled() => return None,
-            }
-            match self.supervisor.spawn(&self.program) {
-                Ok(child) => {
-                    self.report.send_modify(|(state, restarts)| {
-                        *state = running(&child);
-                        *restarts += 1;
-                    });
-                    return Some(child);
-                }
-                Err(error) => {
-                    let why = crate::events::chain(&error);
-                    tracing::warn!(program = self.program.name, why, "not started again");
-                    wait = BACKOFF[BACKOFF.len() - 1];
-                }
-            }
-        }
-    }
-
-    fn ended(self, how: String) {
-        self.report.send_modify(|(state, _)| *state = ProgramState::Ended { how });
-    }
-}
-
 fn has_ended(state: &watch::Receiver<(ProgramState, u32)>) -> bool {
     matches!(state.borrow().0, ProgramState::Ended { .. })
-}
-
-fn running(child: &Child) -> ProgramState {
-    ProgramState::Running { pid: child.id().unwrap_or_default() }
-}
-
-fn describe(status: std::io::Result<ExitStatus>) -> String {
-    match status {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => format!("exit code {code}"),
-            (None, signal) => format!("signal {}", signal.unwrap_or_default()),
-        },
-        Err(error) => error.to_string(),
-    }
-}
-
-/// Asks the child to end and, after [`GRACE`], makes it.
-async fn end(child: &mut Child) {
-    if let Some(pid) = child.id() {
-        let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
-    }
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        let _ = child.kill().await;
-    }
 }

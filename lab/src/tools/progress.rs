@@ -25,7 +25,7 @@ pub(super) struct Progress {
 
 /// One build.
 pub(super) struct Job {
-    title: String,
+    what: String,
     began: Instant,
     packages: Cell<usize>,
     spoke: Cell<Instant>,
@@ -45,7 +45,7 @@ impl Progress {
             note(&title);
         }
         let now = Instant::now();
-        Job { title, began: now, packages: Cell::new(0), spoke: Cell::new(now), spinner }
+        Job { what: what.to_owned(), began: now, packages: Cell::new(0), spoke: Cell::new(now), spinner }
     }
 }
 
@@ -80,7 +80,7 @@ impl Job {
             bar.finish_and_clear();
         }
         let seconds = self.began.elapsed().as_secs();
-        note(&format!("{} took {seconds} s", self.title));
+        note(&format!("built {} in {seconds} s", self.what));
     }
 }
 

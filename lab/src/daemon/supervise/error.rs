@@ -1,0 +1,53 @@
+//! What can go wrong with a program of the lab.
+
+use std::path::PathBuf;
+
+use crate::options::Target;
+
+/// Why a program cannot be run or reached.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// The name is taken.
+    #[error("a program called {0} is in the lab already; stop it first")]
+    Taken(String),
+    /// There is no such program.
+    #[error("the lab runs no program called {0}; `podid-lab status` lists them")]
+    Unknown(String),
+    /// Its place is not there.
+    #[error("{0} is not in the lab; `podid-lab status` lists nodes and pods")]
+    NoPlace(Target),
+    /// The log cannot be written.
+    #[error("cannot write {path}", path = path.display())]
+    Log {
+        /// The log file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program did not start.
+    #[error("cannot start {name} ({program})")]
+    Spawn {
+        /// Its name in the lab.
+        name: String,
+        /// What was run.
+        program: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It does not run now.
+    #[error("{0} does not run now")]
+    NotRunning(String),
+    /// The signal was refused.
+    #[error("cannot send signal {signal} to {name}")]
+    Signal {
+        /// Its name in the lab.
+        name: String,
+        /// Number of the signal.
+        signal: i32,
+        /// Why not.
+        #[source]
+        source: nix::errno::Errno,
+    },
+}
