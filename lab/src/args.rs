@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Service(ServiceCommand),
     /// Print the log of a component or service.
     Logs(LogsArgs),
+    /// Install podid in a lab: its kinds, rights and rules, two operators, and a
+    /// daemon on every node; wait until all are ready.
+    Install(InstallArgs),
     /// Build the lab's programs if need be and print their directory.
     Tools,
     /// The lab's process outside.
@@ -127,6 +130,18 @@ pub(crate) enum Output {
     Text,
     /// For programs.
     Json,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    pub(crate) lab: Named,
+    /// Folder with podid's manifests, for kustomize.
+    #[arg(long, value_name = "DIR", default_value = "kustomize/base")]
+    pub(crate) manifests: PathBuf,
+    /// Folder with podid's programs; without it, that of podid-lab.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) programs: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]

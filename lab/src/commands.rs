@@ -3,6 +3,7 @@
 mod status;
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use podid_lab::state::StateDir;
 use podid_lab::{Lab, Lifetime, NodeKind, Service, UpOptions};
 use podid_lab::{daemon, exec, holder, init, keeper, tools};
 
-use crate::args::{Command, ExecArgs, Inner, LogsArgs, ServiceCommand, UpArgs};
+use crate::args::{Command, ExecArgs, Inner, InstallArgs, LogsArgs, ServiceCommand, UpArgs};
 use crate::ui::{self, Steps, remark, say};
 
 /// Exit code of `status` for a lab that is not up.
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Exec(args) => Ok(run_program(&args)),
         Command::Service(command) => service(command),
         Command::Logs(args) => logs(&args),
+        Command::Install(args) => install(&args),
         Command::Tools => {
             say(tools::ensure()?.path().display());
             Ok(ExitCode::SUCCESS)
@@ -104,6 +106,27 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn install(args: &InstallArgs) -> Result<ExitCode> {
+    let lab = Lab::connect(&args.lab.name)?;
+    let programs = match &args.programs {
+        Some(folder) => folder.clone(),
+        None => own_folder()?,
+    };
+    let programs = std::path::absolute(programs).context("no working directory")?;
+    remark("applying kinds, rights and rules");
+    podid_lab::install::manifests(&lab, &args.manifests)?;
+    remark("starting operators and node daemons");
+    podid_lab::install::programs(&lab, &programs)?;
+    remark(format_args!("podid is ready in lab {}", lab.name()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Folder of this program, where podid's others are built too.
+fn own_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("this program cannot be found")?;
+    Ok(own.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
 fn down(name: &str) -> Result<ExitCode> {
     if Lab::remove(name)? {
         remark(format_args!("lab {name} is gone"));
@@ -133,7 +156,8 @@ fn env(name: &str) -> Result<ExitCode> {
         say(format_args!("export {variable}={}", quoted(&value)));
     }
     let tools = lab.tools()?.display().to_string();
-    say(format_args!("export PATH={}:\"$PATH\"", quoted(&tools)));
+    let programs = own_folder()?.display().to_string();
+    say(format_args!("export PATH={}:{}:\"$PATH\"", quoted(&tools), quoted(&programs)));
     Ok(ExitCode::SUCCESS)
 }
 

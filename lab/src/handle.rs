@@ -214,6 +214,12 @@ impl Lab {
         self.dir.log(name)
     }
 
+    /// Lets the lab live on after this handle and this process, until `down`.
+    pub fn keep(mut self) -> Result<(), LabError> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        start::release(&mut keeper).map_err(LabError::Keeper)
+    }
+
     /// Ends the lab and removes all of it.
     pub fn down(mut self) -> Result<(), LabError> {
         self.end_own();

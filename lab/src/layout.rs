@@ -52,6 +52,12 @@ pub const SUBSCRIPTION: &str = "5ab0c0de-0000-4000-8000-000000000001";
 pub const TENANT: &str = "7e4a4700-0000-4000-8000-000000000001";
 /// Resource group of the team's identities and stores.
 pub const RESOURCE_GROUP: &str = "lab";
+/// Object id of the identity that every node has from the start: the kubelet's.
+pub const KUBELET_PRINCIPAL: &str = "0b1ec7ed-0000-4000-8000-000000000001";
+/// Key vault of the team.
+pub const VAULT: &str = "kv-demo";
+/// Name and value of a secret in it.
+pub const VAULT_SECRET: (&str, &str) = ("sa-password", "correct horse battery staple");
 /// Resource group of the nodes, named as AKS names it.
 pub const NODE_GROUP: &str = "MC_lab_lab_westeurope";
 /// Region of everything.

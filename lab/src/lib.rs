@@ -20,6 +20,7 @@
 //! | [`exec`], [`enter`] | running a program in a pod, a node, the control plane |
 //! | [`tools`] | builds the Go programs once, into a cache |
 //! | [`net`], [`kubelet`] | nodes and pods as namespaces; the kubelet's part |
+//! | [`install`] | podid itself, installed in a lab |
 //! | [`source`] | stands in for Flux's source-controller |
 
 pub mod cgroup;
@@ -32,6 +33,7 @@ pub mod exec;
 mod handle;
 pub mod holder;
 pub mod init;
+pub mod install;
 pub mod keeper;
 mod kubeconfig;
 pub mod kubelet;

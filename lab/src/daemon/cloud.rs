@@ -11,8 +11,9 @@ use azure_sim::{
 
 use super::cluster::{ISSUER, OPERATOR_ACCOUNT};
 use crate::layout::{
-    CONTROL_PLANE, FLEXIBLE_SET, LOCATION, Layout, NODE_GROUP, NodeLayout, RESOURCE_GROUP,
-    SUBSCRIPTION, TENANT, UNIFORM_SET,
+    CONTROL_PLANE, FLEXIBLE_SET, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP, NodeLayout, RESOURCE_GROUP,
+    SUBSCRIPTION, TENANT, UNIFORM_SET, VAULT,
+    VAULT_SECRET,
 };
 use crate::options::NodeKind;
 
@@ -131,9 +132,9 @@ fn own_world() -> World {
         ..World::default()
     };
     world.vaults.push(Vault {
-        name: "kv-demo".to_owned(),
+        name: VAULT.to_owned(),
         place: Place::in_group(RESOURCE_GROUP),
-        secrets: [("sa-password".to_owned(), "correct horse battery staple".into())].into(),
+        secrets: [(VAULT_SECRET.0.to_owned(), VAULT_SECRET.1.into())].into(),
     });
     world.storage_accounts.push(StorageAccount {
         name: "stdemo".to_owned(),
@@ -186,6 +187,7 @@ fn add_machines(world: &mut World, layout: &Layout) {
     world.identities.push(Identity {
         name: KUBELET_IDENTITY.to_owned(),
         place: place.clone(),
+        principal_id: Some(KUBELET_PRINCIPAL.to_owned()),
         ..Identity::default()
     });
     let of_kind = |kind| layout.nodes.iter().filter(move |node| node.kind == kind);
