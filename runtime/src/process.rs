@@ -40,14 +40,14 @@ pub fn run<E: Into<BoxError>>(daemon: impl Future<Output = Result<(), E>>) -> Ex
 
 /// Standard error and not the log, because the error may be that there is no log.
 #[allow(clippy::print_stderr)]
-fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+fn fail(error: &dyn Error) -> ExitCode {
     eprintln!("error: {}", chain(error));
     ExitCode::FAILURE
 }
 
 /// An error and its causes on one line, outermost first.
 #[must_use]
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
