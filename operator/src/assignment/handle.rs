@@ -48,7 +48,13 @@ impl Assignments {
     #[must_use]
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Change>) {
         let (changes, receiver) = mpsc::unbounded_channel();
-        (Self { state: Arc::default(), changes }, receiver)
+        (
+            Self {
+                state: Arc::default(),
+                changes,
+            },
+            receiver,
+        )
     }
 
     /// Which machines carry the identity through us. Whoever deletes an identity in Azure waits
@@ -59,16 +65,25 @@ impl Assignments {
         if !state.known {
             return Carried::Unknown;
         }
-        let carriers = state.carried.iter().filter(|(_, ids)| ids.contains(identity));
+        let carriers = state
+            .carried
+            .iter()
+            .filter(|(_, ids)| ids.contains(identity));
         let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
-        if targets.is_empty() { Carried::Nowhere } else { Carried::On(targets) }
+        if targets.is_empty() {
+            Carried::Nowhere
+        } else {
+            Carried::On(targets)
+        }
     }
 
     /// How many pods on nodes are bound to the AzureIdentity; `None` while that is not known.
     #[must_use]
     pub fn bound_pods(&self, identity: &ObjectKey) -> Option<usize> {
         let state = self.state();
-        state.known.then(|| state.bound_pods.get(identity).copied().unwrap_or_default())
+        state
+            .known
+            .then(|| state.bound_pods.get(identity).copied().unwrap_or_default())
     }
 
     /// Everything has been seen once: answers are true from here on.
@@ -89,7 +104,10 @@ impl Assignments {
     pub(super) fn set_carried(&self, target: &Target, identities: BTreeSet<ArmId>) {
         let before = match identities.is_empty() {
             true => self.state().carried.remove(target),
-            false => self.state().carried.insert(target.clone(), identities.clone()),
+            false => self
+                .state()
+                .carried
+                .insert(target.clone(), identities.clone()),
         };
         let before = before.unwrap_or_default();
         for identity in before.symmetric_difference(&identities) {

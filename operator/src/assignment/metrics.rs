@@ -101,9 +101,13 @@ impl Metrics {
     pub(super) fn patched(&self, kind: TargetKind, error: Option<&AzureError>, seconds: f64) {
         let kind = Kind(kind);
         let outcome = Outcome(error.map_or("Ok", |error| ErrorClass::as_str(error.class())));
-        self.patches.get_or_create(&PatchLabels { kind, outcome }).inc();
+        self.patches
+            .get_or_create(&PatchLabels { kind, outcome })
+            .inc();
         if error.is_none() {
-            self.patch_seconds.get_or_create(&KindLabels { kind }).observe(seconds);
+            self.patch_seconds
+                .get_or_create(&KindLabels { kind })
+                .observe(seconds);
         }
     }
 

@@ -12,22 +12,27 @@
 //! | [`watch`] | what the API server tells, as plain values |
 //! | [`index`] | which pods, hence which machines, a change concerns |
 //! | [`dispatch`] | the one task that owns the index and starts all work |
-//! | [`worker`], [`round`] | one machine: when to look, and what to do then |
+//! | [`fleet`] | the machines that are worked on |
+//! | [`worker`], [`machine`] | one machine: when to look, and what to do then |
 //! | [`quarantine`] | identities that spoil a change, kept apart with back-off |
 //! | [`ledger`] | what we put on machines, written down first |
 //! | [`jobs`], [`objects`] | AzureAssignedIdentities, one pod at a time |
-//! | [`announce`] | Events on pods |
+//! | [`news`], [`announce`] | Events on pods |
 
 mod announce;
 mod dispatch;
+#[cfg(test)]
+mod fake;
+mod fleet;
 mod handle;
 mod index;
 mod jobs;
 mod ledger;
+mod machine;
 mod metrics;
+mod news;
 mod objects;
 mod quarantine;
-mod round;
 mod watch;
 mod worker;
 
@@ -44,9 +49,6 @@ use podid_runtime::{BoxError, Drain};
 pub use handle::{Assignments, Carried, Change};
 pub use metrics::Metrics;
 
-/// Owner of the fields we apply.
-const FIELD_MANAGER: &str = "podid-operator";
-
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
@@ -59,7 +61,10 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// A key from its parts.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -86,7 +91,9 @@ pub struct Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,200 @@
+//! The machines that are worked on, each by its own worker.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use podid_azure::Compute;
+use podid_core::arm::ArmId;
+use podid_core::assignment::Ledger;
+use podid_core::target::Target;
+use podid_runtime::Drain;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use super::ledger::Ledgers;
+use super::machine::Machine;
+use super::worker::{Order, Report, Reporter, Worker};
+use super::{Assignments, Context, Metrics};
+
+#[derive(Debug)]
+pub(super) struct Fleet {
+    compute: Arc<dyn Compute>,
+    ledgers: Arc<dyn Ledgers>,
+    immutable: Arc<BTreeSet<ArmId>>,
+    interval: Duration,
+    window: Duration,
+    metrics: Metrics,
+    assignments: Assignments,
+    drain: Drain,
+    engaged: HashMap<Target, Engaged>,
+    to_us: mpsc::UnboundedSender<Report>,
+    tasks: JoinSet<()>,
+}
+
+/// A machine with a worker.
+#[derive(Debug)]
+struct Engaged {
+    orders: watch::Sender<Order>,
+    /// What the worker was told to put on the machine and has not answered for: it may be at it.
+    promised: BTreeSet<ArmId>,
+    report: Report,
+}
+
+impl Fleet {
+    /// No machines yet, and where reports about them will arrive: hand each to
+    /// [`hear`](Self::hear).
+    pub(super) fn new(
+        context: &Context,
+        ledgers: Arc<dyn Ledgers>,
+        drain: Drain,
+    ) -> (Self, mpsc::UnboundedReceiver<Report>) {
+        let (to_us, reports) = mpsc::unbounded_channel();
+        let settings = &context.settings;
+        let fleet = Self {
+            compute: Arc::clone(&context.compute),
+            ledgers,
+            immutable: Arc::new(settings.immutable.clone()),
+            interval: settings.interval,
+            window: settings.window,
+            metrics: context.metrics.clone(),
+            assignments: context.assignments.clone(),
+            drain,
+            engaged: HashMap::new(),
+            to_us,
+            tasks: JoinSet::new(),
+        };
+        (fleet, reports)
+    }
+
+    /// What is known of a machine; `None` if it is nobody's business here.
+    pub(super) fn report(&self, target: &Target) -> Option<&Report> {
+        self.engaged.get(target).map(|engaged| &engaged.report)
+    }
+
+    /// Has a machine carry `desired`.
+    pub(super) fn order(&mut self, target: &Target, desired: BTreeSet<ArmId>) {
+        let Some(engaged) = self.engaged.get_mut(target) else {
+            if !desired.is_empty() {
+                self.engage(target, desired, Ledger::default());
+            }
+            return;
+        };
+        engaged.promised.extend(desired.iter().cloned());
+        engaged.orders.send_if_modified(|order| {
+            let changed = order.desired != desired;
+            if changed {
+                *order = Order {
+                    number: order.number + 1,
+                    desired,
+                };
+            }
+            changed
+        });
+        self.tell_carried(target);
+    }
+
+    /// Starts work on a machine that carries what `ledger` says.
+    pub(super) fn engage(&mut self, target: &Target, desired: BTreeSet<ArmId>, ledger: Ledger) {
+        let promised = desired.clone();
+        let (orders, receiver) = watch::channel(Order { number: 1, desired });
+        let reporter = Reporter::new(target.clone(), &ledger, self.to_us.clone());
+        let report = reporter.current().clone();
+        let machine = Machine::new(
+            target.clone(),
+            Arc::clone(&self.compute),
+            Arc::clone(&self.ledgers),
+            Arc::clone(&self.immutable),
+            self.metrics.clone(),
+            ledger,
+        );
+        let (interval, window) = (self.interval, self.window);
+        let worker = Worker {
+            machine,
+            orders: receiver,
+            reporter,
+            interval,
+            window,
+        };
+        self.tasks.spawn(worker.run(self.drain.clone()));
+        self.engaged.insert(
+            target.clone(),
+            Engaged {
+                orders,
+                promised,
+                report,
+            },
+        );
+        self.metrics.set_targets(self.engaged.len());
+        self.tell_carried(target);
+    }
+
+    /// Takes note of what is known of a machine. Returns the identities about whose place on it
+    /// something else is known than before.
+    pub(super) fn hear(&mut self, report: Report) -> BTreeSet<ArmId> {
+        let target = report.target.clone();
+        let Some(engaged) = self.engaged.get_mut(&target) else {
+            return BTreeSet::new();
+        };
+        let changed = differing(&engaged.report, &report);
+        let mut rests = false;
+        {
+            let last = engaged.orders.borrow();
+            if last.number == report.order {
+                engaged.promised = last.desired.clone();
+                rests = report.at_rest;
+            }
+        }
+        engaged.report = report;
+        if rests {
+            // Its worker has nothing to do but to notice that nobody gives orders any more.
+            self.engaged.remove(&target);
+            self.metrics.set_targets(self.engaged.len());
+        }
+        self.tell_carried(&target);
+        changed
+    }
+
+    /// Waits until a worker ends; for ever if there is none.
+    pub(super) async fn worker_ended(&mut self) -> Result<(), JoinError> {
+        match self.tasks.join_next().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets the workers finish what is under way.
+    pub(super) async fn finish(mut self) -> Result<(), JoinError> {
+        while let Some(ended) = self.tasks.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+
+    fn tell_carried(&self, target: &Target) {
+        let engaged = self.engaged.get(target);
+        let carried = engaged.map(|engaged| {
+            engaged
+                .promised
+                .union(&engaged.report.ours)
+                .cloned()
+                .collect()
+        });
+        self.assignments
+            .set_carried(target, carried.unwrap_or_default());
+    }
+}
+
+fn differing(before: &Report, after: &Report) -> BTreeSet<ArmId> {
+    let none = BTreeSet::new();
+    let (was, is) = (before.carries.as_ref(), after.carries.as_ref());
+    let mut differing: BTreeSet<ArmId> = was
+        .unwrap_or(&none)
+        .symmetric_difference(is.unwrap_or(&none))
+        .cloned()
+        .collect();
+    let failures = before.failures.keys().chain(after.failures.keys());
+    let differs = |id: &&ArmId| before.failures.get(*id) != after.failures.get(*id);
+    differing.extend(failures.filter(differs).cloned());
+    differing
+}

@@ -1,0 +1,135 @@
+//! Identities that spoil a change for all others, kept apart and tried again with back-off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use podid_core::arm::ArmId;
+use tokio::time::Instant;
+
+/// First and longest wait before a spoilt identity is tried again: soon enough after somebody has
+/// mended it, seldom enough not to eat the machine's share of calls.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// Why an identity is not on a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// A word: Azure's code, or the class of the error.
+    pub(super) reason: String,
+    /// A sentence with the cause and the next step.
+    pub(super) note: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Quarantine(BTreeMap<ArmId, Held>);
+
+#[derive(Debug)]
+struct Held {
+    attempts: u32,
+    until: Instant,
+    failure: Failure,
+}
+
+impl Quarantine {
+    /// Keeps an identity apart for a while, longer each time.
+    pub(super) fn hold(&mut self, identity: &ArmId, failure: Failure) {
+        let attempts = self
+            .0
+            .get(identity)
+            .map_or(0, |held| held.attempts)
+            .saturating_add(1);
+        let until = Instant::now() + backoff(attempts, FIRST_RETRY, LONGEST_RETRY);
+        self.0.insert(
+            identity.clone(),
+            Held {
+                attempts,
+                until,
+                failure,
+            },
+        );
+    }
+
+    /// Forgets the identities for which `stays` is false.
+    pub(super) fn retain(&mut self, stays: impl Fn(&ArmId) -> bool) {
+        self.0.retain(|identity, _| stays(identity));
+    }
+
+    /// Identities whose time has not come.
+    pub(super) fn waiting(&self) -> BTreeSet<ArmId> {
+        let now = Instant::now();
+        self.0
+            .iter()
+            .filter(|(_, held)| held.until > now)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// All identities that failed last time.
+    pub(super) fn suspects(&self) -> BTreeSet<ArmId> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// When the first of them is to be tried again.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.0.values().map(|held| held.until).min()
+    }
+
+    pub(super) fn failures(&self) -> BTreeMap<ArmId, Failure> {
+        self.0
+            .iter()
+            .map(|(id, held)| (id.clone(), held.failure.clone()))
+            .collect()
+    }
+}
+
+/// A wait that doubles with each attempt (from 1) up to a limit; between half of that and all of
+/// it, so that those who failed together do not come back together.
+pub(super) fn backoff(attempt: u32, first: Duration, longest: Duration) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(31);
+    let full = first.saturating_mul(1 << doublings).min(longest);
+    full.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+}
+
+/// `duration` and up to a tenth more.
+pub(super) fn with_jitter(duration: Duration) -> Duration {
+    duration.mul_f64(1.0 + rand::random::<f64>() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_within_limits() {
+        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(60));
+        for (attempt, full) in [(0, 1), (1, 1), (2, 2), (5, 16), (7, 60), (u32::MAX, 60)] {
+            let wait = backoff(attempt, first, longest);
+            let full = Duration::from_secs(full);
+            assert!(
+                full / 2 <= wait && wait <= full,
+                "attempt {attempt}: {wait:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_identity_is_due_again_after_its_wait() {
+        let (id, mut quarantine) = (ArmId::new("/x"), Quarantine::default());
+        let failure = Failure {
+            reason: "r".into(),
+            note: "n".into(),
+        };
+        quarantine.hold(&id, failure.clone());
+        assert_eq!(quarantine.waiting(), BTreeSet::from([id.clone()]));
+        tokio::time::sleep_until(quarantine.next_due().expect("one is held")).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(quarantine.waiting().is_empty());
+        assert_eq!(
+            quarantine.suspects(),
+            BTreeSet::from([id.clone()]),
+            "until it has passed"
+        );
+        quarantine.retain(|_| false);
+        assert_eq!(quarantine.next_due(), None);
+    }
+}
