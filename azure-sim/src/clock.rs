@@ -47,6 +47,12 @@ impl Clock {
         (seconds.max(0.0) / self.speed).ceil() as u64
     }
 
+    /// Azure's seconds that pass while a client waits as [`Self::whole_seconds`] told it, at least
+    /// one on the wall: rounding up makes it wait longer than the compressed span.
+    pub(crate) fn waited(&self, seconds: f64) -> f64 {
+        self.whole_seconds(seconds).max(1) as f64 * self.speed
+    }
+
     /// Azure's seconds since `then`.
     pub(crate) fn age(&self, then: Instant) -> f64 {
         then.elapsed().as_secs_f64() * self.speed
@@ -84,6 +90,8 @@ mod tests {
         assert_eq!(clock.whole_seconds(7.0), 1);
         assert_eq!(clock.whole_seconds(0.0), 0);
         assert_eq!(clock.whole_seconds(86_400.0), 1440);
+        assert_eq!(clock.waited(10.0), 60.0);
+        assert_eq!(clock.waited(0.0), 60.0);
     }
 
     #[test]

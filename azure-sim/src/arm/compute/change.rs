@@ -288,8 +288,8 @@ fn plan(context: &Context<'_>, host: &ResourceId, before: IdentityBlock) -> Chan
             code,
         }) => Change {
             polls_left: Some(polls),
-            // For those who never poll; one interval beyond the last `InProgress`.
-            seconds: retry_after * f64::from(polls.saturating_add(1)),
+            // For those who never poll; well beyond the last `InProgress`.
+            seconds: context.shared.clock.waited(retry_after) * f64::from(polls.saturating_add(2)),
             retry_after,
             outcome,
             code,

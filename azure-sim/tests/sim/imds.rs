@@ -1,0 +1,333 @@
+//! The metadata service: tokens for the machine's own identities, and the exact words.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Got, Lab, TENANT, VAULT, claims, identity, identity_id, instance, pool, vm1};
+
+const TOKEN: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
+
+#[tokio::test]
+async fn a_token_comes_in_the_exact_form_all_sdks_take() {
+    let lab = Lab::demo().await;
+    let got = lab.imds(&instance(0)).token("").await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    assert_eq!(
+        got.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    assert!(got.header("server").starts_with("IMDS/"));
+    let body = got.json();
+    let keys: BTreeSet<_> = body
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "access_token",
+        "client_id",
+        "expires_in",
+        "expires_on",
+        "ext_expires_in",
+        "not_before",
+        "resource",
+        "token_type",
+    ];
+    assert_eq!(keys, BTreeSet::from(expected));
+    assert!(
+        body.as_object().unwrap().values().all(Value::is_string),
+        "every value is a string"
+    );
+    assert!(got.text.find("expires_in\"").unwrap() < got.text.find("expires_on\"").unwrap());
+    let left: i64 = body["expires_in"].as_str().unwrap().parse().unwrap();
+    assert!((86_000..=86_400).contains(&left));
+
+    let claims = claims(body["access_token"].as_str().unwrap());
+    assert_eq!(claims["aud"], VAULT);
+    assert_eq!(claims["iss"], format!("https://sts.windows.net/{TENANT}/"));
+    assert_eq!(claims["appid"], body["client_id"]);
+    assert_eq!(
+        claims["xms_mirid"],
+        identity_id("demo").replace("resourceGroups", "resourcegroups")
+    );
+    assert_eq!(claims["xms_az_rid"], pool());
+    assert_eq!(claims["oid"], claims["sub"]);
+}
+
+#[tokio::test]
+async fn the_back_end_gives_the_same_token_again() {
+    let lab = Lab::demo().await;
+    let imds = lab.imds(&instance(0));
+    let first = imds.token("").await.json()["access_token"].clone();
+    assert_eq!(
+        imds.token("&bypass_cache=true").await.json()["access_token"],
+        first
+    );
+}
+
+#[tokio::test]
+async fn four_selectors_name_an_identity_and_only_one_may() {
+    let lab = Lab::demo().await;
+    let arm = lab.arm().await;
+    let demo = arm.get(&identity("demo")).await.json()["properties"].clone();
+    let imds = lab.imds(&instance(1));
+    let (client, object) = (
+        demo["clientId"].as_str().unwrap(),
+        demo["principalId"].as_str().unwrap(),
+    );
+    let shouted = identity_id("DEMO");
+    for query in [
+        format!("&client_id={client}"),
+        format!("&client_id={}", client.to_uppercase()),
+        format!("&object_id={object}"),
+        format!("&msi_res_id={shouted}"),
+        format!("&mi_res_id={shouted}"),
+    ] {
+        let got = imds.token(&query).await;
+        assert_eq!(
+            got.json()["client_id"],
+            demo["clientId"],
+            "{query}: {}",
+            got.text
+        );
+    }
+    let two = imds
+        .token(&format!("&client_id={client}&object_id={object}"))
+        .await;
+    assert_eq!(
+        (two.status, &two.json()["error"]),
+        (400, &json!("invalid_request"))
+    );
+    let twice = imds
+        .token(&format!("&client_id={client}&client_id={client}"))
+        .await;
+    assert_eq!(twice.status, 400);
+}
+
+#[tokio::test]
+async fn a_machine_has_its_own_identities_and_no_others() {
+    let lab = Lab::quick().await;
+    let arm = lab.arm().await;
+    let not_found = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
+    let demo = arm.get(&identity("demo")).await.json()["properties"]["clientId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let vm = lab.imds(&vm1());
+    assert_eq!(vm.token("").await.text, not_found);
+    assert_eq!(
+        vm.token(&format!("&client_id={demo}")).await.text,
+        not_found,
+        "it is on the scale set only"
+    );
+
+    let web = arm.make_identity("web").await;
+    let put = json!({"identity": {"type": "UserAssigned", "userAssignedIdentities": {identity_id("web"): {}}}});
+    assert_eq!(
+        arm.patch(&format!("{}?api-version=2024-07-01", pool()), put)
+            .await
+            .status,
+        200
+    );
+    let set = lab.imds(&instance(0));
+    let got = set.token("").await;
+    assert_eq!(
+        got.json()["error_description"],
+        "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"
+    );
+    let web = web["properties"]["clientId"].as_str().unwrap();
+    assert_eq!(set.token(&format!("&client_id={web}")).await.status, 200);
+
+    assert_eq!(arm.delete(&identity("web")).await.status, 200);
+    assert_eq!(
+        set.token(&format!("&client_id={web}")).await.text,
+        not_found
+    );
+    let anew = arm.make_identity("web").await["properties"]["clientId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        set.token(&format!("&client_id={anew}")).await.text,
+        not_found,
+        "the machine knows the old one"
+    );
+    assert_eq!(
+        set.token(&format!("&msi_res_id={}", identity_id("web")))
+            .await
+            .text,
+        not_found
+    );
+}
+
+#[tokio::test]
+async fn a_system_identity_comes_first() {
+    let lab = Lab::quick().await;
+    let arm = lab.arm().await;
+    let both = json!({"identity": {"type": "SystemAssigned, UserAssigned"}});
+    let patched = arm
+        .patch(&format!("{}?api-version=2024-07-01", pool()), both)
+        .await
+        .json();
+    let got = lab.imds(&instance(0)).token("").await.json();
+    let claims = claims(got["access_token"].as_str().unwrap());
+    assert_eq!(claims["oid"], patched["identity"]["principalId"]);
+    assert_eq!(
+        claims["xms_mirid"].as_str().unwrap().to_lowercase(),
+        instance(0).to_lowercase()
+    );
+}
+
+#[tokio::test]
+async fn requests_that_imds_refuses() {
+    let lab = Lab::demo().await;
+    let imds = lab.imds(&instance(0));
+    let send =
+        async |request: reqwest::RequestBuilder| Got::of(request.send().await.unwrap()).await;
+    let path = format!("{TOKEN}&resource={VAULT}");
+    let bare = send(imds.request(&path)).await;
+    assert_eq!(
+        (bare.status, &bare.json()["error_description"]),
+        (400, &json!("Required metadata header not specified"))
+    );
+    let probe = send(imds.request("/metadata/identity/oauth2/token")).await;
+    assert_eq!(probe.status, 400);
+    let forwarded = send(
+        imds.request(&path)
+            .header("Metadata", "true")
+            .header("X-Forwarded-For", "1.2.3.4"),
+    )
+    .await;
+    assert_eq!(forwarded.status, 400);
+    let capital = send(
+        imds.request(&path.replace("/metadata", "/MetaData"))
+            .header("metadata", "True"),
+    )
+    .await;
+    assert_eq!(capital.status, 200);
+    let post = send(
+        lab.http
+            .post(format!("http://{}{path}", imds.at))
+            .header("Metadata", "true"),
+    )
+    .await;
+    assert_eq!(
+        (post.status, &post.json()["error"]),
+        (405, &json!("method_not_allowed"))
+    );
+
+    assert_eq!(
+        imds.get(&path.replace("/oauth2/", "/OAuth2/")).await.status,
+        404,
+        "the rest is case-sensitive"
+    );
+    for v2 in [
+        "getplatformmetadata?cred-api-version=2.0",
+        "issuecredential",
+    ] {
+        assert_eq!(
+            imds.get(&format!("/metadata/identity/{v2}")).await.json()["error"],
+            "not_found"
+        );
+    }
+    let resource = imds.get(TOKEN).await;
+    assert_eq!(
+        (resource.status, &resource.json()["error"]),
+        (400, &json!("invalid_request"))
+    );
+    let odd = imds
+        .get(&format!("{TOKEN}&resource=https://nothing.example"))
+        .await;
+    assert_eq!(
+        (odd.status, &odd.json()["error"]),
+        (400, &json!("invalid_resource"))
+    );
+    assert!(
+        odd.json()["error_description"]
+            .as_str()
+            .unwrap()
+            .starts_with("AADSTS500011: ")
+    );
+    for version in [
+        "",
+        "?api-version=",
+        "?api-version=2018-01-01",
+        "?api-version=2017-12-01",
+    ] {
+        let got = imds
+            .get(&format!("/metadata/identity/oauth2/token{version}"))
+            .await;
+        assert_eq!(
+            (got.status, &got.json()["newest-versions"][0]),
+            (400, &json!("2025-04-07")),
+            "{version}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_machine_learns_about_itself() {
+    let lab = Lab::demo().await;
+    let imds = lab.imds(&instance(1));
+    let all = imds
+        .get("/metadata/instance?format=json&api-version=2021-10-01")
+        .await
+        .json();
+    assert_eq!(all["compute"]["name"], "pool1_1");
+    assert_eq!(all["compute"]["vmScaleSetName"], "pool1");
+    assert_eq!(all["compute"]["resourceId"], instance(1));
+    assert_eq!(all["compute"]["osProfile"]["computerName"], "pool1000001");
+    let address = "/metadata/instance/network/interface/0/ipv4/ipAddress/0/privateIpAddress";
+    let text = imds
+        .get(&format!("{address}?api-version=2017-08-01&format=text"))
+        .await;
+    assert_eq!(
+        (text.text.as_str(), text.header("content-type")),
+        ("10.200.0.11", "text/plain; charset=utf-8")
+    );
+    assert_eq!(
+        imds.get(&format!("{address}?api-version=2017-08-01"))
+            .await
+            .status,
+        400,
+        "a leaf is text"
+    );
+    let names = imds
+        .get("/metadata/instance?api-version=2021-10-01&format=text")
+        .await;
+    assert_eq!(names.text, "compute/\nnetwork/");
+    assert_eq!(
+        imds.get("/metadata/instance/nothing?api-version=2021-10-01")
+            .await
+            .status,
+        404
+    );
+    assert!(
+        imds.get("/metadata/versions").await.json()["apiVersions"]
+            .as_array()
+            .unwrap()
+            .len()
+            > 30
+    );
+    let info = imds
+        .get("/metadata/identity/info?api-version=2018-02-01")
+        .await;
+    assert_eq!(info.json(), json!({"tenantId": TENANT}));
+    assert_eq!(
+        imds.get("/metadata/loadbalancer?api-version=2020-10-01")
+            .await
+            .status,
+        404
+    );
+    assert_eq!(imds.get("/latest/meta-data/").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_not_there_has_no_metadata_service() {
+    let lab = Lab::demo().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = lab.sim.serve_imds(&instance(9), listener);
+    assert!(refused.is_err_and(|e| e.to_string().contains("virtualMachines/9")));
+}
