@@ -16,9 +16,11 @@ mod files;
 mod heartbeat;
 mod names;
 mod node;
+mod report;
 mod sandbox;
 mod status;
 mod step;
+mod traces;
 mod watch;
 mod worker;
 

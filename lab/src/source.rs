@@ -51,6 +51,9 @@ pub enum SourceError {
     /// The artifacts cannot be served.
     #[error("the stand-in for source-controller cannot serve artifacts on {CONTROL_PLANE}")]
     Serve(#[source] std::io::Error),
+    /// libgit2 cannot be set up.
+    #[error("libgit2 refused its settings")]
+    Git(#[source] git2::Error),
     /// Sources are not seen any more.
     #[error("the stand-in for source-controller lost its watch for good; start the lab again")]
     WatchEnded,
@@ -71,6 +74,7 @@ struct Sources {
 /// [`SourceError`] when artifacts cannot be served; trouble with one source or with the API
 /// server is retried and told in that source's conditions.
 pub async fn run(context: Context) -> Result<(), SourceError> {
+    repository::allow_any_owner().map_err(SourceError::Git)?;
     let (listener, store) = server::bind().await.map_err(SourceError::Serve)?;
     let client = context.client.clone();
     let sources = Arc::new(Sources {

@@ -23,7 +23,11 @@ fn pods_reach_each_other_and_are_seen_as_they_are() {
             let remote = bench.pod(1, "remote").await;
             for (from, to) in [(&one, &neighbour), (&one, &remote), (&remote, &one)] {
                 let seen = bench::call(&from.namespace, &to.namespace, to.address).unwrap();
-                assert_eq!(seen, IpAddr::V4(from.address), "{mode:?}: {from:?} to {to:?}");
+                assert_eq!(
+                    seen,
+                    IpAddr::V4(from.address),
+                    "{mode:?}: {from:?} to {to:?}"
+                );
             }
         });
     }
@@ -73,7 +77,11 @@ fn there_is_no_way_out() {
             let lab: Vec<_> = bench::links(&bench.control_plane).into_iter().collect();
             assert_eq!(lab, ["cloud0", "lo", "node0"], "{mode:?}");
             let outside = Ipv4Addr::new(192, 0, 2, 1);
-            for from in [&bench.control_plane, bench.nodes[0].namespace(), &pod.namespace] {
+            for from in [
+                &bench.control_plane,
+                bench.nodes[0].namespace(),
+                &pod.namespace,
+            ] {
                 let error = bench::connect(from, outside).unwrap_err();
                 assert!(
                     bench::is_unreachable(&error),
@@ -94,9 +102,16 @@ fn detaching_leaves_no_link_and_no_route() {
             let pod = bench.pod(0, "app").await;
             let link = host_link_name(&pod.uid);
             let between = bench::links_and_routes(node.namespace()).await;
-            assert!(between.iter().any(|entry| entry.contains(&link)), "{between:?}");
+            assert!(
+                between.iter().any(|entry| entry.contains(&link)),
+                "{between:?}"
+            );
             node.detach(&pod.uid).await.unwrap();
-            assert_eq!(bench::links_and_routes(node.namespace()).await, before, "{mode:?}");
+            assert_eq!(
+                bench::links_and_routes(node.namespace()).await,
+                before,
+                "{mode:?}"
+            );
             node.detach(&pod.uid).await.unwrap();
         });
     }
@@ -111,11 +126,19 @@ fn attaching_twice_and_joining_a_node_twice_change_nothing() {
             let node = &bench.nodes[0];
             let before = bench::links_and_routes(node.namespace()).await;
             node.attach(&pod).await.unwrap();
-            assert_eq!(bench::links_and_routes(node.namespace()).await, before, "{mode:?}");
+            assert_eq!(
+                bench::links_and_routes(node.namespace()).await,
+                before,
+                "{mode:?}"
+            );
             bench::call(&bench.control_plane, &pod.namespace, pod.address).unwrap();
             bench.join(0, mode).await;
-            bench::call(&bench.control_plane, node.namespace(), bench.layout.nodes[0].address)
-                .unwrap();
+            bench::call(
+                &bench.control_plane,
+                node.namespace(),
+                bench.layout.nodes[0].address,
+            )
+            .unwrap();
         });
     }
 }

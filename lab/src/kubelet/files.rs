@@ -19,7 +19,10 @@ fe00::2\tip6-allrouters
 /// names (`lab_hosts` is the text of the control plane's `/etc/hosts`).
 pub(super) fn hosts(pod: &Pod, hostname: &str, address: Ipv4Addr, lab_hosts: &str) -> String {
     let mut text = format!("{HOSTS_HEAD}{address}\t{hostname}\n");
-    let aliases = pod.spec.iter().flat_map(|spec| spec.host_aliases.iter().flatten());
+    let aliases = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.host_aliases.iter().flatten());
     for alias in aliases {
         let names = alias.hostnames.as_deref().unwrap_or_default().join("\t");
         text.push_str(&format!("{}\t{names}\n", alias.ip));
@@ -62,10 +65,18 @@ mod tests {
             "spec": {"containers": [], "hostAliases": [{"ip": "10.1.2.3", "hostnames": ["db"]}]}
         }))
         .unwrap();
-        let lab = "127.0.0.1 localhost\n127.0.1.1 laptop\n# note\n10.200.0.1 login.microsoftonline.com\n";
+        let lab =
+            "127.0.0.1 localhost\n127.0.1.1 laptop\n# note\n10.200.0.1 login.microsoftonline.com\n";
         let text = hosts(&pod, "app", Ipv4Addr::new(10, 244, 1, 2), lab);
-        for line in ["10.244.1.2\tapp", "10.1.2.3\tdb", "10.200.0.1 login.microsoftonline.com"] {
-            assert!(text.lines().any(|found| found == line), "no {line:?} in {text}");
+        for line in [
+            "10.244.1.2\tapp",
+            "10.1.2.3\tdb",
+            "10.200.0.1 login.microsoftonline.com",
+        ] {
+            assert!(
+                text.lines().any(|found| found == line),
+                "no {line:?} in {text}"
+            );
         }
         assert!(!text.contains("laptop"), "{text}");
     }

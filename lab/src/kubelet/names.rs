@@ -103,13 +103,17 @@ mod tests {
     fn cgroups_are_named_by_class_and_uid() {
         for (qos, folder) in [
             ("Guaranteed", "kubepods.slice/kubepods-pod"),
-            ("Burstable", "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod"),
-            ("BestEffort", "kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod"),
+            (
+                "Burstable",
+                "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod",
+            ),
+            (
+                "BestEffort",
+                "kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod",
+            ),
         ] {
             let found = cgroups(Path::new("/lab/node"), &pod(qos), UID);
-            let expected = format!(
-                "/lab/node/{folder}7c7bb2a4_45f5_4e4e_9a4c_6e9b1a9f7d10.slice"
-            );
+            let expected = format!("/lab/node/{folder}7c7bb2a4_45f5_4e4e_9a4c_6e9b1a9f7d10.slice");
             assert_eq!(found.pod, Path::new(&expected));
             assert!(found.sandbox.starts_with(&found.pod));
             assert_eq!(found.containers.len(), 2);
@@ -125,7 +129,11 @@ mod tests {
 
     #[test]
     fn every_container_has_its_own_id() {
-        let ids = [container_id(UID, ""), container_id(UID, "main"), container_id(UID, "side")];
+        let ids = [
+            container_id(UID, ""),
+            container_id(UID, "main"),
+            container_id(UID, "side"),
+        ];
         assert!(ids.iter().all(|id| id.len() == 64));
         assert!(ids[0] != ids[1] && ids[1] != ids[2]);
     }

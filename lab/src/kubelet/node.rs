@@ -54,10 +54,12 @@ impl Node {
             layout,
             context,
         };
-        node.apply_object().await.map_err(|source| KubeletError::Register {
-            node: node.layout.name.clone(),
-            source,
-        })?;
+        node.apply_object()
+            .await
+            .map_err(|source| KubeletError::Register {
+                node: node.layout.name.clone(),
+                source,
+            })?;
         tracing::info!(node = node.layout.name, address = %node.layout.address, "node registered");
         Ok(node)
     }
@@ -98,7 +100,10 @@ pub(super) async fn version(client: &kube::Client) -> String {
         Ok(info) if info.git_version.contains('+') => format!("{}.podid-lab", info.git_version),
         Ok(info) => format!("{}+podid-lab", info.git_version),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "no API server version");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no API server version"
+            );
             "v0.0.0+podid-lab".to_owned()
         }
     }
@@ -184,7 +189,9 @@ fn architecture() -> &'static str {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("layout", &self.layout).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +211,10 @@ mod tests {
             resource_id: "/subscriptions/s/resourceGroups/g".to_owned(),
         };
         let node = object(&layout);
-        assert_eq!(node["spec"]["providerID"], "azure:///subscriptions/s/resourceGroups/g");
+        assert_eq!(
+            node["spec"]["providerID"],
+            "azure:///subscriptions/s/resourceGroups/g"
+        );
         assert_eq!(node["spec"]["podCIDR"], "10.244.1.0/24");
         assert_eq!(node["metadata"]["labels"]["lab.podid.dev/node-kind"], "vm");
         let typed: core::NodeStatus =

@@ -1,7 +1,6 @@
 //! What stands on the node for one pod: cgroups, the `pause` process with its namespaces, the
 //! link and the managed files.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -12,9 +11,10 @@ use kube::ResourceExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::files;
 use super::names::{self, PodCgroups};
 use super::node::Node;
-use super::files;
+use super::traces;
 use crate::cgroup::{self, CgroupError};
 use crate::holder::{Holder, HolderError, HolderSpec};
 use crate::net::{self, Namespace, PodLink};
@@ -53,25 +53,35 @@ pub(super) struct Sandbox {
 impl Sandbox {
     /// Makes the sandbox of a pod, after whatever an earlier attempt left is removed.
     pub(super) async fn create(node: &Node, pod: &Pod, uid: &str) -> Result<Self, SandboxError> {
-        clear(node, pod, uid).await?;
+        traces::clear(node, pod, uid).await?;
         let cgroups = names::cgroups(&node.cgroup, pod, uid);
         cgroup::create(&cgroups.sandbox)?;
         for container in &cgroups.containers {
             cgroup::create(container)?;
         }
         let (holder, address) = if on_host_network(pod) {
-            (start_on_host(node, pod, &cgroups).await?, node.layout.address)
+            (
+                start_on_host(node, pod, &cgroups).await?,
+                node.layout.address,
+            )
         } else {
             start_linked(node, pod, uid, &cgroups).await?
         };
         let target = Target::pod(pod.namespace().unwrap_or_default(), pod.name_any());
-        node.context.places.insert(target.clone(), Place {
-            pid: holder.pid(),
-            // Programs stand in for the first container.
-            cgroup: cgroups.containers.first().unwrap_or(&cgroups.sandbox).clone(),
-            address: Some(IpAddr::V4(address)),
-            env: node.context.program_env.as_ref().clone(),
-        });
+        node.context.places.insert(
+            target.clone(),
+            Place {
+                pid: holder.pid(),
+                // Programs stand in for the first container.
+                cgroup: cgroups
+                    .containers
+                    .first()
+                    .unwrap_or(&cgroups.sandbox)
+                    .clone(),
+                address: Some(IpAddr::V4(address)),
+                env: node.context.program_env.as_ref().clone(),
+            },
+        );
         Ok(Self {
             address,
             started: Timestamp::now(),
@@ -105,53 +115,16 @@ impl Sandbox {
     pub(super) async fn remove(self, node: &Node, pod: &Pod) -> Result<(), SandboxError> {
         let pid = self.holder.pid();
         // A namesake on another node may have taken the place already.
-        if node.context.places.get(&self.target).is_some_and(|place| place.pid == pid) {
+        if node
+            .context
+            .places
+            .get(&self.target)
+            .is_some_and(|place| place.pid == pid)
+        {
             node.context.places.remove(&self.target);
         }
         self.holder.stop().await;
-        clear(node, pod, &self.uid).await
-    }
-}
-
-/// Removes every trace of a pod from the node, but for its claim on an address.
-pub(super) async fn clear(node: &Node, pod: &Pod, uid: &str) -> Result<(), SandboxError> {
-    node.network.detach(uid).await?;
-    remove_cgroup(names::cgroups(&node.cgroup, pod, uid).pod).await?;
-    let folder = folder(node, uid);
-    match std::fs::remove_dir_all(&folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(SandboxError::File {
-            action: "remove",
-            path: folder,
-            source,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Gives the pod's address back, when nothing uses it any more.
-pub(super) fn release(node: &Node, uid: &str) {
-    node.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(uid);
-}
-
-/// Removes the cgroups (with their processes) and files of pods that are not among `known`. Their
-/// links go with their processes.
-pub(super) async fn sweep(node: &Node, known: &BTreeSet<String>) {
-    let slices = names::QOS_SLICES.iter().flat_map(|slice| folders(&node.cgroup.join(slice)));
-    for slice in slices {
-        let Some(uid) = names::uid_of_slice(&file_name(&slice)) else { continue };
-        if known.contains(&uid) {
-            continue;
-        }
-        tracing::info!(uid, node = node.layout.name, "removing what an unknown pod left");
-        if let Err(error) = remove_cgroup(slice).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a leftover");
-        }
-    }
-    for files in folders(&files_of_pods(node)) {
-        if !known.contains(&file_name(&files)) {
-            // Leftover text files do no harm and are removed with the lab.
-            let _ = std::fs::remove_dir_all(files);
-        }
+        traces::clear(node, pod, &self.uid).await
     }
 }
 
@@ -161,8 +134,11 @@ async fn start_linked(
     uid: &str,
     cgroups: &PodCgroups,
 ) -> Result<(Holder, Ipv4Addr), SandboxError> {
-    let address =
-        node.addresses.lock().unwrap_or_else(PoisonError::into_inner).allocate(uid)?;
+    let address = node
+        .addresses
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .allocate(uid)?;
     let hostname = names::hostname(pod);
     let binds = write_files(node, pod, uid, &hostname, address)?;
     let holder = Holder::start(HolderSpec {
@@ -208,9 +184,12 @@ fn write_files(
 ) -> Result<Vec<(PathBuf, PathBuf)>, SandboxError> {
     let lab_hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let namespace = pod.namespace().unwrap_or_default();
-    let folder = folder(node, uid);
+    let folder = traces::files(node, uid);
     let contents = [
-        ("/etc/hosts", files::hosts(pod, hostname, address, &lab_hosts)),
+        (
+            "/etc/hosts",
+            files::hosts(pod, hostname, address, &lab_hosts),
+        ),
         ("/etc/resolv.conf", files::resolv_conf(&namespace)),
     ];
     let mut binds = Vec::new();
@@ -233,41 +212,24 @@ fn write_files(
     Ok(binds)
 }
 
-fn folder(node: &Node, uid: &str) -> PathBuf {
-    files_of_pods(node).join(uid)
-}
-
-fn files_of_pods(node: &Node) -> PathBuf {
-    node.context.dir.file(Path::new("pods").join(&node.layout.name))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 /// Whether the pod shares its node's network.
 pub(super) fn on_host_network(pod: &Pod) -> bool {
-    pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true))
-}
-
-/// Kills what runs in a cgroup and removes it. Waiting for the kernel blocks, hence the thread.
-async fn remove_cgroup(path: PathBuf) -> Result<(), SandboxError> {
-    let joined = tokio::task::spawn_blocking(move || cgroup::remove(&path)).await;
-    match joined {
-        Ok(removed) => Ok(removed?),
-        // The runtime ends; so does the lab.
-        Err(_) => Ok(()),
-    }
+    pod.spec
+        .as_ref()
+        .is_some_and(|spec| spec.host_network == Some(true))
 }
 
 /// The processes in a cgroup and below.
 fn processes(path: &Path) -> Vec<Pid> {
     let own = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-    let own = own.lines().filter_map(|line| line.parse().ok()).map(Pid::from_raw);
-    own.chain(folders(path).iter().flat_map(|child| processes(child))).collect()
-}
-
-fn folders(path: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+    let own = own
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .map(Pid::from_raw);
+    own.chain(
+        traces::folders(path)
+            .iter()
+            .flat_map(|child| processes(child)),
+    )
+    .collect()
 }

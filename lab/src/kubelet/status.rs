@@ -38,7 +38,13 @@ pub(super) fn running(pod: &Pod, facts: &Facts) -> PodStatus {
         true_now("PodScheduled"),
         true_now("Initialized"),
         true_now("ContainersReady"),
-        condition(pod, "Ready", ready, (!ready).then_some("ReadinessGatesNotReady"), &now),
+        condition(
+            pod,
+            "Ready",
+            ready,
+            (!ready).then_some("ReadinessGatesNotReady"),
+            &now,
+        ),
     ];
     let state = ContainerState {
         running: Some(ContainerStateRunning {
@@ -56,11 +62,21 @@ pub(super) fn finished(pod: &Pod, facts: &Facts, exit_code: i32, now: Timestamp)
         0 => ("Succeeded", "Completed"),
         _ => ("Failed", "Error"),
     };
-    let why = if exit_code == 0 { "PodCompleted" } else { "PodFailed" };
+    let why = if exit_code == 0 {
+        "PodCompleted"
+    } else {
+        "PodFailed"
+    };
     let conditions = vec![
         condition(pod, "PodReadyToStartContainers", false, None, &now),
         condition(pod, "PodScheduled", true, None, &now),
-        condition(pod, "Initialized", true, (exit_code == 0).then_some(why), &now),
+        condition(
+            pod,
+            "Initialized",
+            true,
+            (exit_code == 0).then_some(why),
+            &now,
+        ),
         condition(pod, "ContainersReady", false, Some(why), &now),
         condition(pod, "Ready", false, Some(why), &now),
     ];
@@ -76,7 +92,9 @@ pub(super) fn finished(pod: &Pod, facts: &Facts, exit_code: i32, now: Timestamp)
 pub(super) fn covers(actual: &Value, desired: &Value) -> bool {
     match (actual, desired) {
         (Value::Object(actual), Value::Object(desired)) => desired.iter().all(|(key, value)| {
-            actual.get(key).map_or(value.is_null(), |actual| covers(actual, value))
+            actual
+                .get(key)
+                .map_or(value.is_null(), |actual| covers(actual, value))
         }),
         (Value::Array(actual), Value::Array(desired)) => desired
             .iter()
@@ -94,23 +112,37 @@ fn status(
 ) -> PodStatus {
     let spec = pod.spec.as_ref();
     let previous = pod.status.as_ref();
-    let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
-    let init = spec.and_then(|spec| spec.init_containers.as_deref()).unwrap_or_default();
+    let containers = spec
+        .map(|spec| spec.containers.as_slice())
+        .unwrap_or_default();
+    let init = spec
+        .and_then(|spec| spec.init_containers.as_deref())
+        .unwrap_or_default();
     let started = previous.and_then(|status| status.start_time.clone());
     PodStatus {
         phase: Some(phase.to_owned()),
         observed_generation: pod.metadata.generation,
         conditions: Some(conditions),
         host_ip: Some(facts.host.clone()),
-        host_ips: Some(vec![HostIP { ip: facts.host.clone() }]),
+        host_ips: Some(vec![HostIP {
+            ip: facts.host.clone(),
+        }]),
         pod_ip: Some(facts.address.clone()),
-        pod_ips: Some(vec![PodIP { ip: facts.address.clone() }]),
+        pod_ips: Some(vec![PodIP {
+            ip: facts.address.clone(),
+        }]),
         start_time: started.or(Some(Time(facts.started))),
         container_statuses: Some(
-            containers.iter().map(|container| one(container, facts, state)).collect(),
+            containers
+                .iter()
+                .map(|container| one(container, facts, state))
+                .collect(),
         ),
-        init_container_statuses: (!init.is_empty())
-            .then(|| init.iter().map(|container| initial(container, facts, state)).collect()),
+        init_container_statuses: (!init.is_empty()).then(|| {
+            init.iter()
+                .map(|container| initial(container, facts, state))
+                .collect()
+        }),
         ..PodStatus::default()
     }
 }
@@ -150,12 +182,7 @@ fn initial(container: &Container, facts: &Facts, state: &ContainerState) -> Cont
     }
 }
 
-fn terminated(
-    facts: &Facts,
-    exit_code: i32,
-    reason: &str,
-    at: Time,
-) -> ContainerStateTerminated {
+fn terminated(facts: &Facts, exit_code: i32, reason: &str, at: Time) -> ContainerStateTerminated {
     ContainerStateTerminated {
         exit_code,
         reason: Some(reason.to_owned()),
@@ -166,13 +193,7 @@ fn terminated(
 }
 
 /// A condition that keeps its transition time for as long as its status stays.
-fn condition(
-    pod: &Pod,
-    kind: &str,
-    holds: bool,
-    reason: Option<&str>,
-    now: &Time,
-) -> PodCondition {
+fn condition(pod: &Pod, kind: &str, holds: bool, reason: Option<&str>, now: &Time) -> PodCondition {
     let status = if holds { "True" } else { "False" };
     let since = existing(pod, kind)
         .filter(|condition| condition.status == status)
@@ -189,7 +210,10 @@ fn condition(
 
 /// Whether every readiness gate of the pod is open.
 fn readiness(pod: &Pod) -> bool {
-    let gates = pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten());
+    let gates = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.readiness_gates.iter().flatten());
     gates.into_iter().all(|gate| {
         existing(pod, &gate.condition_type).is_some_and(|condition| condition.status == "True")
     })
@@ -234,7 +258,11 @@ mod tests {
 
     fn state_of<'a>(status: &'a PodStatus, kind: &str) -> &'a str {
         let conditions = status.conditions.as_ref().unwrap();
-        &conditions.iter().find(|condition| condition.type_ == kind).unwrap().status
+        &conditions
+            .iter()
+            .find(|condition| condition.type_ == kind)
+            .unwrap()
+            .status
     }
 
     #[test]
@@ -245,14 +273,25 @@ mod tests {
         assert_eq!(state_of(&status, "Ready"), "True");
         assert!(status.container_statuses.unwrap()[0].ready);
         let init = status.init_container_statuses.unwrap();
-        let exit = |n: usize| init[n].state.as_ref().unwrap().terminated.as_ref().map(|t| t.exit_code);
+        let exit = |n: usize| {
+            init[n]
+                .state
+                .as_ref()
+                .unwrap()
+                .terminated
+                .as_ref()
+                .map(|t| t.exit_code)
+        };
         assert_eq!((exit(0), exit(1)), (Some(0), None));
     }
 
     #[test]
     fn a_closed_readiness_gate_keeps_a_pod_from_being_ready() {
         let gated = json!({"spec": {"readinessGates": [{"conditionType": "x/open"}]}});
-        assert_eq!(state_of(&running(&pod(gated.clone()), &facts()), "Ready"), "False");
+        assert_eq!(
+            state_of(&running(&pod(gated.clone()), &facts()), "Ready"),
+            "False"
+        );
         let mut open = gated;
         open["status"] = json!({"conditions": [{"type": "x/open", "status": "True"}]});
         assert_eq!(state_of(&running(&pod(open), &facts()), "Ready"), "True");
@@ -274,7 +313,10 @@ mod tests {
         let mut written = serde_json::to_value(&first).unwrap();
         written["qosClass"] = json!("BestEffort");
         let others = json!({"type": "DisruptionTarget", "status": "True"});
-        written["conditions"].as_array_mut().unwrap().insert(0, others);
+        written["conditions"]
+            .as_array_mut()
+            .unwrap()
+            .insert(0, others);
         let again = running(&pod(json!({"status": written.clone()})), &facts());
         assert!(covers(&written, &serde_json::to_value(&again).unwrap()));
     }

@@ -78,7 +78,10 @@ fn end(pod: &Pod, on_node: &OnNode, now: Timestamp) -> Step {
 
 /// Whether the pod has reached its final phase.
 fn is_over(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
@@ -98,8 +101,18 @@ mod tests {
     use serde_json::{Value, json};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-    const UP: OnNode = OnNode { sandbox: true, terminated: None, empty: false, finished: false };
-    const DOWN: OnNode = OnNode { sandbox: false, terminated: None, empty: true, finished: false };
+    const UP: OnNode = OnNode {
+        sandbox: true,
+        terminated: None,
+        empty: false,
+        finished: false,
+    };
+    const DOWN: OnNode = OnNode {
+        sandbox: false,
+        terminated: None,
+        empty: true,
+        finished: false,
+    };
 
     fn pod(metadata: Value, policy: &str, phase: &str) -> Pod {
         serde_json::from_value(json!({
@@ -175,7 +188,10 @@ mod tests {
             assert_eq!(next(Some(&pod), &DOWN, NOW), Step::Rest);
         }
         let stale = pod(json!({}), "Never", "Running");
-        let ended = OnNode { finished: true, ..DOWN };
+        let ended = OnNode {
+            finished: true,
+            ..DOWN
+        };
         assert_eq!(next(Some(&stale), &ended, NOW), Step::Rest);
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::node::Node;
-use super::sandbox;
+use super::traces;
 use super::worker::{self, Seen};
 
 type Guarded = DeserializeGuard<Pod>;
@@ -78,7 +78,11 @@ impl Workers {
         let pod = match pod.0 {
             Ok(pod) => pod,
             Err(error) => {
-                tracing::warn!(uid, error = error.error, "a pod of this node cannot be read");
+                tracing::warn!(
+                    uid,
+                    error = error.error,
+                    "a pod of this node cannot be read"
+                );
                 return;
             }
         };
@@ -89,7 +93,8 @@ impl Workers {
             }
             None => {
                 let (sender, receiver) = watch::channel(Seen::Here(Box::new(pod)));
-                self.tasks.spawn(worker::run(Arc::clone(&self.node), uid.clone(), receiver));
+                self.tasks
+                    .spawn(worker::run(Arc::clone(&self.node), uid.clone(), receiver));
                 self.seen.insert(uid, sender);
             }
         }
@@ -99,7 +104,10 @@ impl Workers {
     fn reap(&mut self) {
         while let Some(ended) = self.tasks.try_join_next() {
             if let Err(error) = ended {
-                tracing::error!(error = &error as &dyn std::error::Error, "a pod's worker failed");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a pod's worker failed"
+                );
             }
         }
         self.seen.retain(|_, sender| !sender.is_closed());
@@ -113,7 +121,9 @@ impl Workers {
 
     /// What was not in the list went away while nobody looked, leftovers on the node included.
     async fn list_done(&mut self) {
-        let Some(listed) = self.listed.take() else { return };
+        let Some(listed) = self.listed.take() else {
+            return;
+        };
         let missing: Vec<String> = self
             .seen
             .keys()
@@ -124,7 +134,7 @@ impl Workers {
             self.gone(uid);
         }
         let known: BTreeSet<String> = listed.into_iter().chain(missing).collect();
-        sandbox::sweep(&self.node, &known).await;
+        traces::sweep(&self.node, &known).await;
     }
 }
 

@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
-use kube::runtime::events::{Event, EventType};
-use kube::{Resource, ResourceExt};
-use serde_json::json;
+use kube::ResourceExt;
+use kube::runtime::events::EventType;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::FIELD_MANAGER;
 use super::node::Node;
-use super::sandbox::{self, Sandbox, SandboxError};
+use super::report;
+use super::sandbox::{Sandbox, SandboxError};
 use super::status::{self, Facts};
 use super::step::{EXIT_CODE, OnNode, Step, next};
+use super::traces;
 use crate::events::chain;
 
 /// How often a cgroup is asked whether its processes have ended.
@@ -49,6 +48,10 @@ enum StepError {
 }
 
 impl StepError {
+    fn api(action: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |source| Self::Api { action, source }
+    }
+
     /// The reason of the Event; the kubelet's own word where it has one.
     fn reason(&self) -> &'static str {
         match self {
@@ -101,7 +104,9 @@ pub(super) async fn run(node: Arc<Node>, uid: String, mut seen: watch::Receiver<
             Ok(After::Check) => Some(CHECK),
             Ok(After::Wait) => None,
             Err(error) => {
-                worker.tell(EventType::Warning, error.reason(), chain(&error)).await;
+                worker
+                    .tell(EventType::Warning, error.reason(), chain(&error))
+                    .await;
                 let now = pause;
                 pause = (pause * 2).min(RETRY.1);
                 Some(now)
@@ -163,7 +168,7 @@ impl Worker {
 
     async fn report(&self) -> Result<After, StepError> {
         if let Some(facts) = self.facts() {
-            self.write(status::running(&self.pod, &facts)).await?;
+            self.write(&status::running(&self.pod, &facts)).await?;
         }
         match self.pod.annotations().get(EXIT_CODE) {
             Some(value) if value.parse::<u8>().is_err() => Err(StepError::ExitCode(value.clone())),
@@ -174,7 +179,7 @@ impl Worker {
     async fn finish(&mut self, code: u8) -> Result<After, StepError> {
         if let Some(facts) = self.facts() {
             let status = status::finished(&self.pod, &facts, code.into(), Timestamp::now());
-            self.write(status).await?;
+            self.write(&status).await?;
         }
         self.finished = true;
         self.remove().await
@@ -191,30 +196,26 @@ impl Worker {
     async fn remove(&mut self) -> Result<After, StepError> {
         if let Some(facts) = self.facts().filter(|_| self.terminated.is_some()) {
             let now = Timestamp::now();
-            self.write(status::finished(&self.pod, &facts, status::TERMINATED, now)).await?;
+            self.write(&status::finished(
+                &self.pod,
+                &facts,
+                status::TERMINATED,
+                now,
+            ))
+            .await?;
         }
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.remove(&self.node, &self.pod).await?;
             tracing::info!(pod = self.name(), "pod is down");
         }
-        sandbox::release(&self.node, &self.uid);
+        traces::release(&self.node, &self.uid);
         Ok(After::Decide)
     }
 
-    /// Tells the API server that nothing of the pod is left here. Finalizers may still keep the
-    /// object; a namesake is not touched.
     async fn delete(&mut self) -> Result<After, StepError> {
         self.clear().await?;
-        let params = DeleteParams {
-            grace_period_seconds: Some(0),
-            preconditions: Some(Preconditions {
-                uid: Some(self.uid.clone()),
-                resource_version: None,
-            }),
-            ..DeleteParams::default()
-        };
-        let deleted = self.api().delete(&self.pod.name_any(), &params).await;
-        unless_gone(deleted, "delete the pod")?;
+        let deleted = report::delete(&self.node, &self.pod, &self.uid).await;
+        deleted.map_err(StepError::api("delete the pod"))?;
         Ok(After::Wait)
     }
 
@@ -228,9 +229,9 @@ impl Worker {
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.remove(&self.node, &self.pod).await?;
         } else {
-            sandbox::clear(&self.node, &self.pod, &self.uid).await?;
+            traces::clear(&self.node, &self.pod, &self.uid).await?;
         }
-        sandbox::release(&self.node, &self.uid);
+        traces::release(&self.node, &self.uid);
         Ok(())
     }
 
@@ -265,46 +266,27 @@ impl Worker {
     async fn sandbox_lost(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
         let note = "Pod sandbox changed, it will be killed and re-created.";
-        self.tell(EventType::Normal, "SandboxChanged", note.to_owned()).await;
+        self.tell(EventType::Normal, "SandboxChanged", note.to_owned())
+            .await;
         if let Some(sandbox) = self.sandbox.take()
             && let Err(error) = sandbox.remove(&self.node, &self.pod).await
         {
             // The next attempt begins by clearing again.
-            tracing::warn!(pod = self.name(), error = &error as &dyn std::error::Error, "cannot clear");
+            tracing::warn!(
+                pod = self.name(),
+                error = &error as &dyn std::error::Error,
+                "cannot clear"
+            );
         }
     }
 
-    async fn write(&self, status: PodStatus) -> Result<(), StepError> {
-        let desired = serde_json::to_value(&status).unwrap_or_default();
-        let actual = serde_json::to_value(&self.pod.status).unwrap_or_default();
-        if status::covers(&actual, &desired) {
-            return Ok(());
-        }
-        let body = json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            // With the uid, a namesake made meanwhile is refused as a conflict.
-            "metadata": {"name": self.pod.name_any(), "uid": self.uid},
-            "status": desired,
-        });
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let name = self.pod.name_any();
-        let written = self.api().patch_status(&name, &params, &Patch::Apply(&body)).await;
-        unless_gone(written, "write the pod's status")
+    async fn write(&self, status: &PodStatus) -> Result<(), StepError> {
+        let written = report::write_status(&self.node, &self.pod, &self.uid, status).await;
+        written.map_err(StepError::api("write the pod's status"))
     }
 
-    async fn tell(&self, type_: EventType, reason: &str, note: String) {
-        tracing::warn!(pod = self.name(), reason, note);
-        let event = Event {
-            type_,
-            reason: reason.to_owned(),
-            note: Some(note.chars().take(1000).collect()),
-            action: "RunPod".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.node.events.publish(&event, &self.pod.object_ref(&())).await {
-            tracing::warn!(pod = self.name(), error = &error as &dyn std::error::Error, "event lost");
-        }
+    async fn tell(&self, kind: EventType, reason: &str, note: String) {
+        report::tell(&self.node, &self.pod, kind, reason, note).await;
     }
 
     fn facts(&self) -> Option<Facts> {
@@ -317,24 +299,11 @@ impl Worker {
         })
     }
 
-    fn api(&self) -> Api<Pod> {
-        let namespace = self.pod.namespace().unwrap_or_default();
-        Api::namespaced(self.node.context.client.clone(), &namespace)
-    }
-
     fn name(&self) -> String {
-        format!("{}/{}", self.pod.namespace().unwrap_or_default(), self.pod.name_any())
-    }
-}
-
-/// A pod that is gone, or has given its name to another, needs no writing; the watch will tell.
-fn unless_gone<T>(
-    result: Result<T, kube::Error>,
-    action: &'static str,
-) -> Result<(), StepError> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(()),
-        Err(source) => Err(StepError::Api { action, source }),
+        format!(
+            "{}/{}",
+            self.pod.namespace().unwrap_or_default(),
+            self.pod.name_any()
+        )
     }
 }

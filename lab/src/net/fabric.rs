@@ -85,13 +85,14 @@ impl NodeHandle {
     /// [`Error::Listen`] when the address is not the node's or the port is taken.
     pub fn listen(&self, address: Ipv4Addr, port: u16) -> Result<TcpListener, Error> {
         let address = SocketAddr::from((address, port));
-        in_namespace(self.network.namespace().path(), || TcpListener::bind(address))?.map_err(
-            |source| Error::Listen {
-                node: self.layout.name.clone(),
-                address,
-                source,
-            },
-        )
+        in_namespace(self.network.namespace().path(), || {
+            TcpListener::bind(address)
+        })?
+        .map_err(|source| Error::Listen {
+            node: self.layout.name.clone(),
+            address,
+            source,
+        })
     }
 }
 

@@ -92,10 +92,10 @@ pub(super) async fn up(
     namespace: &Namespace,
     link: &str,
 ) -> Result<(), Error> {
-    kernel
-        .set_link_up(link)
-        .await
-        .map_err(Error::kernel(format!("set link {link} up"), namespace.path()))
+    kernel.set_link_up(link).await.map_err(Error::kernel(
+        format!("set link {link} up"),
+        namespace.path(),
+    ))
 }
 
 /// Gives a link an address, or confirms that it has it.

@@ -107,6 +107,9 @@ mod tests {
         let error = pool.allocate("one more").unwrap_err();
         assert!(error.to_string().contains("10.244.1.0/24"), "{error}");
         pool.release("pod-7");
-        assert_eq!(pool.allocate("one more").unwrap(), Ipv4Addr::new(10, 244, 1, 9));
+        assert_eq!(
+            pool.allocate("one more").unwrap(),
+            Ipv4Addr::new(10, 244, 1, 9)
+        );
     }
 }

@@ -119,7 +119,11 @@ mod tests {
             link: false,
         };
         let long = format!("{}/deep.yaml", "folder".repeat(30));
-        let files = [file("a.yaml", "a: 1\n"), file("run.sh", "#!"), file(&long, "b: 2\n")];
+        let files = [
+            file("a.yaml", "a: 1\n"),
+            file("run.sh", "#!"),
+            file(&long, "b: 2\n"),
+        ];
         let archive = pack(&files).unwrap();
         assert_eq!(archive, pack(&files).unwrap());
         assert_eq!(unpack(&archive).unwrap(), files);

@@ -132,7 +132,10 @@ mod tests {
             link: false,
         };
         pack(&[
-            file("charts/app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.2.3\n"),
+            file(
+                "charts/app/Chart.yaml",
+                "apiVersion: v2\nname: app\nversion: 1.2.3\n",
+            ),
             file("charts/app/templates/cm.yaml", "kind: ConfigMap\n"),
             file("charts/app-two/Chart.yaml", "name: two\nversion: 9.9.9\n"),
         ])
@@ -142,9 +145,15 @@ mod tests {
     #[test]
     fn a_chart_is_packaged_under_its_own_name() {
         let package = package(&spec("./charts/app"), &source(), REVISION).unwrap();
-        assert_eq!((package.name.as_str(), package.version.as_str()), ("app", "1.2.3"));
-        let paths: Vec<_> =
-            unpack(&package.archive).unwrap().into_iter().map(|file| file.path).collect();
+        assert_eq!(
+            (package.name.as_str(), package.version.as_str()),
+            ("app", "1.2.3")
+        );
+        let paths: Vec<_> = unpack(&package.archive)
+            .unwrap()
+            .into_iter()
+            .map(|file| file.path)
+            .collect();
         assert_eq!(paths, ["app/Chart.yaml", "app/templates/cm.yaml"]);
     }
 

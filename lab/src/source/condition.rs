@@ -45,7 +45,9 @@ pub(super) fn conditions(
         .into_iter()
         .map(|(kind, holds, reason, message)| {
             let status = if holds { "True" } else { "False" };
-            let old = previous.iter().find(|old| old.type_ == kind && old.status == status);
+            let old = previous
+                .iter()
+                .find(|old| old.type_ == kind && old.status == status);
             Condition {
                 type_: kind.to_owned(),
                 status: status.to_owned(),

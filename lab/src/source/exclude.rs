@@ -39,7 +39,11 @@ mod tests {
 
     #[test]
     fn a_clusters_files_stay_and_the_rest_goes() {
-        for path in ["kustomization.yaml", "apps/profile.yaml", "charts/app/Chart.yaml"] {
+        for path in [
+            "kustomization.yaml",
+            "apps/profile.yaml",
+            "charts/app/Chart.yaml",
+        ] {
             assert!(!excluded(path), "{path} was left out");
         }
         for path in [".github/workflows/ci.yaml", "apps/.gitignore", "docs/a.png"] {

@@ -40,11 +40,7 @@ pub(super) async fn reconcile(
 }
 
 /// The API server refused the status: try again soon.
-pub(super) fn on_error(
-    object: Arc<GitRepository>,
-    error: &kube::Error,
-    _: Arc<Sources>,
-) -> Action {
+pub(super) fn on_error(object: Arc<GitRepository>, error: &kube::Error, _: Arc<Sources>) -> Action {
     status::refused(object.as_ref(), error)
 }
 
@@ -79,7 +75,10 @@ fn desired_status(
     let health = match fetched {
         Ok(artifact) => Health::Ready {
             reason: "Succeeded",
-            message: format!("stored artifact for revision '{}'", artifact.status.revision),
+            message: format!(
+                "stored artifact for revision '{}'",
+                artifact.status.revision
+            ),
         },
         Err(error @ RepositoryError::Unsupported(_)) => Health::Stalled {
             message: chain(error),
@@ -96,7 +95,9 @@ fn desired_status(
         conditions: conditions(
             &health,
             generation,
-            previous.map(|status| status.conditions.as_slice()).unwrap_or_default(),
+            previous
+                .map(|status| status.conditions.as_slice())
+                .unwrap_or_default(),
         ),
         artifact: stored.map(|artifact| artifact.status),
         last_handled_reconcile_at: object.annotations().get(REQUESTED_AT).cloned(),

@@ -47,7 +47,11 @@ fn serve(object: &HelmChart, sources: &Sources, key: &Key) -> Result<Served, Cha
     chart::check(&object.spec)?;
     let source = sources
         .store
-        .newest(&Key::new(git::KIND, &key.namespace, &object.spec.source_ref.name))
+        .newest(&Key::new(
+            git::KIND,
+            &key.namespace,
+            &object.spec.source_ref.name,
+        ))
         .ok_or_else(|| ChartError::NoSource(object.spec.source_ref.name.clone()))?;
     let revision = source.status.revision;
     if let Some(served) = already_served(object, sources, key, &revision) {
@@ -60,7 +64,9 @@ fn serve(object: &HelmChart, sources: &Sources, key: &Key) -> Result<Served, Cha
         Some(newest) if newest.status.revision == package.version => newest,
         _ => {
             let file = format!("{}-{}.tgz", package.name, package.version);
-            sources.store.put(key, &file, package.version, package.archive)
+            sources
+                .store
+                .put(key, &file, package.version, package.archive)
         }
     };
     Ok(Served {

@@ -16,10 +16,7 @@ pub(super) enum RepositoryError {
     #[error("the lab's stand-in for source-controller does not support {0}")]
     Unsupported(String),
     #[error("cannot open the repository {}", path.display())]
-    Open {
-        path: PathBuf,
-        source: git2::Error,
-    },
+    Open { path: PathBuf, source: git2::Error },
     #[error("the repository {} has no {what}", path.display())]
     NoSuchReference { path: PathBuf, what: String },
     #[error("cannot read {what} of the repository {}", path.display())]
@@ -33,6 +30,19 @@ pub(super) enum RepositoryError {
         path: PathBuf,
         source: super::archive::ArchiveError,
     },
+}
+
+/// Lets repositories of every user be read. libgit2 refuses those of others because their settings
+/// and hooks could run programs; reading commits in place runs none, and the lab, which is root,
+/// is for the repositories of the person at the keyboard.
+///
+/// Must be called before anything else uses libgit2.
+pub(super) fn allow_any_owner() -> Result<(), git2::Error> {
+    // SAFETY: this writes a plain global of libgit2, which nothing reads yet, as documented above.
+    #[allow(unsafe_code)]
+    unsafe {
+        git2::opts::set_verify_owner_validation(false)
+    }
 }
 
 /// A commit that was asked for, by its name in Flux: `main@sha1:…`.
@@ -67,7 +77,10 @@ pub(super) fn local_path(spec: &GitRepositorySpec) -> Result<PathBuf, Repository
             spec.url
         ))
     };
-    let address = spec.url.split_once("://").map_or(spec.url.as_str(), |(_, rest)| rest);
+    let address = spec
+        .url
+        .split_once("://")
+        .map_or(spec.url.as_str(), |(_, rest)| rest);
     let (host, path) = address.split_once('/').ok_or_else(elsewhere)?;
     match host.rsplit_once('@').map_or(host, |(_, host)| host) {
         "localhost" => Ok(Path::new("/").join(path)),
@@ -102,10 +115,18 @@ impl Source {
         }
         let (spec, what, name) = match (&wanted.name, &wanted.tag, &wanted.branch) {
             (Some(name), _, _) => (name.clone(), format!("reference {name}"), name.as_str()),
-            (None, Some(tag), _) => (format!("refs/tags/{tag}"), format!("tag {tag}"), tag.as_str()),
+            (None, Some(tag), _) => (
+                format!("refs/tags/{tag}"),
+                format!("tag {tag}"),
+                tag.as_str(),
+            ),
             (None, None, branch) => {
                 let branch = branch.as_deref().unwrap_or(DEFAULT_BRANCH);
-                (format!("refs/heads/{branch}"), format!("branch {branch}"), branch)
+                (
+                    format!("refs/heads/{branch}"),
+                    format!("branch {branch}"),
+                    branch,
+                )
             }
         };
         let commit = self.commit(&spec, &what)?;
@@ -120,7 +141,9 @@ impl Source {
             .and_then(|commit| commit.tree())
             .map_err(|source| self.unreadable(&revision.text, source))?;
         if tree.get_name(".sourceignore").is_some() {
-            return Err(RepositoryError::Unsupported("a .sourceignore file".to_owned()));
+            return Err(RepositoryError::Unsupported(
+                "a .sourceignore file".to_owned(),
+            ));
         }
         super::archive::of_tree(&self.repository, &tree).map_err(|source| RepositoryError::Pack {
             path: self.path.clone(),
@@ -129,7 +152,10 @@ impl Source {
     }
 
     fn commit(&self, spec: &str, what: &str) -> Result<Commit<'_>, RepositoryError> {
-        let found = self.repository.revparse_single(spec).and_then(|object| object.peel_to_commit());
+        let found = self
+            .repository
+            .revparse_single(spec)
+            .and_then(|object| object.peel_to_commit());
         found.map_err(|source| match source.code() {
             ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel => {
                 RepositoryError::NoSuchReference {

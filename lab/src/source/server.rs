@@ -21,7 +21,9 @@ pub(super) async fn bind() -> io::Result<(TcpListener, Store)> {
 
 /// Serves the store for ever.
 pub(super) async fn serve(listener: TcpListener, store: Store) -> io::Result<()> {
-    let routes = Router::new().route("/{*path}", get(fetch)).with_state(store);
+    let routes = Router::new()
+        .route("/{*path}", get(fetch))
+        .with_state(store);
     axum::serve(listener, routes).await
 }
 

@@ -32,7 +32,10 @@ where
         "status": desired,
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await {
+    match api
+        .patch_status(&object.name_any(), &params, &Patch::Apply(&body))
+        .await
+    {
         Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(()),
         written => written.map(|_| ()),
     }

@@ -29,7 +29,11 @@ impl Key {
         namespace: impl Into<String>,
         name: impl Into<String>,
     ) -> Self {
-        Self { kind, namespace: namespace.into(), name: name.into() }
+        Self {
+            kind,
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -70,7 +74,10 @@ impl Store {
         archive: Vec<u8>,
     ) -> Artifact {
         let path = format!("{}/{}/{}/{file}", key.kind, key.namespace, key.name);
-        let digest: String = Sha256::digest(&archive).iter().map(|b| format!("{b:02x}")).collect();
+        let digest: String = Sha256::digest(&archive)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let artifact = Artifact {
             status: ArtifactStatus {
                 url: format!("http://{}/{path}", self.address),
@@ -105,7 +112,9 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Vec<Artifact>>> {
-        self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.artifacts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,7 +132,14 @@ mod tests {
         assert_eq!(store.newest(&key).unwrap().status.revision, "r3");
         let at = |n| store.at(&format!("gitrepository/flux-system/fleet/{n}.tar.gz"));
         assert_eq!((at(1), at(2)), (None, Some(vec![2].into())));
-        assert!(store.newest(&key).unwrap().status.last_update_time.ends_with('Z'));
+        assert!(
+            store
+                .newest(&key)
+                .unwrap()
+                .status
+                .last_update_time
+                .ends_with('Z')
+        );
         store.forget(&key);
         assert_eq!(at(3), None);
     }

@@ -24,7 +24,10 @@ pub(crate) fn block_on<F: Future>(test: F) -> F::Output {
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
     mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(test)
 }
 
@@ -57,7 +60,10 @@ impl Bench {
 
     pub(crate) async fn join(&self, index: usize, mode: Network) -> NodeNetwork {
         let namespace = Namespace::at(path(&format!("node-{index}")));
-        self.cloud.add_node(&self.layout.nodes[index], namespace, mode).await.unwrap()
+        self.cloud
+            .add_node(&self.layout.nodes[index], namespace, mode)
+            .await
+            .unwrap()
     }
 
     /// A pod with an address of its own; `uid` must be new.
@@ -93,8 +99,10 @@ fn namespace(name: &str) -> Namespace {
 pub(crate) fn call(from: &Namespace, to: &Namespace, address: Ipv4Addr) -> io::Result<IpAddr> {
     let listener = in_namespace(to.path(), || TcpListener::bind((address, 0))).unwrap()?;
     let server = listener.local_addr()?;
-    let mut client = in_namespace(from.path(), || TcpStream::connect_timeout(&server, PATIENCE))
-        .unwrap()?;
+    let mut client = in_namespace(from.path(), || {
+        TcpStream::connect_timeout(&server, PATIENCE)
+    })
+    .unwrap()?;
     let (mut accepted, peer) = listener.accept()?;
     for stream in [&client, &accepted] {
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -110,7 +118,10 @@ pub(crate) fn call(from: &Namespace, to: &Namespace, address: Ipv4Addr) -> io::R
 /// Tries to connect to an address that is nowhere in the lab.
 pub(crate) fn connect(from: &Namespace, address: Ipv4Addr) -> io::Result<TcpStream> {
     let server = SocketAddr::from((address, 80));
-    in_namespace(from.path(), || TcpStream::connect_timeout(&server, PATIENCE)).unwrap()
+    in_namespace(from.path(), || {
+        TcpStream::connect_timeout(&server, PATIENCE)
+    })
+    .unwrap()
 }
 
 /// Whether the kernel knew of no way, rather than nobody having answered.
@@ -125,7 +136,10 @@ pub(crate) fn is_unreachable(error: &io::Error) -> bool {
 pub(crate) fn links(namespace: &Namespace) -> BTreeSet<String> {
     in_namespace(namespace.path(), || {
         let text = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
-        let names = text.lines().skip(2).filter_map(|line| line.split(':').next());
+        let names = text
+            .lines()
+            .skip(2)
+            .filter_map(|line| line.split(':').next());
         names.map(|name| name.trim().to_owned()).collect()
     })
     .unwrap()
@@ -142,8 +156,14 @@ pub(crate) async fn links_and_routes(namespace: &Namespace) -> BTreeSet<String> 
     };
     let routes = kernel.get_routes().await.unwrap();
     let routes = routes.iter().filter(|route| route.is_ipv4()).map(|route| {
-        format!("route {} dev {}", route.destination_str(), name(route.oif()))
+        format!(
+            "route {} dev {}",
+            route.destination_str(),
+            name(route.oif())
+        )
     });
-    let names = links.iter().map(|link| format!("link {}", name(Some(link.ifindex()))));
+    let names = links
+        .iter()
+        .map(|link| format!("link {}", name(Some(link.ifindex()))));
     names.chain(routes).collect()
 }

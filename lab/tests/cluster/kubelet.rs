@@ -18,24 +18,39 @@ async fn nodes_name_their_machines_and_are_ready() {
     let space = Space::new().await;
     let nodes: Api<Node> = Api::all(space.client.clone());
     for (name, machine) in [
-        ("node-0", "/virtualMachineScaleSets/nodes-vmss/virtualMachines/0"),
-        ("node-1", "/providers/Microsoft.Compute/virtualMachines/node-1"),
+        (
+            "node-0",
+            "/virtualMachineScaleSets/nodes-vmss/virtualMachines/0",
+        ),
+        (
+            "node-1",
+            "/providers/Microsoft.Compute/virtualMachines/node-1",
+        ),
     ] {
         let node = nodes.get(name).await.unwrap();
         let spec = node.spec.unwrap();
         let provider = spec.provider_id.unwrap();
-        assert!(provider.starts_with("azure:///subscriptions/"), "{provider}");
+        assert!(
+            provider.starts_with("azure:///subscriptions/"),
+            "{provider}"
+        );
         assert!(provider.ends_with(machine), "{provider}");
         assert_eq!(spec.taints.unwrap_or_default(), [], "{name} takes no pods");
         let conditions = node.status.unwrap().conditions.unwrap();
-        assert!(conditions.iter().any(|found| found.type_ == "Ready" && found.status == "True"));
+        assert!(
+            conditions
+                .iter()
+                .any(|found| found.type_ == "Ready" && found.status == "True")
+        );
     }
 }
 
 #[tokio::test]
 async fn a_pod_gets_what_a_kubelet_gives_it() {
     let space = Space::new().await;
-    let pod = space.ready_pod("app", json!({"spec": {"nodeName": "node-1"}})).await;
+    let pod = space
+        .ready_pod("app", json!({"spec": {"nodeName": "node-1"}}))
+        .await;
     let status = pod.status.unwrap();
     let address = status.pod_ip.unwrap();
     assert!(address.starts_with("10.244.1."), "{address}");
@@ -73,11 +88,19 @@ async fn a_deployments_pods_are_scheduled_and_run() {
     }))
     .unwrap();
     let deployments: Api<Deployment> = space.api();
-    deployments.create(&PostParams::default(), &deployment).await.unwrap();
-    wait(&deployments, "web", "to have three replicas", |found: Option<&Deployment>| {
-        let available = found.and_then(|found| found.status.as_ref()?.available_replicas);
-        available == Some(3)
-    })
+    deployments
+        .create(&PostParams::default(), &deployment)
+        .await
+        .unwrap();
+    wait(
+        &deployments,
+        "web",
+        "to have three replicas",
+        |found: Option<&Deployment>| {
+            let available = found.and_then(|found| found.status.as_ref()?.available_replicas);
+            available == Some(3)
+        },
+    )
     .await;
 }
 
@@ -87,7 +110,11 @@ async fn deletion_takes_all_away_and_honours_finalizers() {
     let held = json!({"metadata": {"finalizers": ["test.podid.dev/hold"]}});
     let pod = space.ready_pod("held", held).await;
     let place = space.place("held").unwrap();
-    let mut child = space.command("held", &["sleep", "600"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = space
+        .command("held", &["sleep", "600"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let pods: Api<Pod> = space.api();
     pods.delete("held", &DeleteParams::default()).await.unwrap();
     let ended = space
@@ -102,7 +129,9 @@ async fn deletion_takes_all_away_and_honours_finalizers() {
     assert!(!place.cgroup.exists(), "{} is left", place.cgroup.display());
     assert!(!child.wait().unwrap().success());
     let release = json!({"metadata": {"finalizers": null}});
-    pods.patch("held", &PatchParams::default(), &Patch::Merge(release)).await.unwrap();
+    pods.patch("held", &PatchParams::default(), &Patch::Merge(release))
+        .await
+        .unwrap();
     space.pod_gone("held").await;
 }
 
@@ -122,10 +151,15 @@ async fn processes_that_do_not_end_are_killed_after_the_grace() {
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
     assert_eq!(line, "deaf\n");
     let pods: Api<Pod> = space.api();
-    pods.delete("stubborn", &DeleteParams::default()).await.unwrap();
+    pods.delete("stubborn", &DeleteParams::default())
+        .await
+        .unwrap();
     space.pod_gone("stubborn").await;
     let status = child.wait().unwrap();
-    assert!(status.signal() == Some(9) || status.code() == Some(128 + 9), "{status:?}");
+    assert!(
+        status.signal() == Some(9) || status.code() == Some(128 + 9),
+        "{status:?}"
+    );
 }
 
 #[tokio::test]
@@ -134,7 +168,10 @@ async fn a_forced_deletion_leaves_nothing_on_the_node() {
     space.ready_pod("app", json!({})).await;
     let place = space.place("app").unwrap();
     let pods: Api<Pod> = space.api();
-    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    let now = DeleteParams {
+        grace_period_seconds: Some(0),
+        ..DeleteParams::default()
+    };
     pods.delete("app", &now).await.unwrap();
     space.pod_gone("app").await;
     // The object goes first; the node follows without anybody asking again.
@@ -168,10 +205,15 @@ async fn jobs_complete_by_annotation() {
         .unwrap();
         let jobs: Api<Job> = space.api();
         jobs.create(&PostParams::default(), &job).await.unwrap();
-        wait(&jobs, name, &format!("to be {condition}"), |job: Option<&Job>| {
-            let conditions = job.and_then(|job| job.status.as_ref()?.conditions.as_ref());
-            conditions.is_some_and(|all| all.iter().any(|found| found.type_ == condition))
-        })
+        wait(
+            &jobs,
+            name,
+            &format!("to be {condition}"),
+            |job: Option<&Job>| {
+                let conditions = job.and_then(|job| job.status.as_ref()?.conditions.as_ref());
+                conditions.is_some_and(|all| all.iter().any(|found| found.type_ == condition))
+            },
+        )
         .await;
     }
 }
@@ -183,7 +225,10 @@ async fn a_pod_on_the_host_network_is_its_node() {
     let pod = space.ready_pod("host", host).await;
     assert_eq!(pod.status.unwrap().pod_ip.as_deref(), Some("10.200.0.10"));
     let network = ["readlink", "/proc/self/ns/net"];
-    let node = lab().command(&Target::node("node-0"), network).output().unwrap();
+    let node = lab()
+        .command(&Target::node("node-0"), network)
+        .output()
+        .unwrap();
     let node = String::from_utf8(node.stdout).unwrap();
     assert_eq!(space.output("host", &network), node.trim());
 }
@@ -198,7 +243,9 @@ async fn a_bad_pod_is_told_and_does_not_hold_up_the_next() {
     space.pod("bad", bad).await;
     let text = space.event("bad", "InvalidExitCode").await;
     assert!(text.contains("lab.podid.dev/exit-code"), "{text}");
-    space.ready_pod("good", json!({"spec": {"nodeName": "node-0"}})).await;
+    space
+        .ready_pod("good", json!({"spec": {"nodeName": "node-0"}}))
+        .await;
 }
 
 #[tokio::test]
@@ -207,10 +254,19 @@ async fn a_killed_pause_is_replaced() {
     space.ready_pod("app", json!({})).await;
     let before = space.place("app").unwrap();
     let kill = ["kill", "-KILL", &before.pid.to_string()];
-    assert!(lab().command(&Target::ControlPlane, kill).status().unwrap().success());
+    assert!(
+        lab()
+            .command(&Target::ControlPlane, kill)
+            .status()
+            .unwrap()
+            .success()
+    );
     space
         .pod_once("app", "to be restarted", |pod| {
-            let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+            let statuses = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.container_statuses.as_ref());
             statuses.is_some_and(|all| all[0].restart_count == 1 && all[0].ready)
         })
         .await;
@@ -225,12 +281,16 @@ async fn a_readiness_gate_is_waited_for() {
     let space = Space::new().await;
     let gate = json!({"spec": {"readinessGates": [{"conditionType": "test.podid.dev/open"}]}});
     space.pod("gated", gate).await;
-    let shut = |pod: &Pod| {
-        condition(pod, "ContainersReady").as_deref() == Some("True") && !is_ready(pod)
-    };
-    space.pod_once("gated", "to have ready containers", shut).await;
-    let open = json!({"status": {"conditions": [{"type": "test.podid.dev/open", "status": "True"}]}});
+    let shut =
+        |pod: &Pod| condition(pod, "ContainersReady").as_deref() == Some("True") && !is_ready(pod);
+    space
+        .pod_once("gated", "to have ready containers", shut)
+        .await;
+    let open =
+        json!({"status": {"conditions": [{"type": "test.podid.dev/open", "status": "True"}]}});
     let pods: Api<Pod> = space.api();
-    pods.patch_status("gated", &PatchParams::default(), &Patch::Strategic(open)).await.unwrap();
+    pods.patch_status("gated", &PatchParams::default(), &Patch::Strategic(open))
+        .await
+        .unwrap();
     space.pod_once("gated", "to be ready", is_ready).await;
 }

@@ -57,7 +57,9 @@ impl Fleet {
         let parents: Vec<_> = parent.iter().collect();
         let author = Signature::now("test", "test@podid.dev").unwrap();
         let target = Some(reference.as_str());
-        self.repository.commit(target, &author, &author, "change", &tree, &parents).unwrap()
+        self.repository
+            .commit(target, &author, &author, "change", &tree, &parents)
+            .unwrap()
     }
 }
 
@@ -96,9 +98,15 @@ async fn ready(api: &Api<DynamicObject>, name: &str, wanted: &str) -> String {
 
 async fn config_map_has(space: &Space, name: &str, value: &str) {
     let maps: Api<ConfigMap> = space.api();
-    wait(&maps, name, &format!("to hold {value}"), |map: Option<&ConfigMap>| {
-        map.and_then(|map| map.data.as_ref()?.get("key")).is_some_and(|found| found == value)
-    })
+    wait(
+        &maps,
+        name,
+        &format!("to hold {value}"),
+        |map: Option<&ConfigMap>| {
+            map.and_then(|map| map.data.as_ref()?.get("key"))
+                .is_some_and(|found| found == value)
+        },
+    )
     .await;
 }
 
@@ -108,7 +116,10 @@ async fn a_push_is_applied() {
     let tree = |value| [("apps/app.yaml", config_map(&space.namespace, value))];
     let push = |value| {
         let files = tree(value);
-        fleet.push("main", &files.each_ref().map(|(path, text)| (*path, text.as_str())))
+        fleet.push(
+            "main",
+            &files.each_ref().map(|(path, text)| (*path, text.as_str())),
+        )
     };
     push("one");
     let spec = json!({"interval": "1h", "url": fleet.url(), "ref": {"branch": "main"}});
@@ -121,13 +132,23 @@ async fn a_push_is_applied() {
         },
     });
     let api = "kustomize.toolkit.fluxcd.io/v1";
-    create(&space, api, "Kustomization", "kustomizations", kustomization).await;
+    create(
+        &space,
+        api,
+        "Kustomization",
+        "kustomizations",
+        kustomization,
+    )
+    .await;
     config_map_has(&space, "app", "one").await;
     let commit = push("two");
     config_map_has(&space, "app", "two").await;
     let sources = space.dynamic(SOURCES, "GitRepository", "gitrepositories");
     let message = ready(&sources, "fleet", "True").await;
-    assert!(message.contains(&format!("main@sha1:{commit}")), "{message}");
+    assert!(
+        message.contains(&format!("main@sha1:{commit}")),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -138,11 +159,14 @@ async fn a_chart_is_installed_and_upgraded_with_its_version() {
         let values = format!("key: {value}\n");
         let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: chart}\n\
                         data: {key: {{ .Values.key }}}\n";
-        fleet.push("main", &[
-            ("charts/app/Chart.yaml", &chart),
-            ("charts/app/values.yaml", &values),
-            ("charts/app/templates/map.yaml", template),
-        ]);
+        fleet.push(
+            "main",
+            &[
+                ("charts/app/Chart.yaml", &chart),
+                ("charts/app/values.yaml", &values),
+                ("charts/app/templates/map.yaml", template),
+            ],
+        );
     };
     push("1.0.0", "one");
     let spec = json!({"interval": "1h", "url": fleet.url(), "ref": {"branch": "main"}});
@@ -179,10 +203,26 @@ async fn what_the_stand_in_cannot_do_is_refused() {
     fleet.push("main", &[("a.yaml", "{}")]);
     let sources = space.dynamic(SOURCES, "GitRepository", "gitrepositories");
     for (name, spec, word) in [
-        ("outside", json!({"url": "https://git.example.com/a.git"}), "no way out"),
-        ("nowhere", json!({"url": "ssh://localhost/no/such/folder"}), "/no/such/folder"),
-        ("range", json!({"url": fleet.url(), "ref": {"semver": ">1"}}), "spec.ref.semver"),
-        ("ignore", json!({"url": fleet.url(), "ignore": "*.md"}), "spec.ignore"),
+        (
+            "outside",
+            json!({"url": "https://git.example.com/a.git"}),
+            "no way out",
+        ),
+        (
+            "nowhere",
+            json!({"url": "ssh://localhost/no/such/folder"}),
+            "/no/such/folder",
+        ),
+        (
+            "range",
+            json!({"url": fleet.url(), "ref": {"semver": ">1"}}),
+            "spec.ref.semver",
+        ),
+        (
+            "ignore",
+            json!({"url": fleet.url(), "ignore": "*.md"}),
+            "spec.ignore",
+        ),
     ] {
         let mut spec = spec;
         spec["interval"] = json!("1h");
@@ -201,9 +241,24 @@ async fn a_request_to_reconcile_is_acknowledged() {
     let sources = space.dynamic(SOURCES, "GitRepository", "gitrepositories");
     ready(&sources, "fleet", "True").await;
     let ask = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "t1"}}});
-    sources.patch("fleet", &PatchParams::default(), &Patch::Merge(ask)).await.unwrap();
+    sources
+        .patch("fleet", &PatchParams::default(), &Patch::Merge(ask))
+        .await
+        .unwrap();
     let handled = |object: Option<&DynamicObject>| {
         object.is_some_and(|found| found.data["status"]["lastHandledReconcileAt"] == "t1")
     };
     wait(&sources, "fleet", "to acknowledge the request", handled).await;
+}
+
+#[tokio::test]
+async fn a_repository_of_another_user_is_served() {
+    let (space, fleet) = (Space::new().await, Fleet::new());
+    fleet.push("main", &[("a.yaml", "{}")]);
+    let (nobody, folder) = (Some(65534), fleet.folder.path());
+    std::os::unix::fs::chown(folder, nobody, nobody).unwrap();
+    let spec = json!({"interval": "1h", "url": fleet.url(), "ref": {"branch": "main"}});
+    repository(&space, "fleet", spec).await;
+    let sources = space.dynamic(SOURCES, "GitRepository", "gitrepositories");
+    ready(&sources, "fleet", "True").await;
 }

@@ -50,12 +50,21 @@ impl Space {
         let wanted: Namespace =
             serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
         let namespaces: Api<Namespace> = Api::all(client.clone());
-        let namespace = namespaces.create(&PostParams::default(), &wanted).await.unwrap();
-        let space = Self { client, namespace: namespace.name_any() };
+        let namespace = namespaces
+            .create(&PostParams::default(), &wanted)
+            .await
+            .unwrap();
+        let space = Self {
+            client,
+            namespace: namespace.name_any(),
+        };
         let accounts: Api<ServiceAccount> = space.api();
-        wait(&accounts, "default", "to be made", |account: Option<&ServiceAccount>| {
-            account.is_some()
-        })
+        wait(
+            &accounts,
+            "default",
+            "to be made",
+            |account: Option<&ServiceAccount>| account.is_some(),
+        )
         .await;
         space
     }
@@ -68,7 +77,12 @@ impl Space {
     }
 
     /// The namespace's objects of a kind this program has no type for.
-    pub(crate) fn dynamic(&self, api_version: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
+    pub(crate) fn dynamic(
+        &self,
+        api_version: &str,
+        kind: &str,
+        plural: &str,
+    ) -> Api<DynamicObject> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource = ApiResource {
             group: group.to_owned(),
@@ -91,7 +105,10 @@ impl Space {
         });
         merge(&mut pod, extra);
         let pod = serde_json::from_value(pod).unwrap();
-        self.api().create(&PostParams::default(), &pod).await.unwrap()
+        self.api()
+            .create(&PostParams::default(), &pod)
+            .await
+            .unwrap()
     }
 
     /// Makes a pod and waits until it is ready.
@@ -108,7 +125,11 @@ impl Space {
         holds: impl Fn(&Pod) -> bool,
     ) -> Pod {
         let pods: Api<Pod> = self.api();
-        wait(&pods, name, what, |pod: Option<&Pod>| pod.is_some_and(&holds)).await.unwrap()
+        wait(&pods, name, what, |pod: Option<&Pod>| {
+            pod.is_some_and(&holds)
+        })
+        .await
+        .unwrap()
     }
 
     /// Waits until a pod's object is gone.
@@ -138,8 +159,8 @@ impl Space {
     /// Waits for an Event with this reason about a pod; returns its text.
     pub(crate) async fn event(&self, pod: &str, reason: &str) -> String {
         let events: Api<Event> = self.api();
-        let filter = ListParams::default()
-            .fields(&format!("involvedObject.name={pod},reason={reason}"));
+        let filter =
+            ListParams::default().fields(&format!("involvedObject.name={pod},reason={reason}"));
         let found = async {
             loop {
                 if let Some(event) = events.list(&filter).await.unwrap().items.pop() {
@@ -162,17 +183,15 @@ pub(crate) async fn wait<K>(
     condition: impl Condition<K>,
 ) -> Option<K>
 where
-    K: Clone
-        + std::fmt::Debug
-        + Send
-        + serde::de::DeserializeOwned
-        + kube::Resource
-        + 'static,
+    K: Clone + std::fmt::Debug + Send + serde::de::DeserializeOwned + kube::Resource + 'static,
 {
     let waiting = await_condition(api.clone(), name, condition);
     match tokio::time::timeout(PATIENCE, waiting).await {
         Ok(object) => object.unwrap(),
-        Err(_) => panic!("waited {PATIENCE:?} for {name} {what}: {:?}", api.get(name).await),
+        Err(_) => panic!(
+            "waited {PATIENCE:?} for {name} {what}: {:?}",
+            api.get(name).await
+        ),
     }
 }
 
@@ -183,11 +202,17 @@ pub(crate) fn is_ready(pod: &Pod) -> bool {
 /// The status of a pod's condition.
 pub(crate) fn condition(pod: &Pod, kind: &str) -> Option<String> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|found| found.type_ == kind).map(|found| found.status.clone())
+    conditions
+        .iter()
+        .find(|found| found.type_ == kind)
+        .map(|found| found.status.clone())
 }
 
 pub(crate) fn phase(pod: &Pod) -> &str {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+    pod.status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default()
 }
 
 /// Merges objects; anything else is replaced.
