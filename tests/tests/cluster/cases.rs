@@ -1,0 +1,319 @@
+//! Good and bad objects of the kinds that people write.
+
+use serde_json::{Value, json};
+
+/// An object, and words of the API server's refusal if it is a bad one.
+pub(crate) struct Case {
+    pub(crate) kind: &'static str,
+    pub(crate) spec: Value,
+    pub(crate) refused: Option<&'static str>,
+}
+
+fn good(kind: &'static str, spec: Value) -> Case {
+    Case {
+        kind,
+        spec,
+        refused: None,
+    }
+}
+
+fn bad(kind: &'static str, spec: Value, words: &'static str) -> Case {
+    Case {
+        kind,
+        spec,
+        refused: Some(words),
+    }
+}
+
+const GUID: &str = "0a1b2c3d-1111-2222-3333-0123456789AB";
+const IDENTITY: &str = "/subscriptions/s/resourcegroups/g.1/providers/microsoft.managedidentity/userassignedidentities/n";
+
+/// A minimal profile with further fields.
+pub(crate) fn profile(fields: Value) -> Value {
+    merged(json!({"className": "standard"}), fields)
+}
+
+/// A minimal class with further fields.
+pub(crate) fn class(fields: Value) -> Value {
+    let minimal = json!({
+        "clusterName": "prod-1", "tenantId": GUID, "subscriptionId": GUID,
+        "resourceGroup": "identities", "location": "westeurope", "nodeResourceGroup": "MC_prod",
+    });
+    merged(minimal, fields)
+}
+
+fn merged(mut base: Value, fields: Value) -> Value {
+    for (name, value) in fields.as_object().expect("fields") {
+        base[name] = value.clone();
+    }
+    base
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Case> {
+    [profiles(), classes(), identities(), bindings()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn profiles() -> Vec<Case> {
+    const KIND: &str = "PodIdentityProfile";
+    let access = |scope: &str| json!({"access": [{"role": "Reader", "scope": scope}]});
+    let identity = |identity: Value| profile(json!({"identity": identity}));
+    let selector = |selector: &str| profile(json!({"binding": {"selector": selector}}));
+    let interval = |interval: &str| profile(json!({"interval": interval}));
+    let many: Vec<Value> = (0..51)
+        .map(|n| json!({"role": "Reader", "scope": format!("/subscriptions/{n}")}))
+        .collect();
+    let (scope, label) = (
+        "access[].scope must be an ARM id",
+        "binding.selector must be a valid",
+    );
+    let duration = "interval must be a duration of at least 1m";
+    vec![
+        good(KIND, profile(json!({}))),
+        good(
+            KIND,
+            profile(json!({"access": [], "binding": {}, "identity": {}})),
+        ),
+        good(KIND, profile(access("/Subscriptions/s/resourceGroups/g"))),
+        good(KIND, selector("Check.Out_1-a")),
+        good(KIND, interval("1m")),
+        good(KIND, interval("1h30m")),
+        good(
+            KIND,
+            identity(json!({"name": "abc", "tags": {"team": "shop"}})),
+        ),
+        good(
+            KIND,
+            identity(json!({"resourceId": IDENTITY, "creationPolicy": "Adopt"})),
+        ),
+        good(
+            KIND,
+            profile(json!({"netRaw": "Off", "drift": "Observe", "backend": "NodeAssigned"})),
+        ),
+        bad(KIND, json!({}), "spec.className: Required value"),
+        bad(KIND, json!({"className": ""}), "spec.className"),
+        bad(
+            KIND,
+            profile(json!({"netRaw": "off"})),
+            "spec.netRaw: Unsupported value",
+        ),
+        bad(KIND, profile(json!({"netRaw": false})), "spec.netRaw"),
+        bad(
+            KIND,
+            profile(json!({"drift": "Ignore"})),
+            "spec.drift: Unsupported value",
+        ),
+        bad(
+            KIND,
+            profile(json!({"backend": "Federated"})),
+            "spec.backend: Unsupported value",
+        ),
+        bad(KIND, profile(json!({"suspend": "yes"})), "spec.suspend"),
+        bad(
+            KIND,
+            profile(json!({"access": many})),
+            "spec.access: Too many",
+        ),
+        bad(
+            KIND,
+            profile(json!({"access": [{"role": "Reader"}]})),
+            "scope: Required value",
+        ),
+        bad(KIND, profile(access("my-group")), scope),
+        bad(KIND, profile(access("/providers/x")), scope),
+        bad(KIND, selector("-x"), label),
+        bad(KIND, selector("a b"), label),
+        bad(KIND, interval("59s"), duration),
+        bad(KIND, interval("soon"), duration),
+        bad(KIND, interval("-5m"), duration),
+        bad(KIND, identity(json!({"name": "ab"})), "spec.identity.name"),
+        bad(
+            KIND,
+            identity(json!({"name": "_abc"})),
+            "identity.name takes letters",
+        ),
+        bad(
+            KIND,
+            identity(json!({"resourceId": "/subscriptions/s"})),
+            "identity.resourceId must be",
+        ),
+        bad(
+            KIND,
+            identity(json!({"resourceId": IDENTITY, "name": "abc"})),
+            "exclude each other",
+        ),
+        bad(
+            KIND,
+            identity(json!({"resourceId": IDENTITY, "creationPolicy": "Create"})),
+            "adopts an existing identity",
+        ),
+        bad(
+            KIND,
+            identity(json!({"tags": {"podid-uid": "x"}})),
+            "no name starting with podid-",
+        ),
+        bad(
+            KIND,
+            identity(json!({"tags": {"t": "x".repeat(257)}})),
+            "values up to 256",
+        ),
+    ]
+}
+
+fn classes() -> Vec<Case> {
+    const KIND: &str = "PodIdentityClass";
+    let access = |scopes: &[&str]| json!({"limits": {"access": [{"role": "R", "scopes": scopes}]}});
+    let groups = |group: &str| json!({"limits": {"identityGroups": [group]}});
+    let full = json!({
+        "cloud": "AzureChinaCloud",
+        "nodeGrants": {"principalId": GUID, "managedIdentityOperator": "None"},
+        "limits": {
+            "namespaces": {"names": ["*"], "matchLabels": {"a": "b"}},
+            "access": [{"role": "Reader", "scopes": ["/subscriptions/s"]}],
+            "identityGroups": ["/subscriptions/s/resourcegroups/g"],
+            "backends": ["NodeAssigned"], "allowNetRaw": true,
+        },
+    });
+    vec![
+        good(KIND, class(json!({}))),
+        good(KIND, class(full)),
+        bad(
+            KIND,
+            json!({"clusterName": "c"}),
+            "spec.tenantId: Required value",
+        ),
+        bad(
+            KIND,
+            class(json!({"cloud": "AzureGermanCloud"})),
+            "spec.cloud: Unsupported value",
+        ),
+        bad(
+            KIND,
+            class(json!({"clusterName": "a b"})),
+            "clusterName takes letters",
+        ),
+        bad(
+            KIND,
+            class(json!({"tenantId": "contoso"})),
+            "tenantId must be a GUID",
+        ),
+        bad(
+            KIND,
+            class(json!({"subscriptionId": "prod"})),
+            "subscriptionId must be a GUID",
+        ),
+        bad(
+            KIND,
+            class(json!({"resourceGroup": "a/b"})),
+            "resourceGroup must be the name",
+        ),
+        bad(
+            KIND,
+            class(json!({"resourceGroup": "a."})),
+            "resourceGroup must be the name",
+        ),
+        bad(
+            KIND,
+            class(json!({"nodeResourceGroup": "a%2fb"})),
+            "nodeResourceGroup must be the",
+        ),
+        bad(
+            KIND,
+            class(json!({"location": "West Europe"})),
+            "location must be a region's short",
+        ),
+        bad(
+            KIND,
+            class(json!({"nodeGrants": {"principalId": "kubelet"}})),
+            "nodeGrants.principalId must be a GUID",
+        ),
+        bad(
+            KIND,
+            class(access(&["/subscriptions/s", "rg"])),
+            "limits.access[].scopes[] must be",
+        ),
+        bad(KIND, class(access(&[])), "scopes"),
+        bad(
+            KIND,
+            class(groups("/subscriptions/s")),
+            "limits.identityGroups[] must be",
+        ),
+        bad(
+            KIND,
+            class(groups("/subscriptions/s/resourceGroups/g/x")),
+            "limits.identityGroups[]",
+        ),
+    ]
+}
+
+fn identities() -> Vec<Case> {
+    const KIND: &str = "AzureIdentity";
+    let (kind, resource) = ("type must be 0", "resourceID of a type 0 identity must be");
+    let client = "clientID is required and must be a GUID";
+    let secret = json!({"name": "s", "namespace": "n"});
+    vec![
+        good(
+            KIND,
+            json!({"type": 0, "resourceID": IDENTITY, "clientID": GUID}),
+        ),
+        good(KIND, json!({"resourceID": IDENTITY, "clientID": GUID})),
+        good(
+            KIND,
+            json!({"type": 0, "ResourceID": IDENTITY, "ClientID": GUID}),
+        ),
+        good(
+            KIND,
+            json!({
+                "type": 1, "clientID": GUID, "tenantID": GUID, "clientPassword": secret,
+                "auxiliaryTenantIDs": [GUID], "adEndpoint": "https://login.microsoftonline.com/",
+                "adResourceID": "x", "replicas": 1,
+            }),
+        ),
+        good(
+            KIND,
+            json!({"type": 2, "ClientID": GUID, "TenantID": GUID, "ClientPassword": secret}),
+        ),
+        bad(KIND, json!({"type": 7, "clientID": GUID}), kind),
+        bad(KIND, json!({"type": "0", "clientID": GUID}), "spec.type"),
+        bad(KIND, json!({"type": 0, "clientID": GUID}), resource),
+        bad(
+            KIND,
+            json!({"resourceID": "/subscriptions/s", "clientID": GUID}),
+            resource,
+        ),
+        bad(
+            KIND,
+            json!({"ResourceID": "my-identity", "ClientID": GUID}),
+            resource,
+        ),
+        bad(KIND, json!({"resourceID": IDENTITY}), client),
+        bad(KIND, json!({"type": 1, "clientID": "app"}), client),
+        bad(KIND, json!({"type": 1, "ClientID": ""}), client),
+    ]
+}
+
+fn bindings() -> Vec<Case> {
+    const KIND: &str = "AzureIdentityBinding";
+    vec![
+        good(
+            KIND,
+            json!({"azureIdentity": "a", "selector": "s", "weight": 3}),
+        ),
+        good(KIND, json!({"AzureIdentity": "a", "Selector": "s"})),
+        bad(KIND, json!({"selector": "s"}), "azureIdentity is required"),
+        bad(
+            KIND,
+            json!({"azureIdentity": "", "selector": "s"}),
+            "azureIdentity is required",
+        ),
+        bad(KIND, json!({"azureIdentity": "a"}), "selector is required"),
+        bad(
+            KIND,
+            json!({"AzureIdentity": "a", "Selector": ""}),
+            "selector is required",
+        ),
+    ]
+}

@@ -1,0 +1,160 @@
+//! One lab for all tests of this ring, and a namespace of its own for each.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DynamicObject, ObjectMeta, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
+use kube::discovery::ApiResource;
+use kube::{Client, Config};
+use podid_lab::{Lab, Lifetime, NodeKind, UpOptions};
+use serde_json::Value;
+
+/// Set to the kubeconfig of a cluster that has `kustomize/base` applied, to run the ring there
+/// instead of in a lab.
+const OWN_CLUSTER: &str = "PODID_TEST_KUBECONFIG";
+
+/// How long anything may take that the API server does behind our back.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
+/// Ends with this process.
+static LAB: OnceLock<Lab> = OnceLock::new();
+
+fn kubeconfig() -> PathBuf {
+    let start = || {
+        let options = UpOptions {
+            name: format!("cluster-ring-{}", std::process::id()),
+            nodes: vec![NodeKind::Uniform],
+            lifetime: Lifetime::Caller,
+            ..UpOptions::default()
+        };
+        let lab = Lab::up(options).expect("a lab");
+        let base = podid_tests::repository().join("kustomize/base");
+        podid_lab::install::manifests(&lab, &base).expect("podid's manifests");
+        let kubeconfig = lab.kubeconfig();
+        LAB.set(lab).expect("one lab");
+        kubeconfig
+    };
+    let own = || std::env::var_os(OWN_CLUSTER).map(PathBuf::from);
+    KUBECONFIG
+        .get_or_init(|| own().unwrap_or_else(start))
+        .clone()
+}
+
+/// A namespace that only one test uses.
+pub(crate) struct Space {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Space {
+    /// A new namespace whose name begins with `purpose`.
+    pub(crate) async fn new(purpose: &str) -> Self {
+        podid_runtime::process::init();
+        let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .expect("a config");
+        let client = Client::try_from(config).expect("a client");
+        let generate_name = Some(format!("{purpose}-"));
+        let metadata = ObjectMeta {
+            generate_name,
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let namespace = namespaces
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        Self {
+            client,
+            name: namespace.metadata.name.expect("a name"),
+        }
+    }
+
+    /// The objects of a kind: in this namespace, or in the cluster for kinds that are cluster-wide.
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let (group, version, plural, namespaced) = match kind {
+            "PodIdentityProfile" => ("podid.dev", "v1alpha1", "podidentityprofiles", true),
+            "PodIdentityClass" => ("podid.dev", "v1alpha1", "podidentityclasses", false),
+            "AzureIdentity" => (PREDECESSOR, "v1", "azureidentities", true),
+            "AzureIdentityBinding" => (PREDECESSOR, "v1", "azureidentitybindings", true),
+            "AzureAssignedIdentity" => (PREDECESSOR, "v1", "azureassignedidentities", true),
+            "AzurePodIdentityException" => (PREDECESSOR, "v1", "azurepodidentityexceptions", true),
+            "Pod" => ("", "v1", "pods", true),
+            other => panic!("no test uses {other}"),
+        };
+        let api_version = if group.is_empty() {
+            version.into()
+        } else {
+            format!("{group}/{version}")
+        };
+        let resource = ApiResource {
+            group: group.into(),
+            version: version.into(),
+            api_version,
+            kind: kind.into(),
+            plural: plural.into(),
+        };
+        if namespaced {
+            Api::namespaced_with(self.client.clone(), &self.name, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        }
+    }
+
+    /// Creates an object, or with `dry_run` only asks whether it could be; the API server's words
+    /// when it refuses.
+    pub(crate) async fn create(
+        &self,
+        kind: &str,
+        object: Value,
+        dry_run: bool,
+    ) -> Result<Value, String> {
+        let object: DynamicObject = serde_json::from_value(object).expect("an object");
+        let parameters = PostParams {
+            dry_run,
+            ..PostParams::default()
+        };
+        match self.api(kind).create(&parameters, &object).await {
+            Ok(object) => Ok(serde_json::to_value(object).unwrap()),
+            Err(error) => Err(refusal(error).message),
+        }
+    }
+}
+
+const PREDECESSOR: &str = "aadpodidentity.k8s.io";
+
+/// What the API server said; anything else is a broken test.
+pub(crate) fn refusal(error: kube::Error) -> Status {
+    match error {
+        kube::Error::Api(status) => *status,
+        other => panic!("the API server gave no answer: {other}"),
+    }
+}
+
+/// Looks until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, looking)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not happen within {LIMIT:?}"))
+}

@@ -1,0 +1,10 @@
+//! The kinds and policies on a real API server.
+
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cases;
+mod fixture;
+mod kinds;
+mod net_raw;
+mod predecessor;

@@ -1,0 +1,316 @@
+//! The admission policy about `NET_RAW`.
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::Request;
+use serde_json::{Value, json};
+
+use crate::fixture::{Space, eventually, refusal};
+
+/// A container that keeps what the runtime gives it.
+fn keeps() -> Value {
+    json!({})
+}
+
+fn drops(capability: &str) -> Value {
+    json!({"capabilities": {"drop": [capability]}})
+}
+
+/// A pod whose only container has this security context.
+fn pod(name: &str, label: &str, context: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": {"aadpodidbinding": label}},
+        "spec": {"containers": [{"name": "app", "image": "x", "securityContext": context}]},
+    })
+}
+
+impl Space {
+    async fn profile(&self, name: &str, spec: Value) {
+        let object = json!({
+            "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile",
+            "metadata": {"name": name}, "spec": spec,
+        });
+        self.create("PodIdentityProfile", object, false)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until the API server's policies know the profiles made so far: they learn of them in
+    /// the order of their making, so a last one is made and waited for.
+    async fn policies_know(&self) {
+        self.profile("sentinel", json!({"className": "standard"}))
+            .await;
+        let refused = async || {
+            let probe = pod("probe", "sentinel", &keeps());
+            self.create("Pod", probe, true).await.err()
+        };
+        eventually("the policy taking effect", refused).await;
+    }
+
+    /// Whether a pod may be created; the refusal if not.
+    async fn admits(&self, pod: Value) -> Result<(), String> {
+        self.create("Pod", pod, true).await.map(|_| ())
+    }
+}
+
+/// A namespace with one profile per mode; the one of `audit` is selected by another value.
+async fn space() -> Space {
+    let space = Space::new("net-raw").await;
+    space
+        .profile("shop", json!({"className": "standard"}))
+        .await;
+    let audit = json!({
+        "className": "standard", "netRaw": "Audit", "binding": {"selector": "Watched"},
+    });
+    space.profile("audit", audit).await;
+    space
+        .profile("off", json!({"className": "standard", "netRaw": "Off"}))
+        .await;
+    space.policies_know().await;
+    space
+}
+
+#[tokio::test]
+async fn only_dropping_in_the_spelling_of_every_runtime_counts() {
+    let space = space().await;
+    for context in [drops("NET_RAW"), drops("ALL")] {
+        space.admits(pod("p", "shop", &context)).await.unwrap();
+    }
+    let keeping = [
+        keeps(),
+        json!({"capabilities": {}}),
+        json!({"capabilities": {"drop": []}}),
+        drops("NET_ADMIN"),
+        drops("CAP_NET_RAW"),
+        drops("net_raw"),
+    ];
+    for context in keeping {
+        let message = space
+            .admits(pod("p", "shop", &context))
+            .await
+            .expect_err("kept");
+        for words in [
+            "pod p",
+            "container app",
+            "profile shop",
+            "{drop: [NET_RAW]}",
+        ] {
+            assert!(
+                message.contains(words),
+                "{context}: {words:?} is not in: {message}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn adding_it_back_is_refused_in_any_spelling() {
+    let space = space().await;
+    for capability in ["NET_RAW", "net_raw", "CAP_NET_RAW", "cap_net_raw", "ALL"] {
+        let context = json!({"capabilities": {"drop": ["ALL"], "add": [capability]}});
+        let message = space
+            .admits(pod("p", "shop", &context))
+            .await
+            .expect_err(capability);
+        assert!(
+            message.contains("container app adds NET_RAW"),
+            "{capability}: {message}"
+        );
+    }
+    let harmless = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}});
+    space.admits(pod("p", "shop", &harmless)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_privileged_container_has_it_whatever_it_drops() {
+    let space = space().await;
+    let context = json!({"privileged": true, "capabilities": {"drop": ["ALL"]}});
+    let message = space
+        .admits(pod("p", "shop", &context))
+        .await
+        .expect_err("privileged");
+    assert!(message.contains("container app is privileged"), "{message}");
+}
+
+#[tokio::test]
+async fn every_container_counts_and_all_offenders_are_named() {
+    let space = space().await;
+    let mut pod = pod("p", "shop", &drops("ALL"));
+    let sidecar = json!({"name": "sidecar", "image": "x"});
+    pod["spec"]["containers"]
+        .as_array_mut()
+        .unwrap()
+        .push(sidecar);
+    pod["spec"]["initContainers"] = json!([{"name": "setup", "image": "x"}]);
+    let message = space.admits(pod.clone()).await.expect_err("two keep it");
+    assert!(
+        message.contains("container sidecar, setup does not drop"),
+        "{message}"
+    );
+    pod["spec"]["containers"][1]["securityContext"] = drops("NET_RAW");
+    let message = space.admits(pod.clone()).await.expect_err("one keeps it");
+    assert!(
+        message.contains("container setup does not drop"),
+        "{message}"
+    );
+    pod["spec"]["initContainers"][0]["securityContext"] = drops("NET_RAW");
+    space.admits(pod).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_pods_bound_by_an_enforcing_profile_of_their_namespace_are_held_to_it() {
+    let space = space().await;
+    for label in ["other", "off", "audit", "SHOP"] {
+        space.admits(pod("p", label, &keeps())).await.unwrap();
+    }
+    let mut unlabelled = pod("p", "shop", &keeps());
+    unlabelled["metadata"]["labels"] = json!({"app": "shop"});
+    space.admits(unlabelled).await.unwrap();
+    let elsewhere = Space::new("net-raw-elsewhere").await;
+    elsewhere.admits(pod("p", "shop", &keeps())).await.unwrap();
+    let mut windows = pod("p", "shop", &keeps());
+    windows["spec"]["os"] = json!({"name": "windows"});
+    space.admits(windows).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_selector_replaces_the_profiles_name() {
+    let space = Space::new("net-raw-selector").await;
+    let spec = json!({"className": "standard", "binding": {"selector": "Web.1"}});
+    space.profile("shop", spec).await;
+    space.policies_know().await;
+    space.admits(pod("p", "shop", &keeps())).await.unwrap();
+    let message = space
+        .admits(pod("p", "Web.1", &keeps()))
+        .await
+        .expect_err("selected");
+    assert!(message.contains("profile shop"), "{message}");
+}
+
+#[tokio::test]
+async fn audit_admits_with_a_warning() {
+    let space = space().await;
+    let body = serde_json::to_vec(&pod("p", "Watched", &keeps())).unwrap();
+    let path = format!("/api/v1/namespaces/{}/pods", space.name);
+    let parameters = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    // Known to the policy of the other mode does not mean known to this one's.
+    let warned = async || {
+        let request = Request::new(&path)
+            .create(&parameters, body.clone())
+            .unwrap();
+        let (head, body) = request.into_parts();
+        let request = kube::client::Body::from(body);
+        let answer = space
+            .client
+            .send(http::Request::from_parts(head, request))
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 201, "an audited pod is admitted");
+        let warning = answer.headers().get("warning")?;
+        Some(String::from_utf8_lossy(warning.as_bytes()).into_owned())
+    };
+    let warning = eventually("a warning", warned).await;
+    assert!(
+        warning.contains("profile audit (netRaw: Audit)"),
+        "{warning}"
+    );
+    space
+        .admits(pod("p", "Watched", &drops("ALL")))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn labelling_a_running_pod_is_refused_too() {
+    let space = space().await;
+    let api = space.api("Pod");
+    space
+        .create("Pod", pod("old", "unbound", &keeps()), false)
+        .await
+        .unwrap();
+    let label =
+        |value: &str| Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": value}}}));
+    let answer = api
+        .patch("old", &PatchParams::default(), &label("shop"))
+        .await;
+    let message = refusal(answer.unwrap_err()).message;
+    assert!(
+        message.contains("container app does not drop NET_RAW"),
+        "{message}"
+    );
+
+    space
+        .create("Pod", pod("clean", "unbound", &drops("ALL")), false)
+        .await
+        .unwrap();
+    api.patch("clean", &PatchParams::default(), &label("shop"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_pod_older_than_its_profile_can_still_be_changed() {
+    let space = Space::new("net-raw-older").await;
+    let api = space.api("Pod");
+    space
+        .create("Pod", pod("old", "shop", &keeps()), false)
+        .await
+        .unwrap();
+    space
+        .profile("shop", json!({"className": "standard"}))
+        .await;
+    space.policies_know().await;
+    let note = Patch::Merge(json!({"metadata": {"annotations": {"note": "x"}}}));
+    api.patch("old", &PatchParams::default(), &note)
+        .await
+        .unwrap();
+    let unbind = Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": null}}}));
+    api.patch("old", &PatchParams::default(), &unbind)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn debugging_containers_are_held_to_it() {
+    let space = space().await;
+    let api = space.api("Pod");
+    space
+        .create("Pod", pod("web", "shop", &drops("ALL")), false)
+        .await
+        .unwrap();
+    let debug = async |context: Value| {
+        let patch = Patch::Strategic(json!({"spec": {"ephemeralContainers": [
+            {"name": "debugger", "image": "x", "securityContext": context},
+        ]}}));
+        let parameters = PatchParams {
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        api.patch_subresource("ephemeralcontainers", "web", &parameters, &patch)
+            .await
+    };
+    let message = refusal(debug(keeps()).await.unwrap_err()).message;
+    assert!(
+        message.contains("container debugger does not drop NET_RAW"),
+        "{message}"
+    );
+    debug(drops("NET_RAW")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_api_server_finds_no_fault_with_the_expressions() {
+    let space = Space::new("net-raw-types").await;
+    for name in ["podid-net-raw-enforce", "podid-net-raw-audit"] {
+        let checked = async || {
+            let path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+            let request = Request::new(path).get(name, &Default::default()).unwrap();
+            let policy: Value = space.client.request(request).await.unwrap();
+            policy["status"].get("typeChecking").cloned()
+        };
+        let result = eventually("the type check of the policy", checked).await;
+        assert_eq!(result.get("expressionWarnings"), None, "{name}: {result}");
+    }
+}

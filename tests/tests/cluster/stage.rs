@@ -1,0 +1,161 @@
+//! A lab of its own in which the operator runs, for tests of what it does to machines. Tests take
+//! turns on it: they count calls, break the cloud and kill the operator.
+
+use std::sync::OnceLock;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use podid_lab::control::Service;
+use podid_lab::layout::{LOCATION, RESOURCE_GROUP, SUBSCRIPTION};
+use podid_lab::{Lab, Lifetime, NodeKind, UpOptions, install};
+use podid_tests::{programs, repository};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::fixture::eventually;
+
+const OPERATOR: &str = "podid-operator-0";
+
+/// Nodes: two instances of one scale set, and machines of their own.
+pub(crate) const SET_NODES: [&str; 2] = ["node-0", "node-1"];
+pub(crate) const VM_NODES: [&str; 2] = ["node-2", "node-3"];
+
+static LAB: OnceLock<Lab> = OnceLock::new();
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// The lab, for the one test whose turn it is.
+pub(crate) struct Stage {
+    pub(crate) lab: &'static Lab,
+    pub(crate) client: Client,
+    http: reqwest::Client,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Stage {
+    pub(crate) async fn enter() -> Self {
+        let turn = TURN.lock().await;
+        podid_runtime::process::init();
+        let lab = tokio::task::spawn_blocking(|| LAB.get_or_init(start)).await.expect("a lab");
+        let kubeconfig = Kubeconfig::read_from(lab.kubeconfig()).expect("a kubeconfig");
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a config");
+        let client = Client::try_from(config).expect("a client");
+        let stage = Self { lab, client, http: reqwest::Client::new(), _turn: turn };
+        stage.heal().await;
+        stage
+    }
+
+    /// Makes an identity in Azure; its resource id and client id.
+    pub(crate) async fn identity(&self, name: &str) -> (String, String) {
+        let world = json!({
+            "subscriptions": [SUBSCRIPTION],
+            "location": LOCATION,
+            "identities": [{ "name": name, "resourceGroup": RESOURCE_GROUP }],
+        });
+        self.admin(Method::POST, "/world", Some(world)).await;
+        let state = self.admin(Method::GET, "/state", None).await;
+        let identities = state["identities"].as_array().expect("identities");
+        let found = identities.iter().find(|identity| ends_with(&identity["id"], name));
+        let found = found.expect("the new identity");
+        let text = |field: &str| found[field].as_str().expect("text").to_owned();
+        (text("id"), text("clientId"))
+    }
+
+    /// Last words of the ids of the identities that the machine under a node carries, sorted.
+    pub(crate) async fn carried(&self, node: &str) -> Vec<String> {
+        let state = self.admin(Method::GET, "/state", None).await;
+        let (kind, name) =
+            if SET_NODES.contains(&node) { ("scaleSets", SET) } else { ("virtualMachines", node) };
+        let machines = state[kind].as_array().expect("machines");
+        let machine = machines.iter().find(|machine| ends_with(&machine["id"], name));
+        let ids = machine.expect("the machine")["userAssigned"].as_array().expect("ids");
+        let last = |id: &Value| id.as_str()?.rsplit('/').next().map(str::to_lowercase);
+        let mut names: Vec<String> = ids.iter().filter_map(last).collect();
+        names.sort();
+        names
+    }
+
+    /// Calls of an operation whose resource ends so, as their statuses, since this test began.
+    pub(crate) async fn calls(&self, operation: &str, name: &str) -> Vec<u64> {
+        let calls = self.admin(Method::GET, &format!("/calls?operation={operation}"), None).await;
+        let calls = calls["calls"].as_array().expect("calls");
+        let of_name = calls.iter().filter(|call| ends_with(&call["resource"], name));
+        of_name.filter_map(|call| call["status"].as_u64()).collect()
+    }
+
+    /// Makes something go wrong.
+    pub(crate) async fn fault(&self, fault: Value) {
+        self.admin(Method::POST, "/faults", Some(fault)).await;
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) async fn heal(&self) {
+        self.admin(Method::DELETE, "/faults", None).await;
+        self.admin(Method::DELETE, "/calls", None).await;
+    }
+
+    /// Kills the operator, without a chance to tidy up; it comes back by itself.
+    pub(crate) fn kill_operator(&self) {
+        self.lab.kill_service(OPERATOR, 9).expect("the operator");
+    }
+
+    /// Ends the operator until [`start_operator`](Self::start_operator).
+    pub(crate) fn stop_operator(&self) {
+        self.lab.kill_service(OPERATOR, 9).expect("the operator");
+        self.lab.stop_service(OPERATOR).expect("the operator");
+    }
+
+    pub(crate) fn start_operator(&self) {
+        self.lab.spawn_service(operator(self.lab)).expect("the operator starts");
+    }
+
+    async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let url = format!("{}{path}", self.lab.sim_admin_url());
+        let mut request = self.http.request(method, &url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let reply = request.send().await.expect("the simulator answers");
+        let (status, text) = (reply.status(), reply.text().await.expect("a body"));
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Looks until a machine carries the identity, or until it does not.
+    pub(crate) async fn until_carried(&self, node: &str, identity: &str, carried: bool) {
+        let what = format!("{identity} on {node}: {carried}");
+        eventually(&what, async || {
+            let is = self.carried(node).await.iter().any(|name| name == identity);
+            (is == carried).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Name of the scale set that [`SET_NODES`] belong to.
+pub(crate) const SET: &str = podid_lab::layout::UNIFORM_SET;
+
+fn start() -> Lab {
+    let options = UpOptions {
+        name: format!("operator-{}", std::process::id()),
+        nodes: vec![NodeKind::Uniform, NodeKind::Uniform, NodeKind::Vm, NodeKind::Vm],
+        lifetime: Lifetime::Caller,
+        ..UpOptions::default()
+    };
+    let lab = Lab::up(options).expect("a lab");
+    install::manifests(&lab, &repository().join("kustomize/base")).expect("podid's manifests");
+    lab.spawn_service(operator(&lab)).expect("the operator starts");
+    lab
+}
+
+/// The operator, with an eye on machines more often than usual.
+fn operator(lab: &Lab) -> Service {
+    let service = install::operator(lab, &programs::folder(), 0).expect("the operator's program");
+    service.env("PODID_MACHINE_INTERVAL", "3s")
+}
+
+fn ends_with(id: &Value, name: &str) -> bool {
+    let last = id.as_str().and_then(|id| id.rsplit('/').next());
+    last.is_some_and(|last| last.eq_ignore_ascii_case(name))
+}
