@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-pub use cache::CacheError;
+pub use cache::{CacheError, root as cache_root};
 pub use go::GoError;
 
 use build::Plan;

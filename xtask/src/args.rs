@@ -11,7 +11,12 @@ use crate::{bench, check, demo, generate, lab, test};
 
 /// Everything a developer or CI does to this repository, as one command.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -48,5 +48,8 @@ pub(crate) fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
         Profile::Dev => "debug",
         Profile::Release => "release",
     };
-    Ok(metadata()?.target_directory.join(folder).into_std_path_buf())
+    Ok(metadata()?
+        .target_directory
+        .join(folder)
+        .into_std_path_buf())
 }

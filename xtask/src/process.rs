@@ -33,7 +33,9 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
 }
 
 /// Runs a command and returns its output, whatever its exit code.
@@ -45,7 +47,10 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
 pub(crate) fn exit_code(command: &mut Command) -> Result<ExitCode> {
     let status = command.status().with_context(|| cannot_start(command))?;
     // A command ended by a signal has no code of its own.
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    let code = status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1);
     Ok(ExitCode::from(code))
 }
 

@@ -16,17 +16,22 @@ const REQUIREMENTS: &str = "tests/python/requirements.txt";
 /// whenever the list or the machine's Python changes.
 pub(crate) fn interpreter() -> Result<PathBuf> {
     let requirements = process::root().join(REQUIREMENTS);
-    let wanted =
-        fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let wanted = fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
     let version = process::capture(Command::new("python3").arg("--version"))
         .context("the tests run Azure's own SDKs: install python3 (3.9 or newer) with its venv")?;
     let digest = Sha256::digest([wanted.as_slice(), version.as_bytes()].concat());
-    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = podid_lab::places::cache().join(format!("python-{key}"));
+    let key: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let folder = podid_lab::tools::cache_root()?.join(format!("python-{key}"));
     let python = folder.join("bin/python");
     let done = folder.join("complete");
     if !done.exists() {
-        ui::step(&format!("Installing the Azure SDKs for Python ({REQUIREMENTS})"));
+        ui::step(&format!(
+            "Installing the Azure SDKs for Python ({REQUIREMENTS})"
+        ));
         install(&folder, &python, &requirements)?;
         fs::write(&done, version).with_context(|| format!("cannot write {}", done.display()))?;
     }
@@ -38,13 +43,23 @@ fn install(folder: &Path, python: &Path, requirements: &Path) -> Result<()> {
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot replace {}", folder.display()))?;
     }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(folder).status()?;
+    let made = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(folder)
+        .status()?;
     if !made.success() {
         bail!("python3 cannot make a virtual environment: install its venv module (python3-venv)");
     }
     process::run(
         Command::new(python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+            ])
             .arg(requirements),
     )
 }

@@ -17,7 +17,9 @@ pub(crate) fn step(text: &str) {
 
 /// Says that something was seen to be as it should.
 pub(crate) fn good(text: &str, took: Option<Duration>) {
-    let took = took.map(|took| format!(" {DIM}({}){DIM:#}", seconds(took))).unwrap_or_default();
+    let took = took
+        .map(|took| format!(" {DIM}({}){DIM:#}", seconds(took)))
+        .unwrap_or_default();
     println!("  {GREEN}✓{GREEN:#} {text}{took}");
 }
 

@@ -44,14 +44,9 @@ pub(super) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 impl Cache {
-    /// `PODID_CACHE`, or `podid` below `XDG_CACHE_HOME` or `~/.cache`.
+    /// The programs' part of [`root`].
     pub(super) fn open() -> Result<Self, CacheError> {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let root = set("PODID_CACHE")
-            .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("podid")))
-            .or_else(|| set("HOME").map(|home| home.join(".cache/podid")))
-            .ok_or(CacheError::NoPlace)?;
-        let tools = root.join("tools");
+        let tools = root()?.join("tools");
         fs::create_dir_all(&tools).map_err(failed("create", &tools))?;
         let tools = tools.canonicalize().map_err(failed("find", &tools))?;
         Ok(Self(tools))
@@ -101,6 +96,16 @@ impl Cache {
         fs::rename(&partial, &done).map_err(failed("complete", &done))?;
         Ok(())
     }
+}
+
+/// Where this user's caches of podid are: `PODID_CACHE`, or `podid` below
+/// `XDG_CACHE_HOME` or `~/.cache`.
+pub fn root() -> Result<PathBuf, CacheError> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("PODID_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("podid")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/podid")))
+        .ok_or(CacheError::NoPlace)
 }
 
 /// For work that only touches files.

@@ -23,7 +23,13 @@ struct Room {
 
 impl Room {
     const fn new(package: &'static str, rooms: &'static [&'static str]) -> Self {
-        Self { package, rooms, never: &[], only: None, never_features: &[] }
+        Self {
+            package,
+            rooms,
+            never: &[],
+            only: None,
+            never_features: &[],
+        }
     }
 }
 
@@ -31,23 +37,47 @@ const KUBERNETES: &[&str] = &["kube", "k8s-openapi", "kube-lease-manager"];
 
 const ROOMS: &[Room] = &[
     // Pure: whatever is added here must neither do I/O nor know the time.
-    Room { only: Some(&["schemars", "serde", "thiserror", "uuid"]), ..Room::new("podid-core", &[]) },
+    Room {
+        only: Some(&["schemars", "serde", "thiserror", "uuid"]),
+        ..Room::new("podid-core", &[])
+    },
     // Types, not clients.
     Room {
         never: &["reqwest", "tokio"],
         never_features: &[("kube", "client"), ("kube", "runtime")],
         ..Room::new("podid-crds", &["podid-core"])
     },
-    Room { never: KUBERNETES, ..Room::new("podid-azure", &[]) },
+    Room {
+        never: KUBERNETES,
+        ..Room::new("podid-azure", &[])
+    },
     // Shares no type with `azure`, or both would share the mistake.
-    Room { never: KUBERNETES, ..Room::new("azure-sim", &[]) },
-    Room { never: KUBERNETES, ..Room::new("podid-runtime", &[]) },
-    Room::new("podid-operator", &["podid-core", "podid-crds", "podid-azure", "podid-runtime"]),
+    Room {
+        never: KUBERNETES,
+        ..Room::new("azure-sim", &[])
+    },
+    Room {
+        never: KUBERNETES,
+        ..Room::new("podid-runtime", &[])
+    },
+    Room::new(
+        "podid-operator",
+        &["podid-core", "podid-crds", "podid-azure", "podid-runtime"],
+    ),
     Room::new(
         "podid-nmi",
-        &["podid-core", "podid-crds", "podid-azure", "podid-runtime", "podid-netfilter"],
+        &[
+            "podid-core",
+            "podid-crds",
+            "podid-azure",
+            "podid-runtime",
+            "podid-netfilter",
+        ],
     ),
-    Room { never: KUBERNETES, ..Room::new("podid-netfilter", &[]) },
+    Room {
+        never: KUBERNETES,
+        ..Room::new("podid-netfilter", &[])
+    },
     Room::new("podid", &["podid-core", "podid-crds", "podid-azure"]),
     Room::new("podid-lab", &["azure-sim"]),
     Room::new("xtask", ANY),
@@ -76,7 +106,10 @@ pub(super) fn check() -> Result<Vec<String>> {
 fn violations(metadata: &Metadata) -> Vec<String> {
     let rooms: BTreeMap<&str, &Room> = ROOMS.iter().map(|room| (room.package, room)).collect();
     let packages = metadata.workspace_packages();
-    let ours: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let ours: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     let mut found = Vec::new();
     for package in packages {
         match rooms.get(package.name.as_str()) {
@@ -100,7 +133,10 @@ fn of_package(package: &Package, room: &Room, ours: &BTreeSet<&str>) -> Vec<Stri
         if ours.contains(name) {
             // A crate may name itself to switch on its own features in tests.
             if name != room.package && !room.rooms.contains(&name) {
-                found.push(format!("{arrow} must not be (allowed: {})", list(room.rooms)));
+                found.push(format!(
+                    "{arrow} must not be (allowed: {})",
+                    list(room.rooms)
+                ));
             }
             continue;
         }
@@ -108,11 +144,15 @@ fn of_package(package: &Package, room: &Room, ours: &BTreeSet<&str>) -> Vec<Stri
             continue;
         }
         if room.never.contains(&name) || room.only.is_some_and(|only| !only.contains(&name)) {
-            found.push(format!("{arrow} must not be: see the room's row in CONTRIBUTING.md"));
+            found.push(format!(
+                "{arrow} must not be: see the room's row in CONTRIBUTING.md"
+            ));
         }
         for feature in &dependency.features {
             if room.never_features.contains(&(name, feature.as_str())) {
-                found.push(format!("{arrow} must not switch on its feature `{feature}`"));
+                found.push(format!(
+                    "{arrow} must not switch on its feature `{feature}`"
+                ));
             }
         }
     }
@@ -120,5 +160,9 @@ fn of_package(package: &Package, room: &Room, ours: &BTreeSet<&str>) -> Vec<Stri
 }
 
 fn list(rooms: &[&str]) -> String {
-    if rooms.is_empty() { "no room of ours".to_owned() } else { rooms.join(", ") }
+    if rooms.is_empty() {
+        "no room of ours".to_owned()
+    } else {
+        rooms.join(", ")
+    }
 }

@@ -47,21 +47,32 @@ pub(super) fn check() -> Result<Vec<String>> {
     let text = fs::read_to_string(&file).context("cannot read deny.toml")?;
     let deny: Deny = toml::from_str(&text).context("deny.toml cannot be read")?;
     let metadata = cargo::metadata()?;
-    let mut found: Vec<String> =
-        deny.bans.deny.iter().flat_map(|ban| banned(&metadata, ban)).collect();
+    let mut found: Vec<String> = deny
+        .bans
+        .deny
+        .iter()
+        .flat_map(|ban| banned(&metadata, ban))
+        .collect();
     found.extend(unlicensed(&metadata, &deny.licenses.allow)?);
     Ok(found)
 }
 
 fn banned(metadata: &Metadata, ban: &Ban) -> Vec<String> {
-    let present: Vec<&Package> =
-        metadata.packages.iter().filter(|package| *package.name == ban.name).collect();
+    let present: Vec<&Package> = metadata
+        .packages
+        .iter()
+        .filter(|package| *package.name == ban.name)
+        .collect();
     if ban.deny_multiple_versions {
         let versions: BTreeSet<&Version> = present.iter().map(|package| &package.version).collect();
         let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
         return match versions.len() {
             0 | 1 => Vec::new(),
-            _ => vec![format!("{} is there more than once: {}", ban.name, versions.join(", "))],
+            _ => vec![format!(
+                "{} is there more than once: {}",
+                ban.name,
+                versions.join(", ")
+            )],
         };
     }
     present

@@ -35,21 +35,42 @@ pub(crate) fn run() -> Result<ExitCode> {
             ui::bad(&line);
         }
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn formatting() -> Result<Vec<String>> {
-    let clean = cargo::cargo().args(["fmt", "--all", "--check"]).status()?.success();
+    let clean = cargo::cargo()
+        .args(["fmt", "--all", "--check"])
+        .status()?
+        .success();
     Ok(complaint(clean, "run `cargo fmt --all`"))
 }
 
 fn lints() -> Result<Vec<String>> {
     let mut clippy = cargo::cargo();
-    clippy.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    clippy.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     let clean = clippy.status()?.success();
-    Ok(complaint(clean, &format!("mend what `{}` says", process::line(&clippy))))
+    Ok(complaint(
+        clean,
+        &format!("mend what `{}` says", process::line(&clippy)),
+    ))
 }
 
 fn complaint(clean: bool, what: &str) -> Vec<String> {
-    if clean { Vec::new() } else { vec![what.to_owned()] }
+    if clean {
+        Vec::new()
+    } else {
+        vec![what.to_owned()]
+    }
 }

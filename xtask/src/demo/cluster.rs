@@ -11,13 +11,21 @@ const SCENE: &str = "Install podid";
 /// Installs podid's kinds, rights, rules and programs, and waits until they are ready.
 pub(super) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("podid moves in");
-    story.step(SCENE, "kinds, rights and admission rules from kustomize/base", || {
-        let base = process::root().join("kustomize/base");
-        podid_lab::install::manifests(&stage.lab, &base)?;
-        stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
-    })?;
-    story.step(SCENE, "two operators (one leads), and a node daemon on every node", || {
-        podid_lab::install::programs(&stage.lab, &stage.programs)?;
-        stage.ask(&["-n", "podid-system", "get", "lease"])
-    })
+    story.step(
+        SCENE,
+        "kinds, rights and admission rules from kustomize/base",
+        || {
+            let base = process::root().join("kustomize/base");
+            podid_lab::install::manifests(&stage.lab, &base)?;
+            stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
+        },
+    )?;
+    story.step(
+        SCENE,
+        "two operators (one leads), and a node daemon on every node",
+        || {
+            podid_lab::install::programs(&stage.lab, &stage.programs)?;
+            stage.ask(&["-n", "podid-system", "get", "lease"])
+        },
+    )
 }

@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use podid_lab::layout;
+use serde_json::Value;
 
 use super::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
 use super::stage::Stage;
@@ -14,15 +16,44 @@ const SCENE: &str = "Commit to identity";
 /// Commits class and profile, and follows them into Azure.
 pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("A team commits a profile");
-    story.step(SCENE, "an empty git repository, and Flux told to follow it", || follow(stage))?;
-    story.step(SCENE, "the platform team commits the class: facts and limits", || {
-        let class = podid_lab::install::class_arguments(&stage.lab)?;
-        let mut arguments = vec!["class", "create", CLASS];
-        arguments.extend(class.iter().map(String::as_str));
-        podid(stage, &arguments)
-    })?;
+    story.step(
+        SCENE,
+        "an empty git repository, and Flux told to follow it",
+        || follow(stage),
+    )?;
+    story.step(
+        SCENE,
+        "the platform team commits the class: facts and limits",
+        || {
+            podid(
+                stage,
+                &[
+                    "class",
+                    "create",
+                    CLASS,
+                    "--cluster",
+                    "lab",
+                    "--tenant",
+                    layout::TENANT,
+                    "--subscription",
+                    layout::SUBSCRIPTION,
+                    "--resource-group",
+                    layout::RESOURCE_GROUP,
+                    "--location",
+                    layout::LOCATION,
+                    "--node-resource-group",
+                    layout::NODE_GROUP,
+                    "--node-principal",
+                    layout::KUBELET_PRINCIPAL,
+                    "--allow-namespace",
+                    NAMESPACE,
+                    "--allow-access",
+                    &format!("{ROLE}={}", vault_id()),
+                ],
+            )
+        },
+    )?;
     story.step(SCENE, "the application team commits its profile", || {
-        let vault = podid_lab::install::vault_id(&stage.lab)?;
         podid(
             stage,
             &[
@@ -34,7 +65,7 @@ pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
                 "--class",
                 CLASS,
                 "--access",
-                &format!("{ROLE}={vault}"),
+                &format!("{ROLE}={}", vault_id()),
             ],
         )
     })?;
@@ -43,29 +74,50 @@ pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
         let head = git(stage, &["rev-parse", "HEAD"])?;
         wait_for_revision(stage, &head)
     })?;
-    story.step(SCENE, "the operator makes the identity and grants its roles", || {
-        stage.ask(&[
-            "-n",
-            NAMESPACE,
-            "wait",
-            &format!("podidentityprofile/{PROFILE}"),
-            "--for=condition=Ready",
-            "--timeout=60s",
-        ])?;
-        stage.ask(&["-n", NAMESPACE, "get", "podidentityprofile,azureidentity,azureidentitybinding"])
-    })?;
-    story.step(SCENE, "Azure agrees: one identity, and its rights", || in_azure(stage))
+    story.step(
+        SCENE,
+        "the operator makes the identity and grants its roles",
+        || {
+            stage.ask(&[
+                "-n",
+                NAMESPACE,
+                "wait",
+                &format!("podidentityprofile/{PROFILE}"),
+                "--for=condition=Ready",
+                "--timeout=60s",
+            ])?;
+            stage.ask(&[
+                "-n",
+                NAMESPACE,
+                "get",
+                "podidentityprofile,azureidentity,azureidentitybinding",
+            ])
+        },
+    )?;
+    story.step(SCENE, "Azure agrees: one identity, and its rights", || {
+        in_azure(stage)
+    })
 }
 
 /// A bare repository with one empty commit, its clone, and the Flux objects that follow it.
 fn follow(stage: &Stage) -> Result<String> {
     let bare = stage.folder("fleet.git");
     let clone = stage.folder("clone");
-    process::capture(Command::new("git").args(["init", "--quiet", "--bare", "-b", "main"]).arg(&bare))?;
-    process::capture(Command::new("git").args(["clone", "--quiet"]).arg(&bare).arg(&clone))?;
-    for (key, value) in
-        [("user.name", "Payments team"), ("user.email", "payments@example.com")]
-    {
+    process::capture(
+        Command::new("git")
+            .args(["init", "--quiet", "--bare", "-b", "main"])
+            .arg(&bare),
+    )?;
+    process::capture(
+        Command::new("git")
+            .args(["clone", "--quiet"])
+            .arg(&bare)
+            .arg(&clone),
+    )?;
+    for (key, value) in [
+        ("user.name", "Payments team"),
+        ("user.email", "payments@example.com"),
+    ] {
         git(stage, &["config", key, value])?;
     }
     git(stage, &["checkout", "--quiet", "-B", "main"])?;
@@ -104,6 +156,16 @@ spec:
     )
 }
 
+/// ARM id of the vault that the application reads.
+fn vault_id() -> String {
+    format!(
+        "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.KeyVault/vaults/{}",
+        layout::SUBSCRIPTION,
+        layout::RESOURCE_GROUP,
+        layout::VAULT
+    )
+}
+
 /// `podid` in the clone.
 fn podid(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(stage.program("podid"));
@@ -114,7 +176,12 @@ fn podid(stage: &Stage, arguments: &[&str]) -> Result<String> {
 
 /// git in the clone.
 pub(super) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
-    process::capture(Command::new("git").arg("-C").arg(stage.folder("clone")).args(arguments))
+    process::capture(
+        Command::new("git")
+            .arg("-C")
+            .arg(stage.folder("clone"))
+            .args(arguments),
+    )
 }
 
 /// Waits until Flux says that it has applied `commit`.
@@ -130,38 +197,62 @@ pub(super) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
     stage.ask(&["-n", "flux-system", "get", "gitrepository,kustomization"])
 }
 
-/// The identity's client id, as the profile's status tells it.
-pub(super) fn client_id(stage: &Stage) -> Result<String> {
-    let id = stage.ask(&[
+/// The profile's identity.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) client_id: String,
+    pub(super) principal_id: String,
+    /// Its Azure name.
+    pub(super) name: String,
+}
+
+/// The identity, as the profile's status tells it.
+pub(super) fn identity(stage: &Stage) -> Result<Identity> {
+    let said = stage.ask(&[
         "-n",
         NAMESPACE,
         "get",
         "podidentityprofile",
         PROFILE,
         "-o",
-        "jsonpath={.status.identity.clientId}",
+        "json",
     ])?;
-    ensure!(!id.is_empty(), "the profile's status names no client id");
-    Ok(id)
+    let profile: Value = serde_json::from_str(&said).context("kubectl printed no JSON")?;
+    let field = |name: &str| {
+        let value = profile["status"]["identity"][name].as_str();
+        value
+            .map(str::to_owned)
+            .with_context(|| format!("the profile's status names no {name}"))
+    };
+    let resource_id = field("resourceId")?;
+    Ok(Identity {
+        client_id: field("clientId")?,
+        principal_id: field("principalId")?,
+        name: resource_id
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    })
 }
 
 /// What the simulated Azure holds of the profile.
 fn in_azure(stage: &Stage) -> Result<String> {
-    let client_id = client_id(stage)?;
+    let told = identity(stage)?;
     let state = stage.azure("/state")?;
-    let identity = state["identities"]
-        .as_array()
+    let list = |name: &str| state[name].as_array().cloned().unwrap_or_default();
+    let found = list("identities")
         .into_iter()
-        .flatten()
-        .find(|identity| identity["clientId"] == client_id.as_str())
+        .find(|identity| identity["clientId"] == told.client_id.as_str())
         .context("Azure holds no identity with the client id that the profile's status names")?;
-    let principal = identity["principalId"].as_str().unwrap_or_default();
-    let rights = state["roleAssignments"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|assignment| assignment["principalId"] == principal)
-        .count();
-    ensure!(rights == 1, "the identity should hold 1 right in Azure, and holds {rights}");
-    Ok(format!("{}\nclient id {client_id}, 1 role assignment", identity["id"].as_str().unwrap_or_default()))
+    let rights: Vec<String> = list("roleAssignments")
+        .iter()
+        .filter(|assignment| assignment["principalId"] == told.principal_id.as_str())
+        .map(|assignment| format!("{} on {}", assignment["role"], assignment["scope"]))
+        .collect();
+    ensure!(
+        rights.len() == 1,
+        "the identity should hold 1 right, and holds {rights:?}"
+    );
+    Ok(format!("{}\n{}", found["id"], rights.join("\n")).replace('"', ""))
 }

@@ -1,9 +1,10 @@
 //! Scene: two pods on two nodes use the identity, with programs that know nothing of podid.
 
 use anyhow::{Context, Result, ensure};
+use podid_lab::layout::{VAULT, VAULT_SECRET};
 use serde_json::Value;
 
-use super::commit::client_id;
+use super::commit::identity;
 use super::facts::{NAMESPACE, PROFILE, TOKEN_URL};
 use super::stage::Stage;
 use super::story::Story;
@@ -14,24 +15,39 @@ const SCENE: &str = "Pods use it";
 /// Starts two pods, and reads a secret and a token in each.
 pub(super) fn use_identity(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("Two pods on two nodes use the identity");
-    story.step(SCENE, "a Deployment of two, spread over the nodes", || deploy(stage))?;
+    story.step(SCENE, "a Deployment of two, spread over the nodes", || {
+        deploy(stage)
+    })?;
     let pods = pods(stage)?;
     for pod in &pods {
-        story.step(SCENE, &format!("{pod}: Python's azure-identity reads a Key Vault secret"), || {
-            read_secret(stage, pod)
-        })?;
-        story.step(SCENE, &format!("{pod}: curl gets a token of this identity"), || {
-            curl_token(stage, pod)
-        })?;
+        story.step(
+            SCENE,
+            &format!("{pod}: Python's azure-identity reads a Key Vault secret"),
+            || read_secret(stage, pod),
+        )?;
+        story.step(
+            SCENE,
+            &format!("{pod}: curl gets a token of this identity"),
+            || curl_token(stage, pod),
+        )?;
     }
-    story.step(SCENE, "the identity is on the scale set under the pods", || {
-        stage.ask(&["-n", NAMESPACE, "get", "azureassignedidentities"])
-    })
+    story.step(
+        SCENE,
+        "the identity is on the scale set under the pods",
+        || stage.ask(&["-n", NAMESPACE, "get", "azureassignedidentities"]),
+    )
 }
 
 fn deploy(stage: &Stage) -> Result<String> {
     stage.apply_well(&deployment())?;
-    stage.ask(&["-n", NAMESPACE, "rollout", "status", "deployment/checkout", "--timeout=60s"])?;
+    stage.ask(&[
+        "-n",
+        NAMESPACE,
+        "rollout",
+        "status",
+        "deployment/checkout",
+        "--timeout=60s",
+    ])?;
     let nodes = stage.ask(&[
         "-n",
         NAMESPACE,
@@ -43,7 +59,10 @@ fn deploy(stage: &Stage) -> Result<String> {
     let mut nodes: Vec<&str> = nodes.lines().collect();
     nodes.sort_unstable();
     nodes.dedup();
-    ensure!(nodes.len() == 2, "the two pods should run on two nodes, and run on {nodes:?}");
+    ensure!(
+        nodes.len() == 2,
+        "the two pods should run on two nodes, and run on {nodes:?}"
+    );
     stage.ask(&["-n", NAMESPACE, "get", "pods", "-o", "wide"])
 }
 
@@ -89,13 +108,16 @@ pub(super) fn pods(stage: &Stage) -> Result<Vec<String>> {
 
 fn read_secret(stage: &Stage, pod: &str) -> Result<String> {
     let script = process::root().join("docs/examples/read_secret.py");
-    let (python, script) = (stage.python.display().to_string(), script.display().to_string());
-    let vault = podid_lab::install::vault_url(&stage.lab)?;
-    let secret = podid_lab::install::SECRET_NAME;
+    let (python, script) = (
+        stage.python.display().to_string(),
+        script.display().to_string(),
+    );
+    let vault = format!("https://{VAULT}.vault.azure.net");
+    let (secret, value) = VAULT_SECRET;
     let argv = [python.as_str(), script.as_str(), vault.as_str(), secret];
     let said = process::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
     ensure!(
-        said == podid_lab::install::SECRET_VALUE,
+        said == value,
         "the pod read {said:?}, which is not the secret"
     );
     Ok(format!("$ python read_secret.py {vault} {secret}\n{said}"))
@@ -105,13 +127,18 @@ fn curl_token(stage: &Stage, pod: &str) -> Result<String> {
     let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
     let said = process::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
     let token: Value = serde_json::from_str(&said).context("the answer is no JSON")?;
-    let wanted = client_id(stage)?;
+    let wanted = identity(stage)?.client_id;
     ensure!(
         token["client_id"] == wanted.as_str(),
         "the token is for {}, and should be for {wanted}",
         token["client_id"]
     );
-    ensure!(token["access_token"].as_str().is_some_and(|token| token.len() > 100), "no token: {said}");
+    ensure!(
+        token["access_token"]
+            .as_str()
+            .is_some_and(|token| token.len() > 100),
+        "no token: {said}"
+    );
     Ok(format!(
         "$ curl -H Metadata:true '{TOKEN_URL}'\n\
          client_id {wanted}, token_type {}, expires_in {}",

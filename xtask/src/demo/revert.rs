@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::commit::{client_id, git, wait_for_revision};
+use super::commit::{Identity, git, identity, wait_for_revision};
 use super::facts::{NAMESPACE, PROFILE, TOKEN_URL};
 use super::pods;
 use super::stage::Stage;
@@ -15,53 +15,68 @@ const SCENE: &str = "Revert";
 /// Reverts the profile's commit and looks for remains.
 pub(super) fn take_back(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("The team reverts its commit");
-    let client_id = client_id(stage)?;
-    story.step(SCENE, "git revert, git push, and Flux prunes the profile", || {
-        git(stage, &["revert", "--no-edit", "HEAD"])?;
-        git(stage, &["push", "--quiet", "origin", "main"])?;
-        let head = git(stage, &["rev-parse", "HEAD"])?;
-        wait_for_revision(stage, &head)?;
-        git(stage, &["log", "--oneline", "--no-decorate"])
-    })?;
-    story.step(SCENE, "the profile and all it made in the cluster are gone", || {
-        stage.ask(&[
-            "-n",
-            NAMESPACE,
-            "wait",
-            &format!("podidentityprofile/{PROFILE}"),
-            "--for=delete",
-            "--timeout=60s",
-        ])?;
-        let kinds = "podidentityprofiles,azureidentities,azureidentitybindings,azureassignedidentities";
-        let left = stage.ask(&["get", kinds, "-A", "-o", "name"])?;
-        ensure!(left.is_empty(), "left behind in the cluster: {left}");
-        Ok("no profile, identity, binding or assignment is left".to_owned())
-    })?;
-    story.step(SCENE, "Azure holds no identity, no right and no assignment of it", || {
-        nothing_in_azure(stage, &client_id)
-    })?;
-    story.step(SCENE, "the pods that still run get no token", || no_token(stage))
+    let identity = identity(stage)?;
+    story.step(
+        SCENE,
+        "git revert, git push, and Flux prunes the profile",
+        || {
+            git(stage, &["revert", "--no-edit", "HEAD"])?;
+            git(stage, &["push", "--quiet", "origin", "main"])?;
+            let head = git(stage, &["rev-parse", "HEAD"])?;
+            wait_for_revision(stage, &head)?;
+            git(stage, &["log", "--oneline", "--no-decorate"])
+        },
+    )?;
+    story.step(
+        SCENE,
+        "the profile and all it made in the cluster are gone",
+        || {
+            stage.ask(&[
+                "-n",
+                NAMESPACE,
+                "wait",
+                &format!("podidentityprofile/{PROFILE}"),
+                "--for=delete",
+                "--timeout=60s",
+            ])?;
+            let kinds =
+                "podidentityprofiles,azureidentities,azureidentitybindings,azureassignedidentities";
+            let left = stage.ask(&["get", kinds, "-A", "-o", "name"])?;
+            ensure!(left.is_empty(), "left behind in the cluster: {left}");
+            Ok("no profile, identity, binding or assignment is left".to_owned())
+        },
+    )?;
+    story.step(
+        SCENE,
+        "Azure holds no identity, no right and no assignment of it",
+        || nothing_in_azure(stage, &identity),
+    )?;
+    story.step(SCENE, "the pods that still run get no token", || {
+        no_token(stage)
+    })
 }
 
-fn nothing_in_azure(stage: &Stage, client_id: &str) -> Result<String> {
+/// Nothing in Azure names the identity any more: as an identity, as the holder or the object of a
+/// right, or on a machine.
+fn nothing_in_azure(stage: &Stage, identity: &Identity) -> Result<String> {
     let state = stage.azure("/state")?;
-    let mentions = mentions(&state, client_id);
-    ensure!(mentions.is_empty(), "Azure still holds {client_id} at {}", mentions.join(", "));
-    let stale = state["roleAssignments"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|assignment| assignment["principalKnown"] == false)
-        .count();
-    ensure!(stale == 0, "{stale} role assignments name a principal that is gone");
-    Ok("identities, role assignments and the scale set are as they were".to_owned())
+    for name in [&identity.client_id, &identity.principal_id, &identity.name] {
+        let mentions = mentions(&state, name);
+        ensure!(
+            mentions.is_empty(),
+            "Azure still holds {name} at {}",
+            mentions.join(", ")
+        );
+    }
+    Ok(format!("nothing names {} any more", identity.name))
 }
 
-/// Paths in `value` whose text holds `needle`.
+/// Paths in `value` whose text or key holds `needle`, without letter case.
 fn mentions(value: &Value, needle: &str) -> Vec<String> {
     fn walk(value: &Value, needle: &str, path: &str, found: &mut Vec<String>) {
+        let holds = |text: &str| text.to_ascii_lowercase().contains(needle);
         match value {
-            Value::String(text) if text.contains(needle) => found.push(path.to_owned()),
+            Value::String(text) if holds(text) => found.push(path.to_owned()),
             Value::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
                     walk(item, needle, &format!("{path}/{at}"), found);
@@ -69,6 +84,9 @@ fn mentions(value: &Value, needle: &str) -> Vec<String> {
             }
             Value::Object(fields) => {
                 for (key, item) in fields {
+                    if holds(key) {
+                        found.push(format!("{path}/{key}"));
+                    }
                     walk(item, needle, &format!("{path}/{key}"), found);
                 }
             }
@@ -76,7 +94,7 @@ fn mentions(value: &Value, needle: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    walk(value, needle, "", &mut found);
+    walk(value, &needle.to_ascii_lowercase(), "", &mut found);
     found
 }
 

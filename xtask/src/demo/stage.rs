@@ -22,6 +22,8 @@ pub(super) struct Stage {
     pub(super) programs: PathBuf,
     /// Interpreter that has the Azure SDKs.
     pub(super) python: PathBuf,
+    /// Folder of kubectl and the other tools of a user.
+    tools: PathBuf,
     /// Repositories of the demo.
     pub(super) work: TempDir,
 }
@@ -46,25 +48,38 @@ impl Stage {
 
         story.scene("A cluster and a cloud, on this machine");
         let mut lab = None;
-        story.step(SCENE, "a lab: two nodes, Kubernetes, Flux and a simulated Azure", || {
-            let up = Lab::up(UpOptions {
-                name: options.name.clone(),
-                nodes: vec![NodeKind::Uniform; 2],
-                network: options.network,
-                lifetime: Lifetime::Caller,
-                ..UpOptions::default()
-            })?;
-            lab = Some(up);
-            Ok(String::new())
-        })?;
+        story.step(
+            SCENE,
+            "a lab: two nodes, Kubernetes, Flux and a simulated Azure",
+            || {
+                let up = Lab::up(UpOptions {
+                    name: options.name.clone(),
+                    nodes: vec![NodeKind::Uniform; 2],
+                    network: options.network,
+                    lifetime: Lifetime::Caller,
+                    ..UpOptions::default()
+                })?;
+                lab = Some(up);
+                Ok(String::new())
+            },
+        )?;
         let lab = lab.context("the lab did not start")?;
-        Ok(Self { lab, programs, python, work })
+        let tools = lab.tools()?;
+        Ok(Self {
+            lab,
+            programs,
+            python,
+            tools,
+            work,
+        })
     }
 
     /// kubectl, as an administrator outside the lab would run it.
     pub(super) fn kubectl(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.lab.tool("kubectl"));
-        command.env("KUBECONFIG", self.lab.kubeconfig()).args(arguments);
+        let mut command = Command::new(self.tools.join("kubectl"));
+        command
+            .env("KUBECONFIG", self.lab.kubeconfig())
+            .args(arguments);
         command
     }
 
@@ -79,7 +94,10 @@ impl Stage {
         std::fs::write(file.path(), yaml)?;
         let output = process::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
         let words = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        Ok((output.status.success(), String::from_utf8_lossy(&words).trim_end().to_owned()))
+        Ok((
+            output.status.success(),
+            String::from_utf8_lossy(&words).trim_end().to_owned(),
+        ))
     }
 
     /// Applies `yaml`, which must be taken.
@@ -114,8 +132,12 @@ impl Stage {
 
     /// The last lines of what podid's programs logged, for finding out why a step failed.
     pub(super) fn show_logs(&self) {
-        for name in ["podid-operator-0", "podid-operator-1", "podid-nmi-node-0", "podid-nmi-node-1"]
-        {
+        for name in [
+            "podid-operator-0",
+            "podid-operator-1",
+            "podid-nmi-node-0",
+            "podid-nmi-node-1",
+        ] {
             show_tail(name, &self.lab.log(name));
         }
     }
@@ -143,7 +165,9 @@ impl Stage {
 }
 
 fn show_tail(name: &str, file: &Path) {
-    let Ok(text) = std::fs::read_to_string(file) else { return };
+    let Ok(text) = std::fs::read_to_string(file) else {
+        return;
+    };
     let lines: Vec<&str> = text.lines().collect();
     ui::step(&format!("The end of {name}'s log"));
     ui::detail(&lines[lines.len().saturating_sub(15)..].join("\n"));

@@ -27,7 +27,10 @@ struct Step {
 
 impl Story {
     pub(super) fn new() -> Self {
-        Self { start: Instant::now(), steps: Vec::new() }
+        Self {
+            start: Instant::now(),
+            steps: Vec::new(),
+        }
     }
 
     /// Opens a scene.
@@ -80,7 +83,11 @@ impl Story {
                 _ => scenes.push((&step.scene, took, 1)),
             }
         }
-        let width = scenes.iter().map(|(scene, ..)| scene.chars().count()).max().unwrap_or(0);
+        let width = scenes
+            .iter()
+            .map(|(scene, ..)| scene.chars().count())
+            .max()
+            .unwrap_or(0);
         for (scene, took, count) in scenes {
             let pad = " ".repeat(width - scene.chars().count());
             println!("  {scene}{pad}  {count:>2} steps  {:>7}", ui::seconds(took));

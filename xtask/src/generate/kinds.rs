@@ -31,7 +31,11 @@ fn kind(page: &mut String, crd: &Value) -> Result<()> {
     let version = &spec["versions"][0];
     let names = &spec["names"];
     let schema = &version["schema"]["openAPIV3Schema"];
-    let scope = if spec["scope"] == "Namespaced" { "in a namespace" } else { "for the cluster" };
+    let scope = if spec["scope"] == "Namespaced" {
+        "in a namespace"
+    } else {
+        "for the cluster"
+    };
     writeln!(
         page,
         "\n## {}\n\n`{}/{}`, {scope}. {}\n",
@@ -57,7 +61,12 @@ fn fields(page: &mut String, path: &str, schema: &Value) -> Result<()> {
             .as_array()
             .is_some_and(|required| required.iter().any(|field| field == name.as_str()));
         let mark = if required { " (required)" } else { "" };
-        writeln!(page, "| `{path}`{mark} | {} | {} |", type_of(field), meaning(field))?;
+        writeln!(
+            page,
+            "| `{path}`{mark} | {} | {} |",
+            type_of(field),
+            meaning(field)
+        )?;
         // A condition's fields are Kubernetes' own.
         if name == "conditions" {
             continue;
@@ -70,8 +79,11 @@ fn fields(page: &mut String, path: &str, schema: &Value) -> Result<()> {
 
 fn type_of(field: &Value) -> String {
     if let Some(values) = field["enum"].as_array() {
-        let words: Vec<String> =
-            values.iter().filter(|value| !value.is_null()).map(|v| format!("`{}`", text(v))).collect();
+        let words: Vec<String> = values
+            .iter()
+            .filter(|value| !value.is_null())
+            .map(|v| format!("`{}`", text(v)))
+            .collect();
         return words.join(", ");
     }
     match text(&field["type"]) {
@@ -82,13 +94,24 @@ fn type_of(field: &Value) -> String {
 }
 
 fn meaning(field: &Value) -> String {
-    let mut meaning = text(&field["description"]).replace("\n\n", " ").replace('\n', " ");
+    let mut meaning = text(&field["description"])
+        .replace("\n\n", " ")
+        .replace('\n', " ");
     if let Some(default) = field.get("default").filter(|default| !default.is_null()) {
-        let default = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+        let default = default
+            .as_str()
+            .map_or_else(|| default.to_string(), str::to_owned);
         meaning.push_str(&format!(" Default: `{default}`."));
     }
-    for rule in field["x-kubernetes-validations"].as_array().into_iter().flatten() {
-        meaning.push_str(&format!(" Rule: {}.", text(&rule["message"]).trim_end_matches('.')));
+    for rule in field["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        meaning.push_str(&format!(
+            " Rule: {}.",
+            text(&rule["message"]).trim_end_matches('.')
+        ));
     }
     // A bar would end the cell.
     meaning.replace('|', "\\|").trim().to_owned()

@@ -24,7 +24,10 @@ fn all() -> Result<Vec<Generated>> {
             content: manifest.content,
         })
         .collect();
-    files.push(Generated { path: "docs/reference/kinds.md".into(), content: kinds::page()? });
+    files.push(Generated {
+        path: "docs/reference/kinds.md".into(),
+        content: kinds::page()?,
+    });
     files.push(Generated {
         path: "docs/reference/cli.md".into(),
         content: podid::cli_reference(),
@@ -57,6 +60,11 @@ pub(crate) fn stale() -> Result<Vec<String>> {
             let on_disk = fs::read_to_string(process::root().join(&file.path)).ok();
             on_disk.as_ref() != Some(&file.content)
         })
-        .map(|file| format!("{} is not what `cargo xtask gen` writes", file.path.display()))
+        .map(|file| {
+            format!(
+                "{} is not what `cargo xtask gen` writes",
+                file.path.display()
+            )
+        })
         .collect())
 }

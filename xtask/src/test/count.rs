@@ -16,11 +16,16 @@ pub(crate) struct Count {
 impl Count {
     /// Adds what one line of a test program says, if it is its closing line.
     pub(crate) fn read(&mut self, line: &str) {
-        let Some(rest) = line.strip_prefix("test result: ") else { return };
+        let Some(rest) = line.strip_prefix("test result: ") else {
+            return;
+        };
         let of = |what: &str| -> u64 {
             let words: Vec<&str> = rest.split_whitespace().collect();
-            let at = words.iter().position(|word| word.trim_end_matches(';') == what);
-            at.and_then(|at| words.get(at.wrapping_sub(1))?.parse().ok()).unwrap_or(0)
+            let at = words
+                .iter()
+                .position(|word| word.trim_end_matches(';') == what);
+            at.and_then(|at| words.get(at.wrapping_sub(1))?.parse().ok())
+                .unwrap_or(0)
         };
         self.passed += of("passed");
         self.failed += of("failed");
@@ -71,7 +76,15 @@ mod tests {
         ] {
             count.read(line);
         }
-        assert_eq!(count, Count { passed: 4, failed: 2, ignored: 1, broken: false });
+        assert_eq!(
+            count,
+            Count {
+                passed: 4,
+                failed: 2,
+                ignored: 1,
+                broken: false
+            }
+        );
         assert_eq!(count.to_string(), "4 passed, 2 failed, 1 skipped");
         assert!(!count.is_good());
     }

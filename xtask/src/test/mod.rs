@@ -34,10 +34,16 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     if rings.is_empty() && check::run()? != ExitCode::SUCCESS {
         failed.push("check".to_owned());
     }
-    let rings = if rings.is_empty() { Ring::value_variants() } else { rings };
+    let rings = if rings.is_empty() {
+        Ring::value_variants()
+    } else {
+        rings
+    };
     let mut total = Count::default();
     for ring in rings {
-        let name = ring.to_possible_value().map(|value| value.get_name().to_owned());
+        let name = ring
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned());
         let name = name.unwrap_or_default();
         ui::step(&format!("Ring: {name}"));
         match rings::run(*ring, arguments) {
@@ -58,5 +64,9 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
         ui::bad(&format!("failed: {}", failed.join(", ")));
     }
     println!("\n{total}");
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -13,31 +13,61 @@ use crate::{cargo, lab, process, python, ui};
 pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
     match ring {
         Ring::Unit => tests(
-            &["--workspace", "--exclude", "podid-tests", "--exclude", "podid-lab"],
+            &[
+                "--workspace",
+                "--exclude",
+                "podid-tests",
+                "--exclude",
+                "podid-lab",
+            ],
             &Setup::default(),
             arguments,
         )
         .and_then(|mut count| {
-            count += tests(&["--package", "podid-lab", "--lib"], &Setup::default(), arguments)?;
+            count += tests(
+                &["--package", "podid-lab", "--lib"],
+                &Setup::default(),
+                arguments,
+            )?;
             Ok(count)
         }),
         Ring::Contract => {
             let setup = Setup::default().with_python()?;
-            tests(&["--package", "podid-tests", "--test", "contract"], &setup, arguments)
+            tests(
+                &["--package", "podid-tests", "--test", "contract"],
+                &setup,
+                arguments,
+            )
         }
         Ring::Node => {
             let setup = Setup::default().with_lab("node")?;
-            let mut count = tests(&["--package", "podid-lab", "--test", "*"], &setup, arguments)?;
-            count += tests(&["--package", "podid-tests", "--test", "node"], &setup, arguments)?;
+            let mut count = tests(
+                &["--package", "podid-lab", "--test", "*"],
+                &setup,
+                arguments,
+            )?;
+            count += tests(
+                &["--package", "podid-tests", "--test", "node"],
+                &setup,
+                arguments,
+            )?;
             Ok(count)
         }
         Ring::Cluster => {
             let setup = Setup::default().with_lab("cluster")?.with_python()?;
-            tests(&["--package", "podid-tests", "--test", "cluster"], &setup, arguments)
+            tests(
+                &["--package", "podid-tests", "--test", "cluster"],
+                &setup,
+                arguments,
+            )
         }
         Ring::Scenario => {
             let setup = Setup::default().with_lab("scenario")?.with_python()?;
-            tests(&["--package", "podid-tests", "--test", "scenario"], &setup, arguments)
+            tests(
+                &["--package", "podid-tests", "--test", "scenario"],
+                &setup,
+                arguments,
+            )
         }
     }
 }
@@ -51,7 +81,8 @@ struct Setup {
 impl Setup {
     fn with_python(mut self) -> Result<Self> {
         let python = python::interpreter()?;
-        self.environment.push(("PODID_TEST_PYTHON", python.display().to_string()));
+        self.environment
+            .push(("PODID_TEST_PYTHON", python.display().to_string()));
         Ok(self)
     }
 
@@ -66,7 +97,8 @@ impl Setup {
         let programs = lab::programs()?;
         ui::step("Preparing Kubernetes, Flux, Helm and kustomize");
         process::run(Command::new(programs.join("podid-lab")).arg("tools"))?;
-        self.environment.push(("PODID_TEST_PROGRAMS", programs.display().to_string()));
+        self.environment
+            .push(("PODID_TEST_PROGRAMS", programs.display().to_string()));
         Ok(self)
     }
 }
@@ -74,11 +106,16 @@ impl Setup {
 /// Runs `cargo test` and counts, while its output is shown as it comes.
 fn tests(selection: &[&str], setup: &Setup, arguments: &[String]) -> Result<Count> {
     let mut command = cargo::cargo();
-    command.args(["test", "--no-fail-fast"]).args(selection).arg("--").args(arguments);
+    command
+        .args(["test", "--no-fail-fast"])
+        .args(selection)
+        .arg("--")
+        .args(arguments);
     command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
     command.stdout(Stdio::piped());
-    let mut child =
-        command.spawn().with_context(|| format!("cannot start `{}`", process::line(&command)))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", process::line(&command)))?;
     let mut count = Count::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
