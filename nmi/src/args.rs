@@ -1,0 +1,165 @@
+//! What can be asked of the daemon on its command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
+
+/// Port of the listener for proved callers, the predecessor's.
+pub const DEFAULT_PORT: u16 = 2579;
+
+/// Answers the pods of this node at 169.254.169.254, each with its own identity.
+///
+/// It runs in the node's network and process namespaces and needs the capabilities NET_ADMIN
+/// (rules), SYS_ADMIN and SYS_PTRACE (to see which network namespace a pod's processes live in).
+///
+/// The rules stay when it stops, for whatever reason: pods are then refused, and never reach the
+/// node's own metadata service. Only `podid-nmi uninstall` takes them away.
+#[derive(Debug, Parser)]
+#[command(name = "podid-nmi", version = build_info::VERSION)]
+pub struct Args {
+    /// What to do; `run` when left out.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop; the default, so `podid-nmi --node-name N` runs
+    Run(Box<RunArgs>),
+    /// Remove podid's rules from this node, and nothing else
+    Uninstall(UninstallArgs),
+}
+
+impl Args {
+    /// The command line with `run` in its place when no command is given, to be parsed. clap has
+    /// no default subcommand whose flags can be required.
+    #[must_use]
+    pub fn with_default(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        let first = words.get(1).and_then(|word| word.to_str());
+        let about_itself = matches!(first, Some("-h" | "--help" | "-V" | "--version"));
+        if !about_itself && first.is_none_or(|word| word.starts_with('-')) {
+            words.insert(words.len().min(1), "run".into());
+        }
+        words
+    }
+}
+
+/// Flags of `run`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunArgs {
+    /// Flags every daemon has.
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// Name of this node in the API server
+    #[arg(long, env = "PODID_NODE_NAME", value_name = "NAME")]
+    pub node_name: String,
+
+    /// Local address for the calls of proved pods [default: the node's address, port 2579]
+    ///
+    /// The node's address is the one its default route uses.
+    #[arg(long, env = "PODID_LISTEN", value_name = "IP:PORT")]
+    pub listen: Option<SocketAddrV4>,
+
+    /// Port, on the same address, for calls of pods that are not proved (yet)
+    #[arg(long, env = "PODID_UNATTESTED_PORT", value_name = "PORT", default_value_t = DEFAULT_PORT + 1)]
+    pub unattested_port: u16,
+
+    /// The node's metadata service, which the tokens come from
+    #[arg(
+        long,
+        env = "PODID_METADATA_ENDPOINT",
+        value_name = "URL",
+        default_value = "http://169.254.169.254"
+    )]
+    pub metadata_endpoint: String,
+
+    /// How to reach the API server [default: as a pod in the cluster]
+    #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Let an AzureIdentity serve pods of its own namespace only, whatever its annotation says
+    #[arg(long, env = "PODID_FORCE_NAMESPACED")]
+    pub force_namespaced: bool,
+
+    /// How long a request may wait for its identity to be assigned to this node
+    #[arg(
+        long, env = "PODID_ASSIGN_WAIT", value_name = "DURATION", default_value = "20s",
+        value_parser = parse_duration
+    )]
+    pub assign_wait: Duration,
+
+    /// How long a request may wait for its pod to be proved
+    #[arg(
+        long, env = "PODID_ATTEST_WAIT", value_name = "DURATION", default_value = "5s",
+        value_parser = parse_duration
+    )]
+    pub attest_wait: Duration,
+}
+
+/// Flags of `uninstall`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UninstallArgs {
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    fn parse(words: &[&str]) -> Args {
+        Args::try_parse_from(Args::with_default(words.iter().map(OsString::from))).unwrap()
+    }
+
+    #[test]
+    fn run_is_the_default() {
+        for words in [
+            &["podid-nmi", "--node-name", "n"][..],
+            &["podid-nmi", "run", "--node-name", "n"],
+            &["podid-nmi", "--force-namespaced", "--node-name=n"],
+        ] {
+            let args = parse(words);
+            assert!(
+                matches!(args.command, Command::Run(run) if run.node_name == "n"),
+                "{words:?}"
+            );
+        }
+        assert_eq!(Args::with_default([OsString::from("podid-nmi")]).len(), 2);
+    }
+
+    #[test]
+    fn uninstall_needs_no_node() {
+        assert!(matches!(
+            parse(&["podid-nmi", "uninstall"]).command,
+            Command::Uninstall(_)
+        ));
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_twin() {
+        let command = Args::command();
+        let run = command.find_subcommand("run").unwrap();
+        for arg in run.get_arguments() {
+            let id = arg.get_id().as_str();
+            if id != "help" && id != "version" {
+                let twin = format!("PODID_{}", id.to_uppercase());
+                assert_eq!(arg.get_env(), Some(twin.as_ref()), "{id}");
+            }
+        }
+    }
+}

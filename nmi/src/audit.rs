@@ -1,0 +1,54 @@
+//! One line for every token issued or refused, under the log target `audit`. Never a token.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use podid_core::binding::Pod;
+
+/// Longest part of a caller's words that is written down.
+const WORDS: usize = 256;
+
+/// What is known of a request when it is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Who asked, as far as it was proved.
+    pub(crate) pod: Option<Pod>,
+    /// AzureIdentity, namespace/name.
+    pub(crate) identity: Option<String>,
+    /// Client id of that identity.
+    pub(crate) client_id: Option<String>,
+    /// Audience asked for.
+    pub(crate) resource: String,
+    /// The caller's own id of its request.
+    pub(crate) request_id: Option<String>,
+    /// The reason of a refusal, for people.
+    pub(crate) reason: Option<String>,
+}
+
+impl Record {
+    /// Writes the line. What the caller chose freely is quoted, so that it cannot forge another.
+    pub(crate) fn write(&self, outcome: &'static str, address: Ipv4Addr, took: Duration) {
+        let pod = self.pod.as_ref();
+        tracing::info!(
+            target: "audit",
+            outcome,
+            %address,
+            namespace = pod.map(|pod| pod.namespace.as_str()),
+            pod = pod.map(|pod| pod.name.as_str()),
+            uid = pod.map(|pod| pod.uid.as_str()),
+            identity = self.identity.as_deref(),
+            client_id = self.client_id.as_deref(),
+            resource = ?head(&self.resource),
+            request_id = ?self.request_id.as_deref().map(head),
+            reason = self.reason.as_deref().map(|reason| format!("{:?}", head(reason))),
+            took_ms = took.as_secs_f64() * 1000.0,
+            "token request"
+        );
+    }
+}
+
+fn head(text: &str) -> &str {
+    text.char_indices()
+        .nth(WORDS)
+        .map_or(text, |(end, _)| &text[..end])
+}

@@ -1,0 +1,235 @@
+//! Brings together what the API server and the kernel say, and publishes what both agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use podid_core::binding::Reach;
+use podid_netfilter::Caller;
+use podid_runtime::{Debt, process};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::attest::{self, Attachment, Disagreement, KernelError, Proofs};
+use crate::guardian::Held;
+use crate::metrics::Metrics;
+use crate::reports::{Report, Reports};
+use crate::snapshot::{Entry, Snapshot};
+use crate::world::{Change, Touched, World};
+
+/// Where the keeper's news comes from.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    /// From the API server.
+    pub(crate) changes: mpsc::Receiver<Change>,
+    /// Addresses from which somebody has called who is not proved.
+    pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
+    /// From the kernel.
+    pub(crate) held: Held,
+}
+
+/// Where the keeper's results go.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    /// To the kernel: who may speak as whom.
+    pub(crate) wanted: watch::Sender<BTreeSet<Caller>>,
+    /// To the server.
+    pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// To people.
+    pub(crate) reports: Reports,
+    /// Numbers.
+    pub(crate) metrics: Metrics,
+}
+
+type Looked = (
+    Vec<String>,
+    Result<BTreeMap<String, Vec<Attachment>>, KernelError>,
+);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    reach: Reach,
+    outputs: Outputs,
+    synced: Option<Debt>,
+    world: World,
+    entries: BTreeMap<String, Arc<Entry>>,
+    proofs: Proofs,
+    look: Option<JoinHandle<Looked>>,
+}
+
+impl Keeper {
+    /// Knows nothing yet; pays `synced` when every watch has brought its first list.
+    pub(crate) fn new(reach: Reach, outputs: Outputs, synced: Debt) -> Self {
+        Self {
+            reach,
+            outputs,
+            synced: Some(synced),
+            world: World::default(),
+            entries: BTreeMap::new(),
+            proofs: Proofs::default(),
+            look: None,
+        }
+    }
+
+    /// Follows its inputs until the watches end.
+    ///
+    /// # Errors
+    /// None; the type is that of a task.
+    pub(crate) async fn run(mut self, mut inputs: Inputs) -> Result<(), Infallible> {
+        loop {
+            let due = self.proofs.next_due().filter(|_| self.look.is_none());
+            tokio::select! {
+                change = inputs.changes.recv() => match change {
+                    Some(change) => self.take(change, &mut inputs.changes),
+                    None => return Ok(()),
+                },
+                Some(address) = inputs.calls.recv() => self.proofs.called(address, Instant::now()),
+                looked = finished(&mut self.look) => self.judge(looked),
+                () = sleep_until(due) => {}
+                Ok(()) = inputs.held.changed() => {}
+            }
+            self.look_at_due();
+            self.publish(&mut inputs.held);
+        }
+    }
+
+    /// Takes in a change and all that wait behind it, so that a list of many is one step.
+    fn take(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
+        let mut touched = self.world.apply(first);
+        while let Ok(change) = more.try_recv() {
+            touched = both(touched, self.world.apply(change));
+        }
+        if touched == Touched::Nobody {
+            return;
+        }
+        let now = Instant::now();
+        for (key, pod) in self.world.pods() {
+            let uid = &pod.caller.pod.uid;
+            let own = matches!(&touched, Touched::Pods(keys) if keys.contains(key));
+            if own || touched == Touched::All {
+                let entry = Arc::new(self.world.entry(pod, self.reach));
+                let known = self.entries.insert(uid.clone(), entry);
+                if let Some(claim) = pod.claim().filter(|_| own || known.is_none()) {
+                    self.proofs.claim(claim, now);
+                }
+            }
+        }
+        self.forget_the_gone();
+        if self.world.is_complete() {
+            self.synced = None;
+        }
+    }
+
+    fn forget_the_gone(&mut self) {
+        let pods = || self.world.pods().map(|(_, pod)| pod);
+        let here: BTreeSet<&str> = pods().map(|pod| pod.caller.pod.uid.as_str()).collect();
+        let claiming: BTreeSet<&str> = pods()
+            .filter(|pod| pod.claim().is_some())
+            .map(|pod| pod.caller.pod.uid.as_str())
+            .collect();
+        self.entries.retain(|uid, _| here.contains(uid.as_str()));
+        self.proofs.retain(&claiming);
+    }
+
+    fn look_at_due(&mut self) {
+        if self.look.is_some() {
+            return;
+        }
+        let uids = self.proofs.take_due(Instant::now());
+        if !uids.is_empty() {
+            self.look = Some(tokio::spawn(async move {
+                let seen = attest::look(&uids).await;
+                (uids, seen)
+            }));
+        }
+    }
+
+    fn judge(&mut self, looked: Result<Looked, JoinError>) {
+        let Ok((uids, seen)) = looked else { return };
+        let seen = seen.unwrap_or_else(|error| {
+            tracing::error!(error = process::chain(&error), "pods cannot be proved");
+            BTreeMap::new()
+        });
+        for (uid, disagreement) in self.proofs.judge(&uids, &seen, Instant::now()) {
+            self.outputs.metrics.disagreements.inc();
+            self.report(&uid, &disagreement);
+        }
+    }
+
+    fn report(&self, uid: &str, disagreement: &Disagreement) {
+        if let Some(entry) = self.entries.get(uid) {
+            self.outputs.reports.warn(Report {
+                pod: entry.caller.pod.clone(),
+                reason: "NotAttested",
+                note: format!("{disagreement}; the pod gets no tokens until they agree"),
+            });
+        }
+    }
+
+    /// A pod is served once the kernel holds it, and no longer than it is wanted: taken from the
+    /// snapshot before it is taken from the kernel, put there after.
+    fn publish(&mut self, held: &mut Held) {
+        let proved = self.proofs.proved();
+        let wanted: BTreeSet<Caller> = proved.values().copied().flatten().copied().collect();
+        let held = held.borrow_and_update().clone();
+        let by_address = proved
+            .iter()
+            .filter(|(_, callers)| callers.iter().all(|caller| held.contains(caller)))
+            .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, callers)))
+            .flat_map(|(entry, callers)| {
+                callers
+                    .iter()
+                    .map(move |caller| (caller.address, Arc::clone(entry)))
+            })
+            .collect();
+        self.outputs
+            .metrics
+            .pods_attested
+            .set(i64::try_from(proved.len()).unwrap_or(i64::MAX));
+        self.outputs.snapshots.send_if_modified(|snapshot| {
+            let changed = snapshot.by_address != by_address;
+            if changed {
+                *snapshot = Arc::new(Snapshot { by_address });
+            }
+            changed
+        });
+        self.outputs.wanted.send_if_modified(|old| {
+            let changed = *old != wanted;
+            *old = wanted;
+            changed
+        });
+    }
+}
+
+fn both(one: Touched, other: Touched) -> Touched {
+    match (one, other) {
+        (Touched::All, _) | (_, Touched::All) => Touched::All,
+        (Touched::Nobody, touched) | (touched, Touched::Nobody) => touched,
+        (Touched::Pods(mut one), Touched::Pods(other)) => {
+            one.extend(other);
+            Touched::Pods(one)
+        }
+    }
+}
+
+/// The result of a look, once there is one. The look is then over.
+async fn finished(look: &mut Option<JoinHandle<Looked>>) -> Result<Looked, JoinError> {
+    match look {
+        Some(handle) => {
+            let looked = handle.await;
+            *look = None;
+            looked
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,89 @@
+//! Numbers about the daemon. Every label has a closed set of values: nothing a pod sends can make
+//! a new series.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// From half a millisecond to the longest wait.
+const BUCKETS: [f64; 10] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0,
+];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    /// `issued`, or the word of a refusal.
+    outcome: &'static str,
+}
+
+/// The daemon's metrics. Clones share the numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    requests: Family<Outcome, Counter>,
+    duration: Histogram,
+    /// Connections refused because there were too many.
+    pub(crate) connections_refused: Counter,
+    /// Pods whose kernel and API facts agree.
+    pub(crate) pods_attested: Gauge,
+    /// Times the two facts disagreed.
+    pub(crate) disagreements: Counter,
+    /// Times the rules had to be mended.
+    pub(crate) rules_mended: Counter,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            duration: Histogram::new(BUCKETS),
+            connections_refused: Counter::default(),
+            pods_attested: Gauge::default(),
+            disagreements: Counter::default(),
+            rules_mended: Counter::default(),
+        };
+        registry.register(
+            "nmi_requests",
+            "Requests answered, by outcome",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "nmi_request_duration",
+            "Time from request to answer, waiting included",
+            Unit::Seconds,
+            metrics.duration.clone(),
+        );
+        registry.register(
+            "nmi_connections_refused",
+            "Connections refused because there were too many",
+            metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "nmi_pods_attested",
+            "Pods of this node that the kernel and the API server agree on",
+            metrics.pods_attested.clone(),
+        );
+        registry.register(
+            "nmi_attest_disagreements",
+            "Times the kernel and the API server disagreed about a pod",
+            metrics.disagreements.clone(),
+        );
+        registry.register(
+            "nmi_rules_mended",
+            "Times the kernel's rules had been changed by others and were mended",
+            metrics.rules_mended.clone(),
+        );
+        metrics
+    }
+
+    /// Counts one answered request.
+    pub(crate) fn answered(&self, outcome: &'static str, took: Duration) {
+        self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}

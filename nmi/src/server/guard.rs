@@ -1,0 +1,218 @@
+//! Which requests are token requests, by the book. Nothing here waits or looks anything up, so a
+//! request that cannot become a token is answered at once, whatever else is down.
+
+use hyper::header::HeaderMap;
+use hyper::{Method, StatusCode, Uri};
+use podid_azure::ClientHeaders;
+use podid_core::arm::ArmId;
+use podid_core::resolve::Selector;
+use url::form_urlencoded;
+
+use super::answer::Failure;
+
+/// Longest request target; the longest that any SDK sends is a tenth of it.
+const TARGET_MAX: usize = 8 * 1024;
+/// Most bytes of header names and values together.
+const HEADERS_MAX: usize = 16 * 1024;
+/// The first version that has the token endpoint. Versions are dates, so text order is theirs.
+const FIRST_VERSION: &str = "2018-02-01";
+
+/// A token request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The audience, as it was written.
+    pub(crate) resource: String,
+    /// Which identity.
+    pub(crate) selector: Selector,
+    /// What the metadata service passes on to Entra.
+    pub(crate) headers: ClientHeaders,
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// The answer, when it is anything but a token request.
+pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Asked, Failure> {
+    check_size(uri, headers)?;
+    let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    if !flagged {
+        return Err(Failure::invalid("Required metadata header not specified"));
+    }
+    if headers.contains_key("x-forwarded-for") {
+        return Err(Failure::invalid(
+            "Requests with the header X-Forwarded-For are refused",
+        ));
+    }
+    if method != Method::GET {
+        return Err(Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Only GET is allowed",
+        ));
+    }
+    check_path(uri.path())?;
+    let query = Query::parse(uri.query().unwrap_or_default())?;
+    let version = query.get("api-version").unwrap_or_default();
+    if !is_version(version) || version < FIRST_VERSION {
+        return Err(Failure::bad_version());
+    }
+    let resource = query
+        .get("resource")
+        .ok_or_else(|| Failure::invalid("Required query variable 'resource' is missing"))?;
+    Ok(Asked {
+        resource: resource.to_owned(),
+        selector: query.selector()?,
+        headers: client_headers(headers),
+    })
+}
+
+fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
+    let target = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if target > TARGET_MAX {
+        let failure = Failure::new(StatusCode::URI_TOO_LONG, "invalid_request", "URI too long");
+        return Err(failure.closing());
+    }
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if size > HEADERS_MAX {
+        let failure = Failure::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "invalid_request",
+            "Request headers too large",
+        );
+        return Err(failure.closing());
+    }
+    Ok(())
+}
+
+/// Takes the token path only. Doubled slashes are collapsed, because some SDKs build them; nothing
+/// else is repaired. What looks like the token path without being it is refused by a name of its
+/// own: such paths once got past a proxy in front of the metadata service (CVE-2022-23551). Here
+/// no path reaches the metadata service.
+fn check_path(path: &str) -> Result<(), Failure> {
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    match segments.as_slice() {
+        [first, "identity", "oauth2", "token"]
+            if first.eq_ignore_ascii_case("metadata") && !path.ends_with('/') =>
+        {
+            Ok(())
+        }
+        _ if resembles_token_path(path) => Err(Failure::invalid("Invalid request")),
+        [first, second, ..]
+            if first.eq_ignore_ascii_case("metadata")
+                && second.eq_ignore_ascii_case("instance") =>
+        {
+            Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Instance metadata is not given to pods",
+            ))
+        }
+        _ => Err(Failure::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Not found",
+        )),
+    }
+}
+
+fn resembles_token_path(path: &str) -> bool {
+    // Decoded twice, for those who encode twice.
+    let mut rest = decode(&decode(path)).to_ascii_lowercase();
+    ["metadata", "identity", "oauth2", "token"]
+        .iter()
+        .all(|word| match rest.find(word) {
+            Some(at) => {
+                rest.drain(..at + word.len());
+                true
+            }
+            None => false,
+        })
+}
+
+fn decode(path: &str) -> String {
+    let escaped = path.replace('+', "%2B");
+    form_urlencoded::parse(escaped.replace(['&', '='], "").as_bytes())
+        .map(|(text, _)| text.into_owned())
+        .collect()
+}
+
+fn is_version(text: &str) -> bool {
+    text.len() == FIRST_VERSION.len()
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// The query, each name once.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(Failure::invalid("A query variable is given more than once"));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a variable; an empty one counts as not given.
+    fn get(&self, name: &str) -> Option<&str> {
+        let value = self
+            .0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str());
+        value.filter(|value| !value.is_empty())
+    }
+
+    fn selector(&self) -> Result<Selector, Failure> {
+        type Make = fn(&str) -> Selector;
+        let resource: Make = |id| Selector::ResourceId(ArmId::new(id));
+        // `mi_res_id` is what older SDKs say, `msi-res-id` what one says in its probe.
+        let names: [(&str, Make); 5] = [
+            ("client_id", |id| Selector::ClientId(id.to_owned())),
+            ("object_id", |id| Selector::ObjectId(id.to_owned())),
+            ("msi_res_id", resource),
+            ("mi_res_id", resource),
+            ("msi-res-id", resource),
+        ];
+        let mut given = names
+            .iter()
+            .filter_map(|(name, make)| self.get(name).map(|value| make(value)));
+        match (given.next(), given.next()) {
+            (None, _) => Ok(Selector::Only),
+            (Some(selector), None) => Ok(selector),
+            (Some(_), Some(_)) => Err(Failure::invalid(
+                "Only one of client_id, object_id and msi_res_id may be given",
+            )),
+        }
+    }
+}
+
+fn client_headers(headers: &HeaderMap) -> ClientHeaders {
+    let owned = |name| text(headers, name).map(str::to_owned);
+    ClientHeaders {
+        sku: owned("x-client-sku"),
+        version: owned("x-client-ver"),
+        request_id: owned("x-ms-client-request-id"),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests;

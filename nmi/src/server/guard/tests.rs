@@ -1,0 +1,211 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const TOKEN: &str = "/metadata/identity/oauth2/token";
+const QUERY: &str = "api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net%2F";
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
+fn get(target: &str) -> Result<Asked, Failure> {
+    check(
+        &Method::GET,
+        &target.parse().unwrap(),
+        &headers(&[("metadata", "true")]),
+    )
+}
+
+fn status(result: Result<Asked, Failure>) -> u16 {
+    result.map_or_else(|failure| failure.status.as_u16(), |_| 200)
+}
+
+#[test]
+fn the_tutorials_request_is_understood() {
+    let asked = get(&format!("{TOKEN}?{QUERY}")).unwrap();
+    assert_eq!(asked.resource, "https://vault.azure.net/");
+    assert_eq!(asked.selector, Selector::Only);
+}
+
+#[test]
+fn a_probe_without_the_header_is_answered_as_imds_does() {
+    for target in [
+        TOKEN,
+        "/",
+        "/latest/meta-data/",
+        &format!("{TOKEN}?{QUERY}"),
+    ] {
+        for pairs in [&[][..], &[("metadata", "false")], &[("metadata", "")]] {
+            let failure =
+                check(&Method::GET, &target.parse().unwrap(), &headers(pairs)).unwrap_err();
+            assert_eq!(failure.status, 400, "{target}");
+            assert_eq!(failure.error, "invalid_request");
+            assert_eq!(
+                failure.description,
+                "Required metadata header not specified"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_header_is_read_in_any_case() {
+    for value in ["true", "True", "TRUE"] {
+        let uri = format!("{TOKEN}?{QUERY}").parse().unwrap();
+        assert!(
+            check(&Method::GET, &uri, &headers(&[("Metadata", value)])).is_ok(),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn forwarded_requests_and_other_methods_are_refused() {
+    let uri: Uri = format!("{TOKEN}?{QUERY}").parse().unwrap();
+    let forwarded = headers(&[("metadata", "true"), ("x-forwarded-for", "10.0.0.1")]);
+    assert_eq!(status(check(&Method::GET, &uri, &forwarded)), 400);
+    for method in [
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+    ] {
+        let plain = headers(&[("metadata", "true")]);
+        assert_eq!(status(check(&method, &uri, &plain)), 405, "{method}");
+    }
+}
+
+#[test]
+fn only_the_token_path_is_the_token_path() {
+    let table = [
+        ("/metadata/identity/oauth2/token", 200),
+        ("/Metadata/identity/oauth2/token", 200),
+        ("//metadata/identity/oauth2/token", 200),
+        ("/metadata//identity/oauth2//token", 200),
+        ("/metadata/identity/oauth2/token/", 400),
+        ("/metadata/Identity/oauth2/token", 400),
+        ("/metadata/identity/oauth2/tokens", 400),
+        ("/metadata/identity/oauth2/token/x", 400),
+        ("/metadata/identity/./oauth2/token", 400),
+        ("/metadata/x/../identity/oauth2/token", 400),
+        ("/metadata/identity%2Foauth2/token", 400),
+        ("/metadata/identity/oauth2/%74oken", 400),
+        ("/metadata/identity/oauth2/%2574oken", 400),
+        ("/metadata/identity\\oauth2\\token", 400),
+        ("/metadata/identity/oauth2/token;x", 400),
+        ("/metadata/instance", 403),
+        ("/metadata/instance/compute", 403),
+        ("/METADATA/instance", 403),
+        ("/metadata/identity/getplatformmetadata", 404),
+        ("/metadata/identity/issuecredential", 404),
+        ("/metadata/identity/info", 404),
+        ("/metadata/versions", 404),
+        ("/latest/meta-data", 404),
+        ("/", 404),
+    ];
+    for (path, expected) in table {
+        let Ok(uri) = format!("{path}?{QUERY}").parse::<Uri>() else {
+            // The HTTP library refuses it before we see it.
+            continue;
+        };
+        let result = check(&Method::GET, &uri, &headers(&[("metadata", "true")]));
+        assert_eq!(status(result), expected, "{path}");
+    }
+}
+
+#[test]
+fn versions_from_2018_on() {
+    for (version, expected) in [
+        ("2018-02-01", 200),
+        ("2019-08-01", 200),
+        ("2025-04-07", 200),
+        ("2017-12-01", 400),
+        ("latest", 400),
+        ("2018-2-1", 400),
+        ("", 400),
+    ] {
+        let target = format!("{TOKEN}?api-version={version}&resource=r");
+        assert_eq!(status(get(&target)), expected, "{version}");
+    }
+    assert_eq!(status(get(&format!("{TOKEN}?resource=r"))), 400);
+}
+
+#[test]
+fn selectors_of_old_and_new_sdks() {
+    let selector = |text: &str| get(&format!("{TOKEN}?{QUERY}&{text}")).map(|asked| asked.selector);
+    let resource = Selector::ResourceId(ArmId::new("/subscriptions/x"));
+    assert_eq!(
+        selector("client_id=c").unwrap(),
+        Selector::ClientId("c".into())
+    );
+    assert_eq!(
+        selector("object_id=o").unwrap(),
+        Selector::ObjectId("o".into())
+    );
+    for name in ["msi_res_id", "mi_res_id", "msi-res-id"] {
+        assert_eq!(
+            selector(&format!("{name}=%2FSubscriptions%2FX")).unwrap(),
+            resource
+        );
+    }
+    assert_eq!(selector("client_id=").unwrap(), Selector::Only);
+    assert!(selector("client_id=a&object_id=b").is_err());
+    assert!(selector("client_id=a&client_id=a").is_err());
+}
+
+#[test]
+fn a_resource_is_required() {
+    for query in ["api-version=2018-02-01", "api-version=2018-02-01&resource="] {
+        let failure = get(&format!("{TOKEN}?{query}")).unwrap_err();
+        assert_eq!(
+            (failure.status.as_u16(), failure.error.as_str()),
+            (400, "invalid_request")
+        );
+    }
+}
+
+#[test]
+fn what_is_too_large_ends_the_connection() {
+    let long = format!("{TOKEN}?{QUERY}&x={}", "a".repeat(TARGET_MAX));
+    let failure = get(&long).unwrap_err();
+    assert_eq!((failure.status.as_u16(), failure.close), (414, true));
+    let many = headers(&[("metadata", "true"), ("x", &"a".repeat(HEADERS_MAX))]);
+    let failure = check(&Method::GET, &TOKEN.parse().unwrap(), &many).unwrap_err();
+    assert_eq!((failure.status.as_u16(), failure.close), (431, true));
+}
+
+#[test]
+fn what_sdks_say_of_themselves_is_passed_on() {
+    let uri = format!("{TOKEN}?{QUERY}").parse().unwrap();
+    let sent = headers(&[
+        ("metadata", "true"),
+        ("x-client-SKU", "MSAL.Python"),
+        ("x-ms-client-request-id", "1"),
+    ]);
+    let asked = check(&Method::GET, &uri, &sent).unwrap();
+    assert_eq!(asked.headers.sku.as_deref(), Some("MSAL.Python"));
+    assert_eq!(asked.headers.request_id.as_deref(), Some("1"));
+}
+
+proptest! {
+    #[test]
+    fn no_request_brings_it_down(target in "/[ -~]{0,80}", flag in "[ -~]{0,8}") {
+        if let (Ok(uri), Ok(flag)) = (target.parse::<Uri>(), flag.parse()) {
+            let mut headers = HeaderMap::new();
+            headers.insert("metadata", flag);
+            let _answered = check(&Method::GET, &uri, &headers);
+        }
+    }
+
+    #[test]
+    fn no_other_path_is_taken_for_the_token_path(path in "/[a-zA-Z0-9%./\\\\;:-]{0,60}") {
+        let plain = path.split('/').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("/");
+        prop_assume!(!plain.eq_ignore_ascii_case("metadata/identity/oauth2/token"));
+        prop_assert!(check_path(&path).is_err());
+    }
+}

@@ -1,0 +1,301 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use hyper::Request;
+use podid_azure::{ImdsToken, Secret};
+use podid_core::arm::ArmId;
+use podid_core::binding::{Binding, IdentityKind, Pod, Reach};
+use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+use super::*;
+use crate::snapshot::Snapshot;
+
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+const TARGET: &str =
+    "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+
+/// A metadata service that gives prepared answers, then tokens, and remembers what it was asked.
+#[derive(Debug, Default)]
+struct FakeImds {
+    prepared: Mutex<VecDeque<ImdsError>>,
+    asked: Mutex<Vec<ImdsIdentity>>,
+}
+
+#[async_trait]
+impl ImdsTokens for FakeImds {
+    async fn token(&self, request: &ImdsTokenRequest) -> Result<ImdsToken, ImdsError> {
+        self.asked.lock().unwrap().push(request.identity.clone());
+        match self.prepared.lock().unwrap().pop_front() {
+            Some(error) => Err(error),
+            None => Ok(ImdsToken {
+                access_token: Secret::new("a.b.c"),
+                client_id: "client-one".into(),
+                expires_in: 100,
+                expires_on: 1_000_100,
+                ext_expires_in: Some(100),
+                not_before: Some(1_000_000),
+                resource: request.resource.clone(),
+                token_type: "Bearer".into(),
+            }),
+        }
+    }
+}
+
+fn entry(assigned: bool) -> Entry {
+    let pod = Pod {
+        namespace: "a".into(),
+        name: "app".into(),
+        uid: "uid-1".into(),
+        selector: Some("s".into()),
+        service_account: "default".into(),
+    };
+    let identity = Identity {
+        namespace: "a".into(),
+        name: "one".into(),
+        kind: IdentityKind::Managed,
+        client_id: "client-one".into(),
+        resource_id: ArmId::new("/x"),
+        namespaced: true,
+    };
+    let binding = Binding {
+        namespace: "a".into(),
+        name: "b".into(),
+        identity: "one".into(),
+        selector: "s".into(),
+        service_accounts: [].into(),
+    };
+    let state = if assigned {
+        AssignmentState::Assigned
+    } else {
+        AssignmentState::Created
+    };
+    let assignment = Assignment {
+        pod_uid: "uid-1".into(),
+        namespace: "a".into(),
+        identity: "one".into(),
+        state,
+    };
+    Entry {
+        caller: Caller {
+            pod,
+            labels: [].into(),
+            host_network: false,
+            completed: false,
+        },
+        bindings: vec![binding],
+        identities: vec![identity],
+        exceptions: vec![],
+        assignments: vec![assignment],
+        reach: Reach::Cluster,
+    }
+}
+
+fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
+    let by_address = entries
+        .iter()
+        .map(|entry| (ADDRESS, Arc::new(entry.clone())))
+        .collect();
+    Arc::new(Snapshot { by_address })
+}
+
+struct Bench {
+    service: Arc<Service>,
+    imds: Arc<FakeImds>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    calls: mpsc::Receiver<Ipv4Addr>,
+}
+
+fn bench(entries: &[Entry]) -> Bench {
+    let imds = Arc::new(FakeImds::default());
+    let (snapshots, receiver) = watch::channel(snapshot(entries));
+    let (sender, calls) = mpsc::channel(4);
+    let service = Service {
+        snapshots: receiver,
+        imds: Arc::clone(&imds) as Arc<dyn ImdsTokens>,
+        calls: sender,
+        waits: Waits {
+            assign: Duration::from_secs(20),
+            attest: Duration::from_secs(5),
+        },
+        metrics: Metrics::register(&mut Registry::default()),
+    };
+    Bench {
+        service: Arc::new(service),
+        imds,
+        snapshots,
+        calls,
+    }
+}
+
+fn peer(uid: Option<&str>) -> Peer {
+    Peer {
+        address: ADDRESS,
+        uid: uid.map(str::to_owned),
+    }
+}
+
+async fn ask(service: &Service, uid: Option<&str>, target: &str) -> (u16, serde_json::Value) {
+    let request = Request::get(target)
+        .header("Metadata", "true")
+        .body(())
+        .unwrap();
+    let response = service.answer(&peer(uid), &request.into_parts().0).await;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+fn not_found() -> ImdsError {
+    ImdsError::Refused {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Identity not found".into(),
+        retry_after: None,
+    }
+}
+
+#[tokio::test]
+async fn a_pod_gets_its_own_identitys_token() {
+    let bench = bench(&[entry(true)]);
+    let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+    assert_eq!(
+        (status, body["access_token"].as_str()),
+        (200, Some("a.b.c"))
+    );
+    assert_eq!(
+        *bench.imds.asked.lock().unwrap(),
+        [ImdsIdentity::ClientId("client-one".into())]
+    );
+}
+
+#[tokio::test]
+async fn a_connection_stays_with_the_pod_that_opened_it() {
+    let bench = bench(&[entry(true)]);
+    let (status, _) = ask(&bench.service, Some("an earlier pod"), TARGET).await;
+    assert_eq!(status, 503);
+    assert_eq!(*bench.imds.asked.lock().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_its_assignment_and_no_longer_than_needed() {
+    let bench = bench(&[entry(false)]);
+    let service = Arc::clone(&bench.service);
+    let asking = tokio::spawn(async move { ask(&service, Some("uid-1"), TARGET).await });
+    tokio::task::yield_now().await;
+    let before = Instant::now();
+    bench.snapshots.send_replace(snapshot(&[entry(true)]));
+    assert_eq!(asking.await.unwrap().0, 200);
+    assert_eq!(before.elapsed(), Duration::ZERO, "no poll, no pause");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_that_does_not_come_is_a_retryable_answer() {
+    let bench = bench(&[entry(false)]);
+    let before = Instant::now();
+    let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+    assert_eq!(
+        (status, body["error"].as_str()),
+        (503, Some("service_unavailable"))
+    );
+    assert_eq!(before.elapsed(), Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_of_the_metadata_service_is_bridged() {
+    let bench = bench(&[entry(true)]);
+    bench
+        .imds
+        .prepared
+        .lock()
+        .unwrap()
+        .extend([not_found(), not_found()]);
+    assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
+    assert_eq!(bench.imds.asked.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lag_beyond_the_bound_is_a_retryable_answer() {
+    let bench = bench(&[entry(true)]);
+    bench
+        .imds
+        .prepared
+        .lock()
+        .unwrap()
+        .extend((0..100).map(|_| not_found()));
+    assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_served_is_answered_at_once() {
+    let bench = bench(&[entry(true)]);
+    let before = Instant::now();
+    let target = format!("{TARGET}&client_id=foreign");
+    let (status, body) = ask(&bench.service, Some("uid-1"), &target).await;
+    assert_eq!(
+        (status, body["error_description"].as_str()),
+        (400, Some("Identity not found"))
+    );
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn an_excepted_pod_gets_what_the_node_would() {
+    let mut excepted = entry(true);
+    excepted.caller.labels = [("app".to_owned(), "x".to_owned())].into();
+    excepted.exceptions = vec![Exception {
+        namespace: "a".into(),
+        name: "e".into(),
+        labels: excepted.caller.labels.clone(),
+    }];
+    let bench = bench(&[excepted]);
+    assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
+    assert_eq!(*bench.imds.asked.lock().unwrap(), [ImdsIdentity::Unnamed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_never_gets_a_token_and_is_looked_at() {
+    let mut bench = bench(&[entry(true)]);
+    let (status, _) = ask(&bench.service, None, TARGET).await;
+    assert_eq!(status, 503);
+    assert_eq!(bench.calls.recv().await, Some(ADDRESS));
+    assert_eq!(*bench.imds.asked.lock().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strangers_probe_is_answered_at_once() {
+    let bench = bench(&[]);
+    let before = Instant::now();
+    let request = Request::get("/metadata/identity/oauth2/token")
+        .body(())
+        .unwrap();
+    let response = bench
+        .service
+        .answer(&peer(None), &request.into_parts().0)
+        .await;
+    assert_eq!(
+        (response.status().as_u16(), before.elapsed()),
+        (400, Duration::ZERO)
+    );
+}
+
+#[tokio::test]
+async fn errors_of_the_metadata_service_are_passed_on() {
+    let throttled = ImdsError::Refused {
+        status: 429,
+        error: "invalid_request".into(),
+        description: "Temporarily throttled, too many requests".into(),
+        retry_after: None,
+    };
+    let bench = bench(&[entry(true)]);
+    bench.imds.prepared.lock().unwrap().push_back(throttled);
+    let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+    assert_eq!(status, 429);
+    assert_eq!(
+        body["error_description"],
+        "Temporarily throttled, too many requests"
+    );
+}

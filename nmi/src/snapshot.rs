@@ -1,0 +1,52 @@
+//! What is known at one moment, for requests to read without waiting.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use podid_core::binding::{Binding, Identity, Reach};
+use podid_core::resolve::{Assignment, Caller, Decision, Exception, Facts, Selector, resolve};
+use tokio::sync::watch;
+
+/// Every moment's snapshot, newest last. Reading it takes a lock for as long as it takes to count
+/// one reference up.
+pub(crate) type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
+/// The proved pods of the node, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) by_address: HashMap<Ipv4Addr, Arc<Entry>>,
+}
+
+/// A pod and all that concerns it, picked out before anybody asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) caller: Caller,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) identities: Vec<Identity>,
+    pub(crate) exceptions: Vec<Exception>,
+    pub(crate) assignments: Vec<Assignment>,
+    pub(crate) reach: Reach,
+}
+
+impl Entry {
+    /// What this pod gets when it asks for `selector`.
+    pub(crate) fn resolve(&self, selector: &Selector) -> Decision {
+        let facts = Facts {
+            caller: &self.caller,
+            bindings: &self.bindings,
+            identities: &self.identities,
+            exceptions: &self.exceptions,
+            assignments: &self.assignments,
+            reach: self.reach,
+        };
+        resolve(&facts, selector)
+    }
+}
+
+impl Snapshot {
+    /// The pod that was proved to have this address.
+    pub(crate) fn at(&self, address: Ipv4Addr) -> Option<&Arc<Entry>> {
+        self.by_address.get(&address)
+    }
+}
