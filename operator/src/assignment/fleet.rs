@@ -198,3 +198,110 @@ fn differing(before: &Report, after: &Report) -> BTreeSet<ArmId> {
     differing.extend(failures.filter(differs).cloned());
     differing
 }
+
+#[cfg(test)]
+mod tests {
+    use podid_core::binding::Reach;
+
+    use super::*;
+    use crate::assignment::fake::{FakeCompute, FakeLedgers, id, ids, metrics, target};
+    use crate::assignment::{Carried, Settings};
+
+    struct Bench {
+        fleet: Fleet,
+        reports: mpsc::UnboundedReceiver<Report>,
+        compute: Arc<FakeCompute>,
+        assignments: Assignments,
+    }
+
+    fn bench() -> Bench {
+        podid_runtime::process::init();
+        let compute = Arc::new(FakeCompute::new(&[]));
+        let (assignments, _) = Assignments::new();
+        assignments.set_known();
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let context = Context {
+            client: kube::Client::try_from(nowhere).unwrap(),
+            compute: Arc::clone(&compute) as Arc<dyn Compute>,
+            settings: Settings {
+                namespace: "podid-system".into(),
+                reach: Reach::Cluster,
+                interval: Settings::INTERVAL,
+                window: Settings::WINDOW,
+                immutable: BTreeSet::new(),
+            },
+            metrics: metrics(),
+            assignments: assignments.clone(),
+        };
+        let (fleet, reports) = Fleet::new(&context, Arc::new(FakeLedgers::default()), Drain::new());
+        Bench {
+            fleet,
+            reports,
+            compute,
+            assignments,
+        }
+    }
+
+    impl Bench {
+        /// Hears reports until the identity is not carried any more.
+        async fn until_nowhere(&mut self, name: &str) {
+            while self.assignments.still_assigned(&id(name)) != Carried::Nowhere {
+                let report = self.reports.recv().await.unwrap();
+                self.fleet.hear(report);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_identity_counts_as_carried_from_the_order_until_it_is_gone_from_azure() {
+        let mut bench = bench();
+        bench.compute.slow_down(Duration::from_secs(40));
+        bench.fleet.order(&target(), ids(&["a"]));
+        assert_eq!(
+            bench.assignments.still_assigned(&id("a")),
+            Carried::On(vec![target()])
+        );
+        // The worker is at it when the pod goes away again.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        bench.fleet.order(&target(), ids(&[]));
+        assert_eq!(
+            bench.assignments.still_assigned(&id("a")),
+            Carried::On(vec![target()])
+        );
+        bench.until_nowhere("a").await;
+        assert_eq!(bench.compute.on_machine(), ids(&[]));
+        assert_eq!(bench.compute.patches(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_at_rest_is_forgotten_and_taken_up_again() {
+        let mut bench = bench();
+        bench.fleet.order(&target(), ids(&[]));
+        assert!(
+            bench.fleet.report(&target()).is_none(),
+            "nobody asked for anything"
+        );
+        for _ in 0..2 {
+            bench.fleet.order(&target(), ids(&["a"]));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            bench.fleet.order(&target(), ids(&[]));
+            bench.until_nowhere("a").await;
+            assert!(bench.fleet.report(&target()).is_none());
+            bench.fleet.worker_ended().await.unwrap();
+        }
+        assert_eq!(bench.compute.patches(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_earlier_run_left_is_taken_away() {
+        let mut bench = bench();
+        bench.compute.arrive(&["a", "theirs"]);
+        bench.fleet.engage(&target(), ids(&[]), Ledger(ids(&["a"])));
+        assert_eq!(
+            bench.assignments.still_assigned(&id("a")),
+            Carried::On(vec![target()])
+        );
+        bench.until_nowhere("a").await;
+        assert_eq!(bench.compute.on_machine(), ids(&["theirs"]));
+    }
+}

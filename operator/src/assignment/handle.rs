@@ -125,3 +125,46 @@ impl Assignments {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assignment::fake::{id, ids, target};
+
+    #[test]
+    fn nothing_is_answered_before_everything_is_known() {
+        let (assignments, _changes) = Assignments::new();
+        let web = ObjectKey::new("apps", "web");
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Unknown);
+        assert_eq!(assignments.bound_pods(&web), None);
+        assignments.set_known();
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(assignments.bound_pods(&web), Some(0));
+    }
+
+    #[test]
+    fn each_change_is_told_once() {
+        let (assignments, mut changes) = Assignments::new();
+        assignments.set_known();
+        let web = ObjectKey::new("apps", "web");
+        assignments.set_bound_pods(&web, 2);
+        assignments.set_bound_pods(&web, 2);
+        assignments.set_carried(&target(), ids(&["a", "b"]));
+        assignments.set_carried(&target(), ids(&["b"]));
+        assert_eq!(assignments.bound_pods(&web), Some(2));
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(
+            assignments.still_assigned(&id("B")),
+            Carried::On(vec![target()])
+        );
+        let told: Vec<Change> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
+        let carried = |name| Change::Carried(id(name));
+        let expected = [
+            Change::BoundPods(web),
+            carried("a"),
+            carried("b"),
+            carried("a"),
+        ];
+        assert_eq!(told, expected);
+    }
+}

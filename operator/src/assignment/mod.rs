@@ -9,15 +9,15 @@
 //!
 //! | module | role |
 //! |---|---|
-//! | [`watch`] | what the API server tells, as plain values |
-//! | [`index`] | which pods, hence which machines, a change concerns |
-//! | [`dispatch`] | the one task that owns the index and starts all work |
-//! | [`fleet`] | the machines that are worked on |
-//! | [`worker`], [`machine`] | one machine: when to look, and what to do then |
-//! | [`quarantine`] | identities that spoil a change, kept apart with back-off |
-//! | [`ledger`] | what we put on machines, written down first |
-//! | [`jobs`], [`objects`] | AzureAssignedIdentities, one pod at a time |
-//! | [`news`], [`announce`] | Events on pods |
+//! | `watch` | what the API server tells, as plain values |
+//! | `index` | which pods, hence which machines, a change concerns |
+//! | `dispatch` | the one task that owns the index and starts all work |
+//! | `fleet` | the machines that are worked on |
+//! | `worker`, `machine` | one machine: when to look, and what to do then |
+//! | `quarantine` | identities that spoil a change, kept apart with back-off |
+//! | `ledger` | what we put on machines, written down first |
+//! | `jobs`, `objects` | AzureAssignedIdentities, one pod at a time |
+//! | `news`, `announce` | Events on pods |
 
 mod announce;
 mod dispatch;
