@@ -31,7 +31,9 @@ async fn the_kubelet_survives_its_api_server_and_sweeps_what_it_does_not_know() 
     let maps: Api<ConfigMap> = space.api();
     for n in 0..5 {
         let map = serde_json::from_value(json!({"metadata": {"name": format!("map-{n}")}}));
-        maps.create(&PostParams::default(), &map.unwrap()).await.unwrap();
+        maps.create(&PostParams::default(), &map.unwrap())
+            .await
+            .unwrap();
     }
 
     lab().kill_service("kube-apiserver", 9).unwrap();

@@ -138,7 +138,7 @@ apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository
 metadata: {{ name: fleet, namespace: flux-system }}
 spec:
-  url: file://{repository}
+  url: ssh://localhost{repository}
   ref: {{ branch: main }}
   interval: 1m
 ---
