@@ -35,7 +35,7 @@ fn kubeconfig() -> PathBuf {
             ..UpOptions::default()
         };
         let lab = Lab::up(options).expect("a lab");
-        let base = podid_tests::repository().join("kustomize/base");
+        let base = podid_tests::programs::repository().join("kustomize/base");
         podid_lab::install::manifests(&lab, &base).expect("podid's manifests");
         let kubeconfig = lab.kubeconfig();
         LAB.set(lab).expect("one lab");
