@@ -42,7 +42,7 @@ async fn a_role_is_granted_found_and_taken_away() {
         .list_for_principal(SCOPE, &spec.principal_id)
         .await
         .unwrap();
-    assert_eq!(listed, [granted.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&granted));
     assert_eq!(roles.delete(&granted.id).await.unwrap(), Deleted::Removed);
     assert_eq!(roles.delete(&granted.id).await.unwrap(), Deleted::Absent);
     assert_eq!(
