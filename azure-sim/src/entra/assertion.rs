@@ -21,8 +21,9 @@ pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
     pub(super) aud: Audience,
-    pub(super) exp: i64,
-    pub(super) nbf: Option<i64>,
+    /// JWT dates may have a fraction, and MSAL for Python sends one.
+    exp: f64,
+    nbf: Option<f64>,
 }
 
 /// `aud` may be one text or several.
@@ -74,7 +75,8 @@ pub(super) async fn check(
 
 fn check_time(shared: &Shared, claims: &Claims) -> Result<()> {
     let now = shared.clock.epoch();
-    if claims.exp + SKEW >= now && claims.nbf.is_none_or(|nbf| nbf <= now + SKEW) {
+    let (from, until) = (claims.nbf.map(|nbf| nbf as i64), claims.exp as i64);
+    if until.saturating_add(SKEW) >= now && from.is_none_or(|from| from <= now + SKEW) {
         return Ok(());
     }
     let date = |seconds| us_time(jiff::Timestamp::from_second(seconds).unwrap_or_default());
@@ -84,8 +86,8 @@ fn check_time(shared: &Shared, claims: &Claims) -> Result<()> {
             "Client assertion is not within its valid time range. Current time: {}, assertion \
              valid from {}, expiry time of assertion {}.",
             date(now),
-            date(claims.nbf.unwrap_or_default()),
-            date(claims.exp),
+            date(from.unwrap_or_default()),
+            date(until),
         ),
     ))
 }
