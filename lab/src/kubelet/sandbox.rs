@@ -60,10 +60,7 @@ impl Sandbox {
             cgroup::create(container)?;
         }
         let (holder, address) = if on_host_network(pod) {
-            (
-                start_on_host(node, pod, &cgroups).await?,
-                node.layout.address,
-            )
+            (start_on_host(node, &cgroups).await?, node.layout.address)
         } else {
             start_linked(node, pod, uid, &cgroups).await?
         };
@@ -158,11 +155,7 @@ async fn start_linked(
     Ok((holder, address))
 }
 
-async fn start_on_host(
-    node: &Node,
-    pod: &Pod,
-    cgroups: &PodCgroups,
-) -> Result<Holder, SandboxError> {
+async fn start_on_host(node: &Node, cgroups: &PodCgroups) -> Result<Holder, SandboxError> {
     let spec = HolderSpec {
         title: "pause".to_owned(),
         hostname: node.layout.name.clone(),
@@ -170,7 +163,6 @@ async fn start_on_host(
         network_of: Some(node.pid),
         binds: Vec::new(),
     };
-    tracing::debug!(pod = pod.name_any(), "on the host network");
     Ok(Holder::start(spec).await?)
 }
 
@@ -213,18 +205,20 @@ fn write_files(
 }
 
 /// Whether the pod shares its node's network.
-pub(super) fn on_host_network(pod: &Pod) -> bool {
+fn on_host_network(pod: &Pod) -> bool {
     pod.spec
         .as_ref()
         .is_some_and(|spec| spec.host_network == Some(true))
 }
 
-/// The processes in a cgroup and below.
+/// The processes in a cgroup and below. The kernel lists those of another process namespace as 0,
+/// which to kill(2) is the caller's own group: they are left out, and killed with the cgroup.
 fn processes(path: &Path) -> Vec<Pid> {
     let own = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     let own = own
         .lines()
         .filter_map(|line| line.parse().ok())
+        .filter(|pid| *pid > 0)
         .map(Pid::from_raw);
     own.chain(
         traces::folders(path)

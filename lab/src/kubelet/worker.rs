@@ -35,8 +35,10 @@ pub(super) enum Seen {
 /// Why a step failed. It is told as an Event on the pod.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
+    #[error("cannot make the pod's sandbox")]
+    Create(#[source] SandboxError),
+    #[error("cannot take the pod's sandbox away")]
+    Remove(#[source] SandboxError),
     #[error("the API server refused to {action}")]
     Api {
         action: &'static str,
@@ -55,7 +57,8 @@ impl StepError {
     /// The reason of the Event; the kubelet's own word where it has one.
     fn reason(&self) -> &'static str {
         match self {
-            Self::Sandbox(_) => "FailedCreatePodSandBox",
+            Self::Create(_) => "FailedCreatePodSandBox",
+            Self::Remove(_) => "FailedKillPod",
             Self::Api { .. } => "FailedStatusUpdate",
             Self::ExitCode(_) => "InvalidExitCode",
         }
@@ -160,7 +163,9 @@ impl Worker {
     }
 
     async fn create(&mut self) -> Result<After, StepError> {
-        let sandbox = Sandbox::create(&self.node, &self.pod, &self.uid).await?;
+        let sandbox = Sandbox::create(&self.node, &self.pod, &self.uid)
+            .await
+            .map_err(StepError::Create)?;
         tracing::info!(pod = self.name(), address = %sandbox.address, "pod is up");
         self.sandbox = Some(sandbox);
         Ok(After::Decide)
@@ -205,7 +210,8 @@ impl Worker {
             .await?;
         }
         if let Some(sandbox) = self.sandbox.take() {
-            sandbox.remove(&self.node, &self.pod).await?;
+            let removed = sandbox.remove(&self.node, &self.pod).await;
+            removed.map_err(StepError::Remove)?;
             tracing::info!(pod = self.name(), "pod is down");
         }
         traces::release(&self.node, &self.uid);
@@ -226,11 +232,11 @@ impl Worker {
 
     /// Removes what a failed attempt may have left.
     async fn clear(&mut self) -> Result<(), StepError> {
-        if let Some(sandbox) = self.sandbox.take() {
-            sandbox.remove(&self.node, &self.pod).await?;
-        } else {
-            traces::clear(&self.node, &self.pod, &self.uid).await?;
+        match self.sandbox.take() {
+            Some(sandbox) => sandbox.remove(&self.node, &self.pod).await,
+            None => traces::clear(&self.node, &self.pod, &self.uid).await,
         }
+        .map_err(StepError::Remove)?;
         traces::release(&self.node, &self.uid);
         Ok(())
     }
