@@ -16,7 +16,9 @@ use std::fmt;
 use serde::Serialize;
 
 pub use delete::{Deletion, plan_deletion};
+pub use identity::made_for;
 pub use refusal::Refusal;
+pub use roles::is_ours;
 pub use step::{Access, Step};
 
 use crate::desired::Desired;

@@ -30,8 +30,7 @@ pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
                 .iter()
                 .map(|(id, _)| Step::AwaitUnassigned { id: id.clone() }),
         );
-        let ours = |assignment: &&_| roles::is_ours(assignment, &deletion.owner, &observed.record);
-        steps.extend(observed.assignments.iter().filter(ours).map(roles::revoke));
+        steps.extend(roles::revoke_all(&deletion.owner, observed));
         let made = identities
             .into_iter()
             .filter(|(_, made)| may_delete(*made, deletion.policy));
@@ -83,10 +82,11 @@ fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
             found.push((identity.id.clone(), ours));
         }
     }
-    if let Some(recorded) = &observed.record.identity {
-        if !found.iter().any(|(id, _)| *id == recorded.id) {
-            found.push((recorded.id.clone(), recorded.created));
-        }
-    }
+    let recorded = observed.record.identity.iter();
+    let unseen: Vec<_> = recorded
+        .filter(|recorded| !found.iter().any(|(id, _)| *id == recorded.id))
+        .map(|recorded| (recorded.id.clone(), recorded.created))
+        .collect();
+    found.extend(unseen);
     found
 }

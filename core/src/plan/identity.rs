@@ -57,6 +57,12 @@ pub(super) fn ownership(identity: &Identity, owner: &Owner, record: &Record) -> 
     }
 }
 
+/// Whether podid made the identity for this owner, and so may delete it.
+#[must_use]
+pub fn made_for(identity: &Identity, owner: &Owner, record: &Record) -> bool {
+    ownership(identity, owner, record) == Ownership::Ours
+}
+
 /// Steps until the identity is as desired.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
     let wanted = &desired.identity;

@@ -1,5 +1,8 @@
+use uuid::Uuid;
+
 use super::refusal::Refusal;
 use super::step::{Access, Step};
+use crate::arm::ArmId;
 use crate::desired::{Desired, Grant, Grantee, Owner};
 use crate::names;
 use crate::observed::{Assignment, Observed, Record, RecordedAssignment};
@@ -32,25 +35,28 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Roles {
         }
     }
     let former = former_principal(desired, observed);
-    roles.revokes = surplus(desired, observed)
-        .filter(|assignment| Some(assignment.principal_id.as_str()) != former)
-        .map(revoke)
-        .collect();
+    roles.revokes = surplus(desired, observed);
+    roles.revokes.retain(|step| !is_from(step, former));
     roles
 }
 
 /// Takes back what the identity of before was given.
 pub(super) fn revoke_former(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let former = former_principal(desired, observed);
-    surplus(desired, observed)
-        .filter(|assignment| Some(assignment.principal_id.as_str()) == former)
-        .map(revoke)
-        .collect()
+    let mut revokes = surplus(desired, observed);
+    revokes.retain(|step| is_from(step, former));
+    revokes
+}
+
+/// Takes back everything that podid gave for this owner.
+pub(super) fn revoke_all(owner: &Owner, observed: &Observed) -> Vec<Step> {
+    revoke_but(owner, observed, &[])
 }
 
 /// Whether podid made the assignment for this owner: it remembers, or the assignment has both the
 /// name and the description that only podid gives. Anything else is somebody else's.
-pub(super) fn is_ours(assignment: &Assignment, owner: &Owner, record: &Record) -> bool {
+#[must_use]
+pub fn is_ours(assignment: &Assignment, owner: &Owner, record: &Record) -> bool {
     let name = names::role_assignment(
         &assignment.scope,
         &assignment.role,
@@ -59,16 +65,6 @@ pub(super) fn is_ours(assignment: &Assignment, owner: &Owner, record: &Record) -
     record.made(&assignment.id)
         || (assignment.description.as_ref() == Some(&owner.marker())
             && assignment.id.name().eq_ignore_ascii_case(&name.to_string()))
-}
-
-/// The step that takes an assignment back.
-pub(super) fn revoke(assignment: &Assignment) -> Step {
-    Step::RevokeRole {
-        assignment: assignment.id.clone(),
-        role: Role::Known(assignment.role),
-        scope: assignment.scope.clone(),
-        principal_id: assignment.principal_id.clone(),
-    }
 }
 
 /// A role that only Azure can find, found; left by name if nobody has looked it up.
@@ -140,20 +136,67 @@ fn recorded(
     }
 }
 
-/// Assignments of ours that nothing asks for any more.
-fn surplus<'a>(
-    desired: &'a Desired,
-    observed: &'a Observed,
-) -> impl Iterator<Item = &'a Assignment> {
-    let wanted: Vec<&Assignment> = desired
-        .grants
+/// A role assignment by what it is: scope, role, principal in lower case.
+type Fact = (ArmId, Uuid, String);
+
+/// Takes back what is ours and nothing asks for any more. An identity that Azure does not show may
+/// only not show *yet*: what the record says of it stays until Azure shows it again.
+fn surplus(desired: &Desired, observed: &Observed) -> Vec<Step> {
+    let recorded = observed.record.identity.as_ref();
+    let recorded = recorded.filter(|recorded| recorded.id == desired.identity.id);
+    let recorded = recorded.map(|recorded| recorded.principal_id.as_str());
+    let mut wanted: Vec<Fact> = Vec::new();
+    for grant in &desired.grants {
+        let role = resolve(grant, observed).ok().and_then(|role| role.id());
+        let principal = principal(grant, observed).or(recorded);
+        let fact = role.zip(principal);
+        wanted.extend(fact.map(|(role, id)| (grant.scope.clone(), role, id.to_lowercase())));
+    }
+    revoke_but(&desired.owner, observed, &wanted)
+}
+
+fn revoke_but(owner: &Owner, observed: &Observed, wanted: &[Fact]) -> Vec<Step> {
+    let is_wanted = |assignment: &Assignment| {
+        let principal = assignment.principal_id.to_lowercase();
+        wanted.contains(&(assignment.scope.clone(), assignment.role, principal))
+    };
+    let seen = observed
+        .assignments
         .iter()
-        .filter_map(|grant| find(grant, &resolve(grant, observed).ok()?, observed))
-        .collect();
-    observed.assignments.iter().filter(move |assignment| {
-        is_ours(assignment, &desired.owner, &observed.record)
-            && !wanted.iter().any(|wanted| wanted.id == assignment.id)
-    })
+        .filter(|assignment| is_ours(assignment, owner, &observed.record) && !is_wanted(assignment))
+        .map(|assignment| Step::RevokeRole {
+            assignment: assignment.id.clone(),
+            role: Role::Known(assignment.role),
+            scope: assignment.scope.clone(),
+            principal_id: assignment.principal_id.clone(),
+        });
+    seen.chain(unseen(observed, wanted)).collect()
+}
+
+/// What podid remembers to have made and Azure does not list, or not yet: taking it back does
+/// nothing when it is not there.
+fn unseen<'a>(observed: &'a Observed, wanted: &'a [Fact]) -> impl Iterator<Item = Step> + 'a {
+    let is_wanted = |entry: &RecordedAssignment| {
+        wanted.iter().any(|(scope, role, principal)| {
+            let name = names::role_assignment(scope, role, principal);
+            entry.id.name().eq_ignore_ascii_case(&name.to_string())
+        })
+    };
+    let is_seen =
+        |entry: &RecordedAssignment| observed.assignments.iter().any(|a| a.id == entry.id);
+    let entries = observed.record.assignments.iter();
+    entries
+        .filter(move |entry| entry.created && !is_seen(entry) && !is_wanted(entry))
+        .map(|entry| Step::RevokeRole {
+            assignment: entry.id.clone(),
+            role: Role::parse(&entry.role),
+            scope: entry.scope.clone(),
+            principal_id: entry.principal_id.clone(),
+        })
+}
+
+fn is_from(step: &Step, principal: Option<&str>) -> bool {
+    matches!(step, Step::RevokeRole { principal_id, .. } if Some(principal_id.as_str()) == principal)
 }
 
 fn former_principal<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a str> {

@@ -110,6 +110,27 @@ pub struct Access {
     pub description: String,
 }
 
+impl Step {
+    /// A word for metrics; the set is closed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateIdentity { .. } => "CreateIdentity",
+            Self::AdoptIdentity { .. } => "AdoptIdentity",
+            Self::UpdateTags { .. } => "UpdateTags",
+            Self::GrantRole(_) => "GrantRole",
+            Self::GrantNodeRole(_) => "GrantNodeRole",
+            Self::ApplyAzureIdentity { .. } => "ApplyAzureIdentity",
+            Self::ApplyBinding { .. } => "ApplyBinding",
+            Self::RevokeRole { .. } => "RevokeRole",
+            Self::DeleteBinding { .. } => "DeleteBinding",
+            Self::DeleteAzureIdentity { .. } => "DeleteAzureIdentity",
+            Self::AwaitUnassigned { .. } => "AwaitUnassigned",
+            Self::DeleteIdentity { .. } => "DeleteIdentity",
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -276,6 +276,60 @@ fn an_identity_that_azure_does_not_show_yet_is_deleted_all_the_same() {
 }
 
 #[test]
+fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
+    let mut world = Observed::default();
+    reconcile(&profile(), &mut world);
+    let identity = world.identity.take();
+    let unseen = plan(&desired(&profile()), &world).expect("a plan");
+    assert!(
+        !unseen
+            .steps
+            .iter()
+            .any(|s| matches!(s, Step::RevokeRole { .. })),
+        "{unseen}"
+    );
+
+    world.identity = identity;
+    world.assignments.clear();
+    let unseen = plan(&desired(&profile()), &world).expect("a plan");
+    assert!(
+        !unseen
+            .steps
+            .iter()
+            .any(|s| matches!(s, Step::RevokeRole { .. })),
+        "{unseen}"
+    );
+    let asks_nothing = desired(&Profile {
+        access: Vec::new(),
+        ..profile()
+    });
+    let removed = plan(&asks_nothing, &world).expect("a plan");
+    assert!(
+        removed
+            .steps
+            .iter()
+            .any(|s| matches!(s, Step::RevokeRole { .. })),
+        "{removed}"
+    );
+}
+
+#[test]
+fn an_identity_made_again_by_others_gets_its_rights_and_the_old_ones_go() {
+    let mut world = Observed::default();
+    reconcile(&profile(), &mut world);
+    let identity = world.identity.as_mut().expect("there");
+    identity.principal_id = "p-again".into();
+    identity.client_id = "c-again".into();
+    let plan = reconcile(&profile(), &mut world);
+    let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
+    assert_eq!(
+        words,
+        ["GrantRole", "ApplyAzureIdentity", "RevokeRole"],
+        "{plan}"
+    );
+}
+
+#[test]
 fn nobody_elses_identity_is_seized() {
     let tags = |owner: Owner| owner.tags();
     let ours = desired(&profile()).owner;

@@ -1,0 +1,238 @@
+//! The operator's flags, each with a twin in the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use podid_azure::Cloud;
+use podid_core::arm::ArmId;
+use podid_runtime::{Settings, build_info, parse_duration};
+
+use crate::assignment;
+
+/// Turns PodIdentityProfiles into Azure identities that pods can use.
+///
+/// The operator watches profiles and classes, creates or adopts the managed identity of each
+/// profile, grants it roles, writes AzureIdentity and AzureIdentityBinding, and puts identities
+/// on the machines under the pods that are bound to them. Several replicas may run: one leads,
+/// the others wait with warm caches.
+#[derive(Debug, Parser)]
+#[command(name = "podid-operator", version = build_info::VERSION)]
+pub struct Args {
+    /// What every podid daemon has.
+    #[command(flatten)]
+    pub runtime: Settings,
+
+    /// How Azure is reached.
+    #[command(flatten)]
+    pub azure: AzureArgs,
+
+    /// How replicas agree who leads.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+
+    /// Kubeconfig to use; without it $KUBECONFIG, then the service account of the pod
+    #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Namespace of the operator's own objects: its lease, and what it put on which machine
+    #[arg(
+        long,
+        env = "PODID_NAMESPACE",
+        value_name = "NAME",
+        default_value = "podid-system"
+    )]
+    pub namespace: String,
+
+    /// Let an AzureIdentity serve pods of its own namespace only, also without the annotation
+    /// aadpodidentity.k8s.io/Behavior
+    #[arg(long, env = "PODID_FORCE_NAMESPACED")]
+    pub force_namespaced: bool,
+
+    /// How many profiles are worked on at once
+    #[arg(
+        long, env = "PODID_CONCURRENCY", value_name = "COUNT", default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
+    pub concurrency: u16,
+
+    /// How often Azure is compared with a profile that gives no spec.interval
+    #[arg(
+        long, env = "PODID_INTERVAL", value_name = "DURATION", default_value = "10m",
+        value_parser = parse_duration
+    )]
+    pub interval: Duration,
+
+    /// How often each machine is compared with what its pods need
+    #[arg(
+        long, env = "PODID_MACHINE_INTERVAL", value_name = "DURATION",
+        default_value = "180s", value_parser = parse_duration
+    )]
+    pub machine_interval: Duration,
+
+    /// How long changes of one machine are collected before they go out together
+    #[arg(
+        long, env = "PODID_MACHINE_WINDOW", value_name = "DURATION",
+        default_value = "250ms", value_parser = parse_duration
+    )]
+    pub machine_window: Duration,
+
+    /// Resource ids of identities that are never taken off a machine, separated by commas
+    #[arg(
+        long, env = "PODID_IMMUTABLE_IDENTITIES", value_name = "IDS", value_delimiter = ',',
+        value_parser = identity_id
+    )]
+    pub immutable_identities: Vec<ArmId>,
+}
+
+/// How Azure is reached.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AzureArgs {
+    /// How the operator proves to Azure who it is
+    #[arg(
+        long,
+        env = "PODID_CREDENTIAL",
+        value_name = "KIND",
+        default_value = "workload-identity"
+    )]
+    pub credential: CredentialKind,
+
+    /// Tenant of the operator's own identity, a GUID; needed but for managed-identity
+    #[arg(long, env = "PODID_TENANT_ID", value_name = "GUID")]
+    pub tenant_id: Option<String>,
+
+    /// Client id of the operator's own identity, a GUID; needed but for managed-identity
+    #[arg(long, env = "PODID_CLIENT_ID", value_name = "GUID")]
+    pub client_id: Option<String>,
+
+    /// Service account token for workload-identity, audience api://AzureADTokenExchange
+    #[arg(
+        long,
+        env = "PODID_FEDERATED_TOKEN_FILE",
+        value_name = "FILE",
+        default_value = "/var/run/secrets/azure/tokens/azure-identity-token"
+    )]
+    pub federated_token_file: PathBuf,
+
+    /// File that holds the password for client-secret
+    #[arg(long, env = "PODID_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub client_secret_file: Option<PathBuf>,
+
+    /// Azure cloud, by the name that azure.json uses
+    #[arg(
+        long,
+        env = "PODID_CLOUD",
+        value_name = "CLOUD",
+        default_value = "AzurePublicCloud"
+    )]
+    pub cloud: Cloud,
+
+    /// Address of Azure Resource Manager in place of the cloud's
+    #[arg(long, env = "PODID_ARM_ENDPOINT", value_name = "URL")]
+    pub arm_endpoint: Option<String>,
+
+    /// Address of Entra in place of the cloud's
+    #[arg(long, env = "PODID_AUTHORITY_HOST", value_name = "URL")]
+    pub authority_host: Option<String>,
+
+    /// Certificate authorities (PEM) to trust for Azure beside those of the system
+    #[arg(long, env = "PODID_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How the operator proves to Azure who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CredentialKind {
+    /// A Kubernetes service account token, exchanged at Entra: no password anywhere.
+    WorkloadIdentity,
+    /// An identity of the machine the operator runs on.
+    ManagedIdentity,
+    /// An application and its password.
+    ClientSecret,
+}
+
+/// How replicas agree who leads.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LeaseArgs {
+    /// Name of the Lease that the leading replica holds
+    #[arg(
+        long,
+        env = "PODID_LEASE",
+        value_name = "NAME",
+        default_value = "podid-operator"
+    )]
+    pub lease: String,
+
+    /// Name of this replica in the Lease, different for each; its pod's name lets a container
+    /// that was restarted lead again at once. Without it a random name
+    #[arg(long, env = "PODID_REPLICA", value_name = "NAME")]
+    pub replica: Option<String>,
+}
+
+fn identity_id(text: &str) -> Result<ArmId, String> {
+    let id = ArmId::new(text);
+    match podid_core::arm::IdentityId::parse(&id) {
+        Some(_) => Ok(id),
+        None => Err("is not the resource id of a user-assigned identity".to_owned()),
+    }
+}
+
+impl Args {
+    /// How assignment is to work.
+    #[must_use]
+    pub fn assignment(&self) -> assignment::Settings {
+        use podid_core::binding::Reach;
+        assignment::Settings {
+            namespace: self.namespace.clone(),
+            reach: if self.force_namespaced {
+                Reach::Namespace
+            } else {
+                Reach::Cluster
+            },
+            interval: self.machine_interval,
+            window: self.machine_window,
+            immutable: self.immutable_identities.iter().cloned().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_has_an_environment_twin() {
+        let command = Args::command();
+        let own = |arg: &&clap::Arg| !["help", "version"].contains(&arg.get_id().as_str());
+        for arg in command.get_arguments().filter(own) {
+            let twin = format!("PODID_{}", arg.get_id().as_str().to_uppercase());
+            assert_eq!(arg.get_env(), Some(twin.as_ref()), "{}", arg.get_id());
+        }
+    }
+
+    #[test]
+    fn malformed_values_name_the_flag() {
+        for (flag, value) in [
+            ("--credential", "password"),
+            ("--cloud", "AzureGermanCloud"),
+            ("--concurrency", "0"),
+            ("--interval", "10"),
+            ("--immutable-identities", "/subscriptions/s"),
+        ] {
+            let error = Args::try_parse_from(["podid-operator", &format!("{flag}={value}")])
+                .expect_err(flag)
+                .to_string();
+            assert!(error.contains(flag) && error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_parts() {
+        let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
+        let settings = args.assignment();
+        assert_eq!(settings.interval, assignment::Settings::INTERVAL);
+        assert_eq!(settings.window, assignment::Settings::WINDOW);
+    }
+}

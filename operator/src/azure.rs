@@ -1,0 +1,126 @@
+//! The cloud as the controllers see it, and the two crates' words for the same things.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use podid_azure::{
+    Arm, ArmCompute, ArmIdentities, ArmRoleAssignments, AzureError, Compute, Credential,
+    CredentialOptions, Endpoints, EndpointsError, Identities, IdentityId, RoleAssignments, Secret,
+    Transport, TransportError, TransportOptions,
+};
+use podid_core::arm::ArmId;
+
+use crate::args::{AzureArgs, CredentialKind};
+
+/// The operator's access to Azure.
+#[derive(Clone, Debug)]
+pub struct Azure {
+    /// User-assigned identities.
+    pub identities: Arc<dyn Identities>,
+    /// Role assignments.
+    pub roles: Arc<dyn RoleAssignments>,
+    /// Identities on machines.
+    pub compute: Arc<dyn Compute>,
+}
+
+/// Why Azure cannot be reached the way the flags say.
+#[derive(Debug, thiserror::Error)]
+pub enum AzureSetupError {
+    /// A flag that the chosen credential needs is missing.
+    #[error("--credential {credential} needs {flag}")]
+    Missing {
+        /// The chosen credential.
+        credential: &'static str,
+        /// The missing flag.
+        flag: &'static str,
+    },
+    /// The password cannot be read.
+    #[error("cannot read the client secret from {path}")]
+    Secret {
+        /// File it should be in.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// An address is malformed.
+    #[error("an Azure address cannot be used")]
+    Endpoints(#[from] EndpointsError),
+    /// The HTTP client cannot be made.
+    #[error("the client for Azure cannot be made")]
+    Transport(#[from] TransportError),
+    /// The credential cannot be used.
+    #[error("the operator cannot prove to Azure who it is; check --credential and its flags")]
+    Credential(#[from] AzureError),
+}
+
+/// Connects as the flags say; nothing is sent yet.
+///
+/// # Errors
+/// A flag is missing or malformed, or a file cannot be read.
+pub fn connect(args: &AzureArgs) -> Result<(Azure, Arm), AzureSetupError> {
+    let mut endpoints = Endpoints::of(args.cloud);
+    if let Some(url) = &args.arm_endpoint {
+        endpoints = endpoints.with_arm(url)?;
+    }
+    if let Some(url) = &args.authority_host {
+        endpoints = endpoints.with_authority(url)?;
+    }
+    let options = TransportOptions {
+        extra_ca_file: args.ca_file.clone(),
+        ..TransportOptions::default()
+    };
+    let transport = Transport::new(&options)?;
+    let credential = Credential::new(credential(args)?, &endpoints, &transport)?;
+    let arm = Arm::new(endpoints, transport, credential);
+    let azure = Azure {
+        identities: Arc::new(ArmIdentities::new(&arm)),
+        roles: Arc::new(ArmRoleAssignments::new(&arm)),
+        compute: Arc::new(ArmCompute::new(&arm)),
+    };
+    Ok((azure, arm))
+}
+
+fn credential(args: &AzureArgs) -> Result<CredentialOptions, AzureSetupError> {
+    let kind = match args.credential {
+        CredentialKind::WorkloadIdentity => "workload-identity",
+        CredentialKind::ManagedIdentity => "managed-identity",
+        CredentialKind::ClientSecret => "client-secret",
+    };
+    let missing = |flag| {
+        move || AzureSetupError::Missing {
+            credential: kind,
+            flag,
+        }
+    };
+    let tenant_id = || args.tenant_id.clone().ok_or_else(missing("--tenant-id"));
+    let client_id = || args.client_id.clone().ok_or_else(missing("--client-id"));
+    Ok(match args.credential {
+        CredentialKind::WorkloadIdentity => CredentialOptions::WorkloadIdentity {
+            tenant_id: tenant_id()?,
+            client_id: client_id()?,
+            token_file: args.federated_token_file.clone(),
+        },
+        CredentialKind::ManagedIdentity => CredentialOptions::ManagedIdentity {
+            client_id: args.client_id.clone(),
+        },
+        CredentialKind::ClientSecret => {
+            let path = args
+                .client_secret_file
+                .clone()
+                .ok_or_else(missing("--client-secret-file"))?;
+            let secret = std::fs::read_to_string(&path)
+                .map_err(|source| AzureSetupError::Secret { path, source })?;
+            CredentialOptions::ClientSecret {
+                tenant_id: tenant_id()?,
+                client_id: client_id()?,
+                secret: Secret::new(secret.trim()),
+            }
+        }
+    })
+}
+
+/// The id of an identity in the cloud's words; `None` when it is the id of anything else.
+#[must_use]
+pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
+    id.as_str().parse().ok()
+}

@@ -1,0 +1,41 @@
+//! Conditions between the words of `core` and those of Kubernetes.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use k8s_openapi::jiff::Timestamp;
+use podid_core::condition::{Condition, Status};
+
+/// The time, in whole seconds, as the API server keeps it.
+pub(crate) fn now() -> meta::Time {
+    let now = Timestamp::now();
+    meta::Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+/// A condition in the words of `core`.
+#[must_use]
+pub(crate) fn from_kubernetes(condition: &meta::Condition) -> Condition<meta::Time> {
+    Condition {
+        kind: condition.type_.clone(),
+        status: match condition.status.as_str() {
+            "True" => Status::True,
+            "False" => Status::False,
+            _ => Status::Unknown,
+        },
+        reason: condition.reason.clone(),
+        message: condition.message.clone(),
+        observed_generation: condition.observed_generation.unwrap_or_default(),
+        last_transition_time: condition.last_transition_time.clone(),
+    }
+}
+
+/// A condition as an object carries it.
+#[must_use]
+pub(crate) fn to_kubernetes(condition: Condition<meta::Time>) -> meta::Condition {
+    meta::Condition {
+        type_: condition.kind,
+        status: condition.status.as_str().to_owned(),
+        reason: condition.reason,
+        message: condition.message,
+        observed_generation: Some(condition.observed_generation),
+        last_transition_time: condition.last_transition_time,
+    }
+}

@@ -1,0 +1,112 @@
+//! Events that tell a person what happened to an object, in the moment it happens.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::events::{Event, EventType, Recorder};
+use podid_core::condition::{READY, SUCCEEDED, SUSPENDED};
+
+/// Longest note that the API server takes, in bytes.
+const NOTE_MAX: usize = 1024;
+
+/// Says that an object's `Ready` has another status, reason or message than before.
+pub(crate) async fn transition(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    before: &[Condition],
+    after: &[Condition],
+) {
+    let (Some(old), Some(new)) = (ready(before), ready(after)) else {
+        if let Some(new) = ready(after) {
+            publish(recorder, object, new).await;
+        }
+        return;
+    };
+    let repeated =
+        (&old.status, &old.reason, &old.message) == (&new.status, &new.reason, &new.message);
+    let still_fine = old.status == "True" && new.status == "True" && old.reason == new.reason;
+    if !repeated && !still_fine {
+        publish(recorder, object, new).await;
+    }
+}
+
+/// Says what was done.
+pub(crate) async fn done(recorder: &Recorder, object: &ObjectReference, steps: &[String]) {
+    if steps.is_empty() {
+        return;
+    }
+    send(
+        recorder,
+        object,
+        EventType::Normal,
+        "Applied",
+        steps.join("; "),
+    )
+    .await;
+}
+
+async fn publish(recorder: &Recorder, object: &ObjectReference, ready: &Condition) {
+    let type_ = match (ready.status.as_str(), ready.reason.as_str()) {
+        ("False", reason) if reason != SUSPENDED => EventType::Warning,
+        _ => EventType::Normal,
+    };
+    let reason = if ready.status == "True" && ready.reason == SUCCEEDED {
+        "Ready"
+    } else {
+        &ready.reason
+    };
+    send(recorder, object, type_, reason, ready.message.clone()).await;
+}
+
+async fn send(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    type_: EventType,
+    reason: &str,
+    note: String,
+) {
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(shortened(note)),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = recorder.publish(&event, object).await {
+        // An Event is a courtesy; its loss must not hold up the work.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            reason,
+            "event not recorded"
+        );
+    }
+}
+
+fn ready(conditions: &[Condition]) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == READY)
+}
+
+fn shortened(mut note: String) -> String {
+    const ELLIPSIS: &str = "…";
+    if note.len() > NOTE_MAX {
+        let fits = |at: &usize| note.is_char_boundary(*at);
+        let end = (0..=NOTE_MAX - ELLIPSIS.len())
+            .rev()
+            .find(fits)
+            .unwrap_or_default();
+        note.truncate(end);
+        note.push_str(ELLIPSIS);
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_keep_within_what_the_api_server_takes() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let long = shortened("ä".repeat(NOTE_MAX));
+        assert!(long.len() <= NOTE_MAX && long.ends_with('…'));
+    }
+}

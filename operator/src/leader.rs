@@ -1,0 +1,204 @@
+//! Which replica leads. One does at any time; the others keep their caches warm and write nothing.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::Stream;
+use kube::{Client, Config};
+use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
+use podid_runtime::Drain;
+use tokio::sync::watch;
+
+use crate::args::LeaseArgs;
+use crate::metrics::Metrics;
+
+/// How long a leader may be silent before another takes over, in seconds.
+const DURATION: u64 = 15;
+
+/// How long before that it renews, in seconds: room for two tries of [`REQUEST_TIMEOUT`] each to
+/// connect and to answer.
+const GRACE: u64 = 10;
+
+/// Longest wait for a connection, and for an answer, of a call about the lease.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pause between the two tries.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why this replica cannot take part any longer.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaderError {
+    /// The lease could not be read or made at the start.
+    #[error(
+        "cannot use lease {namespace}/{name}; may this service account get, create and patch it?"
+    )]
+    Setup {
+        /// Namespace of the lease.
+        namespace: String,
+        /// Name of the lease.
+        name: String,
+        /// What the API server said.
+        source: LeaseManagerError,
+    },
+    /// The client for the lease could not be made.
+    #[error("the client for the lease cannot be made")]
+    Client(#[source] kube::Error),
+    /// Somebody else leads now.
+    #[error("another replica leads now; stopping so that two never write")]
+    Lost,
+    /// The lease could not be renewed in time.
+    #[error("the lease could not be renewed in time; stopping before another replica leads")]
+    NotRenewed(#[source] LeaseManagerError),
+}
+
+/// Whether this replica leads. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Leadership(watch::Receiver<bool>);
+
+impl Leadership {
+    /// Whether this replica leads now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when this replica leads; never, if the process ends before.
+    pub async fn gained(&self) {
+        let mut state = self.0.clone();
+        if state.wait_for(|leads| *leads).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// One item when this replica leads.
+    pub fn gained_once(&self) -> impl Stream<Item = ()> + Send + 'static {
+        let leadership = self.clone();
+        futures::stream::once(async move { leadership.gained().await })
+    }
+}
+
+/// This replica's part in the election.
+#[derive(Clone, Debug)]
+pub struct Election {
+    manager: Arc<LeaseManager>,
+    leads: Arc<watch::Sender<bool>>,
+    metrics: Metrics,
+}
+
+impl Election {
+    /// Joins; a missing lease is made.
+    ///
+    /// # Errors
+    /// The lease cannot be read or made.
+    pub async fn join(
+        config: &Config,
+        namespace: &str,
+        args: &LeaseArgs,
+        metrics: Metrics,
+    ) -> Result<(Self, Leadership), LeaderError> {
+        let mut builder = LeaseManagerBuilder::new(client(config)?, &args.lease)
+            .with_namespace(namespace)
+            .with_duration(DURATION)
+            .with_grace(GRACE);
+        if let Some(replica) = &args.replica {
+            builder = builder
+                .with_identity(replica)
+                .with_field_manager(format!("podid-operator-lease-{replica}"));
+        }
+        let manager = builder.build().await.map_err(|source| LeaderError::Setup {
+            namespace: namespace.to_owned(),
+            name: args.lease.clone(),
+            source,
+        })?;
+        let (sender, receiver) = watch::channel(false);
+        let election = Self {
+            manager: Arc::new(manager),
+            leads: Arc::new(sender),
+            metrics,
+        };
+        Ok((election, Leadership(receiver)))
+    }
+
+    /// Leads when it is this replica's turn, and renews from then on.
+    ///
+    /// # Errors
+    /// It led and does not any more. Whoever calls must end the process: what it has under way
+    /// must not meet the work of the next leader.
+    pub async fn run(self) -> Result<Infallible, LeaderError> {
+        loop {
+            let leads = match self.manager.changed().await {
+                Ok(leads) => leads,
+                Err(error) if *self.leads.borrow() => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "lease not renewed"
+                    );
+                    tokio::time::sleep(RETRY).await;
+                    self.manager
+                        .changed()
+                        .await
+                        .map_err(LeaderError::NotRenewed)?
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "lease not readable"
+                    );
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            };
+            if *self.leads.borrow() && !leads {
+                return Err(LeaderError::Lost);
+            }
+            tracing::info!(leads, "leader election");
+            self.metrics.set_leader(leads);
+            self.leads.send_replace(leads);
+        }
+    }
+
+    /// Lets another replica lead at once; for a process that has stopped working.
+    pub async fn release(&self) {
+        if !*self.leads.borrow() {
+            return;
+        }
+        if let Err(error) = self.manager.release().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "lease not released"
+            );
+        }
+    }
+
+    /// As a task of the process: quiet while the process drains, so that the lease is held until
+    /// everything that writes has stopped.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn task(self, drain: Drain) -> Result<(), LeaderError> {
+        match self.run().await {
+            Ok(never) => match never {},
+            // Nothing writes any more, or is cut off in a moment.
+            Err(error) if drain.is_draining() => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "lease lost while stopping"
+                );
+                drain.force();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A client of its own, whose calls end in time for the lease, whatever hangs elsewhere.
+fn client(config: &Config) -> Result<Client, LeaderError> {
+    let mut config = config.clone();
+    config.connect_timeout = Some(REQUEST_TIMEOUT);
+    config.read_timeout = Some(REQUEST_TIMEOUT);
+    config.write_timeout = Some(REQUEST_TIMEOUT);
+    config.default_retry = false;
+    Client::try_from(config).map_err(LeaderError::Client)
+}

@@ -1,0 +1,245 @@
+//! The objects a profile owns: one AzureIdentity and one AzureIdentityBinding of its name.
+
+use std::fmt::Debug;
+
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Api, Client, Resource, ResourceExt};
+use podid_core::arm::ArmId;
+use podid_core::names;
+use podid_core::observed::{BindingObject, Child, IdentityObject};
+use podid_crds::aadpodidentity::{
+    AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
+};
+use podid_crds::convert::{self, SERVICE_ACCOUNTS_ANNOTATION};
+use podid_crds::podid::PodIdentityProfile;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::{Cause, Failure, Stage};
+use crate::FIELD_MANAGER;
+
+/// Label that says which program made an object.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label that says which profile an object belongs to.
+const PROFILE_LABEL: &str = "podid.dev/profile";
+/// Whose labels `…/name` and `…/namespace` say that a GitOps object applies an object.
+const APPLIERS: [(&str, &str); 2] = [
+    ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+    ("helm.toolkit.fluxcd.io", "HelmRelease"),
+];
+
+/// What is there under the profile's name.
+#[derive(Debug)]
+pub(super) struct Children {
+    pub(super) identity: Option<Child<IdentityObject>>,
+    pub(super) binding: Option<Child<BindingObject>>,
+}
+
+/// Reads both objects.
+pub(super) async fn observe(
+    profile: &PodIdentityProfile,
+    client: &Client,
+) -> Result<Children, Failure> {
+    let identity = read::<AzureIdentity>(profile, client).await?;
+    let binding = read::<AzureIdentityBinding>(profile, client).await?;
+    Ok(Children {
+        identity: identity.map(|object| child(profile, &object, identity_object)),
+        binding: binding.map(|object| child(profile, &object, binding_object)),
+    })
+}
+
+/// Writes the AzureIdentity as a whole.
+pub(super) async fn apply_identity(
+    profile: &PodIdentityProfile,
+    client: &Client,
+    resource_id: &ArmId,
+    client_id: &str,
+) -> Result<(), Cause> {
+    let annotations = json!({ BEHAVIOR_ANNOTATION: BEHAVIOR_NAMESPACED });
+    let spec = json!({ "type": 0, "resourceID": resource_id, "clientID": client_id });
+    apply::<AzureIdentity>(profile, client, &annotations, &spec).await
+}
+
+/// Writes the AzureIdentityBinding as a whole.
+pub(super) async fn apply_binding(
+    profile: &PodIdentityProfile,
+    client: &Client,
+    binding: &BindingObject,
+) -> Result<(), Cause> {
+    let accounts: Vec<&str> = binding
+        .service_accounts
+        .iter()
+        .map(String::as_str)
+        .collect();
+    let annotations = match accounts.is_empty() {
+        true => json!({}),
+        false => json!({ SERVICE_ACCOUNTS_ANNOTATION: accounts.join(",") }),
+    };
+    let spec = json!({ "azureIdentity": binding.identity, "selector": binding.selector });
+    apply::<AzureIdentityBinding>(profile, client, &annotations, &spec).await
+}
+
+/// Deletes the AzureIdentity, if it is the profile's.
+pub(super) async fn delete_identity(
+    profile: &PodIdentityProfile,
+    client: &Client,
+) -> Result<(), Cause> {
+    delete::<AzureIdentity>(profile, client).await
+}
+
+/// Deletes the AzureIdentityBinding, if it is the profile's.
+pub(super) async fn delete_binding(
+    profile: &PodIdentityProfile,
+    client: &Client,
+) -> Result<(), Cause> {
+    delete::<AzureIdentityBinding>(profile, client).await
+}
+
+/// A kind that profiles own.
+trait Owned:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
+
+impl Owned for AzureIdentity {}
+impl Owned for AzureIdentityBinding {}
+
+fn api<K: Owned>(profile: &PodIdentityProfile, client: &Client) -> Api<DeserializeGuard<K>> {
+    Api::namespaced(client.clone(), &profile.namespace().unwrap_or_default())
+}
+
+fn refused<K: Owned>(
+    verb: &'static str,
+    profile: &PodIdentityProfile,
+) -> impl Fn(kube::Error) -> Cause {
+    let (kind, namespace, name) = (K::kind(&()), profile.namespace(), profile.name_any());
+    let what = format!("{verb} {kind} {}/{name}", namespace.unwrap_or_default());
+    move |source| Cause::Cluster {
+        what: what.clone(),
+        source,
+    }
+}
+
+async fn read<K: Owned>(
+    profile: &PodIdentityProfile,
+    client: &Client,
+) -> Result<Option<DeserializeGuard<K>>, Failure> {
+    let found = api::<K>(profile, client).get_opt(&profile.name_any()).await;
+    found.map_err(|source| Stage::Binding.failed(refused::<K>("read", profile)(source)))
+}
+
+/// One that cannot be read as its kind says nothing that could be right.
+fn child<K: Owned, T>(
+    profile: &PodIdentityProfile,
+    object: &DeserializeGuard<K>,
+    says: impl Fn(Option<&K>) -> T,
+) -> Child<T> {
+    Child {
+        owned: is_owned(profile, object),
+        applied_by: applied_by(object),
+        object: says(object.0.as_ref().ok()),
+    }
+}
+
+fn is_owned(profile: &PodIdentityProfile, object: &impl Resource) -> bool {
+    let uid = profile.uid();
+    let mut owners = object.meta().owner_references.iter().flatten();
+    owners.any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
+}
+
+fn applied_by(object: &impl Resource) -> Option<String> {
+    let labels = object.meta().labels.as_ref()?;
+    APPLIERS.iter().find_map(|(prefix, kind)| {
+        let name = labels.get(&format!("{prefix}/name"))?;
+        let namespace = labels
+            .get(&format!("{prefix}/namespace"))
+            .map_or("", String::as_str);
+        Some(format!("{kind} {namespace}/{name}"))
+    })
+}
+
+fn identity_object(object: Option<&AzureIdentity>) -> IdentityObject {
+    let identity = object.and_then(convert::identity);
+    IdentityObject {
+        resource_id: identity
+            .as_ref()
+            .map_or_else(|| ArmId::new(""), |i| i.resource_id.clone()),
+        client_id: identity
+            .as_ref()
+            .map(|i| i.client_id.clone())
+            .unwrap_or_default(),
+        namespaced: identity.is_some_and(|i| i.namespaced),
+    }
+}
+
+fn binding_object(object: Option<&AzureIdentityBinding>) -> BindingObject {
+    let binding = object.map(convert::binding);
+    BindingObject {
+        identity: binding
+            .as_ref()
+            .map(|b| b.identity.clone())
+            .unwrap_or_default(),
+        selector: binding
+            .as_ref()
+            .map(|b| b.selector.clone())
+            .unwrap_or_default(),
+        service_accounts: binding.map(|b| b.service_accounts).unwrap_or_default(),
+    }
+}
+
+async fn apply<K: Owned>(
+    profile: &PodIdentityProfile,
+    client: &Client,
+    annotations: &Value,
+    spec: &Value,
+) -> Result<(), Cause> {
+    let name = profile.name_any();
+    let object = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {
+            "name": name,
+            "namespace": profile.namespace(),
+            "labels": {
+                MANAGED_BY: FIELD_MANAGER,
+                PROFILE_LABEL: names::label_value(&name),
+            },
+            "annotations": annotations,
+            "ownerReferences": [profile.controller_owner_ref(&())],
+        },
+        "spec": spec,
+    });
+    // Force wins our fields back from whoever edited them; the plan has made sure that the object
+    // is the profile's own, or is not there.
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let applied = api::<K>(profile, client)
+        .patch(&name, &params, &Patch::Apply(&object))
+        .await;
+    applied.map(drop).map_err(refused::<K>("apply", profile))
+}
+
+async fn delete<K: Owned>(profile: &PodIdentityProfile, client: &Client) -> Result<(), Cause> {
+    let (api, name) = (api::<K>(profile, client), profile.name_any());
+    let refused = refused::<K>("delete", profile);
+    let Some(found) = api.get_opt(&name).await.map_err(&refused)? else {
+        return Ok(());
+    };
+    if !is_owned(profile, &found) {
+        return Ok(());
+    }
+    // By uid: never one that somebody else has made under the same name since.
+    let uid = found.meta().uid.clone();
+    let preconditions = Some(Preconditions {
+        uid,
+        resource_version: None,
+    });
+    let params = DeleteParams {
+        preconditions,
+        ..DeleteParams::default()
+    };
+    match api.delete(&name, &params).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        deleted => deleted.map(drop).map_err(refused),
+    }
+}

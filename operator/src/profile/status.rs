@@ -1,0 +1,187 @@
+//! The status of a profile: the record of what podid made, and the conditions.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource, ResourceExt};
+use podid_core::arm::ArmId;
+use podid_core::condition::{self, Condition, Outcome, Part, Status};
+use podid_core::observed::{Identity, Record, RecordedAssignment, RecordedIdentity};
+use podid_crds::podid::{
+    IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus, RoleAssignmentStatus,
+};
+use serde_json::json;
+
+use super::REQUESTED_AT;
+use crate::FIELD_MANAGER;
+use crate::conditions::{from_kubernetes, now, to_kubernetes};
+
+/// What a reconciliation says about a profile.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
+    /// Parts that something was found out about.
+    pub(super) parts: Vec<Part>,
+    /// What is remembered from now on.
+    pub(super) account: Account,
+    /// Steps that were only planned.
+    pub(super) planned: Vec<String>,
+}
+
+/// The record as the status holds it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Account {
+    pub(super) identity: Option<IdentityStatus>,
+    pub(super) assignments: Vec<RoleAssignmentStatus>,
+}
+
+impl Account {
+    /// What the status holds now.
+    pub(super) fn of(profile: &PodIdentityProfile) -> Self {
+        let status = profile.status.clone().unwrap_or_default();
+        Self {
+            identity: status.identity,
+            assignments: status.role_assignments.unwrap_or_default(),
+        }
+    }
+
+    /// The same in the words of `core`.
+    pub(super) fn record(&self) -> Record {
+        let identity = self.identity.as_ref().map(|identity| RecordedIdentity {
+            id: ArmId::new(&identity.resource_id),
+            principal_id: identity.principal_id.clone(),
+            created: identity.created,
+        });
+        let assignments = self
+            .assignments
+            .iter()
+            .map(|assignment| RecordedAssignment {
+                id: ArmId::new(&assignment.id),
+                role: assignment.role.clone(),
+                scope: ArmId::new(&assignment.scope),
+                principal_id: assignment.principal_id.clone(),
+                created: assignment.created,
+            });
+        Record {
+            identity,
+            assignments: assignments.collect(),
+        }
+    }
+
+    /// Role assignments as they are to be remembered, in an order that does not change.
+    pub(super) fn remember(&mut self, assignments: &[RecordedAssignment]) {
+        self.assignments = assignments
+            .iter()
+            .map(|assignment| RoleAssignmentStatus {
+                id: assignment.id.to_string(),
+                role: assignment.role.clone(),
+                scope: assignment.scope.to_string(),
+                principal_id: assignment.principal_id.clone(),
+                created: assignment.created,
+            })
+            .collect();
+        self.assignments.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+
+    /// The identity that is in use from now on.
+    pub(super) fn use_identity(&mut self, identity: &Identity, created: bool) {
+        self.identity = Some(IdentityStatus {
+            resource_id: identity.id.to_string(),
+            client_id: identity.client_id.clone(),
+            principal_id: identity.principal_id.clone(),
+            tenant_id: identity.tenant_id.clone(),
+            created,
+        });
+    }
+}
+
+/// The profile with the status that `report` comes to; its transition times follow from the
+/// status it has.
+pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdentityProfile {
+    let old = profile.status.clone().unwrap_or_default();
+    let generation = profile.meta().generation.unwrap_or_default();
+    let before: Vec<Condition<meta::Time>> = old
+        .conditions
+        .iter()
+        .flatten()
+        .map(from_kubernetes)
+        .collect();
+    let parts = merged(&report.parts, &before);
+    let conditions = condition::conditions(&report.outcome, &parts, generation, &now(), &before);
+    let planned = (!report.planned.is_empty()).then(|| report.planned.clone());
+    let assignments = &report.account.assignments;
+    let status = PodIdentityProfileStatus {
+        observed_generation: Some(generation),
+        conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
+        identity: report.account.identity.clone(),
+        role_assignments: (!assignments.is_empty()).then(|| assignments.clone()),
+        planned_changes: planned,
+        bound_pods: old.bound_pods,
+        last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
+    };
+    PodIdentityProfile {
+        status: Some(status),
+        ..profile.clone()
+    }
+}
+
+/// Writes the status of `updated`, unless it is that of `profile`.
+pub(super) async fn write(
+    client: &Client,
+    profile: &PodIdentityProfile,
+    updated: &PodIdentityProfile,
+) -> Result<(), kube::Error> {
+    if profile.status == updated.status {
+        return Ok(());
+    }
+    // Bound pods are counted, and so owned, elsewhere.
+    let status = updated.status.clone().unwrap_or_default();
+    let status = PodIdentityProfileStatus {
+        bound_pods: None,
+        ..status
+    };
+    let namespace = profile.namespace().unwrap_or_default();
+    let body = json!({
+        "apiVersion": PodIdentityProfile::api_version(&()),
+        "kind": PodIdentityProfile::kind(&()),
+        // The uid keeps the status off a profile that was made anew under the same name.
+        "metadata": { "name": profile.name_any(), "namespace": namespace, "uid": profile.uid() },
+        "status": status,
+    });
+    let api: Api<PodIdentityProfile> = Api::namespaced(client.clone(), &namespace);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch_status(&profile.name_any(), &params, &Patch::Apply(&body))
+        .await
+        .map(drop)
+}
+
+/// Parts as they are now: what was found out, and otherwise what was known before.
+fn merged(found: &[Part], before: &[Condition<meta::Time>]) -> Vec<Part> {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    KINDS
+        .iter()
+        .map(|kind| {
+            let found = found.iter().find(|part| part.kind == *kind).cloned();
+            found.unwrap_or_else(|| known(kind, before))
+        })
+        .collect()
+}
+
+fn known(kind: &'static str, before: &[Condition<meta::Time>]) -> Part {
+    let old = before.iter().find(|old| old.kind == kind);
+    Part {
+        kind,
+        status: old.map_or(Status::Unknown, |old| old.status),
+        reason: old.map_or_else(|| "Pending".to_owned(), |old| old.reason.clone()),
+        message: old.map_or_else(|| "not reached yet".to_owned(), |old| old.message.clone()),
+    }
+}
+
+/// Conditions of the parts, in the order in which they are shown.
+const KINDS: [&str; 4] = [
+    "IdentityReady",
+    "AccessReady",
+    "BindingReady",
+    "EnforcementReady",
+];

@@ -1,0 +1,116 @@
+//! What makes a profile worth another look.
+
+use std::fmt::Debug;
+
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::utils::PredicateConfig;
+use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use tokio::sync::mpsc;
+
+use crate::watch::{Watch, Watched};
+
+type Trigger<K> = Result<K, watcher::Error>;
+
+/// Profiles whose spec, annotations or finalizers changed, or that are being deleted. A change of
+/// status alone is our own doing.
+pub(super) fn profiles(
+    watch: &Watch<PodIdentityProfile>,
+) -> impl Stream<Item = Trigger<PodIdentityProfile>> + Send + 'static {
+    let of_note = predicates::generation
+        .combine(predicates::annotations)
+        .combine(predicates::finalizers)
+        .combine(uid);
+    touched(watch).predicate_filter(of_note, PredicateConfig::default())
+}
+
+/// Classes whose spec changed.
+pub(super) fn classes(
+    watch: &Watch<PodIdentityClass>,
+) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
+    let of_note = predicates::generation.combine(uid);
+    touched(watch).predicate_filter(of_note, PredicateConfig::default())
+}
+
+/// Namespaces whose labels changed.
+pub(super) fn namespaces(
+    watch: &Watch<PartialObjectMeta<Namespace>>,
+) -> impl Stream<Item = Trigger<PartialObjectMeta<Namespace>>> + Send + 'static {
+    touched(watch).predicate_filter(predicates::labels.combine(uid), PredicateConfig::default())
+}
+
+/// Objects of a kind that profiles own, by their metadata: a malformed one cannot disturb.
+pub(super) fn children<K>(
+    client: &Client,
+) -> impl Stream<Item = Trigger<PartialObjectMeta<K>>> + Send + 'static
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
+    watcher(api, watcher::Config::default())
+        .default_backoff()
+        .touched_objects()
+}
+
+/// The profiles of a class.
+pub(super) fn of_class(
+    profiles: &Store<PodIdentityProfile>,
+) -> impl Fn(PodIdentityClass) -> Vec<ObjectRef<PodIdentityProfile>> + Send + Sync + 'static {
+    let profiles = profiles.clone();
+    move |class| {
+        let name = class.name_any();
+        select(&profiles, |profile| profile.spec.class_name == name)
+    }
+}
+
+/// The profiles of a namespace.
+pub(super) fn of_namespace(
+    profiles: &Store<PodIdentityProfile>,
+) -> impl Fn(PartialObjectMeta<Namespace>) -> Vec<ObjectRef<PodIdentityProfile>> + Send + Sync + 'static
+{
+    let profiles = profiles.clone();
+    move |namespace| {
+        let name = Some(namespace.name_any());
+        select(&profiles, |profile| profile.metadata.namespace == name)
+    }
+}
+
+/// Profiles that fit.
+pub(super) fn select(
+    profiles: &Store<PodIdentityProfile>,
+    fits: impl Fn(&PodIdentityProfile) -> bool,
+) -> Vec<ObjectRef<PodIdentityProfile>> {
+    let all = profiles.state();
+    all.iter()
+        .filter(|profile| fits(profile))
+        .map(|p| ObjectRef::from_obj(p.as_ref()))
+        .collect()
+}
+
+/// What comes out of a channel.
+pub(super) fn received<T: Send + 'static>(
+    receiver: mpsc::UnboundedReceiver<T>,
+) -> impl Stream<Item = T> + Send + 'static {
+    stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|item| (item, receiver))
+    })
+}
+
+fn touched<K: Watched>(watch: &Watch<K>) -> impl Stream<Item = Trigger<K>> + Send + 'static {
+    watch
+        .touched()
+        .map(|object| Ok(object.as_ref().clone()))
+        .into_stream()
+}
+
+/// An object made again under the same name starts at the same generation.
+fn uid<K: Resource>(object: &K) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    object.meta().uid.hash(&mut hasher);
+    Some(hasher.finish())
+}
