@@ -20,6 +20,9 @@ use crate::ui::{self, Steps, remark, say};
 
 /// Exit code of `status` for a lab that is not up.
 const NOT_UP: u8 = 3;
+/// What the lab's own log holds. Two libraries report as trouble what is asked
+/// on purpose: whether the API server answers yet, whether a link is there.
+const LOG_FILTER: &str = "info,kube_client::client::builder=off,nlink::netlink::connection=error";
 /// Exit code of `exec` when the program was not started, as `env` and `nohup`
 /// have it.
 const NOT_STARTED: u8 = 125;
@@ -48,7 +51,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             Ok(exit_code(code))
         }
         Command::Daemon(Inner { state, cgroup }) => run_daemon(&StateDir::at(state), &cgroup),
-        Command::Enter { process, cgroup, argv } => {
+        Command::Enter {
+            process,
+            cgroup,
+            argv,
+        } => {
             let error = enter(&Door { process, cgroup }, &argv);
             let code = error.exit_code();
             ui::complain(&error.into());
@@ -71,8 +78,10 @@ fn exit_code(code: i32) -> ExitCode {
 
 fn run_daemon(dir: &StateDir, cgroup: &std::path::Path) -> Result<ExitCode> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG_FILTER));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     log.with_ansi(false).init();
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -86,7 +95,11 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     if let Some(last) = nodes.last_mut() {
         *last = args.node_kind;
     }
-    let world = args.world.map(std::path::absolute).transpose().context("no working directory")?;
+    let world = args
+        .world
+        .map(std::path::absolute)
+        .transpose()
+        .context("no working directory")?;
     let options = UpOptions {
         name: args.lab.name,
         nodes,
@@ -98,8 +111,15 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     let mut steps = Steps::new();
     let lab = Lab::up_telling(options, |event| steps.tell(event))?;
     let name = lab.name();
-    let flag = if name == "default" { String::new() } else { format!(" --name {name}") };
-    remark(format_args!("lab {name} is up after {:.1} s", began.elapsed().as_secs_f64()));
+    let flag = if name == "default" {
+        String::new()
+    } else {
+        format!(" --name {name}")
+    };
+    remark(format_args!(
+        "lab {name} is up after {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     remark(format_args!("  use it     eval \"$(podid-lab env{flag})\""));
     remark(format_args!("  look at it podid-lab status{flag}"));
     remark(format_args!("  end it     podid-lab down{flag}"));
@@ -157,7 +177,11 @@ fn env(name: &str) -> Result<ExitCode> {
     }
     let tools = lab.tools()?.display().to_string();
     let programs = own_folder()?.display().to_string();
-    say(format_args!("export PATH={}:{}:\"$PATH\"", quoted(&tools), quoted(&programs)));
+    say(format_args!(
+        "export PATH={}:{}:\"$PATH\"",
+        quoted(&tools),
+        quoted(&programs)
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,13 +192,15 @@ fn quoted(value: &str) -> String {
 
 fn run_program(args: &ExecArgs) -> ExitCode {
     let name = &args.place.lab.name;
-    let ran = StateDir::of(name).map_err(anyhow::Error::from).and_then(|dir| {
-        anyhow::ensure!(
-            dir.is_running(),
-            "lab {name} is not up; start it with `podid-lab up --name {name}`"
-        );
-        Ok(exec::exec(&dir, &args.place.target(), &args.argv)?)
-    });
+    let ran = StateDir::of(name)
+        .map_err(anyhow::Error::from)
+        .and_then(|dir| {
+            anyhow::ensure!(
+                dir.is_running(),
+                "lab {name} is not up; start it with `podid-lab up --name {name}`"
+            );
+            Ok(exec::exec(&dir, &args.place.target(), &args.argv)?)
+        });
     match ran {
         Ok(code) => exit_code(code),
         Err(error) => {
@@ -186,7 +212,13 @@ fn run_program(args: &ExecArgs) -> ExitCode {
 
 fn service(command: ServiceCommand) -> Result<ExitCode> {
     match command {
-        ServiceCommand::Start { service, place, restart, env, argv } => {
+        ServiceCommand::Start {
+            service,
+            place,
+            restart,
+            env,
+            argv,
+        } => {
             let lab = Lab::connect(&place.lab.name)?;
             let mut service = Service::new(&service, place.target(), argv);
             service.env.extend(env);
@@ -195,7 +227,11 @@ fn service(command: ServiceCommand) -> Result<ExitCode> {
             lab.spawn_service(service)?;
         }
         ServiceCommand::Stop { service, lab } => Lab::connect(&lab.name)?.stop_service(&service)?,
-        ServiceCommand::Kill { service, lab, signal } => {
+        ServiceCommand::Kill {
+            service,
+            lab,
+            signal,
+        } => {
             Lab::connect(&lab.name)?.kill_service(&service, signal)?;
         }
     }
@@ -208,7 +244,12 @@ fn logs(args: &LogsArgs) -> Result<ExitCode> {
     let mut text = Vec::new();
     std::fs::File::open(&path)
         .and_then(|mut file| file.read_to_end(&mut text))
-        .with_context(|| format!("{} has no log; `podid-lab status` lists programs", args.program))?;
+        .with_context(|| {
+            format!(
+                "{} has no log; `podid-lab status` lists programs",
+                args.program
+            )
+        })?;
     // A reader that went away, such as `head`, is no failure.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), &text);
     Ok(ExitCode::SUCCESS)

@@ -81,7 +81,13 @@ pub enum DaemonError {
 /// The command that runs [`run`], for init.
 pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("podid-lab").arg("daemon").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
+    command
+        .arg0("podid-lab")
+        .arg("daemon")
+        .arg("--state")
+        .arg(dir.path())
+        .arg("--cgroup")
+        .arg(cgroup);
     command.stdin(Stdio::null());
     command
 }
@@ -96,9 +102,16 @@ struct Doors {
 impl Doors {
     fn open() -> std::io::Result<Self> {
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let cloud =
-            cloud::CloudSockets { arm: free()?, entra: free()?, data: free()?, admin: free()? };
-        Ok(Self { api_server: free()?, cloud })
+        let cloud = cloud::CloudSockets {
+            arm: free()?,
+            entra: free()?,
+            data: free()?,
+            admin: free()?,
+        };
+        Ok(Self {
+            api_server: free()?,
+            cloud,
+        })
     }
 
     fn endpoints(&self) -> std::io::Result<Endpoints> {
@@ -121,7 +134,10 @@ pub fn run(dir: &StateDir, cgroup: &Path) -> Result<(), DaemonError> {
     if let Err(error) = &lived {
         let event = match error {
             DaemonError::Step(step) => step.event(dir),
-            other => events::Event::Failed { message: events::chain(other), log: Vec::new() },
+            other => events::Event::Failed {
+                message: events::chain(other),
+                log: Vec::new(),
+            },
         };
         events::emit(&event);
         tracing::error!(error = events::chain(error), "the lab ends");
@@ -130,6 +146,8 @@ pub fn run(dir: &StateDir, cgroup: &Path) -> Result<(), DaemonError> {
 }
 
 fn live(dir: &StateDir, cgroup: &Path) -> Result<(), DaemonError> {
+    // Cosmetic, so that `ps` shows it: worth no failure.
+    let _ = nix::sys::prctl::set_name(c"podid-lab");
     let spec: Spec = dir.read_json(SPEC_FILE)?;
     let doors = Doors::open().map_err(DaemonError::Loopback)?;
     // Sockets keep the namespace they were made in; threads started from here

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
@@ -50,15 +50,25 @@ fn refused(action: &'static str) -> impl FnOnce(Errno) -> InitError {
 /// The command that runs [`run`], for the keeper.
 pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("podid-lab").arg("init").arg("--state").arg(dir.path()).arg("--cgroup").arg(cgroup);
+    command
+        .arg0("podid-lab")
+        .arg("init")
+        .arg("--state")
+        .arg(dir.path())
+        .arg("--cgroup")
+        .arg(cgroup);
     command
 }
 
 /// Runs the lab in `dir`; returns the exit code of its daemon. Must be the
 /// first process of its process namespace.
 pub fn run(dir: &StateDir, cgroup: &Path) -> Result<i32, InitError> {
+    // Instead of `exe`, as which it was started; cosmetic, worth no failure.
+    let _ = set_name(c"podid-lab");
     die_with_keeper()?;
-    SigSet::empty().thread_set_mask().map_err(refused("unblock signals"))?;
+    SigSet::empty()
+        .thread_set_mask()
+        .map_err(refused("unblock signals"))?;
     // In a cgroup of its own below the lab's: programs started by `exec` and
     // pods get theirs beside it.
     let home = cgroup.join("control-plane");
@@ -68,7 +78,9 @@ pub fn run(dir: &StateDir, cgroup: &Path) -> Result<i32, InitError> {
         .map_err(refused("make mount, IPC and host name namespaces"))?;
     nix::unistd::sethostname("lab").map_err(refused("set the host name"))?;
     mount_private()?;
-    let daemon = daemon::command(dir, cgroup).spawn().map_err(InitError::Daemon)?;
+    let daemon = daemon::command(dir, cgroup)
+        .spawn()
+        .map_err(InitError::Daemon)?;
     reap_until(Pid::from_raw(daemon.id().cast_signed()))
 }
 
@@ -79,7 +91,11 @@ fn die_with_keeper() -> Result<(), InitError> {
     let stdin = std::io::stdin();
     let mut keeper = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
     poll(&mut keeper, PollTimeout::ZERO).map_err(refused("look for the keeper"))?;
-    if keeper[0].any().unwrap_or(true) { Err(InitError::Orphan) } else { Ok(()) }
+    if keeper[0].any().unwrap_or(true) {
+        Err(InitError::Orphan)
+    } else {
+        Ok(())
+    }
 }
 
 /// Cuts the mounts off from the machine's, then shows the lab's own processes.

@@ -1,7 +1,6 @@
 //! The daemon's side of the control socket.
 
 use std::io;
-use std::path::Path;
 
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -13,9 +12,8 @@ use crate::daemon::requests::{Requests, handle};
 /// Longest request: a service with a large environment fits well.
 const LONGEST: u64 = 1 << 20;
 
-/// Takes requests until the task is dropped.
-pub(crate) async fn serve(socket: &Path, requests: Requests) -> io::Result<()> {
-    let listener = UnixListener::bind(socket)?;
+/// Takes requests on `listener` until the task is dropped.
+pub(crate) async fn serve(listener: UnixListener, requests: Requests) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let requests = requests.clone();
@@ -30,9 +28,13 @@ pub(crate) async fn serve(socket: &Path, requests: Requests) -> io::Result<()> {
 async fn answer(stream: UnixStream, requests: &Requests) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
+    BufReader::new(read.take(LONGEST))
+        .read_line(&mut line)
+        .await?;
     let answer = match serde_json::from_str::<Request>(&line) {
-        Ok(request) => handle(requests, request).await.unwrap_or_else(Answer::Error),
+        Ok(request) => handle(requests, request)
+            .await
+            .unwrap_or_else(Answer::Error),
         Err(error) => Answer::Error(format!("not a request: {error}")),
     };
     let mut text = serde_json::to_vec(&answer)?;
@@ -43,6 +45,8 @@ async fn answer(stream: UnixStream, requests: &Requests) -> io::Result<()> {
 impl Answer {
     /// Any value as a good answer.
     pub(crate) fn of(value: &impl Serialize) -> Result<Self, String> {
-        serde_json::to_value(value).map(Self::Ok).map_err(|error| error.to_string())
+        serde_json::to_value(value)
+            .map(Self::Ok)
+            .map_err(|error| error.to_string())
     }
 }

@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::{self, await_condition};
@@ -57,16 +57,21 @@ where
     let params = PatchParams::apply("podid-lab").force();
     match api.patch(&name, &params, &Patch::Apply(object)).await {
         Ok(_) => Ok(()),
-        Err(source) => Err(BootstrapError::Apply { name, source: Box::new(source) }),
+        Err(source) => Err(BootstrapError::Apply {
+            name,
+            source: Box::new(source),
+        }),
     }
 }
 
 /// Applies the definitions in every file of `folder`, and waits until the API
 /// server serves them.
 pub(crate) async fn definitions(client: &Client, folder: &Path) -> Result<(), BootstrapError> {
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
-        BootstrapError::Definitions { path: folder.display().to_string(), source }
-    };
+    let unreadable =
+        |source: Box<dyn std::error::Error + Send + Sync>| BootstrapError::Definitions {
+            path: folder.display().to_string(),
+            source,
+        };
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let definitions = read_definitions(folder).map_err(unreadable)?;
     let applied = definitions.iter().map(|definition| apply(&api, definition));
@@ -78,7 +83,10 @@ pub(crate) async fn definitions(client: &Client, folder: &Path) -> Result<(), Bo
             await_condition(api, &name, is_crd_established())
                 .await
                 .map(drop)
-                .map_err(|source| BootstrapError::Wait { what: name.clone(), source })
+                .map_err(|source| BootstrapError::Wait {
+                    what: name.clone(),
+                    source,
+                })
         }
     });
     futures::future::try_join_all(served).await.map(drop)
@@ -90,7 +98,9 @@ fn read_definitions(
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let text = std::fs::read_to_string(entry?.path())?;
-        all.extend(serde_saphyr::from_multiple::<CustomResourceDefinition>(&text)?);
+        all.extend(serde_saphyr::from_multiple::<CustomResourceDefinition>(
+            &text,
+        )?);
     }
     Ok(all)
 }
@@ -127,25 +137,39 @@ pub(crate) async fn first_objects(client: &Client) -> Result<(), BootstrapError>
 pub(crate) async fn default_service_account(client: &Client) -> Result<(), BootstrapError> {
     let api: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
     let there = |account: Option<&ServiceAccount>| account.is_some();
-    await_condition(api, "default", there).await.map(drop).map_err(|source| {
-        BootstrapError::Wait { what: "the default service account".to_owned(), source }
-    })
+    await_condition(api, "default", there)
+        .await
+        .map(drop)
+        .map_err(|source| BootstrapError::Wait {
+            what: "the default service account".to_owned(),
+            source,
+        })
 }
 
 /// Waits until the scheduler may use the node: it is ready and carries no
 /// taint.
 pub(crate) async fn schedulable(client: &Client, name: &str) -> Result<(), BootstrapError> {
     let api: Api<Node> = Api::all(client.clone());
-    await_condition(api, name, |node: Option<&Node>| node.is_some_and(can_be_used))
-        .await
-        .map(drop)
-        .map_err(|source| BootstrapError::Wait { what: format!("node {name}"), source })
+    await_condition(api, name, |node: Option<&Node>| {
+        node.is_some_and(can_be_used)
+    })
+    .await
+    .map(drop)
+    .map_err(|source| BootstrapError::Wait {
+        what: format!("node {name}"),
+        source,
+    })
 }
 
 fn can_be_used(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions
-        .is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"));
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    let ready = conditions.is_some_and(|all| {
+        all.iter()
+            .any(|one| one.type_ == "Ready" && one.status == "True")
+    });
     let tainted = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
     ready && tainted.is_none_or(Vec::is_empty)
 }

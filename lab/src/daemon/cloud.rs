@@ -2,25 +2,28 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use azure_sim::{
-    Application, AzureSim, FederatedCredential, Identity, Instance, Issuer, Options,
-    Orchestration, Place, ResourceGroup, RoleAssignment, ScaleSet, Service, SimError,
+    Application, AzureSim, CertificateAuthority, FederatedCredential, Identity, Instance, Issuer,
+    Options, Orchestration, Place, ResourceGroup, RoleAssignment, ScaleSet, Service, SimError,
     StorageAccount, TlsListener, Vault, VirtualMachine, VmIdentity, World, WorldError,
 };
 
 use super::cluster::{ISSUER, OPERATOR_ACCOUNT};
 use crate::layout::{
-    CONTROL_PLANE, FLEXIBLE_SET, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP, NodeLayout, RESOURCE_GROUP,
-    SUBSCRIPTION, TENANT, UNIFORM_SET, VAULT,
-    VAULT_SECRET,
+    CONTROL_PLANE, FLEXIBLE_SET, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP, NodeLayout,
+    RESOURCE_GROUP, SUBSCRIPTION, TENANT, UNIFORM_SET, VAULT, VAULT_SECRET,
 };
 use crate::options::NodeKind;
 
 /// Host names of Azure that lead to the simulator inside the lab; more come
 /// from the vaults and accounts of its world.
-pub(crate) const AZURE_HOSTS: [&str; 3] =
-    ["management.azure.com", "login.microsoftonline.com", "login.microsoft.com"];
+pub(crate) const AZURE_HOSTS: [&str; 3] = [
+    "management.azure.com",
+    "login.microsoftonline.com",
+    "login.microsoft.com",
+];
 
 /// The operator's application, also the name of its service principal.
 pub const OPERATOR_APPLICATION: &str = "podid-operator";
@@ -28,6 +31,10 @@ pub const OPERATOR_APPLICATION: &str = "podid-operator";
 pub const OPERATOR_CLIENT_ID: &str = "09e4a704-0000-4000-8000-000000000001";
 /// Name of the identity every node has from the start.
 const KUBELET_IDENTITY: &str = "lab-agentpool";
+
+/// How long certificates of the simulated Azure are good: longer than anyone
+/// keeps a lab.
+const CERTIFIED: Duration = Duration::from_secs(365 * 86_400);
 
 /// Why the simulated Azure did not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +69,10 @@ pub(crate) struct CloudSockets {
 /// Host names that lead to the simulator in this world.
 pub(crate) fn hosts(world: &World) -> Vec<String> {
     let fixed = AZURE_HOSTS.iter().map(|&host| host.to_owned());
-    let vaults = world.vaults.iter().map(|vault| format!("{}.vault.azure.net", vault.name));
+    let vaults = world
+        .vaults
+        .iter()
+        .map(|vault| format!("{}.vault.azure.net", vault.name));
     let accounts = world
         .storage_accounts
         .iter()
@@ -70,10 +80,16 @@ pub(crate) fn hosts(world: &World) -> Vec<String> {
     fixed.chain(vaults).chain(accounts).collect()
 }
 
+/// The authority every name of the simulated Azure is certified by.
+pub(crate) fn authority() -> Result<CertificateAuthority, CloudError> {
+    Ok(CertificateAuthority::generate(CERTIFIED).map_err(SimError::from)?)
+}
+
 /// Starts the simulator on the loopback sockets and, inside the lab, on 443.
 pub(crate) async fn start(
     world: World,
     speed: f64,
+    authority: CertificateAuthority,
     sockets: CloudSockets,
 ) -> Result<AzureSim, CloudError> {
     let inside = TcpListener::bind((CONTROL_PLANE, 443)).map_err(|source| CloudError::Listen {
@@ -89,8 +105,12 @@ pub(crate) async fn start(
     let options = Options {
         world,
         speed,
-        tls: tls.map(|(listener, service)| TlsListener { listener, service }).into(),
+        tls: tls
+            .map(|(listener, service)| TlsListener { listener, service })
+            .into(),
         admin: Some(sockets.admin),
+        ca: Some(authority),
+        ca_lifetime: CERTIFIED,
         extra_names: vec![CONTROL_PLANE.to_string()],
         ..Options::default()
     };
@@ -118,7 +138,10 @@ pub(crate) fn world(
 }
 
 fn group(name: &str) -> ResourceGroup {
-    ResourceGroup { name: name.to_owned(), ..ResourceGroup::default() }
+    ResourceGroup {
+        name: name.to_owned(),
+        ..ResourceGroup::default()
+    }
 }
 
 fn own_world() -> World {
@@ -139,7 +162,11 @@ fn own_world() -> World {
     world.storage_accounts.push(StorageAccount {
         name: "stdemo".to_owned(),
         place: Place::in_group(RESOURCE_GROUP),
-        containers: [("reports".to_owned(), Vec::new()), ("backups".to_owned(), Vec::new())].into(),
+        containers: [
+            ("reports".to_owned(), Vec::new()),
+            ("backups".to_owned(), Vec::new()),
+        ]
+        .into(),
     });
     world
 }
@@ -223,7 +250,10 @@ fn add_machines(world: &mut World, layout: &Layout) {
 }
 
 fn kubelet_identity() -> VmIdentity {
-    VmIdentity { user_assigned: vec![KUBELET_IDENTITY.to_owned()], ..VmIdentity::default() }
+    VmIdentity {
+        user_assigned: vec![KUBELET_IDENTITY.to_owned()],
+        ..VmIdentity::default()
+    }
 }
 
 fn instance(node: &NodeLayout) -> Instance {

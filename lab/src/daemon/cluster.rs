@@ -75,7 +75,10 @@ impl Cluster<'_> {
             flag("tls-private-key-file", &self.pki.serving_key),
             flag("client-ca-file", &self.pki.ca_file),
             flag("service-account-key-file", &self.pki.service_account_key),
-            flag("service-account-signing-key-file", &self.pki.service_account_key),
+            flag(
+                "service-account-signing-key-file",
+                &self.pki.service_account_key,
+            ),
             format!("--service-account-issuer={ISSUER}"),
             format!("--service-account-jwks-uri={ISSUER}/openid/v1/jwks"),
             format!("--service-cluster-ip-range={SERVICE_RANGE}"),
@@ -91,7 +94,10 @@ impl Cluster<'_> {
     pub(crate) fn controller_manager(&self, kubeconfig: &Path) -> Program {
         let arguments = vec![
             flag("kubeconfig", kubeconfig),
-            flag("service-account-private-key-file", &self.pki.service_account_key),
+            flag(
+                "service-account-private-key-file",
+                &self.pki.service_account_key,
+            ),
             flag("root-ca-file", &self.pki.ca_file),
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
@@ -109,11 +115,19 @@ impl Cluster<'_> {
             "--leader-elect=false".to_owned(),
             "--bind-address=127.0.0.1".to_owned(),
         ];
-        self.program("kube-scheduler", self.tools.bin("kube-scheduler"), arguments)
+        self.program(
+            "kube-scheduler",
+            self.tools.bin("kube-scheduler"),
+            arguments,
+        )
     }
 
     pub(crate) fn kustomize_controller(&self) -> Program {
-        self.flux("kustomize-controller", KUSTOMIZE_PORTS, &["--requeue-dependency=1s"])
+        self.flux(
+            "kustomize-controller",
+            KUSTOMIZE_PORTS,
+            &["--requeue-dependency=1s"],
+        )
     }
 
     pub(crate) fn helm_controller(&self) -> Program {
@@ -136,7 +150,9 @@ impl Cluster<'_> {
             ("RUNTIME_NAMESPACE", PathBuf::from(FLUX_NAMESPACE)),
         ];
         for (variable, value) in own {
-            program.env.insert(variable.to_owned(), value.to_string_lossy().into_owned());
+            program
+                .env
+                .insert(variable.to_owned(), value.to_string_lossy().into_owned());
         }
         program
     }
@@ -144,8 +160,11 @@ impl Cluster<'_> {
 
 /// Where the Flux controllers say that they are ready.
 pub(crate) fn flux_health() -> [(&'static str, String); 2] {
-    [("kustomize-controller", KUSTOMIZE_PORTS.0), ("helm-controller", HELM_PORTS.0)]
-        .map(|(name, port)| (name, format!("http://127.0.0.1:{port}/readyz")))
+    [
+        ("kustomize-controller", KUSTOMIZE_PORTS.0),
+        ("helm-controller", HELM_PORTS.0),
+    ]
+    .map(|(name, port)| (name, format!("http://127.0.0.1:{port}/readyz")))
 }
 
 fn flag(name: &str, path: &Path) -> String {

@@ -72,7 +72,9 @@ impl Pki {
             let mut params = CertificateParams::new([])?;
             params.distinguished_name.push(DnType::CommonName, user);
             if let Some(group) = group {
-                params.distinguished_name.push(DnType::OrganizationName, group);
+                params
+                    .distinguished_name
+                    .push(DnType::OrganizationName, group);
             }
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
             sign(params, &self.issuer)
@@ -88,7 +90,9 @@ fn generating(name: &str) -> impl FnOnce(rcgen::Error) -> PkiError {
 
 fn authority() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
     let mut params = CertificateParams::new([])?;
-    params.distinguished_name.push(DnType::CommonName, "podid lab cluster");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "podid lab cluster");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate()?;
@@ -109,7 +113,9 @@ fn serving(issuer: &Issuer<'static, KeyPair>) -> Result<KeyedCertificate, rcgen:
         "kubernetes.default.svc.cluster.local".to_owned(),
     ];
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "kube-apiserver");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     sign(params, issuer)
 }
@@ -123,5 +129,8 @@ fn sign(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, issuer)?;
-    Ok(KeyedCertificate { certificate: certificate.pem(), key: key.serialize_pem() })
+    Ok(KeyedCertificate {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }

@@ -30,7 +30,11 @@ struct Parts {
 
 impl Requests {
     pub(crate) fn new(context: Context, supervisor: Supervisor, endpoints: Endpoints) -> Self {
-        Self(Arc::new(Parts { context, supervisor, endpoints }))
+        Self(Arc::new(Parts {
+            context,
+            supervisor,
+            endpoints,
+        }))
     }
 }
 
@@ -49,9 +53,11 @@ pub(crate) async fn handle(requests: &Requests, request: Request) -> Result<Answ
             let sent = parts.supervisor.signal(&name, signal);
             Answer::of(&sent.map_err(|error| chain(&error))?)
         }
-        Request::Token { namespace, name, audience } => {
-            Answer::of(&parts.token(&namespace, &name, audience).await?)
-        }
+        Request::Token {
+            namespace,
+            name,
+            audience,
+        } => Answer::of(&parts.token(&namespace, &name, audience).await?),
     }
 }
 
@@ -63,10 +69,21 @@ impl Parts {
             address: node.address.into(),
             resource_id: node.resource_id.clone(),
         });
-        let pods = self.context.places.list().into_iter().filter_map(|(target, place)| {
-            let Target::Pod { namespace, name } = target else { return None };
-            Some(PodStatus { namespace, name, address: place.address })
-        });
+        let pods = self
+            .context
+            .places
+            .list()
+            .into_iter()
+            .filter_map(|(target, place)| {
+                let Target::Pod { namespace, name } = target else {
+                    return None;
+                };
+                Some(PodStatus {
+                    namespace,
+                    name,
+                    address: place.address,
+                })
+            });
         Status {
             name: layout.name.clone(),
             network: layout.network,
@@ -90,14 +107,22 @@ impl Parts {
     fn missing(&self, target: &Target) -> String {
         let all = self.context.places.list();
         let known: Vec<String> = all.iter().map(|(target, _)| target.to_string()).collect();
-        format!("{target} is not running in this lab; there are: {}", known.join(", "))
+        format!(
+            "{target} is not running in this lab; there are: {}",
+            known.join(", ")
+        )
     }
 
     fn target_env(&self, target: &Target) -> BTreeMap<String, String> {
         if matches!(target, Target::Pod { .. }) {
             return BTreeMap::new();
         }
-        let path = self.context.dir.inner_kubeconfig().to_string_lossy().into_owned();
+        let path = self
+            .context
+            .dir
+            .inner_kubeconfig()
+            .to_string_lossy()
+            .into_owned();
         [("KUBECONFIG".to_owned(), path)].into()
     }
 
@@ -115,7 +140,9 @@ impl Parts {
             cwd: service.cwd,
             restart: service.restart,
         };
-        self.supervisor.start(program).map_err(|error| chain(&error))
+        self.supervisor
+            .start(program)
+            .map_err(|error| chain(&error))
     }
 
     async fn token(

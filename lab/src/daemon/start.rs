@@ -8,6 +8,7 @@ use std::time::Duration;
 use azure_sim::AzureSim;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -48,22 +49,33 @@ pub(super) async fn serve(
 
     let places = Places::default();
     places.insert(Target::ControlPlane, control_plane(cgroup));
-    let fabric = step("network", QUICK, net::build(&layout, cgroup, &places)).await?;
-    let fabric = Arc::new(fabric);
     let pki = Pki::create(dir).map_err(StepError::of("certificates"))?;
     write_kubeconfigs(dir, &layout, &pki, endpoints.api_server)
         .map_err(StepError::of("kubeconfigs"))?;
     let world = cloud::world(options.world.as_ref(), &layout, &pki.ca)
         .map_err(StepError::of("azure-sim"))?;
-    let hosts = cloud::hosts(&world);
-    let starting = cloud::start(world, options.speed, doors.cloud);
+    let authority = cloud::authority().map_err(StepError::of("azure-sim"))?;
+    // Before any node: its mount namespace starts as a copy of this one.
+    view::bind_files(
+        dir,
+        &layout,
+        &cloud::hosts(&world),
+        &[&authority.cert_pem, &pki.ca],
+    )?;
+    let fabric = step("network", QUICK, net::build(&layout, cgroup, &places)).await?;
+    let fabric = Arc::new(fabric);
+    let starting = cloud::start(world, options.speed, authority, doors.cloud);
     let sim = step("azure-sim", QUICK, starting).await?;
-    view::bind_files(dir, &layout, &hosts, &[sim.ca_pem(), &pki.ca])?;
     serve_imds(&sim, &layout, &fabric)?;
 
     let supervisor = Supervisor::new(places.clone(), dir.clone());
     let env = view::service_env(dir);
-    let cluster = Cluster { tools: &tools, dir, pki: &pki, env: &env };
+    let cluster = Cluster {
+        tools: &tools,
+        dir,
+        pki: &pki,
+        env: &env,
+    };
     let client = start_api_server(&cluster, &supervisor).await?;
     let context = Context {
         layout,
@@ -77,15 +89,27 @@ pub(super) async fn serve(
 
     let mut parts: JoinSet<Ending> = JoinSet::new();
     let api_server = SocketAddr::from((CONTROL_PLANE, API_SERVER_PORT));
-    endless(&mut parts, "the forwarder", forward::forward(doors.api_server, api_server));
-    endless(&mut parts, "the kubelet's part", crate::kubelet::run(context.clone(), fabric));
+    endless(
+        &mut parts,
+        "the forwarder",
+        forward::forward(doors.api_server, api_server),
+    );
+    endless(
+        &mut parts,
+        "the kubelet's part",
+        crate::kubelet::run(context.clone(), fabric),
+    );
     let coming_up = come_up(&cluster, &supervisor, &context, &mut parts);
     coming_up.await?;
     let requests = Requests::new(context, supervisor, endpoints);
-    let socket = dir.control_socket();
-    endless(&mut parts, "the control socket", async move {
-        control::serve(&socket, requests).await
-    });
+    // Bound before anyone is told that the lab is up.
+    let socket =
+        UnixListener::bind(dir.control_socket()).map_err(StepError::of("the control socket"))?;
+    endless(
+        &mut parts,
+        "the control socket",
+        control::serve(socket, requests),
+    );
     events::emit(&Event::Up);
     let (part, why) = match parts.join_next().await {
         Some(Ok(ending)) => ending,
@@ -113,7 +137,10 @@ fn endless<E: std::error::Error + Send + 'static>(
     work: impl Future<Output = Result<(), E>> + Send + 'static,
 ) {
     parts.spawn(async move {
-        let why = work.await.err().map(|error| format!(": {}", events::chain(&error)));
+        let why = work
+            .await
+            .err()
+            .map(|error| format!(": {}", events::chain(&error)));
         (part, why.unwrap_or_default())
     });
 }
@@ -136,7 +163,11 @@ fn write_kubeconfigs(
         (dir.file("scheduler.kubeconfig"), &inside, &scheduler),
     ];
     for (path, server, certificate) in files {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let credential = Credential::Certificate(certificate);
         dir.write(&name, render(&layout.name, server, &pki.ca, &credential))?;
     }
@@ -146,8 +177,11 @@ fn write_kubeconfigs(
 fn serve_imds(sim: &AzureSim, layout: &Layout, fabric: &Fabric) -> Result<(), StepError> {
     const PART: &str = "instance metadata service";
     for node in &layout.nodes {
-        let listener = fabric.imds_listener(&node.name).map_err(StepError::of(PART))?;
-        sim.serve_imds(&node.resource_id, listener).map_err(StepError::of(PART))?;
+        let listener = fabric
+            .imds_listener(&node.name)
+            .map_err(StepError::of(PART))?;
+        sim.serve_imds(&node.resource_id, listener)
+            .map_err(StepError::of(PART))?;
     }
     Ok(())
 }
@@ -160,12 +194,21 @@ async fn start_api_server(
         .no_proxy()
         .build()
         .map_err(StepError::of("etcd"))?;
-    supervisor.start(cluster.etcd()).map_err(StepError::of("etcd"))?;
+    supervisor
+        .start(cluster.etcd())
+        .map_err(StepError::of("etcd"))?;
     let health = format!("{}/health", cluster::ETCD);
-    step("etcd", LIMIT, until(supervisor, "etcd", || answers(&http, &health))).await?;
+    step(
+        "etcd",
+        LIMIT,
+        until(supervisor, "etcd", || answers(&http, &health)),
+    )
+    .await?;
 
     let part = "kube-apiserver";
-    supervisor.start(cluster.api_server()).map_err(StepError::of(part))?;
+    supervisor
+        .start(cluster.api_server())
+        .map_err(StepError::of(part))?;
     let client = client(cluster.dir).await.map_err(StepError::of(part))?;
     let ready = || async {
         let request = http::Request::get("/readyz").body(Vec::new());
@@ -194,15 +237,26 @@ async fn come_up(
     parts: &mut JoinSet<Ending>,
 ) -> Result<(), StepError> {
     let manager = cluster.controller_manager(&cluster.dir.file("controller-manager.kubeconfig"));
-    supervisor.start(manager).map_err(StepError::of("kube-controller-manager"))?;
+    supervisor
+        .start(manager)
+        .map_err(StepError::of("kube-controller-manager"))?;
     let scheduler = cluster.scheduler(&cluster.dir.file("scheduler.kubeconfig"));
-    supervisor.start(scheduler).map_err(StepError::of("kube-scheduler"))?;
+    supervisor
+        .start(scheduler)
+        .map_err(StepError::of("kube-scheduler"))?;
 
     let client = &context.client;
-    let accounts =
-        step("kube-controller-manager", LIMIT, bootstrap::default_service_account(client));
+    let accounts = step(
+        "kube-controller-manager",
+        LIMIT,
+        bootstrap::default_service_account(client),
+    );
     let nodes = step("nodes", LIMIT, async {
-        let waits = context.layout.nodes.iter().map(|node| bootstrap::schedulable(client, &node.name));
+        let waits = context
+            .layout
+            .nodes
+            .iter()
+            .map(|node| bootstrap::schedulable(client, &node.name));
         futures::future::try_join_all(waits).await
     });
     let flux = start_flux(cluster, supervisor, context, parts);
@@ -220,7 +274,11 @@ async fn start_flux(
         bootstrap::definitions(&context.client, &cluster.tools.crds()).await
     };
     step("Flux's kinds", LIMIT, objects).await?;
-    endless(parts, "the source stand-in", crate::source::run(context.clone()));
+    endless(
+        parts,
+        "the source stand-in",
+        crate::source::run(context.clone()),
+    );
     let programs = [cluster.kustomize_controller(), cluster.helm_controller()];
     for program in programs {
         let name = program.name.clone();
@@ -241,5 +299,8 @@ async fn start_flux(
 }
 
 async fn answers(http: &reqwest::Client, url: &str) -> bool {
-    http.get(url).send().await.is_ok_and(|answer| answer.status().is_success())
+    http.get(url)
+        .send()
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
 }

@@ -45,7 +45,10 @@ impl StepError {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let part = part.to_owned();
-        move |source| Self::Failed { part, source: source.into() }
+        move |source| Self::Failed {
+            part,
+            source: source.into(),
+        }
     }
 
     fn part(&self) -> &str {
@@ -58,8 +61,15 @@ impl StepError {
     pub(crate) fn event(&self, dir: &StateDir) -> Event {
         // A part that is a program has a log of its own name.
         let own = events::tail(&dir.log(self.part()), 15);
-        let log = if own.is_empty() { events::tail(&dir.log("lab"), 15) } else { own };
-        Event::Failed { message: events::chain(self), log }
+        let log = if own.is_empty() {
+            events::tail(&dir.log("lab"), 15)
+        } else {
+            own
+        };
+        Event::Failed {
+            message: events::chain(self),
+            log,
+        }
     }
 }
 
@@ -73,12 +83,20 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let started = Instant::now();
-    events::emit(&Event::Waiting { part: part.to_owned() });
+    events::emit(&Event::Waiting {
+        part: part.to_owned(),
+    });
     match tokio::time::timeout(limit, work).await {
-        Err(_) => Err(StepError::Slow { part: part.to_owned(), limit }),
+        Err(_) => Err(StepError::Slow {
+            part: part.to_owned(),
+            limit,
+        }),
         Ok(Err(error)) => Err(StepError::of(part)(error)),
         Ok(Ok(value)) => {
-            events::emit(&Event::Ready { part: part.to_owned(), took: started.elapsed() });
+            events::emit(&Event::Ready {
+                part: part.to_owned(),
+                took: started.elapsed(),
+            });
             Ok(value)
         }
     }

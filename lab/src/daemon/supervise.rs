@@ -54,7 +54,11 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     pub(crate) fn new(places: Places, dir: StateDir) -> Self {
-        Self { entries: Arc::default(), places, dir }
+        Self {
+            entries: Arc::default(),
+            places,
+            dir,
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
@@ -64,15 +68,30 @@ impl Supervisor {
     /// Starts `program`; its first start has happened when this returns.
     pub(crate) fn start(&self, program: Program) -> Result<(), SuperviseError> {
         let mut entries = self.entries();
-        if entries.get(&program.name).is_some_and(|entry| !has_ended(&entry.state)) {
+        if entries
+            .get(&program.name)
+            .is_some_and(|entry| !has_ended(&entry.state))
+        {
             return Err(SuperviseError::Taken(program.name));
         }
         let child = self.spawn(&program)?;
         let (report, state) = watch::channel((running(&child), 0));
         let stop = CancellationToken::new();
-        let entry = Entry { component: program.component, state, stop: stop.clone() };
+        let entry = Entry {
+            component: program.component,
+            state,
+            stop: stop.clone(),
+        };
         entries.insert(program.name.clone(), entry);
-        tokio::spawn(Life { supervisor: self.clone(), program, report, stop }.live(child));
+        tokio::spawn(
+            Life {
+                supervisor: self.clone(),
+                program,
+                report,
+                stop,
+            }
+            .live(child),
+        );
         Ok(())
     }
 
@@ -84,19 +103,26 @@ impl Supervisor {
         entry.stop.cancel();
         let mut state = entry.state;
         // An error means that the life ended, which is what is waited for.
-        let _ = state.wait_for(|(state, _)| matches!(state, ProgramState::Ended { .. })).await;
+        let _ = state
+            .wait_for(|(state, _)| matches!(state, ProgramState::Ended { .. }))
+            .await;
         Ok(())
     }
 
     /// Sends `signal` to the program called `name`.
     pub(crate) fn signal(&self, name: &str, signal: i32) -> Result<(), SuperviseError> {
         let entries = self.entries();
-        let entry =
-            entries.get(name).ok_or_else(|| SuperviseError::Unknown(name.to_owned()))?;
+        let entry = entries
+            .get(name)
+            .ok_or_else(|| SuperviseError::Unknown(name.to_owned()))?;
         let ProgramState::Running { pid } = entry.state.borrow().0 else {
             return Err(SuperviseError::NotRunning(name.to_owned()));
         };
-        let refused = |source| SuperviseError::Signal { name: name.to_owned(), signal, source };
+        let refused = |source| SuperviseError::Signal {
+            name: name.to_owned(),
+            signal,
+            source,
+        };
         let known = Signal::try_from(signal).map_err(refused)?;
         kill(Pid::from_raw(pid.cast_signed()), known).map_err(refused)
     }
@@ -108,7 +134,12 @@ impl Supervisor {
             .iter()
             .map(|(name, entry)| {
                 let (state, restarts) = entry.state.borrow().clone();
-                ProgramStatus { name: name.clone(), component: entry.component, state, restarts }
+                ProgramStatus {
+                    name: name.clone(),
+                    component: entry.component,
+                    state,
+                    restarts,
+                }
             })
             .collect();
         all.sort_by_key(|program| !program.component);
@@ -117,7 +148,9 @@ impl Supervisor {
 
     /// How often the program called `name` was started again.
     pub(crate) fn restarts(&self, name: &str) -> u32 {
-        self.entries().get(name).map_or(0, |entry| entry.state.borrow().1)
+        self.entries()
+            .get(name)
+            .map_or(0, |entry| entry.state.borrow().1)
     }
 
     fn spawn(&self, program: &Program) -> Result<Child, SuperviseError> {

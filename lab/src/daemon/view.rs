@@ -39,11 +39,19 @@ pub enum ViewError {
 /// the lab whatever happens.
 pub(crate) fn mount_etcd_memory(dir: &StateDir) -> Result<(), ViewError> {
     let path = dir.file("etcd");
-    std::fs::create_dir_all(&path).map_err(|source| {
-        StateError::Io { action: "create", path: path.clone(), source }
+    std::fs::create_dir_all(&path).map_err(|source| StateError::Io {
+        action: "create",
+        path: path.clone(),
+        source,
     })?;
-    mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=0700"))
-        .map_err(mounting(&path))
+    mount(
+        Some("tmpfs"),
+        &path,
+        Some("tmpfs"),
+        MsFlags::MS_NOSUID,
+        Some("mode=0700"),
+    )
+    .map_err(mounting(&path))
 }
 
 /// Writes the lab's files and binds them over the machine's. `azure_hosts`
@@ -56,18 +64,31 @@ pub(crate) fn bind_files(
 ) -> Result<(), ViewError> {
     let hosts = dir.write("hosts", hosts_file(layout, azure_hosts))?;
     bind(&hosts, "/etc/hosts")?;
-    let resolver = dir.write("resolv.conf", "# The lab has no name server: /etc/hosts is all.\n")?;
+    let resolver = dir.write(
+        "resolv.conf",
+        "# The lab has no name server: /etc/hosts is all.\n",
+    )?;
     bind(&resolver, "/etc/resolv.conf")?;
     let name = dir.ca_bundle();
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let bundle = dir.write(&name, authorities.concat())?;
-    SYSTEM_BUNDLES.iter().try_for_each(|over| bind(&bundle, over))
+    SYSTEM_BUNDLES
+        .iter()
+        .try_for_each(|over| bind(&bundle, over))
 }
 
 fn hosts_file(layout: &Layout, azure_hosts: &[String]) -> String {
     let mut text = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
-    let cluster = [ISSUER_HOST, "kubernetes.default.svc", "kubernetes.default", "control-plane"];
-    let names = cluster.iter().copied().chain(azure_hosts.iter().map(String::as_str));
+    let cluster = [
+        ISSUER_HOST,
+        "kubernetes.default.svc",
+        "kubernetes.default",
+        "control-plane",
+    ];
+    let names = cluster
+        .iter()
+        .copied()
+        .chain(azure_hosts.iter().map(String::as_str));
     for name in names {
         text.push_str(&format!("{CONTROL_PLANE} {name}\n"));
     }
@@ -98,14 +119,22 @@ pub(crate) fn program_env(dir: &StateDir) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
     // One variable per family of TLS stacks: OpenSSL, Go and rustls; Python
     // requests; curl with other stacks; Node.js.
-    for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+    for name in [
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+    ] {
         env.insert(name.to_owned(), bundle.clone());
     }
     // The caller's proxy is out of reach in here.
     for name in ["NO_PROXY", "no_proxy"] {
         env.insert(name.to_owned(), "*".to_owned());
     }
-    env.insert("KUBERNETES_SERVICE_HOST".to_owned(), CONTROL_PLANE.to_string());
+    env.insert(
+        "KUBERNETES_SERVICE_HOST".to_owned(),
+        CONTROL_PLANE.to_string(),
+    );
     let port = crate::layout::API_SERVER_PORT.to_string();
     env.insert("KUBERNETES_SERVICE_PORT".to_owned(), port);
     env
@@ -121,6 +150,9 @@ pub(crate) fn service_env(dir: &StateDir) -> BTreeMap<String, String> {
         }
     }
     // What they leave behind goes with the lab.
-    env.insert("TMPDIR".to_owned(), dir.file("tmp").to_string_lossy().into_owned());
+    env.insert(
+        "TMPDIR".to_owned(),
+        dir.file("tmp").to_string_lossy().into_owned(),
+    );
     env
 }

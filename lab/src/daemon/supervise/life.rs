@@ -61,7 +61,8 @@ impl Life {
 
     /// Starts the program again, as often as that takes; `None` when stopped.
     async fn again(&self, mut wait: Duration) -> Option<Child> {
-        self.report.send_modify(|(state, _)| *state = ProgramState::Restarting);
+        self.report
+            .send_modify(|(state, _)| *state = ProgramState::Restarting);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -85,12 +86,15 @@ impl Life {
     }
 
     fn ended(self, how: String) {
-        self.report.send_modify(|(state, _)| *state = ProgramState::Ended { how });
+        self.report
+            .send_modify(|(state, _)| *state = ProgramState::Ended { how });
     }
 }
 
 pub(super) fn running(child: &Child) -> ProgramState {
-    ProgramState::Running { pid: child.id().unwrap_or_default() }
+    ProgramState::Running {
+        pid: child.id().unwrap_or_default(),
+    }
 }
 
 fn describe(status: std::io::Result<ExitStatus>) -> String {
