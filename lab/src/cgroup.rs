@@ -37,7 +37,11 @@ pub enum CgroupError {
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CgroupError {
     let path = path.to_owned();
-    move |source| CgroupError::Io { action, path, source }
+    move |source| CgroupError::Io {
+        action,
+        path,
+        source,
+    }
 }
 
 /// The directory of the lab kept in `dir`. Two users' labs of one name have
@@ -47,7 +51,10 @@ pub fn of_lab(name: &str, dir: &StateDir) -> Result<PathBuf, CgroupError> {
         .map_err(failed("find", Path::new("/proc/self/mountinfo")))?;
     let mount = cgroup2_mount(&mounts).ok_or(CgroupError::NotMounted)?;
     let digest = Sha256::digest(dir.path().as_os_str().as_bytes());
-    let owner: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let owner: String = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(mount.join(format!("podid-lab-{name}-{owner}")))
 }
 
@@ -85,7 +92,9 @@ pub fn remove(path: &Path) -> Result<(), CgroupError> {
             // reaped; there is no blocking way to wait for that.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                 if Instant::now() > deadline {
-                    return Err(CgroupError::Busy { path: path.to_owned() });
+                    return Err(CgroupError::Busy {
+                        path: path.to_owned(),
+                    });
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -115,7 +124,13 @@ mod tests {
 35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
 ";
-        assert_eq!(cgroup2_mount(mountinfo), Some(PathBuf::from("/sys/fs/cgroup/unified")));
-        assert_eq!(cgroup2_mount("35 31 0:32 / /c rw - cgroup cgroup rw,memory\n"), None);
+        assert_eq!(
+            cgroup2_mount(mountinfo),
+            Some(PathBuf::from("/sys/fs/cgroup/unified"))
+        );
+        assert_eq!(
+            cgroup2_mount("35 31 0:32 / /c rw - cgroup cgroup rw,memory\n"),
+            None
+        );
     }
 }

@@ -71,10 +71,16 @@ pub fn enter(door: &Door, argv: &[String]) -> EnterError {
         Ok(()) => {
             let Some((program, arguments)) = argv.split_first() else {
                 let source = io::Error::from(io::ErrorKind::NotFound);
-                return EnterError::Exec { program: String::new(), source };
+                return EnterError::Exec {
+                    program: String::new(),
+                    source,
+                };
             };
             let source = Command::new(program).args(arguments).exec();
-            EnterError::Exec { program: program.clone(), source }
+            EnterError::Exec {
+                program: program.clone(),
+                source,
+            }
         }
     }
 }

@@ -47,7 +47,10 @@ pub fn tail(path: &std::path::Path, count: usize) -> Vec<String> {
     let text = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].iter().map(|&line| line.to_owned()).collect()
+    lines[lines.len().saturating_sub(count)..]
+        .iter()
+        .map(|&line| line.to_owned())
+        .collect()
 }
 
 /// `error` and all its causes on one line.

@@ -65,7 +65,9 @@ pub fn exec(dir: &StateDir, target: &Target, argv: &[String]) -> Result<i32, Exe
     let path = search_path(&spec.tools.join("bin"));
     let mut child = start(&holders, &place, &path, argv)?;
     let status = wait(&mut child, &signals)?;
-    Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    Ok(status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
 }
 
 fn take_signals() -> nix::Result<SignalFd> {
@@ -118,7 +120,9 @@ fn wait(child: &mut Child, signals: &SignalFd) -> Result<ExitStatus, ExecError> 
         if let Some(status) = child.try_wait().map_err(ExecError::Start)? {
             return Ok(status);
         }
-        let Some(signal) = signals.read_signal().map_err(ExecError::Signals)? else { continue };
+        let Some(signal) = signals.read_signal().map_err(ExecError::Signals)? else {
+            continue;
+        };
         let number = signal.ssi_signo.cast_signed();
         match Signal::try_from(number) {
             Ok(Signal::SIGCHLD) | Err(_) => {}

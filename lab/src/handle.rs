@@ -50,10 +50,7 @@ impl Lab {
     }
 
     /// As [`Lab::up`], with a word about each step.
-    pub fn up_telling(
-        options: UpOptions,
-        mut tell: impl FnMut(&Event),
-    ) -> Result<Self, LabError> {
+    pub fn up_telling(options: UpOptions, mut tell: impl FnMut(&Event)) -> Result<Self, LabError> {
         if !nix::unistd::geteuid().is_root() {
             return Err(LabError::NotRoot);
         }
@@ -79,7 +76,13 @@ impl Lab {
             }
         };
         let endpoints = dir.read_json(ENDPOINTS_FILE)?;
-        Ok(Self { name, dir, executable, endpoints, keeper })
+        Ok(Self {
+            name,
+            dir,
+            executable,
+            endpoints,
+            keeper,
+        })
     }
 
     /// The running lab called `name`.
@@ -90,7 +93,13 @@ impl Lab {
         }
         let endpoints = dir.read_json(ENDPOINTS_FILE)?;
         let executable = start::program()?;
-        Ok(Self { name: name.to_owned(), dir, executable, endpoints, keeper: None })
+        Ok(Self {
+            name: name.to_owned(),
+            dir,
+            executable,
+            endpoints,
+            keeper: None,
+        })
     }
 
     /// Its name.
@@ -134,13 +143,18 @@ impl Lab {
 
     /// Ends a service (SIGTERM, then SIGKILL after ten seconds) and forgets it.
     pub fn stop_service(&self, name: &str) -> Result<(), LabError> {
-        self.ask(&Request::Stop { name: name.to_owned() })
+        self.ask(&Request::Stop {
+            name: name.to_owned(),
+        })
     }
 
     /// Sends signal number `signal` to a service or component; one that is
     /// restarted comes back.
     pub fn kill_service(&self, name: &str, signal: i32) -> Result<(), LabError> {
-        self.ask(&Request::Signal { name: name.to_owned(), signal })
+        self.ask(&Request::Signal {
+            name: name.to_owned(),
+            signal,
+        })
     }
 
     /// Administrator's kubeconfig for programs outside the lab.
@@ -157,8 +171,14 @@ impl Lab {
     ) -> Result<PathBuf, LabError> {
         let token = self.token(namespace, name, None)?;
         let (server, suffix) = match side {
-            Side::Inside => (format!("https://{CONTROL_PLANE}:{API_SERVER_PORT}"), "inside"),
-            Side::Outside => (format!("https://127.0.0.1:{}", self.endpoints.api_server), "outside"),
+            Side::Inside => (
+                format!("https://{CONTROL_PLANE}:{API_SERVER_PORT}"),
+                "inside",
+            ),
+            Side::Outside => (
+                format!("https://127.0.0.1:{}", self.endpoints.api_server),
+                "outside",
+            ),
         };
         let ca = self.dir.read("cluster-ca.pem")?;
         let text = render(&self.name, &server, &ca, &Credential::Token(&token));
@@ -175,9 +195,14 @@ impl Lab {
         audience: &str,
     ) -> Result<PathBuf, LabError> {
         let token = self.token(namespace, name, Some(audience))?;
-        let plain: String =
-            audience.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        Ok(self.dir.write(&format!("credentials/{namespace}.{name}.{plain}.token"), token)?)
+        let plain: String = audience
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        Ok(self.dir.write(
+            &format!("credentials/{namespace}.{name}.{plain}.token"),
+            token,
+        )?)
     }
 
     fn token(
@@ -216,7 +241,9 @@ impl Lab {
 
     /// Lets the lab live on after this handle and this process, until `down`.
     pub fn keep(mut self) -> Result<(), LabError> {
-        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        let Some(mut keeper) = self.keeper.take() else {
+            return Ok(());
+        };
         start::release(&mut keeper).map_err(LabError::Keeper)
     }
 

@@ -78,7 +78,10 @@ impl Holder {
     /// binds are in place. `/proc/PID/ns/net` may then be moved links into.
     pub async fn start(spec: HolderSpec) -> Result<Self, HolderError> {
         let hostname = spec.hostname.clone();
-        let spawn = |source| HolderError::Spawn { hostname: hostname.clone(), source };
+        let spawn = |source| HolderError::Spawn {
+            hostname: hostname.clone(),
+            source,
+        };
         let text = serde_json::to_string(&spec).map_err(|error| spawn(error.into()))?;
         let mut child = Command::new("/proc/self/exe")
             .arg0(&spec.title)
@@ -91,7 +94,10 @@ impl Holder {
             .map_err(spawn)?;
         let answer = first_line(&mut child).await.map_err(spawn)?;
         if answer != READY {
-            return Err(HolderError::Failed { hostname, reason: answer });
+            return Err(HolderError::Failed {
+                hostname,
+                reason: answer,
+            });
         }
         let pid = child.id().unwrap_or_default();
         bring_up_loopback(pid)
@@ -171,8 +177,11 @@ pub fn hold(spec: &str) -> Result<std::convert::Infallible, HoldError> {
     nix::unistd::sethostname(&spec.hostname).map_err(failed("set the host name".to_owned()))?;
     for (from, over) in &spec.binds {
         let none = None::<&str>;
-        mount(Some(from), over, none, MsFlags::MS_BIND, none)
-            .map_err(failed(format!("bind {} over {}", from.display(), over.display())))?;
+        mount(Some(from), over, none, MsFlags::MS_BIND, none).map_err(failed(format!(
+            "bind {} over {}",
+            from.display(),
+            over.display()
+        )))?;
     }
     let mut stdout = std::io::stdout().lock();
     // A parent that does not read any more has given up on this holder and

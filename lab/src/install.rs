@@ -68,9 +68,17 @@ pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
     };
     // The kinds first: a rule whose parameters are of an unknown kind is not
     // compiled until it is looked at again.
-    run(kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])
-        .arg(base.join("../../crds/manifests")))?;
-    run(&mut kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]))?;
+    run(
+        kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])
+            .arg(base.join("../../crds/manifests")),
+    )?;
+    run(&mut kubectl(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=60s",
+    ]))?;
     run(kubectl(&["apply", "--server-side", "--force-conflicts", "-k"]).arg(base))
 }
 
@@ -80,7 +88,11 @@ pub fn programs(lab: &Lab, folder: &Path) -> Result<(), InstallError> {
     let mut started = Vec::new();
     for replica in 0..OPERATORS {
         let service = operator(lab, folder, replica)?;
-        started.push((service.name.clone(), Target::ControlPlane, ADMIN_PORT + replica));
+        started.push((
+            service.name.clone(),
+            Target::ControlPlane,
+            ADMIN_PORT + replica,
+        ));
         lab.spawn_service(service)?;
     }
     for node in lab.status()?.nodes {
@@ -88,23 +100,25 @@ pub fn programs(lab: &Lab, folder: &Path) -> Result<(), InstallError> {
         started.push((service.name.clone(), Target::node(&node.name), ADMIN_PORT));
         lab.spawn_service(service)?;
     }
-    started.iter().try_for_each(|(name, target, port)| ready(lab, name, target, *port))
+    started
+        .iter()
+        .try_for_each(|(name, target, port)| ready(lab, name, target, *port))
 }
 
 /// Operator number `replica`, signed in to Azure with its service account's
 /// token: no secret.
 pub fn operator(lab: &Lab, folder: &Path, replica: u16) -> Result<Service, InstallError> {
     let kubeconfig = lab.service_account_kubeconfig(NAMESPACE, "podid-operator", Side::Inside)?;
-    let token = lab.service_account_token(
-        NAMESPACE,
-        "podid-operator",
-        "api://AzureADTokenExchange",
-    )?;
+    let token =
+        lab.service_account_token(NAMESPACE, "podid-operator", "api://AzureADTokenExchange")?;
     let name = format!("podid-operator-{replica}");
     let argv = [program(folder, "podid-operator")?.display().to_string()];
     Ok(Service::new(&name, Target::ControlPlane, argv)
         .env("PODID_KUBECONFIG", kubeconfig.display().to_string())
-        .env("PODID_ADMIN_ADDR", format!("127.0.0.1:{}", ADMIN_PORT + replica))
+        .env(
+            "PODID_ADMIN_ADDR",
+            format!("127.0.0.1:{}", ADMIN_PORT + replica),
+        )
         .env("PODID_REPLICA", name.clone())
         .env("PODID_TENANT_ID", TENANT)
         .env("PODID_CLIENT_ID", OPERATOR_CLIENT_ID)
@@ -116,16 +130,22 @@ pub fn operator(lab: &Lab, folder: &Path, replica: u16) -> Result<Service, Insta
 pub fn daemon(lab: &Lab, folder: &Path, node: &str) -> Result<Service, InstallError> {
     let kubeconfig = lab.service_account_kubeconfig(NAMESPACE, "podid-nmi", Side::Inside)?;
     let argv = [program(folder, "podid-nmi")?.display().to_string()];
-    Ok(Service::new(&format!("podid-nmi-{node}"), Target::node(node), argv)
-        .env("PODID_KUBECONFIG", kubeconfig.display().to_string())
-        .env("PODID_ADMIN_ADDR", format!("127.0.0.1:{ADMIN_PORT}"))
-        .env("PODID_NODE_NAME", node)
-        .restarting())
+    Ok(
+        Service::new(&format!("podid-nmi-{node}"), Target::node(node), argv)
+            .env("PODID_KUBECONFIG", kubeconfig.display().to_string())
+            .env("PODID_ADMIN_ADDR", format!("127.0.0.1:{ADMIN_PORT}"))
+            .env("PODID_NODE_NAME", node)
+            .restarting(),
+    )
 }
 
 fn program(folder: &Path, name: &str) -> Result<PathBuf, InstallError> {
     let path = folder.join(name);
-    if path.is_file() { Ok(path) } else { Err(InstallError::Missing(path)) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(InstallError::Missing(path))
+    }
 }
 
 /// Asks `/readyz` until it says yes.
@@ -161,7 +181,10 @@ fn run(command: &mut Command) -> Result<(), InstallError> {
     }
     let words = command.get_args().map(|word| word.to_string_lossy());
     Err(InstallError::Failed {
-        command: std::iter::once(program.into()).chain(words).collect::<Vec<_>>().join(" "),
+        command: std::iter::once(program.into())
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(" "),
         said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

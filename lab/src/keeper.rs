@@ -41,7 +41,9 @@ pub struct KeeperInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum KeeperError {
     /// Another process keeps it.
-    #[error("lab {name} is up already; end it with `podid-lab down --name {name}` or choose another --name")]
+    #[error(
+        "lab {name} is up already; end it with `podid-lab down --name {name}` or choose another --name"
+    )]
     Running {
         /// The lab's name.
         name: String,
@@ -82,7 +84,10 @@ pub fn keep(spec: &Spec) -> Result<(), KeeperError> {
     let kept = keep_in_order(spec);
     if let Err(error) = &kept {
         let message = events::chain(error);
-        events::emit(&Event::Failed { message, log: Vec::new() });
+        events::emit(&Event::Failed {
+            message,
+            log: Vec::new(),
+        });
     }
     kept
 }
@@ -92,7 +97,9 @@ fn keep_in_order(spec: &Spec) -> Result<(), KeeperError> {
     let dir = &StateDir::of(name)?;
     dir.create()?;
     let Some(_lock) = dir.try_lock()? else {
-        return Err(KeeperError::Running { name: name.to_owned() });
+        return Err(KeeperError::Running {
+            name: name.to_owned(),
+        });
     };
     // What a killed keeper left of an earlier lab.
     dir.clear()?;
@@ -112,7 +119,9 @@ fn keep_in_order(spec: &Spec) -> Result<(), KeeperError> {
             init: init.id().cast_signed(),
             cgroup: cgroup.clone(),
         };
-        let told = dir.write_json(KEEPER_FILE, &info).map_err(KeeperError::from);
+        let told = dir
+            .write_json(KEEPER_FILE, &info)
+            .map_err(KeeperError::from);
         let waited = told.and_then(|_| wait(&mut init, &signals));
         // Killing a process namespace's first process kills all of it; waiting
         // for it waits for the last of them.
@@ -141,7 +150,12 @@ enum Ended {
 
 fn watched_signals() -> Result<SignalFd, KeeperError> {
     let mut set = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGCHLD,
+    ] {
         set.add(signal);
     }
     set.thread_block().map_err(refused("block signals"))?;
@@ -152,7 +166,11 @@ fn start_init(dir: &StateDir, cgroup: &Path) -> Result<Child, KeeperError> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(refused("make a process namespace"))?;
     let log = File::create(dir.log("lab")).map_err(KeeperError::Init)?;
     let mut command = init::command(dir, cgroup);
-    command.stdin(Stdio::piped()).stderr(log).spawn().map_err(KeeperError::Init)
+    command
+        .stdin(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(KeeperError::Init)
 }
 
 fn wait(init: &mut Child, signals: &SignalFd) -> Result<Ended, KeeperError> {
@@ -171,7 +189,9 @@ fn wait(init: &mut Child, signals: &SignalFd) -> Result<Ended, KeeperError> {
         let signalled = watched[0].any().unwrap_or(false);
         if caller_stirs {
             let mut word = [0];
-            released = stdin.read(&mut word).is_ok_and(|length| word[..length] == *RELEASE);
+            released = stdin
+                .read(&mut word)
+                .is_ok_and(|length| word[..length] == *RELEASE);
             if !released {
                 return Ok(Ended::Asked);
             }

@@ -46,7 +46,12 @@ mod tests {
         let text = render("x", "https://127.0.0.1:1", "CA", &Credential::Token("abc"));
         let parsed = kube::config::Kubeconfig::from_yaml(&text).unwrap();
         assert_eq!(parsed.current_context.as_deref(), Some("podid-lab-x"));
-        let server = parsed.clusters[0].cluster.as_ref().unwrap().server.as_deref();
+        let server = parsed.clusters[0]
+            .cluster
+            .as_ref()
+            .unwrap()
+            .server
+            .as_deref();
         assert_eq!(server, Some("https://127.0.0.1:1"));
     }
 }

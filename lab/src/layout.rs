@@ -71,8 +71,15 @@ impl Layout {
     /// Names and addresses for a lab with one node per entry of `kinds`.
     /// Entries past [`MAX_NODES`] are left out; the caller refuses those.
     pub fn new(name: &str, network: Network, kinds: &[NodeKind]) -> Self {
-        let nodes = (0..MAX_NODES).zip(kinds).map(|(index, &kind)| node(index, kind)).collect();
-        Self { name: name.to_owned(), network, nodes }
+        let nodes = (0..MAX_NODES)
+            .zip(kinds)
+            .map(|(index, &kind)| node(index, kind))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            network,
+            nodes,
+        }
     }
 
     /// The node called `name`.
@@ -114,10 +121,20 @@ mod tests {
     fn nodes_have_addresses_of_their_own() {
         let kinds = [NodeKind::Uniform, NodeKind::Vm];
         let layout = Layout::new("x", Network::Routed, &kinds);
-        let [first, second] = &layout.nodes[..] else { panic!("two nodes") };
+        let [first, second] = &layout.nodes[..] else {
+            panic!("two nodes")
+        };
         assert_eq!(first.address, Ipv4Addr::new(10, 200, 0, 10));
         assert_eq!(second.pod_network, Ipv4Addr::new(10, 244, 1, 0));
-        assert!(first.resource_id.ends_with("/virtualMachineScaleSets/nodes-vmss/virtualMachines/0"));
-        assert!(second.resource_id.ends_with("Microsoft.Compute/virtualMachines/node-1"));
+        assert!(
+            first
+                .resource_id
+                .ends_with("/virtualMachineScaleSets/nodes-vmss/virtualMachines/0")
+        );
+        assert!(
+            second
+                .resource_id
+                .ends_with("Microsoft.Compute/virtualMachines/node-1")
+        );
     }
 }

@@ -48,7 +48,10 @@ pub enum Target {
 impl Target {
     /// The pod `name` in `namespace`.
     pub fn pod(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self::Pod { namespace: namespace.into(), name: name.into() }
+        Self::Pod {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 
     /// The node called `name`.

@@ -30,22 +30,35 @@ pub struct Places(Arc<RwLock<BTreeMap<Target, Place>>>);
 impl Places {
     /// Makes `target` enterable, replacing what was known of it.
     pub fn insert(&self, target: Target, place: Place) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(target, place);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(target, place);
     }
 
     /// Forgets `target`.
     pub fn remove(&self, target: &Target) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(target);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(target);
     }
 
     /// The place of `target`, if it is there now.
     pub fn get(&self, target: &Target) -> Option<Place> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(target).cloned()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(target)
+            .cloned()
     }
 
     /// All targets with their places, in order.
     pub fn list(&self) -> Vec<(Target, Place)> {
         let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        places.iter().map(|(target, place)| (target.clone(), place.clone())).collect()
+        places
+            .iter()
+            .map(|(target, place)| (target.clone(), place.clone()))
+            .collect()
     }
 }

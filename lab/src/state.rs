@@ -54,7 +54,11 @@ pub enum StateError {
 impl StateError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
@@ -74,8 +78,9 @@ impl StateDir {
     /// The directory of the lab called `name`, which need not exist.
     pub fn of(name: &str) -> Result<Self, StateError> {
         let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
-        let all_fine =
-            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let all_fine = name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !starts_well || !all_fine || name.len() > 32 {
             return Err(StateError::BadName(name.to_owned()));
         }
@@ -84,9 +89,13 @@ impl StateDir {
 
     /// Names of all labs that have a directory, running or not.
     pub fn names() -> Vec<String> {
-        let Ok(entries) = fs::read_dir(base()) else { return Vec::new() };
-        let mut names: Vec<String> =
-            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let Ok(entries) = fs::read_dir(base()) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
         names.sort();
         names
     }
@@ -150,7 +159,11 @@ impl StateDir {
         for entry in entries.flatten() {
             let path = entry.path();
             let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let removed = if is_dir {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
             removed.map_err(StateError::io("remove", &path))?;
         }
         Ok(())
@@ -163,7 +176,11 @@ impl StateDir {
         match dir.try_lock() {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(source)) => {
-                return Err(StateError::Io { action: "lock", path: self.0.clone(), source });
+                return Err(StateError::Io {
+                    action: "lock",
+                    path: self.0.clone(),
+                    source,
+                });
             }
             Ok(()) => {}
         }
@@ -173,7 +190,11 @@ impl StateDir {
         match fs::metadata(&self.0) {
             Ok(now) if now.ino() == held.ino() => Ok(Some(StateLock { _dir: dir })),
             Ok(_) => Ok(None),
-            Err(source) => Err(StateError::Io { action: "inspect", path: self.0.clone(), source }),
+            Err(source) => Err(StateError::Io {
+                action: "inspect",
+                path: self.0.clone(),
+                source,
+            }),
         }
     }
 
@@ -203,8 +224,10 @@ impl StateDir {
 
     /// Writes `value` as JSON to a file of the lab.
     pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<PathBuf, StateError> {
-        let text = serde_json::to_vec_pretty(value)
-            .map_err(|source| StateError::Damaged { path: self.file(name), source })?;
+        let text = serde_json::to_vec_pretty(value).map_err(|source| StateError::Damaged {
+            path: self.file(name),
+            source,
+        })?;
         self.write(name, text)
     }
 

@@ -99,17 +99,25 @@ pub fn ensure() -> Result<Toolset, ToolsError> {
     let cache = Cache::open()?;
     let go = Go::find(&cache)?;
     let assets = Assets::from_env();
-    let plans: Vec<Plan> =
-        GROUPS.iter().filter_map(|group| Plan::new(group, &go, |name| assets.has(name))).collect();
+    let plans: Vec<Plan> = GROUPS
+        .iter()
+        .filter_map(|group| Plan::new(group, &go, |name| assets.has(name)))
+        .collect();
     let definitions = definitions::key(&go);
-    let keys = plans.iter().map(|plan| plan.key.as_str()).chain([definitions.as_str()]);
+    let keys = plans
+        .iter()
+        .map(|plan| plan.key.as_str())
+        .chain([definitions.as_str()]);
     let name = format!("set-{}", cache::key(keys.chain(assets.identity())));
     let set = cache.dir(&name);
     if set.exists() {
         return Ok(Toolset(set));
     }
     let _lock = cache.lock()?;
-    let missing: Vec<&Plan> = plans.iter().filter(|plan| !cache.dir(&plan.key).exists()).collect();
+    let missing: Vec<&Plan> = plans
+        .iter()
+        .filter(|plan| !cache.dir(&plan.key).exists())
+        .collect();
     let progress = Progress::new(missing.len());
     for plan in missing {
         plan.build(&go, &cache, &progress)?;
@@ -127,7 +135,10 @@ fn link_all(dir: &Path, plans: &[Plan], definitions: &str, assets: &Assets) -> i
     std::fs::create_dir(&bin)?;
     for plan in plans {
         for program in plan.programs() {
-            symlink(Path::new("../..").join(&plan.key).join(program), bin.join(program))?;
+            symlink(
+                Path::new("../..").join(&plan.key).join(program),
+                bin.join(program),
+            )?;
         }
     }
     for (name, path) in &assets.0 {
@@ -146,7 +157,12 @@ impl Assets {
         };
         let usual = ["etcd", "kube-apiserver", "kubectl"];
         let there = usual.map(|name| (name, Path::new(&dir).join(name)));
-        Self(there.into_iter().filter(|(_, path)| path.is_file()).collect())
+        Self(
+            there
+                .into_iter()
+                .filter(|(_, path)| path.is_file())
+                .collect(),
+        )
     }
 
     fn has(&self, name: &str) -> bool {
@@ -154,6 +170,9 @@ impl Assets {
     }
 
     fn identity(&self) -> Vec<&str> {
-        self.0.iter().filter_map(|(_, path)| path.to_str()).collect()
+        self.0
+            .iter()
+            .filter_map(|(_, path)| path.to_str())
+            .collect()
     }
 }

@@ -40,7 +40,10 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new() -> Self {
-        Self { bars: std::io::stderr().is_terminal().then(MultiProgress::new), open: Vec::new() }
+        Self {
+            bars: std::io::stderr().is_terminal().then(MultiProgress::new),
+            open: Vec::new(),
+        }
     }
 
     pub(crate) fn tell(&mut self, event: &Event) {
@@ -66,7 +69,10 @@ impl Steps {
         if let Some(position) = self.open.iter().position(|(open, _)| open == part) {
             self.open.swap_remove(position).1.finish_and_clear();
         }
-        let line = format!("{GOOD}ready{GOOD:#}  {part:<26} {:>5.1} s", took.as_secs_f64());
+        let line = format!(
+            "{GOOD}ready{GOOD:#}  {part:<26} {:>5.1} s",
+            took.as_secs_f64()
+        );
         match &self.bars {
             Some(bars) => bars.suspend(|| remark(line)),
             None => remark(line),

@@ -41,7 +41,11 @@ fn list(output: Output) -> Result<ExitCode> {
     }
     for (name, lab) in &labs {
         let running = lab["running"] == true;
-        let state = if running { "up" } else { "left over; remove it with `podid-lab down`" };
+        let state = if running {
+            "up"
+        } else {
+            "left over; remove it with `podid-lab down`"
+        };
         say(format_args!("{name:<20} {state}"));
     }
     Ok(ExitCode::SUCCESS)
@@ -49,14 +53,21 @@ fn list(output: Output) -> Result<ExitCode> {
 
 fn describe(status: &Status) {
     let network = serde_json::to_string(&status.network).unwrap_or_default();
-    say(format_args!("lab {} (network {})", status.name, network.trim_matches('"')));
+    say(format_args!(
+        "lab {} (network {})",
+        status.name,
+        network.trim_matches('"')
+    ));
     say("\nPROGRAM                   STATE");
     for program in &status.programs {
         say(format_args!("{:<25} {}", program.name, state(program)));
     }
     say("\nNODE                      ADDRESS          MACHINE");
     for node in &status.nodes {
-        let machine = node.resource_id.rsplit_once("Microsoft.Compute/").map_or("", |parts| parts.1);
+        let machine = node
+            .resource_id
+            .rsplit_once("Microsoft.Compute/")
+            .map_or("", |parts| parts.1);
         let address = node.address.to_string();
         say(format_args!("{:<25} {address:<16} {machine}", node.name));
     }
@@ -66,7 +77,10 @@ fn describe(status: &Status) {
     say("\nPOD                                                ADDRESS");
     for pod in &status.pods {
         let name = format!("{}/{}", pod.namespace, pod.name);
-        let address = pod.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = pod
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default();
         say(format_args!("{name:<50} {address}"));
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn keeper(name: &str, dir: &StateDir) -> Result<(), LabError> {
             let _ = kill(Pid::from_raw(info.keeper), Signal::SIGTERM);
         }
         if Instant::now() > deadline {
-            return Err(LabError::Endless { name: name.to_owned(), keeper: asked });
+            return Err(LabError::Endless {
+                name: name.to_owned(),
+                keeper: asked,
+            });
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -22,21 +22,30 @@ pub(super) struct Plan {
 
 impl Plan {
     /// `None` when the user `has` every program of the group.
-    pub(super) fn new(
-        group: &'static Group,
-        go: &Go,
-        has: impl Fn(&str) -> bool,
-    ) -> Option<Self> {
-        let programs: Vec<_> =
-            group.programs.iter().filter(|(name, _)| !has(name)).copied().collect();
+    pub(super) fn new(group: &'static Group, go: &Go, has: impl Fn(&str) -> bool) -> Option<Self> {
+        let programs: Vec<_> = group
+            .programs
+            .iter()
+            .filter(|(name, _)| !has(name))
+            .copied()
+            .collect();
         if programs.is_empty() {
             return None;
         }
         let flags = format!("-s -w {}", group.ldflags);
         let names = programs.iter().map(|(name, _)| *name);
         let inputs = [group.go_mod, group.go_sum, &flags, &go.version];
-        let key = format!("{}-{}", group.name, cache::key(inputs.into_iter().chain(names)));
-        Some(Self { group, programs, flags, key })
+        let key = format!(
+            "{}-{}",
+            group.name,
+            cache::key(inputs.into_iter().chain(names))
+        );
+        Some(Self {
+            group,
+            programs,
+            flags,
+            key,
+        })
     }
 
     /// Names of the programs.
@@ -80,7 +89,15 @@ impl Plan {
         };
         let mut command = go.command();
         command
-            .args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", &self.flags, "-o"])
+            .args([
+                "build",
+                "-v",
+                "-trimpath",
+                "-buildvcs=false",
+                "-ldflags",
+                &self.flags,
+                "-o",
+            ])
             .arg(output)
             .args(self.programs.iter().map(|(_, package)| package))
             .current_dir(source);
@@ -102,7 +119,11 @@ impl Plan {
             .map_err(|error| failed(error.to_string()))?;
         let last = follow(&mut child, &mut file, job);
         let status = child.wait().map_err(|error| failed(error.to_string()))?;
-        if status.success() { Ok(()) } else { Err(failed(last)) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(failed(last))
+        }
     }
 }
 
@@ -110,7 +131,9 @@ impl Plan {
 /// and returns the last of it.
 fn follow(child: &mut Child, log: &mut File, job: &Job) -> String {
     let mut last = "no word why".to_owned();
-    let Some(stderr) = child.stderr.take() else { return last };
+    let Some(stderr) = child.stderr.take() else {
+        return last;
+    };
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         // A log that cannot be written is no reason to stop a build.
         let _ = writeln!(log, "{line}");

@@ -40,7 +40,10 @@ pub(super) fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         hasher.update(part.len().to_le_bytes());
         hasher.update(part);
     }
-    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Cache {
@@ -101,7 +104,11 @@ impl Cache {
 /// Where this user's caches of podid are: `PODID_CACHE`, or `podid` below
 /// `XDG_CACHE_HOME` or `~/.cache`.
 pub fn root() -> Result<PathBuf, CacheError> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     set("PODID_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("podid")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/podid")))
@@ -111,7 +118,11 @@ pub fn root() -> Result<PathBuf, CacheError> {
 /// For work that only touches files.
 impl From<io::Error> for CacheError {
     fn from(source: io::Error) -> Self {
-        Self::Io { action: "write", path: PathBuf::from("the cache"), source }
+        Self::Io {
+            action: "write",
+            path: PathBuf::from("the cache"),
+            source,
+        }
     }
 }
 
@@ -124,7 +135,11 @@ fn clear(path: &Path) -> io::Result<()> {
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
     let path = path.to_owned();
-    move |source| CacheError::Io { action, path, source }
+    move |source| CacheError::Io {
+        action,
+        path,
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +162,9 @@ mod tests {
         });
         assert!(failing.is_err());
         assert!(!cache.dir("x").exists());
-        cache.fill::<CacheError>("x", |dir| Ok(fs::write(dir.join("b"), "2")?)).unwrap();
+        cache
+            .fill::<CacheError>("x", |dir| Ok(fs::write(dir.join("b"), "2")?))
+            .unwrap();
         assert!(cache.dir("x").join("b").exists());
         assert!(!cache.dir("x").join("a").exists(), "left from the failure");
     }

@@ -41,7 +41,10 @@ struct Download {
 /// Name of the collected definitions in the cache.
 pub(super) fn key(go: &Go) -> String {
     let parts = MODULES.iter().flat_map(|(module, sum)| [*module, *sum]);
-    format!("definitions-{}", cache::key(parts.chain([go.version.as_str()])))
+    format!(
+        "definitions-{}",
+        cache::key(parts.chain([go.version.as_str()]))
+    )
 }
 
 /// Collects the definitions of all modules in the cache's directory `name`.
@@ -56,7 +59,10 @@ pub(super) fn collect(go: &Go, cache: &Cache, name: &str) -> Result<(), ToolsErr
 }
 
 fn download(go: &Go, module: &str, sum: &str) -> Result<PathBuf, ToolsError> {
-    let failed = |reason: String| ToolsError::Definitions { module: module.to_owned(), reason };
+    let failed = |reason: String| ToolsError::Definitions {
+        module: module.to_owned(),
+        reason,
+    };
     let output = go
         .command()
         .args(["mod", "download", "-json", module])

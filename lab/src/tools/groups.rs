@@ -26,7 +26,13 @@ const fn group(
     (go_mod, go_sum): (&'static str, &'static str),
     programs: &'static [(&'static str, &'static str)],
 ) -> Group {
-    Group { name, go_mod, go_sum, programs, ldflags: "" }
+    Group {
+        name,
+        go_mod,
+        go_sum,
+        programs,
+        ldflags: "",
+    }
 }
 
 /// Kubernetes learns its version from the linker; without it `/version` says
@@ -48,7 +54,10 @@ pub(super) const GROUPS: [Group; 6] = [
             module!("kubernetes"),
             &[
                 ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-                ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+                (
+                    "kube-controller-manager",
+                    "k8s.io/kubernetes/cmd/kube-controller-manager",
+                ),
                 ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
                 ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
             ],
@@ -57,15 +66,26 @@ pub(super) const GROUPS: [Group; 6] = [
     group(
         "kustomize-controller",
         module!("kustomize-controller"),
-        &[("kustomize-controller", "github.com/fluxcd/kustomize-controller")],
+        &[(
+            "kustomize-controller",
+            "github.com/fluxcd/kustomize-controller",
+        )],
     ),
     group(
         "helm-controller",
         module!("helm-controller"),
         &[("helm-controller", "github.com/fluxcd/helm-controller")],
     ),
-    group("helm", module!("helm"), &[("helm", "helm.sh/helm/v4/cmd/helm")]),
-    group("etcd", module!("etcd"), &[("etcd", "go.etcd.io/etcd/server/v3")]),
+    group(
+        "helm",
+        module!("helm"),
+        &[("helm", "helm.sh/helm/v4/cmd/helm")],
+    ),
+    group(
+        "etcd",
+        module!("etcd"),
+        &[("etcd", "go.etcd.io/etcd/server/v3")],
+    ),
     group(
         "kustomize",
         module!("kustomize"),
@@ -89,7 +109,10 @@ mod tests {
     #[test]
     fn the_linked_version_is_the_built_one() {
         let built = GROUPS[0].go_mod.lines().find_map(|line| {
-            line.trim().strip_prefix("k8s.io/kubernetes ")?.split(' ').next()
+            line.trim()
+                .strip_prefix("k8s.io/kubernetes ")?
+                .split(' ')
+                .next()
         });
         let flag = format!("gitVersion={} ", built.unwrap());
         assert!(KUBERNETES_VERSION.contains(&flag), "{flag}");

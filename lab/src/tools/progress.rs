@@ -34,7 +34,10 @@ pub(super) struct Job {
 
 impl Progress {
     pub(super) fn new(total: usize) -> Self {
-        Self { total, started: Cell::new(0) }
+        Self {
+            total,
+            started: Cell::new(0),
+        }
     }
 
     pub(super) fn start(&self, what: &str) -> Job {
@@ -45,13 +48,20 @@ impl Progress {
             note(&title);
         }
         let now = Instant::now();
-        Job { what: what.to_owned(), began: now, packages: Cell::new(0), spoke: Cell::new(now), spinner }
+        Job {
+            what: what.to_owned(),
+            began: now,
+            packages: Cell::new(0),
+            spoke: Cell::new(now),
+            spinner,
+        }
     }
 }
 
 fn spinner(title: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
+    {
         bar.set_style(style);
     }
     bar.set_prefix(title.to_owned());
@@ -68,7 +78,10 @@ impl Job {
             None if self.spoke.get().elapsed() >= HEARTBEAT => {
                 self.spoke.set(Instant::now());
                 let seconds = self.began.elapsed().as_secs();
-                note(&format!("  {} packages after {seconds} s", self.packages.get()));
+                note(&format!(
+                    "  {} packages after {seconds} s",
+                    self.packages.get()
+                ));
             }
             None => {}
         }
