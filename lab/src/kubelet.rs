@@ -3,8 +3,8 @@
 //! network namespace, an address, a `pause` process in cgroups named as the kubelet names them,
 //! and the status a kubelet would write; deletion takes it all away. Containers are not run.
 //!
-//! A pod's life is one task ([`worker`]): it looks at the newest pod it was given and at what
-//! stands on the node, takes the one next step ([`step::Step`]), and sleeps until something
+//! A pod's life is one task (`worker`): it looks at the newest pod it was given and at what
+//! stands on the node, takes the one next step (`step::Step`), and sleeps until something
 //! changes. A step that fails is told as an Event on the pod and tried again with back-off; it
 //! never holds up another pod.
 //!

@@ -7,7 +7,7 @@
 //! - a `HelmChart` whose source is such a `GitRepository`.
 //!
 //! Artifacts are kept in memory, the newest two of each source, and served over HTTP in the
-//! control plane's namespace. Both kinds are looked at every [`LOOK`], which costs the API
+//! control plane's namespace. Both kinds are looked at twice a second, which costs the API
 //! server nothing while nothing changes: a push is seen at once, and `spec.interval` and the
 //! annotation `reconcile.fluxcd.io/requestedAt` are thereby honoured too.
 //!
