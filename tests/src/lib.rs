@@ -1,3 +1,4 @@
 //! What the rings of tests share. Each ring is a test program in `tests/tests/`.
 
+pub mod node;
 pub mod programs;

@@ -24,7 +24,7 @@ use super::token::{Peer, Service};
 use super::wire::{Wire, refusal};
 
 /// How long a client may take to send the head of a request, or be silent between two.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of one head. Requests over the guard's own, smaller limits get an answer that says
 /// so; this one bounds memory.
 const HEAD_MAX: usize = 64 * 1024;
@@ -182,9 +182,13 @@ async fn serve_connection(
     match served {
         Ok(()) => {}
         Err(error) if error.is_timeout() => {
-            let mut wire = connection.into_parts().io.into_inner();
-            let answer = refusal(StatusCode::REQUEST_TIMEOUT);
-            let _gone = tokio::time::timeout(LAST_WORDS, wire.write_all(&answer)).await;
+            let parts = connection.into_parts();
+            // Who is merely silent between two requests is not spoken to out of turn.
+            if !parts.read_buf.is_empty() {
+                let mut wire = parts.io.into_inner();
+                let answer = refusal(StatusCode::REQUEST_TIMEOUT);
+                let _gone = tokio::time::timeout(LAST_WORDS, wire.write_all(&answer)).await;
+            }
         }
         Err(error) => tracing::debug!(%address, %error, "a connection ended badly"),
     }

@@ -1,0 +1,195 @@
+//! A stand-in for the API server: lists and watches, over plain HTTP on the node's loopback.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::machine::Machine;
+
+/// The objects, and all that happened to them.
+#[derive(Debug, Default)]
+struct Store {
+    /// By collection (`pods`), then by name.
+    objects: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Collection and watch event; its place is its resource version.
+    history: Vec<(String, Value)>,
+    /// Events that were posted.
+    events: Vec<Value>,
+    /// Queries of list requests, by collection.
+    queries: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    store: Arc<Mutex<Store>>,
+    version: Arc<watch::Sender<usize>>,
+}
+
+/// See the module. Objects outlive [`ApiServer::stop`].
+#[derive(Debug)]
+pub struct ApiServer {
+    shared: Shared,
+    /// Its own, so that stopping it ends every connection.
+    runtime: Option<Runtime>,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl ApiServer {
+    /// Starts one without objects.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub fn start(machine: &Machine) -> Result<Self> {
+        let listener = machine.listen((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let (version, _) = watch::channel(0);
+        let shared = Shared { store: Arc::default(), version: Arc::new(version) };
+        let router = Router::new().fallback(serve).with_state(shared.clone());
+        let runtime = Runtime::new()?;
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            axum::serve(listener, router).await
+        });
+        Ok(Self { shared, runtime: Some(runtime), address })
+    }
+
+    /// Creates or changes an object.
+    pub fn put(&self, object: &Value) {
+        let (collection, name) = (collection(object), name(object));
+        let mut store = self.shared.store();
+        let known = store.objects.entry(collection.clone()).or_default();
+        let kind = if known.contains_key(&name) { "MODIFIED" } else { "ADDED" };
+        self.record(&mut store, collection, kind, object.clone());
+    }
+
+    /// Deletes an object.
+    pub fn delete(&self, object: &Value) {
+        self.record(&mut self.shared.store(), collection(object), "DELETED", object.clone());
+    }
+
+    fn record(&self, store: &mut Store, collection: String, kind: &str, mut object: Value) {
+        let version = store.history.len() + 1;
+        object["metadata"]["resourceVersion"] = version.to_string().into();
+        let known = store.objects.entry(collection.clone()).or_default();
+        match kind {
+            "DELETED" => known.remove(&name(&object)),
+            _ => known.insert(name(&object), object.clone()),
+        };
+        store.history.push((collection, json!({"type": kind, "object": object})));
+        self.shared.version.send_replace(version);
+    }
+
+    /// Ends every connection and refuses new ones.
+    pub fn stop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// The Events that were posted, as texts.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        self.shared.store().events.iter().map(Value::to_string).collect()
+    }
+
+    /// The query by which a collection was listed first.
+    #[must_use]
+    pub fn query(&self, collection: &str) -> Option<String> {
+        self.shared.store().queries.get(collection).cloned()
+    }
+
+    /// Writes a kubeconfig that leads here.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_kubeconfig(&self, path: &Path) -> Result<()> {
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": format!("http://{}", self.address)}}],
+            "users": [{"name": "test", "user": {}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        });
+        Ok(std::fs::write(path, config.to_string())?)
+    }
+}
+
+impl Shared {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `azureidentities` for an AzureIdentity.
+fn collection(object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{kind}s"),
+    }
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+async fn serve(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    Query(query): Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Response {
+    let collection = uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    if method == Method::POST && collection == "events" {
+        let event: Value = serde_json::from_slice(&body).unwrap_or_default();
+        shared.store().events.push(event.clone());
+        return (StatusCode::CREATED, Json(event)).into_response();
+    }
+    if query.contains_key("watch") {
+        let from = query.get("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default();
+        return follow(&shared, collection, from);
+    }
+    let mut store = shared.store();
+    let asked = uri.query().unwrap_or_default().to_owned();
+    store.queries.entry(collection.clone()).or_insert(asked);
+    let items: Vec<&Value> = store.objects.get(&collection).into_iter().flat_map(BTreeMap::values).collect();
+    let version = store.history.len().to_string();
+    Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}))
+        .into_response()
+}
+
+/// All events of a collection after a version, those to come included.
+fn follow(shared: &Shared, collection: String, from: usize) -> Response {
+    let (shared, version) = (shared.clone(), shared.version.subscribe());
+    let lines = futures::stream::unfold((version, from), move |(mut version, at)| {
+        let (shared, collection) = (shared.clone(), collection.clone());
+        async move {
+            version.wait_for(|now| *now > at).await.ok()?;
+            let store = shared.store();
+            let news = store.history.iter().skip(at).filter(|(of, _)| *of == collection);
+            let text: String = news.map(|(_, event)| format!("{event}\n")).collect();
+            let end = store.history.len();
+            drop(store);
+            Some((Ok::<_, Infallible>(text), (version, end)))
+        }
+    });
+    Body::from_stream(lines.filter(|text| {
+        let empty = text.as_ref().is_ok_and(String::is_empty);
+        futures::future::ready(!empty)
+    }))
+    .into_response()
+}

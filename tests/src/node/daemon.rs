@@ -1,0 +1,123 @@
+//! The daemon under test, as its own process in the node's network namespace.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::Result;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use podid_lab::net::in_namespace;
+
+use super::api::ApiServer;
+use super::machine::{Machine, NODE};
+use super::wait_until;
+
+/// Where the daemon tells whether it is ready; every node has a loopback of its own.
+const READY: &str = "http://127.0.0.1:8081/readyz";
+
+/// A running `podid-nmi`. Dropping it kills it; its log is shown when a test fails.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Child,
+    namespace: PathBuf,
+    log: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    /// Starts the program and returns at once.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(
+        program: &Path,
+        machine: &Machine,
+        api: &ApiServer,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (kubeconfig, log) = (folder.path().join("kubeconfig"), folder.path().join("log"));
+        api.write_kubeconfig(&kubeconfig)?;
+        let output = File::create(&log)?;
+        let process = in_namespace(machine.namespace(), || {
+            Command::new(program)
+                .args(["--node-name", NODE, "--kubeconfig"])
+                .arg(&kubeconfig)
+                .args(flags)
+                .env_remove("NO_PROXY")
+                .stdin(Stdio::null())
+                .stderr(output)
+                .spawn()
+        })??;
+        let namespace = machine.namespace().to_owned();
+        Ok(Self { process, namespace, log, _folder: folder })
+    }
+
+    /// Starts the program and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    ///
+    /// # Panics
+    /// When it is not ready in time.
+    pub fn start(
+        program: &Path,
+        machine: &Machine,
+        api: &ApiServer,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let daemon = Self::spawn(program, machine, api, flags)?;
+        wait_until("the daemon is ready", || daemon.is_ready());
+        Ok(daemon)
+    }
+
+    /// What `/readyz` says.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.get(READY).is_some_and(|text| text == "ready\n")
+    }
+
+    /// Fetches one of the daemon's admin pages.
+    #[must_use]
+    pub fn get(&self, url: &str) -> Option<String> {
+        let output = in_namespace(&self.namespace, || {
+            Command::new("curl").args(["-s", "-m", "5", url]).output()
+        });
+        output.ok()?.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// All it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends a signal and waits until the process has ended.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
+        kill(Pid::from_raw(i32::try_from(self.process.id())?), signal)?;
+        Ok(self.process.wait()?)
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+        if std::thread::panicking() {
+            #[allow(clippy::print_stderr)]
+            {
+                eprintln!("--- log of podid-nmi\n{}---", self.log());
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The machine: a namespace with the metadata service's address on its loopback.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use nix::sched::{CloneFlags, unshare};
+use podid_lab::layout::Layout;
+use podid_lab::net::{AddressPool, Cloud, Namespace, NodeNetwork, PodRange, in_namespace};
+use podid_lab::{Network, NodeKind};
+use std::sync::Mutex;
+use tokio::runtime::Runtime;
+
+use super::pod::Pod;
+
+/// Name of the node in the API server.
+pub(super) const NODE: &str = "node-0";
+
+/// A node and the cloud's router, nothing else. All of it goes when this is dropped.
+#[derive(Debug)]
+pub struct Machine {
+    /// Held open, because a namespace lives as long as somebody holds it.
+    router: File,
+    _node: File,
+    /// The node's side of the network.
+    pub network: NodeNetwork,
+    /// The node's address.
+    pub address: Ipv4Addr,
+    pool: Mutex<AddressPool>,
+    cgroup: PathBuf,
+    pub(super) runtime: Runtime,
+}
+
+impl Machine {
+    /// Makes a node whose pods are linked in the given way.
+    ///
+    /// # Errors
+    /// When this is not root, or the kernel refuses.
+    pub fn start(mode: Network) -> Result<Self> {
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "node tests make network namespaces and nftables rules: run them as root"
+        );
+        let runtime = Runtime::new()?;
+        let layout = Layout::new("test", mode, &[NodeKind::Vm]);
+        let node = layout.nodes.first().context("a layout with one node")?;
+        let (router, node_file) = (new_namespace()?, new_namespace()?);
+        let (router_at, node_at) = (handle(&router), handle(&node_file));
+        let network = runtime.block_on(async {
+            let cloud = Cloud::create(router_at).await?;
+            cloud.add_node(node, node_at, mode).await
+        })?;
+        let cgroup = cgroup_root()?.join(format!("podid-test-{}", uuid::Uuid::new_v4()));
+        Ok(Self {
+            router,
+            _node: node_file,
+            pool: Mutex::new(AddressPool::new(PodRange::around(node.pod_network))),
+            network,
+            address: node.address,
+            cgroup,
+            runtime,
+        })
+    }
+
+    /// The file that names the node's network namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Path {
+        self.network.namespace().path()
+    }
+
+    /// The file that names the network namespace of the cloud's router.
+    #[must_use]
+    pub fn router(&self) -> PathBuf {
+        handle(&self.router).path().to_owned()
+    }
+
+    /// A listener on the node.
+    ///
+    /// # Errors
+    /// When the address is not the node's, or taken.
+    pub fn listen(&self, address: impl Into<SocketAddr>) -> Result<TcpListener> {
+        let address = address.into();
+        let listener = in_namespace(self.namespace(), || TcpListener::bind(address))??;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Makes a pod: a namespace with a link to the node, and a process in a cgroup of its uid.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn add_pod(&self) -> Result<Pod> {
+        let uid = uuid::Uuid::new_v4().to_string();
+        let address = self
+            .pool
+            .lock()
+            .map_err(|_| anyhow::anyhow!("another thread panicked"))?
+            .allocate(&uid)?;
+        Pod::start(self, uid, address, &self.cgroup)
+    }
+
+    /// Runs a task of the node's stand-ins to its end.
+    pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
+        self.runtime.block_on(task)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Err(error) = podid_lab::cgroup::remove(&self.cgroup) {
+            // A cgroup that stays is worth a line, and no reason to hide the test's own outcome.
+            #[allow(clippy::print_stderr)]
+            {
+                eprintln!("left behind: {error}");
+            }
+        }
+    }
+}
+
+/// A new network namespace, held by nothing but the file.
+pub(super) fn new_namespace() -> Result<File> {
+    let made = std::thread::spawn(|| -> io::Result<File> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        File::open("/proc/thread-self/ns/net")
+    });
+    Ok(made.join().map_err(|_| anyhow::anyhow!("the namespace's thread panicked"))??)
+}
+
+/// Names a namespace that is held open by this process.
+pub(super) fn handle(file: &File) -> Namespace {
+    Namespace::at(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+}
+
+/// Where cgroups (version 2) are.
+fn cgroup_root() -> Result<PathBuf> {
+    fs::read_to_string("/proc/self/mountinfo")?
+        .lines()
+        .filter_map(|line| line.split_once(" - "))
+        .find(|(_, kind)| kind.starts_with("cgroup2 "))
+        .and_then(|(mount, _)| mount.split(' ').nth(4).map(PathBuf::from))
+        .context("no cgroup2 file system is mounted")
+}

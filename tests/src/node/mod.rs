@@ -1,0 +1,36 @@
+//! A node for tests of the node daemon: network namespaces, links and processes as on a real one,
+//! made by the lab's own network code, with stand-ins for the API server and the metadata service
+//! that a test can stop, delay and question.
+
+mod api;
+mod daemon;
+mod imds;
+mod machine;
+mod objects;
+mod pod;
+
+pub use api::ApiServer;
+pub use daemon::Daemon;
+pub use imds::{Imds, NODE_TOKEN};
+pub use machine::Machine;
+pub use objects::{assigned, azure_identity, binding, exception, pod};
+pub use pod::{Answer, Pod};
+
+use std::time::{Duration, Instant};
+
+/// The request of the tutorials.
+pub const TOKEN_URL: &str = "http://169.254.169.254/metadata/identity/oauth2/token?\
+     api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net";
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// When it does not within ten seconds, naming `what` was waited for.
+#[allow(clippy::panic)]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < end, "waited ten seconds until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

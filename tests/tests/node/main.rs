@@ -1,0 +1,8 @@
+//! The node daemon on a node: the real program, real namespaces, real kernel rules. Needs root.
+
+mod attacks;
+mod fail_closed;
+mod requests;
+mod scene;
+mod tokens;
+mod waiting;
