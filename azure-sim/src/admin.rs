@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::faults::{Fault, Preset};
 use crate::operation::OperationPattern;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::wire::{Reply, Request};
 use crate::world::World;
 

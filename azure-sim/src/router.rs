@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::calls::Call;
 use crate::faults::{Effect, alter, respond as canned};
 use crate::operation::Operation;
+use crate::options::Service;
 use crate::server::Hangup;
-use crate::sim::{Service, Shared};
+use crate::shared::Shared;
 use crate::wire::{Reply, Request};
 use crate::{admin, arm, data, entra, imds};
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::router::{self, Endpoint};
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::wire::{Reply, Request};
 
 /// ARM's own limit on a request body.

@@ -1,166 +1,22 @@
 //! A running simulator, as a value.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::arm::Buckets;
-use crate::calls::{Call, CallLog, Counters};
-use crate::clock::Clock;
-use crate::faults::{ArmedFault, Fault, FaultBook, Preset};
-use crate::operation::{OperationPattern, UnknownOperation};
+use crate::calls::{Call, Counters};
+use crate::faults::{ArmedFault, Fault, Preset};
+use crate::operation::OperationPattern;
+use crate::options::{Options, Service, SimError, TlsListener};
 use crate::router::Endpoint;
 use crate::server;
-use crate::state::State;
-use crate::tls::{CertificateAuthority, TlsError};
-use crate::tokens::{Signer, SignerError};
-use crate::world::{World, WorldError};
-
-/// What a TLS listener serves to a client that names no Azure host (an address, `localhost`).
-/// A request for an Azure host reaches that host's service on every listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Service {
-    /// Azure Resource Manager.
-    Arm,
-    /// Entra ID.
-    Entra,
-    /// Key Vault and Storage; these need the real host name to know which one is meant.
-    Data,
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Arm => "arm",
-            Self::Entra => "entra",
-            Self::Data => "data",
-        })
-    }
-}
-
-/// A bound socket to serve TLS on.
-#[derive(Debug)]
-pub struct TlsListener {
-    /// Bound by the caller, in the network namespace of the caller's choice.
-    pub listener: TcpListener,
-    /// Served to clients that name no Azure host.
-    pub service: Service,
-}
-
-/// How a simulator is started.
-#[derive(Debug)]
-pub struct Options {
-    /// What exists at first.
-    pub world: World,
-    /// How much faster than the wall spans of time pass.
-    pub speed: f64,
-    /// Source of every chance: identifiers, token lifetimes, faults.
-    pub seed: u64,
-    /// How long a change of a machine or scale set runs, in Azure's seconds.
-    pub compute_seconds: f64,
-    /// Items per page of a list.
-    pub page_size: usize,
-    /// Sockets for ARM, Entra and data. Empty: one each on a free loopback port.
-    pub tls: Vec<TlsListener>,
-    /// Socket for the admin API; a free loopback port if absent. It has no authentication: keep
-    /// it on loopback.
-    pub admin: Option<TcpListener>,
-    /// Certificate authority; a new one if absent.
-    pub ca: Option<CertificateAuthority>,
-    /// Lifetime of the certificates made here.
-    pub ca_lifetime: Duration,
-    /// Names and addresses in the server certificate beyond Azure's and loopback.
-    pub extra_names: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            world: World::default(),
-            speed: 1.0,
-            seed: 1,
-            compute_seconds: 2.0,
-            page_size: 100,
-            tls: Vec::new(),
-            admin: None,
-            ca: None,
-            ca_lifetime: Duration::from_secs(30 * 86_400),
-            extra_names: Vec::new(),
-        }
-    }
-}
-
-/// Why a simulator cannot start, or cannot do what is asked of it.
-#[derive(Debug, thiserror::Error)]
-pub enum SimError {
-    /// A socket cannot be bound or taken over.
-    #[error("cannot listen on {what}")]
-    Listen {
-        /// Which socket.
-        what: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// The certificates cannot be made.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The token signing key cannot be made.
-    #[error(transparent)]
-    Signer(#[from] SignerError),
-    /// The world contradicts itself.
-    #[error(transparent)]
-    World(#[from] WorldError),
-    /// There is no such machine.
-    #[error("no virtual machine or scale set instance `{0}` in this world; add it first")]
-    UnknownMachine(String),
-    /// A fault aims at nothing.
-    #[error(transparent)]
-    UnknownOperation(#[from] UnknownOperation),
-}
-
-/// What all services of one simulator share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) clock: Clock,
-    pub(crate) page_size: usize,
-    pub(crate) compute_seconds: f64,
-    pub(crate) signer: Signer,
-    state: Mutex<State>,
-    faults: Mutex<FaultBook>,
-    calls: Mutex<CallLog>,
-    buckets: Mutex<Buckets>,
-}
-
-impl Shared {
-    /// The cloud's state. Take it before [`Self::faults`], never the other way round.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBook> {
-        lock(&self.faults)
-    }
-
-    pub(crate) fn calls(&self) -> MutexGuard<'_, CallLog> {
-        lock(&self.calls)
-    }
-
-    pub(crate) fn buckets(&self) -> MutexGuard<'_, Buckets> {
-        lock(&self.buckets)
-    }
-}
-
-/// A panic elsewhere leaves data that is still whole: every change here is a single step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::shared::{Shared, lock};
+use crate::tls::CertificateAuthority;
+use crate::world::World;
 
 /// A running pretend cloud. Dropping it ends every listener and connection.
 #[derive(Debug)]
@@ -179,22 +35,12 @@ impl AzureSim {
     /// # Errors
     /// [`SimError`] when a socket, a certificate or the world is not usable.
     pub async fn start(options: Options) -> Result<Self, SimError> {
-        let clock = Clock::new(options.speed);
+        let shared = Arc::new(Shared::new(&options)?);
         let ca = match options.ca {
             Some(ca) => ca,
             None => CertificateAuthority::generate(options.ca_lifetime)?,
         };
         let tls = TlsAcceptor::from(ca.server_config(&options.extra_names, options.ca_lifetime)?);
-        let shared = Arc::new(Shared {
-            clock,
-            page_size: options.page_size.max(1),
-            compute_seconds: options.compute_seconds,
-            signer: Signer::generate()?,
-            state: Mutex::new(State::new(&options.world, options.seed)?),
-            faults: Mutex::new(FaultBook::new(clock, options.seed)),
-            calls: Mutex::default(),
-            buckets: Mutex::new(Buckets::new(clock)),
-        });
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
         for TlsListener { listener, service } in or_loopback(options.tls)? {

@@ -10,7 +10,7 @@ use super::error::{ArmError, Result};
 use super::route::Route;
 use crate::operation::Operation;
 use crate::router::Named;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::ids::{ResourceId, group_key};
 use crate::state::{Group, State};
 use crate::tokens::Caller;

@@ -28,7 +28,7 @@ pub(crate) use self::throttle::Buckets;
 use self::throttle::Budget;
 use crate::operation::Operation;
 use crate::router::{Answer, Named};
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::{State, ids::fold};
 use crate::wire::{Reply, Request};
 

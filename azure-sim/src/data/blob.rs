@@ -9,7 +9,7 @@ use super::may;
 use crate::clock::http_time;
 use crate::operation::Operation;
 use crate::router::{Answer, BLOB_SUFFIX, ENTRA_HOST, Named};
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::{Plane, State, Store};
 use crate::tokens::{Caller, Refused};
 use crate::wire::{Reply, Request};

@@ -5,7 +5,7 @@ pub(crate) mod blob;
 pub(crate) mod vault;
 
 use crate::operation::Operation;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::{Plane, State};
 
 /// Whether a principal holds a fitting role at `scope` that has taken effect.

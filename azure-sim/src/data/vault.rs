@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::may;
 use crate::operation::Operation;
 use crate::router::{Answer, ENTRA_HOST, Named, VAULT_SUFFIX};
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::ids::named;
 use crate::state::{Plane, State, Store};
 use crate::tokens::{Caller, Refused, issuer_v1};

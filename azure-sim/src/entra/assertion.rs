@@ -6,7 +6,7 @@ use super::error::{EntraError, Result};
 use super::token::Form;
 use super::{certificate, federation};
 use crate::clock::us_time;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::Client;
 use crate::wire::Request;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{EntraError, Version};
 use crate::router::ENTRA_HOST;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::tokens::issuer_v1;
 use crate::wire::{Reply, Request};
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::assertion::Claims;
 use super::error::{EntraError, Result};
 use crate::operation::Operation;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::Client;
 use crate::world::{FederatedCredential, Issuer};
 

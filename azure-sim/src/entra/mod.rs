@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 pub(crate) use self::error::EntraError;
 use crate::operation::Operation;
 use crate::router::{Answer, Named};
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::wire::{Reply, Request};
 
 pub(crate) use self::resource::audience as known_audience;

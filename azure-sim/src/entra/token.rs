@@ -11,7 +11,7 @@ use serde_json::json;
 use super::error::{EntraError, Result};
 use super::{Version, assertion, discovery, resource};
 use crate::router::Answer;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::Client;
 use crate::tokens::{Minted, Subject};
 use crate::wire::{Reply, Request};

@@ -13,7 +13,7 @@ use serde_json::json;
 use self::error::{ImdsError, Result};
 use crate::operation::Operation;
 use crate::router::Answer;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::wire::{Reply, Request};
 
 /// Versions the real service lists.

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::entra;
 use crate::operation::Operation;
 use crate::router::Answer;
-use crate::sim::Shared;
+use crate::shared::Shared;
 use crate::state::{IdentityBlock, State, ids::fold};
 use crate::tokens::{Minted, Subject};
 use crate::wire::{Reply, Request};

@@ -9,6 +9,7 @@ mod access;
 mod compute;
 mod directory;
 mod storage;
+mod strict;
 
 use std::path::Path;
 
@@ -152,10 +153,17 @@ impl World {
     /// # Errors
     /// [`WorldError::Parse`] with line and field when the text is not a world.
     pub fn parse(text: &str, origin: &str) -> Result<Self, WorldError> {
-        serde_saphyr::from_str(text).map_err(|e| WorldError::Parse {
+        let wrong = |reason: String| WorldError::Parse {
             path: origin.into(),
-            reason: e.to_string(),
-        })
+            reason,
+        };
+        let world: Self = serde_saphyr::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let given = serde_saphyr::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let understood = serde_json::to_value(&world).map_err(|e| wrong(e.to_string()))?;
+        match strict::unknown_field(&given, &understood) {
+            Some(field) => Err(wrong(format!("unknown field `{field}`"))),
+            None => Ok(world),
+        }
     }
 
     /// Reads a world from a JSON or YAML file.

@@ -166,12 +166,26 @@ async fn a_world_is_merged_whole_or_not_at_all() {
             .len(),
         2
     );
-    let unknown = admin.post("/world", "vms: []").await;
-    assert!(
-        unknown.status == 400 && unknown.text.contains("vms"),
-        "{}",
-        unknown.text
-    );
+    for (wrong, said) in [
+        ("vms: []", "vms"),
+        (
+            "virtualMachines: [{name: a, adress: b}]",
+            "virtualMachines.0.adress",
+        ),
+        ("virtualMachines: [{}]", "is no name"),
+        (
+            "scaleSets: [{name: a, instances: [{id: x}]}]",
+            "instance `x`",
+        ),
+        ("identities: {", "the request is not a world"),
+    ] {
+        let refused = admin.post("/world", wrong).await;
+        assert!(
+            refused.status == 400 && refused.text.contains(said),
+            "{wrong}: {}",
+            refused.text
+        );
+    }
 }
 
 #[tokio::test]
