@@ -162,7 +162,7 @@ pub enum HoldError {
     },
 }
 
-/// The holder's own life: makes its namespaces, says [`READY`] and waits to be
+/// The holder's own life: makes its namespaces, says that it is ready and waits to be
 /// killed. Must be called by a process of one thread.
 pub fn hold(spec: &str) -> Result<std::convert::Infallible, HoldError> {
     let spec: HolderSpec = serde_json::from_str(spec)?;
