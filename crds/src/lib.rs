@@ -7,6 +7,8 @@
 
 // The schema derive writes a shadow struct per kind that no path reaches.
 #![allow(unreachable_pub)]
+// Several print columns of one kind have the same priority.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod aadpodidentity;
 pub mod check;

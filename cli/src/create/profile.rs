@@ -37,7 +37,10 @@ pub(crate) struct ProfileArgs {
     service_account: Vec<String>,
 
     /// Whether its pods must drop NET_RAW [default: Enforce]
-    #[arg(long, ignore_case = true, value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Off"]))]
+    #[arg(
+        long, ignore_case = true, value_name = "MODE",
+        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Off"])
+    )]
     net_raw: Option<NetRaw>,
 
     /// Azure name of the identity [default: derived from cluster, namespace and profile]
@@ -67,7 +70,10 @@ pub(crate) struct ProfileArgs {
     creation_policy: Option<CreationPolicy>,
 
     /// Mend differences from Azure, or only report them [default: Enforce]
-    #[arg(long, ignore_case = true, value_parser = choice::<Drift>(&["Enforce", "Observe"]))]
+    #[arg(
+        long, ignore_case = true, value_name = "MODE",
+        value_parser = choice::<Drift>(&["Enforce", "Observe"])
+    )]
     drift: Option<Drift>,
 
     /// How often to compare with Azure, at least 1m, for example 10m

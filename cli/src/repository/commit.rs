@@ -93,6 +93,8 @@ impl Worktree {
                 notes,
             });
         }
+        // Before the commit, so that an index somebody else has locked is found in time.
+        stage(repository, changes).map_err(RepositoryError::git("update its index"))?;
         let id = repository
             .find_tree(tree)
             .and_then(|tree| {
@@ -100,8 +102,6 @@ impl Worktree {
                 repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents)
             })
             .map_err(RepositoryError::git("commit"))?;
-        stage(repository, changes).map_err(RepositoryError::git("update its index"))?;
-
         let branch = branch(repository);
         let notes = notes(repository, branch.is_none());
         let commit = Commit {

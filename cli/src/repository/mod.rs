@@ -14,6 +14,11 @@ pub(crate) use worktree::{Change, Worktree};
 pub(crate) enum RepositoryError {
     #[error("{dir} is not in a git working tree; run `git init` there or name one with --repo")]
     NoRepository { dir: PathBuf, source: git2::Error },
+    #[error(
+        "{dir} belongs to another user; if you trust it, run \
+         `git config --global --add safe.directory` with its full path"
+    )]
+    Untrusted { dir: PathBuf, source: git2::Error },
     #[error("{dir} is a bare repository, which has no files; name a working tree with --repo")]
     Bare { dir: PathBuf },
     #[error("a {state} is under way in {dir}; finish or abort it first")]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use git2::{DiffOptions, Patch, Repository, RepositoryState};
+use git2::{DiffOptions, ErrorCode, Patch, Repository, RepositoryState};
 
 use super::RepositoryError;
 
@@ -29,11 +29,13 @@ pub(crate) struct Change {
 impl Worktree {
     /// Opens the working tree that `dir` is in.
     pub(crate) fn open(dir: &Path) -> Result<Self, RepositoryError> {
-        let repository =
-            Repository::discover(dir).map_err(|source| RepositoryError::NoRepository {
-                dir: dir.to_owned(),
-                source,
-            })?;
+        let repository = Repository::discover(dir).map_err(|source| {
+            let dir = dir.to_owned();
+            match source.code() {
+                ErrorCode::Owner => RepositoryError::Untrusted { dir, source },
+                _ => RepositoryError::NoRepository { dir, source },
+            }
+        })?;
         let Some(root) = repository.workdir().map(Path::to_owned) else {
             return Err(RepositoryError::Bare {
                 dir: dir.to_owned(),

@@ -209,6 +209,18 @@ fn the_same_again_makes_no_empty_commit() {
 }
 
 #[test]
+fn an_index_that_somebody_else_holds_is_found_before_the_commit() {
+    let tree = Tree::with(&[("README", "x")]);
+    std::fs::write(tree.repository.path().join("index.lock"), "").unwrap();
+    let ran = tree.profile(&[]);
+    assert!(
+        ran.exit == Exit::Failed && ran.err.contains("update its index"),
+        "{ran:?}"
+    );
+    assert_eq!(tree.last().0, "Start");
+}
+
+#[test]
 fn a_detached_head_is_committed_to_and_mentioned() {
     let tree = Tree::with(&[("README", "x")]);
     let start = tree.repository.head().unwrap().target().unwrap();
