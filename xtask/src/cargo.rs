@@ -17,10 +17,9 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// The cargo that runs this xtask.
+/// cargo, in the repository's root; rustup picks the toolchain that the repository pins.
 pub(crate) fn cargo() -> Command {
-    // Set by cargo for every program it runs.
-    let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    let mut command = Command::new("cargo");
     command.current_dir(process::root());
     command
 }
