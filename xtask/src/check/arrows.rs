@@ -166,3 +166,60 @@ fn list(rooms: &[&str]) -> String {
         rooms.join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The workspace, with one more dependency written into a package's manifest.
+    fn planted(package: &str, dependency: &str, features: &[&str]) -> Vec<String> {
+        let mut metadata = cargo::metadata().expect("cargo reads the workspace");
+        let package = metadata
+            .packages
+            .iter_mut()
+            .find(|found| *found.name == package)
+            .expect("a package of ours");
+        let mut planted = package.dependencies.first().expect("a dependency").clone();
+        planted.name = dependency.to_owned();
+        planted.kind = DependencyKind::Normal;
+        planted.features = features.iter().map(|&feature| feature.to_owned()).collect();
+        package.dependencies.push(planted);
+        violations(&metadata)
+    }
+
+    #[test]
+    fn the_house_as_it_stands_has_no_wrong_arrow() {
+        let metadata = cargo::metadata().expect("cargo reads the workspace");
+        assert_eq!(violations(&metadata), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_planted_arrow_is_found() {
+        for (package, dependency) in [
+            ("podid-core", "podid-crds"),
+            ("podid-core", "tokio"),
+            ("podid-nmi", "podid-operator"),
+            ("podid-azure", "azure-sim"),
+            ("azure-sim", "podid-azure"),
+            ("podid-azure", "kube"),
+            ("podid", "podid-nmi"),
+            ("podid-lab", "xtask"),
+        ] {
+            let found = planted(package, dependency, &[]);
+            let arrow = format!("{package} → {dependency}");
+            assert!(
+                found.iter().any(|line| line.contains(&arrow)),
+                "{arrow}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_in_the_words_is_found() {
+        let found = planted("podid-crds", "kube", &["client"]);
+        assert!(
+            found.iter().any(|line| line.contains("`client`")),
+            "{found:?}"
+        );
+    }
+}

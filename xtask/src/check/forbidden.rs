@@ -114,3 +114,51 @@ fn unlicensed(metadata: &Metadata, allow: &[String]) -> Result<Vec<String>> {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ban(name: &str, wrappers: &[&str], deny_multiple_versions: bool) -> Ban {
+        Ban {
+            name: name.to_owned(),
+            wrappers: wrappers.iter().map(|&wrapper| wrapper.to_owned()).collect(),
+            deny_multiple_versions,
+        }
+    }
+
+    #[test]
+    fn a_forbidden_crate_is_found_unless_only_its_wrappers_use_it() {
+        let metadata = cargo::metadata().expect("cargo reads the workspace");
+        let of = |wrappers: &[&str]| banned(&metadata, &ban("libgit2-sys", wrappers, false));
+        assert_eq!(of(&[]), ["libgit2-sys is forbidden, and git2 uses it"]);
+        assert_eq!(of(&["git2"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_second_version_is_found() {
+        let metadata = cargo::metadata().expect("cargo reads the workspace");
+        // The management crates bring azure_core 0.21 beside 1.1.
+        let found = banned(&metadata, &ban("azure_core", &[], true));
+        assert!(
+            found[0].starts_with("azure_core is there more than once: 0.21"),
+            "{found:?}"
+        );
+        assert_eq!(
+            banned(&metadata, &ban("reqwest", &[], true)),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_licence_that_is_not_allowed_is_found() {
+        let metadata = cargo::metadata().expect("cargo reads the workspace");
+        let found = unlicensed(&metadata, &["MIT".to_owned()]).expect("an SPDX name");
+        assert!(
+            found
+                .iter()
+                .any(|line| line.ends_with("is under Apache-2.0")),
+            "{found:?}"
+        );
+    }
+}
