@@ -175,20 +175,18 @@ impl Keeper {
         let proved = self.proofs.proved();
         let wanted: BTreeSet<Caller> = proved.values().copied().flatten().copied().collect();
         let held = held.borrow_and_update().clone();
-        let by_address = proved
+        let served: Vec<_> = proved
             .iter()
             .filter(|(_, callers)| callers.iter().all(|caller| held.contains(caller)))
             .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, callers)))
+            .collect();
+        self.outputs.metrics.pods_attested.set(i64::try_from(served.len()).unwrap_or(i64::MAX));
+        let by_address = served
+            .iter()
             .flat_map(|(entry, callers)| {
-                callers
-                    .iter()
-                    .map(move |caller| (caller.address, Arc::clone(entry)))
+                callers.iter().map(|caller| (caller.address, Arc::clone(entry)))
             })
             .collect();
-        self.outputs
-            .metrics
-            .pods_attested
-            .set(i64::try_from(proved.len()).unwrap_or(i64::MAX));
         self.outputs.snapshots.send_if_modified(|snapshot| {
             let changed = snapshot.by_address != by_address;
             if changed {

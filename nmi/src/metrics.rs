@@ -28,7 +28,7 @@ pub(crate) struct Metrics {
     duration: Histogram,
     /// Connections refused because there were too many.
     pub(crate) connections_refused: Counter,
-    /// Pods whose kernel and API facts agree.
+    /// Pods that are proved and held by the kernel, hence served.
     pub(crate) pods_attested: Gauge,
     /// Times the two facts disagreed.
     pub(crate) disagreements: Counter,
@@ -65,7 +65,7 @@ impl Metrics {
         );
         registry.register(
             "nmi_pods_attested",
-            "Pods of this node that the kernel and the API server agree on",
+            "Pods of this node that are proved and served",
             metrics.pods_attested.clone(),
         );
         registry.register(
