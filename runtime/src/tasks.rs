@@ -102,6 +102,8 @@ impl Tasks {
     /// The first task that ended unasked, or that failed while draining.
     pub async fn supervise(mut self, drain: &Drain, timeout: Duration) -> Result<(), TaskError> {
         let first = tokio::select! {
+            // A task that ends because of the drain must not be taken for the drain's cause.
+            biased;
             () = drain.draining() => Ok(()),
             ended = self.next_end() => Err(ended.into_unasked()),
         };
