@@ -3,8 +3,12 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod assignment;
 mod cases;
 mod fixture;
 mod kinds;
 mod net_raw;
 mod predecessor;
+mod profile_life;
+mod rights;
+mod stage;
