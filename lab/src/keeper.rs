@@ -10,6 +10,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::{self, Spec};
 use crate::events::{self, Event};
-use crate::state::{StateDir, StateError};
+use crate::state::{StateDir, StateError, StateLock};
 use crate::{cgroup, init};
 
 /// File in the state directory that says which processes hold the lab.
@@ -96,11 +97,7 @@ fn keep_in_order(spec: &Spec) -> Result<(), KeeperError> {
     let name = &spec.options.name;
     let dir = &StateDir::of(name)?;
     dir.create()?;
-    let Some(_lock) = dir.try_lock()? else {
-        return Err(KeeperError::Running {
-            name: name.to_owned(),
-        });
-    };
+    let _lock = lock(name, dir)?;
     // What a killed keeper left of an earlier lab.
     dir.clear()?;
     dir.create()?;
@@ -138,6 +135,20 @@ fn keep_in_order(spec: &Spec) -> Result<(), KeeperError> {
     cgroup::remove(&cgroup)?;
     dir.remove()?;
     kept.map(drop)
+}
+
+/// Takes the lab's lock. Whoever looks whether the lab runs holds it for an
+/// instant, so a lock that is taken is tried again.
+fn lock(name: &str, dir: &StateDir) -> Result<StateLock, KeeperError> {
+    for _ in 0..20 {
+        if let Some(lock) = dir.try_lock()? {
+            return Ok(lock);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err(KeeperError::Running {
+        name: name.to_owned(),
+    })
 }
 
 /// How the wait ended.

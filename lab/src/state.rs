@@ -11,6 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// File with the administrator's kubeconfig for programs outside the lab.
+pub const KUBECONFIG: &str = "kubeconfig";
+/// File with the administrator's kubeconfig for programs inside the lab.
+pub const INNER_KUBECONFIG: &str = "kubeconfig.inside";
+/// File with the certificates that programs in and around the lab trust.
+pub const CA_BUNDLE: &str = "ca-bundle.pem";
+
 /// Directory of one lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir(PathBuf);
@@ -127,17 +134,17 @@ impl StateDir {
 
     /// Administrator's kubeconfig for programs outside the lab.
     pub fn kubeconfig(&self) -> PathBuf {
-        self.0.join("kubeconfig")
+        self.0.join(KUBECONFIG)
     }
 
     /// Administrator's kubeconfig for programs inside the lab.
     pub fn inner_kubeconfig(&self) -> PathBuf {
-        self.0.join("kubeconfig.inside")
+        self.0.join(INNER_KUBECONFIG)
     }
 
     /// Certificates that programs in and around the lab trust.
     pub fn ca_bundle(&self) -> PathBuf {
-        self.0.join("ca-bundle.pem")
+        self.0.join(CA_BUNDLE)
     }
 
     /// Creates the directory, for this user only.

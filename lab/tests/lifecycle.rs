@@ -27,6 +27,21 @@ fn options(test: &str) -> UpOptions {
     }
 }
 
+/// Removes the lab of a test however that ends; one that is gone already is fine.
+struct Cleanup(String);
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        let _ = Lab::remove(&self.0);
+    }
+}
+
+/// Starts the lab of a test.
+fn start(test: &str) -> (Lab, Cleanup) {
+    let cleanup = Cleanup(options(test).name);
+    (Lab::up(options(test)).unwrap(), cleanup)
+}
+
 /// All of a running lab that the machine could keep.
 struct Traces {
     info: KeeperInfo,
@@ -104,7 +119,7 @@ fn own_network() -> (BTreeSet<String>, String) {
 #[test]
 fn down_leaves_nothing_and_the_machines_network_is_never_touched() {
     let before = own_network();
-    let lab = Lab::up(options("down")).unwrap();
+    let (lab, _cleanup) = start("down");
     assert_eq!(own_network(), before, "while the lab is up");
     let traces = Traces::of(&lab);
     assert!(
@@ -131,7 +146,7 @@ fn down_leaves_nothing_and_the_machines_network_is_never_touched() {
 
 #[test]
 fn a_killed_init_takes_everything_along() {
-    let lab = Lab::up(options("init")).unwrap();
+    let (lab, _cleanup) = start("init");
     let traces = Traces::of(&lab);
     kill_hard(traces.info.init);
     traces.assert_gone();
@@ -139,7 +154,7 @@ fn a_killed_init_takes_everything_along() {
 
 #[test]
 fn a_killed_keeper_leaves_only_what_down_removes() {
-    let lab = Lab::up(options("keeper")).unwrap();
+    let (lab, _cleanup) = start("keeper");
     let traces = Traces::of(&lab);
     kill_hard(traces.info.keeper);
     traces.assert_processes_gone();
@@ -151,7 +166,7 @@ fn a_killed_keeper_leaves_only_what_down_removes() {
 
 #[test]
 fn a_lab_starts_over_what_a_killed_one_left() {
-    let lab = Lab::up(options("again")).unwrap();
+    let (lab, _cleanup) = start("again");
     let traces = Traces::of(&lab);
     kill_hard(traces.info.keeper);
     traces.assert_processes_gone();

@@ -2,7 +2,6 @@
 //! a public token issuer.
 
 use std::path::Path;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -173,6 +172,3 @@ fn can_be_used(node: &Node) -> bool {
     let tainted = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
     ready && tainted.is_none_or(Vec::is_empty)
 }
-
-/// How long any of these may take on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -7,8 +7,14 @@ use rcgen::{
     KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
 };
 
-use crate::layout::CONTROL_PLANE;
-use crate::state::{StateDir, StateError};
+use crate::kubeconfig::{Credential, render};
+use crate::layout::{API_SERVER_PORT, CONTROL_PLANE};
+use crate::state::{self, StateDir, StateError};
+
+/// Kubeconfig of kube-controller-manager, in the state directory.
+pub(crate) const MANAGER_KUBECONFIG: &str = "controller-manager.kubeconfig";
+/// Kubeconfig of kube-scheduler, in the state directory.
+pub(crate) const SCHEDULER_KUBECONFIG: &str = "scheduler.kubeconfig";
 
 /// Why keys or certificates were not made.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +86,33 @@ impl Pki {
             sign(params, &self.issuer)
         };
         signed().map_err(generating(user))
+    }
+}
+
+impl Pki {
+    /// Writes the kubeconfigs of administrator, controllers and scheduler;
+    /// `outside` is the API server's port on the machine's loopback.
+    pub(crate) fn write_kubeconfigs(
+        &self,
+        dir: &StateDir,
+        lab: &str,
+        outside: u16,
+    ) -> Result<(), PkiError> {
+        let inside = format!("https://{CONTROL_PLANE}:{API_SERVER_PORT}");
+        let outside = format!("https://127.0.0.1:{outside}");
+        let admin = self.client("podid-lab-admin", Some("system:masters"))?;
+        let manager = self.client("system:kube-controller-manager", None)?;
+        let scheduler = self.client("system:kube-scheduler", None)?;
+        for (name, server, certificate) in [
+            (state::KUBECONFIG, &outside, &admin),
+            (state::INNER_KUBECONFIG, &inside, &admin),
+            (MANAGER_KUBECONFIG, &inside, &manager),
+            (SCHEDULER_KUBECONFIG, &inside, &scheduler),
+        ] {
+            let credential = Credential::Certificate(certificate);
+            dir.write(name, render(lab, server, &self.ca, &credential))?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the daemon does for each request on the control socket.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -94,13 +93,29 @@ impl Parts {
         }
     }
 
-    fn resolve(&self, target: &Target) -> Result<Place, String> {
+    /// Where `target` is, with the environment of every program there.
+    fn place(&self, target: &Target) -> Result<Place, String> {
         let place = self.context.places.get(target);
         let mut place = place.ok_or_else(|| self.missing(target))?;
         let mut env = (*self.context.program_env).clone();
-        env.extend(self.target_env(target));
         env.append(&mut place.env);
         place.env = env;
+        Ok(place)
+    }
+
+    /// As [`Self::place`], for a person or script: outside of pods they are
+    /// the cluster's administrator.
+    fn resolve(&self, target: &Target) -> Result<Place, String> {
+        let mut place = self.place(target)?;
+        if !matches!(target, Target::Pod { .. }) {
+            let path = self
+                .context
+                .dir
+                .inner_kubeconfig()
+                .to_string_lossy()
+                .into_owned();
+            place.env.insert("KUBECONFIG".to_owned(), path);
+        }
         Ok(place)
     }
 
@@ -113,21 +128,8 @@ impl Parts {
         )
     }
 
-    fn target_env(&self, target: &Target) -> BTreeMap<String, String> {
-        if matches!(target, Target::Pod { .. }) {
-            return BTreeMap::new();
-        }
-        let path = self
-            .context
-            .dir
-            .inner_kubeconfig()
-            .to_string_lossy()
-            .into_owned();
-        [("KUBECONFIG".to_owned(), path)].into()
-    }
-
     fn start(&self, service: Service) -> Result<(), String> {
-        let place = self.resolve(&service.target)?;
+        let place = self.place(&service.target)?;
         let mut env = view::service_env(&self.context.dir);
         env.extend(place.env);
         env.extend(service.env);

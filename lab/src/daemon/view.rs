@@ -8,7 +8,7 @@ use nix::mount::{MsFlags, mount};
 
 use super::cluster::ISSUER_HOST;
 use crate::layout::{CONTROL_PLANE, Layout};
-use crate::state::{StateDir, StateError};
+use crate::state::{CA_BUNDLE, StateDir, StateError};
 
 /// Where systems keep the bundle of trusted certificates; programs that read
 /// no variable read one of these.
@@ -69,9 +69,7 @@ pub(crate) fn bind_files(
         "# The lab has no name server: /etc/hosts is all.\n",
     )?;
     bind(&resolver, "/etc/resolv.conf")?;
-    let name = dir.ca_bundle();
-    let name = name.file_name().unwrap_or_default().to_string_lossy();
-    let bundle = dir.write(&name, authorities.concat())?;
+    let bundle = dir.write(CA_BUNDLE, authorities.concat())?;
     SYSTEM_BUNDLES
         .iter()
         .try_for_each(|over| bind(&bundle, over))
