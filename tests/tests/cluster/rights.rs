@@ -13,7 +13,9 @@ const OWN: &str = "podid-system";
 /// One question: `verb group/resource namespace[/name]`, with `*` for all namespaces.
 async fn may(space: &Space, account: &str, question: &str) -> bool {
     let words: Vec<&str> = question.split(' ').collect();
-    let [verb, resource, place] = words.as_slice() else { panic!("{question}") };
+    let [verb, resource, place] = words.as_slice() else {
+        panic!("{question}")
+    };
     let (group, resource) = resource.split_once('/').expect(question);
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
@@ -37,7 +39,10 @@ async fn may(space: &Space, account: &str, question: &str) -> bool {
         resource_attributes: Some(attributes),
         ..SubjectAccessReviewSpec::default()
     };
-    let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+    let review = SubjectAccessReview {
+        spec,
+        ..SubjectAccessReview::default()
+    };
     let api: Api<SubjectAccessReview> = Api::all(space.client.clone());
     let answer = api.create(&PostParams::default(), &review).await.unwrap();
     answer.status.expect("an answer").allowed
@@ -47,7 +52,11 @@ async fn holds(account: &str, allowed: &[&str], denied: &[&str]) {
     let space = Space::new("rights").await;
     for (questions, expected) in [(allowed, true), (denied, false)] {
         for question in questions {
-            assert_eq!(may(&space, account, question).await, expected, "{account}: {question}");
+            assert_eq!(
+                may(&space, account, question).await,
+                expected,
+                "{account}: {question}"
+            );
         }
     }
 }
