@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use podid_lab::daemon::OPERATOR_CLIENT_ID;
 use podid_lab::enter::{Door, enter};
-use podid_lab::layout::{SUBSCRIPTION, TENANT};
+use podid_lab::layout::SUBSCRIPTION;
 use podid_lab::state::StateDir;
 use podid_lab::{Lab, Lifetime, NodeKind, Service, UpOptions};
 use podid_lab::{daemon, exec, holder, init, keeper, tools};
@@ -168,7 +168,7 @@ fn env(name: &str) -> Result<ExitCode> {
         ("AZURE_SIM_DATA", local(ports.data)),
         ("AZURE_SIM_ADMIN", lab.sim_admin_url()),
         ("AZURE_SIM_CA", lab.dir().ca_bundle().display().to_string()),
-        ("AZURE_TENANT_ID", TENANT.to_owned()),
+        ("AZURE_TENANT_ID", ports.tenant_id.clone()),
         ("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION.to_owned()),
         ("AZURE_CLIENT_ID", OPERATOR_CLIENT_ID.to_owned()),
     ];

@@ -190,6 +190,8 @@ pub struct Endpoints {
     pub data: u16,
     /// Port of the simulator's admin API (HTTP) on 127.0.0.1.
     pub admin: u16,
+    /// The simulated tenant.
+    pub tenant_id: String,
 }
 
 /// Why the daemon gave no good answer.

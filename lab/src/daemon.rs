@@ -116,7 +116,7 @@ impl Doors {
         })
     }
 
-    fn endpoints(&self) -> std::io::Result<Endpoints> {
+    fn endpoints(&self, tenant_id: String) -> std::io::Result<Endpoints> {
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         Ok(Endpoints {
             api_server: port(&self.api_server)?,
@@ -124,6 +124,7 @@ impl Doors {
             entra: port(&self.cloud.entra)?,
             data: port(&self.cloud.data)?,
             admin: port(&self.cloud.admin)?,
+            tenant_id,
         })
     }
 }

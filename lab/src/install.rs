@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use crate::control::Service;
 use crate::daemon::OPERATOR_CLIENT_ID;
 use crate::handle::{Lab, LabError, Side};
-use crate::layout::TENANT;
 use crate::options::Target;
 
 /// Namespace of podid's own objects.
@@ -120,7 +119,7 @@ pub fn operator(lab: &Lab, folder: &Path, replica: u16) -> Result<Service, Insta
             format!("127.0.0.1:{}", ADMIN_PORT + replica),
         )
         .env("PODID_REPLICA", name.clone())
-        .env("PODID_TENANT_ID", TENANT)
+        .env("PODID_TENANT_ID", lab.endpoints().tenant_id.clone())
         .env("PODID_CLIENT_ID", OPERATOR_CLIENT_ID)
         .env("PODID_FEDERATED_TOKEN_FILE", token.display().to_string())
         .restarting())

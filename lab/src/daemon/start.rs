@@ -40,16 +40,17 @@ pub(super) async fn serve(
     let options = &spec.options;
     let layout = Arc::new(Layout::new(&options.name, options.network, &options.nodes));
     let tools = Toolset::at(spec.tools);
-    let endpoints = doors.endpoints().map_err(DaemonError::Loopback)?;
-    dir.write_json(ENDPOINTS_FILE, &endpoints)?;
-
     let places = Places::default();
     places.insert(Target::ControlPlane, control_plane(cgroup));
     let pki = Pki::create(dir).map_err(StepError::of("certificates"))?;
-    pki.write_kubeconfigs(dir, &layout.name, endpoints.api_server)
-        .map_err(StepError::of("kubeconfigs"))?;
     let world = cloud::world(options.world.as_ref(), &layout, &pki.ca)
         .map_err(StepError::of("azure-sim"))?;
+    let endpoints = doors
+        .endpoints(world.tenant_id.clone())
+        .map_err(DaemonError::Loopback)?;
+    dir.write_json(ENDPOINTS_FILE, &endpoints)?;
+    pki.write_kubeconfigs(dir, &layout.name, endpoints.api_server)
+        .map_err(StepError::of("kubeconfigs"))?;
     let authority = cloud::authority().map_err(StepError::of("azure-sim"))?;
     // Before any node: its mount namespace starts as a copy of this one.
     view::bind_files(
