@@ -249,9 +249,14 @@ fn add_machines(world: &mut World, layout: &Layout) {
     }
 }
 
+/// By its full id: a world of the user's own may look for names elsewhere.
 fn kubelet_identity() -> VmIdentity {
+    let id = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{NODE_GROUP}/providers/\
+         Microsoft.ManagedIdentity/userAssignedIdentities/{KUBELET_IDENTITY}"
+    );
     VmIdentity {
-        user_assigned: vec![KUBELET_IDENTITY.to_owned()],
+        user_assigned: vec![id],
         ..VmIdentity::default()
     }
 }
