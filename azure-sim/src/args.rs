@@ -14,8 +14,8 @@ Example: a small cloud on loopback, and a token for the first instance of its sc
 /subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/nodes/providers/\\
 Microsoft.Compute/virtualMachineScaleSets/pool1/virtualMachines/0
 
-  curl -H Metadata:true 'http://127.0.0.1:8169/metadata/identity/oauth2/token?\\
-api-version=2018-02-01&resource=https://vault.azure.net'
+  curl -H Metadata:true -G http://127.0.0.1:8169/metadata/identity/oauth2/token \\
+    -d api-version=2018-02-01 -d resource=https://vault.azure.net
 
 Make it go wrong, then see what was called:
 

@@ -25,7 +25,7 @@ pub enum Service {
 
 impl std::fmt::Display for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Arm => "arm",
             Self::Entra => "entra",
             Self::Data => "data",

@@ -16,6 +16,13 @@ use crate::{admin, arm, data, entra, imds};
 pub(crate) const ARM_HOST: &str = "management.azure.com";
 /// Host of Entra ID.
 pub(crate) const ENTRA_HOST: &str = "login.microsoftonline.com";
+/// Every name of Entra ID's host; instance discovery says that they are one.
+pub(crate) const ENTRA_HOSTS: &[&str] = &[
+    ENTRA_HOST,
+    "login.windows.net",
+    "login.microsoft.com",
+    "sts.windows.net",
+];
 /// Suffix of vault hosts.
 pub(crate) const VAULT_SUFFIX: &str = ".vault.azure.net";
 /// Suffix of blob storage hosts.
@@ -120,7 +127,7 @@ fn understand(endpoint: &Endpoint, request: &Request) -> Option<Asked> {
         (_, Some(name), _, _) => Asked::Vault(data::vault::Route::of(request, name)),
         (_, _, Some(name), _) => Asked::Blob(data::blob::Route::of(request, name)),
         (ARM_HOST, ..) => Asked::Arm(arm::Route::of(request)),
-        (ENTRA_HOST, ..) => Asked::Entra(entra::Route::of(request)),
+        (host, ..) if ENTRA_HOSTS.contains(&host) => Asked::Entra(entra::Route::of(request)),
         (.., Service::Arm) => Asked::Arm(arm::Route::of(request)),
         (.., Service::Entra) => Asked::Entra(entra::Route::of(request)),
         (.., Service::Data) => Asked::Vault(data::vault::Route::nowhere()),

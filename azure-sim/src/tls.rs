@@ -16,6 +16,9 @@ use time::OffsetDateTime;
 const NAMES: &[&str] = &[
     "management.azure.com",
     "login.microsoftonline.com",
+    "login.windows.net",
+    "login.microsoft.com",
+    "sts.windows.net",
     "*.vault.azure.net",
     "*.blob.core.windows.net",
     "localhost",

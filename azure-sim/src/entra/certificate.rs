@@ -7,7 +7,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::assertion::Claims;
 use super::error::{EntraError, Result};
-use crate::router::ENTRA_HOST;
+use crate::router::ENTRA_HOSTS;
 use crate::state::Client;
 use crate::wire::Request;
 
@@ -72,7 +72,7 @@ fn is_endpoint(audience: &str, request: &Request) -> bool {
     };
     let here = url
         .host_str()
-        .is_some_and(|h| h == ENTRA_HOST || h == request.host);
+        .is_some_and(|h| ENTRA_HOSTS.contains(&h) || h == request.host);
     let same_tenant = |path: &str| {
         path.trim_start_matches('/')
             .split('/')

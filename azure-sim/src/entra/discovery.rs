@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{EntraError, Version};
-use crate::router::ENTRA_HOST;
+use crate::router::{ENTRA_HOST, ENTRA_HOSTS};
 use crate::shared::Shared;
 use crate::tokens::issuer_v1;
 use crate::wire::{Reply, Request};
@@ -75,7 +75,7 @@ pub(super) fn instance(request: &Request) -> Reply {
         "metadata": [{
             "preferred_network": ENTRA_HOST,
             "preferred_cache": "login.windows.net",
-            "aliases": [ENTRA_HOST, "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+            "aliases": ENTRA_HOSTS,
         }],
     }))
 }

@@ -1,7 +1,7 @@
 //! Assertions of a trusted OIDC issuer: found by issuer, audience and subject, then checked with
 //! the issuer's real keys.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -30,7 +30,11 @@ pub(super) async fn check(
     claims: &Claims,
     client: &Client,
 ) -> Result<()> {
-    match_record(shared, claims, client)?;
+    let written = match_record(claims, client)?;
+    let asked = format!("{}/{}", shared.state().tenant, client.client_id());
+    if written.is_some_and(|at| shared.faults().lags(Operation::EntraToken, &asked, at)) {
+        return Err(no_record(700_213, "subject", &claims.sub));
+    }
     let issuer = shared.state().issuers.get(&claims.iss).cloned();
     let issuer = issuer.unwrap_or_else(|| Issuer {
         issuer: claims.iss.clone(),
@@ -49,43 +53,27 @@ pub(super) async fn check(
     verify(assertion, &keys)
 }
 
-/// The first of issuer, audience and subject that no credential of the client has names the error.
-fn match_record(shared: &Shared, claims: &Claims, client: &Client) -> Result<()> {
+/// When the credential that fits was written. The first of issuer, audience and subject that no
+/// credential of the client has names the error.
+fn match_record(claims: &Claims, client: &Client) -> Result<Option<Instant>> {
     let audiences = claims.aud.all();
-    let visible: Vec<&FederatedCredential> = client
-        .federated()
-        .into_iter()
-        .filter(|(_, born)| {
-            born.is_none_or(|b| {
-                !shared
-                    .faults()
-                    .lags(Operation::EntraToken, client.object_id(), b)
-            })
-        })
-        .map(|(credential, _)| credential)
-        .collect();
-    let by_issuer: Vec<_> = visible
-        .into_iter()
-        .filter(|c| c.issuer == claims.iss)
-        .collect();
-    if by_issuer.is_empty() {
+    let mut records: Vec<(&FederatedCredential, Option<Instant>)> = client.federated();
+    records.retain(|(c, _)| c.issuer == claims.iss);
+    if records.is_empty() {
         return Err(no_record(700_211, "issuer", &claims.iss));
     }
-    let by_audience: Vec<_> = by_issuer
-        .into_iter()
-        .filter(|c| c.audiences.iter().any(|a| audiences.contains(&a.as_str())))
-        .collect();
-    if by_audience.is_empty() {
+    records.retain(|(c, _)| c.audiences.iter().any(|a| audiences.contains(&a.as_str())));
+    if records.is_empty() {
         return Err(no_record(
             700_212,
             "audience",
             audiences.first().unwrap_or(&""),
         ));
     }
-    if !by_audience.iter().any(|c| c.subject == claims.sub) {
-        return Err(no_record(700_213, "subject", &claims.sub));
+    match records.iter().find(|(c, _)| c.subject == claims.sub) {
+        Some((_, written)) => Ok(*written),
+        None => Err(no_record(700_213, "subject", &claims.sub)),
     }
-    Ok(())
 }
 
 fn no_record(number: u32, what: &str, found: &str) -> EntraError {

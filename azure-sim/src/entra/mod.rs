@@ -24,6 +24,8 @@ pub(crate) use self::resource::audience as known_audience;
 pub(crate) struct Route {
     tenant: String,
     kind: Kind,
+    /// Who asks for a token, as far as the form says so.
+    client: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +66,16 @@ impl Route {
             [first, ..] => (first, Kind::Other),
             [] => ("", Kind::Other),
         };
+        let client = match kind {
+            Kind::Token(_) => url::form_urlencoded::parse(&request.body)
+                .find(|(name, _)| name == "client_id")
+                .map(|(_, id)| id.to_lowercase()),
+            _ => None,
+        };
         Self {
             tenant: tenant.into(),
             kind,
+            client,
         }
     }
 
@@ -78,9 +87,13 @@ impl Route {
             Kind::Instance => Operation::EntraInstance,
             Kind::Other => Operation::EntraOther,
         };
+        let resource = match &self.client {
+            Some(client) => format!("{}/{client}", self.tenant),
+            None => self.tenant.clone(),
+        };
         Named {
             operation,
-            resource: self.tenant.clone(),
+            resource,
         }
     }
 }

@@ -219,10 +219,7 @@ fn check_secret(shared: &Shared, secret: &str, client: &Client) -> Result<()> {
 }
 
 fn wrong_secret(client: &Client) -> EntraError {
-    let id = match client {
-        Client::App(app) => &app.client_id,
-        Client::Identity(identity) => &identity.client_id,
-    };
+    let id = client.client_id();
     EntraError::invalid_client(
         7_000_215,
         format!(

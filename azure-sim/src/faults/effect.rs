@@ -63,6 +63,7 @@ pub enum Effect {
     /// What was just written is not known here yet, so the call answers as if it were not there:
     /// reads 404, role assignments `PrincipalNotFound`, IMDS `Identity not found`, token exchange
     /// AADSTS700213, vault and storage 403. Over when either limit is reached; never without one.
+    /// A lag of `imds.token` may be narrowed to a machine or to an identity.
     Lag {
         /// Azure's seconds since the write.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,6 +45,13 @@ pub(crate) enum Client {
 }
 
 impl Client {
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::App(app) => &app.client_id,
+            Self::Identity(identity) => &identity.client_id,
+        }
+    }
+
     pub(crate) fn object_id(&self) -> &str {
         match self {
             Self::App(app) => &app.object_id,

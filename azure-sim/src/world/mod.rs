@@ -189,3 +189,22 @@ impl World {
         Self::parse(include_str!("../../worlds/demo.yaml"), "worlds/demo.yaml")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::World;
+    use crate::state::State;
+
+    #[test]
+    fn the_readmes_world_is_one() {
+        let readme = include_str!("../../README.md");
+        let text = readme
+            .split("```yaml")
+            .nth(1)
+            .and_then(|t| t.split("```").next())
+            .unwrap();
+        let world = World::parse(text, "README.md").unwrap();
+        State::new(&world, 1).unwrap();
+        assert_eq!(world.issuers.len(), 1);
+    }
+}

@@ -1,6 +1,8 @@
 //! Token endpoints and discovery documents.
 
-use azure_sim::{Application, FederatedCredential, Issuer, Options, Secret, World};
+use azure_sim::{
+    Application, Effect, Fault, FederatedCredential, Issuer, Operation, Options, Secret, World,
+};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::Jwk;
@@ -418,6 +420,17 @@ async fn a_credential_written_through_arm_counts() {
     let body =
         json!({"properties": {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]}});
     assert_eq!(arm.put(&path, body).await.status, 201);
+    let lag = Effect::Lag {
+        seconds: None,
+        calls: Some(1),
+        spare_typed: false,
+    };
+    lab.sim.arm_fault(Fault::new(Operation::EntraToken, lag));
+    assert_eq!(
+        error_of(&assert_with(&lab, client, &token).await).2,
+        700_213,
+        "not everywhere yet"
+    );
     assert_eq!(assert_with(&lab, client, &token).await.status, 200);
     arm.delete(&crate::harness::identity("web")).await;
     let deleted = assert_with(&lab, client, &token).await;

@@ -219,3 +219,16 @@ async fn a_role_takes_its_time_to_reach_a_vault() {
         assert_eq!(got.status(), expected);
     }
 }
+
+#[tokio::test]
+async fn a_fault_of_logins_can_be_aimed_at_one_client() {
+    let lab = Lab::demo().await;
+    let drop = Fault::new(Operation::EntraToken, Effect::Drop);
+    lab.sim.arm_fault(drop.on(crate::harness::NOBODY.0));
+    lab.arm().await;
+    let calls = lab.sim.calls(Some(&"entra.token".parse().unwrap()));
+    assert!(
+        calls[0].resource.ends_with(crate::harness::OPERATOR.0),
+        "{calls:?}"
+    );
+}
