@@ -18,7 +18,7 @@ pub(crate) fn interpreter() -> Result<PathBuf> {
     let requirements = process::root().join(REQUIREMENTS);
     let wanted = fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
     let version = process::capture(Command::new("python3").arg("--version"))
-        .context("the tests run Azure's own SDKs: install python3 (3.9 or newer) with its venv")?;
+        .context("the tests run Azure's own SDKs: install python3 (3.10 or newer) with its venv")?;
     let digest = Sha256::digest([wanted.as_slice(), version.as_bytes()].concat());
     let key: String = digest
         .iter()
