@@ -1,9 +1,10 @@
 //! One line for every token issued or refused, under the log target `audit`. Never a token.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use podid_core::binding::Pod;
+use crate::snapshot::Entry;
 
 /// Longest part of a caller's words that is written down.
 const WORDS: usize = 256;
@@ -12,7 +13,7 @@ const WORDS: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     /// Who asked, as far as it was proved.
-    pub(crate) pod: Option<Pod>,
+    pub(crate) entry: Option<Arc<Entry>>,
     /// AzureIdentity, namespace/name.
     pub(crate) identity: Option<String>,
     /// Client id of that identity.
@@ -28,7 +29,7 @@ pub(crate) struct Record {
 impl Record {
     /// Writes the line. What the caller chose freely is quoted, so that it cannot forge another.
     pub(crate) fn write(&self, outcome: &'static str, address: Ipv4Addr, took: Duration) {
-        let pod = self.pod.as_ref();
+        let pod = self.entry.as_ref().map(|entry| &entry.caller.pod);
         tracing::info!(
             target: "audit",
             outcome,

@@ -180,11 +180,16 @@ impl Keeper {
             .filter(|(_, callers)| callers.iter().all(|caller| held.contains(caller)))
             .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, callers)))
             .collect();
-        self.outputs.metrics.pods_attested.set(i64::try_from(served.len()).unwrap_or(i64::MAX));
+        self.outputs
+            .metrics
+            .pods_attested
+            .set(i64::try_from(served.len()).unwrap_or(i64::MAX));
         let by_address = served
             .iter()
             .flat_map(|(entry, callers)| {
-                callers.iter().map(|caller| (caller.address, Arc::clone(entry)))
+                callers
+                    .iter()
+                    .map(|caller| (caller.address, Arc::clone(entry)))
             })
             .collect();
         self.outputs.snapshots.send_if_modified(|snapshot| {

@@ -190,7 +190,7 @@ impl Query {
         ];
         let mut given = names
             .iter()
-            .filter_map(|(name, make)| self.get(name).map(|value| make(value)));
+            .filter_map(|(name, make)| self.get(name).map(make));
         match (given.next(), given.next()) {
             (None, _) => Ok(Selector::Only),
             (Some(selector), None) => Ok(selector),

@@ -120,7 +120,7 @@ impl Service {
         loop {
             let entry = snapshots.borrow_and_update().at(peer.address).cloned();
             let entry = still(entry, uid).ok_or_else(not_attested)?;
-            record.pod = Some(entry.caller.pod.clone());
+            record.entry = Some(Arc::clone(&entry));
             match entry.resolve(&asked.selector) {
                 Decision::Serve(identity) => {
                     note(record, &identity);
