@@ -76,6 +76,13 @@ impl Leadership {
         let leadership = self.clone();
         futures::stream::once(async move { leadership.gained().await })
     }
+
+    /// Leads, or does not, for as long as the sender lives; for tests.
+    #[cfg(test)]
+    pub(crate) fn fixed(leads: bool) -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(leads);
+        (sender, Self(receiver))
+    }
 }
 
 /// This replica's part in the election.

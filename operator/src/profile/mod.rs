@@ -7,18 +7,21 @@
 //! | file | holds |
 //! |---|---|
 //! | `reconcile` | the story of one reconciliation |
+//! | `decide` | what can be decided without a call |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
 //! | `enforcement` | whether the `NET_RAW` policy is in force |
 //! | `status` | the record in the status, and the conditions |
 //! | `cleanup` | deletion |
+//! | `verdict` | how it came out, in the words of conditions |
 //! | `error` | what a failure means to the profile |
 //! | `pods` | `status.boundPods`, and who waits for machines |
 
 mod apply;
 mod children;
 mod cleanup;
+mod decide;
 mod enforcement;
 mod error;
 mod malformed;
@@ -28,6 +31,7 @@ mod reconcile;
 mod retry;
 mod status;
 mod trigger;
+mod verdict;
 
 use std::fmt;
 use std::sync::Arc;
@@ -150,3 +154,6 @@ pub async fn run(
         () = pods => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,27 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::jiff::SignedDuration;
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use podid_core::admit::{self, Violation};
-use podid_core::condition::{Outcome, Part, Status};
+use podid_core::condition::Outcome;
 use podid_core::desired::Desired;
-use podid_core::plan::{self, Plan, Refusal};
+use podid_core::plan::{self, Plan, Step};
 use podid_core::profile::Drift;
-use podid_crds::convert;
-use podid_crds::podid::{IdentityStatus, PodIdentityProfile};
+use podid_crds::podid::PodIdentityProfile;
 use tracing::Instrument;
 
 use super::apply::{Applier, Progress};
+use super::decide::{decide, interval};
 use super::error::{Cause, Failure, Stage};
 use super::observe::{Interest, observe};
 use super::status::{self, Account, Report};
+use super::verdict::{Again, Verdict, counted};
 use super::{Context, FINALIZER, cleanup, enforcement, pods, retry};
 use crate::events;
-use crate::metrics::{Controller, Result as Counted};
+use crate::metrics::Controller;
 
 /// Why a reconciliation could not be brought to its end, so that not even the status says so.
 #[derive(Debug, thiserror::Error)]
@@ -36,22 +35,19 @@ pub(super) enum ReconcileError {
     Finalizer(#[source] Box<finalizer::Error<ReconcileError>>),
 }
 
-/// A report, and when to look again.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    report: Report,
-    again: Again,
-    done: Vec<String>,
-    /// The profile with the status that was written meanwhile.
-    noted: Option<PodIdentityProfile>,
-}
+impl ReconcileError {
+    /// Whether nothing is wrong but that machines still carry the identity.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Unfinished(failure) if matches!(*failure.cause, Cause::StillAssigned { .. }))
+    }
 
-/// When to look again, beside when something changes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Again {
-    OnChange,
-    AtInterval,
-    Soon { asked: Option<Duration> },
+    /// How long Azure asked to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unfinished(failure) => failure.cause.retry_after(),
+            Self::Profile(_) | Self::Finalizer(_) => None,
+        }
+    }
 }
 
 /// Brings one profile closer to what its author wants.
@@ -102,8 +98,8 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
     let started = Instant::now();
     let verdict = work(profile, context).await;
     let latest = verdict.noted.as_ref().unwrap_or(profile);
-    conclude(profile, latest, &verdict.report, context).await?;
     events::done(&context.recorder, &profile.object_ref(&()), &verdict.done).await;
+    conclude(profile, latest, &verdict.report, context).await?;
     pods::count(profile, context)
         .await
         .map_err(ReconcileError::Profile)?;
@@ -144,49 +140,6 @@ async fn work(profile: &PodIdentityProfile, context: &Context) -> Verdict {
     match decide(profile, context) {
         Ok(desired) => pursue(profile, &desired, account, context).await,
         Err(outcome) => Verdict::without_work(outcome, account),
-    }
-}
-
-/// Everything that can be decided without a call.
-fn decide(profile: &PodIdentityProfile, context: &Context) -> Result<Desired, Outcome> {
-    let spec = &profile.spec;
-    if spec.suspend == Some(true) {
-        return Err(Outcome::Suspended);
-    }
-    if let Some(Err(message)) = spec.interval.as_deref().map(interval) {
-        return Err(Outcome::Stalled {
-            reason: "InvalidSpec".to_owned(),
-            message,
-        });
-    }
-    let waiting = |message| Err(Outcome::Waiting { message });
-    let Some(class) = context.classes.get(&ObjectRef::new(&spec.class_name)) else {
-        let name = &spec.class_name;
-        return waiting(format!(
-            "PodIdentityClass {name} does not exist; create it, or correct spec.className"
-        ));
-    };
-    let facts = convert::class(&class);
-    if let Some(problem) = context.facts.problems(&facts).first() {
-        return waiting(format!(
-            "PodIdentityClass {} cannot be used: {problem}",
-            facts.name
-        ));
-    }
-    let namespace = profile.namespace().unwrap_or_default();
-    let labels = context.namespaces.get(&ObjectRef::new(&namespace));
-    let labels = labels
-        .and_then(|namespace| namespace.metadata.labels.clone())
-        .unwrap_or_default();
-    admit::admit(&convert::profile(profile, labels), &facts)
-        .map_err(|violations| stalled(&violations))
-}
-
-fn stalled(violations: &[Violation]) -> Outcome {
-    let texts: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    Outcome::Stalled {
-        reason: "NotAllowedByClass".to_owned(),
-        message: texts.join(" | "),
     }
 }
 
@@ -240,10 +193,7 @@ async fn apply_all(
 ) -> Result<(), Failure> {
     let mut intended = false;
     for step in &plan.steps {
-        let grants = matches!(
-            step,
-            plan::Step::GrantRole(_) | plan::Step::GrantNodeRole(_)
-        );
+        let grants = matches!(step, Step::GrantRole(_) | Step::GrantNodeRole(_));
         if grants && !intended {
             intended = true;
             if applier.intend(plan, progress) {
@@ -299,219 +249,6 @@ fn remembered(
     account
 }
 
-impl Verdict {
-    fn without_work(outcome: Outcome, account: Account) -> Self {
-        let report = Report {
-            outcome,
-            parts: Vec::new(),
-            account,
-            planned: Vec::new(),
-        };
-        Self {
-            report,
-            again: Again::OnChange,
-            done: Vec::new(),
-            noted: None,
-        }
-    }
-
-    fn ready(desired: &Desired, account: Account, progress: Progress, enforcement: Part) -> Self {
-        let identity = account.identity.clone().unwrap_or_default();
-        let name = desired.identity.id.name().to_owned();
-        let roles = account.assignments.len();
-        let selector = &desired.binding.selector;
-        let client_id = &identity.client_id;
-        let message = format!(
-            "identity {name} (client id {client_id}), {roles} role assignments, pods with \
-             aadpodidbinding={selector}"
-        );
-        let parts = vec![
-            identity_part(&identity),
-            part(
-                Stage::Access,
-                Status::True,
-                "Granted",
-                format!("{roles} role assignments are there"),
-            ),
-            part(
-                Stage::Binding,
-                Status::True,
-                "Bound",
-                format!("pods with aadpodidbinding={selector} are bound"),
-            ),
-        ];
-        let (outcome, again) = match enforcement.status {
-            Status::True => (Outcome::Ready { message }, Again::AtInterval),
-            Status::False | Status::Unknown => (
-                Outcome::Waiting {
-                    message: enforcement.message.clone(),
-                },
-                Again::Soon { asked: None },
-            ),
-        };
-        let parts = parts.into_iter().chain([enforcement]).collect();
-        let report = Report {
-            outcome,
-            parts,
-            account,
-            planned: Vec::new(),
-        };
-        Self {
-            report,
-            again,
-            done: progress.done,
-            noted: progress.noted,
-        }
-    }
-
-    fn failed(
-        failure: &Failure,
-        account: Account,
-        progress: Option<Progress>,
-        enforcement: Part,
-    ) -> Self {
-        let cause = &failure.cause;
-        let outcome = cause.outcome();
-        let again = match outcome {
-            Outcome::Stalled { .. } => Again::AtInterval,
-            _ => Again::Soon {
-                asked: cause.retry_after(),
-            },
-        };
-        let hit = part(
-            failure.stage,
-            Status::False,
-            &cause.reason(),
-            cause.message(),
-        );
-        // Parts that nothing was found out about stay as they were known.
-        let mut parts = vec![hit, enforcement];
-        if let Some(identity) = account
-            .identity
-            .as_ref()
-            .filter(|_| failure.stage > Stage::Identity)
-        {
-            parts.push(identity_part(identity));
-        }
-        let (done, noted) = progress
-            .map(|progress| (progress.done, progress.noted))
-            .unwrap_or_default();
-        Self {
-            report: Report {
-                outcome,
-                parts,
-                account,
-                planned: Vec::new(),
-            },
-            again,
-            done,
-            noted,
-        }
-    }
-
-    fn refused(refusals: &[Refusal], account: Account, enforcement: Part) -> Self {
-        let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-        let message = texts.join(" | ");
-        let reason = refusals
-            .first()
-            .map_or("Refused", Refusal::reason)
-            .to_owned();
-        let (outcome, again) = match refusals.iter().all(Refusal::may_pass) {
-            true => (Outcome::Retrying { message }, Again::Soon { asked: None }),
-            false => (Outcome::Stalled { reason, message }, Again::AtInterval),
-        };
-        let parts = refusals
-            .iter()
-            .map(|refusal| {
-                part(
-                    stage_of(refusal),
-                    Status::False,
-                    refusal.reason(),
-                    refusal.to_string(),
-                )
-            })
-            .chain([enforcement])
-            .collect();
-        let report = Report {
-            outcome,
-            parts,
-            account,
-            planned: Vec::new(),
-        };
-        Self {
-            report,
-            again,
-            done: Vec::new(),
-            noted: None,
-        }
-    }
-
-    fn drifted(plan: &Plan, account: Account, enforcement: Part) -> Self {
-        let planned = plan.sentences();
-        let message = format!(
-            "{} changes are planned and left to a person, because spec.drift is Observe; see \
-             status.plannedChanges, and set spec.drift to Enforce to have them made",
-            planned.len()
-        );
-        let outcome = Outcome::Stalled {
-            reason: "DriftDetected".to_owned(),
-            message,
-        };
-        let report = Report {
-            outcome,
-            parts: vec![enforcement],
-            account,
-            planned,
-        };
-        Self {
-            report,
-            again: Again::AtInterval,
-            done: Vec::new(),
-            noted: None,
-        }
-    }
-}
-
-fn part(stage: Stage, status: Status, reason: &str, message: String) -> Part {
-    let kind = match stage {
-        Stage::Identity => "IdentityReady",
-        Stage::Access => "AccessReady",
-        Stage::Binding => "BindingReady",
-    };
-    Part {
-        kind,
-        status,
-        reason: reason.to_owned(),
-        message,
-    }
-}
-
-fn identity_part(identity: &IdentityStatus) -> Part {
-    let origin = if identity.created {
-        "Created"
-    } else {
-        "Adopted"
-    };
-    let id = &identity.resource_id;
-    part(
-        Stage::Identity,
-        Status::True,
-        origin,
-        format!("identity {id} is there"),
-    )
-}
-
-fn stage_of(refusal: &Refusal) -> Stage {
-    match refusal {
-        Refusal::OwnedByAnother { .. }
-        | Refusal::NotOurs { .. }
-        | Refusal::NothingToAdopt { .. }
-        | Refusal::WrongTenant { .. } => Stage::Identity,
-        Refusal::UnknownRole { .. } => Stage::Access,
-        Refusal::ForeignChild { .. } => Stage::Binding,
-    }
-}
-
 fn action(profile: &PodIdentityProfile, again: Again, context: &Context) -> Action {
     let uid = profile.uid().unwrap_or_default();
     match again {
@@ -529,25 +266,5 @@ fn action(profile: &PodIdentityProfile, again: Again, context: &Context) -> Acti
                 .and_then(|text| interval(text).ok());
             Action::requeue(retry::jittered(own.unwrap_or(context.interval)))
         }
-    }
-}
-
-/// Reads `spec.interval`, which the schema has checked where there is one.
-fn interval(text: &str) -> Result<Duration, String> {
-    let parsed: Option<SignedDuration> = text.parse().ok();
-    parsed
-        .and_then(|parsed| Duration::try_from(parsed).ok())
-        .filter(|interval| !interval.is_zero())
-        .ok_or_else(|| format!("spec.interval: {text:?} is not a duration; write for example 10m"))
-}
-
-pub(super) fn counted(outcome: &Outcome) -> Counted {
-    match outcome {
-        Outcome::Ready { .. } => Counted::Ready,
-        Outcome::Progressing { .. } => Counted::Progressing,
-        Outcome::Retrying { .. } => Counted::Retrying,
-        Outcome::Waiting { .. } => Counted::Waiting,
-        Outcome::Stalled { .. } => Counted::Stalled,
-        Outcome::Suspended => Counted::Suspended,
     }
 }

@@ -57,7 +57,7 @@ fn jitter() -> f64 {
     rand::random()
 }
 
-/// What the controller does about a reconciliation that could not even write its status.
+/// What the controller does about a reconciliation that did not come to its end.
 pub(super) fn after_error(
     profile: Arc<PodIdentityProfile>,
     error: &ReconcileError,
@@ -65,10 +65,18 @@ pub(super) fn after_error(
 ) -> Action {
     let wait = context
         .retries
-        .again(&profile.uid().unwrap_or_default(), None);
+        .again(&profile.uid().unwrap_or_default(), error.retry_after());
     let (namespace, name) = (profile.namespace(), profile.name_any());
-    let error = error as &dyn std::error::Error;
-    tracing::warn!(namespace, name, error, retry_in = ?wait, "profile not reconciled");
+    if error.is_waiting() {
+        tracing::info!(
+            namespace,
+            name,
+            "deletion waits until machines have let go of the identity"
+        );
+    } else {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(namespace, name, error, retry_in = ?wait, "profile not reconciled");
+    }
     Action::requeue(wait)
 }
 

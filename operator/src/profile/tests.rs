@@ -1,0 +1,122 @@
+//! Reconciliations against a cloud and an API server that write down what they are asked.
+
+mod world;
+
+use kube::runtime::controller::Action;
+use podid_azure::{AzureError, Operation, Reply};
+use podid_crds::podid::PodIdentityProfile;
+use serde_json::json;
+use world::World;
+
+fn asks_for_a_role() -> serde_json::Value {
+    json!([{ "role": "Reader", "scope": "/subscriptions/s/resourceGroups/apps" }])
+}
+
+#[tokio::test]
+async fn a_role_is_written_down_before_it_is_given() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.reconcile().await.expect("reconciled");
+    let story = world.story();
+    let at = |step: &str| {
+        story
+            .iter()
+            .position(|entry| entry.starts_with(step))
+            .unwrap_or_else(|| panic!("{step} in {story:?}"))
+    };
+    assert!(at("put identity") < at("write status"), "{story:?}");
+    assert!(at("write status") < at("put role"), "{story:?}");
+    assert!(at("put role") < at("apply AzureIdentity"), "{story:?}");
+    let status = world.profile().status.expect("a status");
+    assert_eq!(status.role_assignments.expect("recorded").len(), 1);
+}
+
+#[tokio::test]
+async fn once_all_is_done_nothing_is_written() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.reconcile().await.expect("reconciled");
+    world.forget_story();
+    let action = world.reconcile().await.expect("reconciled");
+    assert_eq!(world.writes(), [""; 0]);
+    assert_ne!(
+        action,
+        Action::await_change(),
+        "looked at again at its interval"
+    );
+}
+
+#[tokio::test]
+async fn a_follower_neither_reads_nor_writes() {
+    let world = World::with_profile(json!({ "className": "c" }));
+    world.follow();
+    world.reconcile().await.expect("nothing to do");
+    assert_eq!(world.story(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_equal_assignment_of_somebody_else_is_used_and_never_revoked() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.assign_by_hand_unseen("Reader", "/subscriptions/s/resourceGroups/apps");
+    world.reconcile().await.expect("reconciled");
+    let recorded = world
+        .profile()
+        .status
+        .and_then(|status| status.role_assignments);
+    let recorded = recorded.expect("recorded");
+    assert_eq!(
+        (recorded.len(), recorded[0].created),
+        (1, false),
+        "{recorded:?}"
+    );
+
+    world.change(json!({ "className": "c" }));
+    world.forget_story();
+    world.reconcile().await.expect("reconciled");
+    assert!(
+        !world
+            .story()
+            .iter()
+            .any(|entry| entry.starts_with("delete role")),
+        "{:?}",
+        world.story()
+    );
+}
+
+#[tokio::test]
+async fn a_role_whose_answer_was_lost_is_remembered_and_taken_back() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.lose_next_role_answer();
+    world.reconcile().await.expect("tried");
+    assert!(!is_ready(&world.profile()));
+    world.change(json!({ "className": "c" }));
+    world.reconcile().await.expect("reconciled");
+    assert!(is_ready(&world.profile()));
+    assert_eq!(world.roles(), 0, "nothing leaks: {:?}", world.story());
+}
+
+#[tokio::test]
+async fn the_same_refusal_is_written_once() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    let reply = Reply::new(403, "AuthorizationFailed", "no");
+    let scope = "/subscriptions/s/resourceGroups/apps";
+    world.refuse_roles(move || {
+        AzureError::refused(Operation::PutRoleAssignment, scope, reply.clone())
+    });
+    world.reconcile().await.expect("tried");
+    world.forget_story();
+    world.reconcile().await.expect("tried");
+    let statuses = world
+        .writes()
+        .into_iter()
+        .filter(|write| write.starts_with("write status"));
+    assert_eq!(statuses.count(), 0, "{:?}", world.story());
+}
+
+fn is_ready(profile: &PodIdentityProfile) -> bool {
+    let conditions = profile
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|c| c.type_ == "Ready" && c.status == "True")
+}

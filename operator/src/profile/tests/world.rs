@@ -1,0 +1,390 @@
+//! A cloud and an API server in memory, which tell in one story what they were asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::Event;
+use podid_azure::{
+    AzureError, Cloud, Compute, ComputeTarget, Deleted, Identities, IdentityId, IdentityPatch,
+    IdentitySpec, MachineIdentity, Operation, Reply, ResourceGroupId, Result, RoleAssignment,
+    RoleAssignmentSpec, RoleAssignments, RoleDefinition, UserAssignedIdentity,
+};
+use podid_core::role::Role;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::assignment::Assignments;
+use crate::azure::Azure;
+use crate::class::Facts;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::profile::reconcile::{ReconcileError, reconcile};
+use crate::profile::{Context, FINALIZER, Retries};
+
+type Refusal = Box<dyn Fn() -> AzureError + Send>;
+
+/// Everything there is, and what happened.
+#[derive(Default)]
+struct State {
+    story: Vec<String>,
+    profile: Value,
+    children: BTreeMap<String, Value>,
+    identities: BTreeMap<String, UserAssignedIdentity>,
+    assignments: Vec<RoleAssignment>,
+    /// Assignments that exist and that lists do not show yet.
+    unseen: Vec<(Uuid, String)>,
+    lose_role_answer: bool,
+    refuse_roles: Option<Refusal>,
+}
+
+/// The world of one profile, `ns/p`, whose class `c` allows everything.
+pub(super) struct World {
+    state: Arc<Mutex<State>>,
+    context: Arc<Context>,
+    leads: watch::Sender<bool>,
+}
+
+impl World {
+    pub(super) fn with_profile(spec: Value) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        lock(&state).profile = json!({
+            "apiVersion": "podid.dev/v1alpha1",
+            "kind": "PodIdentityProfile",
+            "metadata": {
+                "name": "p", "namespace": "ns", "uid": "u", "generation": 1,
+                "finalizers": [FINALIZER],
+            },
+            "spec": spec,
+        });
+        let (leads, leadership) = Leadership::fixed(true);
+        let context = Arc::new(context(&state, leadership));
+        Self {
+            state,
+            context,
+            leads,
+        }
+    }
+
+    pub(super) async fn reconcile(&self) -> std::result::Result<Action, ReconcileError> {
+        reconcile(Arc::new(self.profile()), Arc::clone(&self.context)).await
+    }
+
+    /// Another replica leads.
+    pub(super) fn follow(&self) {
+        self.leads.send_replace(false);
+    }
+
+    pub(super) fn profile(&self) -> PodIdentityProfile {
+        serde_json::from_value(lock(&self.state).profile.clone()).expect("a profile")
+    }
+
+    /// Another spec, as its author commits it.
+    pub(super) fn change(&self, spec: Value) {
+        let mut state = lock(&self.state);
+        let generation = state.profile["metadata"]["generation"]
+            .as_i64()
+            .expect("a number");
+        state.profile["metadata"]["generation"] = json!(generation + 1);
+        state.profile["spec"] = spec;
+    }
+
+    pub(super) fn story(&self) -> Vec<String> {
+        lock(&self.state).story.clone()
+    }
+
+    pub(super) fn forget_story(&self) {
+        lock(&self.state).story.clear();
+    }
+
+    pub(super) fn writes(&self) -> Vec<String> {
+        self.story()
+            .into_iter()
+            .filter(|entry| !entry.starts_with("read"))
+            .collect()
+    }
+
+    /// How many roles anybody has.
+    pub(super) fn roles(&self) -> usize {
+        lock(&self.state).assignments.len()
+    }
+
+    pub(super) fn assign_by_hand_unseen(&self, role: &str, scope: &str) {
+        let role = Role::parse(role).id().expect("a known role");
+        lock(&self.state).unseen.push((role, scope.to_owned()));
+    }
+
+    pub(super) fn lose_next_role_answer(&self) {
+        lock(&self.state).lose_role_answer = true;
+    }
+
+    pub(super) fn refuse_roles(&self, refusal: impl Fn() -> AzureError + Send + 'static) {
+        lock(&self.state).refuse_roles = Some(Box::new(refusal));
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("no test has panicked in here")
+}
+
+fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
+    let client = api_server(Arc::clone(state));
+    let fake = Arc::new(Fake(Arc::clone(state)));
+    let mut classes = Writer::default();
+    classes.apply_watcher_event(&Event::Apply(class()));
+    let (assignments, _) = Assignments::new();
+    let reporter = Reporter {
+        controller: "test".into(),
+        instance: None,
+    };
+    Context {
+        recorder: Recorder::new(client.clone(), reporter),
+        client,
+        azure: Azure {
+            identities: fake.clone(),
+            roles: fake.clone(),
+            compute: fake,
+        },
+        facts: Facts {
+            cloud: Cloud::Public,
+            tenant_id: None,
+        },
+        classes: classes.as_reader(),
+        namespaces: Writer::default().as_reader(),
+        profiles: Writer::default().as_reader(),
+        assignments,
+        leadership,
+        metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+        interval: Duration::from_secs(600),
+        retries: Retries::default(),
+    }
+}
+
+fn class() -> PodIdentityClass {
+    serde_json::from_value(json!({
+        "apiVersion": "podid.dev/v1alpha1",
+        "kind": "PodIdentityClass",
+        "metadata": { "name": "c" },
+        "spec": {
+            "clusterName": "k", "tenantId": "t", "subscriptionId": "s", "resourceGroup": "ids",
+            "location": "westeurope", "nodeResourceGroup": "nodes",
+            "limits": {
+                "namespaces": { "names": ["*"] },
+                "access": [{ "role": "Reader", "scopes": ["/subscriptions/s"] }],
+            },
+        },
+    }))
+    .expect("a class")
+}
+
+/// An API server that holds one profile, its children and the policies.
+fn api_server(state: Arc<Mutex<State>>) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let state = Arc::clone(&state);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect_bytes().await.expect("a body");
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let path = parts.uri.path().to_owned();
+            let (status, body) = answer(&mut lock(&state), &parts.method, &path, body);
+            let body = Body::from(serde_json::to_vec(&body).expect("JSON"));
+            Ok::<_, std::convert::Infallible>(
+                Response::builder()
+                    .status(status)
+                    .body(body)
+                    .expect("a response"),
+            )
+        }
+    });
+    Client::new(service, "ns")
+}
+
+fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (StatusCode, Value) {
+    if path.contains("/admissionregistration.k8s.io/") {
+        return (StatusCode::OK, json!({ "metadata": { "name": "policy" } }));
+    }
+    if path.contains("/events") {
+        return (StatusCode::CREATED, body);
+    }
+    if path.ends_with("/podidentityprofiles/p") {
+        return (StatusCode::OK, state.profile.clone());
+    }
+    if path.ends_with("/podidentityprofiles/p/status") {
+        state.story.push(format!(
+            "write status {}",
+            body["status"]["conditions"][0]["reason"]
+        ));
+        state.profile["status"] = body["status"].clone();
+        return (StatusCode::OK, state.profile.clone());
+    }
+    if method == Method::GET {
+        let found = state.children.get(path).cloned();
+        return found.map_or_else(not_found, |child| (StatusCode::OK, child));
+    }
+    state.story.push(format!(
+        "apply {}",
+        body["kind"].as_str().unwrap_or_default()
+    ));
+    state.children.insert(path.to_owned(), body.clone());
+    (StatusCode::OK, body)
+}
+
+fn not_found() -> (StatusCode, Value) {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404,
+        "reason": "NotFound", "message": "not found",
+    });
+    (StatusCode::NOT_FOUND, status)
+}
+
+/// Azure.
+struct Fake(Arc<Mutex<State>>);
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fake")
+    }
+}
+
+#[async_trait]
+impl Identities for Fake {
+    async fn get(&self, id: &IdentityId) -> Result<Option<UserAssignedIdentity>> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("read identity {}", id.name));
+        Ok(state.identities.get(&id.name).cloned())
+    }
+
+    async fn put(&self, id: &IdentityId, spec: &IdentitySpec) -> Result<UserAssignedIdentity> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("put identity {}", id.name));
+        let made = UserAssignedIdentity {
+            id: id.clone(),
+            location: spec.location.clone(),
+            tags: spec.tags.clone(),
+            client_id: "client".into(),
+            principal_id: "principal".into(),
+            tenant_id: "t".into(),
+        };
+        state.identities.insert(id.name.clone(), made.clone());
+        Ok(made)
+    }
+
+    async fn delete(&self, id: &IdentityId) -> Result<Deleted> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("delete identity {}", id.name));
+        Ok(state
+            .identities
+            .remove(&id.name)
+            .map_or(Deleted::Absent, |_| Deleted::Removed))
+    }
+
+    async fn list_by_group(&self, _: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
+        Ok(lock(&self.0).identities.values().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl RoleAssignments for Fake {
+    async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("read roles on {scope}"));
+        Ok(state.assignments.clone())
+    }
+
+    async fn put(
+        &self,
+        scope: &str,
+        name: Uuid,
+        spec: &RoleAssignmentSpec,
+    ) -> Result<RoleAssignment> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("put role on {scope}"));
+        if let Some(refusal) = &state.refuse_roles {
+            return Err(refusal());
+        }
+        let role = Role::parse(&spec.role_definition_id).id().expect("a GUID");
+        let assignment = |name: &str, description| RoleAssignment {
+            id: format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"),
+            name: name.to_owned(),
+            scope: scope.to_owned(),
+            role_definition_id: spec.role_definition_id.clone(),
+            principal_id: spec.principal_id.clone(),
+            description,
+        };
+        let equal = |(theirs, at): &(Uuid, String)| *theirs == role && at == scope;
+        if let Some(at) = state.unseen.iter().position(equal) {
+            state.unseen.remove(at);
+            state.assignments.push(assignment("by-hand", None));
+            let reply = Reply::new(
+                409,
+                "RoleAssignmentExists",
+                "The role assignment already exists.",
+            );
+            return Err(AzureError::refused(
+                Operation::PutRoleAssignment,
+                scope,
+                reply,
+            ));
+        }
+        let made = assignment(&name.to_string(), spec.description.clone());
+        state.assignments.push(made.clone());
+        if std::mem::take(&mut state.lose_role_answer) {
+            let (operation, resource) = (Operation::PutRoleAssignment, scope.to_owned());
+            let (host, source) = ("arm".to_owned(), "connection reset".into());
+            return Err(AzureError::NoAnswer {
+                operation,
+                resource,
+                host,
+                source,
+            });
+        }
+        Ok(made)
+    }
+
+    async fn delete(&self, id: &str) -> Result<Deleted> {
+        let mut state = lock(&self.0);
+        state.story.push(format!("delete role {id}"));
+        let before = state.assignments.len();
+        state.assignments.retain(|assignment| assignment.id != id);
+        let gone = state.assignments.len() < before;
+        Ok(if gone {
+            Deleted::Removed
+        } else {
+            Deleted::Absent
+        })
+    }
+
+    async fn role_definition_by_name(&self, _: &str, _: &str) -> Result<Option<RoleDefinition>> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Compute for Fake {
+    async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<MachineIdentity>> {
+        Ok(None)
+    }
+
+    async fn patch_identity(
+        &self,
+        machine: &ComputeTarget,
+        _: &IdentityPatch,
+        _: Option<&str>,
+    ) -> Result<MachineIdentity> {
+        let reply = Reply::new(404, "ResourceNotFound", "no machines here");
+        Err(AzureError::refused(
+            Operation::PatchMachine,
+            machine.to_string(),
+            reply,
+        ))
+    }
+}

@@ -1,0 +1,281 @@
+//! How a reconciliation came out, in the words of conditions.
+
+use std::time::Duration;
+
+use podid_core::condition::{Outcome, Part, Status};
+use podid_core::desired::Desired;
+use podid_core::plan::{Plan, Refusal};
+use podid_crds::podid::{IdentityStatus, PodIdentityProfile, RoleAssignmentStatus};
+
+use super::apply::Progress;
+use super::error::{Failure, Stage};
+use super::status::{Account, Report};
+use crate::metrics::Result as Counted;
+
+/// A report, and when to look again.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) report: Report,
+    pub(super) again: Again,
+    /// Steps that were done, in words.
+    pub(super) done: Vec<String>,
+    /// The profile with the status that was written meanwhile.
+    pub(super) noted: Option<PodIdentityProfile>,
+}
+
+/// When to look again, beside when something changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Again {
+    OnChange,
+    AtInterval,
+    Soon { asked: Option<Duration> },
+}
+
+impl Verdict {
+    pub(super) fn without_work(outcome: Outcome, account: Account) -> Self {
+        let report = Report {
+            outcome,
+            parts: Vec::new(),
+            account,
+            planned: Vec::new(),
+        };
+        Self {
+            report,
+            again: Again::OnChange,
+            done: Vec::new(),
+            noted: None,
+        }
+    }
+
+    pub(super) fn ready(
+        desired: &Desired,
+        account: Account,
+        progress: Progress,
+        enforcement: Part,
+    ) -> Self {
+        let identity = account.identity.clone().unwrap_or_default();
+        let name = desired.identity.id.name().to_owned();
+        let roles = held_by(&account.assignments, &identity.principal_id);
+        let of_machines = account.assignments.len() - roles;
+        let selector = &desired.binding.selector;
+        let client_id = &identity.client_id;
+        let message = format!(
+            "identity {name} (client id {client_id}), {}, pods with aadpodidbinding={selector}",
+            count(roles, "role")
+        );
+        let parts = vec![
+            identity_part(&identity),
+            part(
+                Stage::Access,
+                Status::True,
+                "Granted",
+                format!(
+                    "the identity holds {}, machines hold {} on it",
+                    count(roles, "role"),
+                    count(of_machines, "role"),
+                ),
+            ),
+            part(
+                Stage::Binding,
+                Status::True,
+                "Bound",
+                format!("pods with aadpodidbinding={selector} are bound"),
+            ),
+        ];
+        let (outcome, again) = match enforcement.status {
+            Status::True => (Outcome::Ready { message }, Again::AtInterval),
+            Status::False | Status::Unknown => (
+                Outcome::Waiting {
+                    message: enforcement.message.clone(),
+                },
+                Again::Soon { asked: None },
+            ),
+        };
+        let parts = parts.into_iter().chain([enforcement]).collect();
+        let report = Report {
+            outcome,
+            parts,
+            account,
+            planned: Vec::new(),
+        };
+        Self {
+            report,
+            again,
+            done: progress.done,
+            noted: progress.noted,
+        }
+    }
+
+    pub(super) fn failed(
+        failure: &Failure,
+        account: Account,
+        progress: Option<Progress>,
+        enforcement: Part,
+    ) -> Self {
+        let cause = &failure.cause;
+        let outcome = cause.outcome();
+        let again = match outcome {
+            Outcome::Stalled { .. } => Again::AtInterval,
+            _ => Again::Soon {
+                asked: cause.retry_after(),
+            },
+        };
+        let hit = part(
+            failure.stage,
+            Status::False,
+            &cause.reason(),
+            cause.message(),
+        );
+        // Parts that nothing was found out about stay as they were known.
+        let mut parts = vec![hit, enforcement];
+        if let Some(identity) = account
+            .identity
+            .as_ref()
+            .filter(|_| failure.stage > Stage::Identity)
+        {
+            parts.push(identity_part(identity));
+        }
+        let (done, noted) = progress
+            .map(|progress| (progress.done, progress.noted))
+            .unwrap_or_default();
+        Self {
+            report: Report {
+                outcome,
+                parts,
+                account,
+                planned: Vec::new(),
+            },
+            again,
+            done,
+            noted,
+        }
+    }
+
+    pub(super) fn refused(refusals: &[Refusal], account: Account, enforcement: Part) -> Self {
+        let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        let message = texts.join(" | ");
+        let reason = refusals
+            .first()
+            .map_or("Refused", Refusal::reason)
+            .to_owned();
+        let (outcome, again) = match refusals.iter().all(Refusal::may_pass) {
+            true => (Outcome::Retrying { message }, Again::Soon { asked: None }),
+            false => (Outcome::Stalled { reason, message }, Again::AtInterval),
+        };
+        let parts = refusals
+            .iter()
+            .map(|refusal| {
+                part(
+                    stage_of(refusal),
+                    Status::False,
+                    refusal.reason(),
+                    refusal.to_string(),
+                )
+            })
+            .chain([enforcement])
+            .collect();
+        let report = Report {
+            outcome,
+            parts,
+            account,
+            planned: Vec::new(),
+        };
+        Self {
+            report,
+            again,
+            done: Vec::new(),
+            noted: None,
+        }
+    }
+
+    pub(super) fn drifted(plan: &Plan, account: Account, enforcement: Part) -> Self {
+        let planned = plan.sentences();
+        let message = format!(
+            "{} changes are planned and left to a person, because spec.drift is Observe; see \
+             status.plannedChanges, and set spec.drift to Enforce to have them made",
+            planned.len()
+        );
+        let outcome = Outcome::Stalled {
+            reason: "DriftDetected".to_owned(),
+            message,
+        };
+        let report = Report {
+            outcome,
+            parts: vec![enforcement],
+            account,
+            planned,
+        };
+        Self {
+            report,
+            again: Again::AtInterval,
+            done: Vec::new(),
+            noted: None,
+        }
+    }
+}
+
+fn part(stage: Stage, status: Status, reason: &str, message: String) -> Part {
+    let kind = match stage {
+        Stage::Identity => "IdentityReady",
+        Stage::Access => "AccessReady",
+        Stage::Binding => "BindingReady",
+    };
+    Part {
+        kind,
+        status,
+        reason: reason.to_owned(),
+        message,
+    }
+}
+
+fn held_by(assignments: &[RoleAssignmentStatus], principal: &str) -> usize {
+    assignments
+        .iter()
+        .filter(|held| held.principal_id.eq_ignore_ascii_case(principal))
+        .count()
+}
+
+fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+fn identity_part(identity: &IdentityStatus) -> Part {
+    let origin = if identity.created {
+        "Created"
+    } else {
+        "Adopted"
+    };
+    let id = &identity.resource_id;
+    part(
+        Stage::Identity,
+        Status::True,
+        origin,
+        format!("identity {id} is there"),
+    )
+}
+
+fn stage_of(refusal: &Refusal) -> Stage {
+    match refusal {
+        Refusal::OwnedByAnother { .. }
+        | Refusal::NotOurs { .. }
+        | Refusal::NothingToAdopt { .. }
+        | Refusal::WrongTenant { .. } => Stage::Identity,
+        Refusal::UnknownRole { .. } => Stage::Access,
+        Refusal::ForeignChild { .. } => Stage::Binding,
+    }
+}
+
+/// The word under which an outcome is counted.
+pub(super) fn counted(outcome: &Outcome) -> Counted {
+    match outcome {
+        Outcome::Ready { .. } => Counted::Ready,
+        Outcome::Progressing { .. } => Counted::Progressing,
+        Outcome::Retrying { .. } => Counted::Retrying,
+        Outcome::Waiting { .. } => Counted::Waiting,
+        Outcome::Stalled { .. } => Counted::Stalled,
+        Outcome::Suspended => Counted::Suspended,
+    }
+}
