@@ -57,14 +57,21 @@ impl ApiServer {
         let listener = machine.listen((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (version, _) = watch::channel(0);
-        let shared = Shared { store: Arc::default(), version: Arc::new(version) };
+        let shared = Shared {
+            store: Arc::default(),
+            version: Arc::new(version),
+        };
         let router = Router::new().fallback(serve).with_state(shared.clone());
         let runtime = Runtime::new()?;
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             axum::serve(listener, router).await
         });
-        Ok(Self { shared, runtime: Some(runtime), address })
+        Ok(Self {
+            shared,
+            runtime: Some(runtime),
+            address,
+        })
     }
 
     /// Creates or changes an object.
@@ -72,13 +79,22 @@ impl ApiServer {
         let (collection, name) = (collection(object), name(object));
         let mut store = self.shared.store();
         let known = store.objects.entry(collection.clone()).or_default();
-        let kind = if known.contains_key(&name) { "MODIFIED" } else { "ADDED" };
+        let kind = if known.contains_key(&name) {
+            "MODIFIED"
+        } else {
+            "ADDED"
+        };
         self.record(&mut store, collection, kind, object.clone());
     }
 
     /// Deletes an object.
     pub fn delete(&self, object: &Value) {
-        self.record(&mut self.shared.store(), collection(object), "DELETED", object.clone());
+        self.record(
+            &mut self.shared.store(),
+            collection(object),
+            "DELETED",
+            object.clone(),
+        );
     }
 
     fn record(&self, store: &mut Store, collection: String, kind: &str, mut object: Value) {
@@ -89,7 +105,9 @@ impl ApiServer {
             "DELETED" => known.remove(&name(&object)),
             _ => known.insert(name(&object), object.clone()),
         };
-        store.history.push((collection, json!({"type": kind, "object": object})));
+        store
+            .history
+            .push((collection, json!({"type": kind, "object": object})));
         self.shared.version.send_replace(version);
     }
 
@@ -103,7 +121,12 @@ impl ApiServer {
     /// The Events that were posted, as texts.
     #[must_use]
     pub fn events(&self) -> Vec<String> {
-        self.shared.store().events.iter().map(Value::to_string).collect()
+        self.shared
+            .store()
+            .events
+            .iter()
+            .map(Value::to_string)
+            .collect()
     }
 
     /// The query by which a collection was listed first.
@@ -143,7 +166,10 @@ fn collection(object: &Value) -> String {
 }
 
 fn name(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+    object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn serve(
@@ -160,13 +186,21 @@ async fn serve(
         return (StatusCode::CREATED, Json(event)).into_response();
     }
     if query.contains_key("watch") {
-        let from = query.get("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_default();
+        let from = query
+            .get("resourceVersion")
+            .and_then(|v| v.parse().ok())
+            .unwrap_or_default();
         return follow(&shared, collection, from);
     }
     let mut store = shared.store();
     let asked = uri.query().unwrap_or_default().to_owned();
     store.queries.entry(collection.clone()).or_insert(asked);
-    let items: Vec<&Value> = store.objects.get(&collection).into_iter().flat_map(BTreeMap::values).collect();
+    let items: Vec<&Value> = store
+        .objects
+        .get(&collection)
+        .into_iter()
+        .flat_map(BTreeMap::values)
+        .collect();
     let version = store.history.len().to_string();
     Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}))
         .into_response()
@@ -180,7 +214,11 @@ fn follow(shared: &Shared, collection: String, from: usize) -> Response {
         async move {
             version.wait_for(|now| *now > at).await.ok()?;
             let store = shared.store();
-            let news = store.history.iter().skip(at).filter(|(of, _)| *of == collection);
+            let news = store
+                .history
+                .iter()
+                .skip(at)
+                .filter(|(of, _)| *of == collection);
             let text: String = news.map(|(_, event)| format!("{event}\n")).collect();
             let end = store.history.len();
             drop(store);

@@ -51,7 +51,12 @@ impl Daemon {
                 .spawn()
         })??;
         let namespace = machine.namespace().to_owned();
-        Ok(Self { process, namespace, log, _folder: folder })
+        Ok(Self {
+            process,
+            namespace,
+            log,
+            _folder: folder,
+        })
     }
 
     /// Starts the program and waits until it is ready.
@@ -84,7 +89,10 @@ impl Daemon {
         let output = in_namespace(&self.namespace, || {
             Command::new("curl").args(["-s", "-m", "5", url]).output()
         });
-        output.ok()?.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        output
+            .ok()?
+            .ok()
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// All it has logged.

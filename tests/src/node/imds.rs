@@ -61,10 +61,7 @@ impl Imds {
     }
 }
 
-async fn token(
-    State(imds): State<Imds>,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+async fn token(State(imds): State<Imds>, Query(query): Query<HashMap<String, String>>) -> Response {
     let client_id = query.get("client_id").cloned().unwrap_or_default();
     let mut asked = imds.asked();
     asked.client_ids.push(client_id.clone());
@@ -83,5 +80,9 @@ async fn token(
         "expires_on": "4102444800", "ext_expires_in": "86399", "not_before": "4102358401",
         "resource": query.get("resource"), "token_type": "Bearer",
     });
-    ([(CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
+    (
+        [(CONTENT_TYPE, "application/json; charset=utf-8")],
+        body.to_string(),
+    )
+        .into_response()
 }

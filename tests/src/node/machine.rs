@@ -126,12 +126,18 @@ pub(super) fn new_namespace() -> Result<File> {
         unshare(CloneFlags::CLONE_NEWNET)?;
         File::open("/proc/thread-self/ns/net")
     });
-    Ok(made.join().map_err(|_| anyhow::anyhow!("the namespace's thread panicked"))??)
+    Ok(made
+        .join()
+        .map_err(|_| anyhow::anyhow!("the namespace's thread panicked"))??)
 }
 
 /// Names a namespace that is held open by this process.
 pub(super) fn handle(file: &File) -> Namespace {
-    Namespace::at(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+    Namespace::at(format!(
+        "/proc/{}/fd/{}",
+        std::process::id(),
+        file.as_raw_fd()
+    ))
 }
 
 /// Where cgroups (version 2) are.

@@ -62,12 +62,21 @@ impl Pod {
         let held = new_namespace()?;
         let namespace = handle(&held);
         let pause = in_namespace(namespace.path(), || {
-            Command::new("sleep").arg("infinity").stdin(Stdio::null()).spawn()
+            Command::new("sleep")
+                .arg("infinity")
+                .stdin(Stdio::null())
+                .spawn()
         })??;
         let cgroup: PathBuf = cgroup.join(format!("kubepods/burstable/pod{uid}/pause"));
         fs::create_dir_all(&cgroup)?;
         fs::write(cgroup.join("cgroup.procs"), pause.id().to_string())?;
-        let pod = Self { uid, address, namespace, _held: held, pause };
+        let pod = Self {
+            uid,
+            address,
+            namespace,
+            _held: held,
+            pause,
+        };
         machine.block_on(machine.network.attach(&pod.link()))?;
         Ok(pod)
     }
@@ -107,7 +116,11 @@ impl Pod {
     /// When curl cannot be run.
     #[must_use]
     pub fn ask_for(&self, client_id: &str) -> Answer {
-        self.curl(&["-H", "Metadata:true", &format!("{TOKEN_URL}&client_id={client_id}")])
+        self.curl(&[
+            "-H",
+            "Metadata:true",
+            &format!("{TOKEN_URL}&client_id={client_id}"),
+        ])
     }
 
     /// Asks with the source address of somebody else.
@@ -117,7 +130,15 @@ impl Pod {
     #[must_use]
     pub fn ask_as(&self, address: Ipv4Addr) -> Answer {
         let address = address.to_string();
-        self.curl(&["--interface", &address, "-m", "3", "-H", "Metadata:true", TOKEN_URL])
+        self.curl(&[
+            "--interface",
+            &address,
+            "-m",
+            "3",
+            "-H",
+            "Metadata:true",
+            TOKEN_URL,
+        ])
     }
 
     /// Runs curl in the pod.
@@ -171,7 +192,9 @@ impl Pod {
     pub fn take_address(&self, machine: &Machine, address: Ipv4Addr) -> Result<()> {
         machine.block_on(async {
             let kernel = Connection::<Route>::new_in(self.namespace())?;
-            kernel.add_address(Ipv4Address::new("eth0", address, 32)).await?;
+            kernel
+                .add_address(Ipv4Address::new("eth0", address, 32))
+                .await?;
             Ok(())
         })
     }

@@ -13,7 +13,9 @@ fn neighbour(machine: &Machine, address: Ipv4Addr) -> Option<Vec<u8>> {
     machine.block_on(async {
         let kernel = Connection::<Route>::new_in(machine.namespace()).ok()?;
         let neighbours = kernel.get_neighbors().await.ok()?;
-        let one = neighbours.iter().find(|n| n.destination() == Some(&IpAddr::V4(address)))?;
+        let one = neighbours
+            .iter()
+            .find(|n| n.destination() == Some(&IpAddr::V4(address)))?;
         one.lladdr().map(<[u8]>::to_vec)
     })
 }
@@ -25,11 +27,17 @@ fn a_borrowed_address_gets_nothing() {
         let victim = scene.pod_with_identity("victim");
         let attacker = scene.pod_with_identity("attacker");
         assert_eq!(victim.ask().status, 200);
-        attacker.take_address(&scene.machine, victim.address).unwrap();
+        attacker
+            .take_address(&scene.machine, victim.address)
+            .unwrap();
         for _ in 0..3 {
             assert_eq!(attacker.ask_as(victim.address).token(), None, "{network:?}");
         }
-        assert_eq!(victim.ask().token(), Some("token-of-client-victim"), "{network:?}");
+        assert_eq!(
+            victim.ask().token(),
+            Some("token-of-client-victim"),
+            "{network:?}"
+        );
         // Its own kernel takes a moment to find the gateway again, after asking in another's name.
         wait_until("the attacker has its own token", || {
             attacker.ask_as(attacker.address).token() == Some("token-of-client-attacker")
@@ -46,9 +54,19 @@ fn arp_cannot_draw_a_pods_answers_away() {
 
     // Without podid the attack works: the node believes the attacker.
     let _refused = victim.curl(&["-m", "1", &gateway]);
-    let _refused = attacker.curl(&["-m", "1", "--interface", &victim.address.to_string(), &gateway]);
+    let _refused = attacker.curl(&[
+        "-m",
+        "1",
+        "--interface",
+        &victim.address.to_string(),
+        &gateway,
+    ]);
     let attackers = attacker.mac(&machine).unwrap();
-    assert_eq!(neighbour(&machine, victim.address), Some(attackers), "the attack is a real one");
+    assert_eq!(
+        neighbour(&machine, victim.address),
+        Some(attackers),
+        "the attack is a real one"
+    );
     drop((victim, attacker, machine));
 
     let scene = Scene::start(Network::Bridge);
@@ -56,12 +74,17 @@ fn arp_cannot_draw_a_pods_answers_away() {
     let attacker = scene.pod_with_identity("attacker");
     assert_eq!(victim.ask().status, 200);
     let victims = victim.mac(&scene.machine).unwrap();
-    attacker.take_address(&scene.machine, victim.address).unwrap();
+    attacker
+        .take_address(&scene.machine, victim.address)
+        .unwrap();
     for _ in 0..3 {
         assert_eq!(attacker.ask_as(victim.address).token(), None);
         let as_victim = victim.address.to_string();
         let _unheard = attacker.curl(&["-m", "1", "--interface", &as_victim, &gateway]);
-        assert_eq!(neighbour(&scene.machine, victim.address), Some(victims.clone()));
+        assert_eq!(
+            neighbour(&scene.machine, victim.address),
+            Some(victims.clone())
+        );
     }
     assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
 }
@@ -72,7 +95,9 @@ fn a_borrowed_hardware_address_gets_nothing_either() {
     let victim = scene.pod_with_identity("victim");
     let attacker = scene.pod_with_identity("attacker");
     let victims = victim.mac(&scene.machine).unwrap();
-    attacker.take_address(&scene.machine, victim.address).unwrap();
+    attacker
+        .take_address(&scene.machine, victim.address)
+        .unwrap();
     attacker.take_mac(&scene.machine, &victims).unwrap();
     for _ in 0..3 {
         assert_eq!(attacker.ask_as(victim.address).token(), None);
@@ -93,10 +118,20 @@ fn an_address_that_passes_on_takes_nothing_with_it() {
     moved["status"]["podIPs"][0]["ip"] = first.address.to_string().into();
     scene.api.put(&moved);
     wait_until("the disagreement is seen", || {
-        scene.api.events().iter().any(|event| event.contains("NotAttested"))
+        scene
+            .api
+            .events()
+            .iter()
+            .any(|event| event.contains("NotAttested"))
     });
     for pod in [&first, &second] {
-        let answer = pod.curl(&["-m", "1", "-H", "Metadata:true", podid_tests::node::TOKEN_URL]);
+        let answer = pod.curl(&[
+            "-m",
+            "1",
+            "-H",
+            "Metadata:true",
+            podid_tests::node::TOKEN_URL,
+        ]);
         assert_eq!(answer.token(), None);
     }
 }

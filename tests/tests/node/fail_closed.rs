@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, TcpListener};
 
 use nix::sys::signal::Signal;
+use nlink::netlink::addr::Ipv4Address;
 use nlink::netlink::nftables::Family;
 use nlink::netlink::{Connection, Nftables, Route};
-use nlink::netlink::addr::Ipv4Address;
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
 use podid_netfilter::{TABLE, WIRE_SERVER};
@@ -23,7 +23,10 @@ fn tables(machine: &Machine) -> Vec<String> {
     machine.block_on(async {
         let kernel = Connection::<Nftables>::new_in(machine.namespace()).unwrap();
         let tables = kernel.list_tables().await.unwrap();
-        tables.into_iter().map(|table| format!("{} {}", table.family, table.name)).collect()
+        tables
+            .into_iter()
+            .map(|table| format!("{} {}", table.family, table.name))
+            .collect()
     })
 }
 
@@ -38,9 +41,16 @@ fn the_rules_outlive_the_daemon_however_it_ends() {
             assert_eq!(ended.success(), signal == Signal::SIGTERM, "{ended}");
             for pod in [&pod, &stranger] {
                 let answer = ask_quickly(pod);
-                assert_eq!((answer.status, answer.exit), (0, 7), "{network:?} {signal}: refused");
+                assert_eq!(
+                    (answer.status, answer.exit),
+                    (0, 7),
+                    "{network:?} {signal}: refused"
+                );
             }
-            assert!(!scene.imds.client_ids().contains(&String::new()), "{network:?} {signal}");
+            assert!(
+                !scene.imds.client_ids().contains(&String::new()),
+                "{network:?} {signal}"
+            );
         }
     }
 }
@@ -59,15 +69,25 @@ fn a_successor_serves_the_same_pods() {
 fn a_pod_that_never_stops_asking_never_sees_the_nodes_token() {
     let mut scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
-    let (done, seen) = (std::sync::atomic::AtomicBool::new(false), std::sync::Mutex::new(Vec::new()));
+    let (done, seen) = (
+        std::sync::atomic::AtomicBool::new(false),
+        std::sync::Mutex::new(Vec::new()),
+    );
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 let answer = ask_quickly(&pod);
-                seen.lock().unwrap().extend(answer.token().map(str::to_owned));
+                seen.lock()
+                    .unwrap()
+                    .extend(answer.token().map(str::to_owned));
             }
         });
-        for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGTERM, Signal::SIGKILL] {
+        for signal in [
+            Signal::SIGTERM,
+            Signal::SIGKILL,
+            Signal::SIGTERM,
+            Signal::SIGKILL,
+        ] {
             scene.daemon.end(signal).unwrap();
             scene.daemon = Daemon::start(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
             wait_until("the pod is proved again", || scene.attested() == 1);
@@ -75,7 +95,10 @@ fn a_pod_that_never_stops_asking_never_sees_the_nodes_token() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     let seen = seen.into_inner().unwrap();
-    assert!(seen.iter().all(|token| token == "token-of-client-one"), "{seen:?}");
+    assert!(
+        seen.iter().all(|token| token == "token-of-client-one"),
+        "{seen:?}"
+    );
     assert!(!scene.imds.client_ids().contains(&String::new()));
 }
 
@@ -86,15 +109,24 @@ fn uninstall_removes_podids_tables_and_nothing_else() {
         let pod = scene.pod_with_identity("one");
         scene.machine.block_on(async {
             let kernel = Connection::<Nftables>::new_in(scene.machine.namespace()).unwrap();
-            kernel.add_table("somebody-elses", Family::Inet).await.unwrap();
+            kernel
+                .add_table("somebody-elses", Family::Inet)
+                .await
+                .unwrap();
         });
         scene.daemon.end(Signal::SIGTERM).unwrap();
-        assert_eq!(tables(&scene.machine).contains(&format!("bridge {TABLE}")), network == Network::Bridge);
+        assert_eq!(
+            tables(&scene.machine).contains(&format!("bridge {TABLE}")),
+            network == Network::Bridge
+        );
         for _ in 0..2 {
             let done = in_namespace(scene.machine.namespace(), || {
                 Command::new(nmi()).arg("uninstall").status()
             });
-            assert!(done.unwrap().unwrap().success(), "a second time is fine too");
+            assert!(
+                done.unwrap().unwrap().success(),
+                "a second time is fine too"
+            );
         }
         assert_eq!(tables(&scene.machine), ["inet somebody-elses"]);
         // That pods reach it now proves that it was the rules which kept them from it.
@@ -113,7 +145,11 @@ fn rules_that_somebody_flushes_are_mended() {
             kernel.flush_ruleset().await.unwrap();
         });
         wait_until("the rules are back", || tables(&scene.machine) == before);
-        assert_eq!(pod.ask().token(), Some("token-of-client-one"), "{network:?}");
+        assert_eq!(
+            pod.ask().token(),
+            Some("token-of-client-one"),
+            "{network:?}"
+        );
     }
 }
 
@@ -124,12 +160,19 @@ fn the_wire_server_is_closed_to_pods_but_for_dns() {
     let router = scene.machine.router();
     scene.machine.block_on(async {
         let kernel = Connection::<Route>::new_in(router.as_path()).unwrap();
-        kernel.add_address(Ipv4Address::new("lo", WIRE_SERVER, 32)).await.unwrap();
+        kernel
+            .add_address(Ipv4Address::new("lo", WIRE_SERVER, 32))
+            .await
+            .unwrap();
     });
     let listeners: Vec<TcpListener> = [80, 53, 32526]
         .into_iter()
         .map(|port| SocketAddr::from((WIRE_SERVER, port)))
-        .map(|at| in_namespace(&router, || TcpListener::bind(at)).unwrap().unwrap())
+        .map(|at| {
+            in_namespace(&router, || TcpListener::bind(at))
+                .unwrap()
+                .unwrap()
+        })
         .collect();
     for (port, open) in [(80, false), (32526, false), (53, true)] {
         let to = std::net::SocketAddrV4::new(WIRE_SERVER, port);

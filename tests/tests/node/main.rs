@@ -1,5 +1,8 @@
 //! The node daemon on a node: the real program, real namespaces, real kernel rules. Needs root.
 
+// A helper that fails is a failed test.
+#![allow(clippy::unwrap_used)]
+
 mod attacks;
 mod fail_closed;
 mod requests;

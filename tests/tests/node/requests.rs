@@ -38,21 +38,54 @@ fn every_refusal_is_json() {
         ("400", "GARBAGE\r\n\r\n".to_owned()),
         ("400", "GET / HTTP/1.1\r\nbad header\r\n\r\n".to_owned()),
         ("400", ask(&get, "")),
-        ("400", ask(&get, "metadata: true\r\nX-Forwarded-For: 1.2.3.4\r\n")),
-        ("405", ask(&format!("POST {PATH}"), "metadata: true\r\ncontent-length: 0\r\n")),
+        (
+            "400",
+            ask(&get, "metadata: true\r\nX-Forwarded-For: 1.2.3.4\r\n"),
+        ),
+        (
+            "405",
+            ask(
+                &format!("POST {PATH}"),
+                "metadata: true\r\ncontent-length: 0\r\n",
+            ),
+        ),
         ("404", ask("GET /latest/meta-data/", flag)),
-        ("404", ask("GET /metadata/identity/getplatformmetadata?cred-api-version=2.0", flag)),
-        ("403", ask("GET /metadata/instance?api-version=2021-02-01", flag)),
-        ("400", ask("GET /metadata/identity\\oauth2\\token?api-version=2018-02-01&resource=r", flag)),
+        (
+            "404",
+            ask(
+                "GET /metadata/identity/getplatformmetadata?cred-api-version=2.0",
+                flag,
+            ),
+        ),
+        (
+            "403",
+            ask("GET /metadata/instance?api-version=2021-02-01", flag),
+        ),
+        (
+            "400",
+            ask(
+                "GET /metadata/identity\\oauth2\\token?api-version=2018-02-01&resource=r",
+                flag,
+            ),
+        ),
         ("414", ask(&format!("{get}&x={long}"), flag)),
-        ("431", ask(&get, &format!("metadata: true\r\nx: {long}{long}\r\n"))),
-        ("431", ask(&get, &format!("metadata: true\r\nx: {huge}\r\n"))),
+        (
+            "431",
+            ask(&get, &format!("metadata: true\r\nx: {long}{long}\r\n")),
+        ),
+        (
+            "431",
+            ask(&get, &format!("metadata: true\r\nx: {huge}\r\n")),
+        ),
         ("431", ask(&get, &lines)),
     ];
     for (status, request) in table {
         let shown: String = request.chars().take(90).collect();
         let (line, body) = raw(&pod, request.as_bytes());
-        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{shown}: {line}");
+        assert!(
+            line.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{shown}: {line}"
+        );
         assert!(body["error"].is_string(), "{shown}: {body}");
         assert!(body["error_description"].is_string(), "{shown}: {body}");
     }
@@ -74,8 +107,11 @@ fn a_connection_is_used_again() {
     let scene = Scene::start(Network::Routed);
     let pod = scene.pod_with_identity("one");
     let one = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\n\r\n");
-    let last = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\nconnection: close\r\n\r\n");
-    let answer = pod.send(metadata(), format!("{one}{one}{last}").as_bytes()).unwrap();
+    let last =
+        format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\nconnection: close\r\n\r\n");
+    let answer = pod
+        .send(metadata(), format!("{one}{one}{last}").as_bytes())
+        .unwrap();
     assert_eq!(answer.matches("token-of-client-one").count(), 3, "{answer}");
 }
 

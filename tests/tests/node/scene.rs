@@ -9,50 +9,63 @@ use podid_tests::node::{
 use podid_tests::programs::program;
 
 /// Fields are dropped in this order: the daemon first.
-pub struct Scene {
-    pub daemon: Daemon,
-    pub api: ApiServer,
-    pub imds: Imds,
-    pub machine: Machine,
+pub(crate) struct Scene {
+    pub(crate) daemon: Daemon,
+    pub(crate) api: ApiServer,
+    pub(crate) imds: Imds,
+    pub(crate) machine: Machine,
 }
 
 /// The ways to link pods to a node, by which every guarantee is tested.
-pub const NETWORKS: [Network; 2] = [Network::Bridge, Network::Routed];
+pub(crate) const NETWORKS: [Network; 2] = [Network::Bridge, Network::Routed];
 
-pub fn nmi() -> PathBuf {
+pub(crate) fn nmi() -> PathBuf {
     program("podid-nmi")
 }
 
 impl Scene {
     /// A ready daemon on a node without pods.
-    pub fn start(network: Network) -> Self {
+    pub(crate) fn start(network: Network) -> Self {
         Self::with_flags(network, &[])
     }
 
-    pub fn with_flags(network: Network, flags: &[&str]) -> Self {
+    pub(crate) fn with_flags(network: Network, flags: &[&str]) -> Self {
         let machine = Machine::start(network).unwrap();
         let api = ApiServer::start(&machine).unwrap();
         let imds = Imds::start(&machine).unwrap();
         let daemon = Daemon::start(&nmi(), &machine, &api, flags).unwrap();
-        Self { daemon, api, imds, machine }
+        Self {
+            daemon,
+            api,
+            imds,
+            machine,
+        }
     }
 
     /// A running pod with an identity of its own, `client-NAME`, on the machine and proved.
-    pub fn pod_with_identity(&self, name: &str) -> Pod {
+    pub(crate) fn pod_with_identity(&self, name: &str) -> Pod {
         let before = self.attested();
         let pod = self.machine.add_pod().unwrap();
         self.api.put(&azure_identity(name));
         self.api.put(&binding(name, name));
         self.api.put(&assigned(name, &pod.uid, name, "Assigned"));
         self.api.put(&pod.running(name, name));
-        wait_until(&format!("pod {name} is proved"), || self.attested() == before + 1);
+        wait_until(&format!("pod {name} is proved"), || {
+            self.attested() == before + 1
+        });
         pod
     }
 
     /// How many pods are proved, by the daemon's own metrics.
-    pub fn attested(&self) -> usize {
-        let metrics = self.daemon.get("http://127.0.0.1:8081/metrics").unwrap_or_default();
-        let line = metrics.lines().find_map(|line| line.strip_prefix("podid_nmi_pods_attested "));
-        line.and_then(|number| number.parse().ok()).unwrap_or_default()
+    pub(crate) fn attested(&self) -> usize {
+        let metrics = self
+            .daemon
+            .get("http://127.0.0.1:8081/metrics")
+            .unwrap_or_default();
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("podid_nmi_pods_attested "));
+        line.and_then(|number| number.parse().ok())
+            .unwrap_or_default()
     }
 }

@@ -11,8 +11,16 @@ fn each_pod_gets_its_own_token_and_no_others() {
         let scene = Scene::start(network);
         let one = scene.pod_with_identity("one");
         let two = scene.pod_with_identity("two");
-        assert_eq!(one.ask().token(), Some("token-of-client-one"), "{network:?}");
-        assert_eq!(two.ask().token(), Some("token-of-client-two"), "{network:?}");
+        assert_eq!(
+            one.ask().token(),
+            Some("token-of-client-one"),
+            "{network:?}"
+        );
+        assert_eq!(
+            two.ask().token(),
+            Some("token-of-client-two"),
+            "{network:?}"
+        );
         let foreign = one.ask_for("client-two");
         assert_eq!(foreign.status, 400, "{network:?}");
         assert_eq!(foreign.body["error_description"], "Identity not found");
@@ -26,15 +34,31 @@ fn an_answer_is_that_of_the_metadata_service() {
     let scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
     let body = pod.ask().body;
-    let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    let keys: Vec<&str> = body
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(
         keys,
         [
-            "access_token", "client_id", "expires_in", "expires_on", "ext_expires_in",
-            "not_before", "resource", "token_type"
+            "access_token",
+            "client_id",
+            "expires_in",
+            "expires_on",
+            "ext_expires_in",
+            "not_before",
+            "resource",
+            "token_type"
         ]
     );
-    assert!(body.as_object().unwrap().values().all(serde_json::Value::is_string));
+    assert!(
+        body.as_object()
+            .unwrap()
+            .values()
+            .all(serde_json::Value::is_string)
+    );
     assert_eq!(body["resource"], "https://vault.azure.net");
 }
 
@@ -52,7 +76,10 @@ fn a_pod_with_several_identities_names_one() {
             .unwrap()
             .starts_with("Multiple user assigned identities exist, please specify")
     );
-    assert_eq!(pod.ask_for("CLIENT-TWO").token(), Some("token-of-client-two"));
+    assert_eq!(
+        pod.ask_for("CLIENT-TWO").token(),
+        Some("token-of-client-two")
+    );
     let id = "/SUBSCRIPTIONS/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ONE";
     for name in ["msi_res_id", "mi_res_id"] {
         let url = format!("{TOKEN_URL}&{name}={id}");
@@ -66,7 +93,9 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
     let scene = Scene::start(Network::Routed);
     let one = scene.pod_with_identity("one");
     let stranger = scene.machine.add_pod().unwrap();
-    scene.api.put(&stranger.running("stranger", "no-such-selector"));
+    scene
+        .api
+        .put(&stranger.running("stranger", "no-such-selector"));
     podid_tests::node::wait_until("the pod is proved", || scene.attested() == 2);
     let answer = stranger.ask();
     assert_eq!((answer.status, answer.seconds < 1.0), (400, true));
@@ -118,7 +147,13 @@ fn tokens_are_in_no_log_and_no_metric() {
 fn the_daemon_asks_for_its_own_nodes_objects_only() {
     let scene = Scene::start(Network::Bridge);
     let pods = scene.api.query("pods").unwrap();
-    assert!(pods.contains("fieldSelector=spec.nodeName%3Dnode-0"), "{pods}");
+    assert!(
+        pods.contains("fieldSelector=spec.nodeName%3Dnode-0"),
+        "{pods}"
+    );
     let assigned = scene.api.query("azureassignedidentities").unwrap();
-    assert!(assigned.contains("labelSelector=nodename%3Dnode-0"), "{assigned}");
+    assert!(
+        assigned.contains("labelSelector=nodename%3Dnode-0"),
+        "{assigned}"
+    );
 }

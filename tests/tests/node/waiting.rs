@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use podid_lab::Network;
 use podid_tests::node::{
     Daemon, TOKEN_URL, assigned, azure_identity, binding, pod as pod_object, wait_until,
@@ -29,7 +30,10 @@ fn a_request_waits_for_its_assignment_and_is_served_at_once_then() {
         let (answer, answered_at) = asking.join().unwrap();
         assert_eq!(answer.token(), Some("token-of-client-one"));
         let took = answered_at - assigned_at;
-        assert!(took < Duration::from_secs(2), "assigned to answered took {took:?}");
+        assert!(
+            took < Duration::from_secs(2),
+            "assigned to answered took {took:?}"
+        );
     });
 }
 
@@ -77,9 +81,15 @@ fn an_address_the_kernel_does_not_confirm_is_refused_with_an_event() {
     scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Assigned"));
     let elsewhere = "10.244.0.200".parse().unwrap();
-    scene.api.put(&pod_object("one", &pod.uid, "one", Some(elsewhere)));
+    scene
+        .api
+        .put(&pod_object("one", &pod.uid, "one", Some(elsewhere)));
     wait_until("an Event says so", || {
-        scene.api.events().iter().any(|event| event.contains("NotAttested"))
+        scene
+            .api
+            .events()
+            .iter()
+            .any(|event| event.contains("NotAttested"))
     });
     let answer = pod.ask();
     assert_eq!((answer.status, answer.token()), (503, None));
@@ -95,18 +105,18 @@ fn probes_are_answered_while_the_api_server_is_down() {
     for pod in [&known, &stranger] {
         let probe = pod.curl(&["-m", "1", TOKEN_URL]);
         assert_eq!(probe.status, 400);
-        assert_eq!(probe.body["error_description"], "Required metadata header not specified");
+        assert_eq!(
+            probe.body["error_description"],
+            "Required metadata header not specified"
+        );
     }
     assert_eq!(known.ask().status, 200, "what is known stays known");
 
-    scene.daemon = Daemon::spawn(&nmi(), &scene.machine, &scene.api, &["--admin-addr=127.0.0.1:0"])
-        .map(|second| {
-            drop(std::mem::replace(&mut scene.daemon, second));
-            Daemon::spawn(&nmi(), &scene.machine, &scene.api, &[]).unwrap()
-        })
-        .unwrap();
-    wait_until("a daemon that has never seen the API server answers probes", || {
-        known.curl(&["-m", "1", TOKEN_URL]).status == 400
-    });
+    scene.daemon.end(Signal::SIGKILL).unwrap();
+    scene.daemon = Daemon::spawn(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+    wait_until(
+        "a daemon that has never seen the API server answers probes",
+        || known.curl(&["-m", "1", TOKEN_URL]).status == 400,
+    );
     assert!(!scene.daemon.is_ready());
 }

@@ -56,7 +56,11 @@ fn figures(mut latencies: Vec<u64>, time: Duration) -> Result<Figures> {
     let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100];
     #[allow(clippy::cast_precision_loss)] // Counts far below 2^52.
     let rate = latencies.len() as f64 / time.as_secs_f64();
-    Ok(Figures { p50_us: at(50), p99_us: at(99), rate })
+    Ok(Figures {
+        p50_us: at(50),
+        p99_us: at(99),
+        rate,
+    })
 }
 
 /// The latencies of one connection's answers between `start` and `end`, in microseconds.
@@ -101,7 +105,9 @@ fn answer_length(received: &[u8]) -> Result<Option<usize>> {
     };
     let text = std::str::from_utf8(&received[..head])?.to_ascii_lowercase();
     ensure!(text.starts_with("http/1.1 200"), "not a token: {text}");
-    let body = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let body = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
     let body: usize = body.context("an answer without Content-Length")?.parse()?;
     Ok(Some(head + 4 + body))
 }

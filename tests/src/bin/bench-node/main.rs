@@ -60,16 +60,26 @@ fn measure(args: &Args) -> Result<()> {
     let pod = bound_pod(&machine, &api)?;
     wait_until("the pod gets tokens", || pod.ask().status == 200);
     let same = pod.curl(&[&format!("http://{bare}/")]).body == pod.ask().body;
-    ensure!(same, "the daemon and the bare server do not send the same bytes");
+    ensure!(
+        same,
+        "the daemon and the bare server do not send the same bytes"
+    );
 
     let time = Duration::from_secs(args.seconds);
     let mut rows = Vec::new();
     for connections in CONNECTIONS {
         let bare = load::run(&pod, bare, connections, time)?;
         let daemon = load::run(&pod, metadata, connections, time)?;
-        rows.push(Row { connections, bare, daemon });
+        rows.push(Row {
+            connections,
+            bare,
+            daemon,
+        });
     }
-    let report = Report { rows, resident_kib: resident_kib(&daemon) };
+    let report = Report {
+        rows,
+        resident_kib: resident_kib(&daemon),
+    };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -90,7 +100,10 @@ fn bound_pod(machine: &Machine, api: &ApiServer) -> Result<Pod> {
 fn sibling(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let program = own.with_file_name(name);
-    ensure!(program.exists(), "{name} is not beside this program: run `cargo xtask bench node`");
+    ensure!(
+        program.exists(),
+        "{name} is not beside this program: run `cargo xtask bench node`"
+    );
     Ok(program)
 }
 
@@ -98,7 +111,8 @@ fn resident_kib(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
     let status = status.unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+    line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default()
 }
 
 /// A bare server in the node's network namespace, a process of its own as the daemon is.
@@ -116,8 +130,10 @@ impl Server {
         .context("start a bare server")?;
         let server = Self(child);
         wait_until("the bare server listens", || {
-            in_namespace(machine.namespace(), || std::net::TcpStream::connect(address))
-                .is_ok_and(|connected| connected.is_ok())
+            in_namespace(machine.namespace(), || {
+                std::net::TcpStream::connect(address)
+            })
+            .is_ok_and(|connected| connected.is_ok())
         });
         Ok(server)
     }

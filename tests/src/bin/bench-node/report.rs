@@ -8,8 +8,11 @@ use crate::load::Figures;
 
 /// Figures published for the predecessor's NMI 1.8.17, measured in the same arrangement against its
 /// own bare server: connections, how many times bare's p50, what part of bare's rate.
-const PREDECESSOR: [(usize, f64, f64); 3] =
-    [(1, 4.2, 1.0 / 4.5), (8, 15.1, 1.0 / 17.0), (64, 96.6, 1.0 / 71.0)];
+const PREDECESSOR: [(usize, f64, f64); 3] = [
+    (1, 4.2, 1.0 / 4.5),
+    (8, 15.1, 1.0 / 17.0),
+    (64, 96.6, 1.0 / 71.0),
+];
 
 /// One number of connections.
 #[derive(Debug, Serialize)]
@@ -34,24 +37,62 @@ fn ratio(one: u64, other: u64) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "conns           p50        p99        rate      p50/bare  p99/bare  rate/bare")?;
-        for Row { connections, bare, daemon } in &self.rows {
+        writeln!(
+            f,
+            "conns           p50        p99        rate      p50/bare  p99/bare  rate/bare"
+        )?;
+        for Row {
+            connections,
+            bare,
+            daemon,
+        } in &self.rows
+        {
             let line = |f: &mut fmt::Formatter<'_>, name: &str, figures: &Figures| {
-                let Figures { p50_us, p99_us, rate } = figures;
-                write!(f, "{connections:>4}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s")
+                let Figures {
+                    p50_us,
+                    p99_us,
+                    rate,
+                } = figures;
+                write!(
+                    f,
+                    "{connections:>4}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s"
+                )
             };
             line(f, "bare", bare)?;
             writeln!(f)?;
             line(f, "podid", daemon)?;
-            let (p50, p99) = (ratio(daemon.p50_us, bare.p50_us), ratio(daemon.p99_us, bare.p99_us));
-            writeln!(f, "  {p50:>8.2}  {p99:>8.2}  {:>9.2}", daemon.rate / bare.rate)?;
+            let (p50, p99) = (
+                ratio(daemon.p50_us, bare.p50_us),
+                ratio(daemon.p99_us, bare.p99_us),
+            );
+            writeln!(
+                f,
+                "  {p50:>8.2}  {p99:>8.2}  {:>9.2}",
+                daemon.rate / bare.rate
+            )?;
         }
-        writeln!(f, "\nresident memory of the daemon: {} KiB", self.resident_kib)?;
-        writeln!(f, "There is no cache yet: every answer of podid includes a request to the")?;
-        writeln!(f, "node's metadata service, played here by the same bare server.\n")?;
-        writeln!(f, "The predecessor's published ratios, in such a lab, no cache either:")?;
+        writeln!(
+            f,
+            "\nresident memory of the daemon: {} KiB",
+            self.resident_kib
+        )?;
+        writeln!(
+            f,
+            "There is no cache yet: every answer of podid includes a request to the"
+        )?;
+        writeln!(
+            f,
+            "node's metadata service, played here by the same bare server.\n"
+        )?;
+        writeln!(
+            f,
+            "The predecessor's published ratios, in such a lab, no cache either:"
+        )?;
         for (connections, p50, rate) in PREDECESSOR {
-            writeln!(f, "{connections:>4}  p50 {p50:>5.1} × bare   rate {rate:>5.3} × bare")?;
+            writeln!(
+                f,
+                "{connections:>4}  p50 {p50:>5.1} × bare   rate {rate:>5.3} × bare"
+            )?;
         }
         Ok(())
     }
