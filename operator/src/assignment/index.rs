@@ -235,8 +235,9 @@ impl Index {
             self.dirty.identities.insert(object);
             if let Some(target) = entry.target() {
                 let users = self.users.entry(target.clone()).or_default();
-                users.insert(identity.resource_id.clone(), key.clone());
-                self.dirty.targets.insert(target.clone());
+                if users.insert(identity.resource_id.clone(), key.clone()) {
+                    self.dirty.targets.insert(target.clone());
+                }
             }
         }
     }
@@ -250,11 +251,12 @@ impl Index {
             let Some(target) = entry.target() else {
                 continue;
             };
-            self.dirty.targets.insert(target.clone());
             let Some(users) = self.users.get_mut(target) else {
                 continue;
             };
-            users.remove(&identity.resource_id, key);
+            if users.remove(&identity.resource_id, key) {
+                self.dirty.targets.insert(target.clone());
+            }
             if users.is_empty() {
                 self.users.remove(target);
             }
@@ -288,20 +290,25 @@ impl<K, V> Default for Multi<K, V> {
 }
 
 impl<K: Eq + Hash, V: Ord> Multi<K, V> {
-    fn insert(&mut self, key: K, value: V) {
-        self.0.entry(key).or_default().insert(value);
+    /// Whether this is the first value of the key.
+    fn insert(&mut self, key: K, value: V) -> bool {
+        let values = self.0.entry(key).or_default();
+        values.insert(value) && values.len() == 1
     }
 
-    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, value: &V)
+    /// Whether this was the last value of the key.
+    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, value: &V) -> bool
     where
         K: Borrow<Q>,
     {
-        if let Some(values) = self.0.get_mut(key) {
-            values.remove(value);
-            if values.is_empty() {
-                self.0.remove(key);
-            }
+        let Some(values) = self.0.get_mut(key) else {
+            return false;
+        };
+        let last = values.remove(value) && values.is_empty();
+        if last {
+            self.0.remove(key);
         }
+        last
     }
 
     fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&BTreeSet<V>>

@@ -107,7 +107,7 @@ impl Machine {
             match self.attempt(desired, reporter).await {
                 Err(Trouble::Azure(error)) if conflicts < MAX_CONFLICTS && is_conflict(&error) => {
                     conflicts += 1;
-                    tracing::info!(target = %self.target, conflicts, "somebody else changes the machine");
+                    tracing::info!(machine = %self.target, conflicts, "somebody else changes the machine");
                     if error.class() == ErrorClass::Conflict {
                         sleep(with_jitter(error.retry_after().unwrap_or(AFTER_CONFLICT))).await;
                     }
@@ -164,7 +164,7 @@ impl Machine {
         self.record(self.ledger.settled(&on_machine)).await?;
         let failed = self.quarantine.suspects();
         if !due.without(&failed).add.is_subset(&on_machine) {
-            tracing::warn!(target = %self.target, "Azure confirmed a change that is not to be seen");
+            tracing::warn!(machine = %self.target, "Azure confirmed a change that is not to be seen");
             return Ok(Next::At(now + WHILE_UPDATING));
         }
         Ok(match self.quarantine.next_due() {
@@ -194,7 +194,7 @@ impl Machine {
                 Err(error) if is_spoilt(&error) => {
                     for identity in parts.isolate(part, &named_by(&error)) {
                         tracing::warn!(
-                            target = %self.target, %identity, error = &error as &dyn std::error::Error,
+                            machine = %self.target, %identity, error = &error as &dyn std::error::Error,
                             "identity refused; the others go on without it"
                         );
                         self.quarantine.hold(&identity, failure_of(&error));
@@ -212,7 +212,7 @@ impl Machine {
         part: &TargetPlan,
     ) -> Result<MachineIdentity, AzureError> {
         let patch = IdentityPatch::new(machine, azure_ids(&part.add), azure_ids(&part.remove));
-        tracing::info!(target = %self.target, plan = %part, "changing the identities of a machine");
+        tracing::info!(machine = %self.target, plan = %part, "changing the identities of a machine");
         let started = Instant::now();
         let result = self
             .compute
@@ -225,7 +225,7 @@ impl Machine {
             took.as_secs_f64(),
         );
         if result.is_ok() {
-            tracing::info!(target = %self.target, plan = %part, ?took, "changed");
+            tracing::info!(machine = %self.target, plan = %part, ?took, "changed");
         }
         result
     }
@@ -236,7 +236,7 @@ impl Machine {
         desired: &BTreeSet<ArmId>,
         reporter: &mut Reporter,
     ) -> Result<Next, Trouble> {
-        tracing::info!(target = %self.target, "no such machine in Azure (any more)");
+        tracing::info!(machine = %self.target, "no such machine in Azure (any more)");
         self.quarantine = Quarantine::default();
         reporter.carries(BTreeSet::new());
         self.record(Ledger::default()).await?;

@@ -199,7 +199,7 @@ fn explain(target: &Target, result: &Result<Next, Trouble>) -> Option<Failure> {
         Ok(_) => return None,
         Err(trouble) => trouble,
     };
-    tracing::warn!(%target, error = trouble as &dyn Error, "the machine's identities are not as desired");
+    tracing::warn!(machine = %target, error = trouble as &dyn Error, "the machine's identities are not as desired");
     Some(match trouble {
         Trouble::Azure(error) => failure_of(error),
         Trouble::Ledger(error) => Failure {

@@ -7,6 +7,7 @@ use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use scene::Scene;
 use serde_json::json;
 
+use crate::fixture::eventually;
 use crate::stage::{SET, SET_NODES, VM_NODES};
 
 /// The identity that every machine of the lab has from the start.
@@ -21,21 +22,34 @@ async fn pods_on_two_nodes_of_a_set_share_one_change_and_the_last_takes_it_back(
     let both = [("one", "id", "Assigned"), ("two", "id", "Assigned")];
     scene.until_assigned(&both).await;
     assert_eq!(scene.stage.calls("arm.vmss.patch", SET).await, [200]);
-    assert_eq!(scene.stage.carried(SET_NODES[0]).await, [FOREIGN, &identity].map(str::to_owned));
+    assert_eq!(
+        scene.stage.carried(SET_NODES[0]).await,
+        [FOREIGN, &identity].map(str::to_owned)
+    );
     assert!(scene.ledger().await.contains(&identity));
     scene.until_event("one", "IdentityAssigned").await;
 
     scene.delete_pod("one").await;
     scene.until_assigned(&[("two", "id", "Assigned")]).await;
-    assert_eq!(scene.stage.carried(SET_NODES[0]).await, [FOREIGN, &identity].map(str::to_owned));
-    assert_eq!(scene.stage.calls("arm.vmss.patch", SET).await, [200], "nothing was to change");
+    assert_eq!(
+        scene.stage.carried(SET_NODES[0]).await,
+        [FOREIGN, &identity].map(str::to_owned)
+    );
+    assert_eq!(
+        scene.stage.calls("arm.vmss.patch", SET).await,
+        [200],
+        "nothing was to change"
+    );
 
     scene.delete_pod("two").await;
     scene.until_assigned(&[]).await;
-    scene.stage.until_carried(SET_NODES[0], &identity, false).await;
+    scene
+        .stage
+        .until_carried(SET_NODES[0], &identity, false)
+        .await;
     assert_eq!(scene.stage.carried(SET_NODES[0]).await, [FOREIGN]);
     assert_eq!(scene.stage.calls("arm.vmss.patch", SET).await, [200, 200]);
-    crate::fixture::eventually("the ledger forgets it", async || {
+    eventually("the ledger forgets it", async || {
         (!scene.ledger().await.contains(&identity)).then_some(())
     })
     .await;
@@ -48,9 +62,12 @@ async fn what_arrives_during_a_change_goes_out_together_after_it() {
         scene.bind(name, name).await;
     }
     let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 4, "outcome": "Succeeded" });
-    scene.stage.fault(json!({ "operation": "arm.vmss.patch", "count": 1, "effect": slow })).await;
+    scene
+        .stage
+        .fault(json!({ "operation": "arm.vmss.patch", "count": 1, "effect": slow }))
+        .await;
     scene.pod("a", "a", SET_NODES[0]).await;
-    crate::fixture::eventually("the first change", async || {
+    eventually("the first change", async || {
         (scene.stage.calls("arm.vmss.patch", SET).await == [200]).then_some(())
     })
     .await;
@@ -72,19 +89,19 @@ async fn old_capitals_and_another_namespace_work() {
     let full = format!("{}-id", scene.namespace);
     let (id, client_id) = scene.stage.identity(&full).await;
     scene
-        .create_raw::<AzureIdentity>(json!({
+        .create::<AzureIdentity>(json!({
             "metadata": { "name": "id" },
             "spec": { "type": 0, "ResourceID": id.to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"), "ClientID": client_id },
         }))
         .await;
     scene
-        .create_raw::<AzureIdentityBinding>(json!({
+        .create::<AzureIdentityBinding>(json!({
             "metadata": { "name": "id" },
-            "spec": { "AzureIdentity": "id", "Selector": scene.namespace },
+            "spec": { "AzureIdentity": "id", "Selector": scene.selector("web") },
         }))
         .await;
     let elsewhere = scene.neighbour("elsewhere").await;
-    elsewhere.pod("web", &scene.namespace, VM_NODES[0]).await;
+    elsewhere.pod("web", "web", VM_NODES[0]).await;
     elsewhere.until_assigned(&[("web", "id", "Assigned")]).await;
     scene.delete::<AzureIdentityBinding>("id").await;
     elsewhere.until_assigned(&[]).await;
@@ -95,12 +112,22 @@ async fn old_capitals_and_another_namespace_work() {
 async fn a_foreign_identity_is_used_but_never_taken_away() {
     let scene = Scene::open("foreign").await;
     let (id, client_id) = scene.stage.find_identity(FOREIGN).await;
-    scene.bind_id("web", "id", &id.to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"), &client_id).await;
+    scene
+        .bind_id(
+            "web",
+            "id",
+            &id.to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"),
+            &client_id,
+        )
+        .await;
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     scene.delete_pod("web").await;
     scene.until_assigned(&[]).await;
-    assert_eq!(scene.stage.calls("arm.vm.patch", VM_NODES[0]).await, [0_u64; 0]);
+    assert_eq!(
+        scene.stage.calls("arm.vm.patch", VM_NODES[0]).await,
+        [0_u64; 0]
+    );
     assert_eq!(scene.stage.carried(VM_NODES[0]).await, [FOREIGN]);
 }
 
@@ -114,7 +141,11 @@ async fn one_bad_identity_does_not_block_the_others() {
     let poison = json!({ "preset": "poisoned-identity", "resource": names[1] });
     scene.stage.fault(poison).await;
     scene.pod("web", "web", VM_NODES[0]).await;
-    let without = [("web", "bad", "Created"), ("web", "fine", "Assigned"), ("web", "good", "Assigned")];
+    let without = [
+        ("web", "bad", "Created"),
+        ("web", "fine", "Assigned"),
+        ("web", "good", "Assigned"),
+    ];
     scene.until_assigned(&without).await;
     let note = scene.until_event("web", "IdentityNotAssigned").await;
     assert!(note.contains(&names[1]), "{note}");
@@ -146,7 +177,7 @@ async fn a_throttled_machine_delays_no_other() {
         }))
         .await;
     scene.pod("throttled", "web", VM_NODES[0]).await;
-    crate::fixture::eventually("the refusal", async || {
+    eventually("the refusal", async || {
         (scene.stage.calls("arm.vm.patch", VM_NODES[0]).await == [429]).then_some(())
     })
     .await;
@@ -155,7 +186,10 @@ async fn a_throttled_machine_delays_no_other() {
     scene.until_assigned(&one).await;
     let both = [("free", "id", "Assigned"), ("throttled", "id", "Assigned")];
     scene.until_assigned(&both).await;
-    assert_eq!(scene.stage.calls("arm.vm.patch", VM_NODES[0]).await, [429, 200]);
+    assert_eq!(
+        scene.stage.calls("arm.vm.patch", VM_NODES[0]).await,
+        [429, 200]
+    );
     scene.delete_pod("free").await;
     scene.delete_pod("throttled").await;
     scene.until_assigned(&[]).await;
@@ -166,17 +200,27 @@ async fn a_killed_operator_carries_on_where_it_was() {
     let scene = Scene::open("killed").await;
     let identity = scene.bind("web", "id").await;
     let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 2, "outcome": "Succeeded" });
-    scene.stage.fault(json!({ "operation": "arm.vm.patch", "count": 1, "effect": slow })).await;
+    scene
+        .stage
+        .fault(json!({ "operation": "arm.vm.patch", "count": 1, "effect": slow }))
+        .await;
     scene.pod("web", "web", VM_NODES[0]).await;
-    crate::fixture::eventually("the change is accepted", async || {
+    eventually("the change is accepted", async || {
         (scene.stage.calls("arm.vm.patch", VM_NODES[0]).await == [200]).then_some(())
     })
     .await;
     scene.stage.kill_operator();
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
-    assert_eq!(scene.stage.calls("arm.vm.patch", VM_NODES[0]).await, [200], "nothing was done twice");
+    assert_eq!(
+        scene.stage.calls("arm.vm.patch", VM_NODES[0]).await,
+        [200],
+        "nothing was done twice"
+    );
     scene.delete_pod("web").await;
-    scene.stage.until_carried(VM_NODES[0], &identity, false).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
     scene.until_assigned(&[]).await;
 }
 
@@ -190,10 +234,16 @@ async fn what_became_unwanted_while_nobody_looked_is_taken_away() {
     scene.delete_pod("web").await;
     scene.delete::<AzureIdentityBinding>("id").await;
     scene.delete::<AzureIdentity>("id").await;
-    crate::fixture::eventually("the pod is gone", async || scene.no_pods().await.then_some(())).await;
+    eventually("the pod is gone", async || {
+        scene.no_pods().await.then_some(())
+    })
+    .await;
     assert!(scene.stage.carried(VM_NODES[1]).await.contains(&identity));
     scene.stage.start_operator();
-    scene.stage.until_carried(VM_NODES[1], &identity, false).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[1], &identity, false)
+        .await;
     assert_eq!(scene.stage.carried(VM_NODES[1]).await, [FOREIGN]);
     scene.until_assigned(&[]).await;
 }
@@ -206,7 +256,10 @@ async fn a_completed_pod_gives_its_identity_back() {
     scene.until_assigned(&[("job", "id", "Assigned")]).await;
     scene.complete("job").await;
     scene.until_assigned(&[]).await;
-    scene.stage.until_carried(VM_NODES[1], &identity, false).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[1], &identity, false)
+        .await;
     scene.delete_pod("job").await;
 }
 
@@ -217,8 +270,14 @@ async fn an_identity_taken_off_by_hand_comes_back() {
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     scene.stage.take_off(VM_NODES[0], &identity).await;
-    scene.stage.until_carried(VM_NODES[0], &identity, true).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, true)
+        .await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     scene.delete_pod("web").await;
-    scene.stage.until_carried(VM_NODES[0], &identity, false).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
 }

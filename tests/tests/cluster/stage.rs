@@ -5,10 +5,15 @@ use std::sync::OnceLock;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use podid_azure::{
+    Arm, ArmCompute, Cloud, Compute, ComputeTarget, Credential, CredentialOptions, Endpoints,
+    IdentityId, IdentityPatch, ResourceGroupId, Transport, TransportOptions,
+};
 use podid_lab::control::Service;
-use podid_lab::layout::{LOCATION, RESOURCE_GROUP, SUBSCRIPTION};
+use podid_lab::daemon::OPERATOR_CLIENT_ID;
+use podid_lab::layout::{LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT};
 use podid_lab::{Lab, Lifetime, NodeKind, UpOptions, install};
-use podid_tests::{programs, repository};
+use podid_tests::programs::{self, repository};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -16,6 +21,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::fixture::eventually;
 
 const OPERATOR: &str = "podid-operator-0";
+const SECOND_OPERATOR: &str = "podid-operator-1";
 
 /// Nodes: two instances of one scale set, and machines of their own.
 pub(crate) const SET_NODES: [&str; 2] = ["node-0", "node-1"];
@@ -36,12 +42,21 @@ impl Stage {
     pub(crate) async fn enter() -> Self {
         let turn = TURN.lock().await;
         podid_runtime::process::init();
-        let lab = tokio::task::spawn_blocking(|| LAB.get_or_init(start)).await.expect("a lab");
+        let lab = tokio::task::spawn_blocking(|| LAB.get_or_init(start))
+            .await
+            .expect("a lab");
         let kubeconfig = Kubeconfig::read_from(lab.kubeconfig()).expect("a kubeconfig");
         let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a config");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .expect("a config");
         let client = Client::try_from(config).expect("a client");
-        let stage = Self { lab, client, http: reqwest::Client::new(), _turn: turn };
+        let stage = Self {
+            lab,
+            client,
+            http: reqwest::Client::new(),
+            _turn: turn,
+        };
         stage.heal().await;
         stage
     }
@@ -54,10 +69,17 @@ impl Stage {
             "identities": [{ "name": name, "resourceGroup": RESOURCE_GROUP }],
         });
         self.admin(Method::POST, "/world", Some(world)).await;
+        self.find_identity(name).await
+    }
+
+    /// Resource id and client id of an identity.
+    pub(crate) async fn find_identity(&self, name: &str) -> (String, String) {
         let state = self.admin(Method::GET, "/state", None).await;
         let identities = state["identities"].as_array().expect("identities");
-        let found = identities.iter().find(|identity| ends_with(&identity["id"], name));
-        let found = found.expect("the new identity");
+        let found = identities
+            .iter()
+            .find(|identity| ends_with(&identity["id"], name));
+        let found = found.expect("the identity");
         let text = |field: &str| found[field].as_str().expect("text").to_owned();
         (text("id"), text("clientId"))
     }
@@ -65,11 +87,18 @@ impl Stage {
     /// Last words of the ids of the identities that the machine under a node carries, sorted.
     pub(crate) async fn carried(&self, node: &str) -> Vec<String> {
         let state = self.admin(Method::GET, "/state", None).await;
-        let (kind, name) =
-            if SET_NODES.contains(&node) { ("scaleSets", SET) } else { ("virtualMachines", node) };
+        let (kind, name) = if SET_NODES.contains(&node) {
+            ("scaleSets", SET)
+        } else {
+            ("virtualMachines", node)
+        };
         let machines = state[kind].as_array().expect("machines");
-        let machine = machines.iter().find(|machine| ends_with(&machine["id"], name));
-        let ids = machine.expect("the machine")["userAssigned"].as_array().expect("ids");
+        let machine = machines
+            .iter()
+            .find(|machine| ends_with(&machine["id"], name));
+        let ids = machine.expect("the machine")["userAssigned"]
+            .as_array()
+            .expect("ids");
         let last = |id: &Value| id.as_str()?.rsplit('/').next().map(str::to_lowercase);
         let mut names: Vec<String> = ids.iter().filter_map(last).collect();
         names.sort();
@@ -78,9 +107,13 @@ impl Stage {
 
     /// Calls of an operation whose resource ends so, as their statuses, since this test began.
     pub(crate) async fn calls(&self, operation: &str, name: &str) -> Vec<u64> {
-        let calls = self.admin(Method::GET, &format!("/calls?operation={operation}"), None).await;
+        let calls = self
+            .admin(Method::GET, &format!("/calls?operation={operation}"), None)
+            .await;
         let calls = calls["calls"].as_array().expect("calls");
-        let of_name = calls.iter().filter(|call| ends_with(&call["resource"], name));
+        let of_name = calls
+            .iter()
+            .filter(|call| ends_with(&call["resource"], name));
         of_name.filter_map(|call| call["status"].as_u64()).collect()
     }
 
@@ -107,10 +140,72 @@ impl Stage {
     }
 
     pub(crate) fn start_operator(&self) {
-        self.lab.spawn_service(operator(self.lab)).expect("the operator starts");
+        self.lab
+            .spawn_service(operator(self.lab, 0))
+            .expect("the operator starts");
     }
 
-    async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    /// A second replica beside the first.
+    pub(crate) fn start_second_operator(&self) {
+        self.lab.spawn_service(operator(self.lab, 1)).expect("the second operator starts");
+    }
+
+    /// Ends the second replica in good order.
+    pub(crate) fn stop_second_operator(&self) {
+        self.lab.stop_service(SECOND_OPERATOR).expect("the second operator");
+    }
+
+    /// Takes an identity off a machine, as somebody else with the rights could.
+    pub(crate) async fn take_off(&self, node: &str, identity: &str) {
+        let compute = ArmCompute::new(&self.arm());
+        let group = ResourceGroupId::new(SUBSCRIPTION, NODE_GROUP);
+        let machine = ComputeTarget::Vm {
+            group,
+            name: node.to_owned(),
+        };
+        let current = compute
+            .get_identity(&machine)
+            .await
+            .unwrap()
+            .expect("the machine");
+        let identity = IdentityId::new(SUBSCRIPTION, RESOURCE_GROUP, identity);
+        let patch = IdentityPatch::new(&current, [], [identity]);
+        compute
+            .patch_identity(&machine, &patch, None)
+            .await
+            .unwrap();
+    }
+
+    /// Azure, signed in as the operator is.
+    pub(crate) fn arm(&self) -> Arm {
+        let ports = self.lab.endpoints();
+        let url = |port: u16| format!("https://127.0.0.1:{port}");
+        let endpoints = Endpoints::of(Cloud::Public)
+            .with_arm(&url(ports.arm))
+            .and_then(|endpoints| endpoints.with_authority(&url(ports.entra)))
+            .expect("addresses");
+        let extra_ca_file = Some(self.lab.dir().ca_bundle());
+        let options = TransportOptions {
+            extra_ca_file,
+            ..TransportOptions::default()
+        };
+        let transport = Transport::new(&options).expect("a transport");
+        let token = self.lab.service_account_token(
+            "podid-system",
+            "podid-operator",
+            "api://AzureADTokenExchange",
+        );
+        let credential = CredentialOptions::WorkloadIdentity {
+            tenant_id: TENANT.to_owned(),
+            client_id: OPERATOR_CLIENT_ID.to_owned(),
+            token_file: token.expect("a token"),
+        };
+        let credential = Credential::new(credential, &endpoints, &transport).expect("a credential");
+        Arm::new(endpoints, transport, credential)
+    }
+
+    /// Asks the simulator itself.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let url = format!("{}{path}", self.lab.sim_admin_url());
         let mut request = self.http.request(method, &url);
         if let Some(body) = body {
@@ -139,19 +234,26 @@ pub(crate) const SET: &str = podid_lab::layout::UNIFORM_SET;
 fn start() -> Lab {
     let options = UpOptions {
         name: format!("operator-{}", std::process::id()),
-        nodes: vec![NodeKind::Uniform, NodeKind::Uniform, NodeKind::Vm, NodeKind::Vm],
+        nodes: vec![
+            NodeKind::Uniform,
+            NodeKind::Uniform,
+            NodeKind::Vm,
+            NodeKind::Vm,
+        ],
         lifetime: Lifetime::Caller,
         ..UpOptions::default()
     };
     let lab = Lab::up(options).expect("a lab");
     install::manifests(&lab, &repository().join("kustomize/base")).expect("podid's manifests");
-    lab.spawn_service(operator(&lab)).expect("the operator starts");
+    lab.spawn_service(operator(&lab, 0))
+        .expect("the operator starts");
     lab
 }
 
-/// The operator, with an eye on machines more often than usual.
-fn operator(lab: &Lab) -> Service {
-    let service = install::operator(lab, &programs::folder(), 0).expect("the operator's program");
+/// A replica of the operator, with an eye on machines more often than usual.
+fn operator(lab: &Lab, replica: u16) -> Service {
+    let service =
+        install::operator(lab, &programs::folder(), replica).expect("the operator's program");
     service.env("PODID_MACHINE_INTERVAL", "3s")
 }
 
