@@ -285,7 +285,7 @@ proptest! {
             other => other,
         };
         let word = |decision| match decision {
-            Decision::Refuse(refusal) => format!("{}", refusal.word()),
+            Decision::Refuse(refusal) => refusal.word().to_owned(),
             other => format!("{other:?}"),
         };
         prop_assert_eq!(word(world.resolve(&selector)), word(world.resolve(&upper)));
