@@ -130,8 +130,7 @@ impl Election {
     /// Leads when it is this replica's turn, and renews from then on.
     ///
     /// # Errors
-    /// It led and does not any more. Whoever calls must end the process: what it has under way
-    /// must not meet the work of the next leader.
+    /// It led and does not any more.
     pub async fn run(self) -> Result<Infallible, LeaderError> {
         loop {
             let leads = match self.manager.changed().await {
@@ -178,25 +177,15 @@ impl Election {
         }
     }
 
-    /// As a task of the process: quiet while the process drains, so that the lease is held until
-    /// everything that writes has stopped.
+    /// As a task of the process. When the lease is lost, everything is cut off at once: what is
+    /// still under way must not meet the work of the next leader.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn task(self, drain: Drain) -> Result<(), LeaderError> {
-        match self.run().await {
-            Ok(never) => match never {},
-            // Nothing writes any more, or is cut off in a moment.
-            Err(error) if drain.is_draining() => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "lease lost while stopping"
-                );
-                drain.force();
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        let Err(error) = self.run().await;
+        drain.force();
+        Err(error)
     }
 }
 

@@ -9,7 +9,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
-use podid_runtime::{BoxError, Debt};
+use podid_runtime::{BoxError, Debt, Drain};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -44,6 +44,17 @@ impl<K> Watched for K where
 
 /// An object that exists and cannot be read as its kind.
 pub type Malformed = kube::core::error_boundary::InvalidObject;
+
+/// Waits until everything of a kind has been seen once; says no when the process drains before.
+///
+/// # Errors
+/// The watch has ended.
+pub async fn seen<K: Watched>(store: &Store<K>, drain: &Drain) -> Result<bool, BoxError> {
+    tokio::select! {
+        ready = store.wait_until_ready() => Ok(ready.map(|()| true)?),
+        () = drain.draining() => Ok(false),
+    }
+}
 
 /// The objects of one kind, as the API server tells.
 #[derive(Clone, Debug)]

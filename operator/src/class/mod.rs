@@ -23,7 +23,7 @@ use podid_runtime::{BoxError, Drain};
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::Watch;
+use crate::watch::{Watch, seen};
 
 /// Profiles that come or go together are counted together.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -97,13 +97,17 @@ impl fmt::Debug for Context {
 /// Runs until `drain`. It may run on every replica: one that does not lead only keeps its queue.
 ///
 /// # Errors
-/// None; the type is that of a task.
+/// A watch has ended.
 pub async fn run(
     context: Context,
     classes: Watch<PodIdentityClass>,
     profiles: Watch<PodIdentityProfile>,
     drain: Drain,
 ) -> Result<(), BoxError> {
+    // Before they are all known, none would be counted.
+    if !seen(&context.profiles, &drain).await? {
+        return Ok(());
+    }
     let of_note = predicates::generation;
     let changed = classes
         .touched()

@@ -56,7 +56,7 @@ use crate::azure::Azure;
 use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::Watch;
+use crate::watch::{Watch, seen};
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
@@ -115,7 +115,7 @@ pub struct Watches {
 /// Runs until `drain`. It may run on every replica: one that does not lead only keeps its queue.
 ///
 /// # Errors
-/// None; the type is that of a task.
+/// A watch has ended.
 pub async fn run(
     context: Context,
     watches: Watches,
@@ -123,6 +123,10 @@ pub async fn run(
     concurrency: u16,
     drain: Drain,
 ) -> Result<(), BoxError> {
+    // Before they are all known, a profile would seem to be in no namespace and of no class.
+    if !seen(&context.classes, &drain).await? || !seen(&context.namespaces, &drain).await? {
+        return Ok(());
+    }
     let context = Arc::new(context);
     let (released, releases) = mpsc::unbounded_channel();
     let pods = pods::follow(Arc::clone(&context), changes, released);

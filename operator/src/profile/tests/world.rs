@@ -138,7 +138,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
     let client = api_server(Arc::clone(state));
-    let fake = Arc::new(Fake(Arc::clone(state)));
+    let fake = Fake(Arc::clone(state));
     let mut classes = Writer::default();
     classes.apply_watcher_event(&Event::Apply(class()));
     let (assignments, _) = Assignments::new();
@@ -150,9 +150,9 @@ fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
         recorder: Recorder::new(client.clone(), reporter),
         client,
         azure: Azure {
-            identities: fake.clone(),
-            roles: fake.clone(),
-            compute: fake,
+            identities: Arc::new(fake.clone()),
+            roles: Arc::new(fake.clone()),
+            compute: Arc::new(fake),
         },
         facts: Facts {
             cloud: Cloud::Public,
@@ -247,6 +247,7 @@ fn not_found() -> (StatusCode, Value) {
 }
 
 /// Azure.
+#[derive(Clone)]
 struct Fake(Arc<Mutex<State>>);
 
 impl std::fmt::Debug for Fake {
