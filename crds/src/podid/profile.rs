@@ -208,7 +208,7 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityStatus>,
 
-    /// Role assignments that podid made or adopted for this profile.
+    /// Role assignments that podid made, is about to make, or adopted for this profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_string()]))]
     pub role_assignments: Option<Vec<RoleAssignmentStatus>>,
