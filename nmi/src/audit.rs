@@ -39,13 +39,17 @@ impl Record {
             uid = pod.map(|pod| pod.uid.as_str()),
             identity = self.identity.as_deref(),
             client_id = self.client_id.as_deref(),
-            resource = ?head(&self.resource),
-            request_id = ?self.request_id.as_deref().map(head),
-            reason = self.reason.as_deref().map(|reason| format!("{:?}", head(reason))),
+            resource = quoted(Some(&self.resource)),
+            request_id = quoted(self.request_id.as_deref()),
+            reason = quoted(self.reason.as_deref()),
             took_ms = took.as_secs_f64() * 1000.0,
             "token request"
         );
     }
+}
+
+fn quoted(text: Option<&str>) -> Option<impl tracing::Value> {
+    text.map(|text| tracing::field::debug(head(text)))
 }
 
 fn head(text: &str) -> &str {

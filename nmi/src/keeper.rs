@@ -148,11 +148,18 @@ impl Keeper {
     }
 
     fn judge(&mut self, looked: Result<Looked, JoinError>) {
-        let Ok((uids, seen)) = looked else { return };
-        let seen = seen.unwrap_or_else(|error| {
-            tracing::error!(error = process::chain(&error), "pods cannot be proved");
-            BTreeMap::new()
-        });
+        let Ok((uids, seen)) = looked else {
+            tracing::error!("a look at the kernel was cut off");
+            return;
+        };
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(error) => {
+                tracing::error!(error = process::chain(&error), "pods cannot be proved");
+                self.proofs.postpone(&uids, Instant::now());
+                return;
+            }
+        };
         for (uid, disagreement) in self.proofs.judge(&uids, &seen, Instant::now()) {
             self.outputs.metrics.disagreements.inc();
             self.report(&uid, &disagreement);

@@ -1,6 +1,7 @@
 //! Noticing that somebody else changed our rules.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures::StreamExt;
 use nlink::netlink::nftables::{NftablesEvent, NftablesGroup};
@@ -8,6 +9,9 @@ use nlink::netlink::{Connection, Nftables};
 
 use crate::TABLE;
 use crate::kernel::RulesError;
+
+/// How long a broken subscription rests before its caller looks at the rules and tries again.
+const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells when another process has changed podid's tables: `nft flush ruleset`, for instance.
 pub struct Monitor {
@@ -52,6 +56,8 @@ impl Monitor {
                 other => touched |= table_of(&other) == Some(TABLE),
             }
         }
+        // A subscription that breaks again and again must not keep the caller busy.
+        tokio::time::sleep(BROKEN_PAUSE).await;
     }
 }
 

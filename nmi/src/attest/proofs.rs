@@ -88,6 +88,16 @@ impl Proofs {
         .collect()
     }
 
+    /// The kernel could not be asked about `uids`: what was known of them stands, and they are
+    /// looked at again.
+    pub(crate) fn postpone(&mut self, uids: &[String], now: Instant) {
+        for uid in uids {
+            if let Some(known) = self.pods.get_mut(uid) {
+                known.rest(now);
+            }
+        }
+    }
+
     /// Takes in what the kernel says of `uids`. Returns the disagreements a person should hear of,
     /// each once.
     pub(crate) fn judge(
@@ -103,8 +113,7 @@ impl Proofs {
             };
             let outcome = agree(&known.claim, seen.get(uid).map(Vec::as_slice));
             if let Err(disagreement) = &outcome {
-                known.due = Some(known.due.unwrap_or(now + known.pause));
-                known.pause = (known.pause * 2).min(LONGEST_PAUSE);
+                known.rest(now);
                 let repeated = known.outcome.as_ref() == Some(&outcome);
                 if !disagreement.is_starting() && !repeated {
                     news.push((uid.clone(), disagreement.clone()));
@@ -135,6 +144,14 @@ impl Proofs {
                 Some(Ok(callers)) => Some((uid.as_str(), callers.as_slice())),
                 _ => None,
             })
+    }
+}
+
+impl Standing {
+    /// Looks again after a pause, and after a longer one next time.
+    fn rest(&mut self, now: Instant) {
+        self.due = Some(self.due.unwrap_or(now + self.pause));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -210,6 +227,14 @@ mod tests {
         let due = proofs.take_due(first);
         assert_eq!(proofs.judge(&due, &seen(&[("u", 7, B)]), first), []);
         assert!(proofs.next_due().unwrap() - first > first - now);
+    }
+
+    #[test]
+    fn what_was_proved_stands_while_the_kernel_cannot_be_asked() {
+        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+        proofs.postpone(&["u".to_owned()], Instant::now());
+        assert_eq!(proofs.proved().len(), 1);
+        assert!(proofs.next_due().is_some());
     }
 
     #[test]
