@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::python;
+
 /// Folder of podid's own programs.
 ///
 /// # Panics
@@ -26,13 +28,13 @@ pub fn program(name: &str) -> PathBuf {
 ///
 /// # Panics
 ///
-/// When the tests were not started by `cargo xtask test`, which installs them.
+/// When they cannot be installed.
 #[must_use]
 #[allow(clippy::panic)]
 pub fn python() -> PathBuf {
-    match std::env::var_os("PODID_TEST_PYTHON") {
-        Some(python) => PathBuf::from(python),
-        None => panic!("PODID_TEST_PYTHON is not set: run this ring with `cargo xtask test`"),
+    match python::interpreter() {
+        Ok(python) => python,
+        Err(error) => panic!("{error:#}"),
     }
 }
 

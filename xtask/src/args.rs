@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::test::Ring;
-use crate::{bench, check, demo, generate, lab, test};
+use crate::check;
+use crate::programs::{self, Benchmark};
+use crate::test::{self, Ring};
 
 /// Everything a developer or CI does to this repository, as one command.
 #[derive(Debug, Parser)]
@@ -26,9 +27,13 @@ pub(crate) struct Args {
 enum Command {
     /// Sets up all it needs, then does podid's main job before your eyes.
     ///
-    /// A git commit becomes a token in a pod: real Kubernetes and Flux, a simulated Azure, real
-    /// Azure SDKs. Needs Linux and root, because nodes and pods are network namespaces.
-    Demo(demo::Options),
+    /// `cargo xtask demo --help` lists the flags.
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Arguments of the demo.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 
     /// Sets up all it needs, then runs every check and every test.
     ///
@@ -63,22 +68,22 @@ enum Command {
     /// Measures speed, as ratios in one run.
     Bench {
         /// What to measure.
-        what: bench::What,
+        what: Benchmark,
         /// Arguments for the benchmark.
         #[arg(last = true)]
-        arguments: Vec<String>,
+        arguments: Vec<OsString>,
     },
 }
 
 impl Args {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
-            Command::Demo(options) => demo::run(&options),
+            Command::Demo { arguments } => programs::run("podid-demo", &arguments),
             Command::Test { rings, arguments } => test::run(&rings, &arguments),
             Command::Check => check::run(),
-            Command::Gen => generate::write().map(|()| ExitCode::SUCCESS),
-            Command::Lab { arguments } => lab::run(&arguments),
-            Command::Bench { what, arguments } => bench::run(what, &arguments),
+            Command::Gen => programs::run("podid-generate", &[]),
+            Command::Lab { arguments } => programs::run("podid-lab", &arguments),
+            Command::Bench { what, arguments } => programs::bench(what, &arguments),
         }
     }
 }

@@ -1,4 +1,7 @@
 //! Building our own programs.
+//!
+//! Every build takes the whole workspace, so that cargo chooses the same features each time and
+//! builds each dependency once.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -32,21 +35,18 @@ pub(crate) fn metadata() -> Result<Metadata> {
         .context("cargo cannot read the workspace")
 }
 
-/// Builds the programs of `packages` and returns the folder that holds them.
-pub(crate) fn build(packages: &[&str], profile: Profile) -> Result<PathBuf> {
+/// Builds every program and returns the folder that holds them.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
-    command.arg("build").arg("--bins");
-    for package in packages {
-        command.args(["--package", package]);
-    }
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
-    process::run(&mut command)?;
+    command.args(["build", "--workspace", "--bins"]);
     let folder = match profile {
         Profile::Dev => "debug",
-        Profile::Release => "release",
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
     };
+    process::run(&mut command)?;
     Ok(metadata()?
         .target_directory
         .join(folder)

@@ -2,14 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
-mod bench;
 mod cargo;
 mod check;
-mod demo;
-mod generate;
-mod lab;
 mod process;
-mod python;
+mod programs;
 mod test;
 mod ui;
 

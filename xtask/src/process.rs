@@ -1,8 +1,7 @@
 //! Running other programs.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -21,28 +20,6 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns its output; an exit code other than 0 is an error that shows it.
-pub(crate) fn capture(command: &mut Command) -> Result<String> {
-    let output = output(command)?;
-    if !output.status.success() {
-        bail!(
-            "`{}` ended with {}\n{}{}",
-            line(command),
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
-}
-
-/// Runs a command and returns its output, whatever its exit code.
-pub(crate) fn output(command: &mut Command) -> Result<Output> {
-    command.output().with_context(|| cannot_start(command))
-}
-
 /// The exit code of a command, for passing on.
 pub(crate) fn exit_code(command: &mut Command) -> Result<ExitCode> {
     let status = command.status().with_context(|| cannot_start(command))?;
@@ -54,20 +31,13 @@ pub(crate) fn exit_code(command: &mut Command) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// A command as a person would type it.
+/// A command, for messages.
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into_owned()
-    } else {
-        format!("'{word}'")
-    }
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn cannot_start(command: &Command) -> String {

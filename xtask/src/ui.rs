@@ -28,13 +28,6 @@ pub(crate) fn bad(text: &str) {
     println!("  {RED}✗{RED:#} {text}");
 }
 
-/// Shows a command or a detail beneath a step.
-pub(crate) fn detail(text: &str) {
-    for line in text.lines() {
-        println!("    {DIM}{line}{DIM:#}");
-    }
-}
-
 /// Shows why the whole command failed: the error, then its causes, a line each.
 pub(crate) fn failure(error: &anyhow::Error) {
     eprintln!("{RED}error{RED:#}: {error}");
@@ -44,6 +37,6 @@ pub(crate) fn failure(error: &anyhow::Error) {
 }
 
 /// A duration in seconds, as people read it.
-pub(crate) fn seconds(took: Duration) -> String {
+fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }

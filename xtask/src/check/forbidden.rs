@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, Package, PackageId};
-use semver::Version;
+use anyhow::{Context, Result, ensure};
+use cargo_metadata::Metadata;
 use serde::Deserialize;
 
 use crate::{cargo, process};
@@ -46,26 +45,70 @@ pub(super) fn check() -> Result<Vec<String>> {
     let file = process::root().join("deny.toml");
     let text = fs::read_to_string(&file).context("cannot read deny.toml")?;
     let deny: Deny = toml::from_str(&text).context("deny.toml cannot be read")?;
-    let metadata = cargo::metadata()?;
+    let graph = graph()?;
     let mut found: Vec<String> = deny
         .bans
         .deny
         .iter()
-        .flat_map(|ban| banned(&metadata, ban))
+        .flat_map(|ban| banned(&graph, ban))
         .collect();
-    found.extend(unlicensed(&metadata, &deny.licenses.allow)?);
+    found.extend(unlicensed(&cargo::metadata()?, &deny.licenses.allow)?);
     Ok(found)
 }
 
-fn banned(metadata: &Metadata, ban: &Ban) -> Vec<String> {
-    let present: Vec<&Package> = metadata
-        .packages
-        .iter()
-        .filter(|package| *package.name == ban.name)
-        .collect();
+/// A crate that is built, and the crate that uses it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Edge {
+    name: String,
+    version: String,
+    user: String,
+}
+
+/// Everything that is built for any platform. `cargo tree` tells it: `cargo metadata` also lists
+/// crates that only a feature nobody switches on would bring.
+fn graph() -> Result<BTreeSet<Edge>> {
+    let mut tree = cargo::cargo();
+    tree.args([
+        "tree",
+        "--workspace",
+        "--target=all",
+        "--prefix=depth",
+        "--format= {p}",
+    ]);
+    let output = tree.output().context("cannot start cargo tree")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo tree failed: {complaint}");
+    Ok(edges(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Reads lines like `2 serde v1.0.228 (*)`, where the number is the depth.
+fn edges(tree: &str) -> BTreeSet<Edge> {
+    let mut path: Vec<String> = Vec::new();
+    let mut edges = BTreeSet::new();
+    for line in tree.lines() {
+        let mut words = line.split_whitespace();
+        let depth: Option<usize> = words.next().and_then(|depth| depth.parse().ok());
+        let (Some(depth), Some(name), Some(version)) = (depth, words.next(), words.next()) else {
+            continue;
+        };
+        path.truncate(depth);
+        if let Some(user) = path.last() {
+            edges.insert(Edge {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                user: user.clone(),
+            });
+        }
+        path.push(name.to_owned());
+    }
+    edges
+}
+
+fn banned(graph: &BTreeSet<Edge>, ban: &Ban) -> Vec<String> {
+    let present = graph.iter().filter(|edge| edge.name == ban.name);
     if ban.deny_multiple_versions {
-        let versions: BTreeSet<&Version> = present.iter().map(|package| &package.version).collect();
-        let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+        let versions: BTreeSet<&str> = present.map(|edge| edge.version.as_str()).collect();
+        let versions: Vec<&str> = versions.into_iter().collect();
         return match versions.len() {
             0 | 1 => Vec::new(),
             _ => vec![format!(
@@ -76,19 +119,8 @@ fn banned(metadata: &Metadata, ban: &Ban) -> Vec<String> {
         };
     }
     present
-        .iter()
-        .flat_map(|package| users(metadata, &package.id))
-        .filter(|user| !ban.wrappers.contains(user))
-        .map(|user| format!("{} is forbidden, and {user} uses it", ban.name))
-        .collect()
-}
-
-/// Names of the packages that use `id` in the resolved graph.
-fn users(metadata: &Metadata, id: &PackageId) -> Vec<String> {
-    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
-    nodes
-        .filter(|node| node.dependencies.contains(id))
-        .map(|node| metadata[&node.id].name.to_string())
+        .filter(|edge| !ban.wrappers.contains(&edge.user))
+        .map(|edge| format!("{} is forbidden, and {} uses it", ban.name, edge.user))
         .collect()
 }
 
@@ -129,25 +161,39 @@ mod tests {
 
     #[test]
     fn a_forbidden_crate_is_found_unless_only_its_wrappers_use_it() {
-        let metadata = cargo::metadata().expect("cargo reads the workspace");
-        let of = |wrappers: &[&str]| banned(&metadata, &ban("libgit2-sys", wrappers, false));
+        let graph = graph().expect("cargo tells the graph");
+        let of = |wrappers: &[&str]| banned(&graph, &ban("libgit2-sys", wrappers, false));
         assert_eq!(of(&[]), ["libgit2-sys is forbidden, and git2 uses it"]);
         assert_eq!(of(&["git2"]), Vec::<String>::new());
     }
 
     #[test]
     fn a_second_version_is_found() {
-        let metadata = cargo::metadata().expect("cargo reads the workspace");
+        let graph = graph().expect("cargo tells the graph");
         // The management crates bring azure_core 0.21 beside 1.1.
-        let found = banned(&metadata, &ban("azure_core", &[], true));
+        let found = banned(&graph, &ban("azure_core", &[], true));
         assert!(
-            found[0].starts_with("azure_core is there more than once: 0.21"),
+            found[0].starts_with("azure_core is there more than once: v0.21"),
             "{found:?}"
         );
         assert_eq!(
-            banned(&metadata, &ban("reqwest", &[], true)),
+            banned(&graph, &ban("reqwest", &[], true)),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_tree_is_read_as_edges() {
+        let edges = edges("0 a v1 (/x)\n1 b v2\n2 c v3\n1 c v3 (*)\n\n0 d v4\n1 b v2 (*)\n");
+        let users = |name: &str| -> Vec<&str> {
+            edges
+                .iter()
+                .filter(|edge| edge.name == name)
+                .map(|edge| &*edge.user)
+                .collect()
+        };
+        assert_eq!(users("b"), ["a", "d"]);
+        assert_eq!(users("c"), ["a", "b"]);
     }
 
     #[test]

@@ -4,72 +4,59 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use cargo_metadata::TargetKind;
 
 use super::Ring;
 use super::count::Count;
-use crate::{cargo, lab, process, python, ui};
+use crate::cargo::{self, Profile};
+use crate::{process, ui};
+
+/// Packages whose test programs are rings of their own.
+const LAB: &str = "podid-lab";
+const TESTS: &str = "podid-tests";
 
 /// Sets a ring up and runs it.
 pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
     match ring {
-        Ring::Unit => tests(
-            &[
-                "--workspace",
-                "--exclude",
-                "podid-tests",
-                "--exclude",
-                "podid-lab",
-            ],
-            &Setup::default(),
-            arguments,
-        )
-        .and_then(|mut count| {
-            count += tests(
-                &["--package", "podid-lab", "--lib"],
-                &Setup::default(),
-                arguments,
-            )?;
-            Ok(count)
-        }),
-        Ring::Contract => {
-            let setup = Setup::default().with_python()?;
-            tests(
-                &["--package", "podid-tests", "--test", "contract"],
-                &setup,
-                arguments,
-            )
+        Ring::Unit => {
+            let mut targets = vec!["--lib".to_owned(), "--bins".to_owned()];
+            targets.extend(programs(|package| package != LAB && package != TESTS)?);
+            tests(&targets, &Setup::default(), arguments)
         }
+        Ring::Contract => tests(&[named("contract")], &Setup::default(), arguments),
         Ring::Node => {
-            let setup = Setup::default().with_lab("node")?;
-            let mut count = tests(
-                &["--package", "podid-lab", "--test", "*"],
-                &setup,
-                arguments,
-            )?;
-            count += tests(
-                &["--package", "podid-tests", "--test", "node"],
-                &setup,
-                arguments,
-            )?;
-            Ok(count)
+            let setup = Setup::lab("node")?;
+            let mut targets = programs(|package| package == LAB)?;
+            targets.push(named("node"));
+            tests(&targets, &setup, arguments)
         }
-        Ring::Cluster => {
-            let setup = Setup::default().with_lab("cluster")?.with_python()?;
-            tests(
-                &["--package", "podid-tests", "--test", "cluster"],
-                &setup,
-                arguments,
-            )
-        }
-        Ring::Scenario => {
-            let setup = Setup::default().with_lab("scenario")?.with_python()?;
-            tests(
-                &["--package", "podid-tests", "--test", "scenario"],
-                &setup,
-                arguments,
-            )
-        }
+        Ring::Cluster => tests(&[named("cluster")], &Setup::lab("cluster")?, arguments),
+        Ring::Scenario => tests(&[named("scenario")], &Setup::lab("scenario")?, arguments),
     }
+}
+
+/// The flag that selects a test program.
+fn named(program: &str) -> String {
+    format!("--test={program}")
+}
+
+/// The flags that select the test programs of some packages. The whole workspace is built each
+/// time, so that cargo chooses the same features and builds each dependency once; hence test
+/// programs are told apart by name, and two of one name would both run.
+fn programs(of: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let metadata = cargo::metadata()?;
+    let packages = metadata.workspace_packages();
+    let targets = packages.iter().flat_map(|package| {
+        let tests = package
+            .targets
+            .iter()
+            .filter(|target| target.kind.contains(&TargetKind::Test));
+        tests.map(|target| (package.name.as_str(), target.name.clone()))
+    });
+    Ok(targets
+        .filter(|(package, _)| of(package))
+        .map(|(_, name)| named(&name))
+        .collect())
 }
 
 /// What the test programs are told of what was set up for them.
@@ -79,38 +66,30 @@ struct Setup {
 }
 
 impl Setup {
-    fn with_python(mut self) -> Result<Self> {
-        let python = python::interpreter()?;
-        self.environment
-            .push(("PODID_TEST_PYTHON", python.display().to_string()));
-        Ok(self)
-    }
-
     /// The lab's programs and tools, and the rights to use them.
-    fn with_lab(mut self, ring: &str) -> Result<Self> {
+    fn lab(ring: &str) -> Result<Self> {
         if !nix::unistd::geteuid().is_root() {
             bail!(
                 "the {ring} ring makes network namespaces and needs root: \
                  run `sudo -E env PATH=\"$PATH\" cargo xtask test {ring}`"
             );
         }
-        let programs = lab::programs()?;
+        let folder = cargo::build(Profile::Dev)?;
         ui::step("Preparing Kubernetes, Flux, Helm and kustomize");
-        process::run(Command::new(programs.join("podid-lab")).arg("tools"))?;
-        self.environment
-            .push(("PODID_TEST_PROGRAMS", programs.display().to_string()));
-        Ok(self)
+        process::run(Command::new(folder.join("podid-lab")).arg("tools"))?;
+        Ok(Self {
+            environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
+        })
     }
 }
 
 /// Runs `cargo test` and counts, while its output is shown as it comes.
-fn tests(selection: &[&str], setup: &Setup, arguments: &[String]) -> Result<Count> {
+fn tests(targets: &[String], setup: &Setup, arguments: &[String]) -> Result<Count> {
     let mut command = cargo::cargo();
     command
-        .args(["test", "--no-fail-fast"])
-        .args(selection)
-        .arg("--")
-        .args(arguments);
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(targets);
+    command.arg("--").args(arguments);
     command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
     command.stdout(Stdio::piped());
     let mut child = command

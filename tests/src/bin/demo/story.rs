@@ -12,7 +12,7 @@ use crate::ui;
 
 /// Every step so far.
 #[derive(Debug, Default)]
-pub(super) struct Story {
+pub(crate) struct Story {
     steps: Vec<Step>,
 }
 
@@ -25,18 +25,14 @@ struct Step {
 }
 
 impl Story {
-    pub(super) fn new() -> Self {
-        Self { steps: Vec::new() }
-    }
-
     /// Opens a scene.
-    pub(super) fn scene(&self, title: &str) {
+    pub(crate) fn scene(&self, title: &str) {
         println!();
         ui::step(title);
     }
 
     /// Does one thing and says what came of it. `act` returns what was seen, in words.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         scene: &str,
         step: &str,
@@ -65,7 +61,7 @@ impl Story {
     }
 
     /// What it all came to.
-    pub(super) fn summary(&self) {
+    pub(crate) fn summary(&self) {
         println!();
         ui::step("What you saw");
         let mut scenes: Vec<(&str, Duration, usize)> = Vec::new();
@@ -96,7 +92,7 @@ impl Story {
     }
 
     /// Writes every step as JSON.
-    pub(super) fn write(&self, file: &Path) -> Result<()> {
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.steps)?;
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
     }

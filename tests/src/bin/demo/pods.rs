@@ -2,18 +2,19 @@
 
 use anyhow::{Context, Result, ensure};
 use podid_lab::layout::{VAULT, VAULT_SECRET};
+use podid_tests::programs;
 use serde_json::Value;
 
-use super::commit::identity;
-use super::facts::{NAMESPACE, PROFILE, TOKEN_URL};
-use super::stage::Stage;
-use super::story::Story;
-use crate::process;
+use crate::commit::identity;
+use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::command;
+use crate::stage::Stage;
+use crate::story::Story;
 
 const SCENE: &str = "Pods use it";
 
 /// Starts two pods, and reads a secret and a token in each.
-pub(super) fn use_identity(stage: &Stage, story: &mut Story) -> Result<()> {
+pub(crate) fn use_identity(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("Two pods on two nodes use the identity");
     story.step(SCENE, "a Deployment of two, spread over the nodes", || {
         deploy(stage)
@@ -92,7 +93,7 @@ spec:
 }
 
 /// Names of the application's pods.
-pub(super) fn pods(stage: &Stage) -> Result<Vec<String>> {
+pub(crate) fn pods(stage: &Stage) -> Result<Vec<String>> {
     let names = stage.ask(&[
         "-n",
         NAMESPACE,
@@ -107,7 +108,7 @@ pub(super) fn pods(stage: &Stage) -> Result<Vec<String>> {
 }
 
 fn read_secret(stage: &Stage, pod: &str) -> Result<String> {
-    let script = process::root().join("docs/examples/read_secret.py");
+    let script = programs::repository().join("docs/examples/read_secret.py");
     let (python, script) = (
         stage.python.display().to_string(),
         script.display().to_string(),
@@ -115,7 +116,7 @@ fn read_secret(stage: &Stage, pod: &str) -> Result<String> {
     let vault = format!("https://{VAULT}.vault.azure.net");
     let (secret, value) = VAULT_SECRET;
     let argv = [python.as_str(), script.as_str(), vault.as_str(), secret];
-    let said = process::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
+    let said = command::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
     ensure!(
         said == value,
         "the pod read {said:?}, which is not the secret"
@@ -125,7 +126,7 @@ fn read_secret(stage: &Stage, pod: &str) -> Result<String> {
 
 fn curl_token(stage: &Stage, pod: &str) -> Result<String> {
     let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
-    let said = process::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
+    let said = command::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
     let token: Value = serde_json::from_str(&said).context("the answer is no JSON")?;
     let wanted = identity(stage)?.client_id;
     ensure!(

@@ -1,13 +1,15 @@
-//! What is generated from the code and checked in.
+//! What is generated from the code and checked in: CRDs and references. `cargo xtask gen` runs it;
+//! with `--check` it writes nothing, and fails if a file is not what it would write.
+#![allow(clippy::print_stdout)]
 
 mod kinds;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-
-use crate::{process, ui};
+use podid_tests::programs;
 
 /// A generated file: where it is, and what it must hold.
 #[derive(Debug)]
@@ -36,9 +38,9 @@ fn all() -> Result<Vec<Generated>> {
 }
 
 /// Writes every generated file that differs.
-pub(crate) fn write() -> Result<()> {
+fn write() -> Result<()> {
     for Generated { path, content } in all()? {
-        let full = process::root().join(&path);
+        let full = programs::repository().join(&path);
         if fs::read_to_string(&full).ok().as_ref() == Some(&content) {
             continue;
         }
@@ -47,24 +49,28 @@ pub(crate) fn write() -> Result<()> {
                 .with_context(|| format!("cannot create {}", folder.display()))?;
         }
         fs::write(&full, content).with_context(|| format!("cannot write {}", full.display()))?;
-        ui::good(&format!("wrote {}", path.display()), None);
+        println!("wrote {}", path.display());
     }
     Ok(())
 }
 
 /// Every generated file that is not what the code would write now.
-pub(crate) fn stale() -> Result<Vec<String>> {
-    Ok(all()?
-        .into_iter()
-        .filter(|file| {
-            let on_disk = fs::read_to_string(process::root().join(&file.path)).ok();
-            on_disk.as_ref() != Some(&file.content)
-        })
-        .map(|file| {
-            format!(
-                "{} is not what `cargo xtask gen` writes",
-                file.path.display()
-            )
-        })
-        .collect())
+fn stale() -> Result<Vec<PathBuf>> {
+    let current = |file: &Generated| {
+        let on_disk = fs::read_to_string(programs::repository().join(&file.path)).ok();
+        on_disk.as_ref() == Some(&file.content)
+    };
+    Ok(all()?.into_iter().filter(|file| !current(file)).map(|file| file.path).collect())
+}
+
+fn main() -> Result<ExitCode> {
+    if std::env::args().nth(1).as_deref() != Some("--check") {
+        write()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stale = stale()?;
+    for path in &stale {
+        println!("{} is not what `cargo xtask gen` writes", path.display());
+    }
+    Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

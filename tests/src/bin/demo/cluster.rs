@@ -1,21 +1,21 @@
 //! Scene: podid is installed.
 
 use anyhow::Result;
+use podid_tests::programs;
 
-use super::stage::Stage;
-use super::story::Story;
-use crate::process;
+use crate::stage::Stage;
+use crate::story::Story;
 
 const SCENE: &str = "Install podid";
 
 /// Installs podid's kinds, rights, rules and programs, and waits until they are ready.
-pub(super) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
+pub(crate) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("podid moves in");
     story.step(
         SCENE,
         "kinds, rights and admission rules from kustomize/base",
         || {
-            let base = process::root().join("kustomize/base");
+            let base = programs::repository().join("kustomize/base");
             podid_lab::install::manifests(&stage.lab, &base)?;
             stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
         },

@@ -1,8 +1,11 @@
-//! `cargo xtask demo`: podid's main job, done before your eyes with the real parts.
+//! The demo: podid's main job, done before your eyes with the real parts. `cargo xtask demo` builds
+//! what it needs and starts it; the scenario ring runs it as a test.
 //!
 //! Each scene is a module; a scene that does not go as said ends the demo with an error.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cluster;
+mod command;
 mod commit;
 mod facts;
 mod pods;
@@ -10,18 +13,24 @@ mod refusals;
 mod revert;
 mod stage;
 mod story;
+mod ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser;
 
 use self::stage::Stage;
 use self::story::Story;
 
-/// How the demo is run.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
+/// Does podid's main job before your eyes.
+///
+/// A git commit becomes a token in a pod: real Kubernetes and Flux, a simulated Azure, real Azure
+/// SDKs. Needs Linux and root, because nodes and pods are network namespaces.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo", max_term_width = 100)]
+struct Options {
     /// Leave the lab up afterwards, to look around.
     #[arg(long)]
     keep: bool,
@@ -36,19 +45,26 @@ pub(crate) struct Options {
     report: Option<PathBuf>,
 }
 
-/// Runs the demo: exit code 0 only if every step was as said.
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let mut story = Story::new();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the demo; well only if every step was as said.
+fn run(options: &Options) -> Result<()> {
+    let mut story = Story::default();
     let result = tell(options, &mut story);
     if let Some(file) = &options.report {
         story.write(file)?;
     }
     let stage = result?;
     story.summary();
-    if options.keep {
-        stage.keep()?;
-    }
-    Ok(ExitCode::SUCCESS)
+    if options.keep { stage.keep() } else { Ok(()) }
 }
 
 fn tell(options: &Options, story: &mut Story) -> Result<Stage> {

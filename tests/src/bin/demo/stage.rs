@@ -8,39 +8,39 @@ use podid_lab::{Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Options;
-use super::story::Story;
-use crate::{lab, process, python, ui};
+use podid_tests::{programs, python};
+
+use crate::story::Story;
+use crate::{Options, command, ui};
 
 const SCENE: &str = "Prepare";
 
 /// The lab and all that the scenes use in it.
 #[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) lab: Lab,
+pub(crate) struct Stage {
+    pub(crate) lab: Lab,
     /// Folder of our own programs.
-    pub(super) programs: PathBuf,
+    pub(crate) programs: PathBuf,
     /// Interpreter that has the Azure SDKs.
-    pub(super) python: PathBuf,
+    pub(crate) python: PathBuf,
     /// Folder of kubectl and the other tools of a user.
     tools: PathBuf,
     /// Repositories of the demo.
-    pub(super) work: TempDir,
+    pub(crate) work: TempDir,
 }
 
 impl Stage {
     /// Builds what is missing and starts the lab.
-    pub(super) fn build(options: &Options, story: &mut Story) -> Result<Self> {
+    pub(crate) fn build(options: &Options, story: &mut Story) -> Result<Self> {
         if !nix::unistd::geteuid().is_root() {
             bail!(
                 "the demo makes network namespaces and needs root: \
                  run `sudo -E env PATH=\"$PATH\" cargo xtask demo`"
             );
         }
-        ui::step("Building podid");
-        let programs = lab::programs()?;
+        let programs = programs::folder();
         let python = python::interpreter()?;
-        process::run(Command::new(programs.join("podid-lab")).arg("tools"))?;
+        podid_lab::tools::ensure()?;
         let work = tempfile::Builder::new()
             .prefix("podid-demo-")
             .tempdir()
@@ -75,7 +75,7 @@ impl Stage {
     }
 
     /// kubectl, as an administrator outside the lab would run it.
-    pub(super) fn kubectl(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.tools.join("kubectl"));
         command
             .env("KUBECONFIG", self.lab.kubeconfig())
@@ -84,15 +84,15 @@ impl Stage {
     }
 
     /// What kubectl prints.
-    pub(super) fn ask(&self, arguments: &[&str]) -> Result<String> {
-        process::capture(&mut self.kubectl(arguments))
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String> {
+        command::capture(&mut self.kubectl(arguments))
     }
 
     /// Applies `yaml`, and returns kubectl's exit code and words.
-    pub(super) fn apply(&self, yaml: &str) -> Result<(bool, String)> {
+    pub(crate) fn apply(&self, yaml: &str) -> Result<(bool, String)> {
         let file = tempfile::NamedTempFile::new_in(self.work.path())?;
         std::fs::write(file.path(), yaml)?;
-        let output = process::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
+        let output = command::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
         let words = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
         Ok((
             output.status.success(),
@@ -101,7 +101,7 @@ impl Stage {
     }
 
     /// Applies `yaml`, which must be taken.
-    pub(super) fn apply_well(&self, yaml: &str) -> Result<String> {
+    pub(crate) fn apply_well(&self, yaml: &str) -> Result<String> {
         match self.apply(yaml)? {
             (true, words) => Ok(words),
             (false, words) => bail!("the API server refused: {words}"),
@@ -109,29 +109,29 @@ impl Stage {
     }
 
     /// A command inside a pod.
-    pub(super) fn in_pod(&self, namespace: &str, pod: &str, argv: &[&str]) -> Command {
+    pub(crate) fn in_pod(&self, namespace: &str, pod: &str, argv: &[&str]) -> Command {
         self.lab.command(&Target::pod(namespace, pod), argv)
     }
 
     /// What the simulated Azure answers at `path` of its admin API.
-    pub(super) fn azure(&self, path: &str) -> Result<Value> {
+    pub(crate) fn azure(&self, path: &str) -> Result<Value> {
         let url = format!("{}{path}", self.lab.sim_admin_url().trim_end_matches('/'));
-        let text = process::capture(Command::new("curl").args(["-sSf", &url]))?;
+        let text = command::capture(Command::new("curl").args(["-sSf", &url]))?;
         serde_json::from_str(&text).with_context(|| format!("{url} did not answer with JSON"))
     }
 
     /// Our own program `name`.
-    pub(super) fn program(&self, name: &str) -> PathBuf {
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 
     /// A folder below the demo's own.
-    pub(super) fn folder(&self, name: &str) -> PathBuf {
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
     }
 
     /// The last lines of what podid's programs logged, for finding out why a step failed.
-    pub(super) fn show_logs(&self) {
+    pub(crate) fn show_logs(&self) {
         for name in [
             "podid-operator-0",
             "podid-operator-1",
@@ -143,7 +143,7 @@ impl Stage {
     }
 
     /// Leaves the lab up and says how to look around.
-    pub(super) fn keep(self) -> Result<()> {
+    pub(crate) fn keep(self) -> Result<()> {
         let name = self.lab.name().to_owned();
         self.lab.keep()?;
         // The demo's repositories stay too: Flux goes on reading them.

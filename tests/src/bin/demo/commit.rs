@@ -6,15 +6,15 @@ use anyhow::{Context, Result, ensure};
 use podid_lab::layout;
 use serde_json::Value;
 
-use super::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
-use super::stage::Stage;
-use super::story::Story;
-use crate::process;
+use crate::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
+use crate::command;
+use crate::stage::Stage;
+use crate::story::Story;
 
 const SCENE: &str = "Commit to identity";
 
 /// Commits class and profile, and follows them into Azure.
-pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
+pub(crate) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("A team commits a profile");
     story.step(
         SCENE,
@@ -103,12 +103,12 @@ pub(super) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
 fn follow(stage: &Stage) -> Result<String> {
     let bare = stage.folder("fleet.git");
     let clone = stage.folder("clone");
-    process::capture(
+    command::capture(
         Command::new("git")
             .args(["init", "--quiet", "--bare", "-b", "main"])
             .arg(&bare),
     )?;
-    process::capture(
+    command::capture(
         Command::new("git")
             .args(["clone", "--quiet"])
             .arg(&bare)
@@ -170,13 +170,15 @@ fn vault_id() -> String {
 fn podid(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(stage.program("podid"));
     command.current_dir(stage.folder("clone")).args(arguments);
-    let said = process::capture(&mut command)?;
-    Ok(format!("$ podid {}\n{said}", arguments.join(" ")))
+    let said = command::capture(&mut command)?;
+    let words: Vec<String> =
+        arguments.iter().map(|word| command::quoted(word.as_ref())).collect();
+    Ok(format!("$ podid {}\n{said}", words.join(" ")))
 }
 
 /// git in the clone.
-pub(super) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
-    process::capture(
+pub(crate) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
+    command::capture(
         Command::new("git")
             .arg("-C")
             .arg(stage.folder("clone"))
@@ -185,7 +187,7 @@ pub(super) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
 }
 
 /// Waits until Flux says that it has applied `commit`.
-pub(super) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
+pub(crate) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
     stage.ask(&[
         "-n",
         "flux-system",
@@ -199,15 +201,15 @@ pub(super) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
 
 /// The profile's identity.
 #[derive(Debug)]
-pub(super) struct Identity {
-    pub(super) client_id: String,
-    pub(super) principal_id: String,
+pub(crate) struct Identity {
+    pub(crate) client_id: String,
+    pub(crate) principal_id: String,
     /// Its Azure name.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// The identity, as the profile's status tells it.
-pub(super) fn identity(stage: &Stage) -> Result<Identity> {
+pub(crate) fn identity(stage: &Stage) -> Result<Identity> {
     let said = stage.ask(&[
         "-n",
         NAMESPACE,

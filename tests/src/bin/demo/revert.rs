@@ -3,17 +3,17 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::commit::{Identity, git, identity, wait_for_revision};
-use super::facts::{NAMESPACE, PROFILE, TOKEN_URL};
-use super::pods;
-use super::stage::Stage;
-use super::story::Story;
-use crate::process;
+use crate::commit::{Identity, git, identity, wait_for_revision};
+use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::pods;
+use crate::command;
+use crate::stage::Stage;
+use crate::story::Story;
 
 const SCENE: &str = "Revert";
 
 /// Reverts the profile's commit and looks for remains.
-pub(super) fn take_back(stage: &Stage, story: &mut Story) -> Result<()> {
+pub(crate) fn take_back(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("The team reverts its commit");
     let identity = identity(stage)?;
     story.step(
@@ -101,7 +101,7 @@ fn mentions(value: &Value, needle: &str) -> Vec<String> {
 fn no_token(stage: &Stage) -> Result<String> {
     for pod in pods::pods(stage)? {
         let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
-        let said = process::capture(&mut stage.in_pod(NAMESPACE, &pod, &argv))?;
+        let said = command::capture(&mut stage.in_pod(NAMESPACE, &pod, &argv))?;
         ensure!(!said.contains("access_token"), "{pod} still gets a token");
     }
     Ok("asked in each pod; each was refused".to_owned())

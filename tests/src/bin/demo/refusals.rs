@@ -3,15 +3,15 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE, TOKEN_URL};
-use super::stage::Stage;
-use super::story::Story;
-use crate::process;
+use crate::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE, TOKEN_URL};
+use crate::command;
+use crate::stage::Stage;
+use crate::story::Story;
 
 const SCENE: &str = "Strangers are refused";
 
 /// A pod without the label, the label in another namespace, a pod that keeps NET_RAW.
-pub(super) fn stay_closed(stage: &Stage, story: &mut Story) -> Result<()> {
+pub(crate) fn stay_closed(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("What must not work");
     story.step(SCENE, "a pod without the label gets no token", || {
         refused_token(stage, NAMESPACE, "unlabelled", "")
@@ -61,7 +61,7 @@ fn refused_token(stage: &Stage, namespace: &str, name: &str, label: &str) -> Res
         "Metadata:true",
         TOKEN_URL,
     ];
-    let said = process::capture(&mut stage.in_pod(namespace, name, &argv))?;
+    let said = command::capture(&mut stage.in_pod(namespace, name, &argv))?;
     let (body, status) = said.rsplit_once('\n').context("curl said nothing")?;
     let answer: Value = serde_json::from_str(body).context("the refusal is no JSON")?;
     ensure!(

@@ -1,0 +1,36 @@
+//! Commands that are programs of the workspace: built, then handed over to.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::cargo::{self, Profile};
+use crate::{process, ui};
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Benchmark {
+    /// Tokens from the node daemon, against a bare HTTP server with the same bytes.
+    Node,
+}
+
+/// Builds all programs and runs the one called `name`.
+pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let folder = cargo::build(Profile::Dev)?;
+    let mut command = Command::new(folder.join(name));
+    command
+        .current_dir(process::root())
+        .env("PODID_TEST_PROGRAMS", &folder);
+    process::exit_code(command.args(arguments))
+}
+
+/// Builds optimised programs and measures them.
+pub(crate) fn bench(what: Benchmark, arguments: &[OsString]) -> Result<ExitCode> {
+    ui::step("Building optimised programs");
+    let folder = cargo::build(Profile::Release)?;
+    let program = match what {
+        Benchmark::Node => "bench-node",
+    };
+    process::exit_code(Command::new(folder.join(program)).args(arguments))
+}
