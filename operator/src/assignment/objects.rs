@@ -149,10 +149,23 @@ async fn write_into(
     let params = PatchParams::apply(FIELD_MANAGER).force();
     for (name, says) in &plan.apply {
         let object = to_object(pod, name, says);
-        let applied = api.patch(name, &params, &Patch::Apply(&object)).await?;
-        written.applied.push((name.clone(), seen(&applied)));
+        match api.patch(name, &params, &Patch::Apply(&object)).await {
+            Ok(applied) => written.applied.push((name.clone(), seen(&applied))),
+            Err(error) if is_ending(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
+}
+
+/// Whether the namespace is being deleted: the pod goes with it, and needs no object any more.
+fn is_ending(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else {
+        return false;
+    };
+    let details = status.details.iter();
+    let mut causes = details.flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIdentity {

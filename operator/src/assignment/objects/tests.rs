@@ -78,3 +78,17 @@ fn late_news_of_a_watch_does_not_undo_what_we_wrote() {
     assert!(observed.of_pod(&pod).is_empty());
     assert_eq!(observed.remove(&key), None);
 }
+
+#[test]
+fn a_namespace_that_ends_is_no_trouble() {
+    let refused = |cause: &str| {
+        let status = json!({
+            "status": "Failure", "message": "forbidden", "reason": "Forbidden", "code": 403,
+            "details": { "causes": [{ "reason": cause, "field": "metadata.namespace" }] },
+        });
+        kube::Error::Api(serde_json::from_value(status).expect("a status"))
+    };
+    assert!(is_ending(&refused("NamespaceTerminating")));
+    assert!(!is_ending(&refused("FieldValueInvalid")));
+    assert!(!is_ending(&kube::Error::LinesCodecMaxLineLengthExceeded));
+}
