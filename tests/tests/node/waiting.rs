@@ -103,7 +103,7 @@ fn probes_are_answered_while_the_api_server_is_down() {
     let stranger = scene.machine.add_pod().unwrap();
     scene.api.stop();
     for pod in [&known, &stranger] {
-        let probe = pod.curl(&["-m", "1", TOKEN_URL]);
+        let probe = pod.curl(&["-m", "3", TOKEN_URL]);
         assert_eq!(probe.status, 400);
         assert_eq!(
             probe.body["error_description"],
@@ -116,7 +116,7 @@ fn probes_are_answered_while_the_api_server_is_down() {
     scene.daemon = Daemon::spawn(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
     wait_until(
         "a daemon that has never seen the API server answers probes",
-        || known.curl(&["-m", "1", TOKEN_URL]).status == 400,
+        || known.curl(&["-m", "3", TOKEN_URL]).status == 400,
     );
     assert!(!scene.daemon.is_ready());
 }

@@ -1,0 +1,99 @@
+use super::*;
+
+const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+
+fn plan(callers: &[Caller]) -> Plan {
+    let node = Ipv4Addr::new(10, 200, 0, 10);
+    let mut plan = Plan::new(Listeners {
+        attested: SocketAddrV4::new(node, 2579),
+        unattested: SocketAddrV4::new(node, 2580),
+    });
+    plan.callers = callers.iter().copied().collect();
+    plan
+}
+
+fn on_bridge() -> Caller {
+    let port = BridgePort {
+        interface: 7,
+        mac: [2, 0, 0, 0, 0, 1],
+    };
+    Caller {
+        interface: 3,
+        address: POD,
+        port: Some(port),
+    }
+}
+
+#[test]
+fn the_rules_of_a_routed_node() {
+    let routed = Caller {
+        interface: 7,
+        address: POD,
+        port: None,
+    };
+    assert_eq!(
+        plan(&[routed]).to_string(),
+        r#"table inet podid {
+  set callers: 1 elements
+  chain divert {
+    iifname "lo" return
+    ip daddr 169.254.169.254 tcp dport 80 iif . ip saddr @callers dnat ip to 10.200.0.10:2579
+    ip daddr 169.254.169.254 tcp dport 80 dnat ip to 10.200.0.10:2580
+  }
+  chain input {
+    iifname "lo" return
+    ip daddr 10.200.0.10 tcp dport 2579 ct original ip daddr != 169.254.169.254 counter reject with tcp reset
+    ip daddr 10.200.0.10 tcp dport 2579 ct original proto-dst != 80 counter reject with tcp reset
+    ip daddr 10.200.0.10 tcp dport 2580 ct original ip daddr != 169.254.169.254 counter reject with tcp reset
+    ip daddr 10.200.0.10 tcp dport 2580 ct original proto-dst != 80 counter reject with tcp reset
+    ip daddr 10.200.0.10 tcp dport 2579 iif . ip saddr @callers accept
+    ip daddr 10.200.0.10 tcp dport 2579 counter drop
+    ip daddr 10.200.0.10 tcp dport 2580 accept
+    ip daddr 169.254.169.254 counter drop
+  }
+  chain forward {
+    ip daddr 169.254.169.254 counter drop
+    ip daddr 168.63.129.16 udp dport 53 accept
+    ip daddr 168.63.129.16 tcp dport 53 accept
+    ip daddr 168.63.129.16 ct direction reply accept
+    ip daddr 168.63.129.16 counter drop
+  }
+}
+"#
+    );
+}
+
+#[test]
+fn a_pod_on_a_bridge_is_guarded_at_its_port_too() {
+    let text = plan(&[on_bridge()]).to_string();
+    let (_, bridge) = text
+        .split_once("table bridge podid")
+        .expect("a bridge table");
+    for set in ["addresses", "callers", "macs", "owners"] {
+        assert!(
+            bridge.contains(&format!("set {set}: 1 elements")),
+            "{bridge}"
+        );
+    }
+    assert!(
+        bridge.contains("ip daddr 169.254.169.254 counter drop"),
+        "{bridge}"
+    );
+}
+
+#[test]
+fn without_pods_on_a_bridge_there_is_no_bridge_table() {
+    assert!(!plan(&[]).to_string().contains("table bridge"));
+    assert_eq!(
+        plan(&[]).config().absent_tables().len(),
+        1,
+        "one that is left over goes"
+    );
+}
+
+#[test]
+fn every_plan_is_one_the_kernel_library_takes() {
+    for callers in [&[][..], &[on_bridge()]] {
+        plan(callers).config().validate().unwrap();
+    }
+}
