@@ -147,12 +147,16 @@ impl Stage {
 
     /// A second replica beside the first.
     pub(crate) fn start_second_operator(&self) {
-        self.lab.spawn_service(operator(self.lab, 1)).expect("the second operator starts");
+        self.lab
+            .spawn_service(operator(self.lab, 1))
+            .expect("the second operator starts");
     }
 
     /// Ends the second replica in good order.
     pub(crate) fn stop_second_operator(&self) {
-        self.lab.stop_service(SECOND_OPERATOR).expect("the second operator");
+        self.lab
+            .stop_service(SECOND_OPERATOR)
+            .expect("the second operator");
     }
 
     /// Takes an identity off a machine, as somebody else with the rights could.

@@ -32,7 +32,10 @@ impl Scene {
     /// Another namespace for the same test.
     pub(super) async fn neighbour(&self, purpose: &str) -> Self {
         let prefix = self.prefix.clone();
-        Self { prefix, ..Self::on(Arc::clone(&self.stage), purpose).await }
+        Self {
+            prefix,
+            ..Self::on(Arc::clone(&self.stage), purpose).await
+        }
     }
 
     async fn on(stage: Arc<Stage>, purpose: &str) -> Self {
