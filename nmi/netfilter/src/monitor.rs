@@ -42,6 +42,8 @@ impl Monitor {
     /// announcements may have been lost; look at the rules then. Dropping the future loses no
     /// announcement of a later transaction.
     pub async fn disturbed(&self) {
+        // The kernel announces ids of its first process namespace. In any other one our own changes
+        // look foreign, are looked at once more, and found to be as planned.
         let own = std::process::id();
         let mut events = self.kernel.events().await;
         let mut touched = false;
