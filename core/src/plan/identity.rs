@@ -37,10 +37,12 @@ pub(super) fn ownership(identity: &Identity, owner: &Owner, record: &Record) -> 
             name[0],
             tag(TAG_UID)
         );
-        return match same_name {
-            true if tag(TAG_UID) == owner.uid => Ownership::Ours,
-            true => Ownership::Namesake(words),
-            false => Ownership::Another(words),
+        // The uid alone says it: the cluster's name is not known once its class is gone.
+        let same_uid = !owner.uid.is_empty() && tag(TAG_UID) == owner.uid;
+        return match (same_uid, same_name) {
+            (true, _) => Ownership::Ours,
+            (false, true) => Ownership::Namesake(words),
+            (false, false) => Ownership::Another(words),
         };
     }
     let made = record.identity.as_ref().is_some_and(|recorded| {

@@ -276,6 +276,34 @@ fn an_identity_that_azure_does_not_show_yet_is_deleted_all_the_same() {
 }
 
 #[test]
+fn a_profile_whose_class_is_gone_is_deleted_whole() {
+    let mut world = Observed::default();
+    reconcile(&profile(), &mut world);
+    let unknown = Owner {
+        cluster: String::new(),
+        ..desired(&profile()).owner
+    };
+    let deletion = Deletion {
+        owner: unknown,
+        policy: DeletionPolicy::Delete,
+    };
+    let words: Vec<&str> = plan_deletion(&deletion, &world)
+        .steps
+        .iter()
+        .map(Step::name)
+        .collect();
+    assert_eq!(
+        words[2..],
+        [
+            "AwaitUnassigned",
+            "RevokeRole",
+            "RevokeRole",
+            "DeleteIdentity"
+        ]
+    );
+}
+
+#[test]
 fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
     let mut world = Observed::default();
     reconcile(&profile(), &mut world);
@@ -344,10 +372,12 @@ fn nobody_elses_identity_is_seized() {
     };
     let another = Owner {
         profile: "other".into(),
+        uid: "another".into(),
         ..ours.clone()
     };
     let cluster = Owner {
         cluster: "other".into(),
+        uid: "another".into(),
         ..ours.clone()
     };
     let reborn = Owner {

@@ -5,7 +5,6 @@ mod reconcile;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
@@ -24,9 +23,6 @@ use podid_runtime::{BoxError, Drain};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::watch::{Watch, seen};
-
-/// Profiles that come or go together are counted together.
-const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// What this operator can serve, whatever a class says.
 #[derive(Clone, Debug)]
@@ -117,11 +113,8 @@ pub async fn run(
         .touched()
         .map(|profile| ObjectRef::new(&profile.spec.class_name));
     Controller::for_stream(changed, classes.store())
-        .with_config(
-            controller::Config::default()
-                .concurrency(1)
-                .debounce(DEBOUNCE),
-        )
+        // Profiles that come while a class is being counted are counted together after it.
+        .with_config(controller::Config::default().concurrency(1))
         .reconcile_on(used)
         .reconcile_all_on(context.leadership.gained_once())
         .graceful_shutdown_on(async move { drain.draining().await })
