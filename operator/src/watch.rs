@@ -45,22 +45,14 @@ impl<K> Watched for K where
 /// An object that exists and cannot be read as its kind.
 pub type Malformed = kube::core::error_boundary::InvalidObject;
 
-/// Waits until everything of a kind has been seen once; says no when the process drains before.
-///
-/// # Errors
-/// The watch has ended.
-pub async fn seen<K: Watched>(store: &Store<K>, drain: &Drain) -> Result<bool, BoxError> {
-    tokio::select! {
-        ready = store.wait_until_ready() => Ok(ready.map(|()| true)?),
-        () = drain.draining() => Ok(false),
-    }
-}
-
 /// The objects of one kind, as the API server tells.
 #[derive(Clone, Debug)]
 pub struct Watch<K: Watched> {
     store: Store<K>,
     touched: broadcast::Sender<Arc<K>>,
+    /// Whether everything has been seen once. The store's own `wait_until_ready` wakes one waiter
+    /// only, and that is the controller of the kind.
+    seen: tokio::sync::watch::Sender<bool>,
 }
 
 /// The writing side of a [`Watch`], to be run as a task.
@@ -80,6 +72,7 @@ impl<K: Watched> Watch<K> {
         let watch = Self {
             store: writer.as_reader(),
             touched: broadcast::Sender::new(BUFFER),
+            seen: tokio::sync::watch::Sender::new(false),
         };
         (
             watch.clone(),
@@ -96,6 +89,18 @@ impl<K: Watched> Watch<K> {
     #[must_use]
     pub fn store(&self) -> Store<K> {
         self.store.clone()
+    }
+
+    /// Waits until everything has been seen once; says no when the process drains before.
+    ///
+    /// # Errors
+    /// The watch has ended.
+    pub async fn seen(&self, drain: &Drain) -> Result<bool, BoxError> {
+        let mut seen = self.seen.subscribe();
+        tokio::select! {
+            known = seen.wait_for(|seen| *seen) => Ok(*known?),
+            () = drain.draining() => Ok(false),
+        }
     }
 
     /// Every object that is there, then each that is added, changed or deleted. A reader that
@@ -179,6 +184,7 @@ impl<K: Watched> Feed<K> {
         gone.into_iter()
             .chain(self.watch.store.state())
             .for_each(|object| self.tell(object));
+        self.watch.seen.send_replace(true);
         self.debt = None;
     }
 

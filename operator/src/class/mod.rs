@@ -22,7 +22,7 @@ use podid_runtime::{BoxError, Drain};
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::{Watch, seen};
+use crate::watch::Watch;
 
 /// What this operator can serve, whatever a class says.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ pub async fn run(
     drain: Drain,
 ) -> Result<(), BoxError> {
     // Before they are all known, none would be counted.
-    if !seen(&context.profiles, &drain).await? {
+    if !profiles.seen(&drain).await? {
         return Ok(());
     }
     let of_note = predicates::generation;

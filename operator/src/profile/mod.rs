@@ -56,7 +56,7 @@ use crate::azure::Azure;
 use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::{Watch, seen};
+use crate::watch::Watch;
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
@@ -124,7 +124,7 @@ pub async fn run(
     drain: Drain,
 ) -> Result<(), BoxError> {
     // Before they are all known, a profile would seem to be in no namespace and of no class.
-    if !seen(&context.classes, &drain).await? || !seen(&context.namespaces, &drain).await? {
+    if !watches.classes.seen(&drain).await? || !watches.namespaces.seen(&drain).await? {
         return Ok(());
     }
     let context = Arc::new(context);
