@@ -58,10 +58,11 @@ async fn pods_on_two_nodes_of_a_set_share_one_change_and_the_last_takes_it_back(
 #[tokio::test]
 async fn what_arrives_during_a_change_goes_out_together_after_it() {
     let scene = Scene::open("together").await;
+    let mut identities = Vec::new();
     for name in ["a", "b", "c", "d"] {
-        scene.bind(name, name).await;
+        identities.push(scene.bind(name, name).await);
     }
-    let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 4, "outcome": "Succeeded" });
+    let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 8, "outcome": "Succeeded" });
     scene
         .stage
         .fault(json!({ "operation": "arm.vmss.patch", "count": 1, "effect": slow }))
@@ -81,6 +82,12 @@ async fn what_arrives_during_a_change_goes_out_together_after_it() {
         scene.delete_pod(name).await;
     }
     scene.until_assigned(&[]).await;
+    for identity in &identities {
+        scene
+            .stage
+            .until_carried(SET_NODES[0], identity, false)
+            .await;
+    }
 }
 
 #[tokio::test]
@@ -162,7 +169,7 @@ async fn one_bad_identity_does_not_block_the_others() {
 #[tokio::test]
 async fn a_throttled_machine_delays_no_other() {
     let scene = Scene::open("throttle").await;
-    scene.bind("web", "id").await;
+    let identity = scene.bind("web", "id").await;
     scene
         .stage
         .fault(json!({
@@ -192,7 +199,9 @@ async fn a_throttled_machine_delays_no_other() {
     );
     scene.delete_pod("free").await;
     scene.delete_pod("throttled").await;
-    scene.until_assigned(&[]).await;
+    for node in VM_NODES {
+        scene.stage.until_carried(node, &identity, false).await;
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ impl Stage {
             http: reqwest::Client::new(),
             _turn: turn,
         };
+        stage.until_quiet().await;
         stage.heal().await;
         stage
     }
@@ -87,22 +88,23 @@ impl Stage {
     /// Last words of the ids of the identities that the machine under a node carries, sorted.
     pub(crate) async fn carried(&self, node: &str) -> Vec<String> {
         let state = self.admin(Method::GET, "/state", None).await;
-        let (kind, name) = if SET_NODES.contains(&node) {
-            ("scaleSets", SET)
-        } else {
-            ("virtualMachines", node)
-        };
-        let machines = state[kind].as_array().expect("machines");
-        let machine = machines
-            .iter()
-            .find(|machine| ends_with(&machine["id"], name));
-        let ids = machine.expect("the machine")["userAssigned"]
-            .as_array()
-            .expect("ids");
+        let name = if SET_NODES.contains(&node) { SET } else { node };
+        let machine = machines(&state).find(|machine| ends_with(&machine["id"], name));
+        let ids = machine.expect("the machine")["userAssigned"].as_array();
         let last = |id: &Value| id.as_str()?.rsplit('/').next().map(str::to_lowercase);
-        let mut names: Vec<String> = ids.iter().filter_map(last).collect();
+        let mut names: Vec<String> = ids.expect("ids").iter().filter_map(last).collect();
         names.sort();
         names
+    }
+
+    /// Looks until Azure has done what earlier tests asked of it.
+    async fn until_quiet(&self) {
+        eventually("the end of all changes", async || {
+            let state = self.admin(Method::GET, "/state", None).await;
+            let quiet = machines(&state).all(|machine| machine["provisioningState"] == "Succeeded");
+            quiet.then_some(())
+        })
+        .await;
     }
 
     /// Calls of an operation whose resource ends so, as their statuses, since this test began.
@@ -259,6 +261,11 @@ fn operator(lab: &Lab, replica: u16) -> Service {
     let service =
         install::operator(lab, &programs::folder(), replica).expect("the operator's program");
     service.env("PODID_MACHINE_INTERVAL", "3s")
+}
+
+fn machines(state: &Value) -> impl Iterator<Item = &Value> {
+    let of_kind = |kind: &str| state[kind].as_array().expect("machines").iter();
+    of_kind("scaleSets").chain(of_kind("virtualMachines"))
 }
 
 fn ends_with(id: &Value, name: &str) -> bool {
