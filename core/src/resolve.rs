@@ -49,7 +49,10 @@ impl Exception {
     fn excepts(&self, caller: &Caller) -> bool {
         !self.labels.is_empty()
             && self.namespace == caller.pod.namespace
-            && self.labels.iter().all(|(key, value)| caller.labels.get(key) == Some(value))
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| caller.labels.get(key) == Some(value))
     }
 }
 
@@ -216,10 +219,17 @@ impl fmt::Display for Refusal {
             }
             Self::UnknownObjectId(id) => write!(f, "identities are not known by object id ({id})"),
             Self::Ambiguous(bound) => {
-                write!(f, "the pod named no identity and has several: {}", bound.join(", "))
+                write!(
+                    f,
+                    "the pod named no identity and has several: {}",
+                    bound.join(", ")
+                )
             }
             Self::ServicePrincipal(name) => {
-                write!(f, "AzureIdentity {name} is a service principal; only type 0 is served")
+                write!(
+                    f,
+                    "AzureIdentity {name} is a service principal; only type 0 is served"
+                )
             }
             Self::NoClientId(name) => write!(f, "AzureIdentity {name} has no clientID"),
         }
@@ -255,32 +265,43 @@ fn pick<'a>(facts: &Facts<'a>, selector: &Selector) -> Result<Pick<'a>, Refusal>
         return Err(Refusal::Completed);
     }
     let exceptions = facts.exceptions.iter();
-    if let Some(exception) = exceptions.filter(|exception| exception.excepts(caller)).min() {
+    if let Some(exception) = exceptions
+        .filter(|exception| exception.excepts(caller))
+        .min()
+    {
         return Ok(Pick::Excepted(exception));
     }
-    let bound =
-        binding::identities_of(&caller.pod, facts.bindings, facts.identities, facts.reach);
+    let bound = binding::identities_of(&caller.pod, facts.bindings, facts.identities, facts.reach);
     if bound.is_empty() {
         return Err(Refusal::NotBound);
     }
     if let Selector::ObjectId(id) = selector {
         return Err(Refusal::UnknownObjectId(id.clone()));
     }
-    only_one(bound, selector).and_then(servable).map(Pick::Identity)
+    only_one(bound, selector)
+        .and_then(servable)
+        .map(Pick::Identity)
 }
 
 /// The one identity that the selector names. Two AzureIdentities may describe one identity of
 /// Azure; either does, so the first in order is taken.
 fn only_one<'a>(bound: Vec<&'a Identity>, selector: &Selector) -> Result<&'a Identity, Refusal> {
-    let named: Vec<&Identity> = bound.into_iter().filter(|one| selector.names(one)).collect();
+    let named: Vec<&Identity> = bound
+        .into_iter()
+        .filter(|one| selector.names(one))
+        .collect();
     let Some(first) = named.first().copied() else {
         return Err(Refusal::NotItsIdentity(selector.clone()));
     };
-    let ids: BTreeSet<String> =
-        named.iter().map(|identity| identity.client_id.to_ascii_lowercase()).collect();
+    let ids: BTreeSet<String> = named
+        .iter()
+        .map(|identity| identity.client_id.to_ascii_lowercase())
+        .collect();
     match ids.len() {
         1 => Ok(first),
-        _ => Err(Refusal::Ambiguous(named.into_iter().map(full_name).collect())),
+        _ => Err(Refusal::Ambiguous(
+            named.into_iter().map(full_name).collect(),
+        )),
     }
 }
 

@@ -9,15 +9,25 @@ use serde_json::Value;
 
 /// Fenced `yaml` blocks of a page, each split into its documents.
 fn documents(page: &str) -> Vec<String> {
-    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.flat_map(|block| block.split("\n---\n")).map(str::to_owned).collect()
+    let blocks = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(|block| block.split("\n---\n"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = std::fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    std::iter::once(root.join("README.md")).chain(pages).collect()
+    std::iter::once(root.join("README.md"))
+        .chain(pages)
+        .collect()
 }
 
 #[test]
@@ -32,9 +42,16 @@ fn objects_in_the_documentation_are_valid() {
                 continue;
             }
             let findings = podid_crds::check::object(&object).unwrap();
-            assert!(findings.is_empty(), "{}: {findings:?}\n{document}", page.display());
+            assert!(
+                findings.is_empty(),
+                "{}: {findings:?}\n{document}",
+                page.display()
+            );
             checked += 1;
         }
     }
-    assert!(checked >= 6, "only {checked} objects of ours were found in the documentation");
+    assert!(
+        checked >= 6,
+        "only {checked} objects of ours were found in the documentation"
+    );
 }

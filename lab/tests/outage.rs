@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
-#[path = "cluster/space.rs"]
+#[path = "workloads/space.rs"]
 #[allow(dead_code)] // Other tests need more of it.
 mod space;
 

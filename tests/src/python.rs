@@ -26,7 +26,11 @@ pub fn interpreter() -> Result<PathBuf> {
         .output()
         .context("Azure's own SDKs are used: install python3 (3.10 or newer) with its venv")?;
     let digest = Sha256::digest([wanted, version.stdout].concat());
-    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let key: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let cache = podid_lab::tools::cache_root()?;
     let folder = cache.join(format!("python-{key}"));
     let _held = lock(&cache)?;
@@ -44,7 +48,8 @@ fn lock(cache: &Path) -> Result<File> {
     fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let path = cache.join("python.lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
 }
 
@@ -55,14 +60,27 @@ fn install(folder: &Path, python: &Path, requirements: &Path) -> Result<()> {
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot replace {}", folder.display()))?;
     }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(folder).status()?;
+    let made = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(folder)
+        .status()?;
     ensure!(
         made.success(),
         "python3 cannot make a virtual environment: install its venv module (python3-venv)"
     );
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    let installed =
-        Command::new(python).args(pip).arg(requirements).stdin(Stdio::null()).status()?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    let installed = Command::new(python)
+        .args(pip)
+        .arg(requirements)
+        .stdin(Stdio::null())
+        .status()?;
     if !installed.success() {
         bail!("pip cannot install {REQUIREMENTS}; what it said is above");
     }

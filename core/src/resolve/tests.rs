@@ -99,7 +99,10 @@ fn refusal(decision: Decision) -> Refusal {
 
 #[test]
 fn the_only_identity_is_served_without_a_selector() {
-    assert_eq!(world(&["one"]).resolve(&Selector::Only), Decision::Serve(identity("one")));
+    assert_eq!(
+        world(&["one"]).resolve(&Selector::Only),
+        Decision::Serve(identity("one"))
+    );
 }
 
 #[test]
@@ -110,8 +113,15 @@ fn several_identities_need_a_selector_in_any_case() {
         Refusal::Ambiguous(vec!["a/one".into(), "a/two".into()])
     );
     let resource = ArmId::new(format!("{RESOURCE}TWO").to_uppercase());
-    for selector in [Selector::ClientId("CLIENT-TWO".into()), Selector::ResourceId(resource)] {
-        assert_eq!(world.resolve(&selector), Decision::Serve(identity("two")), "{selector:?}");
+    for selector in [
+        Selector::ClientId("CLIENT-TWO".into()),
+        Selector::ResourceId(resource),
+    ] {
+        assert_eq!(
+            world.resolve(&selector),
+            Decision::Serve(identity("two")),
+            "{selector:?}"
+        );
     }
 }
 
@@ -126,23 +136,46 @@ fn a_foreign_id_is_refused_at_once_as_imds_does() {
 fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
     let mut world = world(&["one"]);
     world.assignments[0].pod_uid = "an earlier pod of that name".into();
-    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
-    world.assignments[0] = Assignment { state: AssignmentState::Created, ..assigned("one") };
-    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
-    world.assignments[0] = Assignment { state: AssignmentState::Unassigned, ..assigned("one") };
-    assert_eq!(world.resolve(&Selector::Only), Decision::Wait(identity("one")));
+    assert_eq!(
+        world.resolve(&Selector::Only),
+        Decision::Wait(identity("one"))
+    );
+    world.assignments[0] = Assignment {
+        state: AssignmentState::Created,
+        ..assigned("one")
+    };
+    assert_eq!(
+        world.resolve(&Selector::Only),
+        Decision::Wait(identity("one"))
+    );
+    world.assignments[0] = Assignment {
+        state: AssignmentState::Unassigned,
+        ..assigned("one")
+    };
+    assert_eq!(
+        world.resolve(&Selector::Only),
+        Decision::Wait(identity("one"))
+    );
 }
 
 #[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut World);
     let table: [(Change, Selector, &str); 7] = [
-        (|w| w.caller.host_network = true, Selector::Only, "HostNetwork"),
+        (
+            |w| w.caller.host_network = true,
+            Selector::Only,
+            "HostNetwork",
+        ),
         (|w| w.caller.completed = true, Selector::Only, "Completed"),
         (|w| w.caller.pod.selector = None, Selector::Only, "NotBound"),
         (|w| w.bindings.clear(), Selector::Only, "NotBound"),
         (|_| (), Selector::ObjectId("o".into()), "UnknownObjectId"),
-        (|w| w.identities[0].client_id.clear(), Selector::Only, "NoClientId"),
+        (
+            |w| w.identities[0].client_id.clear(),
+            Selector::Only,
+            "NoClientId",
+        ),
         (
             |w| w.identities[0].kind = IdentityKind::ServicePrincipalSecret,
             Selector::Only,
@@ -159,7 +192,10 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
 #[test]
 fn an_exception_needs_all_its_labels_and_the_pods_namespace() {
     let labels = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     };
     let exception = |namespace: &str, pairs: &[(&str, &str)]| Exception {
         namespace: namespace.into(),
@@ -176,7 +212,8 @@ fn an_exception_needs_all_its_labels_and_the_pods_namespace() {
     for (exception, excepted) in table {
         let mut world = world(&["one"]);
         world.exceptions = vec![exception.clone()];
-        let passed = world.resolve(&Selector::Only) == Decision::PassThrough("a".into(), "e".into());
+        let passed =
+            world.resolve(&Selector::Only) == Decision::PassThrough("a".into(), "e".into());
         assert_eq!(passed, excepted, "{exception:?}");
     }
 }
@@ -212,8 +249,17 @@ fn any_binding() -> impl Strategy<Value = Binding> {
 
 fn any_assignment() -> impl Strategy<Value = Assignment> {
     (name(), name(), name(), any::<bool>()).prop_map(|(pod_uid, namespace, identity, done)| {
-        let state = if done { AssignmentState::Assigned } else { AssignmentState::Created };
-        Assignment { pod_uid, namespace, identity, state }
+        let state = if done {
+            AssignmentState::Assigned
+        } else {
+            AssignmentState::Created
+        };
+        Assignment {
+            pod_uid,
+            namespace,
+            identity,
+            state,
+        }
     })
 }
 

@@ -10,7 +10,13 @@ fn demo(network: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().expect("a folder for the report");
     let report = folder.path().join("report.json");
     let output = Command::new(programs::program("xtask"))
-        .args(["demo", "--network", network, "--name", &format!("scenario-{network}")])
+        .args([
+            "demo",
+            "--network",
+            network,
+            "--name",
+            &format!("scenario-{network}"),
+        ])
         .arg("--report")
         .arg(&report)
         .current_dir(programs::repository())
@@ -18,7 +24,10 @@ fn demo(network: &str) -> Vec<Value> {
         .expect("xtask starts");
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the demo failed\n{said}\n{complained}");
+    assert!(
+        output.status.success(),
+        "the demo failed\n{said}\n{complained}"
+    );
     let report = std::fs::read_to_string(&report).expect("the demo writes its report");
     serde_json::from_str(&report).expect("the report is a list of steps")
 }

@@ -26,7 +26,11 @@ fn the_hands_on_page_works_as_written() {
         .expect("docs/try-it.md");
     let mut script = String::from("set -euo pipefail\n");
     let blocks = commands(&page);
-    assert!(blocks.len() >= 5, "the page holds {} blocks of commands", blocks.len());
+    assert!(
+        blocks.len() >= 5,
+        "the page holds {} blocks of commands",
+        blocks.len()
+    );
     for (line, block) in blocks {
         writeln!(script, "echo '--- docs/try-it.md, line {line}'\n{block}").expect("memory");
     }
@@ -37,7 +41,9 @@ fn the_hands_on_page_works_as_written() {
         .output()
         .expect("bash starts");
     // The page ends the lab itself; this is for a run that broke off before.
-    let down = Command::new(programs::program("podid-lab")).args(["down", "--name", "try"]).output();
+    let down = Command::new(programs::program("podid-lab"))
+        .args(["down", "--name", "try"])
+        .output();
     assert!(
         output.status.success(),
         "a command of the page failed\n{}\n{}\n{down:?}",

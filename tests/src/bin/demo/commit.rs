@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use podid_lab::layout;
 use serde_json::Value;
 
-use crate::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
 use crate::command;
+use crate::facts::{CLASS, NAMESPACE, PROFILE, ROLE};
 use crate::stage::Stage;
 use crate::story::Story;
 
@@ -171,8 +171,10 @@ fn podid(stage: &Stage, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(stage.program("podid"));
     command.current_dir(stage.folder("clone")).args(arguments);
     let said = command::capture(&mut command)?;
-    let words: Vec<String> =
-        arguments.iter().map(|word| command::quoted(word.as_ref())).collect();
+    let words: Vec<String> = arguments
+        .iter()
+        .map(|word| command::quoted(word.as_ref()))
+        .collect();
     Ok(format!("$ podid {}\n{said}", words.join(" ")))
 }
 

@@ -29,7 +29,11 @@ use self::story::Story;
 /// A git commit becomes a token in a pod: real Kubernetes and Flux, a simulated Azure, real Azure
 /// SDKs. Needs Linux and root, because nodes and pods are network namespaces.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo", max_term_width = 100)]
+#[command(
+    name = "cargo xtask demo",
+    bin_name = "cargo xtask demo",
+    max_term_width = 100
+)]
 struct Options {
     /// Leave the lab up afterwards, to look around.
     #[arg(long)]

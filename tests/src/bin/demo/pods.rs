@@ -5,9 +5,9 @@ use podid_lab::layout::{VAULT, VAULT_SECRET};
 use podid_tests::programs;
 use serde_json::Value;
 
+use crate::command;
 use crate::commit::identity;
 use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
-use crate::command;
 use crate::stage::Stage;
 use crate::story::Story;
 

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE, TOKEN_URL};
 use crate::command;
+use crate::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE, TOKEN_URL};
 use crate::stage::Stage;
 use crate::story::Story;
 

@@ -3,10 +3,10 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use crate::command;
 use crate::commit::{Identity, git, identity, wait_for_revision};
 use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
 use crate::pods;
-use crate::command;
 use crate::stage::Stage;
 use crate::story::Story;
 

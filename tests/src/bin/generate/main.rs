@@ -60,7 +60,11 @@ fn stale() -> Result<Vec<PathBuf>> {
         let on_disk = fs::read_to_string(programs::repository().join(&file.path)).ok();
         on_disk.as_ref() == Some(&file.content)
     };
-    Ok(all()?.into_iter().filter(|file| !current(file)).map(|file| file.path).collect())
+    Ok(all()?
+        .into_iter()
+        .filter(|file| !current(file))
+        .map(|file| file.path)
+        .collect())
 }
 
 fn main() -> Result<ExitCode> {
@@ -72,5 +76,9 @@ fn main() -> Result<ExitCode> {
     for path in &stale {
         println!("{} is not what `cargo xtask gen` writes", path.display());
     }
-    Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if stale.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
