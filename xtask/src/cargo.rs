@@ -1,7 +1,4 @@
 //! Building our own programs.
-//!
-//! Every build takes the whole workspace, so that cargo chooses the same features each time and
-//! builds each dependency once.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,15 +7,6 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::process;
-
-/// Optimised or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
-    /// Quick to build.
-    Dev,
-    /// What users run, and what is measured.
-    Release,
-}
 
 /// cargo, in the repository's root; rustup picks the toolchain that the repository pins.
 pub(crate) fn cargo() -> Command {
@@ -35,20 +23,25 @@ pub(crate) fn metadata() -> Result<Metadata> {
         .context("cargo cannot read the workspace")
 }
 
-/// Builds every program and returns the folder that holds them.
-pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+/// Builds every program, quickly, and returns the folder that holds them. The whole workspace is
+/// built each time, so that cargo chooses the same features and builds each dependency once.
+pub(crate) fn build() -> Result<PathBuf> {
+    process::run(cargo().args(["build", "--workspace", "--bins"]))?;
+    folder("debug")
+}
+
+/// Builds some programs as users run them, and returns the folder that holds them.
+pub(crate) fn build_optimised(programs: &[&str]) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args(["build", "--workspace", "--bins"]);
-    let folder = match profile {
-        Profile::Dev => "debug",
-        Profile::Release => {
-            command.arg("--release");
-            "release"
-        }
-    };
+    command.args(["build", "--release"]);
+    command.args(programs.iter().map(|program| format!("--bin={program}")));
     process::run(&mut command)?;
+    folder("release")
+}
+
+fn folder(profile: &str) -> Result<PathBuf> {
     Ok(metadata()?
         .target_directory
-        .join(folder)
+        .join(profile)
         .into_std_path_buf())
 }

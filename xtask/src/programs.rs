@@ -5,8 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::cargo::{self, Profile};
-use crate::{process, ui};
+use crate::{cargo, process, ui};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -17,7 +16,7 @@ pub(crate) enum Benchmark {
 
 /// Builds all programs and runs the one called `name`.
 pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
-    let folder = cargo::build(Profile::Dev)?;
+    let folder = cargo::build()?;
     let mut command = Command::new(folder.join(name));
     command
         .current_dir(process::root())
@@ -28,9 +27,9 @@ pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
 /// Builds optimised programs and measures them.
 pub(crate) fn bench(what: Benchmark, arguments: &[OsString]) -> Result<ExitCode> {
     ui::step("Building optimised programs");
-    let folder = cargo::build(Profile::Release)?;
-    let program = match what {
-        Benchmark::Node => "bench-node",
+    let (program, measured) = match what {
+        Benchmark::Node => ("bench-node", "podid-nmi"),
     };
+    let folder = cargo::build_optimised(&[program, measured])?;
     process::exit_code(Command::new(folder.join(program)).args(arguments))
 }

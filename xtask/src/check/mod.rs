@@ -7,8 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::cargo::{self, Profile};
-use crate::{process, ui};
+use crate::{cargo, process, ui};
 
 /// A check: its title, and what it found wrong, a line each.
 type Check = (&'static str, fn() -> Result<Vec<String>>);
@@ -69,7 +68,7 @@ fn lints() -> Result<Vec<String>> {
 }
 
 fn generated() -> Result<Vec<String>> {
-    let program = cargo::build(Profile::Dev)?.join("podid-generate");
+    let program = cargo::build()?.join("podid-generate");
     let current = Command::new(program).arg("--check").status()?.success();
     Ok(complaint(current, "run `cargo xtask gen`"))
 }

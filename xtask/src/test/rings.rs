@@ -8,8 +8,7 @@ use cargo_metadata::TargetKind;
 
 use super::Ring;
 use super::count::Count;
-use crate::cargo::{self, Profile};
-use crate::{process, ui};
+use crate::{cargo, process, ui};
 
 /// Packages whose test programs are rings of their own.
 const LAB: &str = "podid-lab";
@@ -74,7 +73,7 @@ impl Setup {
                  run `sudo -E env PATH=\"$PATH\" cargo xtask test {ring}`"
             );
         }
-        let folder = cargo::build(Profile::Dev)?;
+        let folder = cargo::build()?;
         ui::step("Preparing Kubernetes, Flux, Helm and kustomize");
         process::run(Command::new(folder.join("podid-lab")).arg("tools"))?;
         Ok(Self {
