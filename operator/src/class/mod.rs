@@ -8,12 +8,9 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use kube::Client;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
-use kube::runtime::predicates;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::utils::PredicateConfig;
 use podid_azure::Cloud;
 use podid_core::admit::{Mend, Violation, check_class};
 use podid_core::class::{self, Class};
@@ -22,6 +19,7 @@ use podid_runtime::{BoxError, Drain};
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::profile::trigger;
 use crate::watch::Watch;
 
 /// What this operator can serve, whatever a class says.
@@ -104,11 +102,7 @@ pub async fn run(
     if !profiles.seen(&drain).await? {
         return Ok(());
     }
-    let of_note = predicates::generation;
-    let changed = classes
-        .touched()
-        .map(|class| Ok(class.as_ref().clone()))
-        .predicate_filter(of_note, PredicateConfig::default());
+    let changed = trigger::classes(&classes);
     let used = profiles
         .touched()
         .map(|profile| ObjectRef::new(&profile.spec.class_name));

@@ -30,7 +30,7 @@ mod pods;
 mod reconcile;
 mod retry;
 mod status;
-mod trigger;
+pub(crate) mod trigger;
 mod verdict;
 
 use std::fmt;

@@ -28,11 +28,15 @@ pub(super) fn profiles(
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 
-/// Classes whose spec changed.
-pub(super) fn classes(
+/// Classes whose spec changed, or that came or went. Generations do not tell the last two.
+pub(crate) fn classes(
     watch: &Watch<PodIdentityClass>,
 ) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
-    let of_note = predicates::generation.combine(uid);
+    let store = watch.store();
+    let is_there = move |class: &PodIdentityClass| {
+        Some(u64::from(store.get(&ObjectRef::from_obj(class)).is_some()))
+    };
+    let of_note = predicates::generation.combine(uid).combine(is_there);
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 

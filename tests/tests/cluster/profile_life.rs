@@ -164,7 +164,10 @@ async fn deletion_leaves_nothing_and_lets_go_in_order() {
 async fn a_profile_whose_class_was_deleted_first_leaves_nothing_either() {
     let scene = Scene::open("orphan").await;
     let profile = scene
-        .ready("cart", json!({ "access": [access(READS_SECRETS, &vault())] }))
+        .ready(
+            "cart",
+            json!({ "access": [access(READS_SECRETS, &vault())] }),
+        )
         .await;
     let identity = status(&profile).identity.expect("an identity");
     let classes: Api<PodIdentityClass> = Api::all(scene.stage.client.clone());
@@ -174,12 +177,7 @@ async fn a_profile_whose_class_was_deleted_first_leaves_nothing_either() {
         .unwrap();
     scene.until("cart", "Ready", "False").await;
     scene.delete("cart").await;
-    assert!(
-        scene
-            .azure_identity(&identity.resource_id)
-            .await
-            .is_none()
-    );
+    assert!(scene.azure_identity(&identity.resource_id).await.is_none());
     assert!(scene.rights(&identity.principal_id).await.is_empty());
 }
 
