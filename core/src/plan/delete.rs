@@ -1,5 +1,5 @@
 use super::Plan;
-use super::identity::{Ownership, ownership};
+use super::identity::{Ownership, may_delete, ownership};
 use super::roles;
 use super::step::Step;
 use crate::arm::ArmId;
@@ -40,11 +40,6 @@ pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
         steps,
         held: Vec::new(),
     }
-}
-
-/// Whether an identity goes with its profile.
-pub(super) fn may_delete(made: bool, policy: DeletionPolicy) -> bool {
-    made && policy == DeletionPolicy::Delete
 }
 
 fn children(owner: &Owner, observed: &Observed) -> Vec<Step> {

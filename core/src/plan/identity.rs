@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use super::delete::may_delete;
 use super::refusal::Refusal;
 use super::roles;
 use super::step::Step;
 use crate::desired::{Desired, Owner, TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID};
 use crate::observed::{Identity, Observed, Record};
-use crate::profile::CreationPolicy;
+use crate::profile::{CreationPolicy, DeletionPolicy};
 
 /// Whose an identity is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,4 +160,9 @@ pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
         });
     }
     steps
+}
+
+/// Whether an identity goes with its profile.
+pub(super) fn may_delete(made: bool, policy: DeletionPolicy) -> bool {
+    made && policy == DeletionPolicy::Delete
 }

@@ -14,30 +14,12 @@ use nix::unistd::Pid;
 use super::files;
 use super::names::{self, PodCgroups};
 use super::node::Node;
-use super::traces;
-use crate::cgroup::{self, CgroupError};
-use crate::holder::{Holder, HolderError, HolderSpec};
-use crate::net::{self, Namespace, PodLink};
+use super::traces::{self, SandboxError};
+use crate::cgroup;
+use crate::holder::{Holder, HolderSpec};
+use crate::net::{Namespace, PodLink};
 use crate::options::Target;
 use crate::places::Place;
-
-/// Why a pod's sandbox could not be made or removed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SandboxError {
-    #[error(transparent)]
-    Cgroup(#[from] CgroupError),
-    #[error(transparent)]
-    Holder(#[from] HolderError),
-    #[error(transparent)]
-    Network(#[from] net::Error),
-    #[error("cannot {action} {}", path.display())]
-    File {
-        action: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// A pod's sandbox. Dropping it ends `pause`; [`Sandbox::remove`] takes everything away.
 #[derive(Debug)]

@@ -8,8 +8,27 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::names;
 use super::node::Node;
-use super::sandbox::SandboxError;
-use crate::cgroup;
+use crate::cgroup::{self, CgroupError};
+use crate::holder::HolderError;
+use crate::net;
+
+/// Why a pod's sandbox could not be made or removed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SandboxError {
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    #[error(transparent)]
+    Holder(#[from] HolderError),
+    #[error(transparent)]
+    Network(#[from] net::Error),
+    #[error("cannot {action} {}", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
 
 /// Removes every trace of a pod from the node, but for its claim on an address.
 pub(super) async fn clear(node: &Node, pod: &Pod, uid: &str) -> Result<(), SandboxError> {

@@ -12,10 +12,11 @@ use tokio::time::sleep;
 
 use super::node::Node;
 use super::report;
-use super::sandbox::{Sandbox, SandboxError};
+use super::sandbox::Sandbox;
 use super::status::{self, Facts};
 use super::step::{EXIT_CODE, OnNode, Step, next};
 use super::traces;
+use super::traces::SandboxError;
 use crate::events::chain;
 
 /// How often a cgroup is asked whether its processes have ended.

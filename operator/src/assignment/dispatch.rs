@@ -17,8 +17,8 @@ use super::index::Index;
 use super::jobs::Jobs;
 use super::ledger::{ConfigMapLedgers, Ledgers};
 use super::objects::{self, Observed, Written};
+use super::report::Report;
 use super::watch::{self, Event};
-use super::worker::Report;
 use super::{Context, ObjectKey, news};
 
 /// See [`super::run`].

@@ -14,7 +14,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::ledger::Ledgers;
 use super::machine::Machine;
-use super::worker::{Order, Report, Reporter, Worker};
+use super::report::{Report, Reporter};
+use super::worker::{Order, Worker};
 use super::{Assignments, Context, Metrics};
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::Metrics;
 use super::ledger::{LedgerError, Ledgers};
 use super::quarantine::{Failure, Quarantine, with_jitter};
-use super::worker::Reporter;
+use super::report::Reporter;
 use parts::Parts;
 
 /// Azure asks to come back after about this long when two changes collide.

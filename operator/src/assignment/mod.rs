@@ -33,6 +33,7 @@ mod metrics;
 mod news;
 mod objects;
 mod quarantine;
+mod report;
 mod watch;
 mod worker;
 

@@ -5,7 +5,7 @@ use podid_core::target::ProviderIdError;
 
 use super::announce::News;
 use super::index::Entry;
-use super::worker::Report;
+use super::report::Report;
 
 /// What to say about a pod, by what it is about; `report` is about the pod's machine.
 pub(super) fn failures(entry: &Entry, report: Option<&Report>) -> Vec<(String, News)> {

@@ -1,20 +1,20 @@
 //! One task a machine: when to deal with it. What comes in while it is busy or within a short
 //! window goes out together; a slow machine delays no other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Duration;
 
 use podid_azure::ErrorClass;
 use podid_core::arm::ArmId;
-use podid_core::assignment::Ledger;
 use podid_core::target::Target;
 use podid_runtime::Drain;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::machine::{Machine, Next, Trouble, failure_of};
 use super::quarantine::{Failure, backoff, with_jitter};
+use super::report::Reporter;
 
 /// First and longest wait after trouble that may pass by itself…
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -28,69 +28,6 @@ const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
 pub(super) struct Order {
     pub(super) number: u64,
     pub(super) desired: BTreeSet<ArmId>,
-}
-
-/// What is known of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Report {
-    pub(super) target: Target,
-    /// The order that was worked on.
-    pub(super) order: u64,
-    /// What it carries, as Azure confirmed, without what is being taken away; `None` until it
-    /// has been looked at.
-    pub(super) carries: Option<BTreeSet<ArmId>>,
-    /// What it carries, or may carry, through us.
-    pub(super) ours: BTreeSet<ArmId>,
-    /// Why desired identities are not on it.
-    pub(super) failures: BTreeMap<ArmId, Failure>,
-    /// Nothing is left to do, and nothing of ours is there.
-    pub(super) at_rest: bool,
-}
-
-/// Sends reports, each when it differs from the last.
-#[derive(Debug)]
-pub(super) struct Reporter {
-    to: mpsc::UnboundedSender<Report>,
-    last: Option<Report>,
-    next: Report,
-}
-
-impl Reporter {
-    /// A reporter about a machine that an earlier run may have left something on.
-    pub(super) fn new(target: Target, ledger: &Ledger, to: mpsc::UnboundedSender<Report>) -> Self {
-        let next = Report {
-            target,
-            order: 0,
-            carries: None,
-            ours: ledger.0.clone(),
-            failures: BTreeMap::new(),
-            at_rest: false,
-        };
-        Self {
-            to,
-            last: None,
-            next,
-        }
-    }
-
-    /// What would be reported now.
-    pub(super) fn current(&self) -> &Report {
-        &self.next
-    }
-
-    /// The machine carries this, now.
-    pub(super) fn carries(&mut self, identities: BTreeSet<ArmId>) {
-        self.next.carries = Some(identities);
-        self.send();
-    }
-
-    fn send(&mut self) {
-        if self.last.as_ref() != Some(&self.next) {
-            self.last = Some(self.next.clone());
-            // Nobody listens when the controller is stopping; then nobody needs to know.
-            let _ = self.to.send(self.next.clone());
-        }
-    }
 }
 
 /// When a machine is dealt with.

@@ -9,7 +9,7 @@ struct Bench {
     ledgers: Arc<FakeLedgers>,
     machine: Machine,
     reporter: Reporter,
-    reports: mpsc::UnboundedReceiver<super::super::worker::Report>,
+    reports: mpsc::UnboundedReceiver<crate::assignment::report::Report>,
 }
 
 impl Bench {

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::assignment::fake::{FakeCompute, FakeLedgers, ids, metrics, target};
+use crate::assignment::report::Report;
 use podid_azure::Compute;
+use podid_core::assignment::Ledger;
+use tokio::sync::mpsc;
 
 const INTERVAL: Duration = Duration::from_secs(180);
 const WINDOW: Duration = Duration::from_millis(250);
