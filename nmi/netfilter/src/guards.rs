@@ -10,7 +10,7 @@ use nlink::netlink::nftables::{
 };
 
 use crate::IMDS;
-use crate::plan::{BridgePort, Caller, drop, pair, pair_set};
+use crate::caller::{BridgePort, Caller, drop, pair, pair_set};
 
 /// Before any other filter of the bridge family (-200).
 const GUARD_PRIORITY: Priority = Priority::Custom(-250);

@@ -21,14 +21,16 @@
 //! pod. So whoever is accepted on the attested listener has, packet by packet, been checked by the
 //! kernel to be the pod that owns the address. Traffic of the node itself passes untouched.
 
+mod caller;
 mod guards;
 mod kernel;
 mod monitor;
 mod plan;
 
+pub use caller::{BridgePort, Caller};
 pub use kernel::{Nft, Rules, RulesError};
 pub use monitor::Monitor;
-pub use plan::{BridgePort, Caller, Listeners, Plan};
+pub use plan::{Listeners, Plan};
 
 use std::net::Ipv4Addr;
 

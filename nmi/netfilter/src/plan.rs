@@ -5,12 +5,13 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use nlink::NftablesConfig;
-use nlink::netlink::nftables::config::{DeclaredSetBuilder, DeclaredTableBuilder};
+use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
     BaseChain, CtDirection, Family, Field, FilterHook, Match, NatHook, NatStatement, PacketField,
-    Priority, RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
+    Priority, RuleSpec, Stmt, Value, Verdict,
 };
 
+use crate::caller::{Caller, drop, pair, pair_set};
 use crate::{IMDS, IMDS_PORT, TABLE, WIRE_SERVER, guards};
 
 /// Before kube-proxy's destination NAT (-100): a Service that claims the metadata address must not
@@ -26,27 +27,6 @@ pub struct Listeners {
     pub attested: SocketAddrV4,
     /// Takes all others, to answer what needs no proof and to refuse the rest in words.
     pub unattested: SocketAddrV4,
-}
-
-/// One pod as the kernel sees it: who comes through this interface with this address is it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Caller {
-    /// Index of the interface on which the inet family sees the pod's packets: the pod's own, or
-    /// the bridge it is a port of.
-    pub interface: u32,
-    /// The pod's address.
-    pub address: Ipv4Addr,
-    /// The pod's port, when it is on a bridge.
-    pub port: Option<BridgePort>,
-}
-
-/// A pod's port of a bridge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BridgePort {
-    /// Index of the port's interface.
-    pub interface: u32,
-    /// Hardware address of the pod behind it.
-    pub mac: [u8; 6],
 }
 
 /// The whole of podid's rules on one node.
@@ -203,21 +183,6 @@ fn known_pair() -> Match {
 
 fn to_address(address: Ipv4Addr) -> RuleSpec {
     RuleSpec::new().then(Match::eq(Field::Ip4Daddr, Value::Addr(address.into())))
-}
-
-pub(crate) fn drop(rule: RuleSpec) -> RuleSpec {
-    rule.then(Stmt::Counter).then(Verdict::Drop)
-}
-
-pub(crate) fn pair_set(set: DeclaredSetBuilder) -> DeclaredSetBuilder {
-    set.key_type(SetKeyType::Concat(vec![
-        SetKeyType::IfIndex,
-        SetKeyType::Ipv4Addr,
-    ]))
-}
-
-pub(crate) fn pair(interface: u32, address: Ipv4Addr) -> SetElement {
-    SetElement::concat([SetElement::ifindex(interface), SetElement::ipv4(address)])
 }
 
 /// As `nft list ruleset` would show it, without the elements' bytes.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::BridgePort;
 
 const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 
