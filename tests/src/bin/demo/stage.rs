@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use podid_lab::{Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use podid_tests::{programs, python};
 
@@ -25,8 +24,8 @@ pub(crate) struct Stage {
     pub(crate) python: PathBuf,
     /// Folder of kubectl and the other tools of a user.
     tools: PathBuf,
-    /// Repositories of the demo.
-    pub(crate) work: TempDir,
+    /// Repositories of the demo; they go with the lab.
+    work: PathBuf,
 }
 
 impl Stage {
@@ -41,11 +40,6 @@ impl Stage {
         let programs = programs::folder();
         let python = python::interpreter()?;
         podid_lab::tools::ensure()?;
-        let work = tempfile::Builder::new()
-            .prefix("podid-demo-")
-            .tempdir()
-            .context("cannot make a folder for the demo's repositories")?;
-
         story.scene("A cluster and a cloud, on this machine");
         let mut lab = None;
         story.step(
@@ -65,6 +59,8 @@ impl Stage {
         )?;
         let lab = lab.context("the lab did not start")?;
         let tools = lab.tools()?;
+        let work = lab.dir().file("demo");
+        std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
         Ok(Self {
             lab,
             programs,
@@ -90,7 +86,7 @@ impl Stage {
 
     /// Applies `yaml`, and returns kubectl's exit code and words.
     pub(crate) fn apply(&self, yaml: &str) -> Result<(bool, String)> {
-        let file = tempfile::NamedTempFile::new_in(self.work.path())?;
+        let file = tempfile::NamedTempFile::new_in(&self.work)?;
         std::fs::write(file.path(), yaml)?;
         let output = command::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
         let words = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
@@ -127,7 +123,7 @@ impl Stage {
 
     /// A folder below the demo's own.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        self.work.path().join(name)
+        self.work.join(name)
     }
 
     /// The last lines of what podid's programs logged, for finding out why a step failed.
@@ -145,9 +141,7 @@ impl Stage {
     /// Leaves the lab up and says how to look around.
     pub(crate) fn keep(self) -> Result<()> {
         let name = self.lab.name().to_owned();
-        self.lab.keep()?;
-        // The demo's repositories stay too: Flux goes on reading them.
-        let work = self.work.keep();
+        let clone = self.folder("clone");
         println!();
         ui::step("The lab is still up. Look around:");
         ui::detail(&format!(
@@ -158,9 +152,9 @@ impl Stage {
              cargo xtask lab logs --name {name} podid-operator-0\n\
              git -C {} log\n\
              cargo xtask lab down --name {name}",
-            work.join("clone").display()
+            clone.display()
         ));
-        Ok(())
+        Ok(self.lab.keep()?)
     }
 }
 
