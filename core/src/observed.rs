@@ -12,6 +12,8 @@ use crate::arm::ArmId;
 pub struct Observed {
     /// The identity of the desired id, if there is one.
     pub identity: Option<Identity>,
+    /// The identity that the record names, if it is another and Azure shows it.
+    pub former: Option<Identity>,
     /// Role assignments of every principal that a plan may concern, at the scopes that the desire
     /// or the record name. More do no harm.
     pub assignments: Vec<Assignment>,
@@ -24,6 +26,15 @@ pub struct Observed {
     pub binding: Option<Child<BindingObject>>,
     /// What podid remembers of its own work.
     pub record: Record,
+}
+
+impl Observed {
+    /// What Azure shows under this id, of what was looked at.
+    #[must_use]
+    pub fn shown(&self, id: &ArmId) -> Option<&Identity> {
+        let mut shown = self.identity.iter().chain(&self.former);
+        shown.find(|identity| identity.id == *id)
+    }
 }
 
 /// A managed identity in Azure.

@@ -1,5 +1,5 @@
 use super::Plan;
-use super::identity::{Ownership, may_delete, ownership};
+use super::identity::{made, made_for, may_delete};
 use super::roles;
 use super::step::Step;
 use crate::arm::ArmId;
@@ -61,27 +61,16 @@ fn is_own<T>(child: &Child<T>) -> bool {
     child.owned
 }
 
-/// The profile's identities, and whether podid made them. What Azure says now counts for more
-/// than the record; but an identity of ours that Azure does not show may only not show *yet*, so
-/// the record alone is enough to delete it, which does nothing when it is not there.
+/// The profile's identities, and whether podid made them: those that Azure shows as its own, and
+/// the one it remembers.
 fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
-    let mut found = Vec::new();
-    if let Some(identity) = &observed.identity {
-        let ours = ownership(identity, &deletion.owner, &observed.record) == Ownership::Ours;
-        let used = observed
-            .record
-            .identity
-            .as_ref()
-            .is_some_and(|used| used.id == identity.id);
-        if ours || used {
-            found.push((identity.id.clone(), ours));
-        }
-    }
-    let recorded = observed.record.identity.iter();
-    let unseen: Vec<_> = recorded
-        .filter(|recorded| !found.iter().any(|(id, _)| *id == recorded.id))
-        .map(|recorded| (recorded.id.clone(), recorded.created))
-        .collect();
-    found.extend(unseen);
-    found
+    let owner = &deletion.owner;
+    let recorded = observed.record.identity.as_ref();
+    let remembered = recorded.map(|it| (it.id.clone(), made(it, owner, observed)));
+    let other = observed.identity.as_ref().filter(|shown| {
+        let is_recorded = recorded.is_some_and(|recorded| recorded.id == shown.id);
+        !is_recorded && made_for(shown, owner, &observed.record)
+    });
+    let other = other.map(|shown| (shown.id.clone(), true));
+    other.into_iter().chain(remembered).collect()
 }

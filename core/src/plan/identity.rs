@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use super::roles;
 use super::step::Step;
 use crate::desired::{Desired, Owner, TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID};
-use crate::observed::{Identity, Observed, Record};
+use crate::observed::{Identity, Observed, Record, RecordedIdentity};
 use crate::profile::{CreationPolicy, DeletionPolicy};
 
 /// Whose an identity is.
@@ -62,6 +62,16 @@ pub(super) fn ownership(identity: &Identity, owner: &Owner, record: &Record) -> 
 #[must_use]
 pub fn made_for(identity: &Identity, owner: &Owner, record: &Record) -> bool {
     ownership(identity, owner, record) == Ownership::Ours
+}
+
+/// Whether podid made the identity it remembers. What Azure says now counts for more than the
+/// record: somebody else may have made it anew or taken it over. But one that Azure does not show
+/// may only not show *yet*, so the record alone is enough then; whoever deletes looks once more.
+pub(super) fn made(recorded: &RecordedIdentity, owner: &Owner, observed: &Observed) -> bool {
+    match observed.shown(&recorded.id) {
+        Some(shown) => made_for(shown, owner, &observed.record),
+        None => recorded.created,
+    }
 }
 
 /// Steps until the identity is as desired.
@@ -154,7 +164,8 @@ pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
         id: former.id.clone(),
     }];
     steps.extend(roles::revoke_former(desired, observed));
-    if may_delete(former.created, desired.deletion_policy) {
+    let made = made(former, &desired.owner, observed);
+    if may_delete(made, desired.deletion_policy) {
         steps.push(Step::DeleteIdentity {
             id: former.id.clone(),
         });

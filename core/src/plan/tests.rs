@@ -503,6 +503,98 @@ fn a_renamed_identity_retires_the_former_one_last() {
     assert!(matches!(tail[1], Step::RevokeRole { .. }), "{plan}");
 }
 
+/// What somebody may have made of the identity that podid made for [`profile`].
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Kept,
+    Untagged,
+    Unseen,
+    MadeAnew,
+    Retagged,
+    Reborn,
+}
+
+impl Fate {
+    const ALL: [Self; 6] = [
+        Self::Kept,
+        Self::Untagged,
+        Self::Unseen,
+        Self::MadeAnew,
+        Self::Retagged,
+        Self::Reborn,
+    ];
+
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Kept | Self::Untagged | Self::Unseen)
+    }
+
+    fn befall(self, identity: Identity) -> Option<Identity> {
+        let owned_by = |name: &str| Owner {
+            profile: name.into(),
+            uid: "another".into(),
+            ..desired(&profile()).owner
+        };
+        let (tags, principal_id) = match self {
+            Self::Kept => return Some(identity),
+            Self::Unseen => return None,
+            Self::Untagged => (BTreeMap::new(), identity.principal_id.clone()),
+            Self::MadeAnew => (BTreeMap::new(), "p-anew".to_owned()),
+            Self::Retagged => (owned_by("other").tags(), identity.principal_id.clone()),
+            Self::Reborn => (owned_by("cart").tags(), "p-anew".to_owned()),
+        };
+        Some(Identity {
+            tags,
+            principal_id,
+            ..identity
+        })
+    }
+}
+
+/// The profile's name was edited after its identity met its fate.
+fn renamed(fate: Fate) -> (Profile, Observed) {
+    let mut world = Observed::default();
+    reconcile(&profile(), &mut world);
+    world.former = world.identity.take().and_then(|made| fate.befall(made));
+    let renamed = Profile {
+        identity_name: Some("cart-new".into()),
+        ..profile()
+    };
+    (renamed, world)
+}
+
+fn deleted(plan: &Plan) -> Vec<&ArmId> {
+    let steps = plan.steps.iter();
+    steps
+        .filter_map(|step| match step {
+            Step::DeleteIdentity { id } => Some(id),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_former_identity_that_is_somebody_elses_by_now_is_left_alone() {
+    for fate in Fate::ALL {
+        let (renamed, world) = renamed(fate);
+        let former = &world.record.identity.as_ref().expect("recorded").id;
+        let wanted = desired(&renamed);
+        let deletion = Deletion {
+            owner: wanted.owner.clone(),
+            policy: DeletionPolicy::Delete,
+        };
+        let plans = [
+            plan(&wanted, &world).expect("a plan"),
+            plan_deletion(&deletion, &world),
+        ];
+        for plan in plans {
+            let expected: &[&ArmId] = if fate.is_ours() { &[former] } else { &[] };
+            assert_eq!(deleted(&plan), expected, "{fate:?}: {plan}");
+            let let_go = |step: &Step| matches!(step, Step::AwaitUnassigned { id } if id == former);
+            assert!(plan.steps.iter().any(let_go), "{fate:?}: {plan}");
+        }
+    }
+}
+
 fn asks() -> impl Strategy<Value = Vec<usize>> {
     prop::sample::subsequence(vec![0, 1, 2], 0..=3).prop_shuffle()
 }
@@ -563,6 +655,32 @@ proptest! {
             reconcile(&asking(&then), &mut world);
         }
         prop_assert!(world.assignments.contains(&by_hand));
+    }
+
+    #[test]
+    fn what_azure_shows_as_somebody_elses_is_never_deleted(
+        former in prop::sample::select(&Fate::ALL[..]),
+        wanted in prop::option::of(prop::sample::select(&Fate::ALL[..])),
+        made in prop::bool::ANY,
+        retain in prop::bool::ANY,
+    ) {
+        let (mut renamed, mut world) = renamed(former);
+        renamed.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
+        let desired = desired(&renamed);
+        let there = existing(&renamed, desired.owner.tags()).identity;
+        world.identity = wanted.and_then(|fate| fate.befall(there?));
+        if let Some(recorded) = &mut world.record.identity {
+            recorded.created = made;
+        }
+        let deletion = Deletion { owner: desired.owner.clone(), policy: renamed.deletion_policy };
+        let plans = plan(&desired, &world).into_iter().chain([plan_deletion(&deletion, &world)]);
+        for plan in plans {
+            for id in deleted(&plan) {
+                prop_assert!(!retain, "{}", plan);
+                let others = |shown: &Identity| !made_for(shown, &desired.owner, &world.record);
+                prop_assert!(!world.shown(id).is_some_and(others), "{}", plan);
+            }
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Assignments {
     }
 
     /// Everything has been seen once: answers are true from here on.
-    pub(super) fn set_known(&self) {
+    pub(crate) fn set_known(&self) {
         self.state().known = true;
     }
 

@@ -5,7 +5,7 @@ use podid_core::arm::ArmId;
 use podid_core::desired::{Grantee, Owner};
 use podid_core::names;
 use podid_core::observed::{Identity, Observed, RecordedAssignment};
-use podid_core::plan::{Access, Plan, Step, is_ours};
+use podid_core::plan::{Access, Plan, Step, is_ours, made_for};
 use podid_core::role::Role;
 use podid_crds::podid::PodIdentityProfile;
 use uuid::Uuid;
@@ -139,13 +139,19 @@ impl Applier<'_> {
                 children::delete_identity(self.profile, client).await
             }
             Step::AwaitUnassigned { id } => self.unassigned(id),
-            Step::DeleteIdentity { id } => {
-                let parsed =
-                    azure::identity_id(id).ok_or_else(|| Cause::NotAnIdentity(id.clone()))?;
-                self.context.azure.identities.delete(&parsed).await?;
-                Ok(())
-            }
+            Step::DeleteIdentity { id } => self.delete(id).await,
         }
+    }
+
+    /// Machines may have taken long to let go of it: whose it is has to be true now.
+    async fn delete(&self, id: &ArmId) -> Result<(), Cause> {
+        let parsed = azure::identity_id(id).ok_or_else(|| Cause::NotAnIdentity(id.clone()))?;
+        let shown = observe::identity(id, self.context).await?;
+        if shown.is_some_and(|shown| !made_for(&shown, self.owner, &self.observed.record)) {
+            return Err(Cause::NotOursAnyMore(id.clone()));
+        }
+        self.context.azure.identities.delete(&parsed).await?;
+        Ok(())
     }
 
     async fn grant(&self, access: &Access, progress: &mut Progress) -> Result<(), Cause> {

@@ -25,6 +25,10 @@ pub(super) enum Cause {
     Cluster { what: String, source: kube::Error },
     #[error("{0} is not the resource id of a user-assigned identity")]
     NotAnIdentity(ArmId),
+    #[error(
+        "identity {0} was ours when it was to be deleted and is somebody else's now; it is left alone"
+    )]
+    NotOursAnyMore(ArmId),
     #[error("there is no role {role:?} at {scope}")]
     NoRole { role: String, scope: ArmId },
     #[error("identity {id} is still on {machines}")]
@@ -71,6 +75,7 @@ impl Cause {
             },
             Self::Cluster { .. } => "ApiServerRefused".to_owned(),
             Self::NotAnIdentity(_) => "NotAnIdentity".to_owned(),
+            Self::NotOursAnyMore(_) => "NotOursAnyMore".to_owned(),
             Self::NoRole { .. } => "RoleNotFound".to_owned(),
             Self::StillAssigned { .. } => "StillAssigned".to_owned(),
         }
@@ -103,7 +108,7 @@ impl Cause {
                 _ => Outcome::Retrying { message },
             },
             Self::StillAssigned { .. } => Outcome::Progressing { message },
-            Self::Cluster { .. } => Outcome::Retrying { message },
+            Self::Cluster { .. } | Self::NotOursAnyMore(_) => Outcome::Retrying { message },
             Self::NotAnIdentity(_) | Self::NoRole { .. } => Outcome::Stalled {
                 reason: self.reason(),
                 message,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use podid_azure::{RoleAssignment, UserAssignedIdentity};
+use podid_azure::{ErrorClass, RoleAssignment, UserAssignedIdentity};
 use podid_core::arm::ArmId;
 use podid_core::desired::{Grant, Grantee};
 use podid_core::observed::{Assignment, Identity, Observed, Record};
@@ -42,6 +42,9 @@ pub(super) async fn observe(
             .map_err(|cause| Stage::Identity.failed(cause))?,
         None => None,
     };
+    let former = former(&interest, context)
+        .await
+        .map_err(|cause| Stage::Identity.failed(cause))?;
     let in_access = |cause: Cause| Stage::Access.failed(cause);
     let roles = named_roles(interest.grants, context)
         .await
@@ -50,6 +53,7 @@ pub(super) async fn observe(
     let assignments = assignments(questions, context).await.map_err(in_access)?;
     Ok(Observed {
         identity,
+        former,
         assignments,
         roles,
         azure_identity: children.identity,
@@ -58,10 +62,29 @@ pub(super) async fn observe(
     })
 }
 
-async fn identity(id: &ArmId, context: &Context) -> Result<Option<Identity>, Cause> {
+pub(super) async fn identity(id: &ArmId, context: &Context) -> Result<Option<Identity>, Cause> {
     let parsed = azure::identity_id(id).ok_or_else(|| Cause::NotAnIdentity(id.clone()))?;
     let found = context.azure.identities.get(&parsed).await?;
     Ok(found.map(|found| seen(id, found)))
+}
+
+/// The identity that podid made before the profile meant another. One that cannot be read, since
+/// its group is gone or the operator's rights there, holds up nothing: it counts as not shown,
+/// and is read once more before it is deleted.
+async fn former(interest: &Interest<'_>, context: &Context) -> Result<Option<Identity>, Cause> {
+    let recorded = interest.record.identity.as_ref();
+    let former = recorded.filter(|it| it.created && Some(&it.id) != interest.identity);
+    let Some(former) = former else {
+        return Ok(None);
+    };
+    match identity(&former.id, context).await {
+        Err(Cause::Azure(error))
+            if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Forbidden) =>
+        {
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 /// An identity in the words of `core`; the id stays as it was asked for.

@@ -111,6 +111,32 @@ async fn the_same_refusal_is_written_once() {
     assert_eq!(statuses.count(), 0, "{:?}", world.story());
 }
 
+fn named(name: &str) -> serde_json::Value {
+    json!({ "className": "c", "identity": { "name": name } })
+}
+
+#[tokio::test]
+async fn a_renamed_profile_deletes_its_former_identity_unless_it_is_somebody_elses_now() {
+    for (made_anew, deleted, left) in [
+        (false, false, vec!["new"]),
+        (true, false, vec!["new", "old"]),
+        (false, true, vec![]),
+        (true, true, vec!["old"]),
+    ] {
+        let world = World::with_profile(named("old"));
+        world.reconcile().await.expect("reconciled");
+        if made_anew {
+            world.make_anew_by_hand("old");
+        }
+        world.change(named("new"));
+        if deleted {
+            world.delete();
+        }
+        world.reconcile().await.expect("reconciled");
+        assert_eq!(world.identities(), left, "{:?}", world.story());
+    }
+}
+
 fn is_ready(profile: &PodIdentityProfile) -> bool {
     let conditions = profile
         .status

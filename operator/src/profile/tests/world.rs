@@ -113,6 +113,24 @@ impl World {
             .collect()
     }
 
+    /// The author deletes the profile.
+    pub(super) fn delete(&self) {
+        lock(&self.state).profile["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    }
+
+    /// Somebody deletes the identity and makes another of the same name.
+    pub(super) fn make_anew_by_hand(&self, name: &str) {
+        let mut state = lock(&self.state);
+        let identity = state.identities.get_mut(name).expect("one to make anew");
+        identity.tags = BTreeMap::new();
+        identity.principal_id = "theirs".into();
+    }
+
+    /// Names of the identities there are.
+    pub(super) fn identities(&self) -> Vec<String> {
+        lock(&self.state).identities.keys().cloned().collect()
+    }
+
     /// How many roles anybody has.
     pub(super) fn roles(&self) -> usize {
         lock(&self.state).assignments.len()
@@ -142,6 +160,7 @@ fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
     let mut classes = Writer::default();
     classes.apply_watcher_event(&Event::Apply(class()));
     let (assignments, _) = Assignments::new();
+    assignments.set_known();
     let reporter = Reporter {
         controller: "test".into(),
         instance: None,
@@ -219,11 +238,17 @@ fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (Statu
         return (StatusCode::OK, state.profile.clone());
     }
     if path.ends_with("/podidentityprofiles/p/status") {
+        if let Some(pods) = body["status"]["boundPods"].as_i64() {
+            state.profile["status"]["boundPods"] = json!(pods);
+            return (StatusCode::OK, state.profile.clone());
+        }
         state.story.push(format!(
             "write status {}",
             body["status"]["conditions"][0]["reason"]
         ));
+        let pods = state.profile["status"]["boundPods"].take();
         state.profile["status"] = body["status"].clone();
+        state.profile["status"]["boundPods"] = pods;
         return (StatusCode::OK, state.profile.clone());
     }
     if method == Method::GET {
