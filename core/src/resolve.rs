@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::arm::ArmId;
+use crate::arm::{ArmId, IdentityId};
 use crate::binding::{self, Binding, Identity, IdentityKind, Pod, Reach};
 
 /// A pod that asks.
@@ -157,6 +157,8 @@ pub enum Refusal {
     /// The AzureIdentity (namespace/name) has no client id, which IMDS would answer with an
     /// identity of the node.
     NoClientId(String),
+    /// The AzureIdentity (namespace/name) has a resource id that is not a user-assigned identity's.
+    MalformedResourceId(String),
 }
 
 /// The text for which SDKs look when an identity is not on a machine.
@@ -179,6 +181,7 @@ impl Refusal {
             Self::Ambiguous(_) => "Ambiguous",
             Self::ServicePrincipal(_) => "ServicePrincipal",
             Self::NoClientId(_) => "NoClientId",
+            Self::MalformedResourceId(_) => "MalformedResourceId",
         }
     }
 
@@ -191,7 +194,8 @@ impl Refusal {
             | Self::Completed
             | Self::NotBound
             | Self::NotItsIdentity(_)
-            | Self::NoClientId(_) => IDENTITY_NOT_FOUND,
+            | Self::NoClientId(_)
+            | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
             Self::Ambiguous(_) => SEVERAL_IDENTITIES,
             Self::UnknownObjectId(_) => {
                 "podid does not know identities by object_id; name it by client_id or msi_res_id"
@@ -232,6 +236,10 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::NoClientId(name) => write!(f, "AzureIdentity {name} has no clientID"),
+            Self::MalformedResourceId(name) => write!(
+                f,
+                "the resourceID of AzureIdentity {name} is not the ARM id of a user-assigned identity"
+            ),
         }
     }
 }
@@ -309,6 +317,9 @@ fn servable(identity: &Identity) -> Result<&Identity, Refusal> {
     match identity.kind {
         IdentityKind::Managed if identity.client_id.is_empty() => {
             Err(Refusal::NoClientId(full_name(identity)))
+        }
+        IdentityKind::Managed if IdentityId::parse(&identity.resource_id).is_none() => {
+            Err(Refusal::MalformedResourceId(full_name(identity)))
         }
         IdentityKind::Managed => Ok(identity),
         IdentityKind::ServicePrincipalSecret | IdentityKind::ServicePrincipalCertificate => {

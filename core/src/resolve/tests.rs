@@ -161,7 +161,7 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
 #[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut World);
-    let table: [(Change, Selector, &str); 7] = [
+    let table: [(Change, Selector, &str); 8] = [
         (
             |w| w.caller.host_network = true,
             Selector::Only,
@@ -175,6 +175,11 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
             |w| w.identities[0].client_id.clear(),
             Selector::Only,
             "NoClientId",
+        ),
+        (
+            |w| w.identities[0].resource_id = ArmId::new("/subscriptions/s/no-identity"),
+            Selector::Only,
+            "MalformedResourceId",
         ),
         (
             |w| w.identities[0].kind = IdentityKind::ServicePrincipalSecret,

@@ -9,9 +9,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
-use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens};
+use podid_azure::{ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use podid_core::binding::Identity;
-use podid_core::resolve::{Decision, Refusal, Selector};
+use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND, Refusal, Selector};
 use podid_runtime::process;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -124,14 +124,16 @@ impl Service {
             match entry.resolve(&asked.selector) {
                 Decision::Serve(identity) => {
                     note(record, &identity);
-                    match self
-                        .fetch(ImdsIdentity::ClientId(identity.client_id), asked)
-                        .await
-                    {
+                    let named = by_resource_id(&identity);
+                    match self.fetch(named, asked).await {
                         Err(error) if error.is_identity_not_found() => {
                             wait_for_imds(&mut pause, deadline).await?;
                         }
-                        fetched => return fetched.map_err(from_imds),
+                        Err(error) => return Err(from_imds(error)),
+                        Ok(token) => {
+                            check_owner(&token, &identity)?;
+                            return Ok(answer::token(&token, "", &asked.resource));
+                        }
                     }
                 }
                 Decision::Wait(identity) => {
@@ -144,7 +146,9 @@ impl Service {
                 Decision::PassThrough(namespace, name) => {
                     record.reason = Some(format!("excepted by {namespace}/{name}"));
                     let named = as_asked(&asked.selector);
-                    return self.fetch(named, asked).await.map_err(from_imds);
+                    let token = self.fetch(named, asked).await.map_err(from_imds)?;
+                    let client_id = asked_client_id(&asked.selector);
+                    return Ok(answer::token(&token, client_id, &asked.resource));
                 }
                 Decision::Refuse(refusal) => return Err(refused(&refusal)),
             }
@@ -162,22 +166,13 @@ impl Service {
         not_attested()
     }
 
-    async fn fetch(
-        &self,
-        identity: ImdsIdentity,
-        asked: &Asked,
-    ) -> Result<Response<Full<Bytes>>, ImdsError> {
-        let client_id = match &identity {
-            ImdsIdentity::ClientId(id) => id.clone(),
-            _ => String::new(),
-        };
+    async fn fetch(&self, identity: ImdsIdentity, asked: &Asked) -> Result<ImdsToken, ImdsError> {
         let request = ImdsTokenRequest {
             identity,
             resource: asked.resource.clone(),
             headers: asked.headers.clone(),
         };
-        let token = self.imds.token(&request).await?;
-        Ok(answer::token(&token, &client_id, &asked.resource))
+        self.imds.token(&request).await
     }
 }
 
@@ -199,6 +194,44 @@ fn as_asked(selector: &Selector) -> ImdsIdentity {
         Selector::ObjectId(id) => ImdsIdentity::ObjectId(id.clone()),
         Selector::ResourceId(id) => ImdsIdentity::ResourceId(id.as_str().to_owned()),
     }
+}
+
+fn asked_client_id(selector: &Selector) -> &str {
+    match selector {
+        Selector::ClientId(id) => id,
+        _ => "",
+    }
+}
+
+/// The operator assigned the identity by its resource id, and whoever may write an AzureIdentity
+/// chooses its client id freely; so the resource id alone says which identity is meant.
+fn by_resource_id(identity: &Identity) -> ImdsIdentity {
+    ImdsIdentity::ResourceId(identity.resource_id.as_str().to_owned())
+}
+
+/// Lets a token pass only if it belongs to the client id by which the AzureIdentity goes, which the
+/// pod asked for and the audit log names.
+fn check_owner(token: &ImdsToken, identity: &Identity) -> Result<(), Denial> {
+    let said = &token.client_id;
+    if !said.is_empty() && said.eq_ignore_ascii_case(&identity.client_id) {
+        return Ok(());
+    }
+    let Identity {
+        namespace,
+        name,
+        client_id,
+        resource_id,
+        ..
+    } = identity;
+    let resource_id = resource_id.as_str();
+    Err(Denial {
+        failure: Failure::invalid(IDENTITY_NOT_FOUND),
+        word: "ClientIdMismatch",
+        reason: format!(
+            "AzureIdentity {namespace}/{name} has clientID {client_id}, but the metadata service \
+             says that {resource_id} has {said:?}; correct spec.clientID or spec.resourceID"
+        ),
+    })
 }
 
 async fn wait_for_imds(pause: &mut Duration, deadline: Instant) -> Result<(), Denial> {

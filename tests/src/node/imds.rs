@@ -25,7 +25,7 @@ pub struct Imds(Arc<Mutex<Asked>>);
 struct Asked {
     /// How many requests are still answered "Identity not found".
     unknown: usize,
-    /// Client ids of all requests; empty: none was named.
+    /// Client ids all requests were for; empty: no identity was named.
     client_ids: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Imds {
         self.asked().unknown = count;
     }
 
-    /// The client ids of all requests so far; empty: none was named.
+    /// The client ids all requests so far were for; empty: no identity was named.
     #[must_use]
     pub fn client_ids(&self) -> Vec<String> {
         self.asked().client_ids.clone()
@@ -61,8 +61,21 @@ impl Imds {
     }
 }
 
+/// The client id a request asks for: the one it names, or that of the resource it names, which is
+/// `client-NAME`.
+fn client_id(query: &HashMap<String, String>) -> String {
+    let of_resource = |id: &String| {
+        let name = id.rsplit('/').next().unwrap_or_default();
+        format!("client-{}", name.to_ascii_lowercase())
+    };
+    let named = query.get("client_id").cloned();
+    named
+        .or_else(|| query.get("msi_res_id").map(of_resource))
+        .unwrap_or_default()
+}
+
 async fn token(State(imds): State<Imds>, Query(query): Query<HashMap<String, String>>) -> Response {
-    let client_id = query.get("client_id").cloned().unwrap_or_default();
+    let client_id = client_id(&query);
     let mut asked = imds.asked();
     asked.client_ids.push(client_id.clone());
     if asked.unknown > 0 {

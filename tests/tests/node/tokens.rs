@@ -30,6 +30,25 @@ fn each_pod_gets_its_own_token_and_no_others() {
 }
 
 #[test]
+fn a_foreign_client_id_in_an_azure_identity_brings_no_token() {
+    let scene = Scene::start(Network::Bridge);
+    let victim = scene.pod_with_identity("victim");
+    let attacker = scene.pod_with_identity("attacker");
+    let mut forged = azure_identity("attacker");
+    forged["spec"]["clientID"] = "client-victim".into();
+    scene.api.put(&forged);
+    podid_tests::node::wait_until("the forged identity counts", || {
+        attacker.ask().status == 400
+    });
+    for answer in [attacker.ask(), attacker.ask_for("client-victim")] {
+        assert_eq!((answer.status, answer.token()), (400, None));
+        assert_eq!(answer.body["error_description"], "Identity not found");
+    }
+    assert!(scene.daemon.log().contains("ClientIdMismatch"));
+    assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+}
+
+#[test]
 fn an_answer_is_that_of_the_metadata_service() {
     let scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");

@@ -17,10 +17,14 @@ use crate::snapshot::Snapshot;
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const TARGET: &str =
     "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+const RESOURCE_ID: &str = "/subscriptions/s/resourceGroups/g/providers/\
+    Microsoft.ManagedIdentity/userAssignedIdentities/one";
 
 /// A metadata service that gives prepared answers, then tokens, and remembers what it was asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct FakeImds {
+    /// Client id of the tokens it gives.
+    owner: Mutex<String>,
     prepared: Mutex<VecDeque<ImdsError>>,
     asked: Mutex<Vec<ImdsIdentity>>,
 }
@@ -33,7 +37,7 @@ impl ImdsTokens for FakeImds {
             Some(error) => Err(error),
             None => Ok(ImdsToken {
                 access_token: Secret::new("a.b.c"),
-                client_id: "client-one".into(),
+                client_id: self.owner.lock().unwrap().clone(),
                 expires_in: 100,
                 expires_on: 1_000_100,
                 ext_expires_in: Some(100),
@@ -58,7 +62,7 @@ fn entry(assigned: bool) -> Entry {
         name: "one".into(),
         kind: IdentityKind::Managed,
         client_id: "client-one".into(),
-        resource_id: ArmId::new("/x"),
+        resource_id: ArmId::new(RESOURCE_ID),
         namespaced: true,
     };
     let binding = Binding {
@@ -110,7 +114,11 @@ struct Bench {
 }
 
 fn bench(entries: &[Entry]) -> Bench {
-    let imds = Arc::new(FakeImds::default());
+    let imds = Arc::new(FakeImds {
+        owner: Mutex::new("client-one".into()),
+        prepared: Mutex::default(),
+        asked: Mutex::default(),
+    });
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
     let service = Service {
@@ -168,8 +176,47 @@ async fn a_pod_gets_its_own_identitys_token() {
     );
     assert_eq!(
         *bench.imds.asked.lock().unwrap(),
-        [ImdsIdentity::ClientId("client-one".into())]
+        [ImdsIdentity::ResourceId(RESOURCE_ID.into())]
     );
+}
+
+#[tokio::test]
+async fn a_token_is_handed_on_only_if_it_belongs_to_the_identitys_client_id() {
+    let bench = bench(&[entry(true)]);
+    let table = [
+        ("CLIENT-ONE", 200, None),
+        ("client-two", 400, Some("Identity not found")),
+        ("", 400, Some("Identity not found")),
+    ];
+    for (owner, expected, description) in table {
+        *bench.imds.owner.lock().unwrap() = owner.to_owned();
+        let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+        assert_eq!(status, expected, "{owner:?}");
+        assert_eq!(body["error_description"].as_str(), description, "{owner:?}");
+        assert_eq!(body["access_token"].is_null(), expected != 200, "{owner:?}");
+    }
+}
+
+#[test]
+fn a_wrong_client_id_is_refused_with_what_to_correct() {
+    let mut token = ImdsToken {
+        access_token: Secret::new("a.b.c"),
+        client_id: "client-two".into(),
+        expires_in: 100,
+        expires_on: 1_000_100,
+        ext_expires_in: None,
+        not_before: None,
+        resource: String::new(),
+        token_type: "Bearer".into(),
+    };
+    let identity = &entry(true).identities[0];
+    let denial = check_owner(&token, identity).err().unwrap();
+    assert_eq!(denial.word, "ClientIdMismatch");
+    for part in ["a/one", "client-one", "client-two", "correct spec.clientID"] {
+        assert!(denial.reason.contains(part), "{}", denial.reason);
+    }
+    token.client_id = "client-one".into();
+    assert!(check_owner(&token, identity).is_ok());
 }
 
 #[tokio::test]
