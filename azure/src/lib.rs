@@ -84,3 +84,10 @@ impl Deleted {
         }
     }
 }
+
+/// Whether ARM says that a resource, or the group it would be in, is not there. A subscription that
+/// is not there is another matter: somebody mistyped it, or may not see it.
+#[cfg(feature = "arm")]
+pub(crate) fn is_absent(error: &AzureError) -> bool {
+    error.status() == Some(404) && error.code() != Some("SubscriptionNotFound")
+}

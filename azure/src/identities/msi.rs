@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::{Identities, IdentitySpec, UserAssignedIdentity};
 use crate::{
-    Arm, AzureError, Deleted, IdentityId, Operation, ResourceGroupId, Result,
+    Arm, Deleted, IdentityId, Operation, ResourceGroupId, Result,
     arm::{Call, Session},
+    is_absent,
 };
 
 /// [`Identities`] in ARM, with the requests and answers of `azure_mgmt_msi`.
@@ -75,10 +76,14 @@ impl Identities for ArmIdentities {
     async fn delete(&self, id: &IdentityId) -> Result<Deleted> {
         let session = self.session(Operation::DeleteIdentity, id)?;
         let delete = client(&session)?.delete(&id.subscription, &id.group, &id.name);
-        let response = delete.send().await.map_err(|error| session.error(error))?;
-        Ok(Deleted::from_status(
-            response.as_raw_response().status().into(),
-        ))
+        match delete.send().await.map_err(|error| session.error(error)) {
+            Ok(response) => {
+                let status = response.as_raw_response().status().into();
+                Ok(Deleted::from_status(status))
+            }
+            Err(error) if is_absent(&error) => Ok(Deleted::Absent),
+            Err(error) => Err(error),
+        }
     }
 
     async fn list_by_group(&self, group: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
@@ -91,15 +96,6 @@ impl Identities for ArmIdentities {
             .map(|identity| read(&session, identity))
             .collect()
     }
-}
-
-/// A missing identity is an answer; a missing group or subscription is an error.
-fn is_absent(error: &AzureError) -> bool {
-    error.status() == Some(404)
-        && !matches!(
-            error.code(),
-            Some("ResourceGroupNotFound" | "SubscriptionNotFound")
-        )
 }
 
 fn read(session: &Session, identity: Identity) -> Result<UserAssignedIdentity> {

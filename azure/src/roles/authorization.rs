@@ -13,6 +13,7 @@ use super::{RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition}
 use crate::{
     Arm, Deleted, Operation, Result,
     arm::{Call, Session},
+    is_absent,
 };
 
 /// [`RoleAssignments`] in ARM, with the requests and answers of `azure_mgmt_authorization`.
@@ -64,7 +65,11 @@ impl RoleAssignments for ArmRoleAssignments {
             .list_for_scope(relative(scope));
         let list = list.filter(format!("principalId eq '{}'", quoted(principal_id)));
         let pages = list.into_stream().map_err(|error| session.error(error));
-        let pages: Vec<_> = pages.try_collect().await?;
+        let pages: Vec<_> = match pages.try_collect().await {
+            // Nobody holds a role on what is not there.
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            pages => pages?,
+        };
         let assignments = pages.into_iter().flat_map(|page| page.value);
         assignments
             .map(|assignment| read(&session, assignment))
@@ -99,10 +104,14 @@ impl RoleAssignments for ArmRoleAssignments {
             .role_assignments_client()
             .delete_by_id(relative(id));
         // Not `delete.await`: that reads a role assignment, and a 204 has none.
-        let response = delete.send().await.map_err(|error| session.error(error))?;
-        Ok(Deleted::from_status(
-            response.as_raw_response().status().into(),
-        ))
+        match delete.send().await.map_err(|error| session.error(error)) {
+            Ok(response) => {
+                let status = response.as_raw_response().status().into();
+                Ok(Deleted::from_status(status))
+            }
+            Err(error) if is_absent(&error) => Ok(Deleted::Absent),
+            Err(error) => Err(error),
+        }
     }
 
     async fn role_definition_by_name(

@@ -67,7 +67,7 @@ async fn put_sends_location_and_tags_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_missing_identity_is_none_but_a_missing_group_is_an_error() {
+async fn a_missing_identity_or_group_is_none_but_a_missing_subscription_is_an_error() {
     let cloud = Canned::start().await;
     let id = IdentityId::new("s", "g", "web");
     let identities = ArmIdentities::new(&cloud.arm());
@@ -77,14 +77,23 @@ async fn a_missing_identity_is_none_but_a_missing_group_is_an_error() {
         [Answer::error(404, "ResourceNotFound")],
     );
     assert_eq!(identities.get(&id).await.unwrap(), None);
+    for method in ["GET", "DELETE"] {
+        cloud.on(
+            method,
+            &format!("{LIST}/web"),
+            [Answer::error(404, "ResourceGroupNotFound")],
+        );
+    }
+    assert_eq!(identities.get(&id).await.unwrap(), None);
+    assert_eq!(identities.delete(&id).await.unwrap(), Deleted::Absent);
     cloud.on(
         "GET",
         &format!("{LIST}/web"),
-        [Answer::error(404, "ResourceGroupNotFound")],
+        [Answer::error(404, "SubscriptionNotFound")],
     );
     let error = identities.get(&id).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotFound);
-    assert_eq!(error.code(), Some("ResourceGroupNotFound"));
+    assert_eq!(error.code(), Some("SubscriptionNotFound"));
 }
 
 #[tokio::test]
