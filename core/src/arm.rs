@@ -44,6 +44,20 @@ impl ArmId {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether every segment stands for itself, so that comparing segments means something: no
+    /// empty ones, no `.` or `..`, nothing that a URL would decode or cut off.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let Some(path) = self.0.strip_prefix('/') else {
+            return false;
+        };
+        let odd =
+            |c: char| matches!(c, '%' | '?' | '#' | '\\') || c.is_control() || c.is_whitespace();
+        path.split('/').all(|segment| {
+            !segment.is_empty() && segment != "." && segment != ".." && !segment.contains(odd)
+        })
+    }
+
     /// Last segment of the id, as written.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -121,7 +135,8 @@ pub struct IdentityId {
 }
 
 impl IdentityId {
-    /// Takes an ARM id of a user-assigned identity apart; `None` when it is anything else.
+    /// Takes an ARM id of a user-assigned identity apart; `None` when it is anything else or not
+    /// [plain](ArmId::is_plain).
     #[must_use]
     pub fn parse(id: &ArmId) -> Option<Self> {
         let segments: Vec<&str> = id.as_str().split('/').collect();
@@ -146,10 +161,7 @@ impl IdentityId {
             (provider, "Microsoft.ManagedIdentity"),
             (kind, "userAssignedIdentities"),
         ];
-        let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want))
-            && [subscription, group, name]
-                .iter()
-                .all(|value| !value.is_empty());
+        let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want)) && id.is_plain();
         fits.then(|| Self {
             subscription: (*subscription).to_owned(),
             group: (*group).to_owned(),
@@ -207,6 +219,13 @@ mod tests {
             "/subscriptions/s",
             &format!("{ID}/x"),
             &ID.replace("identity", "x"),
+            &ID.replace("G.1", ""),
+            &ID.replace("G.1", ".."),
+            &ID.replace("G.1", "a b"),
+            &format!("{ID}%2f"),
+            &format!("{ID}?x"),
+            &format!("{ID}#x"),
+            &format!("{ID}\\x"),
         ] {
             assert_eq!(IdentityId::parse(&ArmId::new(id)), None, "{id}");
         }

@@ -1,4 +1,3 @@
-use super::limits::is_plain;
 use super::violation::{Mend, Violation};
 use crate::class::Class;
 use crate::role::Role;
@@ -27,7 +26,7 @@ pub fn check_class(class: &Class) -> Vec<Violation> {
             );
         }
         for (at, scope) in limit.scopes.iter().enumerate() {
-            if scope.subscription().is_none() || !is_plain(scope) {
+            if scope.subscription().is_none() || !scope.is_plain() {
                 let field = format!("spec.limits.access[{index}].scopes[{at}]");
                 wrong(
                     field,
@@ -38,7 +37,7 @@ pub fn check_class(class: &Class) -> Vec<Violation> {
         }
     }
     for (index, group) in class.limits.identity_groups.iter().enumerate() {
-        if group.resource_group().is_none() || !is_plain(group) {
+        if group.resource_group().is_none() || !group.is_plain() {
             let field = format!("spec.limits.identityGroups[{index}]");
             wrong(
                 field,

@@ -68,7 +68,7 @@ impl Check<'_> {
     fn identity(&self) -> Option<Violation> {
         let id = self.profile.identity_id.as_ref()?;
         let field = "spec.identity.resourceId";
-        if IdentityId::parse(id).is_none() || !is_plain(id) {
+        if IdentityId::parse(id).is_none() {
             let why = "is not the resource id of a user-assigned identity";
             return Some(self.wrong(field, id.as_str(), why));
         }
@@ -92,7 +92,7 @@ impl Check<'_> {
     fn access(&self, index: usize, access: &Access) -> Option<Violation> {
         let (role, scope) = (Role::parse(&access.role), &access.scope);
         let field = |name: &str| format!("spec.access[{index}].{name}");
-        if scope.subscription().is_none() || !is_plain(scope) {
+        if scope.subscription().is_none() || !scope.is_plain() {
             let why = "is not an ARM id that starts with /subscriptions/…";
             return Some(self.wrong(&field("scope"), scope.as_str(), why));
         }
@@ -144,17 +144,5 @@ fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
 
 /// A scope that is empty would cover everything; it covers nothing here.
 fn covers(limit: &ArmId, scope: &ArmId) -> bool {
-    limit.subscription().is_some() && is_plain(limit) && limit.covers(scope)
-}
-
-/// Whether every segment stands for itself, so that comparing segments means something: no empty
-/// ones, no `.` or `..`, nothing that a URL would decode or cut off.
-pub(super) fn is_plain(id: &ArmId) -> bool {
-    let Some(path) = id.as_str().strip_prefix('/') else {
-        return false;
-    };
-    let odd = |c: char| matches!(c, '%' | '?' | '#' | '\\') || c.is_control() || c.is_whitespace();
-    path.split('/').all(|segment| {
-        !segment.is_empty() && segment != "." && segment != ".." && !segment.contains(odd)
-    })
+    limit.subscription().is_some() && limit.is_plain() && limit.covers(scope)
 }
