@@ -50,6 +50,7 @@ struct State {
     patches: Vec<usize>,
     spoilt: BTreeSet<IdentityId>,
     names_spoilt: bool,
+    spoilt_answer: Option<(u16, String)>,
     refusal: Option<Reply>,
     change: Option<(u16, BTreeSet<IdentityId>)>,
     slowness: Duration,
@@ -99,6 +100,11 @@ impl FakeCompute {
         let mut state = self.0.lock().unwrap();
         state.spoilt = names.iter().map(|name| identity(name)).collect();
         state.names_spoilt = named;
+    }
+
+    /// What a spoilt patch is answered, where it is not the usual.
+    pub(super) fn answer_spoilt(&self, status: u16, code: &str) {
+        self.0.lock().unwrap().spoilt_answer = Some((status, code.to_owned()));
     }
 
     /// All patches are refused.
@@ -187,7 +193,11 @@ impl State {
                 true => format!("Resource '{bad}' was not found."),
                 false => "something is wrong".to_owned(),
             };
-            return Err(refused(Reply::new(400, "FailedIdentityOperation", text)));
+            let (status, code) = match &self.spoilt_answer {
+                Some((status, code)) => (*status, code.as_str()),
+                None => (400, "FailedIdentityOperation"),
+            };
+            return Err(refused(Reply::new(status, code, text)));
         }
         machine.user_assigned.extend(patch.add().iter().cloned());
         machine

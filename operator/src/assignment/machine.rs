@@ -256,12 +256,25 @@ impl Machine {
     }
 }
 
-/// Whether one of the identities named in a change made Azure refuse all of it.
+/// Whether one of the identities named in a change may have made Azure refuse all of it. The
+/// machine could be read, so what Azure finds wrong lies in what was asked; how it says so differs
+/// with the cause. Only where it says that the machine itself may not be changed, no other
+/// selection of identities will pass.
 fn is_spoilt(error: &AzureError) -> bool {
-    matches!(
-        error.code(),
-        Some("LinkedAuthorizationFailed" | "FailedIdentityOperation" | "InvalidParameter")
-    )
+    if !matches!(
+        error,
+        AzureError::Refused { .. } | AzureError::OperationEnded { .. }
+    ) {
+        return false;
+    }
+    match error.code() {
+        Some("LinkedAuthorizationFailed" | "FailedIdentityOperation" | "InvalidParameter") => true,
+        Some("AuthorizationFailed" | "ScopeLocked") => false,
+        _ => matches!(
+            error.class(),
+            ErrorClass::Invalid | ErrorClass::NotFound | ErrorClass::Forbidden
+        ),
+    }
 }
 
 fn is_conflict(error: &AzureError) -> bool {

@@ -132,6 +132,39 @@ async fn they_are_found_by_halving_when_azure_does_not_name_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_bad_identity_spoils_no_other_whatever_azure_calls_it() {
+    let answers = [
+        (400, "BadRequest"),
+        (400, "LinkedInvalidPropertyId"),
+        (403, "LinkedAuthorizationFailed"),
+        (403, "RequestDisallowedByPolicy"),
+        (404, "ResourceNotFound"),
+        (404, "SubscriptionNotFound"),
+    ];
+    for (status, code) in answers {
+        let mut bench = Bench::new(&[], &[]);
+        bench.compute.spoil(&["bad"], false);
+        bench.compute.answer_spoilt(status, code);
+        let next = bench.reconcile(&["a", "bad", "c"]).await;
+        assert!(matches!(next, Ok(Next::At(_))), "{code}: {next:?}");
+        assert_eq!(bench.compute.on_machine(), ids(&["a", "c"]), "{code}");
+        let held: BTreeSet<ArmId> = bench.machine.failures().into_keys().collect();
+        assert_eq!(held, ids(&["bad"]), "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_may_not_be_changed_is_not_asked_in_parts() {
+    for (status, code) in [(403, "AuthorizationFailed"), (409, "ScopeLocked")] {
+        let mut bench = Bench::new(&[], &[]);
+        bench.compute.refuse(status, code, None);
+        let end = bench.reconcile(&["a", "b"]).await;
+        assert!(matches!(end, Err(Trouble::Azure(_))), "{code}: {end:?}");
+        assert_eq!(bench.compute.patches(), 1, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_identities_go_out_in_parts_and_one_bad_one_spoils_none() {
     let mut bench = Bench::new(&[], &[]);
     bench.compute.spoil(&["i399"], true);
