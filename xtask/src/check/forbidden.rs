@@ -46,13 +46,20 @@ pub(super) fn check() -> Result<Vec<String>> {
     let text = fs::read_to_string(&file).context("cannot read deny.toml")?;
     let deny: Deny = toml::from_str(&text).context("deny.toml cannot be read")?;
     let graph = graph()?;
+    let metadata = cargo::metadata()?;
     let mut found: Vec<String> = deny
         .bans
         .deny
         .iter()
         .flat_map(|ban| banned(&graph, ban))
         .collect();
-    found.extend(unlicensed(&cargo::metadata()?, &deny.licenses.allow)?);
+    found.extend(
+        deny.bans
+            .deny
+            .iter()
+            .flat_map(|ban| declared(&metadata, ban)),
+    );
+    found.extend(unlicensed(&metadata, &deny.licenses.allow)?);
     Ok(found)
 }
 
@@ -121,6 +128,27 @@ fn banned(graph: &BTreeSet<Edge>, ban: &Ban) -> Vec<String> {
     present
         .filter(|edge| !ban.wrappers.contains(&edge.user))
         .map(|edge| format!("{} is forbidden, and {} uses it", ban.name, edge.user))
+        .collect()
+}
+
+/// Forbidden crates that a manifest of ours names, also where nothing switches them on.
+fn declared(metadata: &Metadata, ban: &Ban) -> Vec<String> {
+    let packages = metadata.workspace_packages();
+    let named = packages.iter().flat_map(|package| {
+        let named = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.name == ban.name);
+        named.map(|_| package.name.as_str())
+    });
+    named
+        .filter(|_| !ban.deny_multiple_versions)
+        .map(|package| {
+            format!(
+                "{} is forbidden, and the manifest of {package} names it",
+                ban.name
+            )
+        })
         .collect()
 }
 
