@@ -99,6 +99,16 @@ fn yaml(file: String, value: &Value) -> Result<Manifest, ManifestError> {
     }
 }
 
+/// The predecessor's types embed metadata in every spec and status; its clients write it, empty.
+fn embed_metadata(schema: &mut Value) {
+    for part in ["spec", "status"] {
+        schema["properties"][part]["properties"]["metadata"] = json!({
+            "type": "object",
+            "description": "Kept for compatibility; its content is dropped.",
+        });
+    }
+}
+
 /// The definition with what the derive cannot say.
 fn finished(crd: &CustomResourceDefinition) -> Result<Value, ManifestError> {
     let kind = crd.spec.names.kind.clone();
@@ -118,7 +128,10 @@ fn finished(crd: &CustomResourceDefinition) -> Result<Value, ManifestError> {
             // profile that podid has not seen yet InProgress.
             version["schema"]["openAPIV3Schema"]["properties"]["status"]["default"] =
                 json!({ "observedGeneration": -1 });
-        } else if let Some(version) = version.as_object_mut() {
+            continue;
+        }
+        embed_metadata(&mut version["schema"]["openAPIV3Schema"]);
+        if let Some(version) = version.as_object_mut() {
             // The predecessor has no status subresource: one write carries spec and status.
             version.remove("subresources");
         }

@@ -8,6 +8,6 @@ pub use class::{
     PodIdentityClassStatus,
 };
 pub use profile::{
-    AccessRule, BindingSpec, IdentitySpec, IdentityStatus, PodIdentityProfile,
+    AccessRule, BindingSpec, BindingStatus, IdentitySpec, IdentityStatus, PodIdentityProfile,
     PodIdentityProfileSpec, PodIdentityProfileStatus, RoleAssignmentStatus,
 };

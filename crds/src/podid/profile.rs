@@ -213,6 +213,11 @@ pub struct PodIdentityProfileStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_string()]))]
     pub role_assignments: Option<Vec<RoleAssignmentStatus>>,
 
+    /// The binding as it was last applied. Admission goes by it as well as by the spec, so that an
+    /// edit that podid has not applied, or refuses, loosens nothing for pods that are still bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingStatus>,
+
     /// With `drift: Observe`: what podid would change, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_changes: Option<Vec<String>>,
@@ -240,6 +245,16 @@ pub struct IdentityStatus {
     pub tenant_id: String,
     /// Whether podid made the identity and so may delete it.
     pub created: bool,
+}
+
+/// The binding of a profile as it was last applied.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingStatus {
+    /// Value of the pod label `aadpodidbinding`.
+    pub selector: String,
+    /// What was asked of bound pods about `NET_RAW`.
+    pub net_raw: NetRaw,
 }
 
 /// A role assignment of a profile.

@@ -1,13 +1,16 @@
 //! The status of a profile: the record of what podid made, and the conditions.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::condition::{self, Condition, Outcome, Part, Status};
 use podid_core::observed::{Identity, Record, RecordedAssignment, RecordedIdentity};
+use podid_crds::convert;
 use podid_crds::podid::{
-    IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus, RoleAssignmentStatus,
+    BindingStatus, IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus, RoleAssignmentStatus,
 };
 use serde_json::json;
 
@@ -114,6 +117,7 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
         identity: report.account.identity.clone(),
         role_assignments: (!assignments.is_empty()).then(|| assignments.clone()),
+        binding: binding(profile, report).or(old.binding),
         planned_changes: planned,
         bound_pods: old.bound_pods,
         last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
@@ -122,6 +126,19 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         status: Some(status),
         ..profile.clone()
     }
+}
+
+/// The binding of the spec, if this reconciliation found it applied.
+fn binding(profile: &PodIdentityProfile, report: &Report) -> Option<BindingStatus> {
+    let bound = |part: &Part| part.kind == "BindingReady" && part.status == Status::True;
+    let applied = report.parts.iter().any(bound) && report.planned.is_empty();
+    applied.then(|| {
+        let wanted = convert::profile(profile, BTreeMap::new());
+        BindingStatus {
+            selector: wanted.selector,
+            net_raw: wanted.net_raw,
+        }
+    })
 }
 
 /// Writes the status of `updated`, unless it is that of `profile`.

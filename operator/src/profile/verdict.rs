@@ -191,9 +191,12 @@ impl Verdict {
     pub(super) fn drifted(plan: &Plan, account: Account, enforcement: Part) -> Self {
         let planned = plan.sentences();
         let message = format!(
-            "{} changes are planned and left to a person, because spec.drift is Observe; see \
-             status.plannedChanges, and set spec.drift to Enforce to have them made",
-            planned.len()
+            "{} planned and left to a person, because spec.drift is Observe; see \
+             status.plannedChanges, and set spec.drift to Enforce to have it done",
+            match planned.len() {
+                1 => "1 change is".to_owned(),
+                count => format!("{count} changes are"),
+            }
         );
         let outcome = Outcome::Stalled {
             reason: "DriftDetected".to_owned(),

@@ -151,6 +151,31 @@ async fn unknown_fields_are_pruned_from_every_kind() {
     }
 }
 
+/// The predecessor's clients write the metadata that their types embed, and check strictly.
+#[tokio::test]
+async fn embedded_metadata_of_the_predecessor_is_known() {
+    for kind in [
+        "AzureIdentity",
+        "AzureIdentityBinding",
+        "AzureAssignedIdentity",
+        "AzurePodIdentityException",
+    ] {
+        let manifests = podid_crds::manifests::manifests().unwrap();
+        let schema = manifests
+            .iter()
+            .map(|manifest| serde_saphyr::from_str::<Value>(&manifest.content).unwrap())
+            .find(|crd| crd["spec"]["names"]["kind"] == kind)
+            .unwrap();
+        let schema = &schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        for part in ["spec", "status"] {
+            assert_eq!(
+                schema[part]["properties"]["metadata"]["type"], "object",
+                "{kind}.{part}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn status_of_our_kinds_is_a_subresource_that_merges_conditions_by_type() {
     let space = Space::new("status").await;

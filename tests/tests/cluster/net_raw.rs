@@ -188,6 +188,30 @@ async fn a_selector_replaces_the_profiles_name() {
 }
 
 #[tokio::test]
+async fn an_edit_that_is_not_applied_loosens_nothing() {
+    let space = Space::new("net-raw-applied").await;
+    let edited = json!({
+        "className": "standard", "netRaw": "Off", "binding": {"selector": "elsewhere"},
+    });
+    space.profile("shop", edited).await;
+    // As the operator wrote it before the edit, which it refused or has not seen.
+    let applied = json!({"status": {"binding": {"selector": "shop", "netRaw": "Enforce"}}});
+    space
+        .api("PodIdentityProfile")
+        .patch_status("shop", &PatchParams::default(), &Patch::Merge(applied))
+        .await
+        .unwrap();
+    space.policies_know().await;
+    let message = space
+        .admits(pod("p", "shop", &keeps()))
+        .await
+        .expect_err("still bound");
+    assert!(message.contains("profile shop"), "{message}");
+    space.admits(pod("p", "shop", &drops("ALL"))).await.unwrap();
+    space.admits(pod("p", "elsewhere", &keeps())).await.unwrap();
+}
+
+#[tokio::test]
 async fn audit_admits_with_a_warning() {
     let space = space().await;
     let body = serde_json::to_vec(&pod("p", "Watched", &keeps())).unwrap();
