@@ -64,9 +64,14 @@ impl Compute for ArmCompute {
     }
 }
 
-/// A machine that is gone is an answer; so is one whose whole group is gone.
+/// A machine that is gone is an answer; so is one whose whole group is gone. Any other 404 says
+/// that the question went astray: in a proxy, a subscription that was moved, a type not offered.
 fn is_absent(error: &AzureError) -> bool {
-    error.status() == Some(404) && error.code() != Some("SubscriptionNotFound")
+    error.status() == Some(404)
+        && matches!(
+            error.code(),
+            Some("ResourceNotFound" | "ResourceGroupNotFound")
+        )
 }
 
 /// The few words of a machine's description that matter here.

@@ -58,8 +58,21 @@ async fn a_machine_is_read_whatever_its_letter_case() {
     assert!(read.kind.system_assigned && read.kind.user_assigned);
     assert_eq!(read.user_assigned, [id("one")].into());
     assert_eq!(read.etag.as_deref(), Some("\"7\""));
-    cloud.on("GET", PATH, [Answer::error(404, "ResourceNotFound")]);
-    assert_eq!(compute.get_identity(&target()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn only_a_missing_machine_or_group_is_a_machine_that_is_gone() {
+    let cloud = Canned::start().await;
+    let compute = ArmCompute::new(&cloud.arm());
+    for code in ["ResourceNotFound", "ResourceGroupNotFound"] {
+        cloud.on("GET", PATH, [Answer::error(404, code)]);
+        assert_eq!(compute.get_identity(&target()).await.unwrap(), None);
+    }
+    for code in ["SubscriptionNotFound", "InvalidResourceType", ""] {
+        cloud.on("GET", PATH, [Answer::error(404, code)]);
+        let error = compute.get_identity(&target()).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::NotFound, "{code}");
+    }
 }
 
 #[tokio::test]

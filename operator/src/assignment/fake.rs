@@ -169,6 +169,15 @@ impl FakeCompute {
         }
     }
 
+    /// Azure does not find the machine, until it is shown again.
+    pub(super) fn hide(&self) -> MachineIdentity {
+        self.0.lock().unwrap().machine.take().expect("a machine")
+    }
+
+    pub(super) fn show(&self, machine: MachineIdentity) {
+        self.0.lock().unwrap().machine = Some(machine);
+    }
+
     /// Every patch takes this long.
     pub(super) fn slow_down(&self, slowness: Duration) {
         self.0.lock().unwrap().slowness = slowness;

@@ -27,6 +27,8 @@ const AFTER_CONFLICT: Duration = Duration::from_secs(2);
 const MAX_CONFLICTS: u32 = 5;
 /// How soon to look again at a machine that somebody is changing.
 const WHILE_UPDATING: Duration = Duration::from_secs(10);
+/// How long a machine has to be missing before it counts as gone.
+const UNTIL_SECOND_LOOK: Duration = Duration::from_secs(10);
 
 /// What is to happen after a machine has been dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ pub(super) struct Machine {
     metrics: Metrics,
     ledger: Ledger,
     quarantine: Quarantine,
+    missed: Option<Instant>,
 }
 
 impl Machine {
@@ -83,6 +86,7 @@ impl Machine {
             metrics,
             ledger,
             quarantine,
+            missed: None,
         }
     }
 
@@ -125,6 +129,7 @@ impl Machine {
         let Some(observed) = self.compute.get_identity(&self.address).await? else {
             return self.vanished(desired, reporter).await;
         };
+        self.missed = None;
         let on_machine = carried_by(&observed);
         let plan = plan_target(desired, &on_machine, &self.ledger, &self.immutable);
         self.quarantine
@@ -230,12 +235,17 @@ impl Machine {
         result
     }
 
-    /// The machine is gone from Azure, and what we put on it with it.
+    /// The machine is gone from Azure, and what we put on it with it. One answer may be wrong, and
+    /// what is forgotten then would stay on the machine for ever: a second look has to agree.
     async fn vanished(
         &mut self,
         desired: &BTreeSet<ArmId>,
         reporter: &mut Reporter,
     ) -> Result<Next, Trouble> {
+        let sure_from = *self.missed.get_or_insert_with(Instant::now) + UNTIL_SECOND_LOOK;
+        if Instant::now() < sure_from {
+            return Ok(Next::At(sure_from));
+        }
         tracing::info!(machine = %self.target, "no such machine in Azure (any more)");
         self.quarantine = Quarantine::default();
         reporter.carries(BTreeSet::new());

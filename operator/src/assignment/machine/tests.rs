@@ -226,6 +226,8 @@ async fn a_machine_that_is_being_deleted_or_gone_is_left_alone() {
     bench.compute.set_state(Some("Deleting"));
     assert!(matches!(bench.reconcile(&["b"]).await, Ok(Next::At(_))));
     bench.compute.set_state(None);
+    assert!(matches!(bench.reconcile(&["b"]).await, Ok(Next::At(_))));
+    tokio::time::advance(UNTIL_SECOND_LOOK).await;
     assert_eq!(
         bench.reconcile(&["b"]).await.expect("no trouble"),
         Next::Missing
@@ -237,6 +239,21 @@ async fn a_machine_that_is_being_deleted_or_gone_is_left_alone() {
         [ids(&[])],
         "what was on it is gone with it"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_missed_for_a_moment_loses_nothing_of_ours() {
+    let mut bench = Bench::new(&["a", "b"], &["a", "b"]);
+    for _ in 0..2 {
+        let machine = bench.compute.hide();
+        assert!(matches!(bench.reconcile(&["a"]).await, Ok(Next::At(_))));
+        assert_eq!(bench.machine.ledger().0, ids(&["a", "b"]));
+        bench.compute.show(machine);
+        tokio::time::advance(UNTIL_SECOND_LOOK).await;
+        bench.reconcile(&["a", "b"]).await.expect("no trouble");
+    }
+    bench.reconcile(&[]).await.expect("no trouble");
+    assert_eq!(bench.compute.on_machine(), ids(&[]), "nothing leaks");
 }
 
 #[tokio::test(start_paused = true)]
