@@ -10,7 +10,8 @@ use podid_core::condition::{self, Condition, Outcome, Part, Status};
 use podid_core::observed::{Identity, Record, RecordedAssignment, RecordedIdentity};
 use podid_crds::convert;
 use podid_crds::podid::{
-    BindingStatus, IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus, RoleAssignmentStatus,
+    BindingStatus, IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus,
+    RoleAssignmentStatus,
 };
 use serde_json::json;
 
@@ -202,3 +203,70 @@ const KINDS: [&str; 4] = [
     "BindingReady",
     "EnforcementReady",
 ];
+
+#[cfg(test)]
+mod tests {
+    use podid_core::profile::NetRaw;
+
+    use super::*;
+
+    fn profile(selector: &str, net_raw: &str) -> PodIdentityProfile {
+        let spec = json!({
+            "className": "standard", "netRaw": net_raw, "binding": {"selector": selector},
+        });
+        PodIdentityProfile::new("shop", serde_json::from_value(spec).unwrap())
+    }
+
+    fn report(outcome: Outcome, bound: Status, planned: &[&str]) -> Report {
+        let part = Part {
+            kind: "BindingReady",
+            status: bound,
+            reason: "Bound".into(),
+            message: "bound".into(),
+        };
+        Report {
+            outcome,
+            parts: vec![part],
+            account: Account::default(),
+            planned: planned.iter().map(|&step| step.to_owned()).collect(),
+        }
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Stalled {
+            reason: "NotAllowedByClass".into(),
+            message: "no".into(),
+        }
+    }
+
+    /// Admission goes by this field, so only what was applied may change it.
+    #[test]
+    fn the_binding_in_the_status_is_the_one_that_was_applied() {
+        let ready = Outcome::Ready {
+            message: "ready".into(),
+        };
+        let applied = updated(&profile("a", "Enforce"), &report(ready, Status::True, &[]));
+        let binding = applied.status.clone().and_then(|status| status.binding);
+        let wanted = BindingStatus {
+            selector: "a".into(),
+            net_raw: NetRaw::Enforce,
+        };
+        assert_eq!(binding.as_ref(), Some(&wanted));
+
+        let edited = PodIdentityProfile {
+            status: applied.status,
+            ..profile("b", "Off")
+        };
+        for report in [
+            report(refused(), Status::False, &[]),
+            report(refused(), Status::True, &["apply AzureIdentityBinding"]),
+            Report {
+                parts: Vec::new(),
+                ..report(Outcome::Suspended, Status::True, &[])
+            },
+        ] {
+            let after = updated(&edited, &report).status.and_then(|s| s.binding);
+            assert_eq!(after.as_ref(), Some(&wanted), "{report:?}");
+        }
+    }
+}
