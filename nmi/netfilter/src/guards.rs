@@ -3,14 +3,17 @@
 //! port here. The check comes before the bridge learns where a MAC lives, so that a neighbour
 //! cannot draw a pod's answers to itself either.
 
+use std::collections::BTreeSet;
+
 use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
     BaseChain, CmpOp, Expr, Field, FilterHook, LookupExpr, Match, MetaKey, PayloadBase, Priority,
-    Register, RuleSpec, SetElement, SetKeyType, Value,
+    Register, RuleSpec, SetElement, SetKeyType, TcpFlags,
 };
 
 use crate::IMDS;
 use crate::caller::{BridgePort, Caller, drop, pair, pair_set};
+use crate::plan::{to_address, to_the_platform};
 
 /// Before any other filter of the bridge family (-200).
 const GUARD_PRIORITY: Priority = Priority::Custom(-250);
@@ -24,10 +27,14 @@ const IP_SOURCE: Place = Place(PayloadBase::Network, 12, 4);
 const ARP_SENDER: Place = Place(PayloadBase::Network, 14, 4);
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 
-pub(crate) fn bridge(table: DeclaredTableBuilder, callers: &[&Caller]) -> DeclaredTableBuilder {
+/// The whole table. With no pod on a bridge its sets are empty, and the guard stops nobody.
+pub(crate) fn bridge(
+    table: DeclaredTableBuilder,
+    callers: &BTreeSet<Caller>,
+) -> DeclaredTableBuilder {
     let ports: Vec<(&Caller, BridgePort)> = callers
         .iter()
-        .filter_map(|caller| Some((*caller, caller.port?)))
+        .filter_map(|caller| Some((caller, caller.port?)))
         .collect();
     let addresses = ports
         .iter()
@@ -43,7 +50,7 @@ pub(crate) fn bridge(table: DeclaredTableBuilder, callers: &[&Caller]) -> Declar
         ])
     });
     let owner = SetKeyType::Concat(vec![SetKeyType::IfIndex, SetKeyType::EtherAddr]);
-    table
+    let table = table
         .set("addresses", |s| {
             s.key_type(SetKeyType::Ipv4Addr).elements(addresses)
         })
@@ -69,8 +76,16 @@ pub(crate) fn bridge(table: DeclaredTableBuilder, callers: &[&Caller]) -> Declar
         .chain("forward", |c| {
             c.base(BaseChain::filter(FilterHook::Forward, GUARD_PRIORITY))
                 .exclusive()
-        })
-        .push_rule("forward", drop(to_imds()))
+        });
+    forward()
+        .into_iter()
+        .fold(table, |table, rule| table.push_rule("forward", rule))
+}
+
+/// Frames that cross a bridge to the platform. Not every kernel tracks connections there, so an
+/// answer is what TCP sends except to open a connection: a segment with ACK.
+fn forward() -> Vec<RuleSpec> {
+    to_the_platform(Match::eq(Field::TcpFlags, TcpFlags::ACK))
 }
 
 /// Drops a frame whose field names somebody we know, but which did not come through that one's
@@ -98,7 +113,7 @@ fn load(&Place(base, offset, len): &Place, dreg: Register) -> Expr {
 }
 
 fn to_imds() -> RuleSpec {
-    RuleSpec::new().then(Match::eq(Field::Ip4Daddr, Value::Addr(IMDS.into())))
+    to_address(IMDS)
 }
 
 fn arp() -> RuleSpec {
@@ -126,7 +141,10 @@ mod tests {
             stranger(RuleSpec::new(), &SOURCE_MAC, "macs", "owners"),
             stranger(to_imds(), &IP_SOURCE, "addresses", "callers"),
             stranger(arp(), &ARP_SENDER, "addresses", "callers"),
-        ] {
+        ]
+        .into_iter()
+        .chain(forward())
+        {
             rule.lower(Family::Bridge).unwrap();
         }
     }

@@ -9,6 +9,7 @@
 //! ```text
 //!  pod ── its interface ─┬─ bridge table (where the interface is a bridge port):
 //!                        │    a pod's address or MAC from another port      → dropped
+//!                        │    169.254.169.254, 168.63.129.16 across it      → dropped
 //!                        └─ inet table
 //!                             divert   169.254.169.254:80, known pair       → attested listener
 //!                                      169.254.169.254:80, any other        → unattested listener

@@ -50,16 +50,13 @@ impl Plan {
 
     /// The plan in the words of the netlink library.
     pub(crate) fn config(&self) -> NftablesConfig {
-        let config = NftablesConfig::new().table(TABLE, Family::Inet, |table| self.inet(table));
-        let ports: Vec<&Caller> = self
-            .callers
-            .iter()
-            .filter(|caller| caller.port.is_some())
-            .collect();
-        if ports.is_empty() {
-            return config.absent_table(TABLE, Family::Bridge);
-        }
-        config.table(TABLE, Family::Bridge, |table| guards::bridge(table, &ports))
+        NftablesConfig::new()
+            .table(TABLE, Family::Inet, |table| self.inet(table))
+            // With or without pods on a bridge: frames may cross one to the platform before the
+            // first of them is proved.
+            .table(TABLE, Family::Bridge, |table| {
+                guards::bridge(table, &self.callers)
+            })
     }
 
     fn inet(&self, table: DeclaredTableBuilder) -> DeclaredTableBuilder {
@@ -149,24 +146,23 @@ impl Plan {
 /// What was not diverted (another port, another protocol, a connection older than the rules) must
 /// not reach the platform.
 fn forward() -> Vec<RuleSpec> {
+    let reply = Match::eq(Field::CtDirection, Value::CtDirection(CtDirection::Reply));
+    to_the_platform(reply)
+}
+
+/// What may pass to the platform: nothing to the metadata service; to the wire server questions for
+/// DNS, and answers to the load balancer, whose health probes come from that address.
+pub(crate) fn to_the_platform(is_answer: Match) -> Vec<RuleSpec> {
     let dns = 53u16;
-    vec![
-        drop(to_address(IMDS)),
-        to_address(WIRE_SERVER)
-            .then(Match::eq(Field::UdpDport, dns))
-            .then(Verdict::Accept),
-        to_address(WIRE_SERVER)
-            .then(Match::eq(Field::TcpDport, dns))
-            .then(Verdict::Accept),
-        // Answers to the platform's load balancer, whose health probes come from this address.
-        to_address(WIRE_SERVER)
-            .then(Match::eq(
-                Field::CtDirection,
-                Value::CtDirection(CtDirection::Reply),
-            ))
-            .then(Verdict::Accept),
-        drop(to_address(WIRE_SERVER)),
-    ]
+    let passes = [
+        Match::eq(Field::UdpDport, dns),
+        Match::eq(Field::TcpDport, dns),
+        is_answer,
+    ];
+    let mut rules = vec![drop(to_address(IMDS))];
+    rules.extend(passes.map(|pass| to_address(WIRE_SERVER).then(pass).then(Verdict::Accept)));
+    rules.push(drop(to_address(WIRE_SERVER)));
+    rules
 }
 
 /// The node's own traffic, where the address is its own (as it is in a lab).
@@ -181,7 +177,7 @@ fn known_pair() -> Match {
     Match::eq(Field::Concat(pair), Value::set("callers"))
 }
 
-fn to_address(address: Ipv4Addr) -> RuleSpec {
+pub(crate) fn to_address(address: Ipv4Addr) -> RuleSpec {
     RuleSpec::new().then(Match::eq(Field::Ip4Daddr, Value::Addr(address.into())))
 }
 
