@@ -12,6 +12,10 @@ use super::{Attachment, Claim, Disagreement, agree};
 /// cgroups and namespaces, so this is a timer; a change of the pod is looked at at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A proved pod is looked at again after this: its sandbox can be made anew under the same uid and
+/// address, behind another port or hardware address, and neither the API server nor the kernel says
+/// so.
+const PROVED_PAUSE: Duration = Duration::from_secs(30);
 /// A pod that calls although it is not proved is looked at again, but not more often than this.
 const CALL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -75,12 +79,16 @@ impl Proofs {
         self.pods.values().filter_map(|known| known.due).min()
     }
 
-    /// The uids to look at now; they are not due any more.
+    /// The uids to look at now; they are not due any more. A look is one pass over all processes,
+    /// whomever it is for; so proved pods that are due soon come with those that are due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Vec<String> {
+        if self.next_due().is_none_or(|next| next > now) {
+            return Vec::new();
+        }
         let due = self
             .pods
             .iter_mut()
-            .filter(|(_, known)| known.due.is_some_and(|at| at <= now));
+            .filter(|(_, known)| known.due.is_some_and(|at| at <= now + known.slack()));
         due.map(|(uid, known)| {
             known.due = None;
             uid.clone()
@@ -112,11 +120,14 @@ impl Proofs {
                 continue;
             };
             let outcome = agree(&known.claim, seen.get(uid).map(Vec::as_slice));
-            if let Err(disagreement) = &outcome {
-                known.rest(now);
-                let repeated = known.outcome.as_ref() == Some(&outcome);
-                if !disagreement.is_starting() && !repeated {
-                    news.push((uid.clone(), disagreement.clone()));
+            match &outcome {
+                Ok(_) => known.stand(now),
+                Err(disagreement) => {
+                    known.rest(now);
+                    let repeated = known.outcome.as_ref() == Some(&outcome);
+                    if !disagreement.is_starting() && !repeated {
+                        news.push((uid.clone(), disagreement.clone()));
+                    }
                 }
             }
             known.looked = Some(now);
@@ -148,6 +159,20 @@ impl Proofs {
 }
 
 impl Standing {
+    /// How much earlier than due a look may come.
+    fn slack(&self) -> Duration {
+        match self.outcome {
+            Some(Ok(_)) => PROVED_PAUSE / 2,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Looks again in a while.
+    fn stand(&mut self, now: Instant) {
+        self.due = Some(self.due.unwrap_or(now + PROVED_PAUSE));
+        self.pause = FIRST_PAUSE;
+    }
+
     /// Looks again after a pause, and after a longer one next time.
     fn rest(&mut self, now: Instant) {
         self.due = Some(self.due.unwrap_or(now + self.pause));
@@ -197,7 +222,27 @@ mod tests {
     fn a_pod_is_proved_when_the_facts_agree() {
         let proofs = judged(&[("u", A)], &[("u", 7, A)]);
         assert_eq!(proofs.proved()["u"][0].interface, 7);
-        assert_eq!(proofs.next_due(), None);
+    }
+
+    #[test]
+    fn a_proved_pod_whose_sandbox_is_made_anew_is_found_behind_its_new_interface() {
+        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+        let again = proofs.next_due().expect("a look again");
+        let due = proofs.take_due(again);
+        assert_eq!(due, ["u"]);
+        assert_eq!(proofs.judge(&due, &seen(&[("u", 8, A)]), again), []);
+        assert_eq!(proofs.proved()["u"][0].interface, 8);
+    }
+
+    #[test]
+    fn one_look_serves_all_proved_pods_that_are_due_soon() {
+        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+        let first = proofs.next_due().expect("a look again");
+        let later = first - PROVED_PAUSE + Duration::from_secs(1);
+        proofs.claim(claim("v", B), later);
+        assert_eq!(proofs.take_due(later), ["v"], "too early for the first");
+        proofs.judge(&["v".to_owned()], &seen(&[("v", 8, B)]), later);
+        assert_eq!(proofs.take_due(first), ["u", "v"]);
     }
 
     #[test]
@@ -251,10 +296,10 @@ mod tests {
     fn calls_bring_a_look_forward_but_not_too_often() {
         let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
         let now = Instant::now();
+        let planned = proofs.next_due();
         proofs.called(A, now);
-        assert_eq!(proofs.next_due(), None, "just looked");
+        assert_eq!(proofs.next_due(), planned, "just looked");
         proofs.called(A, now + CALL_PAUSE * 2);
-        assert!(proofs.next_due().is_some());
-        proofs.called(B, now);
+        assert_eq!(proofs.next_due(), Some(now + CALL_PAUSE * 2));
     }
 }
