@@ -133,6 +133,8 @@ impl Known {
                 let delivery = read(object);
                 if let Delivery::Object(key, _) = &delivery {
                     self.listed.insert(key.clone());
+                    // Told now: a listing that breaks off and begins anew may lack it.
+                    self.told.insert(key.clone());
                 }
                 vec![delivery]
             }

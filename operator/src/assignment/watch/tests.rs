@@ -52,6 +52,19 @@ async fn a_new_listing_tells_what_has_gone_meanwhile_and_nothing_flickers() {
 }
 
 #[tokio::test]
+async fn what_a_broken_listing_told_of_is_missed_by_the_next() {
+    use watcher::Event::{Init, InitApply, InitDone};
+    let told = told(vec![
+        Ok(Init),
+        Ok(InitApply(object("a"))),
+        Err(watcher::Error::NoResourceVersion),
+        Ok(Init),
+        Ok(InitDone),
+    ]);
+    assert_eq!(told.await, ["+a", "-a", "synced"]);
+}
+
+#[tokio::test]
 async fn an_unreadable_object_counts_as_absent_and_stalls_nothing() {
     use watcher::Event::{Apply, Init, InitApply, InitDone};
     let told = told(vec![
