@@ -25,6 +25,10 @@ use crate::world::{
 /// Label of an AzureAssignedIdentity that names its node.
 const NODE_LABEL: &str = "nodename";
 
+/// Seconds after which the API server ends a watch, to be taken up again. A connection that has gone
+/// dead without a word is given up five seconds later, so this bounds for how long nobody notices.
+const WATCH_TIMEOUT: u32 = 45;
+
 /// Follows all kinds and sends what changes, until the receiver is gone. A lost connection is
 /// taken up again with growing pauses; meanwhile the last known state stands.
 ///
@@ -35,10 +39,8 @@ pub(crate) async fn follow(
     node: String,
     changes: mpsc::Sender<Change>,
 ) -> Result<(), Infallible> {
-    let on_node = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
-    let of_node =
-        watcher::Config::default().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
-    let all = watcher::Config::default;
+    let on_node = all().fields(&format!("spec.nodeName={node}"));
+    let of_node = all().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
     let pods = updates::<Pod, _>(&client, on_node, pod_row).map(Change::Pod);
     let identities =
         updates::<AzureIdentity, _>(&client, all(), identity_row).map(Change::Identity);
@@ -48,19 +50,24 @@ pub(crate) async fn follow(
         .map(Change::Exception);
     let assignments = updates::<AzureAssignedIdentity, _>(&client, of_node, assignment_row)
         .map(Change::Assignment);
-    let mut all = futures::stream::select_all([
+    let mut updates = futures::stream::select_all([
         pods.boxed(),
         identities.boxed(),
         bindings.boxed(),
         exceptions.boxed(),
         assignments.boxed(),
     ]);
-    while let Some(change) = all.next().await {
+    while let Some(change) = updates.next().await {
         if changes.send(change).await.is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// All objects of a kind.
+fn all() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_TIMEOUT)
 }
 
 /// The updates of one kind. Only the row made of an object is kept, not the object.
@@ -112,5 +119,52 @@ fn update<K: Resource<DynamicType = ()> + Clone, V>(
         Event::Init => Event::Init,
         Event::InitApply(object) => Event::InitApply(keyed(object)),
         Event::InitDone => Event::InitDone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use http_body_util::{BodyExt, Full, StreamBody};
+    use hyper::body::{Bytes, Frame};
+    use hyper::{Request, Response};
+    use kube::client::Body;
+
+    use super::*;
+
+    const EMPTY_LIST: &str = r#"{"apiVersion": "aadpodidentity.k8s.io/v1",
+        "kind": "AzureIdentityList", "metadata": {"resourceVersion": "1"}, "items": []}"#;
+
+    /// An API server without objects, whose watches never say anything and never end; with the
+    /// number of watches it was asked for.
+    fn silent_server() -> (Client, Arc<AtomicUsize>) {
+        let watches = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&watches);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let query = request.uri().query().unwrap_or_default();
+            let body = if query.contains("watch=true") {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let silence = futures::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+                StreamBody::new(silence).boxed_unsync()
+            } else {
+                Full::from(EMPTY_LIST).boxed_unsync()
+            };
+            std::future::ready(Ok::<_, Infallible>(Response::new(body)))
+        });
+        (Client::new(service, "default"), watches)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_gone_dead_is_given_up_within_a_minute() {
+        let (client, watches) = silent_server();
+        let mut updates = pin!(updates::<AzureIdentity, _>(&client, all(), identity_row));
+        let following = async { while updates.next().await.is_some() {} };
+        let a_minute = tokio::time::timeout(Duration::from_secs(60), following).await;
+        assert!(a_minute.is_err(), "the watch goes on");
+        assert_eq!(watches.load(Ordering::Relaxed), 2);
     }
 }
