@@ -7,7 +7,7 @@ use podid_core::class::Class;
 use podid_core::desired::Desired;
 use podid_core::observed::{Identity, Observed};
 use podid_core::plan::{Plan, Refusal, plan};
-use podid_core::profile::{CreationPolicy, Profile};
+use podid_core::profile::{CreationPolicy, Drift, Profile};
 use podid_core::role::Role;
 use serde::Serialize;
 
@@ -37,6 +37,30 @@ pub(super) struct Outcome {
     pub(super) plan: Option<Plan>,
     /// What was taken for granted.
     pub(super) assumptions: Vec<String>,
+    /// Why podid would not act on the plan by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Held>,
+}
+
+/// What in the profile keeps podid from acting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Held {
+    /// `spec.suspend`: nothing is looked at.
+    Suspended,
+    /// `spec.drift: Observe`: changes are reported and left to a person.
+    Observed,
+}
+
+impl Held {
+    pub(super) fn explain(self) -> &'static str {
+        match self {
+            Self::Suspended => "spec.suspend is true: podid does nothing until that is taken back",
+            Self::Observed => {
+                "spec.drift is Observe: podid only reports these changes, and the profile would \
+                 be Stalled (DriftDetected) until they are made or drift is Enforce"
+            }
+        }
+    }
 }
 
 impl Outcome {
@@ -50,7 +74,7 @@ impl Outcome {
 }
 
 /// Plans a profile against an empty Azure.
-pub(super) fn decide(profile: &Profile, class: &Class) -> Outcome {
+pub(super) fn decide(profile: &Profile, class: &Class, suspended: bool) -> Outcome {
     let mut outcome = Outcome {
         namespace: profile.namespace.clone(),
         profile: profile.name.clone(),
@@ -61,7 +85,13 @@ pub(super) fn decide(profile: &Profile, class: &Class) -> Outcome {
         changes: Vec::new(),
         plan: None,
         assumptions: Vec::new(),
+        held: None,
     };
+    if suspended {
+        outcome.held = Some(Held::Suspended);
+        outcome.plan = Some(Plan::default());
+        return outcome;
+    }
     let desired = match admit(profile, class) {
         Ok(desired) => desired,
         Err(violations) => {
@@ -77,6 +107,8 @@ pub(super) fn decide(profile: &Profile, class: &Class) -> Outcome {
     match plan(&desired, &observed) {
         Ok(plan) => {
             outcome.changes = plan.sentences();
+            outcome.held =
+                (profile.drift == Drift::Observe && !plan.is_empty()).then_some(Held::Observed);
             outcome.plan = Some(plan);
         }
         Err(refusals) => outcome.refusals = refusals,

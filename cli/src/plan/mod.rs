@@ -76,6 +76,7 @@ pub(crate) fn plan(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, PlanErr
             .metadata
             .namespace
             .get_or_insert_with(|| args.namespace.clone());
+        let suspended = profile.spec.suspend.unwrap_or_default();
         let profile = podid_crds::convert::profile(&profile, labels.clone());
         let Some(class) = files.classes.get(&profile.class_name) else {
             let name = format!("{}/{}", profile.namespace, profile.name);
@@ -84,7 +85,8 @@ pub(crate) fn plan(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, PlanErr
                 class: profile.class_name,
             });
         };
-        outcomes.push(decide::decide(&profile, &podid_crds::convert::class(class)));
+        let class = podid_crds::convert::class(class);
+        outcomes.push(decide::decide(&profile, &class, suspended));
     }
     let report = print::Report {
         profiles: outcomes,

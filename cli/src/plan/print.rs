@@ -67,6 +67,9 @@ impl Outcome {
         for (index, change) in self.changes.iter().enumerate() {
             writeln!(out, "  {:>2}. {change}", index + 1)?;
         }
+        if let Some(held) = self.held {
+            writeln!(out, "  {} {}", paint(NOTE, "note"), held.explain())?;
+        }
         match self.changes.len() {
             0 => writeln!(out, "  nothing to do"),
             1 => writeln!(out, "  1 change"),

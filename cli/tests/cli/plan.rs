@@ -167,6 +167,24 @@ fn one_file_may_hold_it_all_and_more() {
 }
 
 #[test]
+fn a_suspended_profile_changes_nothing_and_an_observed_one_is_left_to_a_person() {
+    let suspended = Files::new().plan(&format!("{PROFILE}  suspend: true\n"), &[]);
+    assert_eq!(suspended.exit, Exit::Done, "{suspended:?}");
+    assert!(
+        suspended.out.contains("spec.suspend is true"),
+        "{suspended:?}"
+    );
+    assert!(suspended.out.contains("nothing to do"), "{suspended:?}");
+
+    let observed = Files::new().plan(&format!("{PROFILE}  drift: Observe\n"), &[]);
+    assert_eq!(observed.exit, Exit::Changes, "{observed:?}");
+    assert!(
+        observed.out.contains("spec.drift is Observe"),
+        "{observed:?}"
+    );
+}
+
+#[test]
 fn a_class_alone_changes_nothing() {
     let files = Files::new();
     let ran = podid(&[
