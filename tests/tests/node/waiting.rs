@@ -30,8 +30,9 @@ fn a_request_waits_for_its_assignment_and_is_served_at_once_then() {
         let (answer, answered_at) = asking.join().unwrap();
         assert_eq!(answer.token(), Some("token-of-client-one"));
         let took = answered_at - assigned_at;
+        // Half of what a request may wait: it was woken, and did not run into its limit.
         assert!(
-            took < Duration::from_secs(2),
+            took < Duration::from_secs(10),
             "assigned to answered took {took:?}"
         );
     });
