@@ -18,9 +18,7 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = cargo::build()?;
     let mut command = Command::new(folder.join(name));
-    command
-        .current_dir(process::root())
-        .env("PODID_TEST_PROGRAMS", &folder);
+    command.current_dir(process::root());
     process::exit_code(command.args(arguments))
 }
 

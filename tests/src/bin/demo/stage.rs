@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use podid_lab::{Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::Value;
 
-use podid_tests::{programs, python};
+use podid_tests::python;
 
 use crate::story::Story;
 use crate::{Options, command, ui};
@@ -37,7 +37,9 @@ impl Stage {
                  run `sudo -E env PATH=\"$PATH\" cargo xtask demo`"
             );
         }
-        let programs = programs::folder();
+        // podid's other programs are built into the same folder.
+        let own = std::env::current_exe().context("this program cannot be found")?;
+        let programs = own.parent().map(Path::to_path_buf).unwrap_or_default();
         let python = python::interpreter()?;
         podid_lab::tools::ensure()?;
         story.scene("A cluster and a cloud, on this machine");
