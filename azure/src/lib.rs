@@ -75,12 +75,14 @@ pub enum Deleted {
 
 #[cfg(feature = "arm")]
 impl Deleted {
-    /// ARM answers a deletion with 204 when there was nothing to delete.
-    pub(crate) fn from_status(status: u16) -> Self {
-        if status == 204 {
-            Self::Absent
-        } else {
-            Self::Removed
+    /// Reads ARM's answer to a deletion: the status of a good one, which is 204 when there was
+    /// nothing to delete, or an error, which may say that the group is gone as well.
+    pub(crate) fn from_answer(answer: Result<u16>) -> Result<Self> {
+        match answer {
+            Ok(204) => Ok(Self::Absent),
+            Ok(_) => Ok(Self::Removed),
+            Err(error) if is_absent(&error) => Ok(Self::Absent),
+            Err(error) => Err(error),
         }
     }
 }

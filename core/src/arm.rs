@@ -123,6 +123,36 @@ impl From<&str> for ArmId {
     }
 }
 
+/// Subscription and group of a resource of `provider`, and the segments that name it there, all as
+/// written; `None` when the id is of any other shape.
+pub(crate) fn resource_of<'a>(
+    id: &'a str,
+    provider: &str,
+) -> Option<(&'a str, &'a str, Vec<&'a str>)> {
+    let segments: Vec<&str> = id.split('/').collect();
+    let [
+        "",
+        subs,
+        subscription,
+        groups,
+        group,
+        providers,
+        own,
+        resource @ ..,
+    ] = segments.as_slice()
+    else {
+        return None;
+    };
+    let words = [
+        (*subs, "subscriptions"),
+        (*groups, "resourceGroups"),
+        (*providers, "providers"),
+        (*own, provider),
+    ];
+    let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want));
+    fits.then(|| (*subscription, *group, resource.to_vec()))
+}
+
 /// A user-assigned identity's ARM id, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityId {
@@ -139,32 +169,15 @@ impl IdentityId {
     /// [plain](ArmId::is_plain).
     #[must_use]
     pub fn parse(id: &ArmId) -> Option<Self> {
-        let segments: Vec<&str> = id.as_str().split('/').collect();
-        let [
-            "",
-            subs,
-            subscription,
-            groups,
-            group,
-            providers,
-            provider,
-            kind,
-            name,
-        ] = segments.as_slice()
-        else {
+        let (subscription, group, resource) =
+            resource_of(id.as_str(), "Microsoft.ManagedIdentity")?;
+        let [kind, name] = resource.as_slice() else {
             return None;
         };
-        let words = [
-            (subs, "subscriptions"),
-            (groups, "resourceGroups"),
-            (providers, "providers"),
-            (provider, "Microsoft.ManagedIdentity"),
-            (kind, "userAssignedIdentities"),
-        ];
-        let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want)) && id.is_plain();
+        let fits = kind.eq_ignore_ascii_case("userAssignedIdentities") && id.is_plain();
         fits.then(|| Self {
-            subscription: (*subscription).to_owned(),
-            group: (*group).to_owned(),
+            subscription: subscription.to_owned(),
+            group: group.to_owned(),
             name: (*name).to_owned(),
         })
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::arm::ArmId;
+use crate::arm::{ArmId, resource_of};
 
 /// Scheme of the Azure cloud provider's `spec.providerID`.
 const SCHEME: &str = "azure://";
@@ -65,32 +65,12 @@ impl Target {
     /// for its scale set); `None` when it is anything else.
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let [
-            "",
-            subs,
-            subscription,
-            groups,
-            group,
-            providers,
-            provider,
-            machine @ ..,
-        ] = segments.as_slice()
-        else {
-            return None;
-        };
-        let words = [
-            (subs, "subscriptions"),
-            (groups, "resourceGroups"),
-            (providers, "providers"),
-            (provider, "Microsoft.Compute"),
-        ];
-        let fits = words.iter().all(|(is, want)| is.eq_ignore_ascii_case(want));
-        let (kind, name) = machine_of(machine)?;
-        let named = [subscription, group, &name]
+        let (subscription, group, machine) = resource_of(path, "Microsoft.Compute")?;
+        let (kind, name) = machine_of(&machine)?;
+        let named = [subscription, group, name]
             .iter()
             .all(|part| !part.is_empty());
-        (fits && named).then(|| Self::new(kind, subscription, group, name))
+        named.then(|| Self::new(kind, subscription, group, name))
     }
 
     fn new(kind: TargetKind, subscription: &str, group: &str, name: &str) -> Self {

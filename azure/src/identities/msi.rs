@@ -76,14 +76,8 @@ impl Identities for ArmIdentities {
     async fn delete(&self, id: &IdentityId) -> Result<Deleted> {
         let session = self.session(Operation::DeleteIdentity, id)?;
         let delete = client(&session)?.delete(&id.subscription, &id.group, &id.name);
-        match delete.send().await.map_err(|error| session.error(error)) {
-            Ok(response) => {
-                let status = response.as_raw_response().status().into();
-                Ok(Deleted::from_status(status))
-            }
-            Err(error) if is_absent(&error) => Ok(Deleted::Absent),
-            Err(error) => Err(error),
-        }
+        let sent = delete.send().await.map_err(|error| session.error(error));
+        Deleted::from_answer(sent.map(|answer| answer.as_raw_response().status().into()))
     }
 
     async fn list_by_group(&self, group: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {

@@ -104,14 +104,8 @@ impl RoleAssignments for ArmRoleAssignments {
             .role_assignments_client()
             .delete_by_id(relative(id));
         // Not `delete.await`: that reads a role assignment, and a 204 has none.
-        match delete.send().await.map_err(|error| session.error(error)) {
-            Ok(response) => {
-                let status = response.as_raw_response().status().into();
-                Ok(Deleted::from_status(status))
-            }
-            Err(error) if is_absent(&error) => Ok(Deleted::Absent),
-            Err(error) => Err(error),
-        }
+        let sent = delete.send().await.map_err(|error| session.error(error));
+        Deleted::from_answer(sent.map(|answer| answer.as_raw_response().status().into()))
     }
 
     async fn role_definition_by_name(
