@@ -10,8 +10,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::{ArmId, IdentityId};
-use crate::binding::{self, Binding, Identity, IdentityKind, Pod, Reach};
+use crate::binding::{Binding, Bound, Identity, IdentityKind, Pod, Reach};
 use crate::names;
+use crate::net_raw::Breach;
 
 /// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
 /// pod that terminates holds them until it is gone.
@@ -37,6 +38,20 @@ pub struct Assignments {
     pub wanted: Vec<Assignment>,
     /// Managed identities whose `resourceID` names no user-assigned identity.
     pub malformed: Vec<Identity>,
+    /// Bindings that select the pod and name an AzureIdentity that does not exist.
+    pub dangling: Vec<Binding>,
+    /// What the pod is refused all of it for: the ways in which it breaks the rule of a profile
+    /// with `netRaw: Enforce`; and the identities that it would have otherwise.
+    pub refused: Option<RefusedPod>,
+}
+
+/// A pod that is bound and refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedPod {
+    /// In which ways it breaks the rule; never empty.
+    pub breaches: BTreeSet<Breach>,
+    /// The identities that it is bound to.
+    pub identities: Vec<Identity>,
 }
 
 /// The assignments of a pod that [holds identities](holds_identities). Service principals are
@@ -44,25 +59,33 @@ pub struct Assignments {
 #[must_use]
 pub fn assignments_of<'a>(
     pod: &Pod,
-    bindings: impl IntoIterator<Item = &'a Binding> + Clone,
+    bindings: impl IntoIterator<Item = &'a Binding>,
     identities: impl IntoIterator<Item = &'a Identity>,
     reach: Reach,
 ) -> Assignments {
-    let mut assignments = Assignments::default();
-    for identity in binding::identities_of(pod, bindings.clone(), identities, reach) {
-        if identity.kind != IdentityKind::Managed {
-            continue;
-        }
-        if IdentityId::parse(&identity.resource_id).is_none() {
-            assignments.malformed.push(identity.clone());
-            continue;
-        }
-        let binds = |binding: &&Binding| binding.binds(pod, identity, reach);
-        if let Some(binding) = bindings.clone().into_iter().filter(binds).min() {
-            assignments.wanted.push(Assignment {
+    let bound = Bound::of(pod, bindings, identities, reach);
+    let mut assignments = Assignments {
+        dangling: bound.dangling.iter().copied().cloned().collect(),
+        ..Assignments::default()
+    };
+    if let Some(breaches) = bound.breaches(pod) {
+        let identities = bound.uses.iter().map(|(identity, _)| *identity).cloned();
+        assignments.refused = Some(RefusedPod {
+            breaches: breaches.clone(),
+            identities: identities.collect(),
+        });
+        return assignments;
+    }
+    for (identity, binding) in bound.uses {
+        match identity.kind {
+            IdentityKind::Managed if IdentityId::parse(&identity.resource_id).is_none() => {
+                assignments.malformed.push(identity.clone());
+            }
+            IdentityKind::Managed => assignments.wanted.push(Assignment {
                 identity: identity.clone(),
                 binding: binding.clone(),
-            });
+            }),
+            IdentityKind::ServicePrincipalSecret | IdentityKind::ServicePrincipalCertificate => {}
         }
     }
     assignments
@@ -175,27 +198,40 @@ impl fmt::Display for TargetPlan {
 }
 
 /// How far an assignment has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Progress {
     /// Known, and on its way to the machine.
     Created,
     /// On the machine, as Azure confirmed.
     Assigned,
+    /// Refused until a person acts: it will not come by waiting, and the pod is told so.
+    Failed(AssignmentFailure),
+}
+
+/// Why an identity does not come on a machine, when waiting does not help.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AssignmentFailure {
+    /// A word: Azure's code, or podid's own reason.
+    pub reason: String,
+    /// A sentence for people, what to do first.
+    pub message: String,
 }
 
 /// How far an assignment has come, from what the machine is known to carry (`None`: not looked
-/// yet) and what was said before. What was assigned stays so until Azure says otherwise, or a
-/// restart of ours would stop tokens that are fine.
+/// yet), why it was refused if it was, and what was said before. What was assigned stays so until
+/// Azure says otherwise, or a restart of ours would stop tokens that are fine.
 #[must_use]
 pub fn progress(
     identity: &ArmId,
     on_machine: Option<&BTreeSet<ArmId>>,
+    failure: Option<&AssignmentFailure>,
     before: Option<Progress>,
 ) -> Progress {
-    match on_machine {
-        Some(on_machine) if on_machine.contains(identity) => Progress::Assigned,
-        Some(_) => Progress::Created,
-        None => before.unwrap_or(Progress::Created),
+    match (on_machine, failure) {
+        (Some(on_machine), _) if on_machine.contains(identity) => Progress::Assigned,
+        (_, Some(failure)) => Progress::Failed(failure.clone()),
+        (Some(_), None) => Progress::Created,
+        (None, None) => before.unwrap_or(Progress::Created),
     }
 }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::arm::ArmId;
+use crate::net_raw::Breach;
+use crate::profile::NetRaw;
 
 /// A pod, as far as binding it to an identity needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +22,18 @@ pub struct Pod {
     pub selector: Option<String>,
     /// Service account the pod runs as.
     pub service_account: String,
+    /// In which ways the pod breaks the rule of `netRaw: Enforce`.
+    pub breaches: BTreeSet<Breach>,
+}
+
+/// Where an AzureIdentity or AzureIdentityBinding comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Origin {
+    /// Somebody wrote it.
+    #[default]
+    HandWritten,
+    /// A PodIdentityProfile of its namespace is its controlling owner.
+    Profile,
 }
 
 /// An AzureIdentity, as far as binding needs it.
@@ -35,8 +49,22 @@ pub struct Identity {
     pub client_id: String,
     /// ARM id of a managed identity, as written; empty for a service principal.
     pub resource_id: ArmId,
+    /// Object id of its service principal; only a profile's AzureIdentity tells it.
+    pub principal_id: Option<String>,
     /// Whether only pods of the same namespace may use it.
     pub namespaced: bool,
+    /// Where the object comes from.
+    pub origin: Origin,
+    /// What is asked of the pods that use it; [`NetRaw::Ignore`] when hand-written.
+    pub net_raw: NetRaw,
+}
+
+impl Identity {
+    /// Namespace and name of the object, as `payments/checkout`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
 }
 
 /// Kind of an AzureIdentity (`spec.type`).
@@ -76,6 +104,8 @@ pub struct Binding {
     pub selector: String,
     /// Service accounts that narrow the binding; empty: any.
     pub service_accounts: BTreeSet<String>,
+    /// Where the object comes from.
+    pub origin: Origin,
 }
 
 /// How far an identity reaches beyond its namespace.
@@ -89,39 +119,88 @@ pub enum Reach {
 }
 
 impl Binding {
-    /// Whether this binding gives `pod` the use of `identity`.
+    /// Whether this binding gives `pod` the use of `identity`, other bindings aside.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &Identity, reach: Reach) -> bool {
-        let own_identity = self.namespace == identity.namespace && self.identity == identity.name;
-        let selected = !self.selector.is_empty() && pod.selector.as_ref() == Some(&self.selector);
         let reached = pod.namespace == identity.namespace
             || (reach == Reach::Cluster && !identity.namespaced);
-        let account = self.service_accounts.is_empty()
-            || self.service_accounts.contains(&pod.service_account);
-        own_identity && selected && reached && account
+        self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
+    }
+
+    fn names(&self, identity: &Identity) -> bool {
+        self.namespace == identity.namespace && self.identity == identity.name
+    }
+
+    fn selects(&self, pod: &Pod) -> bool {
+        !self.selector.is_empty() && pod.selector.as_ref() == Some(&self.selector)
+    }
+
+    fn takes_account_of(&self, pod: &Pod) -> bool {
+        self.service_accounts.is_empty() || self.service_accounts.contains(&pod.service_account)
     }
 }
 
-/// The identities that `pod` is bound to, each once, in the order of namespace and name.
-#[must_use]
-pub fn identities_of<'a>(
-    pod: &Pod,
-    bindings: impl IntoIterator<Item = &'a Binding> + Clone,
-    identities: impl IntoIterator<Item = &'a Identity>,
-    reach: Reach,
-) -> Vec<&'a Identity> {
-    let mut bound: Vec<&Identity> = identities
-        .into_iter()
-        .filter(|identity| {
-            bindings
-                .clone()
-                .into_iter()
-                .any(|binding| binding.binds(pod, identity, reach))
-        })
-        .collect();
-    bound.sort();
-    bound.dedup();
-    bound
+/// What the bindings of a cluster come to for one pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bound<'a> {
+    /// The identities the pod is bound to, each once, with the first binding by namespace and name
+    /// that gives it; in the order of the identities' namespace and name.
+    pub uses: Vec<(&'a Identity, &'a Binding)>,
+    /// Bindings that select the pod and name an AzureIdentity that does not exist, in order.
+    pub dangling: Vec<&'a Binding>,
+}
+
+impl<'a> Bound<'a> {
+    /// Works out what `pod` is bound to.
+    ///
+    /// A profile of the pod's own namespace that names the pod's label decides about the pod alone:
+    /// bindings of other namespaces are then left out, or anybody could give the pod a second
+    /// identity and so have it refused for naming none.
+    #[must_use]
+    pub fn of(
+        pod: &Pod,
+        bindings: impl IntoIterator<Item = &'a Binding>,
+        identities: impl IntoIterator<Item = &'a Identity>,
+        reach: Reach,
+    ) -> Self {
+        let own = |binding: &Binding| binding.namespace == pod.namespace;
+        let selecting = bindings.into_iter().filter(|binding| binding.selects(pod));
+        let mut selecting: Vec<&Binding> = selecting.collect();
+        if selecting
+            .iter()
+            .any(|binding| own(binding) && binding.origin == Origin::Profile)
+        {
+            selecting.retain(|binding| own(binding));
+        }
+        selecting.sort();
+        let mut identities: Vec<&Identity> = identities.into_iter().collect();
+        identities.sort();
+        identities.dedup();
+        let binding_of = |identity: &&'a Identity| {
+            let mut all = selecting.iter();
+            let found = all.find(|binding| binding.binds(pod, identity, reach));
+            found.map(|binding| (*identity, *binding))
+        };
+        let exists = |binding: &Binding| identities.iter().any(|one| binding.names(one));
+        let dangling = selecting.iter().filter(|binding| {
+            let reached = own(binding) || reach == Reach::Cluster;
+            reached && binding.takes_account_of(pod) && !exists(binding)
+        });
+        Self {
+            dangling: dangling.copied().collect(),
+            uses: identities.iter().filter_map(binding_of).collect(),
+        }
+    }
+
+    /// In which ways `pod` breaks the rule of an identity it is bound to; `None` when it is not held
+    /// to the rule, or keeps it. One strict identity holds the pod to the rule for all of them: a
+    /// pod that can speak in the name of others must not hold any.
+    #[must_use]
+    pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
+        let strict = |(identity, _): &(&Identity, &Binding)| identity.net_raw == NetRaw::Enforce;
+        let held = !pod.breaches.is_empty() && self.uses.iter().any(strict);
+        held.then_some(&pod.breaches)
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +214,7 @@ mod tests {
             uid: "u".into(),
             selector: selector.map(Into::into),
             service_account: "default".into(),
+            breaches: BTreeSet::new(),
         }
     }
 
@@ -145,7 +225,10 @@ mod tests {
             kind: IdentityKind::Managed,
             client_id: "c".into(),
             resource_id: "/x".into(),
+            principal_id: None,
             namespaced,
+            origin: Origin::HandWritten,
+            net_raw: NetRaw::Ignore,
         }
     }
 
@@ -156,6 +239,7 @@ mod tests {
             identity: "i".into(),
             selector: selector.into(),
             service_accounts: BTreeSet::new(),
+            origin: Origin::HandWritten,
         }
     }
 
@@ -201,22 +285,96 @@ mod tests {
         assert!(narrow.binds(&pod, &identity(true), Reach::Cluster));
     }
 
+    fn bound<'a>(
+        pod: &Pod,
+        bindings: &'a [Binding],
+        identities: &'a [Identity],
+        reach: Reach,
+    ) -> (Vec<String>, Vec<&'a str>) {
+        let bound = Bound::of(pod, bindings, identities, reach);
+        let dangling = bound.dangling.iter().map(|b| b.identity.as_str()).collect();
+        let uses = bound.uses.iter();
+        (uses.map(|(one, _)| one.full_name()).collect(), dangling)
+    }
+
     #[test]
-    fn two_bindings_to_one_identity_bind_it_once() {
-        let (one, two) = (
-            binding("s"),
-            Binding {
-                name: "b2".into(),
-                ..binding("s")
-            },
-        );
-        let identity = identity(false);
-        let bound = identities_of(
-            &pod("a", Some("s")),
-            [&one, &two],
-            [&identity],
-            Reach::Cluster,
-        );
-        assert_eq!(bound, [&identity]);
+    fn two_bindings_to_one_identity_bind_it_once_by_the_first() {
+        let second = Binding {
+            name: "b2".into(),
+            ..binding("s")
+        };
+        let (bindings, identities) = ([second, binding("s")], [identity(false)]);
+        let pod = pod("a", Some("s"));
+        let bound = Bound::of(&pod, &bindings, &identities, Reach::Cluster);
+        assert_eq!(bound.uses, [(&identities[0], &bindings[1])]);
+    }
+
+    #[test]
+    fn a_profile_of_the_pods_namespace_decides_alone() {
+        let foreign = Binding {
+            namespace: "z".into(),
+            ..binding("s")
+        };
+        let theirs = Identity {
+            namespace: "z".into(),
+            ..identity(false)
+        };
+        let (mut own, identities) = (binding("s"), [identity(true), theirs]);
+        let pod = pod("a", Some("s"));
+        let all = |own: &Binding| {
+            let bindings = [own.clone(), foreign.clone()];
+            bound(&pod, &bindings, &identities, Reach::Cluster).0
+        };
+        assert_eq!(all(&own), ["a/i", "z/i"]);
+        own.origin = Origin::Profile;
+        assert_eq!(all(&own), ["a/i"]);
+        // The profile speaks for its label, also where it turns a pod away.
+        own.service_accounts = ["another".to_owned()].into();
+        assert_eq!(all(&own), Vec::<String>::new());
+        // A profile of another namespace decides nothing here.
+        own.namespace = "y".into();
+        assert_eq!(all(&own), ["z/i"]);
+    }
+
+    #[test]
+    fn a_binding_to_an_identity_that_does_not_exist_is_told_to_those_it_selects() {
+        let pod = pod("a", Some("s"));
+        let dangling = |namespace: &str, selector: &str, reach| {
+            let bindings = [Binding {
+                namespace: namespace.into(),
+                identity: "gone".into(),
+                ..binding(selector)
+            }];
+            let identities = [identity(false)];
+            let found = bound(&pod, &bindings, &identities, reach).1;
+            found.len() == 1
+        };
+        assert!(dangling("a", "s", Reach::Namespace));
+        assert!(dangling("z", "s", Reach::Cluster));
+        assert!(!dangling("z", "s", Reach::Namespace));
+        assert!(!dangling("a", "other", Reach::Cluster));
+    }
+
+    #[test]
+    fn one_strict_identity_holds_the_pod_to_the_rule_for_all() {
+        let strict = Identity {
+            name: "strict".into(),
+            net_raw: NetRaw::Enforce,
+            ..identity(false)
+        };
+        let to_strict = Binding {
+            identity: "strict".into(),
+            ..binding("s")
+        };
+        let (bindings, identities) = ([binding("s"), to_strict], [identity(false), strict]);
+        let mut pod = pod("a", Some("s"));
+        let breaks = |pod: &Pod, count: usize| {
+            let bound = Bound::of(pod, &bindings[..count], &identities, Reach::Cluster);
+            bound.breaches(pod).is_some()
+        };
+        assert!(!breaks(&pod, 2), "it keeps the rule");
+        pod.breaches = [Breach::KeepsNetRaw("app".into())].into();
+        assert!(breaks(&pod, 2));
+        assert!(!breaks(&pod, 1), "nothing strict binds it");
     }
 }

@@ -13,6 +13,7 @@ pub mod class;
 pub mod condition;
 pub mod desired;
 pub mod names;
+pub mod net_raw;
 pub mod observed;
 pub mod plan;
 pub mod profile;

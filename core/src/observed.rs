@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::arm::ArmId;
+use crate::profile::NetRaw;
 
 /// Everything a plan is made from, beside the desire. [`Observed::default`] is an empty world.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -101,8 +102,12 @@ pub struct IdentityObject {
     pub resource_id: ArmId,
     /// Client id of the identity.
     pub client_id: String,
+    /// Object id of its service principal; `None` when the object does not tell it.
+    pub principal_id: Option<String>,
     /// Whether only pods of its namespace may use it.
     pub namespaced: bool,
+    /// What is asked of the pods that use it.
+    pub net_raw: NetRaw,
 }
 
 /// What an AzureIdentityBinding says.

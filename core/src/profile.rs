@@ -40,8 +40,10 @@ pub enum CreationPolicy {
     CreateOrAdopt,
 }
 
-/// Whether pods bound by a profile must drop the capability `NET_RAW`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Whether pods bound by a profile must drop the capability `NET_RAW`: see [`crate::net_raw`].
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum NetRaw {
     /// A pod that keeps it is refused.
     #[default]
@@ -49,7 +51,7 @@ pub enum NetRaw {
     /// A pod that keeps it is admitted with a warning and an audit annotation.
     Audit,
     /// Nothing is checked.
-    Off,
+    Ignore,
 }
 
 /// What to do about a difference between a profile and Azure.

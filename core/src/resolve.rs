@@ -4,11 +4,12 @@
 //! ```text
 //! pod of a kind that is served? ── no ──► Refuse
 //!   │ excepted by labels? ── yes ──► PassThrough
-//!   │ identities bound to it (binding::identities_of)
+//!   │ identities bound to it (binding::Bound); the pod breaks their rule? ── yes ──► Refuse
 //!   │   none ──► Refuse      selector picks one of them? ── no ──► Refuse
 //!   │                        none asked for, several bound ──► Refuse
 //!   ▼ one identity
 //! type 0? on the machine? ── not yet ──► Wait
+//!                         ── Azure or podid refused it ──► Refuse
 //!   ▼
 //! Serve
 //! ```
@@ -19,7 +20,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::{ArmId, IdentityId};
-use crate::binding::{self, Binding, Identity, IdentityKind, Pod, Reach};
+use crate::assignment::AssignmentFailure;
+use crate::binding::{Binding, Bound, Identity, IdentityKind, Pod, Reach};
+use crate::net_raw::{self, Breach};
 
 /// A pod that asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,7 +73,7 @@ pub struct Assignment {
 }
 
 /// State of an assignment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum AssignmentState {
     /// On its way to the machine.
     Created,
@@ -78,6 +81,8 @@ pub enum AssignmentState {
     Assigned,
     /// Being taken away.
     Unassigned,
+    /// Refused until a person acts: it will not come by waiting.
+    Failed(AssignmentFailure),
 }
 
 /// Which identity a request names.
@@ -100,8 +105,10 @@ impl Selector {
         match self {
             Self::Only => true,
             Self::ClientId(id) => identity.client_id.eq_ignore_ascii_case(id),
-            // An AzureIdentity does not carry its object id.
-            Self::ObjectId(_) => false,
+            Self::ObjectId(id) => {
+                let known = identity.principal_id.as_ref();
+                known.is_some_and(|known| known.eq_ignore_ascii_case(id))
+            }
             Self::ResourceId(id) => identity.resource_id == *id,
         }
     }
@@ -148,7 +155,15 @@ pub enum Refusal {
     NotBound,
     /// The request names an identity that is not among the pod's.
     NotItsIdentity(Selector),
-    /// The request names an identity by a property podid does not know.
+    /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
+    /// exist.
+    MissingIdentity(String, String),
+    /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
+    BreaksNetRawRule(BTreeSet<Breach>),
+    /// The AzureIdentity (namespace/name) cannot be put on the machine under the pod.
+    AssignmentFailed(String, AssignmentFailure),
+    /// The request names an identity by its object id, and an AzureIdentity that was written by hand
+    /// does not tell its own.
     UnknownObjectId(String),
     /// The request names none, and these are bound (namespace/name).
     Ambiguous(Vec<String>),
@@ -177,6 +192,9 @@ impl Refusal {
             Self::Completed => "Completed",
             Self::NotBound => "NotBound",
             Self::NotItsIdentity(_) => "NotItsIdentity",
+            Self::MissingIdentity(..) => "MissingIdentity",
+            Self::BreaksNetRawRule(_) => "BreaksNetRawRule",
+            Self::AssignmentFailed(..) => "AssignmentFailed",
             Self::UnknownObjectId(_) => "UnknownObjectId",
             Self::Ambiguous(_) => "Ambiguous",
             Self::ServicePrincipal(_) => "ServicePrincipal",
@@ -194,9 +212,15 @@ impl Refusal {
             | Self::Completed
             | Self::NotBound
             | Self::NotItsIdentity(_)
+            | Self::MissingIdentity(..)
+            | Self::AssignmentFailed(..)
             | Self::NoClientId(_)
             | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
             Self::Ambiguous(_) => SEVERAL_IDENTITIES,
+            Self::BreaksNetRawRule(_) => {
+                "the pod's profile asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
+                 rights that come to the same; see the pod's Events"
+            }
             Self::UnknownObjectId(_) => {
                 "podid does not know identities by object_id; name it by client_id or msi_res_id"
             }
@@ -221,6 +245,21 @@ impl fmt::Display for Refusal {
             Self::NotItsIdentity(asked) => {
                 write!(f, "the pod asked for {asked:?}, which is not bound to it")
             }
+            Self::MissingIdentity(binding, identity) => write!(
+                f,
+                "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
+                 not exist in its namespace; create it, or correct spec.azureIdentity"
+            ),
+            Self::BreaksNetRawRule(breaches) => write!(
+                f,
+                "the pod's profile asks for netRaw: Enforce, but {}; correct the pod's template so \
+                 that every container has securityContext: {{capabilities: {{drop: [NET_RAW]}}}}",
+                net_raw::describe(breaches)
+            ),
+            Self::AssignmentFailed(identity, AssignmentFailure { reason, message }) => write!(
+                f,
+                "AzureIdentity {identity} cannot be put on the pod's node ({reason}): {message}"
+            ),
             Self::UnknownObjectId(id) => write!(f, "identities are not known by object id ({id})"),
             Self::Ambiguous(bound) => {
                 write!(
@@ -251,10 +290,7 @@ pub fn resolve(facts: &Facts<'_>, selector: &Selector) -> Decision {
         Ok(Pick::Excepted(exception)) => {
             Decision::PassThrough(exception.namespace.clone(), exception.name.clone())
         }
-        Ok(Pick::Identity(identity)) if is_assigned(facts, identity) => {
-            Decision::Serve(identity.clone())
-        }
-        Ok(Pick::Identity(identity)) => Decision::Wait(identity.clone()),
+        Ok(Pick::Identity(identity)) => assigned(facts, identity),
         Err(refusal) => Decision::Refuse(refusal),
     }
 }
@@ -279,27 +315,34 @@ fn pick<'a>(facts: &Facts<'a>, selector: &Selector) -> Result<Pick<'a>, Refusal>
     {
         return Ok(Pick::Excepted(exception));
     }
-    let bound = binding::identities_of(&caller.pod, facts.bindings, facts.identities, facts.reach);
-    if bound.is_empty() {
-        return Err(Refusal::NotBound);
+    let bound = Bound::of(&caller.pod, facts.bindings, facts.identities, facts.reach);
+    if let Some(breaches) = bound.breaches(&caller.pod) {
+        return Err(Refusal::BreaksNetRawRule(breaches.clone()));
     }
-    if let Selector::ObjectId(id) = selector {
-        return Err(Refusal::UnknownObjectId(id.clone()));
+    if bound.uses.is_empty() {
+        let dangling = bound.dangling.first();
+        return Err(dangling.map_or(Refusal::NotBound, |binding| {
+            let name = format!("{}/{}", binding.namespace, binding.name);
+            Refusal::MissingIdentity(name, binding.identity.clone())
+        }));
     }
-    only_one(bound, selector)
+    only_one(&bound, selector)
         .and_then(servable)
         .map(Pick::Identity)
 }
 
 /// The one identity that the selector names. Two AzureIdentities may describe one identity of
 /// Azure; either does, so the first in order is taken.
-fn only_one<'a>(bound: Vec<&'a Identity>, selector: &Selector) -> Result<&'a Identity, Refusal> {
-    let named: Vec<&Identity> = bound
-        .into_iter()
-        .filter(|one| selector.names(one))
-        .collect();
+fn only_one<'a>(bound: &Bound<'a>, selector: &Selector) -> Result<&'a Identity, Refusal> {
+    let all = || bound.uses.iter().map(|(identity, _)| *identity);
+    let named: Vec<&Identity> = all().filter(|one| selector.names(one)).collect();
     let Some(first) = named.first().copied() else {
-        return Err(Refusal::NotItsIdentity(selector.clone()));
+        return Err(match selector {
+            Selector::ObjectId(id) if all().any(|one| one.principal_id.is_none()) => {
+                Refusal::UnknownObjectId(id.clone())
+            }
+            _ => Refusal::NotItsIdentity(selector.clone()),
+        });
     };
     let ids: BTreeSet<String> = named
         .iter()
@@ -308,7 +351,7 @@ fn only_one<'a>(bound: Vec<&'a Identity>, selector: &Selector) -> Result<&'a Ide
     match ids.len() {
         1 => Ok(first),
         _ => Err(Refusal::Ambiguous(
-            named.into_iter().map(full_name).collect(),
+            named.into_iter().map(Identity::full_name).collect(),
         )),
     }
 }
@@ -316,29 +359,41 @@ fn only_one<'a>(bound: Vec<&'a Identity>, selector: &Selector) -> Result<&'a Ide
 fn servable(identity: &Identity) -> Result<&Identity, Refusal> {
     match identity.kind {
         IdentityKind::Managed if identity.client_id.is_empty() => {
-            Err(Refusal::NoClientId(full_name(identity)))
+            Err(Refusal::NoClientId(identity.full_name()))
         }
         IdentityKind::Managed if IdentityId::parse(&identity.resource_id).is_none() => {
-            Err(Refusal::MalformedResourceId(full_name(identity)))
+            Err(Refusal::MalformedResourceId(identity.full_name()))
         }
         IdentityKind::Managed => Ok(identity),
         IdentityKind::ServicePrincipalSecret | IdentityKind::ServicePrincipalCertificate => {
-            Err(Refusal::ServicePrincipal(full_name(identity)))
+            Err(Refusal::ServicePrincipal(identity.full_name()))
         }
     }
 }
 
-fn is_assigned(facts: &Facts<'_>, identity: &Identity) -> bool {
-    facts.assignments.iter().any(|assignment| {
-        assignment.state == AssignmentState::Assigned
-            && assignment.pod_uid == facts.caller.pod.uid
+/// What the assignments of this very pod say about an identity. Several speak of it only while an
+/// old object is replaced; then one that lets the pod go on counts.
+fn assigned(facts: &Facts<'_>, identity: &Identity) -> Decision {
+    let of_pod = facts.assignments.iter().filter(|assignment| {
+        assignment.pod_uid == facts.caller.pod.uid
             && assignment.namespace == identity.namespace
             && assignment.identity == identity.name
-    })
-}
-
-fn full_name(identity: &Identity) -> String {
-    format!("{}/{}", identity.namespace, identity.name)
+    });
+    let states: BTreeSet<&AssignmentState> = of_pod.map(|assignment| &assignment.state).collect();
+    if states.contains(&AssignmentState::Assigned) {
+        return Decision::Serve(identity.clone());
+    }
+    let failure = match states.len() {
+        1 => states.first().copied(),
+        _ => None,
+    };
+    match failure {
+        Some(AssignmentState::Failed(failure)) => Decision::Refuse(Refusal::AssignmentFailed(
+            identity.full_name(),
+            failure.clone(),
+        )),
+        _ => Decision::Wait(identity.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -2,20 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1 as core_v1;
+use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::binding::{Binding, Identity, IdentityKind};
+use podid_core::binding::{self, Binding, Identity, IdentityKind, Origin};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
-use podid_core::profile::{Access, CreationPolicy, Profile};
+use podid_core::net_raw::{self, Container, PodSecurity};
+use podid_core::profile::{Access, CreationPolicy, NetRaw, Profile};
 
 use crate::aadpodidentity::{
-    AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
+    AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED, BINDING_LABEL,
 };
 use crate::podid::{ClassLimits, PodIdentityClass, PodIdentityProfile};
 
 /// Annotation of an AzureIdentityBinding that narrows it to service accounts, separated by
 /// commas. podid writes it from `binding.serviceAccounts`; the predecessor's kind has no field.
 pub const SERVICE_ACCOUNTS_ANNOTATION: &str = "podid.dev/service-accounts";
+
+/// Annotation of a profile's AzureIdentity: the `netRaw` that was last applied, for the node daemon,
+/// which may not read profiles.
+pub const NET_RAW_ANNOTATION: &str = "podid.dev/net-raw";
+
+/// Annotation of a profile's AzureIdentity: the object id of its service principal, which the
+/// predecessor's kind has no field for.
+pub const PRINCIPAL_ID_ANNOTATION: &str = "podid.dev/principal-id";
 
 /// A profile as `core` sees it. `namespace_labels` are the labels of the profile's namespace.
 #[must_use]
@@ -114,6 +124,9 @@ pub fn identity(object: &AzureIdentity) -> Option<Identity> {
         kind: IdentityKind::from_type(object.spec.kind())?,
         client_id: object.spec.client_id().trim().to_owned(),
         resource_id: ArmId::new(object.spec.resource_id()),
+        principal_id: object.annotations().get(PRINCIPAL_ID_ANNOTATION).cloned(),
+        origin: origin(object),
+        net_raw: net_raw(object),
         namespaced: object
             .annotations()
             .get(BEHAVIOR_ANNOTATION)
@@ -136,5 +149,164 @@ pub fn binding(object: &AzureIdentityBinding) -> Binding {
         identity: object.spec.azure_identity().to_owned(),
         selector: object.spec.selector().to_owned(),
         service_accounts,
+        origin: origin(object),
+    }
+}
+
+/// A pod as `core` sees it. What the API server has not filled in yet counts as its default.
+#[must_use]
+pub fn pod(object: &core_v1::Pod) -> binding::Pod {
+    let account = object.spec.as_ref();
+    let account = account.and_then(|spec| spec.service_account_name.clone());
+    let security = object.spec.as_ref().map(pod_security).unwrap_or_default();
+    binding::Pod {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        selector: object.labels().get(BINDING_LABEL).cloned(),
+        service_account: account.unwrap_or_else(|| "default".to_owned()),
+        breaches: net_raw::breaches(&security),
+    }
+}
+
+fn pod_security(spec: &core_v1::PodSpec) -> PodSecurity {
+    let all = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
+    let containers = all.map(|one| container(&one.name, one.security_context.as_ref()));
+    let debugging = spec.ephemeral_containers.iter().flatten();
+    let debugging = debugging.map(|one| container(&one.name, one.security_context.as_ref()));
+    PodSecurity {
+        host_network: spec.host_network.unwrap_or_default(),
+        host_pid: spec.host_pid.unwrap_or_default(),
+        containers: containers.chain(debugging).collect(),
+    }
+}
+
+fn container(name: &str, context: Option<&core_v1::SecurityContext>) -> Container {
+    let capabilities = context.and_then(|context| context.capabilities.clone());
+    let capabilities = capabilities.unwrap_or_default();
+    Container {
+        name: name.to_owned(),
+        privileged: context
+            .and_then(|context| context.privileged)
+            .unwrap_or_default(),
+        add: capabilities.add.unwrap_or_default(),
+        drop: capabilities.drop.unwrap_or_default(),
+    }
+}
+
+fn origin(object: &impl Resource) -> Origin {
+    let kind = PodIdentityProfile::kind(&());
+    let group = format!("{}/", PodIdentityProfile::group(&()));
+    let owners = object.meta().owner_references.iter().flatten();
+    let mut profiles = owners.filter(|owner| {
+        owner.kind == kind
+            && owner.api_version.starts_with(&group)
+            && owner.controller == Some(true)
+    });
+    match profiles.next() {
+        Some(_) => Origin::Profile,
+        None => Origin::HandWritten,
+    }
+}
+
+/// An annotation that is missing or says something else asks for the strictest rule.
+fn net_raw(object: &AzureIdentity) -> NetRaw {
+    if origin(object) == Origin::HandWritten {
+        return NetRaw::Ignore;
+    }
+    let text = object.annotations().get(NET_RAW_ANNOTATION);
+    let read = text.and_then(|text| serde_json::from_value(text.as_str().into()).ok());
+    read.unwrap_or(NetRaw::Enforce)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn azure_identity(owners: Value, annotations: Value) -> Identity {
+        let object = json!({
+            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+            "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},
+            "spec": {"type": 0},
+        });
+        identity(&serde_json::from_value(object).unwrap()).unwrap()
+    }
+
+    fn owner(api_version: &str, kind: &str, controller: bool) -> Value {
+        json!([{
+            "apiVersion": api_version, "kind": kind, "name": "p", "uid": "u", "controller": controller,
+        }])
+    }
+
+    #[test]
+    fn only_a_controlling_profile_makes_an_object_a_profiles() {
+        let profile = "PodIdentityProfile";
+        let table = [
+            (owner("podid.dev/v1alpha1", profile, true), Origin::Profile),
+            (owner("podid.dev/v1", profile, true), Origin::Profile),
+            (
+                owner("podid.dev/v1alpha1", profile, false),
+                Origin::HandWritten,
+            ),
+            (
+                owner("podid.dev.evil/v1", profile, true),
+                Origin::HandWritten,
+            ),
+            (
+                owner("podid.dev/v1alpha1", "PodIdentityClass", true),
+                Origin::HandWritten,
+            ),
+            (json!([]), Origin::HandWritten),
+        ];
+        for (owners, origin) in table {
+            assert_eq!(
+                azure_identity(owners.clone(), json!({})).origin,
+                origin,
+                "{owners}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_profiles_identity_is_strict_unless_it_says_otherwise() {
+        let profile = owner("podid.dev/v1alpha1", "PodIdentityProfile", true);
+        let says = |owners: &Value, word: &str| {
+            azure_identity(owners.clone(), json!({NET_RAW_ANNOTATION: word})).net_raw
+        };
+        assert_eq!(says(&profile, "Ignore"), NetRaw::Ignore);
+        assert_eq!(says(&profile, "Audit"), NetRaw::Audit);
+        assert_eq!(says(&profile, "ignore"), NetRaw::Enforce);
+        assert_eq!(azure_identity(profile, json!({})).net_raw, NetRaw::Enforce);
+        assert_eq!(
+            says(&json!([]), "Enforce"),
+            NetRaw::Ignore,
+            "nobody's profile asks"
+        );
+    }
+
+    #[test]
+    fn every_kind_of_container_counts() {
+        let spec = |kind: &str| {
+            let mut spec = json!({"containers": [
+                {"name": "good", "securityContext": {"capabilities": {"drop": ["ALL"]}}},
+            ]});
+            let bad = json!({"name": "bad", "securityContext": {"privileged": true}});
+            match spec[kind].as_array_mut() {
+                Some(containers) => containers.push(bad),
+                None => spec[kind] = json!([bad]),
+            }
+            let object = json!({"metadata": {"name": "p"}, "spec": spec});
+            pod(&serde_json::from_value(object).unwrap()).breaches
+        };
+        for kind in ["containers", "initContainers", "ephemeralContainers"] {
+            let found = net_raw::describe(&spec(kind));
+            let expected = "container bad does not drop NET_RAW, container bad is privileged";
+            assert_eq!(found, expected, "{kind}");
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct ProfileArgs {
     /// Whether its pods must drop NET_RAW [default: Enforce]
     #[arg(
         long, ignore_case = true, value_name = "MODE",
-        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Off"])
+        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
     )]
     net_raw: Option<NetRaw>,
 

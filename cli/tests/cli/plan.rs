@@ -207,7 +207,7 @@ fn what_cannot_be_planned_says_why() {
             "spec.clasName: unknown field",
         ),
         (
-            PROFILE.replace("standard", "standard\n  netRaw: Off"),
+            PROFILE.replace("standard", "standard\n  netRaw: Ignore"),
             "quote it",
         ),
         ("a: [".to_owned(), "is not YAML"),

@@ -263,7 +263,7 @@ fn adoption_stays_within_the_groups_of_the_class() {
 #[test]
 fn the_net_raw_rule_is_loosened_only_where_the_class_lets() {
     let off = Profile {
-        net_raw: NetRaw::Off,
+        net_raw: NetRaw::Ignore,
         ..profile()
     };
     assert_eq!(refused(&off, &class()), ["spec.netRaw"]);

@@ -2,6 +2,8 @@ use proptest::collection::btree_set;
 use proptest::prelude::*;
 
 use super::*;
+use crate::binding::Origin;
+use crate::profile::NetRaw;
 
 fn id(name: &str) -> ArmId {
     ArmId::new(format!(
@@ -137,6 +139,7 @@ fn pod() -> Pod {
         uid: "u1".into(),
         selector: Some("web".into()),
         service_account: "default".into(),
+        breaches: BTreeSet::new(),
     }
 }
 
@@ -147,7 +150,10 @@ fn identity(name: &str, kind: IdentityKind, resource_id: ArmId) -> Identity {
         kind,
         client_id: "c".into(),
         resource_id,
+        principal_id: None,
         namespaced: false,
+        origin: Origin::HandWritten,
+        net_raw: NetRaw::Ignore,
     }
 }
 
@@ -158,6 +164,7 @@ fn binding(name: &str, identity: &str) -> Binding {
         identity: identity.into(),
         selector: "web".into(),
         service_accounts: BTreeSet::new(),
+        origin: Origin::HandWritten,
     }
 }
 
@@ -203,10 +210,63 @@ fn what_was_assigned_stays_so_until_azure_says_otherwise() {
     use Progress::{Assigned, Created};
     let (on, off) = (ids(&["A"]), ids(&[]));
     let a = id("a");
-    assert_eq!(progress(&a, None, None), Created);
-    assert_eq!(progress(&a, None, Some(Assigned)), Assigned);
-    assert_eq!(progress(&a, Some(&off), Some(Assigned)), Created);
-    assert_eq!(progress(&a, Some(&on), None), Assigned);
+    assert_eq!(progress(&a, None, None, None), Created);
+    assert_eq!(progress(&a, None, None, Some(Assigned)), Assigned);
+    assert_eq!(progress(&a, Some(&off), None, Some(Assigned)), Created);
+    assert_eq!(progress(&a, Some(&on), None, None), Assigned);
+}
+
+#[test]
+fn a_refused_assignment_has_failed_unless_azure_shows_it() {
+    let failure = AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the right".into(),
+    };
+    let failed = Progress::Failed(failure.clone());
+    let (on, off) = (ids(&["A"]), ids(&[]));
+    let progress =
+        |on_machine, failure| progress(&id("a"), on_machine, failure, Some(failed.clone()));
+    assert_eq!(progress(Some(&off), Some(&failure)), failed);
+    assert_eq!(progress(None, Some(&failure)), failed);
+    assert_eq!(progress(Some(&on), Some(&failure)), Progress::Assigned);
+    assert_eq!(progress(Some(&off), None), Progress::Created);
+    assert_eq!(progress(None, None), failed, "nothing new is known");
+}
+
+#[test]
+fn a_pod_that_breaks_the_rule_of_its_profile_is_refused_everything() {
+    let strict = Identity {
+        net_raw: NetRaw::Enforce,
+        ..identity("strict", IdentityKind::Managed, id("strict"))
+    };
+    let other = identity("other", IdentityKind::Managed, id("other"));
+    let (identities, bindings) = (
+        [strict.clone(), other.clone()],
+        [binding("a", "strict"), binding("b", "other")],
+    );
+    let of = |pod: &Pod| assignments_of(pod, &bindings, &identities, Reach::Cluster);
+    assert_eq!(of(&pod()).wanted.len(), 2);
+    let breaches: BTreeSet<_> = [Breach::KeepsNetRaw("app".into())].into();
+    let broken = of(&Pod {
+        breaches: breaches.clone(),
+        ..pod()
+    });
+    assert_eq!(broken.wanted, []);
+    let identities = vec![other, strict];
+    assert_eq!(
+        broken.refused,
+        Some(RefusedPod {
+            breaches,
+            identities
+        })
+    );
+}
+
+#[test]
+fn a_binding_without_its_identity_is_named() {
+    let got = assignments_of(&pod(), &[binding("a", "gone")], &[], Reach::Cluster);
+    assert_eq!(got.dangling, [binding("a", "gone")]);
+    assert_eq!(got.wanted, []);
 }
 
 #[test]
@@ -215,9 +275,9 @@ fn objects_are_written_when_they_differ_and_deleted_when_unwanted() {
         identity: identity("managed", IdentityKind::Managed, id("managed")),
         binding: binding("b", "managed"),
     };
-    let objects = |progress| {
+    let objects = |progress: Progress| {
         assigned_identities(&pod(), "n1", std::slice::from_ref(&assignment), |_, _| {
-            progress
+            progress.clone()
         })
     };
     let (created, assigned) = (objects(Progress::Created), objects(Progress::Assigned));

@@ -1,7 +1,7 @@
 use super::refusal::Refusal;
 use super::step::Step;
 use crate::desired::{Desired, Owner};
-use crate::observed::{BindingObject, Child, IdentityObject, Observed};
+use crate::observed::{BindingObject, Child, Identity, IdentityObject, Observed};
 
 /// Kind of the object through which nodes find an identity.
 const AZURE_IDENTITY: &str = "AzureIdentity";
@@ -29,20 +29,16 @@ fn foreign<T>(kind: &'static str, owner: &Owner, child: &Child<T>) -> Option<Ref
 /// Steps until both objects say what they should.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let (namespace, name) = (&desired.owner.namespace, &desired.owner.profile);
-    let client_id = observed
-        .identity
-        .as_ref()
-        .map(|found| found.client_id.clone());
+    let found = observed.identity.as_ref();
     let binding = BindingObject {
         identity: name.clone(),
         selector: desired.binding.selector.clone(),
         service_accounts: desired.binding.service_accounts.clone(),
     };
-    let identity_fits = observed.azure_identity.as_ref().is_some_and(|child| {
-        client_id
-            .as_ref()
-            .is_some_and(|client_id| says(&child.object, desired, client_id))
-    });
+    let child = observed.azure_identity.as_ref();
+    let identity_fits = child
+        .zip(found)
+        .is_some_and(|(child, found)| says(&child.object, desired, found));
     let binding_fits = observed
         .binding
         .as_ref()
@@ -53,7 +49,9 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
             namespace: namespace.clone(),
             name: name.clone(),
             resource_id: desired.identity.id.clone(),
-            client_id,
+            client_id: found.map(|found| found.client_id.clone()),
+            principal_id: found.map(|found| found.principal_id.clone()),
+            net_raw: desired.net_raw,
         });
     }
     if !binding_fits {
@@ -67,8 +65,11 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
     steps
 }
 
-fn says(object: &IdentityObject, desired: &Desired, client_id: &str) -> bool {
+fn says(object: &IdentityObject, desired: &Desired, found: &Identity) -> bool {
+    let principal = object.principal_id.as_ref();
     object.namespaced
+        && object.net_raw == desired.net_raw
         && object.resource_id == desired.identity.id
-        && object.client_id.eq_ignore_ascii_case(client_id)
+        && object.client_id.eq_ignore_ascii_case(&found.client_id)
+        && principal.is_some_and(|id| id.eq_ignore_ascii_case(&found.principal_id))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::arm::ArmId;
 use crate::desired::Grantee;
 use crate::observed::BindingObject;
+use crate::profile::NetRaw;
 use crate::role::Role;
 
 /// One step of a plan.
@@ -49,6 +50,10 @@ pub enum Step {
         resource_id: ArmId,
         /// Client id of the identity; `None` until Azure has given it one.
         client_id: Option<String>,
+        /// Object id of its service principal; `None` until Azure has given it one.
+        principal_id: Option<String>,
+        /// What is asked of the pods that use it.
+        net_raw: NetRaw,
     },
     /// Writes the AzureIdentityBinding, which binds pods to the AzureIdentity.
     ApplyBinding {
@@ -155,6 +160,7 @@ impl fmt::Display for Step {
                 name,
                 resource_id,
                 client_id,
+                ..
             } => {
                 let id = resource_id.name();
                 write!(f, "apply AzureIdentity {namespace}/{name} for {id} with ")?;

@@ -47,17 +47,18 @@ fn perform(step: &Step, world: &mut Observed) {
             }
         }
         Step::GrantRole(access) | Step::GrantNodeRole(access) => grant(&access, world),
-        Step::ApplyAzureIdentity { resource_id, .. } => {
-            let client_id = world
-                .identity
-                .as_ref()
-                .expect("made before")
-                .client_id
-                .clone();
+        Step::ApplyAzureIdentity {
+            resource_id,
+            net_raw,
+            ..
+        } => {
+            let made = world.identity.as_ref().expect("made before");
             let object = IdentityObject {
                 resource_id,
-                client_id,
+                client_id: made.client_id.clone(),
+                principal_id: Some(made.principal_id.clone()),
                 namespaced: true,
+                net_raw,
             };
             world.azure_identity = Some(Child {
                 owned: true,

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::binding::Origin;
+use crate::profile::NetRaw;
 
 const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
     Microsoft.ManagedIdentity/userAssignedIdentities/";
@@ -41,6 +43,7 @@ fn caller() -> Caller {
             uid: "uid-1".into(),
             selector: Some("s".into()),
             service_account: "default".into(),
+            breaches: BTreeSet::new(),
         },
         labels: [("app".to_owned(), "x".to_owned())].into(),
         host_network: false,
@@ -55,7 +58,10 @@ fn identity(name: &str) -> Identity {
         kind: IdentityKind::Managed,
         client_id: format!("client-{name}"),
         resource_id: ArmId::new(format!("{RESOURCE}{name}")),
+        principal_id: Some(format!("object-{name}")),
         namespaced: true,
+        origin: Origin::Profile,
+        net_raw: NetRaw::Enforce,
     }
 }
 
@@ -66,6 +72,7 @@ fn binding(identity: &str) -> Binding {
         identity: identity.into(),
         selector: "s".into(),
         service_accounts: BTreeSet::new(),
+        origin: Origin::Profile,
     }
 }
 
@@ -115,6 +122,7 @@ fn several_identities_need_a_selector_in_any_case() {
     let resource = ArmId::new(format!("{RESOURCE}TWO").to_uppercase());
     for selector in [
         Selector::ClientId("CLIENT-TWO".into()),
+        Selector::ObjectId("OBJECT-TWO".into()),
         Selector::ResourceId(resource),
     ] {
         assert_eq!(
@@ -159,9 +167,30 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
 }
 
 #[test]
+fn a_failed_assignment_is_refused_at_once_with_its_cause() {
+    let mut world = world(&["one"]);
+    let failure = AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the right".into(),
+    };
+    world.assignments[0].state = AssignmentState::Failed(failure);
+    let refused = refusal(world.resolve(&Selector::Only));
+    assert_eq!(refused.word(), "AssignmentFailed");
+    assert_eq!(refused.description(), "Identity not found");
+    assert!(refused.to_string().contains("grant the right"), "{refused}");
+    // Its successor is being written.
+    world.assignments.push(Assignment {
+        state: AssignmentState::Created,
+        ..assigned("one")
+    });
+    let decision = world.resolve(&Selector::Only);
+    assert_eq!(decision, Decision::Wait(identity("one")));
+}
+
+#[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut World);
-    let table: [(Change, Selector, &str); 8] = [
+    let table: [(Change, Selector, &str); 11] = [
         (
             |w| w.caller.host_network = true,
             Selector::Only,
@@ -170,7 +199,18 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
         (|w| w.caller.completed = true, Selector::Only, "Completed"),
         (|w| w.caller.pod.selector = None, Selector::Only, "NotBound"),
         (|w| w.bindings.clear(), Selector::Only, "NotBound"),
-        (|_| (), Selector::ObjectId("o".into()), "UnknownObjectId"),
+        (
+            |w| w.identities[0].principal_id = None,
+            Selector::ObjectId("object-one".into()),
+            "UnknownObjectId",
+        ),
+        (|_| (), Selector::ObjectId("o".into()), "NotItsIdentity"),
+        (|w| w.identities.clear(), Selector::Only, "MissingIdentity"),
+        (
+            |w| w.caller.pod.breaches = [Breach::HostPid].into(),
+            Selector::Only,
+            "BreaksNetRawRule",
+        ),
         (
             |w| w.identities[0].client_id.clear(),
             Selector::Only,
@@ -228,26 +268,49 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn any_identity() -> impl Strategy<Value = Identity> {
-    (name(), name(), name(), any::<bool>(), 0..3i64).prop_map(
-        |(namespace, name, id, namespaced, kind)| Identity {
-            namespace,
-            client_id: format!("client-{id}"),
-            resource_id: ArmId::new(format!("{RESOURCE}{id}")),
-            kind: IdentityKind::from_type(kind).expect("a type"),
-            namespaced,
-            name,
-        },
+    (
+        name(),
+        name(),
+        name(),
+        any::<bool>(),
+        0..3i64,
+        any::<bool>(),
     )
+        .prop_map(
+            |(namespace, name, id, namespaced, kind, of_profile)| Identity {
+                namespace,
+                client_id: format!("client-{id}"),
+                resource_id: ArmId::new(format!("{RESOURCE}{id}")),
+                kind: IdentityKind::from_type(kind).expect("a type"),
+                principal_id: of_profile.then(|| format!("object-{id}")),
+                namespaced,
+                name,
+                origin: origin(of_profile),
+                net_raw: match of_profile {
+                    true => NetRaw::Enforce,
+                    false => NetRaw::Ignore,
+                },
+            },
+        )
+}
+
+fn origin(of_profile: bool) -> Origin {
+    match of_profile {
+        true => Origin::Profile,
+        false => Origin::HandWritten,
+    }
 }
 
 fn any_binding() -> impl Strategy<Value = Binding> {
-    (name(), name(), name(), name(), proptest::option::of(name())).prop_map(
-        |(namespace, name, identity, selector, account)| Binding {
+    let account = proptest::option::of(name());
+    (name(), name(), name(), name(), account, any::<bool>()).prop_map(
+        |(namespace, name, identity, selector, account, of_profile)| Binding {
             namespace,
             name,
             identity,
             selector,
             service_accounts: account.into_iter().collect(),
+            origin: origin(of_profile),
         },
     )
 }
@@ -275,10 +338,12 @@ prop_compose! {
         identities in prop::collection::vec(any_identity(), 0..5),
         bindings in prop::collection::vec(any_binding(), 0..6),
         assignments in prop::collection::vec(any_assignment(), 0..6),
-        wide in any::<bool>(),
+        wide in any::<bool>(), breaks in any::<bool>(),
     ) -> World {
+        let breach = Breach::KeepsNetRaw("app".into());
+        let breaches = breaks.then_some(breach).into_iter().collect();
         let mut caller = caller();
-        caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account };
+        caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
         let reach = if wide { Reach::Cluster } else { Reach::Namespace };
         World { caller, bindings, identities, exceptions: vec![], assignments, reach }
     }
@@ -288,6 +353,7 @@ fn any_selector() -> impl Strategy<Value = Selector> {
     prop_oneof![
         Just(Selector::Only),
         name().prop_map(|id| Selector::ClientId(format!("client-{id}"))),
+        name().prop_map(|id| Selector::ObjectId(format!("object-{id}"))),
         name().prop_map(|id| Selector::ResourceId(ArmId::new(format!("{RESOURCE}{id}")))),
     ]
 }
@@ -298,10 +364,10 @@ proptest! {
         world in any_world(), selector in any_selector(),
     ) {
         if let Decision::Serve(identity) | Decision::Wait(identity) = world.resolve(&selector) {
-            let given = binding::identities_of(
-                &world.caller.pod, &world.bindings, &world.identities, world.reach,
-            );
-            prop_assert!(given.contains(&&identity));
+            let pod = &world.caller.pod;
+            let given = Bound::of(pod, &world.bindings, &world.identities, world.reach);
+            prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
+            prop_assert_eq!(given.breaches(pod), None);
             prop_assert!(selector.names(&identity));
             prop_assert_eq!(identity.kind, IdentityKind::Managed);
         }
@@ -332,6 +398,7 @@ proptest! {
     fn the_case_of_ids_does_not_matter(world in any_world(), selector in any_selector()) {
         let upper = match selector.clone() {
             Selector::ClientId(id) => Selector::ClientId(id.to_uppercase()),
+            Selector::ObjectId(id) => Selector::ObjectId(id.to_uppercase()),
             Selector::ResourceId(id) => Selector::ResourceId(ArmId::new(id.as_str().to_uppercase())),
             other => other,
         };

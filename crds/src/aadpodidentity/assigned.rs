@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 pub const STATUS_CREATED: &str = "Created";
 /// The identity is on the machine under the pod: tokens may be issued.
 pub const STATUS_ASSIGNED: &str = "Assigned";
+/// The identity was refused, and does not come until a person acts; see
+/// [`AzureAssignedIdentityStatus::reason`].
+pub const STATUS_FAILED: &str = "Failed";
 /// The identity is being taken away.
 pub const STATUS_UNASSIGNED: &str = "Unassigned";
 
@@ -27,6 +30,7 @@ pub const STATUS_UNASSIGNED: &str = "Unassigned";
         json_path = ".spec.azureIdentityRef.metadata.name"
     ),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
     printcolumn(
         name = "Age",
         type_ = "date",
@@ -62,9 +66,16 @@ pub struct AzureAssignedIdentitySpec {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureAssignedIdentityStatus {
-    /// [`STATUS_CREATED`], [`STATUS_ASSIGNED`] or [`STATUS_UNASSIGNED`].
+    /// `Created` (on its way), `Assigned`, `Failed` (refused until a person acts) or `Unassigned`
+    /// (being taken away).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// With `Failed`: why, in a word of Azure's or podid's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// With `Failed`: what a person can do about it, and what Azure said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// Kept for compatibility; written as 1, as the predecessor did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_replicas: Option<i32>,

@@ -12,7 +12,8 @@ mod identity;
 
 pub use assigned::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
-    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_UNASSIGNED,
+    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
+    STATUS_UNASSIGNED,
 };
 pub use binding::{AzureIdentityBinding, AzureIdentityBindingSpec, ReplicaStatus};
 pub use exception::{

@@ -89,8 +89,7 @@ pub struct PodIdentityProfileSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
 
-    /// Whether pods bound by this profile must drop the capability `NET_RAW`. Write `"Off"` with
-    /// quotes: YAML reads a bare Off as a boolean.
+    /// Whether pods bound by this profile must drop the capability `NET_RAW`.
     #[serde(default)]
     pub net_raw: NetRaw,
 

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::ResourceExt;
-use podid_core::binding::{self, Binding, Identity};
+use podid_core::assignment::AssignmentFailure;
+use podid_core::binding::{Binding, Identity};
 use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding, AzurePodIdentityException,
-    BINDING_LABEL, STATUS_ASSIGNED, STATUS_UNASSIGNED,
+    STATUS_ASSIGNED, STATUS_FAILED, STATUS_UNASSIGNED,
 };
 use podid_crds::convert;
 
@@ -36,23 +37,16 @@ impl PodRow {
     }
 }
 
+/// `None` for an object that no API server has given a place and a uid.
 pub(crate) fn pod_row(pod: &Pod) -> Option<PodRow> {
     let spec = pod.spec.as_ref()?;
+    let (_namespace, _uid) = (pod.namespace()?, pod.uid()?);
     let status = pod.status.as_ref();
     let phase = status
         .and_then(|status| status.phase.as_deref())
         .unwrap_or_default();
     let caller = Caller {
-        pod: binding::Pod {
-            namespace: pod.namespace()?,
-            name: pod.name_any(),
-            uid: pod.uid()?,
-            selector: pod.labels().get(BINDING_LABEL).cloned(),
-            service_account: spec
-                .service_account_name
-                .clone()
-                .unwrap_or_else(|| "default".to_owned()),
-        },
+        pod: convert::pod(pod),
         labels: pod.labels().clone(),
         host_network: spec.host_network.unwrap_or_default(),
         completed: matches!(phase, "Succeeded" | "Failed"),
@@ -101,13 +95,14 @@ pub(crate) fn assignment_row(object: &AzureAssignedIdentity) -> Option<Assignmen
         .iter()
         .find(|owner| owner.kind == "Pod")?;
     let identity = object.spec.azure_identity_ref.as_ref()?;
-    let status = object
-        .status
-        .as_ref()
-        .and_then(|status| status.status.as_deref());
-    let state = match status {
+    let status = object.status.clone().unwrap_or_default();
+    let state = match status.status.as_deref() {
         Some(STATUS_ASSIGNED) => AssignmentState::Assigned,
         Some(STATUS_UNASSIGNED) => AssignmentState::Unassigned,
+        Some(STATUS_FAILED) => AssignmentState::Failed(AssignmentFailure {
+            reason: status.reason.unwrap_or_default(),
+            message: status.message.unwrap_or_default(),
+        }),
         _ => AssignmentState::Created,
     };
     Some(Assignment {

@@ -165,6 +165,7 @@ mod tests {
             uid: "u".into(),
             selector: Some("web".into()),
             service_account: "default".into(),
+            breaches: [].into(),
         }
     }
 

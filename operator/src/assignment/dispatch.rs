@@ -201,8 +201,8 @@ impl Dispatcher {
             .fleet
             .report(target)
             .and_then(|report| report.carries.as_ref());
-        let before = |name: &str| Some(observed.get(name)?.as_ref()?.progress);
-        let progress = |name: &str, id: &ArmId| progress(id, carries, before(name));
+        let before = |name: &str| Some(observed.get(name)?.as_ref()?.progress.clone());
+        let progress = |name: &str, id: &ArmId| progress(id, carries, None, before(name));
         let (placed, wanted) = (&entry.placed, &entry.assignments.wanted);
         assigned_identities(&placed.pod, &placed.node, wanted, progress)
     }

@@ -6,12 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::assignment::{AssignedIdentity, ObjectsPlan, Progress};
+use podid_core::assignment::{AssignedIdentity, AssignmentFailure, ObjectsPlan, Progress};
 use podid_core::binding::Pod;
 use podid_core::names;
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
-    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED,
+    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
 };
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ impl SeenObject {
         let says = self.says.as_ref()?;
         Some((
             format!("{}/{}", says.identity.0, says.identity.1),
-            says.progress,
+            says.progress.clone(),
         ))
     }
 }
@@ -188,9 +188,10 @@ fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIde
         "clientID": says.client_id,
     });
     let binding = json!({ "azureIdentity": says.identity.1, "selector": pod.selector });
-    let status = match says.progress {
-        Progress::Created => STATUS_CREATED,
-        Progress::Assigned => STATUS_ASSIGNED,
+    let (status, failure) = match &says.progress {
+        Progress::Created => (STATUS_CREATED, None),
+        Progress::Assigned => (STATUS_ASSIGNED, None),
+        Progress::Failed(failure) => (STATUS_FAILED, Some(failure)),
     };
     AzureAssignedIdentity {
         metadata: ObjectMeta {
@@ -210,6 +211,8 @@ fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIde
         },
         status: Some(AzureAssignedIdentityStatus {
             status: Some(status.to_owned()),
+            reason: failure.map(|failure| failure.reason.clone()),
+            message: failure.map(|failure| failure.message.clone()),
             available_replicas: Some(1),
         }),
     }
@@ -252,9 +255,14 @@ fn says(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
     );
     let text = |field: &str| identity.spec.get(field).and_then(Value::as_str);
     let names = |metadata: &EmbeddedMetadata| (metadata.namespace.clone(), metadata.name.clone());
-    let progress = match object.status.as_ref()?.status.as_deref()? {
+    let status = object.status.as_ref()?;
+    let progress = match status.status.as_deref()? {
         STATUS_CREATED => Progress::Created,
         STATUS_ASSIGNED => Progress::Assigned,
+        STATUS_FAILED => Progress::Failed(AssignmentFailure {
+            reason: status.reason.clone()?,
+            message: status.message.clone()?,
+        }),
         _ => return None,
     };
     Some(AssignedIdentity {

@@ -13,7 +13,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::assignment::holds_identities;
-use podid_core::binding::{self, Binding, Identity};
+use podid_core::binding::{Binding, Identity};
 use podid_core::target::{ProviderIdError, Target};
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding, BINDING_LABEL,
@@ -177,23 +177,14 @@ fn key_of<K: Resource<DynamicType = ()>>(object: &K) -> ObjectKey {
 }
 
 fn placed(pod: Pod) -> Option<PlacedPod> {
-    let selector = pod.labels().get(BINDING_LABEL).cloned();
-    let phase = pod.status.as_ref().and_then(|status| status.phase.clone());
-    let (namespace, name, uid) = (pod.namespace(), pod.name_any(), pod.uid());
-    let spec = pod.spec.unwrap_or_default();
-    let node = spec.node_name.as_deref();
-    holds_identities(selector.as_deref(), node, phase.as_deref()).then(|| PlacedPod {
+    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+    let phase = status.and_then(|status| status.phase.as_deref());
+    let node = spec.and_then(|spec| spec.node_name.as_deref());
+    let placed = PlacedPod {
         node: node.unwrap_or_default().to_owned(),
-        pod: binding::Pod {
-            namespace: namespace.unwrap_or_default(),
-            name,
-            uid: uid.unwrap_or_default(),
-            selector,
-            service_account: spec
-                .service_account_name
-                .unwrap_or_else(|| "default".to_owned()),
-        },
-    })
+        pod: convert::pod(&pod),
+    };
+    holds_identities(placed.pod.selector.as_deref(), node, phase).then_some(placed)
 }
 
 fn machine_of(node: &Node) -> Result<Target, ProviderIdError> {

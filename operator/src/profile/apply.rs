@@ -4,7 +4,7 @@ use podid_azure::{IdentitySpec, RoleAssignmentSpec};
 use podid_core::arm::ArmId;
 use podid_core::desired::{Grantee, Owner};
 use podid_core::names;
-use podid_core::observed::{Identity, Observed, RecordedAssignment};
+use podid_core::observed::{Identity, IdentityObject, Observed, RecordedAssignment};
 use podid_core::plan::{Access, Plan, Step, is_ours, made_for};
 use podid_core::role::Role;
 use podid_crds::podid::PodIdentityProfile;
@@ -122,14 +122,25 @@ impl Applier<'_> {
             Step::ApplyAzureIdentity {
                 resource_id,
                 client_id,
+                principal_id,
+                net_raw,
                 ..
             } => {
-                let made = progress
-                    .identity
-                    .as_ref()
-                    .map(|identity| identity.client_id.clone());
-                let client_id = made.or_else(|| client_id.clone()).unwrap_or_default();
-                children::apply_identity(self.profile, client, resource_id, &client_id).await
+                let (made, planned) = (progress.identity.as_ref(), Option::clone);
+                let client_id = made
+                    .map(|made| made.client_id.clone())
+                    .or(planned(client_id));
+                let principal_id = made
+                    .map(|made| made.principal_id.clone())
+                    .or(planned(principal_id));
+                let object = IdentityObject {
+                    resource_id: resource_id.clone(),
+                    client_id: client_id.unwrap_or_default(),
+                    principal_id,
+                    namespaced: true,
+                    net_raw: *net_raw,
+                };
+                children::apply_identity(self.profile, client, &object).await
             }
             Step::ApplyBinding { binding, .. } => {
                 children::apply_binding(self.profile, client, binding).await

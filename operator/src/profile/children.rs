@@ -11,7 +11,9 @@ use podid_core::observed::{BindingObject, Child, IdentityObject};
 use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
 };
-use podid_crds::convert::{self, SERVICE_ACCOUNTS_ANNOTATION};
+use podid_crds::convert::{
+    self, NET_RAW_ANNOTATION, PRINCIPAL_ID_ANNOTATION, SERVICE_ACCOUNTS_ANNOTATION,
+};
 use podid_crds::podid::PodIdentityProfile;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -53,11 +55,19 @@ pub(super) async fn observe(
 pub(super) async fn apply_identity(
     profile: &PodIdentityProfile,
     client: &Client,
-    resource_id: &ArmId,
-    client_id: &str,
+    identity: &IdentityObject,
 ) -> Result<(), Cause> {
-    let annotations = json!({ BEHAVIOR_ANNOTATION: BEHAVIOR_NAMESPACED });
-    let spec = json!({ "type": 0, "resourceID": resource_id, "clientID": client_id });
+    let mut annotations = json!({
+        BEHAVIOR_ANNOTATION: identity.namespaced.then_some(BEHAVIOR_NAMESPACED),
+        NET_RAW_ANNOTATION: identity.net_raw,
+        PRINCIPAL_ID_ANNOTATION: identity.principal_id,
+    });
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.retain(|_, value| !value.is_null());
+    }
+    let spec = json!({
+        "type": 0, "resourceID": identity.resource_id, "clientID": identity.client_id,
+    });
     apply::<AzureIdentity>(profile, client, &annotations, &spec).await
 }
 
@@ -169,6 +179,8 @@ fn identity_object(object: Option<&AzureIdentity>) -> IdentityObject {
             .as_ref()
             .map(|i| i.client_id.clone())
             .unwrap_or_default(),
+        principal_id: identity.as_ref().and_then(|i| i.principal_id.clone()),
+        net_raw: identity.as_ref().map(|i| i.net_raw).unwrap_or_default(),
         namespaced: identity.is_some_and(|i| i.namespaced),
     }
 }

@@ -23,11 +23,11 @@ pub(super) async fn check(net_raw: NetRaw, client: &Client) -> Part {
     let (policy, reason) = match net_raw {
         NetRaw::Enforce => (ENFORCE, "Enforced"),
         NetRaw::Audit => (AUDIT, "Audited"),
-        NetRaw::Off => {
+        NetRaw::Ignore => {
             return part(
                 Status::True,
-                "Off",
-                "netRaw is Off; pods may keep NET_RAW".to_owned(),
+                "Ignored",
+                "netRaw is Ignore; pods may keep NET_RAW".to_owned(),
             );
         }
     };

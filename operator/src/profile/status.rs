@@ -255,7 +255,7 @@ mod tests {
 
         let edited = PodIdentityProfile {
             status: applied.status,
-            ..profile("b", "Off")
+            ..profile("b", "Ignore")
         };
         for report in [
             report(refused(), Status::False, &[]),

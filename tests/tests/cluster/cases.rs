@@ -91,7 +91,7 @@ fn profiles() -> Vec<Case> {
         ),
         good(
             KIND,
-            profile(json!({"netRaw": "Off", "drift": "Observe", "backend": "NodeAssigned"})),
+            profile(json!({"netRaw": "Ignore", "drift": "Observe", "backend": "NodeAssigned"})),
         ),
         bad(KIND, json!({}), "spec.className: Required value"),
         bad(KIND, json!({"className": ""}), "spec.className"),

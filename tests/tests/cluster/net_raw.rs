@@ -64,7 +64,7 @@ async fn space() -> Space {
     });
     space.profile("audit", audit).await;
     space
-        .profile("off", json!({"className": "standard", "netRaw": "Off"}))
+        .profile("off", json!({"className": "standard", "netRaw": "Ignore"}))
         .await;
     space.policies_know().await;
     space
@@ -191,7 +191,7 @@ async fn a_selector_replaces_the_profiles_name() {
 async fn an_edit_that_is_not_applied_loosens_nothing() {
     let space = Space::new("net-raw-applied").await;
     let edited = json!({
-        "className": "standard", "netRaw": "Off", "binding": {"selector": "elsewhere"},
+        "className": "standard", "netRaw": "Ignore", "binding": {"selector": "elsewhere"},
     });
     space.profile("shop", edited).await;
     // As the operator wrote it before the edit, which it refused or has not seen.

@@ -6,7 +6,8 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use podid_azure::{ImdsToken, Secret};
 use podid_core::arm::ArmId;
-use podid_core::binding::{Binding, IdentityKind, Pod, Reach};
+use podid_core::binding::{Binding, IdentityKind, Origin, Pod, Reach};
+use podid_core::profile::NetRaw;
 use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -56,6 +57,7 @@ fn entry(assigned: bool) -> Entry {
         uid: "uid-1".into(),
         selector: Some("s".into()),
         service_account: "default".into(),
+        breaches: [].into(),
     };
     let identity = Identity {
         namespace: "a".into(),
@@ -63,7 +65,10 @@ fn entry(assigned: bool) -> Entry {
         kind: IdentityKind::Managed,
         client_id: "client-one".into(),
         resource_id: ArmId::new(RESOURCE_ID),
+        principal_id: None,
         namespaced: true,
+        origin: Origin::Profile,
+        net_raw: NetRaw::Enforce,
     };
     let binding = Binding {
         namespace: "a".into(),
@@ -71,6 +76,7 @@ fn entry(assigned: bool) -> Entry {
         identity: "one".into(),
         selector: "s".into(),
         service_accounts: [].into(),
+        origin: Origin::Profile,
     };
     let state = if assigned {
         AssignmentState::Assigned

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::IdentityKind;
+use podid_core::binding::{IdentityKind, Origin};
+use podid_core::profile::NetRaw;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -35,6 +36,7 @@ fn placed(number: usize, uid: usize, selector: usize, node: usize) -> PlacedPod 
             uid: format!("u{uid}"),
             selector: Some(format!("s{selector}")),
             service_account: "default".into(),
+            breaches: BTreeSet::new(),
         },
         node: format!("n{node}"),
     }
@@ -56,6 +58,7 @@ fn binding(number: usize, (identity, selector): (usize, usize)) -> Binding {
         identity: format!("i{identity}"),
         selector: format!("s{selector}"),
         service_accounts: BTreeSet::new(),
+        origin: Origin::HandWritten,
     }
 }
 
@@ -68,7 +71,10 @@ fn identity(number: usize, resource: usize) -> Identity {
         resource_id: ArmId::new(format!(
             "/subscriptions/s/resourceGroups/g/providers/{IDENTITY_TYPE}/r{resource}"
         )),
+        principal_id: None,
         namespaced: number == 3,
+        origin: Origin::HandWritten,
+        net_raw: NetRaw::Ignore,
     }
 }
 

@@ -7,6 +7,7 @@ fn pod() -> Pod {
         uid: "uid-1".into(),
         selector: Some("web".into()),
         service_account: "default".into(),
+        breaches: [].into(),
     }
 }
 
@@ -29,8 +30,12 @@ fn object(version: &str, progress: Progress) -> AzureAssignedIdentity {
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    for progress in [Progress::Created, Progress::Assigned] {
-        let object = object("1", progress);
+    let failed = Progress::Failed(AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the right".into(),
+    });
+    for progress in [Progress::Created, Progress::Assigned, failed] {
+        let object = object("1", progress.clone());
         let text = serde_json::to_string(&object).expect("JSON");
         let object: AzureAssignedIdentity = serde_json::from_str(&text).expect("an object");
         let seen = seen(&object);
@@ -59,7 +64,7 @@ fn an_object_that_says_something_else_is_written_again() {
     let mut object = object("1", Progress::Assigned);
     object.status = Some(AzureAssignedIdentityStatus {
         status: Some("Unassigned".into()),
-        available_replicas: None,
+        ..AzureAssignedIdentityStatus::default()
     });
     assert_eq!(seen(&object).says, None);
     object.spec = AzureAssignedIdentitySpec::default();

@@ -1,0 +1,175 @@
+//! The rule behind `netRaw: Enforce`: what a pod must not keep, because with it the pod could speak
+//! in the name of another one.
+//!
+//! The admission policy `podid-net-raw` says the same in CEL. It sees a pod when it is made or
+//! bound; the operator and the node daemon hold pods to the rule that admission never saw: those
+//! that are older than their profile, or were made before the API server knew of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+/// A pod's security settings, as far as the rule needs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodSecurity {
+    /// `spec.hostNetwork`
+    pub host_network: bool,
+    /// `spec.hostPID`
+    pub host_pid: bool,
+    /// Containers, init containers and debugging containers.
+    pub containers: Vec<Container>,
+}
+
+/// One container's `securityContext`, as far as the rule needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Name of the container.
+    pub name: String,
+    /// `privileged`
+    pub privileged: bool,
+    /// `capabilities.add`, as written.
+    pub add: Vec<String>,
+    /// `capabilities.drop`, as written.
+    pub drop: Vec<String>,
+}
+
+/// One way in which a pod breaks the rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Breach {
+    /// The pod uses the node's network.
+    HostNetwork,
+    /// The pod sees the node's processes.
+    HostPid,
+    /// This container does not drop `NET_RAW`.
+    KeepsNetRaw(String),
+    /// This container adds this capability, as written.
+    Adds(String, String),
+    /// This container is privileged, hence has every capability.
+    Privileged(String),
+}
+
+/// Every breach of the rule by a pod; empty when it keeps the rule.
+#[must_use]
+pub fn breaches(pod: &PodSecurity) -> BTreeSet<Breach> {
+    let of_pod = [
+        (pod.host_network, Breach::HostNetwork),
+        (pod.host_pid, Breach::HostPid),
+    ];
+    let of_pod = of_pod
+        .into_iter()
+        .filter_map(|(broken, breach)| broken.then_some(breach));
+    of_pod
+        .chain(pod.containers.iter().flat_map(breaches_of_container))
+        .collect()
+}
+
+fn breaches_of_container(container: &Container) -> impl Iterator<Item = Breach> {
+    let name = || container.name.clone();
+    // Runtimes disagree about a CAP_ prefix and about letter case, so only the spelling that every
+    // runtime understands counts as dropped, and any spelling counts as added.
+    let drops = container.drop.iter().any(|c| c == "NET_RAW" || c == "ALL");
+    let added = container.add.iter().filter(|c| is_forbidden(c));
+    let adds = added.map(move |c| Breach::Adds(container.name.clone(), c.clone()));
+    let privileged = container.privileged.then(|| Breach::Privileged(name()));
+    let keeps = (!drops).then(|| Breach::KeepsNetRaw(name()));
+    keeps.into_iter().chain(adds).chain(privileged)
+}
+
+fn is_forbidden(capability: &str) -> bool {
+    let upper = capability.to_ascii_uppercase();
+    let plain = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    matches!(plain, "NET_RAW" | "SYS_ADMIN" | "ALL")
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostNetwork => f.write_str("the pod sets hostNetwork: true"),
+            Self::HostPid => f.write_str("the pod sets hostPID: true"),
+            Self::KeepsNetRaw(name) => write!(f, "container {name} does not drop NET_RAW"),
+            Self::Adds(name, capability) => write!(f, "container {name} adds {capability}"),
+            Self::Privileged(name) => write!(f, "container {name} is privileged"),
+        }
+    }
+}
+
+/// The breaches in one phrase, as `container app does not drop NET_RAW, the pod sets hostPID: true`.
+#[must_use]
+pub fn describe(breaches: &BTreeSet<Breach>) -> String {
+    let texts: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(add: &[&str], drop: &[&str]) -> Container {
+        let owned = |list: &[&str]| list.iter().map(|&c| c.to_owned()).collect();
+        Container {
+            name: "app".into(),
+            privileged: false,
+            add: owned(add),
+            drop: owned(drop),
+        }
+    }
+
+    fn found(container: Container) -> String {
+        let pod = PodSecurity {
+            containers: vec![container],
+            ..PodSecurity::default()
+        };
+        describe(&breaches(&pod))
+    }
+
+    #[test]
+    fn only_the_spelling_that_every_runtime_understands_counts_as_dropped() {
+        for kept in [&[][..], &["net_raw"], &["CAP_NET_RAW"], &["all"], &["KILL"]] {
+            assert_eq!(
+                found(container(&[], kept)),
+                "container app does not drop NET_RAW",
+                "{kept:?}"
+            );
+        }
+        for dropped in ["NET_RAW", "ALL"] {
+            assert_eq!(found(container(&[], &[dropped])), "", "{dropped}");
+        }
+    }
+
+    #[test]
+    fn any_spelling_counts_as_added() {
+        for added in [
+            "NET_RAW",
+            "cap_net_raw",
+            "All",
+            "CAP_ALL",
+            "sys_admin",
+            "CAP_SYS_ADMIN",
+        ] {
+            let text = format!("container app adds {added}");
+            assert_eq!(found(container(&[added], &["ALL"])), text);
+        }
+        assert_eq!(found(container(&["NET_BIND_SERVICE"], &["ALL"])), "");
+    }
+
+    #[test]
+    fn the_pod_itself_can_break_the_rule() {
+        let pod = PodSecurity {
+            host_network: true,
+            host_pid: true,
+            containers: vec![Container {
+                privileged: true,
+                ..container(&[], &["NET_RAW"])
+            }],
+        };
+        assert_eq!(
+            breaches(&pod).into_iter().collect::<Vec<_>>(),
+            [
+                Breach::HostNetwork,
+                Breach::HostPid,
+                Breach::Privileged("app".into())
+            ]
+        );
+    }
+}
