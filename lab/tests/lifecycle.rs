@@ -27,6 +27,14 @@ fn options(test: &str) -> UpOptions {
     }
 }
 
+/// The lab's program, beside the folder of this test program: what cargo tells the compiler would
+/// be the program of the clone in which this was compiled.
+fn program() -> PathBuf {
+    std::env::current_exe()
+        .unwrap()
+        .with_file_name("../podid-lab")
+}
+
 /// Removes the lab of a test however that ends; one that is gone already is fine.
 struct Cleanup(String);
 
@@ -179,7 +187,7 @@ fn a_lab_starts_over_what_a_killed_one_left() {
 #[test]
 fn an_interrupted_up_leaves_nothing() {
     let name = options("up").name;
-    let mut up = Command::new(env!("CARGO_BIN_EXE_podid-lab"))
+    let mut up = Command::new(program())
         .args(["up", "--nodes", "1", "--name", &name])
         .stderr(Stdio::piped())
         .spawn()
@@ -230,8 +238,7 @@ fn a_program_of_the_lab_that_cannot_run_is_named_with_its_log() {
         tools: tools.path().to_owned(),
     };
     let text = serde_json::to_string(&spec).unwrap();
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_podid-lab"));
-    let output = podid_lab::keeper::command(&program, &text)
+    let output = podid_lab::keeper::command(&program(), &text)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -38,9 +38,26 @@ pub fn python() -> PathBuf {
     }
 }
 
-/// The repository's root.
+/// The root of the clone that this program was started in: a copied clone keeps programs that were
+/// compiled in another one. Outside of any clone, the working directory.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = here.ancestors().find(|folder| is_root(folder));
+    root.unwrap_or(&here).to_path_buf()
+}
+
+fn is_root(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file() && folder.join("xtask/Cargo.toml").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_is_the_clone_around_the_working_directory() {
+        let here = std::env::current_dir().expect("a working directory");
+        assert_eq!(Some(repository().as_path()), here.parent());
+    }
 }

@@ -8,17 +8,14 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::process;
 
-/// cargo, in the repository's root; rustup picks the toolchain that the repository pins.
+/// cargo; rustup picks the toolchain that the repository pins.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(process::root());
-    command
+    Command::new("cargo")
 }
 
 /// The workspace as cargo sees it.
 pub(crate) fn metadata() -> Result<Metadata> {
     MetadataCommand::new()
-        .current_dir(process::root())
         .exec()
         .context("cargo cannot read the workspace")
 }

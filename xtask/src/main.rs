@@ -4,6 +4,7 @@
 mod args;
 mod cargo;
 mod check;
+mod clone;
 mod process;
 mod programs;
 mod test;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match args::Args::parse().run() {
+    let arguments = args::Args::parse();
+    match clone::enter().and_then(|()| arguments.run()) {
         Ok(code) => code,
         Err(error) => {
             ui::failure(&error);

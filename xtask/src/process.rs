@@ -1,15 +1,8 @@
 //! Running other programs.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-
-/// The repository's root, where every command runs.
-pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
-}
 
 /// Runs a command with this process's input and output; an exit code other than 0 is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {

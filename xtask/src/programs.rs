@@ -17,9 +17,7 @@ pub(crate) enum Benchmark {
 /// Builds all programs and runs the one called `name`.
 pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = cargo::build()?;
-    let mut command = Command::new(folder.join(name));
-    command.current_dir(process::root());
-    process::exit_code(command.args(arguments))
+    process::exit_code(Command::new(folder.join(name)).args(arguments))
 }
 
 /// Builds optimised programs and measures them.

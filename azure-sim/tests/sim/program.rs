@@ -17,7 +17,10 @@ impl Drop for Running {
 }
 
 fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_azure-sim"));
+    // Beside the folder of this test program: what cargo tells the compiler would be the program
+    // of the clone in which this was compiled.
+    let own = std::env::current_exe().unwrap();
+    let mut command = Command::new(own.with_file_name("../azure-sim"));
     command
         .args(args)
         .stdout(Stdio::piped())

@@ -57,5 +57,5 @@ fn the_reference_has_every_command_and_no_trace_of_this_machine() {
         page.lines().all(|line| line.trim_end() == line),
         "trailing blanks"
     );
-    assert!(!page.contains(env!("CARGO_MANIFEST_DIR")));
+    assert!(!page.contains(&std::env::var("CARGO_MANIFEST_DIR").unwrap()));
 }

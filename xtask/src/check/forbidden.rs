@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use cargo_metadata::Metadata;
 use serde::Deserialize;
 
-use crate::{cargo, process};
+use crate::cargo;
 
 /// The part of `deny.toml` that is enforced here.
 #[derive(Debug, Deserialize)]
@@ -42,8 +42,7 @@ struct Licenses {
 
 /// Every forbidden crate in the graph, and every licence that is not allowed.
 pub(super) fn check() -> Result<Vec<String>> {
-    let file = process::root().join("deny.toml");
-    let text = fs::read_to_string(&file).context("cannot read deny.toml")?;
+    let text = fs::read_to_string("deny.toml").context("cannot read deny.toml")?;
     let deny: Deny = toml::from_str(&text).context("deny.toml cannot be read")?;
     let graph = graph()?;
     let metadata = cargo::metadata()?;
