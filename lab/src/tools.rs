@@ -3,7 +3,9 @@
 //!
 //! Each group of programs has a go.mod of its own, because their requirements
 //! clash. A built group lives in a directory named by the hash of all that
-//! went into it; a **toolset** is a directory of links to one build of each.
+//! went into it, Go's version among that; a **toolset** is a directory of links
+//! to one build of each. A toolset's name leaves Go out: one that is finished
+//! is used whatever Go the machine has, or none.
 
 mod build;
 mod cache;
@@ -11,13 +13,14 @@ mod definitions;
 mod go;
 mod groups;
 mod progress;
+mod space;
 
-use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 pub use cache::{CacheError, root as cache_root};
 pub use go::GoError;
+pub use space::DiskFull;
 
 use build::Plan;
 use cache::Cache;
@@ -38,6 +41,15 @@ pub enum ToolsError {
     /// There is no Go.
     #[error(transparent)]
     Go(#[from] GoError),
+    /// There is no room for a build.
+    #[error("cannot build {what}")]
+    Full {
+        /// What was built.
+        what: String,
+        /// Where there is no room.
+        #[source]
+        disk: DiskFull,
+    },
     /// Go did not build a group.
     #[error("building {group} failed: {last}; all of it is in {log}", log = log.display())]
     Build {
@@ -97,54 +109,60 @@ impl Toolset {
 /// waited for.
 pub fn ensure() -> Result<Toolset, ToolsError> {
     let cache = Cache::open()?;
-    let go = Go::find(&cache)?;
     let assets = Assets::from_env();
     let plans: Vec<Plan> = GROUPS
         .iter()
-        .filter_map(|group| Plan::new(group, &go, |name| assets.has(name)))
+        .filter_map(|group| Plan::new(group, |name| assets.has(name)))
         .collect();
-    let definitions = definitions::key(&go);
-    let keys = plans
-        .iter()
-        .map(|plan| plan.key.as_str())
-        .chain([definitions.as_str()]);
-    let name = format!("set-{}", cache::key(keys.chain(assets.identity())));
+    let name = set_name(&plans, &assets);
     let set = cache.dir(&name);
-    if set.exists() {
-        return Ok(Toolset(set));
+    if !set.exists() {
+        build(&cache, &name, &plans, &assets)?;
     }
-    let _lock = cache.lock()?;
-    let missing: Vec<&Plan> = plans
-        .iter()
-        .filter(|plan| !cache.dir(&plan.key).exists())
-        .collect();
-    let progress = Progress::new(missing.len());
-    for plan in missing {
-        plan.build(&go, &cache, &progress)?;
-    }
-    definitions::collect(&go, &cache, &definitions)?;
-    cache.fill(&name, |dir| {
-        link_all(dir, &plans, &definitions, &assets).map_err(CacheError::from)
-    })?;
     Ok(Toolset(set))
 }
 
+fn set_name(plans: &[Plan], assets: &Assets) -> String {
+    let mut parts: Vec<&str> = plans.iter().flat_map(Plan::inputs).collect();
+    parts.extend(definitions::inputs());
+    parts.extend(assets.identity());
+    format!("set-{}", cache::key(parts))
+}
+
+/// Builds what the set called `name` lacks, then the set.
+fn build(cache: &Cache, name: &str, plans: &[Plan], assets: &Assets) -> Result<(), ToolsError> {
+    let _lock = cache.lock()?;
+    cache.clear_partial()?;
+    let go = Go::find(cache)?;
+    let missing: Vec<&Plan> = plans
+        .iter()
+        .filter(|plan| !cache.dir(&plan.key(&go)).exists())
+        .collect();
+    let progress = Progress::new(missing.len());
+    for plan in missing {
+        plan.build(&go, cache, &progress)?;
+    }
+    definitions::collect(&go, cache)?;
+    cache.fill(name, |dir| {
+        link_all(dir, &go, plans, assets).map_err(ToolsError::from)
+    })
+}
+
 /// Links are relative, so a cache that moved as a whole still works.
-fn link_all(dir: &Path, plans: &[Plan], definitions: &str, assets: &Assets) -> io::Result<()> {
+fn link_all(dir: &Path, go: &Go, plans: &[Plan], assets: &Assets) -> Result<(), CacheError> {
     let bin = dir.join("bin");
     std::fs::create_dir(&bin)?;
     for plan in plans {
+        let built = Path::new("../..").join(plan.key(go));
         for program in plan.programs() {
-            symlink(
-                Path::new("../..").join(&plan.key).join(program),
-                bin.join(program),
-            )?;
+            symlink(built.join(program), bin.join(program))?;
         }
     }
     for (name, path) in &assets.0 {
         symlink(path, bin.join(name))?;
     }
-    symlink(Path::new("..").join(definitions), dir.join("crds"))
+    let definitions = Path::new("..").join(definitions::key(go));
+    Ok(symlink(definitions, dir.join("crds"))?)
 }
 
 /// Programs the user has already, from `KUBEBUILDER_ASSETS`.

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use podid_lab::tools::DiskFull;
 use sha2::{Digest, Sha256};
 
 use crate::programs;
@@ -19,6 +20,15 @@ const REQUIREMENTS: &str = "tests/python/requirements.txt";
 ///
 /// When there is no Python, it cannot make environments, or the packages cannot be had.
 pub fn interpreter() -> Result<PathBuf> {
+    interpreter_in(&podid_lab::tools::cache_root()?)
+}
+
+/// As [`interpreter`], in the folder `cache`.
+///
+/// # Errors
+///
+/// As [`interpreter`].
+pub fn interpreter_in(cache: &Path) -> Result<PathBuf> {
     let requirements = programs::repository().join(REQUIREMENTS);
     let wanted = fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
     let version = Command::new("python3")
@@ -31,9 +41,8 @@ pub fn interpreter() -> Result<PathBuf> {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let cache = podid_lab::tools::cache_root()?;
     let folder = cache.join(format!("python-{key}"));
-    let _held = lock(&cache)?;
+    let _held = lock(cache)?;
     let python = folder.join("bin/python");
     let done = folder.join("complete");
     if !done.exists() {
@@ -60,14 +69,18 @@ fn install(folder: &Path, python: &Path, requirements: &Path) -> Result<()> {
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot replace {}", folder.display()))?;
     }
-    let made = Command::new("python3")
-        .args(["-m", "venv"])
-        .arg(folder)
-        .status()?;
-    ensure!(
-        made.success(),
-        "python3 cannot make a virtual environment: install its venv module (python3-venv)"
-    );
+    // Of an installation that is killed nothing stays on the machine: the next one replaces this.
+    let temporary = folder.join("temporary");
+    fs::create_dir_all(&temporary)
+        .with_context(|| format!("cannot create {}", temporary.display()))?;
+    let run = |command: &mut Command| said(command.env("TMPDIR", &temporary));
+    let made = run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    explain(made, folder, |said| {
+        format!(
+            "python3 cannot make a virtual environment; if its module venv is missing, install \
+             it (python3-venv): {said}"
+        )
+    })?;
     let pip = [
         "-m",
         "pip",
@@ -76,13 +89,34 @@ fn install(folder: &Path, python: &Path, requirements: &Path) -> Result<()> {
         "--disable-pip-version-check",
         "-r",
     ];
-    let installed = Command::new(python)
-        .args(pip)
-        .arg(requirements)
+    let installed = run(Command::new(python).args(pip).arg(requirements))?;
+    explain(installed, folder, |said| {
+        format!("pip cannot install {REQUIREMENTS}: {said}")
+    })?;
+    fs::remove_dir_all(&temporary).with_context(|| format!("cannot remove {}", temporary.display()))
+}
+
+/// What a command said, if it failed.
+fn said(command: &mut Command) -> Result<Option<String>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
         .stdin(Stdio::null())
-        .status()?;
-    if !installed.success() {
-        bail!("pip cannot install {REQUIREMENTS}; what it said is above");
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words).trim().to_owned();
+    Ok((!output.status.success()).then_some(words))
+}
+
+/// An error out of what a command that failed said: the full disk below `folder`, if it is that.
+fn explain(
+    failed: Option<String>,
+    folder: &Path,
+    otherwise: impl Fn(&str) -> String,
+) -> Result<()> {
+    let Some(said) = failed else { return Ok(()) };
+    match DiskFull::behind(folder, &said) {
+        Some(full) => Err(full).context("cannot install the Azure SDKs for Python"),
+        None => bail!(otherwise(&said)),
     }
-    Ok(())
 }

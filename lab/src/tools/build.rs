@@ -5,24 +5,26 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::ToolsError;
 use super::cache::{self, Cache, CacheError};
 use super::go::Go;
 use super::groups::Group;
 use super::progress::{Job, Progress};
+use super::{DiskFull, ToolsError};
+
+/// Folder of a build for what Go throws away. Not to be taken for a package of
+/// the module: Go passes over names that begin with a dot.
+const TEMPORARY: &str = ".temporary";
 
 /// A group with what is to be built of it, and the name of that build.
 pub(super) struct Plan {
     group: &'static Group,
     programs: Vec<(&'static str, &'static str)>,
     flags: String,
-    /// Name in the cache.
-    pub(super) key: String,
 }
 
 impl Plan {
     /// `None` when the user `has` every program of the group.
-    pub(super) fn new(group: &'static Group, go: &Go, has: impl Fn(&str) -> bool) -> Option<Self> {
+    pub(super) fn new(group: &'static Group, has: impl Fn(&str) -> bool) -> Option<Self> {
         let programs: Vec<_> = group
             .programs
             .iter()
@@ -32,25 +34,33 @@ impl Plan {
         if programs.is_empty() {
             return None;
         }
-        let flags = format!("-s -w {}", group.ldflags);
-        let names = programs.iter().map(|(name, _)| *name);
-        let inputs = [group.go_mod, group.go_sum, &flags, &go.version];
-        let key = format!(
-            "{}-{}",
-            group.name,
-            cache::key(inputs.into_iter().chain(names))
-        );
         Some(Self {
             group,
             programs,
-            flags,
-            key,
+            flags: format!("-s -w {}", group.ldflags),
         })
     }
 
+    /// All that the programs come from, but Go.
+    pub(super) fn inputs(&self) -> Vec<&str> {
+        [self.module().as_slice(), &self.programs()].concat()
+    }
+
+    fn module(&self) -> [&str; 3] {
+        [self.group.go_mod, self.group.go_sum, &self.flags]
+    }
+
+    /// Name in the cache of the build by this Go.
+    pub(super) fn key(&self, go: &Go) -> String {
+        let mut parts: Vec<&str> = self.module().into();
+        parts.push(&go.version);
+        parts.append(&mut self.programs());
+        format!("{}-{}", self.group.name, cache::key(parts))
+    }
+
     /// Names of the programs.
-    pub(super) fn programs(&self) -> impl Iterator<Item = &'static str> {
-        self.programs.iter().map(|(name, _)| *name)
+    pub(super) fn programs(&self) -> Vec<&'static str> {
+        self.programs.iter().map(|(name, _)| *name).collect()
     }
 
     /// Builds the group into the cache.
@@ -60,14 +70,13 @@ impl Plan {
         cache: &Cache,
         progress: &Progress,
     ) -> Result<(), ToolsError> {
-        let names: Vec<&str> = self.programs().collect();
-        let job = progress.start(&names.join(", "));
-        cache.fill(&self.key, |dir| {
-            let source = dir.join("source");
-            self.write_module(&source).map_err(CacheError::from)?;
-            let mut command = self.command(go, &source, dir);
+        let job = progress.start(&self.programs().join(", "));
+        cache.fill(&self.key(go), |dir| {
+            let work = dir.join("work");
+            self.write_module(&work).map_err(CacheError::from)?;
+            let mut command = self.command(go, &work, dir);
             self.run(&mut command, &cache.log(self.group.name), &job)?;
-            fs::remove_dir_all(&source).map_err(cache::failed("remove", &source))?;
+            fs::remove_dir_all(&work).map_err(cache::failed("remove", &work))?;
             Ok::<(), ToolsError>(())
         })?;
         job.done();
@@ -76,13 +85,14 @@ impl Plan {
 
     fn write_module(&self, dir: &Path) -> std::io::Result<()> {
         fs::create_dir(dir)?;
+        fs::create_dir(dir.join(TEMPORARY))?;
         fs::write(dir.join("go.mod"), self.group.go_mod)?;
         fs::write(dir.join("go.sum"), self.group.go_sum)
     }
 
     /// A single program is named explicitly: Go would name it after its
     /// package, which for etcd is `server`.
-    fn command(&self, go: &Go, source: &Path, into: &Path) -> Command {
+    fn command(&self, go: &Go, work: &Path, into: &Path) -> Command {
         let output = match self.programs.as_slice() {
             [(name, _)] => into.join(name),
             _ => PathBuf::from(format!("{}/", into.display())),
@@ -100,15 +110,25 @@ impl Plan {
             ])
             .arg(output)
             .args(self.programs.iter().map(|(_, package)| package))
-            .current_dir(source);
+            // Of a build that is killed nothing stays on the machine: the next
+            // one clears this place.
+            .env("TMPDIR", work.join(TEMPORARY))
+            .env("GOTMPDIR", work.join(TEMPORARY))
+            .current_dir(work);
         command
     }
 
     fn run(&self, command: &mut Command, log: &Path, job: &Job) -> Result<(), ToolsError> {
-        let failed = |last: String| ToolsError::Build {
-            group: self.group.name,
-            last,
-            log: log.to_owned(),
+        let failed = |last: String| match DiskFull::behind(log, &last) {
+            Some(disk) => ToolsError::Full {
+                what: self.group.name.to_owned(),
+                disk,
+            },
+            None => ToolsError::Build {
+                group: self.group.name,
+                last,
+                log: log.to_owned(),
+            },
         };
         let mut file = File::create(log).map_err(cache::failed("create", log))?;
         let mut child = command

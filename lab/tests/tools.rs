@@ -1,0 +1,126 @@
+//! The cache of the lab's programs: found by whoever has it, honest about a full disk, and clean
+//! after a build that broke off. Needs root and the lab's programs; fails without them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+fn tools() -> Command {
+    let own = std::env::current_exe().unwrap();
+    let mut command = Command::new(own.with_file_name("../podid-lab"));
+    command.arg("tools");
+    command
+}
+
+/// A folder with a Go whose builds are `build`, a script for `sh`.
+fn go(folder: &Path, build: &str) -> PathBuf {
+    let script = format!(
+        "#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
+         case $1 in env) echo go1.99.0 ;; *) {build} ;; esac\n"
+    );
+    let program = folder.join("go");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    folder.to_owned()
+}
+
+fn complaint(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn finished_programs_are_used_whatever_go_the_machine_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |path: Option<&OsStr>| {
+        let mut command = tools();
+        if let Some(path) = path {
+            command.env("PATH", path);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let set = found(None);
+    let other = go(folder.path(), "echo this must not be asked >&2; exit 1");
+    assert_eq!(found(Some(other.as_os_str())), set);
+    let none = tempfile::tempdir().unwrap();
+    assert_eq!(found(Some(none.path().as_os_str())), set);
+}
+
+#[test]
+fn a_build_that_broke_off_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| {
+        let place = folder.path().join(name);
+        fs::create_dir(&place).unwrap();
+        place
+    };
+    let (cache, temporary) = (place("cache"), place("temporary"));
+    // As a Go does that is killed: it has made its folder, and does not clear it.
+    let path = go(
+        &place("bin"),
+        "mktemp -d \"${GOTMPDIR:-${TMPDIR:-/tmp}}/go-build.XXXXXX\" >&2; kill -9 $$",
+    );
+    fs::create_dir_all(cache.join("tools/.kubernetes-0123.partial")).unwrap();
+    let output = tools()
+        .env("PATH", path)
+        .env("PODID_CACHE", &cache)
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
+    let said = complaint(&output);
+    assert!(said.contains("building kubernetes failed"), "{said}");
+    let left = |folder: &Path| -> Vec<_> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert_eq!(left(&temporary), Vec::<std::ffi::OsString>::new());
+    let mut kept = left(&cache.join("tools"));
+    kept.sort();
+    assert_eq!(kept, ["kubernetes.log", "lock"]);
+}
+
+/// What `work` returns when `folder` is a disk of a megabyte, seen by nobody else.
+fn on_a_small_disk<T: Send>(folder: &Path, work: impl FnOnce() -> T + Send) -> T {
+    let none = None::<&str>;
+    let mounted = || {
+        // Of this thread alone; its mounts end with it.
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        let small = Some("size=1m");
+        mount(none, folder, Some("tmpfs"), MsFlags::empty(), small).unwrap();
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(mounted).join().unwrap())
+}
+
+#[test]
+fn a_full_disk_is_called_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    // The last word is not about the disk, as with a linker that was ended by a signal.
+    let path = go(
+        folder.path(),
+        "head -c 4000000 /dev/zero >\"$TMPDIR/object\"; echo link: signal: bus error >&2; exit 1",
+    );
+    let output = on_a_small_disk(cache.path(), || {
+        let mut command = tools();
+        command.env("PATH", path).env("PODID_CACHE", cache.path());
+        command.output().unwrap()
+    });
+    let said = complaint(&output);
+    assert!(
+        said.contains("cannot build kubernetes: the disk is full"),
+        "{said}"
+    );
+    assert!(said.contains(cache.path().to_str().unwrap()), "{said}");
+    assert!(said.contains("set PODID_CACHE"), "{said}");
+}
