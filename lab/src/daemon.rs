@@ -14,6 +14,7 @@ pub(crate) mod requests;
 mod start;
 mod steps;
 mod supervise;
+mod truststore;
 mod view;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -17,6 +17,8 @@ pub const KUBECONFIG: &str = "kubeconfig";
 pub const INNER_KUBECONFIG: &str = "kubeconfig.inside";
 /// File with the certificates that programs in and around the lab trust.
 pub const CA_BUNDLE: &str = "ca-bundle.pem";
+/// File with the same certificates as Java reads them.
+pub const TRUST_STORE: &str = "ca-bundle.jks";
 
 /// Directory of one lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +147,11 @@ impl StateDir {
     /// Certificates that programs in and around the lab trust.
     pub fn ca_bundle(&self) -> PathBuf {
         self.0.join(CA_BUNDLE)
+    }
+
+    /// The same certificates as Java reads them.
+    pub fn trust_store(&self) -> PathBuf {
+        self.0.join(TRUST_STORE)
     }
 
     /// Creates the directory, for this user only.

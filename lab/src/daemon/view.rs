@@ -7,8 +7,9 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 
 use super::cluster::ISSUER_HOST;
+use super::truststore;
 use crate::layout::{CONTROL_PLANE, Layout};
-use crate::state::{CA_BUNDLE, StateDir, StateError};
+use crate::state::{CA_BUNDLE, StateDir, StateError, TRUST_STORE};
 
 /// Where systems keep the bundle of trusted certificates; programs that read
 /// no variable read one of these.
@@ -24,6 +25,9 @@ pub enum ViewError {
     /// A file cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A certificate is none.
+    #[error("cannot write the certificates for Java")]
+    Certificate(#[source] rustls::pki_types::pem::Error),
     /// A mount was refused.
     #[error("cannot mount over {over}")]
     Mount {
@@ -69,7 +73,11 @@ pub(crate) fn bind_files(
         "# The lab has no name server: /etc/hosts is all.\n",
     )?;
     bind(&resolver, "/etc/resolv.conf")?;
-    let bundle = dir.write(CA_BUNDLE, authorities.concat())?;
+    let trusted = authorities.concat();
+    let bundle = dir.write(CA_BUNDLE, &trusted)?;
+    let store =
+        truststore::jks(&trusted, jiff::Timestamp::now()).map_err(ViewError::Certificate)?;
+    dir.write(TRUST_STORE, store)?;
     SYSTEM_BUNDLES
         .iter()
         .try_for_each(|over| bind(&bundle, over))
@@ -125,6 +133,11 @@ pub(crate) fn program_env(dir: &StateDir) -> BTreeMap<String, String> {
     ] {
         env.insert(name.to_owned(), bundle.clone());
     }
+    // Java, whatever starts it.
+    env.insert(
+        "JAVA_TOOL_OPTIONS".to_owned(),
+        format!("-Djavax.net.ssl.trustStore={}", dir.trust_store().display()),
+    );
     // The caller's proxy is out of reach in here.
     for name in ["NO_PROXY", "no_proxy"] {
         env.insert(name.to_owned(), "*".to_owned());
