@@ -77,7 +77,9 @@ pub(crate) enum Command {
 
 const EXEC_HELP: &str = "\
 The program is the machine's own: it sees the machine's files, and the place's network, host \
-names and trusted certificates. Its exit code is this command's; 125 means that it was not started.
+names and trusted certificates. It gets the variables of this shell, without AZURE_* and KUBECONFIG: \
+those would make it take itself for somebody else; `-- env AZURE_…=… PROGRAM` sets one all the same. \
+Its exit code is this command's; 125 means that it was not started.
 
 Examples:
   podid-lab exec -n team web-0 -- python3 app.py

@@ -168,9 +168,11 @@ fn env(name: &str) -> Result<ExitCode> {
         ("AZURE_SIM_DATA", local(ports.data)),
         ("AZURE_SIM_ADMIN", lab.sim_admin_url()),
         ("AZURE_SIM_CA", lab.dir().ca_bundle().display().to_string()),
-        ("AZURE_TENANT_ID", ports.tenant_id.clone()),
         ("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION.to_owned()),
-        ("AZURE_CLIENT_ID", OPERATOR_CLIENT_ID.to_owned()),
+        // As the operator itself reads them. Under the names of Azure's SDKs
+        // every program of this shell would take itself for the operator.
+        ("PODID_TENANT_ID", ports.tenant_id.clone()),
+        ("PODID_CLIENT_ID", OPERATOR_CLIENT_ID.to_owned()),
     ];
     for (variable, value) in variables {
         say(format_args!("export {variable}={}", quoted(&value)));

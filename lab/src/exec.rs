@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -99,7 +100,15 @@ fn start(
     let processes = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
     // Children of this process, not the process itself, are in it from now on.
     setns(processes, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;
-    Command::new(executable)
+    let mut command = Command::new(executable);
+    // Who the caller is in Azure is not who the place is: a pod's SDK would try
+    // to be the operator.
+    for (name, _) in std::env::vars_os() {
+        if name.as_bytes().starts_with(b"AZURE_") {
+            command.env_remove(name);
+        }
+    }
+    command
         .arg("enter")
         .arg("--process")
         .arg(init.join(format!("root/proc/{}", place.pid)))

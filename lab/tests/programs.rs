@@ -99,6 +99,44 @@ fn input_output_and_directory_are_the_callers() {
 }
 
 #[test]
+fn who_the_caller_is_in_azure_does_not_reach_a_program() {
+    let variables = |command: &mut Command| {
+        let printed = said(&command.output().unwrap());
+        let azure = printed.lines().filter(|line| line.starts_with("AZURE_"));
+        azure.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut command = lab().command(&node(), ["env"]);
+    let named = ["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_ANYTHING"];
+    let command = command.envs(named.map(|name| (name, "the caller's")));
+    assert_eq!(variables(command), Vec::<String>::new());
+    let mut command = lab().command(&node(), ["env", "AZURE_CLIENT_ID=its-own", "env"]);
+    assert_eq!(variables(&mut command), ["AZURE_CLIENT_ID=its-own"]);
+}
+
+#[test]
+fn a_shell_that_is_pointed_at_the_lab_does_not_become_the_operator() {
+    let program = std::env::current_exe()
+        .unwrap()
+        .with_file_name("../podid-lab");
+    let printed = Command::new(program)
+        .args(["env", "--name", lab().name()])
+        .output()
+        .unwrap();
+    let script = format!("{}\nenv", said(&printed));
+    let shell = Command::new("sh").args(["-c", &script]).output().unwrap();
+    // Not shown when it fails: the environment of whoever runs this is theirs.
+    let variables = said(&shell);
+    let set = |start: &str| variables.lines().any(|line| line.starts_with(start));
+    assert!(!set("AZURE_CLIENT_ID="), "the shell is the operator");
+    assert!(
+        !set("AZURE_TENANT_ID="),
+        "the shell has the operator's tenant"
+    );
+    let operator = podid_lab::daemon::OPERATOR_CLIENT_ID;
+    assert!(set(&format!("PODID_CLIENT_ID={operator}")));
+}
+
+#[test]
 fn each_place_has_its_network_and_names() {
     let address = |target: &Target| said(&shell(target, "hostname; cat /proc/net/fib_trie"));
     let first = address(&node());
