@@ -12,8 +12,8 @@ use podid_lab::daemon::OPERATOR_CLIENT_ID;
 use podid_lab::enter::{Door, enter};
 use podid_lab::layout::SUBSCRIPTION;
 use podid_lab::state::StateDir;
-use podid_lab::{Lab, Lifetime, NodeKind, Service, UpOptions};
-use podid_lab::{daemon, exec, holder, init, keeper, tools};
+use podid_lab::{Lab, LabError, Lifetime, NodeKind, Service, UpOptions};
+use podid_lab::{daemon, exec, hint, holder, init, keeper, tools};
 
 use crate::args::{Command, ExecArgs, Inner, InstallArgs, LogsArgs, ServiceCommand, UpArgs};
 use crate::ui::{self, Steps, remark, say};
@@ -28,6 +28,14 @@ const LOG_FILTER: &str = "info,kube_client::client::builder=off,nlink::netlink::
 const NOT_STARTED: u8 = 125;
 
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    // Whoever is not root does not even see the labs of root.
+    if !matches!(command, Command::Tools) && !nix::unistd::geteuid().is_root() {
+        ui::complain(&LabError::NotRoot.into());
+        return Ok(match command {
+            Command::Exec(_) => ExitCode::from(NOT_STARTED),
+            _ => ExitCode::FAILURE,
+        });
+    }
     match command {
         Command::Up(args) => up(args),
         Command::Down(lab) => down(&lab.name),
@@ -111,18 +119,14 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     let mut steps = Steps::new();
     let lab = Lab::up_telling(options, |event| steps.tell(event))?;
     let name = lab.name();
-    let flag = if name == "default" {
-        String::new()
-    } else {
-        format!(" --name {name}")
-    };
     remark(format_args!(
         "lab {name} is up after {:.1} s",
         began.elapsed().as_secs_f64()
     ));
-    remark(format_args!("  use it     eval \"$(podid-lab env{flag})\""));
-    remark(format_args!("  look at it podid-lab status{flag}"));
-    remark(format_args!("  end it     podid-lab down{flag}"));
+    let typed = |command| hint::for_lab(command, name);
+    remark(format_args!("  use it     eval \"$({})\"", typed("env")));
+    remark(format_args!("  look at it {}", typed("status")));
+    remark(format_args!("  end it     {}", typed("down")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,6 +137,9 @@ fn install(args: &InstallArgs) -> Result<ExitCode> {
         None => own_folder()?,
     };
     let programs = std::path::absolute(programs).context("no working directory")?;
+    for lacking in podid_lab::install::lacking(&lab)? {
+        remark(format_args!("note: {lacking}"));
+    }
     remark("applying kinds, rights and rules");
     podid_lab::install::manifests(&lab, &args.manifests)?;
     remark("starting operators and node daemons");
@@ -197,10 +204,9 @@ fn run_program(args: &ExecArgs) -> ExitCode {
     let ran = StateDir::of(name)
         .map_err(anyhow::Error::from)
         .and_then(|dir| {
-            anyhow::ensure!(
-                dir.is_running(),
-                "lab {name} is not up; start it with `podid-lab up --name {name}`"
-            );
+            if !dir.is_running() {
+                return Err(LabError::NotUp(name.clone()).into());
+            }
             Ok(exec::exec(&dir, &args.place.target(), &args.argv)?)
         });
     match ran {
@@ -248,8 +254,9 @@ fn logs(args: &LogsArgs) -> Result<ExitCode> {
         .and_then(|mut file| file.read_to_end(&mut text))
         .with_context(|| {
             format!(
-                "{} has no log; `podid-lab status` lists programs",
-                args.program
+                "{} has no log; `{}` lists programs",
+                args.program,
+                hint::for_lab("status", lab.name())
             )
         })?;
     // A reader that went away, such as `head`, is no failure.

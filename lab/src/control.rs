@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::hint;
 use crate::options::{Network, Target};
 
 pub(crate) use server::serve;
@@ -198,8 +199,18 @@ pub struct Endpoints {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Nobody takes requests.
-    #[error("the lab does not answer; see `podid-lab status`, or end it with `podid-lab down`")]
-    Unreachable(#[source] std::io::Error),
+    #[error(
+        "the lab does not answer; end it with `{}`, or look at {}",
+        hint::for_dir("down", socket.parent()),
+        socket.with_file_name("logs").display()
+    )]
+    Unreachable {
+        /// Where it should listen.
+        socket: PathBuf,
+        /// Why it cannot be reached.
+        #[source]
+        source: std::io::Error,
+    },
     /// The answer is not one.
     #[error("the lab gave an answer that is none; was it started by another version of podid-lab?")]
     Unreadable(#[source] serde_json::Error),
@@ -222,7 +233,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks the daemon that listens on `socket`.
 pub fn ask<T: DeserializeOwned>(socket: &Path, request: &Request) -> Result<T, ControlError> {
-    let line = exchange(socket, request).map_err(ControlError::Unreachable)?;
+    let line = exchange(socket, request).map_err(|source| ControlError::Unreachable {
+        socket: socket.to_owned(),
+        source,
+    })?;
     match serde_json::from_str(&line).map_err(ControlError::Unreadable)? {
         Answer::Ok(value) => serde_json::from_value(value).map_err(ControlError::Unreadable),
         Answer::Error(message) => Err(ControlError::Refused(message)),

@@ -30,7 +30,7 @@ use crate::events;
 use crate::options::UpOptions;
 use crate::state::{StateDir, StateError};
 
-pub use cloud::{CloudError, OPERATOR_APPLICATION, OPERATOR_CLIENT_ID};
+pub use cloud::{CloudError, OPERATOR_APPLICATION, OPERATOR_CLIENT_ID, OPERATOR_ROLES};
 pub use cluster::{ISSUER, OPERATOR_ACCOUNT};
 pub(crate) use pki::KeyedCertificate;
 pub use steps::StepError;

@@ -19,6 +19,7 @@ use crate::state::StateDir;
 use crate::tools;
 
 pub use error::LabError;
+pub(crate) use start::program;
 
 /// A lab that is up. Every call asks the lab's daemon; nothing is cached, so
 /// a handle stays right while pods come and go.

@@ -4,6 +4,8 @@
 //! The lab knows nothing of podid's types. It runs the programs as they are,
 //! with the flags and the rights that a cluster would give them.
 
+mod world;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use crate::control::Service;
 use crate::daemon::OPERATOR_CLIENT_ID;
 use crate::handle::{Lab, LabError, Side};
 use crate::options::Target;
+
+pub use world::lacking;
 
 /// Namespace of podid's own objects.
 const NAMESPACE: &str = "podid-system";
@@ -29,8 +33,21 @@ pub enum InstallError {
     #[error(transparent)]
     Lab(#[from] LabError),
     /// A program of ours is not built.
-    #[error("{0} is not there; build it first")]
+    #[error(
+        "{0} is not there; build it with `cargo build --workspace --bins`, or name a folder in --programs"
+    )]
     Missing(PathBuf),
+    /// The folder with our manifests is not there.
+    #[error("{0} is not a folder; go to the clone's root, or name the folder in --manifests")]
+    NoManifests(PathBuf),
+    /// The operator could not sign in to this world.
+    #[error("podid cannot sign in to the world of lab {lab}: {lacks}")]
+    World {
+        /// The lab's name.
+        lab: String,
+        /// What the world lacks.
+        lacks: String,
+    },
     /// A tool cannot be run.
     #[error("cannot run {0}")]
     Run(String, #[source] std::io::Error),
@@ -59,6 +76,9 @@ pub enum InstallError {
 /// Applies `base`, a folder for kustomize, and waits until the API server
 /// serves its kinds.
 pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
+    if !base.is_dir() {
+        return Err(InstallError::NoManifests(base.to_owned()));
+    }
     let tools = lab.tools()?;
     let kubectl = |arguments: &[&str]| {
         let mut command = Command::new(tools.join("kubectl"));
@@ -82,9 +102,21 @@ pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
 }
 
 /// Starts the operators and a daemon on every node from `folder`, and waits
-/// until all are ready.
+/// until all are ready. Those of an earlier installation are ended first.
 pub fn programs(lab: &Lab, folder: &Path) -> Result<(), InstallError> {
     let mut started = Vec::new();
+    let before: Vec<String> = lab
+        .status()?
+        .programs
+        .into_iter()
+        .map(|program| program.name)
+        .collect();
+    let start = |service: Service| {
+        if before.contains(&service.name) {
+            lab.stop_service(&service.name)?;
+        }
+        lab.spawn_service(service)
+    };
     for replica in 0..OPERATORS {
         let service = operator(lab, folder, replica)?;
         started.push((
@@ -92,12 +124,12 @@ pub fn programs(lab: &Lab, folder: &Path) -> Result<(), InstallError> {
             Target::ControlPlane,
             ADMIN_PORT + replica,
         ));
-        lab.spawn_service(service)?;
+        start(service)?;
     }
     for node in lab.status()?.nodes {
         let service = daemon(lab, folder, &node.name)?;
         started.push((service.name.clone(), Target::node(&node.name), ADMIN_PORT));
-        lab.spawn_service(service)?;
+        start(service)?;
     }
     started
         .iter()

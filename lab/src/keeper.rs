@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::{self, Spec};
 use crate::events::{self, Event};
 use crate::state::{StateDir, StateError, StateLock};
-use crate::{cgroup, init};
+use crate::{cgroup, hint, init};
 
 /// File in the state directory that says which processes hold the lab.
 pub const KEEPER_FILE: &str = "keeper.json";
@@ -43,7 +43,8 @@ pub struct KeeperInfo {
 pub enum KeeperError {
     /// Another process keeps it.
     #[error(
-        "lab {name} is up already; end it with `podid-lab down --name {name}` or choose another --name"
+        "lab {name} is up already; end it with `{}` or choose another --name",
+        hint::for_lab("down", name)
     )]
     Running {
         /// The lab's name.

@@ -31,6 +31,7 @@ pub mod enter;
 pub mod events;
 pub mod exec;
 mod handle;
+pub mod hint;
 pub mod holder;
 pub mod init;
 pub mod install;

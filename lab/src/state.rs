@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::hint;
+
 /// File with the administrator's kubeconfig for programs outside the lab.
 pub const KUBECONFIG: &str = "kubeconfig";
 /// File with the administrator's kubeconfig for programs inside the lab.
@@ -50,7 +52,11 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file of the lab does not hold what it should.
-    #[error("{path} is damaged; remove this lab with `podid-lab down`", path = path.display())]
+    #[error(
+        "{path} is damaged; remove this lab with `{}`",
+        hint::for_dir("down", path.parent()),
+        path = path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

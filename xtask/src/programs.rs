@@ -17,7 +17,10 @@ pub(crate) enum Benchmark {
 /// Builds all programs and runs the one called `name`.
 pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = cargo::build()?;
-    process::exit_code(Command::new(folder.join(name)).args(arguments))
+    let mut command = Command::new(folder.join(name));
+    // Programs that speak of the lab's command name the one that was typed.
+    command.env("PODID_LAB_COMMAND", "cargo xtask lab");
+    process::exit_code(command.args(arguments))
 }
 
 /// Builds optimised programs and measures them.

@@ -121,6 +121,7 @@ impl State {
             "identities": self.identities.values().map(summary_of_identity).collect::<Vec<_>>(),
             "applications": self.apps.values().map(|a| json!({
                 "name": a.registered.name, "clientId": a.client_id, "objectId": a.object_id,
+                "federatedCredentials": a.registered.federated_credentials,
             })).collect::<Vec<_>>(),
             "roleAssignments": self.assignments.values().map(|a| json!({
                 "name": a.name,

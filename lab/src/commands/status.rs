@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use podid_lab::control::{ProgramState, ProgramStatus};
 use podid_lab::state::StateDir;
-use podid_lab::{Lab, LabError, Status};
+use podid_lab::{Lab, LabError, Status, hint};
 
 use crate::args::{Output, StatusArgs};
 use crate::ui::{remark, say};
@@ -42,9 +42,12 @@ fn list(output: Output) -> Result<ExitCode> {
     for (name, lab) in &labs {
         let running = lab["running"] == true;
         let state = if running {
-            "up"
+            "up".to_owned()
         } else {
-            "left over; remove it with `podid-lab down`"
+            format!(
+                "left over; remove it with `{}`",
+                hint::for_lab("down", name)
+            )
         };
         say(format_args!("{name:<20} {state}"));
     }

@@ -29,7 +29,10 @@ pub(super) enum BootstrapError {
         source: Box<kube::Error>,
     },
     /// A file of custom resource definitions cannot be used.
-    #[error("cannot read the definitions in {path}; rebuild them with `podid-lab tools`")]
+    #[error(
+        "cannot read the definitions in {path}; remove that folder and rebuild it with `{}`",
+        crate::hint::typed("tools")
+    )]
     Definitions {
         /// The file or folder.
         path: String,

@@ -29,6 +29,13 @@ pub(crate) const AZURE_HOSTS: [&str; 3] = [
 pub const OPERATOR_APPLICATION: &str = "podid-operator";
 /// Its client id.
 pub const OPERATOR_CLIENT_ID: &str = "09e4a704-0000-4000-8000-000000000001";
+/// The roles that it needs, each somewhere.
+pub const OPERATOR_ROLES: [&str; 4] = [
+    "Managed Identity Contributor",
+    "Managed Identity Operator",
+    "Virtual Machine Contributor",
+    "Role Based Access Control Administrator",
+];
 /// Name of the identity every node has from the start.
 const KUBELET_IDENTITY: &str = "lab-agentpool";
 
@@ -191,19 +198,16 @@ fn operator_roles() -> Vec<RoleAssignment> {
     let subscription = format!("/subscriptions/{SUBSCRIPTION}");
     let identities = format!("{subscription}/resourceGroups/{RESOURCE_GROUP}");
     let nodes = format!("{subscription}/resourceGroups/{NODE_GROUP}");
-    [
-        ("Managed Identity Contributor", identities.clone()),
-        ("Managed Identity Operator", identities),
-        ("Virtual Machine Contributor", nodes),
-        ("Role Based Access Control Administrator", subscription),
-    ]
-    .map(|(role, scope)| RoleAssignment {
-        role: role.to_owned(),
-        principal: OPERATOR_APPLICATION.to_owned(),
-        scope,
-        ..RoleAssignment::default()
-    })
-    .into()
+    let scopes = [identities.clone(), identities, nodes, subscription];
+    let rights = OPERATOR_ROLES.iter().zip(scopes);
+    rights
+        .map(|(role, scope)| RoleAssignment {
+            role: (*role).to_owned(),
+            principal: OPERATOR_APPLICATION.to_owned(),
+            scope,
+            ..RoleAssignment::default()
+        })
+        .collect()
 }
 
 fn add_machines(world: &mut World, layout: &Layout) {

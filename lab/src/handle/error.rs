@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cgroup::CgroupError;
 use crate::control::ControlError;
+use crate::hint;
 use crate::layout::MAX_NODES;
 use crate::state::StateError;
 use crate::tools::ToolsError;
@@ -12,13 +13,16 @@ use crate::tools::ToolsError;
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// Not root.
-    #[error("a lab needs root: namespaces, links and cgroups are the kernel's; use sudo")]
+    #[error(
+        "a lab needs root: namespaces, links and cgroups are the kernel's; start a shell with \
+         `sudo -E env \"PATH=$PATH\" bash`, and type the same there"
+    )]
     NotRoot,
     /// Too few or too many nodes.
     #[error("a lab has 1 to {MAX_NODES} nodes, not {0}")]
     Nodes(usize),
     /// There is no such lab.
-    #[error("lab {0} is not up; start it with `podid-lab up --name {0}`")]
+    #[error("lab {} is not up; start it with `{}`", .0, hint::for_lab("up", .0))]
     NotUp(String),
     /// The lab did not come up.
     #[error("the lab did not come up: {message}")]
@@ -29,7 +33,9 @@ pub enum LabError {
         log: Vec<String>,
     },
     /// The lab's own program cannot be found.
-    #[error("the program podid-lab is not beside {0}; build it, or name it in PODID_LAB_BIN")]
+    #[error(
+        "the program podid-lab is not beside {0}; build it with `cargo build --workspace --bins`, or name it in PODID_LAB_BIN"
+    )]
     NoProgram(PathBuf),
     /// The keeper cannot be started or told.
     #[error("cannot start the lab's keeper")]

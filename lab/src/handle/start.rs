@@ -21,7 +21,7 @@ const PROXIES: [&str; 6] = [
 
 /// The podid-lab program: named by `PODID_LAB_BIN`, this very program, or
 /// beside it; tests live one directory below.
-pub(super) fn program() -> Result<PathBuf, LabError> {
+pub(crate) fn program() -> Result<PathBuf, LabError> {
     if let Some(named) = std::env::var_os("PODID_LAB_BIN") {
         return Ok(PathBuf::from(named));
     }

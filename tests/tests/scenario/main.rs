@@ -4,3 +4,4 @@
 mod demo;
 mod docs;
 mod full_disk;
+mod install;

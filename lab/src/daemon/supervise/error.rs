@@ -11,10 +11,10 @@ pub enum SuperviseError {
     #[error("a program called {0} is in the lab already; stop it first")]
     Taken(String),
     /// There is no such program.
-    #[error("the lab runs no program called {0}; `podid-lab status` lists them")]
+    #[error("the lab runs no program called {0}; the command `status` lists them")]
     Unknown(String),
     /// Its place is not there.
-    #[error("{0} is not in the lab; `podid-lab status` lists nodes and pods")]
+    #[error("{0} is not in the lab; the command `status` lists nodes and pods")]
     NoPlace(Target),
     /// The log cannot be written.
     #[error("cannot write {path}", path = path.display())]

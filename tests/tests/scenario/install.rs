@@ -1,0 +1,89 @@
+//! `podid-lab install`, as a person uses it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use podid_lab::{Lab, Lifetime, UpOptions};
+use podid_tests::programs;
+
+/// A lab that ends with the test.
+fn lab(test: &str, world: Option<&Path>) -> Lab {
+    Lab::up(UpOptions {
+        name: format!("install-{test}-{}", std::process::id()),
+        lifetime: Lifetime::Caller,
+        world: world.map(Path::to_path_buf),
+        ..UpOptions::default()
+    })
+    .expect("a lab")
+}
+
+fn install(lab: &Lab) -> Output {
+    Command::new(programs::program("podid-lab"))
+        .args(["install", "--name", lab.name()])
+        .current_dir(programs::repository())
+        .output()
+        .expect("podid-lab starts")
+}
+
+fn processes(lab: &Lab) -> Vec<String> {
+    let programs = lab.status().expect("the lab answers").programs;
+    let ours = programs
+        .into_iter()
+        .filter(|program| program.name.starts_with("podid-"));
+    ours.map(|program| format!("{} {:?}", program.name, program.state))
+        .collect()
+}
+
+#[test]
+fn podid_can_be_installed_again() {
+    let lab = lab("again", None);
+    let first = install(&lab);
+    assert!(first.status.success(), "{first:?}");
+    let before = processes(&lab);
+    let second = install(&lab);
+    assert!(second.status.success(), "{second:?}");
+    let after = processes(&lab);
+    assert_eq!(before.len(), after.len());
+    // The programs may have been built anew: those that ran are not kept.
+    let kept = after.iter().filter(|process| before.contains(process));
+    assert_eq!(kept.count(), 0, "{before:?} and then {after:?}");
+}
+
+#[test]
+fn a_world_without_the_operator_is_refused_at_once_with_what_to_add() {
+    let folder = tempfile::tempdir().expect("a folder for the world");
+    let world = folder.path().join("world.yaml");
+    std::fs::write(&world, "applications: [{name: somebody}]\n").expect("the world is written");
+    let lab = lab("world", Some(&world));
+    let began = Instant::now();
+    let refused = install(&lab);
+    assert!(!refused.status.success(), "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        said.contains("no application for the operator; add `applications: [{name: podid-operator"),
+        "{said}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(processes(&lab), Vec::<String>::new());
+
+    // What is said to be added is enough to start it, and its missing rights are named.
+    let added = said
+        .split('`')
+        .find(|words| words.starts_with("applications:"))
+        .expect("words to add");
+    std::fs::write(&world, added).expect("the world is written");
+    drop(lab);
+    let lab = self::lab("added", Some(&world));
+    let installed = install(&lab);
+    assert!(installed.status.success(), "{installed:?}");
+    let said = String::from_utf8_lossy(&installed.stderr);
+    assert!(
+        said.contains("the operator holds Virtual Machine Contributor nowhere"),
+        "{said}"
+    );
+}
