@@ -35,7 +35,8 @@ use self::story::Story;
     max_term_width = 100
 )]
 struct Options {
-    /// Leave the lab up afterwards, to look around.
+    /// Stop before the commit is reverted, and leave the lab up with the profile, its identity and
+    /// its pods, to look around.
     #[arg(long)]
     keep: bool,
     /// Name of the lab.
@@ -73,17 +74,20 @@ fn run(options: &Options) -> Result<()> {
 
 fn tell(options: &Options, story: &mut Story) -> Result<Stage> {
     let stage = Stage::build(options, story)?;
-    let told = scenes(&stage, story);
+    let told = scenes(&stage, story, options.keep);
     if told.is_err() {
         stage.show_logs();
     }
     told.map(|()| stage)
 }
 
-fn scenes(stage: &Stage, story: &mut Story) -> Result<()> {
+fn scenes(stage: &Stage, story: &mut Story, keep: bool) -> Result<()> {
     cluster::install(stage, story)?;
     commit::profile(stage, story)?;
     pods::use_identity(stage, story)?;
     refusals::stay_closed(stage, story)?;
+    if keep {
+        return Ok(());
+    }
     revert::take_back(stage, story)
 }
