@@ -19,12 +19,12 @@ fn main() {
     );
 }
 
-/// The repository's directory, looked for from the package upwards.
+/// The repository's directory, looked for from the package upwards, as seen from there: cargo runs
+/// this in the package's folder, and a clone that is copied must not watch the other one.
 fn git_dir() -> Option<PathBuf> {
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
-    let dot_git = package
-        .ancestors()
-        .map(|dir| dir.join(".git"))
+    let dot_git = (0..package.ancestors().count())
+        .map(|levels| Path::new(&"../".repeat(levels)).join(".git"))
         .find(|path| path.exists())?;
     if dot_git.is_dir() {
         return Some(dot_git);
