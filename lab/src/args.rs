@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-use podid_lab::{Network, NodeKind, Target};
+use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use podid_lab::{Network, NodeKind, Target, hint};
 
 /// A whole cloud and cluster on one machine: real Kubernetes and Flux,
 /// simulated Azure, nodes and pods as network namespaces.
@@ -12,6 +12,28 @@ use podid_lab::{Network, NodeKind, Target};
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// What was typed. Help names the command as it was typed, too.
+    pub(crate) fn typed() -> Self {
+        let own = hint::command().unwrap_or_else(|| hint::NAME.to_owned());
+        let command = spelled(Self::command(), &own).bin_name(own);
+        match Self::from_arg_matches(&command.get_matches()) {
+            Ok(args) => args,
+            Err(error) => error.exit(),
+        }
+    }
+}
+
+/// `command` with examples that call it `own`.
+fn spelled(command: clap::Command, own: &str) -> clap::Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let command = command.mut_subcommands(|sub| spelled(sub, own));
+    match examples {
+        Some(text) => command.after_help(text.replace(hint::NAME, own)),
+        None => command,
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -266,8 +288,6 @@ pub(crate) struct Inner {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -8,10 +8,17 @@ use std::path::Path;
 /// `cargo xtask lab` does, says what the person types.
 pub const VARIABLE: &str = "PODID_LAB_COMMAND";
 
+/// Name of the program.
+pub const NAME: &str = "podid-lab";
+
+/// What the person types in place of [`NAME`], if there is such a word.
+pub fn command() -> Option<String> {
+    env::var(VARIABLE).ok().filter(|said| !said.is_empty())
+}
+
 /// The command with `arguments`.
 pub fn typed(arguments: &str) -> String {
-    let said = env::var(VARIABLE).ok().filter(|said| !said.is_empty());
-    format!("{} {arguments}", said.unwrap_or_else(own))
+    format!("{} {arguments}", command().unwrap_or_else(own))
 }
 
 /// The command with `arguments` for the lab called `name`.
@@ -27,7 +34,6 @@ pub(crate) fn for_dir(arguments: &str, dir: Option<&Path>) -> String {
 
 /// The program's name where a shell finds it by that, else its whole path.
 fn own() -> String {
-    const NAME: &str = "podid-lab";
     let Ok(program) = crate::handle::program() else {
         return NAME.to_owned();
     };

@@ -6,10 +6,8 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    match commands::run(args::Args::parse().command) {
+    match commands::run(args::Args::typed().command) {
         Ok(code) => code,
         Err(error) => {
             ui::complain(&error);

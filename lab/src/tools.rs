@@ -116,10 +116,16 @@ pub fn ensure() -> Result<Toolset, ToolsError> {
         .collect();
     let name = set_name(&plans, &assets);
     let set = cache.dir(&name);
-    if !set.exists() {
+    if !is_whole(&set, &plans) {
         build(&cache, &name, &plans, &assets)?;
     }
     Ok(Toolset(set))
+}
+
+/// Whether the set is there with all that it links to.
+fn is_whole(set: &Path, plans: &[Plan]) -> bool {
+    let mut programs = plans.iter().flat_map(Plan::programs);
+    set.join("crds").exists() && programs.all(|program| set.join("bin").join(program).exists())
 }
 
 fn set_name(plans: &[Plan], assets: &Assets) -> String {
@@ -132,7 +138,12 @@ fn set_name(plans: &[Plan], assets: &Assets) -> String {
 /// Builds what the set called `name` lacks, then the set.
 fn build(cache: &Cache, name: &str, plans: &[Plan], assets: &Assets) -> Result<(), ToolsError> {
     let _lock = cache.lock()?;
+    if is_whole(&cache.dir(name), plans) {
+        return Ok(());
+    }
     cache.clear_partial()?;
+    // To free space, people remove builds.
+    cache.remove(name)?;
     let go = Go::find(cache)?;
     let missing: Vec<&Plan> = plans
         .iter()

@@ -1,6 +1,6 @@
 //! What `podid-lab` says to type next can be typed. Needs root.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -74,6 +74,21 @@ fn hints_are_spelled_as_the_reader_types_the_command() {
         command.env("PODID_LAB_COMMAND", "cargo xtask lab");
     });
     assert_eq!(hint(&by_xtask), "cargo xtask lab up --name nobody");
+}
+
+#[test]
+fn help_names_the_command_that_was_typed() {
+    let runtime = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"][..], &["exec", "--help"]] {
+        let mut command = lab(runtime.path(), arguments);
+        let plain = said(&command.output().unwrap());
+        assert!(plain.contains("Usage: podid-lab"), "{plain}");
+        assert!(plain.contains("  podid-lab exec"), "{plain}");
+        let command = command.env("PODID_LAB_COMMAND", "cargo xtask lab");
+        let by_xtask = said(&command.output().unwrap());
+        assert!(by_xtask.contains("Usage: cargo xtask lab"), "{by_xtask}");
+        assert!(!by_xtask.contains("podid-lab"), "{by_xtask}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -53,6 +53,48 @@ fn finished_programs_are_used_whatever_go_the_machine_has() {
     assert_eq!(found(Some(other.as_os_str())), set);
     let none = tempfile::tempdir().unwrap();
     assert_eq!(found(Some(none.path().as_os_str())), set);
+}
+
+#[test]
+fn a_set_whose_builds_were_removed_is_built_anew() {
+    let output = tools().output().unwrap();
+    let set = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+    let cache = tempfile::tempdir().unwrap();
+    let copied = cache.path().join("tools");
+    fs::create_dir(&copied).unwrap();
+    // Links of links: the builds are removed by removing the links to them.
+    for entry in fs::read_dir(set.parent().unwrap()).unwrap() {
+        let (path, name) = entry
+            .map(|entry| (entry.path(), entry.file_name()))
+            .unwrap();
+        let is_set = name.to_string_lossy().starts_with("set-");
+        if path.is_dir() && !is_set {
+            symlink(&path, copied.join(&name)).unwrap();
+        }
+    }
+    let copy = copied.join(set.file_name().unwrap());
+    fs::create_dir_all(copy.join("bin")).unwrap();
+    for folder in ["", "bin"] {
+        for entry in fs::read_dir(set.join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            if let Ok(target) = fs::read_link(entry.path()) {
+                symlink(target, copy.join(folder).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    let bin = tempfile::tempdir().unwrap();
+    let path = go(bin.path(), "echo asked >&2; exit 1");
+    let run = || {
+        let mut command = tools();
+        command.env("PATH", &path).env("PODID_CACHE", cache.path());
+        command.output().unwrap()
+    };
+    assert!(run().status.success(), "the copy is whole");
+    let helm = fs::read_link(copy.join("bin/helm")).unwrap();
+    let build = helm.iter().nth(2).unwrap();
+    fs::remove_file(copied.join(build)).unwrap();
+    let said = complaint(&run());
+    assert!(said.contains("failed: asked"), "{said}");
 }
 
 #[test]

@@ -46,7 +46,10 @@ pub fn interpreter_in(cache: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let done = folder.join("complete");
     if !done.exists() {
-        install(&folder, &python, &requirements)?;
+        install(&folder, &python, &requirements).inspect_err(|_| {
+            // It may be what fills the disk; the next run replaces it anyway.
+            let _ = fs::remove_dir_all(&folder);
+        })?;
         fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
     }
     Ok(python)

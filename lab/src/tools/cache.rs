@@ -80,6 +80,13 @@ impl Cache {
         Ok(file)
     }
 
+    /// Removes the thing called `name`, if it is there. The caller holds the
+    /// lock.
+    pub(super) fn remove(&self, name: &str) -> Result<(), CacheError> {
+        let path = self.dir(name);
+        clear(&path).map_err(failed("remove", &path))
+    }
+
     /// Removes what builds left that were killed. The caller holds the lock.
     pub(super) fn clear_partial(&self) -> Result<(), CacheError> {
         let entries = fs::read_dir(&self.0).map_err(failed("read", &self.0))?;
