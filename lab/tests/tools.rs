@@ -166,3 +166,20 @@ fn a_full_disk_is_called_one() {
     assert!(said.contains(cache.path().to_str().unwrap()), "{said}");
     assert!(said.contains("set PODID_CACHE"), "{said}");
 }
+
+#[test]
+fn another_full_disk_is_called_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    // Go's own caches may be elsewhere; and it goes on to say other things.
+    let full = "write /elsewhere/go-build/a: no space left on device";
+    let path = go(
+        folder.path(),
+        &format!("echo {full} >&2; echo link: failed >&2; exit 1"),
+    );
+    let mut command = tools();
+    command.env("PATH", path).env("PODID_CACHE", cache.path());
+    let said = complaint(&command.output().unwrap());
+    let told = format!("cannot build kubernetes: a disk is full: {full}");
+    assert!(said.contains(&told), "{said}");
+}

@@ -1,5 +1,6 @@
 //! One group, from its go.mod to its programs.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use super::groups::Group;
 use super::progress::{Job, Progress};
 use super::{DiskFull, ToolsError};
 
+/// Lines of what Go says in which the reason of a failure is looked for.
+const LAST_WORDS: usize = 20;
 /// Folder of a build for what Go throws away. Not to be taken for a package of
 /// the module: Go passes over names that begin with a dot.
 const TEMPORARY: &str = ".temporary";
@@ -119,14 +122,14 @@ impl Plan {
     }
 
     fn run(&self, command: &mut Command, log: &Path, job: &Job) -> Result<(), ToolsError> {
-        let failed = |last: String| match DiskFull::behind(log, &last) {
+        let failed = |said: String| match DiskFull::behind(log, &said) {
             Some(disk) => ToolsError::Full {
                 what: self.group.name.to_owned(),
                 disk,
             },
             None => ToolsError::Build {
                 group: self.group.name,
-                last,
+                last: said.lines().next_back().unwrap_or("no word why").to_owned(),
                 log: log.to_owned(),
             },
         };
@@ -137,30 +140,32 @@ impl Plan {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
-        let last = follow(&mut child, &mut file, job);
+        let said = follow(&mut child, &mut file, job);
         let status = child.wait().map_err(|error| failed(error.to_string()))?;
         if status.success() {
             Ok(())
         } else {
-            Err(failed(last))
+            Err(failed(said))
         }
     }
 }
 
 /// Copies what Go says to the log, one package per line while all is well,
-/// and returns the last of it.
+/// and returns the end of it.
 fn follow(child: &mut Child, log: &mut File, job: &Job) -> String {
-    let mut last = "no word why".to_owned();
+    let mut end = VecDeque::new();
     let Some(stderr) = child.stderr.take() else {
-        return last;
+        return String::new();
     };
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         // A log that cannot be written is no reason to stop a build.
         let _ = writeln!(log, "{line}");
         job.package(&line);
         if !line.trim().is_empty() {
-            last = line;
+            end.truncate(LAST_WORDS - 1);
+            end.push_front(line);
         }
     }
-    last
+    let lines: Vec<String> = end.into_iter().rev().collect();
+    lines.join("\n")
 }

@@ -2,7 +2,7 @@
 //! program that says something else, or nothing.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
@@ -11,18 +11,10 @@ const LITTLE: u64 = 64 << 20;
 /// How programs spell the two errors of the kernel, in lower case.
 const SPELLINGS: [&str; 3] = ["no space left on device", "errno 28", "disk quota exceeded"];
 
-/// What there is no room for.
+/// Which disk is full, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the disk is full: {folder} has {free} MiB left ({said}); free space there, \
-     or set PODID_CACHE to a folder on another disk",
-    folder = folder.display()
-)]
-pub struct DiskFull {
-    folder: PathBuf,
-    free: u64,
-    said: String,
-}
+#[error("{0}")]
+pub struct DiskFull(String);
 
 impl DiskFull {
     /// The reason why work in `folder` failed, if it is this one. `said` is
@@ -37,14 +29,16 @@ impl DiskFull {
         let free = statvfs(folder).map_or(u64::MAX, |disk| {
             disk.blocks_available().saturating_mul(disk.fragment_size())
         });
-        (spelled.is_some() || free < LITTLE).then(|| Self {
-            folder: folder.to_owned(),
-            free: free >> 20,
-            said: spelled
-                .or(lines().next_back())
-                .unwrap_or("no word why")
-                .to_owned(),
-        })
+        let said = spelled.or(lines().next_back()).unwrap_or("no word why");
+        let left = format!("{} has {} MiB left", folder.display(), free >> 20);
+        if free < LITTLE {
+            return Some(Self(format!(
+                "the disk is full: {left} ({said}); free space there, or set PODID_CACHE to a \
+                 folder on another disk"
+            )));
+        }
+        // As that of Go's own caches.
+        spelled.map(|_| Self(format!("a disk is full: {said}; free space there ({left})")))
     }
 }
 
