@@ -39,8 +39,8 @@ fn state(lab: &Lab) -> Result<Value, InstallError> {
     })
 }
 
-/// The operator's service principal, or what is missing for it to sign in.
-fn operator(state: &Value) -> Result<&str, String> {
+/// The operator's application, or what is missing for it to sign in.
+fn operator(state: &Value) -> Result<&Value, String> {
     let found = list(state, "applications").find(|app| app["clientId"] == OPERATOR_CLIENT_ID);
     let trusts = |credential: &Value| {
         credential["issuer"] == ISSUER && credential["subject"] == OPERATOR_ACCOUNT
@@ -57,21 +57,23 @@ fn operator(state: &Value) -> Result<&str, String> {
             "its application {OPERATOR_CLIENT_ID} does not trust the operator's service account; \
              add `federatedCredentials: [{credential}]` to it"
         )),
-        Some(app) => Ok(app["objectId"].as_str().unwrap_or_default()),
+        Some(app) => Ok(app),
     }
 }
 
-fn missing_roles(state: &Value, operator: &str) -> Vec<String> {
+fn missing_roles(state: &Value, operator: &Value) -> Vec<String> {
     let held = |role: &str| {
         list(state, "roleAssignments")
-            .any(|right| right["principalId"] == operator && right["role"] == role)
+            .any(|right| right["principalId"] == operator["objectId"] && right["role"] == role)
     };
     let missing = OPERATOR_ROLES.iter().filter(|role| !held(role));
     missing
         .map(|role| {
             format!(
-                "in this world the operator holds {role} nowhere; what needs it will fail, until \
-                 `roleAssignments` has one with `principal: {OPERATOR_APPLICATION}`"
+                "in this world the operator holds {role} nowhere; unless another role lets it do \
+                 the same, what needs it will fail: `roleAssignments: [{{role: {role}, principal: \
+                 {}}}]` grants it",
+                operator["name"].as_str().unwrap_or(OPERATOR_APPLICATION)
             )
         })
         .collect()
@@ -103,8 +105,9 @@ mod tests {
     #[test]
     fn a_whole_world_lacks_nothing() {
         let world = world();
-        assert_eq!(operator(&world), Ok("2"));
-        assert_eq!(missing_roles(&world, "2"), Vec::<String>::new());
+        let operator = operator(&world).unwrap();
+        assert_eq!(operator["objectId"], "2");
+        assert_eq!(missing_roles(&world, operator), Vec::<String>::new());
     }
 
     #[test]
@@ -122,8 +125,9 @@ mod tests {
             lacks.contains("add `applications: [{name: podid-operator"),
             "{lacks}"
         );
+        let mut world = self::world();
         world["roleAssignments"][1]["principalId"] = json!("1");
-        let [lacks] = &missing_roles(&world, "2")[..] else {
+        let [lacks] = &missing_roles(&world, operator(&world).unwrap())[..] else {
             panic!("one role is missing")
         };
         assert!(lacks.contains(OPERATOR_ROLES[1]), "{lacks}");
