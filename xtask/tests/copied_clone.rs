@@ -32,3 +32,12 @@ fn a_program_compiled_elsewhere_works_on_the_clone_it_is_run_in() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("stray-room has no room"), "{output:?}");
 }
+
+#[test]
+fn snapshots_are_those_of_the_clone_whose_tests_run() {
+    // Cargo runs a test in its package's folder.
+    let here = std::env::current_dir().unwrap();
+    let snapshots = std::env::var_os("INSTA_WORKSPACE_ROOT").unwrap();
+    let snapshots = fs::canonicalize(snapshots).unwrap();
+    assert_eq!(Some(snapshots.as_path()), here.parent());
+}

@@ -19,9 +19,13 @@ fn lab(test: &str, world: Option<&Path>) -> Lab {
 }
 
 fn install(lab: &Lab) -> Output {
+    install_from(&programs::repository(), lab)
+}
+
+fn install_from(folder: &Path, lab: &Lab) -> Output {
     Command::new(programs::program("podid-lab"))
         .args(["install", "--name", lab.name()])
-        .current_dir(programs::repository())
+        .current_dir(folder)
         .output()
         .expect("podid-lab starts")
 }
@@ -38,6 +42,11 @@ fn processes(lab: &Lab) -> Vec<String> {
 #[test]
 fn podid_can_be_installed_again() {
     let lab = lab("again", None);
+    let lost = install_from(Path::new("/"), &lab);
+    let said = String::from_utf8_lossy(&lost.stderr);
+    assert!(said.contains("go to the clone's root"), "{said}");
+    assert_eq!(processes(&lab), Vec::<String>::new());
+
     let first = install(&lab);
     assert!(first.status.success(), "{first:?}");
     let before = processes(&lab);
