@@ -1,4 +1,6 @@
-//! The admission policy about `NET_RAW`.
+//! The admission policy about `NET_RAW`, and what comes to the same.
+
+mod agreement;
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
@@ -106,19 +108,85 @@ async fn only_dropping_in_the_spelling_of_every_runtime_counts() {
 #[tokio::test]
 async fn adding_it_back_is_refused_in_any_spelling() {
     let space = space().await;
-    for capability in ["NET_RAW", "net_raw", "CAP_NET_RAW", "cap_net_raw", "ALL"] {
-        let context = json!({"capabilities": {"drop": ["ALL"], "add": [capability]}});
+    let table = [
+        "NET_RAW",
+        "net_raw",
+        "CAP_NET_RAW",
+        "cap_net_raw",
+        "ALL",
+        "Cap_All",
+        "SYS_ADMIN",
+        "CAP_SYS_ADMIN",
+        "sys_admin",
+        "cap_Sys_Admin",
+    ];
+    for capability in table {
+        let context = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN", capability]}});
         let message = space
             .admits(pod("p", "shop", &context))
             .await
             .expect_err(capability);
-        assert!(
-            message.contains("container app adds NET_RAW"),
-            "{capability}: {message}"
-        );
+        let added = format!("container app adds {capability};");
+        for words in ["pod p", "profile shop", &added, "capabilities.add"] {
+            assert!(
+                message.contains(words),
+                "{capability}: {words:?} is not in: {message}"
+            );
+        }
     }
     let harmless = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}});
     space.admits(pod("p", "shop", &harmless)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_nodes_network_and_processes_are_refused() {
+    let space = space().await;
+    let with = |fields: &[&str]| {
+        let mut pod = pod("p", "shop", &drops("ALL"));
+        for field in fields {
+            pod["spec"][field] = json!(true);
+        }
+        pod
+    };
+    let table: [(&[&str], &str); 3] = [
+        (&["hostNetwork"], "remove hostNetwork from the spec"),
+        (&["hostPID"], "remove hostPID from the spec"),
+        (
+            &["hostNetwork", "hostPID"],
+            "remove hostNetwork and hostPID from the spec",
+        ),
+    ];
+    for (fields, remedy) in table {
+        let message = space.admits(with(fields)).await.expect_err(remedy);
+        let sets = format!("the pod sets {}: true", fields[0]);
+        for words in ["pod p", "profile shop", &sets, remedy] {
+            assert!(message.contains(words), "{words:?} is not in: {message}");
+        }
+    }
+    let mut said_no = with(&[]);
+    said_no["spec"]["hostNetwork"] = json!(false);
+    space.admits(said_no).await.unwrap();
+    let mut unbound = with(&["hostNetwork", "hostPID"]);
+    unbound["metadata"]["labels"]["aadpodidbinding"] = json!("off");
+    space.admits(unbound).await.unwrap();
+}
+
+#[tokio::test]
+async fn labelling_a_running_pod_of_the_nodes_network_is_refused_too() {
+    let space = space().await;
+    let mut pod = pod("old", "unbound", &drops("ALL"));
+    pod["spec"]["hostNetwork"] = json!(true);
+    space.create("Pod", pod, false).await.unwrap();
+    let label = Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": "shop"}}}));
+    let answer = space
+        .api("Pod")
+        .patch("old", &PatchParams::default(), &label)
+        .await;
+    let message = refusal(answer.unwrap_err()).message;
+    assert!(
+        message.contains("the pod sets hostNetwork: true"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
