@@ -8,6 +8,7 @@ mod output;
 mod plan;
 mod reference;
 mod repository;
+mod roles;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -93,7 +93,7 @@ pub struct Limits {
     pub identity_groups: Vec<ArmId>,
     /// Backends that a profile may choose, beside the default.
     pub backends: BTreeSet<Backend>,
-    /// Whether a profile may switch the `NET_RAW` rule to audit or off.
+    /// Whether a profile may set `netRaw` to `Audit` or `Ignore`.
     pub allow_net_raw: bool,
 }
 

@@ -1,9 +1,10 @@
 //! The rule behind `netRaw: Enforce`: what a pod must not keep, because with it the pod could speak
 //! in the name of another one.
 //!
-//! The admission policy `podid-net-raw` says the same in CEL. It sees a pod when it is made or
-//! bound; the operator and the node daemon hold pods to the rule that admission never saw: those
-//! that are older than their profile, or were made before the API server knew of it.
+//! The admission policy `podid-net-raw` says the same in CEL, and excuses Windows pods, which no node
+//! with the node daemon runs. It sees a pod when it is made or bound; the operator and the node daemon
+//! hold pods to the rule that admission never saw: those that are older than their profile, or were
+//! made before the API server knew of it.
 
 use std::collections::BTreeSet;
 use std::fmt;

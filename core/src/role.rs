@@ -1,66 +1,13 @@
 //! Azure roles as profiles and classes name them.
 
+mod built_in;
+
 use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Built-in roles that podid knows by name (Azure docs: built-in roles). Any other role can be
-/// named by GUID or definition id, and is looked up by name in Azure.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("Owner", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"),
-    ("Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c"),
-    ("Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7"),
-    (
-        "User Access Administrator",
-        "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
-    ),
-    (
-        "Role Based Access Control Administrator",
-        "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
-    ),
-    (
-        "Managed Identity Contributor",
-        "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59",
-    ),
-    (
-        MANAGED_IDENTITY_OPERATOR,
-        "f1a07417-d97a-45cb-824c-7a7467783830",
-    ),
-    (
-        VIRTUAL_MACHINE_CONTRIBUTOR,
-        "9980e02c-c2be-4d73-94e8-173b1dc7cf3c",
-    ),
-    (
-        "Key Vault Secrets User",
-        "4633458b-17de-408a-b874-0445c86b69e6",
-    ),
-    (
-        "Storage Blob Data Reader",
-        "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
-    ),
-    (
-        "Storage Blob Data Contributor",
-        "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    ),
-    (
-        "Storage Blob Data Owner",
-        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    ),
-];
-
-/// Lets its holder assign an identity to machines.
-pub const MANAGED_IDENTITY_OPERATOR: &str = "Managed Identity Operator";
-
-/// Lets its holder change machines.
-pub const VIRTUAL_MACHINE_CONTRIBUTOR: &str = "Virtual Machine Contributor";
-
-/// Roles that give rights to give rights; never granted unless a class lists them by name.
-pub const PRIVILEGED: &[&str] = &[
-    "Owner",
-    "User Access Administrator",
-    "Role Based Access Control Administrator",
-];
+pub use built_in::{MANAGED_IDENTITY_OPERATOR, PRIVILEGED, VIRTUAL_MACHINE_CONTRIBUTOR};
 
 /// A role, as far as it can be told without asking Azure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -85,8 +32,7 @@ impl Role {
         if let Ok(id) = Uuid::try_parse(last) {
             return Self::Known(id);
         }
-        BUILT_IN
-            .iter()
+        built_in::all()
             .find(|(name, _)| name.eq_ignore_ascii_case(text))
             .and_then(|(_, id)| Uuid::try_parse(id).ok())
             .map_or_else(|| Self::Named(text.to_owned()), Self::Known)
@@ -116,10 +62,24 @@ impl Role {
     pub fn built_in_name(&self) -> Option<&'static str> {
         let Self::Known(id) = self else { return None };
         let id = id.to_string();
-        BUILT_IN
-            .iter()
+        built_in::all()
             .find(|(_, guid)| *guid == id)
-            .map(|(name, _)| *name)
+            .map(|(name, _)| name)
+    }
+
+    /// The built-in role that was most likely meant by a name that is none, but differs from its
+    /// name by a slip of the hand; `None` for everything else, above all for names of custom roles.
+    #[must_use]
+    pub fn did_you_mean(&self) -> Option<&'static str> {
+        let Self::Named(name) = self else { return None };
+        let written = letters(name);
+        let far = |(known, _)| {
+            let known_letters = letters(known);
+            let slips = strsim::osa_distance(&written, &known_letters);
+            (slips <= tolerated(&known_letters)).then_some((slips, known))
+        };
+        let nearest = built_in::all().filter_map(far).min();
+        nearest.map(|(_, known)| known)
     }
 
     /// Whether the role gives rights to give rights.
@@ -128,6 +88,17 @@ impl Role {
         self.built_in_name()
             .is_some_and(|name| PRIVILEGED.contains(&name))
     }
+}
+
+/// A name without what is easily written otherwise: case, blanks, punctuation.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// How many slips a name may hold and still be taken for this one: few, as roles differ by few letters.
+fn tolerated(known: &str) -> usize {
+    if known.len() < 12 { 1 } else { 2 }
 }
 
 impl fmt::Display for Role {
@@ -164,6 +135,46 @@ mod tests {
             Role::parse(" Payments Auditor "),
             Role::Named("Payments Auditor".into())
         );
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_is_recognised() {
+        let table = [
+            ("Key Vault Secret User", "Key Vault Secrets User"),
+            ("KeyVaultSecretsUser", "Key Vault Secrets User"),
+            ("key-vault secrets usr", "Key Vault Secrets User"),
+            ("Storage Blob Data Raeder", "Storage Blob Data Reader"),
+            ("Storage Queue Data Readers", "Storage Queue Data Reader"),
+            ("Contributer", "Contributor"),
+            ("ACR Pull", "AcrPull"),
+            ("Ownr", "Owner"),
+        ];
+        for (written, meant) in table {
+            assert_eq!(
+                Role::parse(written).did_you_mean(),
+                Some(meant),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_names_are_not_bent_to_built_in_ones() {
+        let own = [
+            "Payments Auditor",
+            "Blob Reader",
+            "Key Vault",
+            "",
+            "é",
+            "Reader of Ledgers",
+        ];
+        for name in own {
+            assert_eq!(Role::parse(name).did_you_mean(), None, "{name}");
+        }
+        for (name, id) in built_in::all() {
+            assert_eq!(Role::parse(name).did_you_mean(), None, "{name}");
+            assert_eq!(Role::parse(id).built_in_name(), Some(name));
+        }
     }
 
     #[test]

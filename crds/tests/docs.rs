@@ -56,3 +56,28 @@ fn objects_in_the_documentation_are_valid() {
         "only {checked} objects of ours were found in the documentation"
     );
 }
+
+#[test]
+fn every_place_in_azure_that_a_class_names_is_in_the_list_of_rights() {
+    let page = pages()
+        .into_iter()
+        .find(|page| page.ends_with("docs/architecture.md"))
+        .unwrap();
+    let text = std::fs::read_to_string(page).unwrap();
+    let rights = text.split("## Privileges").nth(1).unwrap();
+    let rows: Vec<&str> = rights
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    let table = [
+        ("`resourceGroup`", "Managed Identity Contributor"),
+        ("`limits.identityGroups`", "Managed Identity Operator"),
+        ("`nodeResourceGroup`", "Virtual Machine Contributor"),
+        ("`limits.access`", "Role Based Access Control Administrator"),
+        ("`nodeGrants`", "Role Based Access Control Administrator"),
+    ];
+    for (place, role) in table {
+        let listed = |row: &&str| row.contains(place) && row.contains(role);
+        assert!(rows.iter().any(listed), "{role} on {place}");
+    }
+}

@@ -8,7 +8,7 @@ use podid_crds::podid::{
 use serde_json::{Value, json};
 
 use super::place::PlaceArgs;
-use super::values::{access, choice, unless_empty};
+use super::values::{access, choice, role_notes, unless_empty};
 use crate::document;
 
 /// `podid class create`
@@ -79,7 +79,7 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "ARM-ID")]
     allow_identity_group: Vec<String>,
 
-    /// Let profiles switch the NET_RAW rule to audit or off
+    /// Let profiles set netRaw to Audit or Ignore
     #[arg(long)]
     allow_net_raw: bool,
 
@@ -107,6 +107,11 @@ impl ClassArgs {
                 ("defaultBackend", "NodeAssigned"),
             ],
         )
+    }
+
+    /// What its author should know about it.
+    pub(super) fn notes(&self) -> Vec<String> {
+        role_notes(&self.allow_access)
     }
 
     fn spec(&self) -> PodIdentityClassSpec {

@@ -56,9 +56,14 @@ pub(crate) fn profile(args: &ProfileArgs, out: &mut dyn Write) -> Result<(), Cre
     let object = args
         .object()
         .map_err(|source| CreateError::Json { kind: KIND, source })?;
-    let path = format!("{}/{}.yaml", args.namespace, args.name);
-    let name = format!("{KIND} {}/{}", args.namespace, args.name);
-    create(KIND, &object, &name, &path, &args.place, out)
+    let object = Object {
+        kind: KIND,
+        name: format!("{KIND} {}/{}", args.namespace, args.name),
+        default_path: format!("{}/{}.yaml", args.namespace, args.name),
+        notes: args.notes(),
+        object,
+    };
+    create(object, &args.place, out)
 }
 
 /// Creates a PodIdentityClass.
@@ -67,32 +72,38 @@ pub(crate) fn class(args: &ClassArgs, out: &mut dyn Write) -> Result<(), CreateE
     let object = args
         .object()
         .map_err(|source| CreateError::Json { kind: KIND, source })?;
-    let path = format!("classes/{}.yaml", args.name);
-    create(
-        KIND,
-        &object,
-        &format!("{KIND} {}", args.name),
-        &path,
-        &args.place,
-        out,
-    )
+    let object = Object {
+        kind: KIND,
+        name: format!("{KIND} {}", args.name),
+        default_path: format!("classes/{}.yaml", args.name),
+        notes: args.notes(),
+        object,
+    };
+    create(object, &args.place, out)
 }
 
-fn create(
+/// An object to create.
+struct Object {
     kind: &'static str,
-    object: &Value,
-    name: &str,
-    default_path: &str,
-    place: &PlaceArgs,
-    out: &mut dyn Write,
-) -> Result<(), CreateError> {
-    let findings = check::object(object)?;
+    /// As in `PodIdentityClass standard`.
+    name: String,
+    /// Where it goes unless its author says otherwise.
+    default_path: String,
+    /// What its author should know about it.
+    notes: Vec<String>,
+    object: Value,
+}
+
+fn create(object: Object, place: &PlaceArgs, out: &mut dyn Write) -> Result<(), CreateError> {
+    let kind = object.kind;
+    let findings = check::object(&object.object)?;
     if !findings.is_empty() {
         return Err(CreateError::Invalid { kind, findings });
     }
-    let yaml =
-        serde_saphyr::to_string(object).map_err(|source| CreateError::Yaml { kind, source })?;
-    let report = place::place(place, name, default_path, yaml)?;
+    let yaml = serde_saphyr::to_string(&object.object)
+        .map_err(|source| CreateError::Yaml { kind, source })?;
+    let mut report = place::place(place, &object.name, &object.default_path, yaml)?;
+    report.notes.extend(object.notes);
     report.print(place.output, out)?;
     Ok(())
 }

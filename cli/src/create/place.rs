@@ -56,7 +56,37 @@ pub(super) struct Report {
     commit: Option<Commit>,
     #[serde(skip_serializing_if = "String::is_empty")]
     diff: String,
-    notes: Vec<String>,
+    /// What the author should know.
+    pub(super) notes: Vec<String>,
+    #[serde(skip)]
+    next: Next,
+}
+
+/// What is left to do for the author.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// It was only shown.
+    Nothing,
+    /// The files held it already, and were only to be written or shown.
+    AlreadyThere,
+    /// The last commit held it already.
+    AlreadyCommitted,
+    /// The files were written.
+    Commit,
+    /// The files were written and committed.
+    Push,
+}
+
+impl Next {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing was written (--dry-run)",
+            Self::AlreadyThere => "nothing changed: the file held this already",
+            Self::AlreadyCommitted => "nothing changed, so no commit was made",
+            Self::Commit => "commit and push it, and Flux brings it to the cluster",
+            Self::Push => "push it, and Flux brings it to the cluster",
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -93,22 +123,39 @@ pub(super) fn place(
         .clone()
         .unwrap_or_else(|| format!("{verb} {name}"));
     let files = changes.iter().map(FileReport::of).collect();
+    let unchanged = changes.iter().all(Change::is_empty);
     let (mut commit, mut diff) = (None, String::new());
-    if args.dry_run {
+    let next = if args.dry_run {
         diff = worktree.diff(&changes)?;
+        if unchanged {
+            Next::AlreadyThere
+        } else {
+            Next::Nothing
+        }
     } else if args.no_commit {
         worktree.write(&changes)?;
+        if unchanged {
+            Next::AlreadyThere
+        } else {
+            Next::Commit
+        }
     } else {
         let committed = worktree.commit(&changes, &message, args.author.as_ref())?;
         notes.extend(committed.notes);
         commit = committed.commit;
-    }
+        if commit.is_some() {
+            Next::Push
+        } else {
+            Next::AlreadyCommitted
+        }
+    };
     Ok(Report {
         dry_run: args.dry_run,
         files,
         commit,
         diff,
         notes,
+        next,
     })
 }
 
@@ -116,7 +163,7 @@ impl FileReport {
     fn of(change: &Change) -> Self {
         let action = match &change.old {
             None => "create",
-            Some(old) if *old == change.new => "keep",
+            Some(_) if change.is_empty() => "keep",
             Some(_) => "update",
         };
         Self {
@@ -159,11 +206,6 @@ impl Report {
         for note in &self.notes {
             writeln!(out, "{} {note}", paint(NOTE, "note   "))?;
         }
-        let next = match (&self.commit, self.dry_run) {
-            (_, true) => "nothing was written (--dry-run)",
-            (Some(_), _) => "push it, and Flux brings it to the cluster",
-            (None, false) => "commit and push it, and Flux brings it to the cluster",
-        };
-        writeln!(out, "{} {next}", paint(DIM, "next   "))
+        writeln!(out, "{} {}", paint(DIM, "next   "), self.next.text())
     }
 }

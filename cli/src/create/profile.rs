@@ -6,7 +6,7 @@ use podid_crds::podid::{AccessRule, BindingSpec, IdentitySpec, PodIdentityProfil
 use serde_json::{Value, json};
 
 use super::place::PlaceArgs;
-use super::values::{access, choice, named, unless_empty};
+use super::values::{access, choice, named, role_notes, unless_empty};
 use crate::document;
 
 /// `podid profile create`
@@ -105,6 +105,11 @@ impl ProfileArgs {
             &self.spec(),
             &[("netRaw", "Enforce"), ("drift", "Enforce")],
         )
+    }
+
+    /// What its author should know about it.
+    pub(super) fn notes(&self) -> Vec<String> {
+        role_notes(&self.access)
     }
 
     fn spec(&self) -> PodIdentityProfileSpec {

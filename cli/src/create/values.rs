@@ -1,9 +1,13 @@
 //! Values of flags.
 
+use std::collections::BTreeSet;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use podid_crds::podid::AccessRule;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::roles;
 
 /// One of a kind's own words, in any letter case.
 pub(super) fn choice<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
@@ -16,10 +20,22 @@ where
     })
 }
 
-/// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`.
+/// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`; a role that is a slip of the hand is refused.
 pub(super) fn access(text: &str) -> Result<AccessRule, String> {
     let (role, scope) = pair(text, "ROLE=SCOPE, for example \"Reader=/subscriptions/…\"")?;
-    Ok(AccessRule { role, scope })
+    match roles::misspelt(&role) {
+        Some(slip) => Err(slip),
+        None => Ok(AccessRule { role, scope }),
+    }
+}
+
+/// Notes about roles that only Azure can know.
+pub(super) fn role_notes(rules: &[AccessRule]) -> Vec<String> {
+    let notes: BTreeSet<String> = rules
+        .iter()
+        .filter_map(|rule| roles::unknown(&rule.role))
+        .collect();
+    notes.into_iter().collect()
 }
 
 /// `NAME=VALUE` of a tag or label.

@@ -11,6 +11,8 @@ use podid_core::profile::{CreationPolicy, Drift, Profile};
 use podid_core::role::Role;
 use serde::Serialize;
 
+use super::notes::notes;
+
 /// What stands for an id that only Azure knows.
 const UNSEEN: &str = "that Azure knows";
 
@@ -37,6 +39,9 @@ pub(super) struct Outcome {
     pub(super) plan: Option<Plan>,
     /// What was taken for granted.
     pub(super) assumptions: Vec<String>,
+    /// What the author should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     /// Why podid would not act on the plan by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Held>,
@@ -85,6 +90,7 @@ pub(super) fn decide(profile: &Profile, class: &Class, suspended: bool) -> Outco
         changes: Vec::new(),
         plan: None,
         assumptions: Vec::new(),
+        notes: notes(profile, class, &[]),
         held: None,
     };
     if suspended {
@@ -95,6 +101,7 @@ pub(super) fn decide(profile: &Profile, class: &Class, suspended: bool) -> Outco
     let desired = match admit(profile, class) {
         Ok(desired) => desired,
         Err(violations) => {
+            outcome.notes = notes(profile, class, &violations);
             outcome.violations = violations;
             return outcome;
         }

@@ -2,6 +2,7 @@
 
 mod decide;
 mod files;
+mod notes;
 mod print;
 
 use std::collections::BTreeMap;

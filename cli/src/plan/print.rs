@@ -57,10 +57,14 @@ impl Outcome {
             )?;
         }
         if self.is_refused() {
-            self.obstacles(out)
+            self.obstacles(out)?;
         } else {
-            self.steps(out)
+            self.steps(out)?;
         }
+        for note in &self.notes {
+            writeln!(out, "  {} {note}", paint(NOTE, "note"))?;
+        }
+        Ok(())
     }
 
     fn steps(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -26,6 +26,13 @@ pub(crate) struct Change {
     pub(crate) new: String,
 }
 
+impl Change {
+    /// Whether the file holds it already.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.old.as_ref() == Some(&self.new)
+    }
+}
+
 impl Worktree {
     /// Opens the working tree that `dir` is in.
     pub(crate) fn open(dir: &Path) -> Result<Self, RepositoryError> {
@@ -117,10 +124,7 @@ impl Worktree {
 
     /// Writes the files, each as a whole or not at all.
     pub(crate) fn write(&self, changes: &[Change]) -> Result<(), RepositoryError> {
-        for change in changes
-            .iter()
-            .filter(|change| change.old.as_ref() != Some(&change.new))
-        {
+        for change in changes.iter().filter(|change| !change.is_empty()) {
             let path = self.root.join(&change.path);
             write_file(&path, &change.new).map_err(|source| RepositoryError::File {
                 path: change.path.clone(),

@@ -5,11 +5,11 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 
 use crate::fixture::{Ran, Tree, podid};
 
-const GUID: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const GUID: &str = "11111111-2222-3333-4444-555555555555";
 const KUSTOMIZATION: &str = "# apps\nresources:\n  - shop.yaml # first\nnamespace: payments\n";
 
 /// Refused with these words, and the tree as before.
-fn refused(tree: &Tree, ran: &Ran, words: &[&str]) {
+pub(crate) fn refused(tree: &Tree, ran: &Ran, words: &[&str]) {
     assert_eq!(ran.exit, Exit::Failed, "{ran:?}");
     for word in words {
         assert!(ran.err.contains(word), "{word:?} is not in: {}", ran.err);
@@ -206,6 +206,19 @@ fn the_same_again_makes_no_empty_commit() {
         ran.out
     );
     assert_eq!(tree.last().0, "once");
+    for words in [
+        "keep    payments/checkout.yaml",
+        "nothing changed, so no commit was made",
+    ] {
+        assert!(ran.out.contains(words), "{words:?} is not in: {}", ran.out);
+    }
+    for flag in ["--dry-run", "--no-commit"] {
+        let ran = tree.profile(&[flag]);
+        assert_eq!(ran.exit, Exit::Done);
+        assert!(ran.out.contains("nothing changed"), "{flag}: {}", ran.out);
+        assert!(!ran.out.contains("push it"), "{flag}: {}", ran.out);
+    }
+    assert_eq!(tree.status(), []);
 }
 
 #[test]

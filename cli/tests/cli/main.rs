@@ -7,3 +7,4 @@ mod create;
 mod fixture;
 mod general;
 mod plan;
+mod roles;

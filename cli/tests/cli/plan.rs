@@ -150,6 +150,112 @@ fn namespaces_can_be_named_and_labelled_from_outside() {
 }
 
 #[test]
+fn a_namespace_that_its_labels_would_admit_is_told_the_flags_for_them() {
+    let files = Files::new();
+    let labels = "matchLabels: {podid: allowed, example.com/team: checkout}";
+    files.put(
+        "class.yaml",
+        &CLASS.replace("matchLabels: {podid: allowed}", labels),
+    );
+    let text = PROFILE.replace("namespace: payments", "namespace: shop");
+    let ran = files.plan(&text, &[]);
+    assert_eq!(ran.exit, Exit::Violations, "{ran:?}");
+    let flags = "--namespace-label example.com/team=checkout --namespace-label podid=allowed";
+    for words in [
+        "refused metadata.namespace",
+        "if namespace shop has them",
+        flags,
+    ] {
+        assert!(ran.out.contains(words), "{words:?} is not in: {}", ran.out);
+    }
+    let json = files.plan(&text, &["-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let note = json["profiles"][0]["notes"][0].as_str().unwrap();
+    assert!(note.ends_with(flags), "{note}");
+
+    // What is said already, or said wrong, is told apart.
+    let one = [
+        "--namespace-label",
+        "podid=allowed",
+        "--namespace-label",
+        "example.com/team=x",
+    ];
+    let ran = files.plan(&text, &one);
+    assert!(
+        ran.out
+            .contains("add --namespace-label example.com/team=checkout\n"),
+        "{}",
+        ran.out
+    );
+
+    // The flags do what the note promises.
+    let flags: Vec<&str> = flags.split(' ').collect();
+    let ran = files.plan(&text, &flags);
+    assert_eq!(ran.exit, Exit::Changes, "{ran:?}");
+    assert!(!ran.out.contains("note"), "{}", ran.out);
+
+    // A class that names its namespaces has no use for labels.
+    files.put(
+        "class.yaml",
+        &CLASS.replace(", matchLabels: {podid: allowed}", ""),
+    );
+    let ran = files.plan(&text, &[]);
+    assert_eq!(ran.exit, Exit::Violations, "{ran:?}");
+    assert!(!ran.out.contains("--namespace-label"), "{}", ran.out);
+}
+
+#[test]
+fn a_role_that_is_a_slip_of_the_hand_is_noted_and_a_custom_one_is_not() {
+    let files = Files::new();
+    let ran = files.plan(&PROFILE.replace("Secrets User", "Secret User"), &[]);
+    let note = "note spec.access[0].role: podid knows no role \"Key Vault Secret User\"; did you mean \
+                \"Key Vault Secrets User\"?";
+    assert_eq!(ran.exit, Exit::Violations, "{ran:?}");
+    assert!(ran.out.contains(note), "{}", ran.out);
+
+    files.put("class.yaml", &CLASS.replace("Secrets User", "Secret User"));
+    let ran = files.plan(PROFILE, &[]);
+    let of_class = "note class standard: spec.limits.access[0].role: podid knows no role";
+    assert!(ran.out.contains(of_class), "{}", ran.out);
+    assert!(
+        !ran.out.contains("\"Payments Auditor\"; did you mean"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_bare_off_is_refused_with_the_words_that_are_taken() {
+    for bare in ["Off", "off", "OFF", "No", "false"] {
+        let text = PROFILE.replace("standard", &format!("standard\n  netRaw: {bare}"));
+        let ran = Files::new().plan(&text, &[]);
+        let words = "spec.netRaw: must be one of Enforce, Audit, Ignore, not false";
+        assert!(
+            ran.exit == Exit::Failed && ran.err.contains(words),
+            "{bare}: {ran:?}"
+        );
+    }
+    for quoted in ["Off", "ignore"] {
+        let text = PROFILE.replace("standard", &format!("standard\n  netRaw: '{quoted}'"));
+        let ran = Files::new().plan(&text, &[]);
+        let words = format!("must be one of Enforce, Audit, Ignore, not \"{quoted}\"");
+        assert!(
+            ran.exit == Exit::Failed && ran.err.contains(&words),
+            "{quoted}: {ran:?}"
+        );
+    }
+    // The word itself needs no quotes: it reaches the class's limit.
+    let text = PROFILE.replace("standard", "standard\n  netRaw: Ignore");
+    let ran = Files::new().plan(&text, &[]);
+    assert_eq!(ran.exit, Exit::Violations, "{ran:?}");
+    assert!(
+        ran.out.contains("spec.netRaw: \"Ignore\" loosens"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn one_file_may_hold_it_all_and_more() {
     let other = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: payments}\n";
     let second = PROFILE.replace("name: checkout", "name: refunds");
@@ -207,7 +313,7 @@ fn what_cannot_be_planned_says_why() {
             "spec.clasName: unknown field",
         ),
         (
-            PROFILE.replace("standard", "standard\n  netRaw: Ignore"),
+            PROFILE.replace("standard", "standard\n  interval: 10"),
             "quote it",
         ),
         ("a: [".to_owned(), "is not YAML"),

@@ -57,7 +57,7 @@ pub struct AzureAssignedIdentitySpec {
     /// Name of the node the pod runs on.
     #[serde(rename = "nodename", default, skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
-    /// Kept for compatibility; no decision reads it.
+    /// Kept for compatibility; podid does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 }

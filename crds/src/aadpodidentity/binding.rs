@@ -59,7 +59,7 @@ pub struct AzureIdentityBindingSpec {
     #[serde(rename = "Selector", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub old_selector: Option<String>,
-    /// Kept for compatibility; no decision reads it.
+    /// Kept for compatibility; podid does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<i64>,
 }
@@ -82,7 +82,7 @@ impl AzureIdentityBindingSpec {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplicaStatus {
-    /// Kept for compatibility; no decision reads it.
+    /// Kept for compatibility; podid does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_replicas: Option<i32>,
 }

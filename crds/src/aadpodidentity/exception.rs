@@ -37,7 +37,7 @@ impl AzurePodIdentityExceptionSpec {
     }
 }
 
-/// Kept for compatibility; no decision reads it.
+/// Kept for compatibility; podid does not read it.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 pub struct AzurePodIdentityExceptionStatus {
     /// Kept for compatibility.

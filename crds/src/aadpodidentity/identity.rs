@@ -97,14 +97,14 @@ pub struct AzureIdentitySpec {
         skip_serializing_if = "Option::is_none"
     )]
     pub ad_endpoint: Option<String>,
-    /// Kept for compatibility; no decision reads it.
+    /// Kept for compatibility; podid does not read it.
     #[serde(
         rename = "adResourceID",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     pub ad_resource_id: Option<String>,
-    /// Kept for compatibility; no decision reads it.
+    /// Kept for compatibility; podid does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 }

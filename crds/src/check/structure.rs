@@ -28,19 +28,15 @@ fn walk(path: &str, value: &Value, schema: &Value, findings: &mut Vec<Finding>) 
     if schema["x-kubernetes-preserve-unknown-fields"] == true {
         return;
     }
+    if let Some(message) = wrong_word(value, schema) {
+        findings.push(Finding::new(path, message));
+        return;
+    }
     let wanted = text(schema, "type");
     if !is_type(value, wanted) {
         let message = format!("must be {wanted}, not {}", type_of(value));
         findings.push(Finding::new(path, message));
         return;
-    }
-    if let Some(choices) = schema["enum"]
-        .as_array()
-        .filter(|choices| !choices.contains(value))
-    {
-        let choices: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
-        let message = format!("must be one of {}, not {value}", choices.join(", "));
-        findings.push(Finding::new(path, message));
     }
     match value {
         Value::Object(fields) => {
@@ -85,6 +81,23 @@ fn walk(path: &str, value: &Value, schema: &Value, findings: &mut Vec<Finding>) 
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// What is wrong with a value of which the schema lists all that are taken.
+fn wrong_word(value: &Value, schema: &Value) -> Option<String> {
+    let choices = schema["enum"].as_array()?;
+    if choices.contains(value) {
+        return None;
+    }
+    let choices: Vec<_> = choices.iter().filter_map(Value::as_str).collect();
+    let why = match value {
+        Value::Bool(_) => " (YAML reads a bare on, yes or true, off, no or false so)",
+        _ => "",
+    };
+    Some(format!(
+        "must be one of {}, not {value}{why}",
+        choices.join(", ")
+    ))
 }
 
 fn unknown(path: &str) -> Finding {

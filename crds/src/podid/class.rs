@@ -166,7 +166,7 @@ pub struct ClassLimits {
     #[schemars(length(min = 1, max = 2))]
     pub backends: Option<Vec<Backend>>,
 
-    /// Whether a profile may switch the `NET_RAW` rule off or to audit. Left out: it may not.
+    /// Whether a profile may set `netRaw` to `Audit` or `Ignore`. Left out: it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_net_raw: Option<bool>,
 }

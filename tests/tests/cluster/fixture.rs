@@ -47,6 +47,15 @@ fn kubeconfig() -> PathBuf {
         .clone()
 }
 
+async fn config() -> Config {
+    podid_runtime::process::init();
+    let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");
+    let options = KubeConfigOptions::default();
+    Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .expect("a config")
+}
+
 /// A namespace that only one test uses.
 pub(crate) struct Space {
     pub(crate) client: Client,
@@ -56,13 +65,7 @@ pub(crate) struct Space {
 impl Space {
     /// A new namespace whose name begins with `purpose`.
     pub(crate) async fn new(purpose: &str) -> Self {
-        podid_runtime::process::init();
-        let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");
-        let options = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options)
-            .await
-            .expect("a config");
-        let client = Client::try_from(config).expect("a client");
+        let client = Client::try_from(config().await).expect("a client");
         let generate_name = Some(format!("{purpose}-"));
         let metadata = ObjectMeta {
             generate_name,
@@ -80,6 +83,16 @@ impl Space {
         Self {
             client,
             name: namespace.metadata.name.expect("a name"),
+        }
+    }
+
+    /// The same namespace, as a user sees it who has no right but those given to its name.
+    pub(crate) async fn as_user(&self, user: &str) -> Self {
+        let mut config = config().await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        Self {
+            client: Client::try_from(config).expect("a client"),
+            name: self.name.clone(),
         }
     }
 

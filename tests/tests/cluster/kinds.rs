@@ -277,7 +277,7 @@ async fn columns_show_what_people_look_for() {
         (
             "aadpodidentity.k8s.io/v1",
             "azureassignedidentities",
-            "Name Pod Node Identity Status Age",
+            "Name Pod Node Identity Status Reason Age",
         ),
         (
             "aadpodidentity.k8s.io/v1",

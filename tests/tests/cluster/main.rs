@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod assignment;
+mod bare_words;
 mod cases;
 mod fixture;
 mod kinds;
 mod net_raw;
+mod people;
 mod predecessor;
 mod profile_life;
 mod rights;

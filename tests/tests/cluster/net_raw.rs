@@ -1,10 +1,13 @@
-//! The admission policy about `NET_RAW`.
+//! The admission policy about `NET_RAW`, and what comes to the same.
+
+mod agreement;
+mod updates;
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde_json::{Value, json};
 
-use crate::fixture::{Space, eventually, refusal};
+use crate::fixture::{Space, eventually};
 
 /// A container that keeps what the runtime gives it.
 fn keeps() -> Value {
@@ -106,19 +109,67 @@ async fn only_dropping_in_the_spelling_of_every_runtime_counts() {
 #[tokio::test]
 async fn adding_it_back_is_refused_in_any_spelling() {
     let space = space().await;
-    for capability in ["NET_RAW", "net_raw", "CAP_NET_RAW", "cap_net_raw", "ALL"] {
-        let context = json!({"capabilities": {"drop": ["ALL"], "add": [capability]}});
+    let table = [
+        "NET_RAW",
+        "net_raw",
+        "CAP_NET_RAW",
+        "cap_net_raw",
+        "ALL",
+        "Cap_All",
+        "SYS_ADMIN",
+        "CAP_SYS_ADMIN",
+        "sys_admin",
+        "cap_Sys_Admin",
+    ];
+    for capability in table {
+        let context = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN", capability]}});
         let message = space
             .admits(pod("p", "shop", &context))
             .await
             .expect_err(capability);
-        assert!(
-            message.contains("container app adds NET_RAW"),
-            "{capability}: {message}"
-        );
+        let added = format!("container app adds {capability};");
+        for words in ["pod p", "profile shop", &added, "capabilities.add"] {
+            assert!(
+                message.contains(words),
+                "{capability}: {words:?} is not in: {message}"
+            );
+        }
     }
     let harmless = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}});
     space.admits(pod("p", "shop", &harmless)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_nodes_network_and_processes_are_refused() {
+    let space = space().await;
+    let with = |fields: &[&str]| {
+        let mut pod = pod("p", "shop", &drops("ALL"));
+        for field in fields {
+            pod["spec"][field] = json!(true);
+        }
+        pod
+    };
+    let table: [(&[&str], &str); 3] = [
+        (&["hostNetwork"], "remove hostNetwork from the spec"),
+        (&["hostPID"], "remove hostPID from the spec"),
+        (
+            &["hostNetwork", "hostPID"],
+            "remove hostNetwork and hostPID from the spec",
+        ),
+    ];
+    for (fields, remedy) in table {
+        let message = space.admits(with(fields)).await.expect_err(remedy);
+        let sets = format!("the pod sets {}: true", fields[0]);
+        for words in ["pod p", "profile shop", &sets, remedy] {
+            assert!(message.contains(words), "{words:?} is not in: {message}");
+        }
+    }
+    let mut said_no = with(&[]);
+    said_no["spec"]["hostNetwork"] = json!(false);
+    space.admits(said_no).await.unwrap();
+    let mut unbound = with(&["hostNetwork", "hostPID"]);
+    unbound["metadata"]["labels"]["aadpodidbinding"] = json!("off");
+    space.admits(unbound).await.unwrap();
 }
 
 #[tokio::test]
@@ -245,83 +296,6 @@ async fn audit_admits_with_a_warning() {
         .admits(pod("p", "Watched", &drops("ALL")))
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn labelling_a_running_pod_is_refused_too() {
-    let space = space().await;
-    let api = space.api("Pod");
-    space
-        .create("Pod", pod("old", "unbound", &keeps()), false)
-        .await
-        .unwrap();
-    let label =
-        |value: &str| Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": value}}}));
-    let answer = api
-        .patch("old", &PatchParams::default(), &label("shop"))
-        .await;
-    let message = refusal(answer.unwrap_err()).message;
-    assert!(
-        message.contains("container app does not drop NET_RAW"),
-        "{message}"
-    );
-
-    space
-        .create("Pod", pod("clean", "unbound", &drops("ALL")), false)
-        .await
-        .unwrap();
-    api.patch("clean", &PatchParams::default(), &label("shop"))
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn a_pod_older_than_its_profile_can_still_be_changed() {
-    let space = Space::new("net-raw-older").await;
-    let api = space.api("Pod");
-    space
-        .create("Pod", pod("old", "shop", &keeps()), false)
-        .await
-        .unwrap();
-    space
-        .profile("shop", json!({"className": "standard"}))
-        .await;
-    space.policies_know().await;
-    let note = Patch::Merge(json!({"metadata": {"annotations": {"note": "x"}}}));
-    api.patch("old", &PatchParams::default(), &note)
-        .await
-        .unwrap();
-    let unbind = Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": null}}}));
-    api.patch("old", &PatchParams::default(), &unbind)
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn debugging_containers_are_held_to_it() {
-    let space = space().await;
-    let api = space.api("Pod");
-    space
-        .create("Pod", pod("web", "shop", &drops("ALL")), false)
-        .await
-        .unwrap();
-    let debug = async |context: Value| {
-        let patch = Patch::Strategic(json!({"spec": {"ephemeralContainers": [
-            {"name": "debugger", "image": "x", "securityContext": context},
-        ]}}));
-        let parameters = PatchParams {
-            dry_run: true,
-            ..PatchParams::default()
-        };
-        api.patch_subresource("ephemeralcontainers", "web", &parameters, &patch)
-            .await
-    };
-    let message = refusal(debug(keeps()).await.unwrap_err()).message;
-    assert!(
-        message.contains("container debugger does not drop NET_RAW"),
-        "{message}"
-    );
-    debug(drops("NET_RAW")).await.unwrap();
 }
 
 #[tokio::test]
