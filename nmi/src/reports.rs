@@ -104,7 +104,9 @@ impl Said {
 
 fn shortened(mut note: String) -> String {
     if note.len() > NOTE_MAX {
-        note.truncate(note.floor_char_boundary(NOTE_MAX - '…'.len_utf8()));
+        let most = NOTE_MAX - '…'.len_utf8();
+        let end = (0..=most).rev().find(|at| note.is_char_boundary(*at));
+        note.truncate(end.unwrap_or_default());
         note.push('…');
     }
     note

@@ -156,6 +156,14 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
     assert_eq!((answer.status, answer.seconds < 5.0), (400, true));
     assert_eq!(answer.body["error_description"], "Identity not found");
     assert_eq!(one.ask().status, 200);
+
+    scene.api.put(&binding("missing", "no-such-selector"));
+    podid_tests::node::wait_until("the audit line names what is missing", || {
+        let answer = stranger.ask();
+        assert_eq!(answer.body["error_description"], "Identity not found");
+        let log = scene.daemon.log();
+        log.contains("MissingIdentity") && log.contains("AzureIdentity missing")
+    });
 }
 
 #[test]

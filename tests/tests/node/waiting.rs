@@ -51,8 +51,12 @@ fn an_assignment_that_does_not_come_is_a_retryable_answer() {
 #[test]
 fn a_failed_assignment_is_a_no_at_once_also_for_those_who_wait() {
     let scene = Scene::start(Network::Bridge);
-    let pod = scene.pod_with_identity("one");
+    let pod = scene.machine.add_pod().unwrap();
+    scene.api.put(&azure_identity("one"));
+    scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Created"));
+    scene.api.put(&pod.running("one", "one"));
+    wait_until("the pod is proved", || scene.attested() == 1);
     let mut failed = assigned("one", &pod.uid, "one", "Failed");
     failed["status"]["reason"] = "LinkedAuthorizationFailed".into();
     failed["status"]["message"] = "grant the operator Managed Identity Operator".into();
