@@ -222,7 +222,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let (parts, _body) = request.into_parts();
-    place.set_idle(false);
+    // Nothing is on its way to somebody who is not attested: who only waits for a refusal can make
+    // room for another.
+    place.set_idle(peer.uid.is_none());
     let response = service.answer(peer, &parts).await;
     place.set_idle(true);
     Ok(response)

@@ -9,10 +9,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
-use podid_tests::node::{Daemon, Pod, wait_until};
+use podid_tests::node::{Daemon, Pod, TOKEN_URL, wait_until};
 use tokio::net::TcpSocket;
 
-use crate::requests::metadata;
+use crate::requests::{PATH, metadata};
 use crate::scene::{Scene, nmi};
 
 /// Most connections of one attested pod (`server::limits`).
@@ -113,34 +113,61 @@ fn half_heads_take_little_memory() {
     );
 }
 
+/// Opens connections from an address that the pod has given itself.
+fn connect_from(
+    scene: &Scene,
+    pod: &Pod,
+    address: Ipv4Addr,
+    count: usize,
+) -> Vec<tokio::net::TcpStream> {
+    let open = || {
+        let socket = in_namespace(pod.namespace(), || {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::from((address, 0)))?;
+            std::io::Result::Ok(socket)
+        });
+        let connecting = socket.unwrap().unwrap().connect(metadata().into());
+        scene.machine.block_on(connecting).unwrap()
+    };
+    (0..count).map(|_| open()).collect()
+}
+
 #[test]
 fn invented_addresses_keep_nobody_out() {
     allow_many_files();
     let scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
     let liar = scene.machine.add_pod().unwrap();
-    let invented = (200..220).map(|last| Ipv4Addr::new(10, 244, 0, last));
-    let mut crowd = Vec::new();
-    for address in invented {
+    let mut open = Vec::new();
+    for last in 200..220 {
+        let address = Ipv4Addr::new(10, 244, 0, last);
         liar.take_address(&scene.machine, address).unwrap();
-        for _ in 0..256 {
-            let socket = in_namespace(liar.namespace(), || {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind(SocketAddr::from((address, 0)))?;
-                std::io::Result::Ok(socket)
-            });
-            let socket = socket.unwrap().unwrap();
-            crowd.push(
-                scene
-                    .machine
-                    .block_on(socket.connect(metadata().into()))
-                    .unwrap(),
-            );
-        }
+        open.extend(connect_from(&scene, &liar, address, 256));
     }
     assert_eq!(served(&victim, 100), 100);
     let newcomer = scene.pod_with_identity("newcomer");
     assert_eq!(served(&newcomer, 10), 10);
+}
+
+#[test]
+fn those_who_wait_to_be_proved_keep_no_stranger_from_asking() {
+    let scene = Scene::with_flags(Network::Bridge, &["--attest-wait", "20s"]);
+    let liar = scene.machine.add_pod().unwrap();
+    let mut open = Vec::new();
+    let stranger = scene.machine.add_pod().unwrap();
+    let request = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\n\r\n");
+    for last in 200..208 {
+        let address = Ipv4Addr::new(10, 244, 0, last);
+        liar.take_address(&scene.machine, address).unwrap();
+        let waiting = connect_from(&scene, &liar, address, 32);
+        for stream in &waiting {
+            assert_eq!(stream.try_write(request.as_bytes()).unwrap(), request.len());
+        }
+        open.extend(waiting);
+    }
+    for _ in 0..10 {
+        assert_eq!(stranger.curl(&["-m", "3", TOKEN_URL]).status, 400);
+    }
 }
 
 #[test]

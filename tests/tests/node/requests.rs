@@ -8,7 +8,7 @@ use podid_tests::node::{Pod, TOKEN_URL};
 
 use crate::scene::{NETWORKS, Scene};
 
-const PATH: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=r";
+pub(crate) const PATH: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=r";
 
 pub(crate) fn metadata() -> SocketAddrV4 {
     "169.254.169.254:80".parse().unwrap()
