@@ -43,9 +43,9 @@ pub(crate) struct Reports {
     said: Arc<Mutex<Said>>,
 }
 
-/// What was said lately: pod and reason, with note and time.
+/// What was said lately: pod, reason and note, and when.
 #[derive(Debug, Default)]
-struct Said(HashMap<(String, &'static str), (String, Instant)>);
+struct Said(HashMap<(String, &'static str, String), Instant>);
 
 /// The other end of [`Reports`].
 #[derive(Debug)]
@@ -84,20 +84,19 @@ impl Reports {
 impl Said {
     /// Remembers a report; whether it is news.
     fn take(&mut self, report: &Report, now: Instant) -> bool {
-        let key = (report.pod.uid.clone(), report.reason);
         let lately = |at: &Instant| now.saturating_duration_since(*at) < SILENCE;
-        let known = self.0.get(&key);
-        if known.is_some_and(|(note, at)| *note == report.note && lately(at)) {
+        let key = (report.pod.uid.clone(), report.reason, report.note.clone());
+        if self.0.get(&key).is_some_and(lately) {
             return false;
         }
-        self.0.retain(|_, (_, at)| lately(at));
+        self.0.retain(|_, at| lately(at));
         if self.0.len() >= REMEMBERED {
-            let oldest = self.0.iter().min_by_key(|(_, (_, at))| *at);
+            let oldest = self.0.iter().min_by_key(|(_, at)| **at);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 self.0.remove(&oldest);
             }
         }
-        self.0.insert(key, (report.note.clone(), now));
+        self.0.insert(key, now);
         true
     }
 }
@@ -191,8 +190,10 @@ mod tests {
         assert!(!said.take(&report("a", "x"), at(599)));
         assert!(said.take(&report("b", "x"), at(599)), "another pod");
         assert!(said.take(&report("a", "y"), at(599)), "another cause");
+        assert!(!said.take(&report("a", "x"), at(599)), "by turns");
         assert!(!said.take(&report("a", "y"), at(1198)));
         assert!(said.take(&report("a", "y"), at(1199)));
+        assert!(said.take(&report("a", "x"), at(1199)));
     }
 
     #[test]
