@@ -95,10 +95,17 @@ impl fmt::Display for Breach {
     }
 }
 
+/// How many breaches a text names. What to do about them comes after, and must still fit an Event.
+const NAMED: usize = 6;
+
 /// The breaches in one phrase, as `container app does not drop NET_RAW, the pod sets hostPID: true`.
 #[must_use]
 pub fn describe(breaches: &BTreeSet<Breach>) -> String {
-    let texts: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    let named = breaches.iter().take(NAMED).map(ToString::to_string);
+    let mut texts: Vec<String> = named.collect();
+    if let more @ 1.. = breaches.len().saturating_sub(NAMED) {
+        texts.push(format!("and {more} more of the kind"));
+    }
     texts.join(", ")
 }
 
@@ -152,6 +159,14 @@ mod tests {
             assert_eq!(found(container(&[added], &["ALL"])), text);
         }
         assert_eq!(found(container(&["NET_BIND_SERVICE"], &["ALL"])), "");
+    }
+
+    #[test]
+    fn a_text_about_many_breaches_stays_short() {
+        let keeps = |number| Breach::KeepsNetRaw(format!("{number:063}"));
+        let text = describe(&(0..50).map(keeps).collect());
+        assert!(text.len() < 650, "{text}");
+        assert!(text.ends_with(", and 44 more of the kind"), "{text}");
     }
 
     #[test]

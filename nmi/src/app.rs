@@ -17,8 +17,8 @@ use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::guardian::Guardian;
 use crate::keeper::{Inputs, Keeper, Outputs};
 use crate::metrics::Metrics;
-use crate::server::{Limits, Listener, Origin, Service, Waits};
-use crate::{privileges, reports, watch as watches};
+use crate::server::{ImdsLag, Limits, Listener, Origin, Service, Waits};
+use crate::{open_files, privileges, reports, watch as watches};
 
 /// How many changes may wait for the keeper before the watches are held back.
 const CHANGES: usize = 1024;
@@ -33,6 +33,7 @@ const CALLS: usize = 64;
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logging::init(&args.settings.log)?;
     privileges::prove()?;
+    open_files::raise_limit();
     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
 
@@ -88,7 +89,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let outputs = Outputs {
         wanted,
         snapshots,
-        reports,
+        reports: reports.clone(),
         metrics: metrics.clone(),
     };
     let keeper = Keeper::new(reach, outputs, synced);
@@ -113,6 +114,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
             assign: args.assign_wait,
             attest: args.attest_wait,
         },
+        lag: ImdsLag::default(),
+        reports,
         metrics,
     });
     let limits = Limits::default();

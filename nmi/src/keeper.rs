@@ -98,9 +98,10 @@ impl Keeper {
 
     /// Takes in a change and all that wait behind it, so that a list of many is one step.
     fn take(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
-        let mut touched = self.world.apply(first);
+        let seen = tokio::time::Instant::now();
+        let mut touched = self.world.apply(first, seen);
         while let Ok(change) = more.try_recv() {
-            touched = both(touched, self.world.apply(change));
+            touched = both(touched, self.world.apply(change, seen));
         }
         if touched == Touched::Nobody {
             return;
@@ -171,6 +172,7 @@ impl Keeper {
             self.outputs.reports.warn(Report {
                 pod: entry.caller.pod.clone(),
                 reason: "NotAttested",
+                action: "Attest",
                 note: format!("{disagreement}; the pod gets no tokens until they agree"),
             });
         }

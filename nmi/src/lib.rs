@@ -24,6 +24,7 @@ mod audit;
 mod guardian;
 mod keeper;
 mod metrics;
+mod open_files;
 mod privileges;
 mod reports;
 pub mod server;

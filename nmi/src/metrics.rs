@@ -28,6 +28,8 @@ pub(crate) struct Metrics {
     duration: Histogram,
     /// Connections refused because there were too many.
     pub(crate) connections_refused: Counter,
+    /// Idle connections ended to make room for others.
+    pub(crate) connections_ended: Counter,
     /// Pods that are proved and held by the kernel, hence served.
     pub(crate) pods_attested: Gauge,
     /// Times the two facts disagreed.
@@ -43,6 +45,7 @@ impl Metrics {
             requests: Family::default(),
             duration: Histogram::new(BUCKETS),
             connections_refused: Counter::default(),
+            connections_ended: Counter::default(),
             pods_attested: Gauge::default(),
             disagreements: Counter::default(),
             rules_mended: Counter::default(),
@@ -62,6 +65,11 @@ impl Metrics {
             "nmi_connections_refused",
             "Connections refused because there were too many",
             metrics.connections_refused.clone(),
+        );
+        registry.register(
+            "nmi_connections_ended",
+            "Idle connections ended to make room for others",
+            metrics.connections_ended.clone(),
         );
         registry.register(
             "nmi_pods_attested",

@@ -1,12 +1,15 @@
 //! What is known at one moment, for requests to read without waiting.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use podid_core::binding::{Binding, Identity, Reach};
 use podid_core::resolve::{Assignment, Caller, Decision, Exception, Facts, Selector, resolve};
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::world::Key;
 
 /// Every moment's snapshot, newest last. Reading it takes a lock for as long as it takes to count
 /// one reference up.
@@ -26,6 +29,8 @@ pub(crate) struct Entry {
     pub(crate) identities: Vec<Identity>,
     pub(crate) exceptions: Vec<Exception>,
     pub(crate) assignments: Vec<Assignment>,
+    /// Since when assignments are known to be done, by AzureIdentity.
+    pub(crate) assigned: BTreeMap<Key, Instant>,
     pub(crate) reach: Reach,
 }
 
@@ -41,6 +46,12 @@ impl Entry {
             reach: self.reach,
         };
         resolve(&facts, selector)
+    }
+
+    /// Since when this daemon knows that the identity is assigned for this pod.
+    pub(crate) fn assigned_since(&self, identity: &Identity) -> Option<Instant> {
+        let key = Key::new(&identity.namespace, &identity.name);
+        self.assigned.get(&key).copied()
     }
 }
 

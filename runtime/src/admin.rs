@@ -1,21 +1,35 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::drain::Drain;
 use crate::readiness::{Readiness, Unpaid};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Most connections at a time. A probe and a scrape or two are all there should be; the one that is
+/// open longest makes room for a new one, so that nobody keeps probes out by being silent.
+const CONNECTIONS: usize = 64;
+/// How long one connection may last, which is for one request.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the admin server does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +42,6 @@ pub enum AdminError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The listener broke.
-    #[error("the admin server stopped")]
-    Serve(#[source] std::io::Error),
 }
 
 /// A bound admin server that does not serve yet.
@@ -61,7 +72,7 @@ impl Admin {
     /// Serves until cut off: probes are answered while the process drains.
     ///
     /// # Errors
-    /// When the listener breaks.
+    /// None; the type is that of a task.
     pub async fn serve(
         self,
         readiness: Readiness,
@@ -70,9 +81,39 @@ impl Admin {
     ) -> Result<(), AdminError> {
         tracing::info!(address = %self.address, "admin server listening");
         let router = router(readiness, drain, registry);
-        axum::serve(self.listener, router)
-            .await
-            .map_err(AdminError::Serve)
+        let (mut connections, mut by_age) = (JoinSet::new(), VecDeque::new());
+        loop {
+            tokio::select! {
+                Some(_ended) = connections.join_next() => {
+                    by_age.retain(|one: &AbortHandle| !one.is_finished());
+                }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        if by_age.len() >= CONNECTIONS
+                            && let Some(oldest) = by_age.pop_front()
+                        {
+                            oldest.abort();
+                        }
+                        by_age.push_back(connections.spawn(answer(stream, router.clone())));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection to the admin address cannot be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// Answers one request and ends the connection.
+async fn answer(stream: TcpStream, router: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
+        tracing::debug!(%error, "a connection to the admin address ended badly");
     }
 }
 
@@ -229,6 +270,22 @@ mod tests {
             "{body}"
         );
         assert!(body.ends_with("# EOF\n"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn silent_connections_keep_no_probe_out_and_are_bounded() {
+        let address = start(&Readiness::new(), &Drain::new()).await;
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        assert_eq!(fetch(address, "/healthz", "*/*").await.0, 200);
+        for ended in &silent[..300 - CONNECTIONS] {
+            ended.readable().await.unwrap();
+            assert_eq!(ended.try_read(&mut [0]).ok(), Some(0), "it was ended");
+        }
+        let last = silent.last().unwrap().try_read(&mut [0]);
+        assert!(last.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     }
 
     #[tokio::test]

@@ -15,11 +15,14 @@ pub struct Settings {
     pub log: LogSettings,
 
     /// Address of /healthz, /readyz and /metrics; port 0 takes a free one
+    ///
+    /// They ask nobody who he is, so that by default only processes beside the daemon reach them. Give
+    /// the pod's address where a kubelet or a Prometheus is to.
     #[arg(
         long,
         env = "PODID_ADMIN_ADDR",
         value_name = "IP:PORT",
-        default_value = "0.0.0.0:8081"
+        default_value = "127.0.0.1:8081"
     )]
     pub admin_addr: SocketAddr,
 
@@ -125,7 +128,7 @@ mod tests {
     #[test]
     fn defaults() {
         let settings = parse(&[]).unwrap();
-        assert_eq!(settings.admin_addr, "0.0.0.0:8081".parse().unwrap());
+        assert_eq!(settings.admin_addr, "127.0.0.1:8081".parse().unwrap());
         assert_eq!(settings.drain_timeout, Duration::from_secs(20));
         assert_eq!(settings.log.log_format, LogFormat::Text);
         assert_eq!(settings.log.log_level.to_string(), "info");

@@ -14,6 +14,11 @@ use tokio::task;
 
 use super::{Attachment, cgroup};
 
+/// Most network namespaces of one pod that are looked into. A pod has one, and more only if it makes
+/// them itself; without a bound, one that makes many would use up the files that may be open and
+/// delay everybody's proof.
+const NAMESPACES_PER_POD: usize = 32;
+
 /// Why the kernel could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -75,14 +80,19 @@ async fn namespaces_of(uids: &[String]) -> Result<BTreeMap<String, Vec<File>>, K
     .map_err(KernelError::Processes)
 }
 
+/// The first ones in the order of process ids: the pod's own namespace is that of its oldest
+/// processes.
 fn distinct(pids: &[u32], own: u64) -> Vec<File> {
     let mut seen = BTreeSet::from([own]);
+    let mut pids = pids.to_vec();
+    pids.sort_unstable();
     pids.iter()
         .filter_map(|pid| File::open(PathBuf::from(format!("/proc/{pid}/ns/net"))).ok())
         .filter(|file| {
             file.metadata()
                 .is_ok_and(|metadata| seen.insert(metadata.ino()))
         })
+        .take(NAMESPACES_PER_POD)
         .collect()
 }
 

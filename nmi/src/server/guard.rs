@@ -1,8 +1,10 @@
 //! Which requests are token requests, by the book. Nothing here waits or looks anything up, so a
 //! request that cannot become a token is answered at once, whatever else is down.
 
-use hyper::header::HeaderMap;
-use hyper::{Method, StatusCode, Uri};
+use hyper::header::{HOST, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{Method, StatusCode, Uri, Version};
 use podid_azure::ClientHeaders;
 use podid_core::arm::ArmId;
 use podid_core::resolve::Selector;
@@ -13,7 +15,7 @@ use super::answer::Failure;
 /// Longest request target; the longest that any SDK sends is a tenth of it.
 const TARGET_MAX: usize = 8 * 1024;
 /// Most bytes of header names and values together.
-const HEADERS_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 8 * 1024;
 /// The first version that has the token endpoint. Versions are dates, so text order is theirs.
 const FIRST_VERSION: &str = "2018-02-01";
 
@@ -32,8 +34,15 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 /// The answer, when it is anything but a token request.
-pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Asked, Failure> {
+pub(crate) fn check(request: &Parts) -> Result<Asked, Failure> {
+    let Parts {
+        method,
+        uri,
+        headers,
+        ..
+    } = request;
     check_size(uri, headers)?;
+    check_host(request.version, headers)?;
     let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
     if !flagged {
         return Err(Failure::invalid("Required metadata header not specified"));
@@ -89,8 +98,36 @@ fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes the token path only. Doubled slashes are collapsed, because some SDKs build them; nothing
-/// else is repaired. What looks like the token path without being it is refused by a name of its
+/// Takes one `Host` that is one (RFC 9112, section 3.2): a request with two is read one way here and
+/// another way by whoever passed it on. Only clients older than HTTP/1.1 may leave it out.
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Failure> {
+    let mut given = headers.get_all(HOST).iter();
+    let valid = match (given.next(), given.next()) {
+        (None, _) => version < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (Some(_), Some(_)) => false,
+    };
+    if valid {
+        return Ok(());
+    }
+    Err(Failure::invalid("The Host header is missing, malformed or given twice").closing())
+}
+
+fn is_host(text: &str) -> bool {
+    // A comma is what is left where somebody has put two headers into one.
+    let parsed = text.parse::<Authority>();
+    !text.contains(',')
+        && parsed.is_ok_and(|authority| {
+            let port = text.strip_prefix(authority.host());
+            let port_is_number =
+                port.is_some_and(|port| matches!(port, "" | ":") || authority.port_u16().is_some());
+            port_is_number && !authority.host().is_empty()
+        })
+}
+
+/// Takes the token path only. Doubled slashes are collapsed, because some SDKs build them, and one
+/// slash may follow, which `@azure/identity` 4.5 to 4.14 writes when it is told where the service is;
+/// nothing else is repaired. What looks like the token path without being it is refused by a name of its
 /// own: such paths once got past a proxy in front of the metadata service (CVE-2022-23551). Here
 /// no path reaches the metadata service.
 fn check_path(path: &str) -> Result<(), Failure> {
@@ -100,7 +137,7 @@ fn check_path(path: &str) -> Result<(), Failure> {
         .collect();
     match segments.as_slice() {
         [first, "identity", "oauth2", "token"]
-            if first.eq_ignore_ascii_case("metadata") && !path.ends_with('/') =>
+            if first.eq_ignore_ascii_case("metadata") && has_plain_end(path) =>
         {
             Ok(())
         }
@@ -121,6 +158,11 @@ fn check_path(path: &str) -> Result<(), Failure> {
             "Not found",
         )),
     }
+}
+
+/// A slash at the end is taken on the path as it is in the book, and on no variant of it.
+fn has_plain_end(path: &str) -> bool {
+    !path.ends_with('/') || !path.contains("//")
 }
 
 fn resembles_token_path(path: &str) -> bool {
@@ -152,17 +194,19 @@ fn is_version(text: &str) -> bool {
         })
 }
 
-/// The query, each name once.
+/// The query, each name once. Names are kept in lower case, for the service reads them in any: a
+/// client that writes `CLIENT_ID` must not get the identity of one that names none.
 struct Query(Vec<(String, String)>);
 
 impl Query {
     fn parse(text: &str) -> Result<Self, Failure> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let name = name.to_ascii_lowercase();
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(Failure::invalid("A query variable is given more than once"));
             }
-            pairs.push((name.into_owned(), value.into_owned()));
+            pairs.push((name, value.into_owned()));
         }
         Ok(Self(pairs))
     }

@@ -1,90 +1,209 @@
-//! How many connections are served at a time, and how many of them for one pod, so that one pod
-//! cannot keep the others out.
+//! How many connections are served at a time, and whose, so that nobody keeps the others out.
+//!
+//! Every attested pod has a few places that are its own, whatever others do. More come out of a pool
+//! that all share; when that is empty, whoever has most gives up an idle connection. Callers who are
+//! not attested share a small pool of their own, because addresses can be invented.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A node has 110 pods by default and 250 at most; an SDK keeps a handful of connections.
-const CONNECTIONS: usize = 4096;
-/// Of one address.
-const PER_ADDRESS: usize = 256;
+use tokio::sync::oneshot;
 
-/// Counts open connections.
+/// For attested pods. An SDK keeps a handful of connections, and a node has 110 pods by default.
+/// Memory follows from these numbers and from the longest head: at most 2.5 MB for one pod.
+const ATTESTED: Budget = Budget {
+    reserved: 8,
+    most: 128,
+    shared: 512,
+};
+/// For everybody else, by address.
+const UNATTESTED: Budget = Budget {
+    reserved: 0,
+    most: 32,
+    shared: 128,
+};
+
+/// What the owners of one pool may have open.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    /// Places of each owner that nobody else can take.
+    reserved: usize,
+    /// Most places of one owner.
+    most: usize,
+    /// Places of all owners together beyond their reserved ones.
+    shared: usize,
+}
+
+/// Whose a connection is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    /// Of an attested pod, by uid.
+    Pod(String),
+    /// Of somebody at this address.
+    Unattested(Ipv4Addr),
+}
+
+impl Owner {
+    fn budget(&self) -> Budget {
+        match self {
+            Self::Pod(_) => ATTESTED,
+            Self::Unattested(_) => UNATTESTED,
+        }
+    }
+
+    fn shares_a_pool_with(&self, other: &Self) -> bool {
+        matches!(self, Self::Pod(_)) == matches!(other, Self::Pod(_))
+    }
+}
+
+/// Counts open connections. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Limits(Arc<Mutex<Counts>>);
+pub(crate) struct Limits(Arc<Mutex<Book>>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    all: usize,
-    by_address: HashMap<Ipv4Addr, usize>,
+struct Book {
+    open: HashMap<Owner, BTreeMap<u64, Open>>,
+    /// Rises with every connection and every request, so that a smaller number is longer ago.
+    moment: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Since when no request is being answered; `None` while one is.
+    idle: Option<u64>,
+    /// Tells the connection to end; dropping it does.
+    _end: oneshot::Sender<()>,
 }
 
 /// One open connection; dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Place {
     limits: Limits,
-    address: Ipv4Addr,
+    owner: Owner,
+    id: u64,
+}
+
+/// A place that was found, and what it took.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The place.
+    pub(crate) place: Place,
+    /// Is closed when the connection must make room for another.
+    pub(crate) ended: oneshot::Receiver<()>,
+    /// Whether an idle connection was ended for it.
+    pub(crate) made_room: bool,
 }
 
 impl Limits {
-    /// Room for a connection of `address`, if there is any.
-    pub(crate) fn take(&self, address: Ipv4Addr) -> Option<Place> {
-        let mut counts = self.counts();
-        let own = counts.by_address.get(&address).copied().unwrap_or_default();
-        if counts.all >= CONNECTIONS || own >= PER_ADDRESS {
+    /// Room for a connection of `owner`, if there is or can be made any.
+    pub(crate) fn take(&self, owner: Owner) -> Option<Taken> {
+        let mut book = self.book();
+        let made_room = !book.has_room(&owner);
+        if made_room && !book.make_room(&owner) {
             return None;
         }
-        counts.all += 1;
-        counts.by_address.insert(address, own + 1);
-        Some(Place {
+        let id = book.next_moment();
+        let (end, ended) = oneshot::channel();
+        let open = Open {
+            idle: Some(id),
+            _end: end,
+        };
+        book.open.entry(owner.clone()).or_default().insert(id, open);
+        drop(book);
+        let place = Place {
             limits: self.clone(),
-            address,
+            owner,
+            id,
+        };
+        Some(Taken {
+            place,
+            ended,
+            made_room,
         })
     }
 
     /// Nothing can panic while the lock is held.
-    fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
+    fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.limits.counts();
-        counts.all -= 1;
-        if let Some(own) = counts.by_address.get_mut(&self.address) {
-            *own -= 1;
-            if *own == 0 {
-                counts.by_address.remove(&self.address);
+impl Book {
+    fn next_moment(&mut self) -> u64 {
+        self.moment += 1;
+        self.moment
+    }
+
+    fn count(&self, owner: &Owner) -> usize {
+        self.open.get(owner).map_or(0, BTreeMap::len)
+    }
+
+    fn has_room(&self, owner: &Owner) -> bool {
+        let (own, budget) = (self.count(owner), owner.budget());
+        own < budget.reserved || (own < budget.most && self.shared(owner) < budget.shared)
+    }
+
+    /// How many places of the owner's pool are taken beyond reserved ones.
+    fn shared(&self, owner: &Owner) -> usize {
+        let reserved = owner.budget().reserved;
+        let pool = self.open.iter();
+        pool.filter(|(other, _)| owner.shares_a_pool_with(other))
+            .map(|(_, open)| open.len().saturating_sub(reserved))
+            .sum()
+    }
+
+    /// Ends the longest idle connection of whoever has most, so that the pool comes to be shared
+    /// evenly; of `owner` itself when it has all it may have.
+    fn make_room(&mut self, owner: &Owner) -> bool {
+        let (own, most) = (self.count(owner), owner.budget().most);
+        let candidates = self.open.iter().filter(|(other, open)| {
+            *other == owner || (own < most && owner.shares_a_pool_with(other) && open.len() > own)
+        });
+        let idle = candidates.filter_map(|(other, open)| {
+            let (id, since) = longest_idle(open)?;
+            Some((open.len(), std::cmp::Reverse(since), other.clone(), id))
+        });
+        let chosen = idle.max_by_key(|(count, since, _, _)| (*count, *since));
+        let Some((_, _, other, id)) = chosen else {
+            return false;
+        };
+        self.close(&other, id);
+        true
+    }
+
+    fn close(&mut self, owner: &Owner, id: u64) {
+        if let Some(open) = self.open.get_mut(owner) {
+            open.remove(&id);
+            if open.is_empty() {
+                self.open.remove(owner);
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn longest_idle(open: &BTreeMap<u64, Open>) -> Option<(u64, u64)> {
+    let idle = open.iter().filter_map(|(id, one)| Some((*id, one.idle?)));
+    idle.min_by_key(|(_, since)| *since)
+}
 
-    #[test]
-    fn one_address_cannot_take_every_place() {
-        let limits = Limits::default();
-        let (greedy, other) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
-        let mut places: Vec<_> = (0..PER_ADDRESS)
-            .filter_map(|_| limits.take(greedy))
-            .collect();
-        assert_eq!(places.len(), PER_ADDRESS);
-        assert!(limits.take(greedy).is_none());
-        assert!(limits.take(other).is_some());
-        places.pop();
-        assert!(limits.take(greedy).is_some());
-    }
-
-    #[test]
-    fn nothing_is_left_of_closed_connections() {
-        let limits = Limits::default();
-        drop(limits.take(Ipv4Addr::LOCALHOST));
-        assert!(limits.counts().by_address.is_empty());
-        assert_eq!(limits.counts().all, 0);
+impl Place {
+    /// Says whether a request is being answered on the connection.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        let mut book = self.limits.book();
+        let moment = book.next_moment();
+        let own = book.open.get_mut(&self.owner);
+        if let Some(open) = own.and_then(|open| open.get_mut(&self.id)) {
+            open.idle = idle.then_some(moment);
+        }
     }
 }
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.limits.book().close(&self.owner, self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests;

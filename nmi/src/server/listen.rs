@@ -19,15 +19,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::limits::{Limits, Place};
+use super::limits::{Limits, Owner, Place, Taken};
 use super::token::{Peer, Service};
 use super::wire::{Wire, refusal};
 
 /// How long a client may take to send the head of a request, or be silent between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of one head. Requests over the guard's own, smaller limits get an answer that says
-/// so; this one bounds memory.
-const HEAD_MAX: usize = 64 * 1024;
+/// so; this one, times the number of connections, bounds memory.
+const HEAD_MAX: usize = 16 * 1024;
 /// Pause when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long the last words to a client that is too slow may take.
@@ -99,9 +99,9 @@ impl Listener {
                 Some(_ended) = connections.join_next() => {}
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, from)) => {
-                        if let Some((peer, place)) = self.admit(&stream, from, &service, &limits) {
+                        if let Some((peer, taken)) = self.admit(&stream, from, &service, &limits) {
                             let service = Arc::clone(&service);
-                            connections.spawn(serve_connection(stream, peer, place, service, drain.clone()));
+                            connections.spawn(serve_while_allowed(stream, peer, taken, service, drain.clone()));
                         }
                     }
                     Err(error) => {
@@ -125,7 +125,7 @@ impl Listener {
         from: SocketAddr,
         service: &Service,
         limits: &Limits,
-    ) -> Option<(Peer, Place)> {
+    ) -> Option<(Peer, Taken)> {
         let IpAddr::V4(address) = from.ip().to_canonical() else {
             return None;
         };
@@ -133,15 +133,19 @@ impl Listener {
             tracing::warn!(%address, "a connection that was not diverted is refused");
             return None;
         }
-        let Some(place) = limits.take(address) else {
-            service.metrics.connections_refused.inc();
-            return None;
-        };
         let uid = match self.origin {
             Origin::Attested => service.pod_at(address),
             Origin::Unattested => None,
         };
-        Some((Peer { address, uid }, place))
+        let owner = uid.clone().map_or(Owner::Unattested(address), Owner::Pod);
+        let Some(taken) = limits.take(owner) else {
+            service.metrics.connections_refused.inc();
+            return None;
+        };
+        if taken.made_room {
+            service.metrics.connections_ended.inc();
+        }
+        Some((Peer { address, uid }, taken))
     }
 }
 
@@ -153,17 +157,32 @@ fn was_diverted(stream: &TcpStream) -> bool {
     original == Some(SocketAddrV4::new(IMDS, IMDS_PORT))
 }
 
-async fn serve_connection(
+/// Serves a connection until it is over, or until its place is needed for another.
+async fn serve_while_allowed(
     stream: TcpStream,
     peer: Peer,
-    _place: Place,
+    taken: Taken,
     service: Arc<Service>,
     drain: Drain,
+) {
+    let Taken { place, ended, .. } = taken;
+    tokio::select! {
+        () = serve_connection(stream, &peer, &place, &service, &drain) => {}
+        _needed = ended => tracing::debug!(address = %peer.address, "an idle connection made room"),
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    peer: &Peer,
+    place: &Place,
+    service: &Service,
+    drain: &Drain,
 ) {
     // Answers are one small segment each; waiting to fill it would only delay them.
     let _best_effort = stream.set_nodelay(true);
     let address: Ipv4Addr = peer.address;
-    let answer = service_fn(|request| respond(&service, &peer, request));
+    let answer = service_fn(|request| respond(service, peer, place, request));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -199,8 +218,14 @@ async fn serve_connection(
 async fn respond(
     service: &Service,
     peer: &Peer,
+    place: &Place,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let (parts, _body) = request.into_parts();
-    Ok(service.answer(peer, &parts).await)
+    // Nothing is on its way to somebody who is not attested: who only waits for a refusal can make
+    // room for another.
+    place.set_idle(peer.uid.is_none());
+    let response = service.answer(peer, &parts).await;
+    place.set_idle(true);
+    Ok(response)
 }

@@ -6,28 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
-use hyper::{Response, StatusCode};
-use podid_azure::{ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
+use podid_azure::{ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use podid_core::binding::Identity;
-use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND, Refusal, Selector};
-use podid_runtime::process;
+use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND, Selector};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{self, Failure};
+use super::denial::{self, Denial};
 use super::guard::{self, Asked};
+use super::imds_lag::ImdsLag;
 use crate::audit::Record;
 use crate::metrics::Metrics;
-use crate::snapshot::{Entry, Snapshots};
+use crate::reports::{Report, Reports};
+use crate::snapshot::{Entry, Snapshot, Snapshots};
 
-/// Pauses between requests to a metadata service that does not know an identity yet which was
-/// assigned just now. It takes the platform up to a minute to tell it.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// When to ask again what could not be answered in time.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long after an assignment the metadata service may not know the identity. It takes Azure up to
+/// a minute to tell it; here is half as much again. It counts from when this daemon first saw the
+/// assignment, so that after a restart it is waited for once more, and no longer than this.
+const LAG: Duration = Duration::from_secs(90);
 
 /// How long requests may wait.
 #[derive(Clone, Copy, Debug)]
@@ -54,17 +54,11 @@ pub(crate) struct Service {
     /// Tells the keeper of callers who are not proved.
     pub(crate) calls: mpsc::Sender<Ipv4Addr>,
     pub(crate) waits: Waits,
+    /// Identities that the metadata service does not know yet.
+    pub(crate) lag: ImdsLag,
+    /// Tells people what is refused.
+    pub(crate) reports: Reports,
     pub(crate) metrics: Metrics,
-}
-
-/// Why there is no token, for three readers.
-struct Denial {
-    /// For the client.
-    failure: Failure,
-    /// For the metrics.
-    word: &'static str,
-    /// For the person who reads the audit log.
-    reason: String,
 }
 
 impl Service {
@@ -80,7 +74,7 @@ impl Service {
     /// all work for it.
     pub(crate) async fn answer(&self, peer: &Peer, request: &Parts) -> Response<Full<Bytes>> {
         let started = Instant::now();
-        let asked = match guard::check(&request.method, &request.uri, &request.headers) {
+        let asked = match guard::check(request) {
             Ok(asked) => asked,
             Err(failure) => {
                 tracing::debug!(address = %peer.address, status = %failure.status, "not a token request");
@@ -96,6 +90,7 @@ impl Service {
         let (outcome, response) = match self.token(peer, &asked, &mut record).await {
             Ok(response) => ("Issued", response),
             Err(denial) => {
+                self.tell(&record, &denial);
                 record.reason = Some(denial.reason);
                 (denial.word, denial.failure.into_response())
             }
@@ -103,6 +98,18 @@ impl Service {
         record.write(outcome, peer.address, started.elapsed());
         self.metrics.answered(outcome, started.elapsed());
         response
+    }
+
+    /// An Event on the pod about what nobody but this daemon knows.
+    fn tell(&self, record: &Record, denial: &Denial) {
+        if let (Some(entry), true) = (&record.entry, denial.tell) {
+            self.reports.warn(Report {
+                pod: entry.caller.pod.clone(),
+                reason: denial.word,
+                action: "IssueToken",
+                note: format!("no token is issued: {}", denial.reason),
+            });
+        }
     }
 
     async fn token(
@@ -115,44 +122,81 @@ impl Service {
             return Err(self.unattested(peer.address).await);
         };
         let deadline = Instant::now() + self.waits.assign;
-        let mut pause = FIRST_PAUSE;
         let mut snapshots = self.snapshots.clone();
         loop {
             let entry = snapshots.borrow_and_update().at(peer.address).cloned();
-            let entry = still(entry, uid).ok_or_else(not_attested)?;
+            let entry = still(entry, uid).ok_or_else(denial::not_attested)?;
             record.entry = Some(Arc::clone(&entry));
             match entry.resolve(&asked.selector) {
                 Decision::Serve(identity) => {
                     note(record, &identity);
-                    let named = by_resource_id(&identity);
-                    match self.fetch(named, asked).await {
-                        Err(error) if error.is_identity_not_found() => {
-                            wait_for_imds(&mut pause, deadline).await?;
-                        }
-                        Err(error) => return Err(from_imds(error)),
-                        Ok(token) => {
-                            check_owner(&token, &identity)?;
-                            return Ok(answer::token(&token, "", &asked.resource));
-                        }
+                    let serving = self.serve(&entry, &identity, asked, deadline);
+                    let as_decided = |snapshot: &Snapshot| {
+                        let entry = still(snapshot.at(peer.address).cloned(), uid);
+                        let decided = entry.map(|entry| entry.resolve(&asked.selector));
+                        decided == Some(Decision::Serve(identity.clone()))
+                    };
+                    if let Some(served) = unless_changed(&mut snapshots, as_decided, serving).await
+                    {
+                        return served;
                     }
                 }
                 Decision::Wait(identity) => {
                     note(record, &identity);
                     let changed = timeout_at(deadline, snapshots.changed()).await;
                     if !matches!(changed, Ok(Ok(()))) {
-                        return Err(not_assigned(&identity));
+                        return Err(denial::not_assigned(&identity));
                     }
                 }
                 Decision::PassThrough(namespace, name) => {
                     record.reason = Some(format!("excepted by {namespace}/{name}"));
-                    let named = as_asked(&asked.selector);
-                    let token = self.fetch(named, asked).await.map_err(from_imds)?;
+                    let request = imds_request(as_asked(&asked.selector), asked);
+                    let token = self.imds.token(&request).await;
                     let client_id = asked_client_id(&asked.selector);
+                    let token = token.map_err(denial::from_imds)?;
                     return Ok(answer::token(&token, client_id, &asked.resource));
                 }
-                Decision::Refuse(refusal) => return Err(refused(&refusal)),
+                Decision::Refuse(refusal) => return Err(denial::refused(&refusal)),
             }
         }
+    }
+
+    /// A token of an identity that is on the machine, as far as the operator knows.
+    async fn serve(
+        &self,
+        entry: &Entry,
+        identity: &Identity,
+        asked: &Asked,
+        deadline: Instant,
+    ) -> Result<Response<Full<Bytes>>, Denial> {
+        let request = imds_request(by_resource_id(identity), asked);
+        let answered = match self.lag.waiters(&identity.resource_id) {
+            // Others are asking for it already.
+            Some(waiter) => Err(waiter),
+            None => match self.imds.token(&request).await {
+                Err(error) if error.is_identity_not_found() => {
+                    Err(self.lag.wait_for(&identity.resource_id))
+                }
+                answered => Ok(answered),
+            },
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(waiter) => {
+                let since = entry.assigned_since(identity);
+                let lag_ends = since.map_or_else(Instant::now, |since| since + LAG);
+                let asking = waiter.ask(self.imds.as_ref(), &request);
+                let given_up = |_| match lag_ends <= deadline {
+                    true => denial::unknown_to_imds(identity),
+                    false => denial::not_known_yet(),
+                };
+                let until = lag_ends.min(deadline);
+                timeout_at(until, asking).await.map_err(given_up)?
+            }
+        };
+        let token = answered.map_err(denial::from_imds)?;
+        check_owner(&token, identity)?;
+        Ok(answer::token(&token, "", &asked.resource))
     }
 
     /// The answer to somebody who is not proved: none of it is a token. It waits for the proof, so
@@ -163,16 +207,34 @@ impl Service {
         let mut snapshots = self.snapshots.clone();
         let proved = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
         let _either_way = tokio::time::timeout(self.waits.attest, proved).await;
-        not_attested()
+        denial::not_attested()
     }
+}
 
-    async fn fetch(&self, identity: ImdsIdentity, asked: &Asked) -> Result<ImdsToken, ImdsError> {
-        let request = ImdsTokenRequest {
-            identity,
-            resource: asked.resource.clone(),
-            headers: asked.headers.clone(),
-        };
-        self.imds.token(&request).await
+/// The outcome of `work`; `None`, and the work is dropped, once a snapshot says otherwise.
+async fn unless_changed<T>(
+    snapshots: &mut Snapshots,
+    as_before: impl Fn(&Snapshot) -> bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let otherwise = async {
+        if snapshots.wait_for(|now| !as_before(now)).await.is_err() {
+            // There will be no news any more.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = otherwise => None,
+        done = work => Some(done),
+    }
+}
+
+fn imds_request(identity: ImdsIdentity, asked: &Asked) -> ImdsTokenRequest {
+    ImdsTokenRequest {
+        identity,
+        resource: asked.resource.clone(),
+        headers: asked.headers.clone(),
     }
 }
 
@@ -231,95 +293,8 @@ fn check_owner(token: &ImdsToken, identity: &Identity) -> Result<(), Denial> {
             "AzureIdentity {namespace}/{name} has clientID {client_id}, but the metadata service \
              says that {resource_id} has {said:?}; correct spec.clientID or spec.resourceID"
         ),
+        tell: true,
     })
-}
-
-async fn wait_for_imds(pause: &mut Duration, deadline: Instant) -> Result<(), Denial> {
-    let next = Instant::now() + *pause;
-    if next >= deadline {
-        return Err(Denial {
-            failure: Failure::retry(
-                "The identity is assigned but not yet known to the metadata service",
-                RETRY_AFTER,
-            ),
-            word: "NotKnownToImds",
-            reason: "the metadata service does not know the identity although it is assigned; \
-                     it takes up to a minute after an assignment"
-                .to_owned(),
-        });
-    }
-    sleep_until(next).await;
-    *pause = (*pause * 2).min(LONGEST_PAUSE);
-    Ok(())
-}
-
-fn not_attested() -> Denial {
-    Denial {
-        failure: Failure::retry("The pod is not known on this node yet", RETRY_AFTER).closing(),
-        word: "NotAttested",
-        reason: "the caller's interface and address are not those of any pod of this node"
-            .to_owned(),
-    }
-}
-
-fn not_assigned(identity: &Identity) -> Denial {
-    let name = format!("{}/{}", identity.namespace, identity.name);
-    Denial {
-        failure: Failure::retry("The identity is not assigned to this node yet", RETRY_AFTER),
-        word: "NotAssigned",
-        reason: format!(
-            "AzureIdentity {name} is bound to the pod but not assigned to its node yet"
-        ),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Denial {
-    Denial {
-        failure: Failure::invalid(refusal.description()),
-        word: refusal.word(),
-        reason: refusal.to_string(),
-    }
-}
-
-/// What the metadata service says is passed on, so that SDKs retry as they would without podid.
-fn from_imds(error: ImdsError) -> Denial {
-    let reason = process::chain(&error);
-    let (failure, word) = match error {
-        ImdsError::Refused {
-            status,
-            error,
-            description,
-            retry_after,
-        } => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            let error = if error.is_empty() {
-                "server_error"
-            } else {
-                &error
-            };
-            let failure = Failure {
-                retry_after,
-                ..Failure::new(status, error, &description)
-            };
-            (failure, "ImdsRefused")
-        }
-        ImdsError::Unreachable { .. } | ImdsError::Timeout { .. } => {
-            let failure = Failure::retry("The metadata service does not answer", RETRY_AFTER);
-            (failure, "ImdsUnreachable")
-        }
-        _ => {
-            let text = "The metadata service gave an answer that is not a token";
-            (
-                Failure::new(StatusCode::BAD_GATEWAY, "server_error", text),
-                "ImdsMalformed",
-            )
-        }
-    };
-    Denial {
-        failure,
-        word,
-        reason,
-    }
 }
 
 #[cfg(test)]

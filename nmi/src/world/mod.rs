@@ -7,11 +7,12 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use podid_core::binding::{Binding, Identity, Reach};
-use podid_core::resolve::{Assignment, Exception};
+use podid_core::resolve::{Assignment, AssignmentState, Exception};
 
 pub(crate) use rows::{PodRow, assignment_row, binding_row, exception_row, identity_row, pod_row};
 use table::Table;
 pub(crate) use table::{Key, Update};
+use tokio::time::Instant;
 
 use crate::snapshot::Entry;
 
@@ -53,11 +54,13 @@ pub(crate) struct World {
     by_selector: BTreeMap<String, BTreeSet<Key>>,
     /// Assignments by the pod they are for.
     by_pod: BTreeMap<String, BTreeSet<Key>>,
+    /// Since when an assignment is known to be done, and for which pod.
+    assigned: BTreeMap<Key, (String, Instant)>,
 }
 
 impl World {
-    /// Takes a change in.
-    pub(crate) fn apply(&mut self, change: Change) -> Touched {
+    /// Takes a change in, which was seen `now`.
+    pub(crate) fn apply(&mut self, change: Change, now: Instant) -> Touched {
         match change {
             Change::Pod(update) => self
                 .pods
@@ -74,10 +77,30 @@ impl World {
             }
             Change::Assignment(update) => {
                 let changed = self.assignments.apply(update);
-                if changed.is_some() {
+                if let Some(keys) = &changed {
+                    self.date(keys, now);
                     self.by_pod = self.assignments.index(|made| made.pod_uid.clone());
                 }
                 everybody(changed)
+            }
+        }
+    }
+
+    /// Notes when the assignments of these names were first seen to be done.
+    fn date(&mut self, keys: &BTreeSet<Key>, now: Instant) {
+        for key in keys {
+            let row = self.assignments.get(key);
+            let done = row.filter(|row| row.state == AssignmentState::Assigned);
+            let known = self.assigned.get(key);
+            match done {
+                Some(row) if known.is_some_and(|(pod, _)| *pod == row.pod_uid) => {}
+                Some(row) => {
+                    let since = (row.pod_uid.clone(), now);
+                    self.assigned.insert(key.clone(), since);
+                }
+                None => {
+                    self.assigned.remove(key);
+                }
             }
         }
     }
@@ -115,15 +138,20 @@ impl World {
             .map(|binding| Key::new(&binding.namespace, &binding.identity))
             .collect();
         let made = self.by_pod.get(&caller.pod.uid);
+        let made = || made.into_iter().flatten();
         Entry {
+            assigned: made()
+                .filter_map(|key| {
+                    let (row, (_, since)) = (self.assignments.get(key)?, self.assigned.get(key)?);
+                    Some((Key::new(&row.namespace, &row.identity), *since))
+                })
+                .collect(),
             identities: named
                 .iter()
                 .filter_map(|key| self.identities.get(key))
                 .cloned()
                 .collect(),
-            assignments: made
-                .into_iter()
-                .flatten()
+            assignments: made()
                 .filter_map(|key| self.assignments.get(key))
                 .cloned()
                 .collect(),
@@ -144,3 +172,6 @@ impl World {
 fn everybody(changed: Option<BTreeSet<Key>>) -> Touched {
     changed.map_or(Touched::Nobody, |_| Touched::All)
 }
+
+#[cfg(test)]
+mod tests;

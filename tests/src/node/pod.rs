@@ -28,7 +28,8 @@ pub struct Pod {
     pub address: Ipv4Addr,
     namespace: Namespace,
     _held: File,
-    pause: Child,
+    cgroup: PathBuf,
+    processes: Vec<Child>,
 }
 
 /// What curl got.
@@ -61,24 +62,45 @@ impl Pod {
     ) -> Result<Self> {
         let held = new_namespace()?;
         let namespace = handle(&held);
-        let pause = in_namespace(namespace.path(), || {
+        let cgroup: PathBuf = cgroup.join(format!("kubepods/burstable/pod{uid}/pause"));
+        fs::create_dir_all(&cgroup)?;
+        let mut pod = Self {
+            uid,
+            address,
+            namespace,
+            _held: held,
+            cgroup,
+            processes: Vec::new(),
+        };
+        pod.run_in(&pod.namespace.clone())?;
+        machine.block_on(machine.network.attach(&pod.link()))?;
+        Ok(pod)
+    }
+
+    fn run_in(&mut self, namespace: &Namespace) -> Result<()> {
+        let process = in_namespace(namespace.path(), || {
             Command::new("sleep")
                 .arg("infinity")
                 .stdin(Stdio::null())
                 .spawn()
         })??;
-        let cgroup: PathBuf = cgroup.join(format!("kubepods/burstable/pod{uid}/pause"));
-        fs::create_dir_all(&cgroup)?;
-        fs::write(cgroup.join("cgroup.procs"), pause.id().to_string())?;
-        let pod = Self {
-            uid,
-            address,
-            namespace,
-            _held: held,
-            pause,
-        };
-        machine.block_on(machine.network.attach(&pod.link()))?;
-        Ok(pod)
+        let procs = self.cgroup.join("cgroup.procs");
+        let moved = fs::write(procs, process.id().to_string());
+        self.processes.push(process);
+        Ok(moved?)
+    }
+
+    /// Makes network namespaces inside the pod, with a process in each, as a process with SYS_ADMIN
+    /// could.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn make_namespaces(&mut self, count: usize) -> Result<()> {
+        for _ in 0..count {
+            let held = new_namespace()?;
+            self.run_in(&handle(&held))?;
+        }
+        Ok(())
     }
 
     fn link(&self) -> PodLink {
@@ -226,7 +248,9 @@ impl Pod {
 
 impl Drop for Pod {
     fn drop(&mut self) {
-        let _gone = self.pause.kill();
-        let _gone = self.pause.wait();
+        for process in &mut self.processes {
+            let _gone = process.kill();
+            let _gone = process.wait();
+        }
     }
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod crowds;
 mod fail_closed;
+mod net_raw;
 mod requests;
 mod scene;
 mod tokens;

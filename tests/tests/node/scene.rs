@@ -58,14 +58,16 @@ impl Scene {
 
     /// How many pods are proved, by the daemon's own metrics.
     pub(crate) fn attested(&self) -> usize {
-        let metrics = self
-            .daemon
-            .get("http://127.0.0.1:8081/metrics")
-            .unwrap_or_default();
-        let line = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("podid_nmi_pods_attested "));
-        line.and_then(|number| number.parse().ok())
+        self.daemon
+            .metric("podid_nmi_pods_attested")
             .unwrap_or_default()
+    }
+
+    /// Whether an Event has all of these texts in it.
+    pub(crate) fn has_event(&self, parts: &[&str]) -> bool {
+        let events = self.api.events();
+        events
+            .iter()
+            .any(|event| parts.iter().all(|part| event.contains(part)))
     }
 }

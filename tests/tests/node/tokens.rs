@@ -1,5 +1,7 @@
 //! Who gets which token.
 
+use serde_json::json;
+
 use podid_tests::node::{TOKEN_URL, assigned, azure_identity, binding, exception};
 
 use crate::scene::{NETWORKS, Scene};
@@ -45,6 +47,15 @@ fn a_foreign_client_id_in_an_azure_identity_brings_no_token() {
         assert_eq!(answer.body["error_description"], "Identity not found");
     }
     assert!(scene.daemon.log().contains("ClientIdMismatch"));
+    podid_tests::node::wait_until("an Event says so", || {
+        scene.has_event(&[
+            "ClientIdMismatch",
+            "team/attacker has clientID client-victim, but",
+        ])
+    });
+    let told = scene.api.events();
+    let told = told.iter().filter(|one| one.contains("ClientIdMismatch"));
+    assert_eq!(told.count(), 1, "once, and not per request");
     assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
 }
 
@@ -108,6 +119,31 @@ fn a_pod_with_several_identities_names_one() {
 }
 
 #[test]
+fn an_identity_whose_principal_is_known_is_served_by_object_id() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.pod_with_identity("one");
+    let ask = |id: &str| {
+        let url = format!("{TOKEN_URL}&object_id={id}");
+        pod.curl(&["-H", "Metadata:true", &url])
+    };
+    let unknown = ask("object-one");
+    assert_eq!(unknown.status, 400);
+    let text = unknown.body["error_description"].as_str().unwrap();
+    assert!(text.contains("object_id"), "{text}");
+
+    let mut known = azure_identity("one");
+    known["metadata"]["annotations"] = json!({"podid.dev/principal-id": "object-one"});
+    scene.api.put(&known);
+    podid_tests::node::wait_until("its principal is known", || {
+        ask("Object-One").token() == Some("token-of-client-one")
+    });
+    assert_eq!(
+        ask("another").body["error_description"],
+        "Identity not found"
+    );
+}
+
+#[test]
 fn a_pod_without_a_binding_is_told_so_at_once() {
     let scene = Scene::start(Network::Routed);
     let one = scene.pod_with_identity("one");
@@ -120,6 +156,14 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
     assert_eq!((answer.status, answer.seconds < 5.0), (400, true));
     assert_eq!(answer.body["error_description"], "Identity not found");
     assert_eq!(one.ask().status, 200);
+
+    scene.api.put(&binding("missing", "no-such-selector"));
+    podid_tests::node::wait_until("the audit line names what is missing", || {
+        let answer = stranger.ask();
+        assert_eq!(answer.body["error_description"], "Identity not found");
+        let log = scene.daemon.log();
+        log.contains("MissingIdentity") && log.contains("AzureIdentity missing")
+    });
 }
 
 #[test]

@@ -49,6 +49,56 @@ fn an_assignment_that_does_not_come_is_a_retryable_answer() {
 }
 
 #[test]
+fn a_failed_assignment_is_a_no_at_once_also_for_those_who_wait() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.machine.add_pod().unwrap();
+    scene.api.put(&azure_identity("one"));
+    scene.api.put(&binding("one", "one"));
+    scene.api.put(&assigned("one", &pod.uid, "one", "Created"));
+    scene.api.put(&pod.running("one", "one"));
+    wait_until("the pod is proved", || scene.attested() == 1);
+    let mut failed = assigned("one", &pod.uid, "one", "Failed");
+    failed["status"]["reason"] = "LinkedAuthorizationFailed".into();
+    failed["status"]["message"] = "grant the operator Managed Identity Operator".into();
+    thread::scope(|scope| {
+        // Long enough that only the failure can have ended it in time.
+        let waiting = scope.spawn(|| pod.curl(&["-m", "15", "-H", "Metadata:true", TOKEN_URL]));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!waiting.is_finished(), "there is nothing to serve yet");
+        scene.api.put(&failed);
+        for answer in [waiting.join().unwrap(), pod.ask()] {
+            assert_eq!(answer.status, 400);
+            assert_eq!(answer.body["error_description"], "Identity not found");
+        }
+    });
+    let log = scene.daemon.log();
+    assert!(
+        log.contains("LinkedAuthorizationFailed"),
+        "the cause is on record"
+    );
+    assert!(scene.imds.client_ids().is_empty(), "IMDS is not asked");
+}
+
+#[test]
+fn requests_that_wait_for_the_metadata_service_ask_it_one_at_a_time() {
+    let scene = Scene::with_flags(Network::Bridge, &["--assign-wait", "3s"]);
+    let pod = scene.pod_with_identity("one");
+    scene.imds.forget(1000);
+    let asking = 10;
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..asking).map(|_| scope.spawn(|| pod.ask())).collect();
+        for one in all {
+            assert_eq!(one.join().unwrap().status, 503);
+        }
+    });
+    let asked = scene.imds.client_ids().len();
+    // Each asks once before anybody knows, and then they take turns: after 0.25, 0.75 and 1.75 s.
+    assert!(asked <= asking + 4, "{asked} requests");
+    scene.imds.forget(0);
+    assert_eq!(pod.ask().token(), Some("token-of-client-one"));
+}
+
+#[test]
 fn the_lag_of_the_metadata_service_is_bridged() {
     let scene = Scene::start(Network::Routed);
     let pod = scene.pod_with_identity("one");

@@ -4,16 +4,20 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use http_body_util::BodyExt;
 use hyper::Request;
-use podid_azure::{ImdsToken, Secret};
+use podid_azure::{ImdsError, Secret};
 use podid_core::arm::ArmId;
+use podid_core::assignment::AssignmentFailure;
 use podid_core::binding::{Binding, IdentityKind, Origin, Pod, Reach};
+use podid_core::net_raw::Breach;
 use podid_core::profile::NetRaw;
 use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::*;
+use crate::reports::{self, Publisher};
 use crate::snapshot::Snapshot;
+use crate::world::Key;
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const TARGET: &str =
@@ -100,8 +104,21 @@ fn entry(assigned: bool) -> Entry {
         identities: vec![identity],
         exceptions: vec![],
         assignments: vec![assignment],
+        assigned: assigned
+            .then(|| (Key::new("a", "one"), Instant::now()))
+            .into_iter()
+            .collect(),
         reach: Reach::Cluster,
     }
+}
+
+fn failed() -> Entry {
+    let mut entry = entry(false);
+    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant it".into(),
+    });
+    entry
 }
 
 fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
@@ -117,6 +134,18 @@ struct Bench {
     imds: Arc<FakeImds>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     calls: mpsc::Receiver<Ipv4Addr>,
+    publisher: Publisher,
+}
+
+impl Bench {
+    /// The next answers of the metadata service.
+    fn prepare(&self, answers: impl IntoIterator<Item = ImdsError>) {
+        self.imds.prepared.lock().unwrap().extend(answers);
+    }
+
+    fn asked(&self) -> usize {
+        self.imds.asked.lock().unwrap().len()
+    }
 }
 
 fn bench(entries: &[Entry]) -> Bench {
@@ -127,6 +156,7 @@ fn bench(entries: &[Entry]) -> Bench {
     });
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
+    let (reports, publisher) = reports::channel();
     let service = Service {
         snapshots: receiver,
         imds: Arc::clone(&imds) as Arc<dyn ImdsTokens>,
@@ -135,6 +165,8 @@ fn bench(entries: &[Entry]) -> Bench {
             assign: Duration::from_secs(20),
             attest: Duration::from_secs(5),
         },
+        lag: ImdsLag::default(),
+        reports,
         metrics: Metrics::register(&mut Registry::default()),
     };
     Bench {
@@ -142,6 +174,7 @@ fn bench(entries: &[Entry]) -> Bench {
         imds,
         snapshots,
         calls,
+        publisher,
     }
 }
 
@@ -155,6 +188,7 @@ fn peer(uid: Option<&str>) -> Peer {
 async fn ask(service: &Service, uid: Option<&str>, target: &str) -> (u16, serde_json::Value) {
     let request = Request::get(target)
         .header("Metadata", "true")
+        .header("Host", "169.254.169.254")
         .body(())
         .unwrap();
     let response = service.answer(&peer(uid), &request.into_parts().0).await;
@@ -201,6 +235,19 @@ async fn a_token_is_handed_on_only_if_it_belongs_to_the_identitys_client_id() {
         assert_eq!(body["error_description"].as_str(), description, "{owner:?}");
         assert_eq!(body["access_token"].is_null(), expected != 200, "{owner:?}");
     }
+}
+
+#[tokio::test]
+async fn a_wrong_client_id_is_told_in_an_event() {
+    let mut bench = bench(&[entry(true)]);
+    *bench.imds.owner.lock().unwrap() = "client-two".to_owned();
+    for _ in 0..3 {
+        ask(&bench.service, Some("uid-1"), TARGET).await;
+    }
+    let (reason, note) = bench.publisher.next().unwrap();
+    assert_eq!(reason, "ClientIdMismatch");
+    assert!(note.contains("has clientID client-one, but"), "{note}");
+    assert_eq!(bench.publisher.next(), None, "said once");
 }
 
 #[test]
@@ -260,26 +307,158 @@ async fn an_assignment_that_does_not_come_is_a_retryable_answer() {
 #[tokio::test(start_paused = true)]
 async fn the_lag_of_the_metadata_service_is_bridged() {
     let bench = bench(&[entry(true)]);
-    bench
-        .imds
-        .prepared
-        .lock()
-        .unwrap()
-        .extend([not_found(), not_found()]);
+    bench.prepare([not_found(), not_found()]);
     assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
-    assert_eq!(bench.imds.asked.lock().unwrap().len(), 3);
+    assert_eq!(bench.asked(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lag_beyond_the_bound_is_a_retryable_answer() {
     let bench = bench(&[entry(true)]);
-    bench
-        .imds
-        .prepared
-        .lock()
-        .unwrap()
-        .extend((0..100).map(|_| not_found()));
+    bench.prepare((0..100).map(|_| not_found()));
+    let before = Instant::now();
     assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 503);
+    assert_eq!(before.elapsed(), Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_that_the_metadata_service_has_lost_is_a_no_at_once() {
+    let mut bench = bench(&[entry(true)]);
+    tokio::time::advance(LAG).await;
+    let before = Instant::now();
+    for asked in 1..=3 {
+        bench.prepare([not_found()]);
+        let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+        assert_eq!(
+            (status, body["error_description"].as_str()),
+            (400, Some("Identity not found"))
+        );
+        assert_eq!(bench.asked(), asked, "nothing is asked twice");
+    }
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    let (reason, note) = bench.publisher.next().unwrap();
+    assert_eq!(reason, "UnknownToImds");
+    assert!(
+        note.contains("a/one") && note.contains(RESOURCE_ID),
+        "{note}"
+    );
+    assert_eq!(bench.publisher.next(), None, "said once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_clients_that_try_for_minutes_share_one_question() {
+    let bench = bench(&[entry(true)]);
+    bench.prepare((0..1000).map(|_| not_found()));
+    let start = Instant::now();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let service = Arc::clone(&bench.service);
+        clients.spawn(async move {
+            while ask(&service, Some("uid-1"), TARGET).await.0 == 503 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+    clients.join_all().await;
+    assert_eq!(start.elapsed(), LAG, "then the answer is final for all");
+    // One each when they begin and at most when they try again; what they wait for is shared.
+    assert!(bench.asked() < 60, "{} requests", bench.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_ends_when_its_assignment_fails() {
+    for assigned in [false, true] {
+        let bench = bench(&[entry(assigned)]);
+        bench.prepare((0..100).map(|_| not_found()));
+        let service = Arc::clone(&bench.service);
+        let asking = tokio::spawn(async move { ask(&service, Some("uid-1"), TARGET).await });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!asking.is_finished(), "it waits");
+        let before = Instant::now();
+        bench.snapshots.send_replace(snapshot(&[failed()]));
+        let (status, body) = asking.await.unwrap();
+        assert_eq!(
+            (status, body["error_description"].as_str()),
+            (400, Some("Identity not found"))
+        );
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_assignment_is_a_no_at_once() {
+    let mut bench = bench(&[failed()]);
+    let before = Instant::now();
+    let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+    assert_eq!(
+        (status, body["error_description"].as_str()),
+        (400, Some("Identity not found"))
+    );
+    assert_eq!((bench.asked(), before.elapsed()), (0, Duration::ZERO));
+    assert_eq!(bench.publisher.next(), None, "the operator tells of it");
+}
+
+#[tokio::test]
+async fn a_pod_that_breaks_its_profiles_rule_is_refused_in_words() {
+    let mut rebel = entry(true);
+    rebel.caller.pod.breaches = [Breach::KeepsNetRaw("app".into())].into();
+    let mut bench = bench(&[rebel]);
+    for _ in 0..3 {
+        let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+        assert_eq!(status, 400);
+        let text = body["error_description"].as_str().unwrap();
+        assert!(text.contains("netRaw: Enforce"), "{text}");
+    }
+    assert_eq!(bench.asked(), 0);
+    let (reason, note) = bench.publisher.next().unwrap();
+    assert_eq!(reason, "BreaksNetRawRule");
+    for part in ["container app", "{capabilities: {drop: [NET_RAW]}}"] {
+        assert!(note.contains(part), "{note}");
+    }
+    assert_eq!(bench.publisher.next(), None, "said once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_is_refused_when_the_pod_begins_to_break_the_rule() {
+    let bench = bench(&[entry(true)]);
+    bench.prepare([not_found()]);
+    let service = Arc::clone(&bench.service);
+    let asking = tokio::spawn(async move { ask(&service, Some("uid-1"), TARGET).await });
+    tokio::task::yield_now().await;
+    let mut rebel = entry(true);
+    rebel.caller.pod.breaches = [Breach::Privileged("debugger".into())].into();
+    bench.snapshots.send_replace(snapshot(&[rebel]));
+    assert_eq!(asking.await.unwrap().0, 400);
+    assert_eq!(bench.asked(), 1, "its token is not asked for any more");
+}
+
+#[tokio::test]
+async fn an_identity_is_known_by_its_object_id() {
+    let mut known = entry(true);
+    known.identities[0].principal_id = Some("object-one".into());
+    let bench = bench(&[known]);
+    let of = |id: &str| format!("{TARGET}&object_id={id}");
+    let (status, body) = ask(&bench.service, Some("uid-1"), &of("OBJECT-one")).await;
+    assert_eq!(
+        (status, body["access_token"].as_str()),
+        (200, Some("a.b.c"))
+    );
+    assert_eq!(
+        *bench.imds.asked.lock().unwrap(),
+        [ImdsIdentity::ResourceId(RESOURCE_ID.into())]
+    );
+    assert_eq!(
+        ask(&bench.service, Some("uid-1"), &of("another")).await.0,
+        400
+    );
+    *bench.imds.owner.lock().unwrap() = "client-two".into();
+    assert_eq!(
+        ask(&bench.service, Some("uid-1"), &of("object-one"))
+            .await
+            .0,
+        400,
+        "the token must be that identity's"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,6 +502,7 @@ async fn a_strangers_probe_is_answered_at_once() {
     let bench = bench(&[]);
     let before = Instant::now();
     let request = Request::get("/metadata/identity/oauth2/token")
+        .header("Host", "169.254.169.254")
         .body(())
         .unwrap();
     let response = bench
