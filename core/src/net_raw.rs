@@ -98,6 +98,35 @@ impl fmt::Display for Breach {
 /// How many breaches a text names. What to do about them comes after, and must still fit an Event.
 const NAMED: usize = 6;
 
+/// What to change in a pod's template so that it keeps the rule, for exactly these breaches.
+#[must_use]
+pub fn remedy(breaches: &BTreeSet<Breach>) -> String {
+    let any = |kind: fn(&Breach) -> bool| breaches.iter().any(kind);
+    let steps = [
+        (
+            any(|b| matches!(b, Breach::KeepsNetRaw(_))),
+            "add securityContext: {capabilities: {drop: [NET_RAW]}} to each container named",
+        ),
+        (
+            any(|b| matches!(b, Breach::Adds(..))),
+            "remove what is named from securityContext.capabilities.add",
+        ),
+        (
+            any(|b| matches!(b, Breach::Privileged(_))),
+            "remove securityContext.privileged",
+        ),
+        (
+            any(|b| matches!(b, Breach::HostNetwork)),
+            "remove hostNetwork",
+        ),
+        (any(|b| matches!(b, Breach::HostPid)), "remove hostPID"),
+    ];
+    let steps = steps
+        .into_iter()
+        .filter_map(|(broken, step)| broken.then_some(step));
+    steps.collect::<Vec<_>>().join("; ")
+}
+
 /// The breaches in one phrase, as `container app does not drop NET_RAW, the pod sets hostPID: true`.
 #[must_use]
 pub fn describe(breaches: &BTreeSet<Breach>) -> String {
@@ -167,6 +196,17 @@ mod tests {
         let text = describe(&(0..50).map(keeps).collect());
         assert!(text.len() < 650, "{text}");
         assert!(text.ends_with(", and 44 more of the kind"), "{text}");
+    }
+
+    #[test]
+    fn the_remedy_is_for_what_is_broken_and_nothing_else() {
+        let remedy = |breach| remedy(&[breach].into());
+        assert!(remedy(Breach::KeepsNetRaw("app".into())).contains("drop: [NET_RAW]"));
+        assert_eq!(remedy(Breach::HostPid), "remove hostPID");
+        assert_eq!(
+            super::remedy(&[Breach::HostNetwork, Breach::Privileged("app".into())].into()),
+            "remove securityContext.privileged; remove hostNetwork"
+        );
     }
 
     #[test]

@@ -252,9 +252,9 @@ impl fmt::Display for Refusal {
             ),
             Self::BreaksNetRawRule(breaches) => write!(
                 f,
-                "the pod's profile asks for netRaw: Enforce, but {}; correct the pod's template so \
-                 that every container has securityContext: {{capabilities: {{drop: [NET_RAW]}}}}",
-                net_raw::describe(breaches)
+                "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",
+                net_raw::describe(breaches),
+                net_raw::remedy(breaches)
             ),
             Self::AssignmentFailed(identity, AssignmentFailure { reason, message }) => write!(
                 f,
@@ -274,7 +274,10 @@ impl fmt::Display for Refusal {
                     "AzureIdentity {name} is a service principal; only type 0 is served"
                 )
             }
-            Self::NoClientId(name) => write!(f, "AzureIdentity {name} has no clientID"),
+            Self::NoClientId(name) => write!(
+                f,
+                "AzureIdentity {name} has no clientID; set spec.clientID to that of its resourceID"
+            ),
             Self::MalformedResourceId(name) => write!(
                 f,
                 "the resourceID of AzureIdentity {name} is not the ARM id of a user-assigned identity"

@@ -9,8 +9,12 @@ use super::ids::{covers, fold, last};
 use crate::glob::glob;
 use crate::world::{Permission, RoleDefinition};
 
-/// The built-in roles, with the actions Azure documents for them.
+/// Built-in roles with the actions Azure documents for them.
 const BUILT_IN: &str = include_str!("roles.json");
+
+/// Further built-in roles, GUID and name a line: they can be found and assigned, and allow nothing,
+/// because nothing that they are about is simulated.
+const MORE_BUILT_IN: &str = include_str!("more_roles.txt");
 
 /// A role definition with its id settled.
 #[derive(Clone, Debug)]
@@ -47,7 +51,16 @@ pub(crate) enum Plane {
 
 /// Reads the built-in roles.
 pub(crate) fn built_in() -> Result<Vec<RoleDefinition>, serde_json::Error> {
-    serde_json::from_str(BUILT_IN)
+    let mut roles: Vec<RoleDefinition> = serde_json::from_str(BUILT_IN)?;
+    let more = MORE_BUILT_IN
+        .lines()
+        .filter_map(|line| line.split_once(' '));
+    for (id, name) in more {
+        roles.push(serde_json::from_value(serde_json::json!({
+            "id": id, "roleName": name, "assignableScopes": ["/"], "permissions": [],
+        }))?);
+    }
+    Ok(roles)
 }
 
 impl Permission {
