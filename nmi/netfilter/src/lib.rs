@@ -9,6 +9,9 @@
 //! ```text
 //!  pod ── its interface ─┬─ bridge table (where the interface is a bridge port):
 //!                        │    a pod's address or MAC from another port      → dropped
+//!                        │    from a pod's port: other addresses or MACs,
+//!                        │    other protocols than ARP and IP, any tag      → dropped
+//!                        │    to the node: what it would unwrap             → dropped
 //!                        │    169.254.169.254, 168.63.129.16 across it      → dropped
 //!                        └─ inet table
 //!                             divert   169.254.169.254:80, known pair       → attested listener
@@ -23,6 +26,7 @@
 //! kernel to be the pod that owns the address. Traffic of the node itself passes untouched.
 
 mod caller;
+mod frame;
 mod guards;
 mod kernel;
 mod monitor;

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod fail_closed;
+mod link_layer;
 mod requests;
 mod scene;
 mod tokens;

@@ -72,7 +72,7 @@ fn a_pod_on_a_bridge_is_guarded_at_its_port_too() {
     let (_, bridge) = text
         .split_once("table bridge podid")
         .expect("a bridge table");
-    for set in ["addresses", "callers", "macs", "owners"] {
+    for set in ["addresses", "callers", "macs", "owners", "ports"] {
         assert!(
             bridge.contains(&format!("set {set}: 1 elements")),
             "{bridge}"
