@@ -8,11 +8,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use nlink::netlink::messages::LinkMessage;
 use nlink::netlink::{Connection, Route};
 use podid_netfilter::BridgePort;
 use tokio::task;
 
-use super::{Attachment, cgroup};
+use super::{Attachment, Seen, cgroup};
 
 /// Why the kernel could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,14 +34,14 @@ struct NodeLink {
     peer: Option<u32>,
     /// The bridge it is a port of.
     bridge: Option<u32>,
+    mac: Option<[u8; 6]>,
 }
 
-/// Looks at the pods named by `uids`, all in one pass: their links to this node. Pods without a
-/// process are left out.
+/// Looks at the pods named by `uids`, all in one pass: their links to this node, and the node's own.
 ///
 /// # Errors
 /// [`KernelError`]. A pod that ends while it is looked at is no error.
-pub async fn look(uids: &[String]) -> Result<BTreeMap<String, Vec<Attachment>>, KernelError> {
+pub async fn look(uids: &[String]) -> Result<Seen, KernelError> {
     let namespaces = namespaces_of(uids).await?;
     let node = node_links().await.map_err(KernelError::Links)?;
     let mut pods = BTreeMap::new();
@@ -54,7 +55,13 @@ pub async fn look(uids: &[String]) -> Result<BTreeMap<String, Vec<Attachment>>, 
         }
         pods.insert(uid, attachments);
     }
-    Ok(pods)
+    Ok(Seen {
+        pods,
+        node: node
+            .iter()
+            .map(|(index, link)| (*index, link.mac))
+            .collect(),
+    })
 }
 
 /// The network namespaces of each pod's processes, held open; never the node's own.
@@ -91,11 +98,12 @@ async fn node_links() -> nlink::Result<BTreeMap<u32, NodeLink>> {
     let bridges: BTreeSet<u32> = links
         .iter()
         .filter(|link| link.kind() == Some("bridge"))
-        .map(nlink::netlink::messages::LinkMessage::ifindex)
+        .map(LinkMessage::ifindex)
         .collect();
-    let node_link = |link: &nlink::netlink::messages::LinkMessage| NodeLink {
+    let node_link = |link: &LinkMessage| NodeLink {
         peer: link.link(),
         bridge: link.master().filter(|master| bridges.contains(master)),
+        mac: mac_of(link),
     };
     Ok(links
         .iter()
@@ -126,9 +134,7 @@ async fn attachments_of(
         let end = node
             .get(&outside)
             .filter(|end| end.peer == Some(link.ifindex()))?;
-        let mac = link
-            .address()
-            .and_then(|mac| <[u8; 6]>::try_from(mac).ok())?;
+        let mac = mac_of(link)?;
         let port = end.bridge.map(|_| BridgePort {
             interface: outside,
             mac,
@@ -141,4 +147,8 @@ async fn attachments_of(
         })
     });
     Ok(attached.collect())
+}
+
+fn mac_of(link: &LinkMessage) -> Option<[u8; 6]> {
+    link.address()?.try_into().ok()
 }

@@ -11,6 +11,7 @@ mod cgroup;
 mod kernel;
 mod proofs;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -37,6 +38,15 @@ pub struct Attachment {
     pub port: Option<BridgePort>,
     /// Addresses on the pod's end.
     pub addresses: Vec<Ipv4Addr>,
+}
+
+/// All that one look at the kernel has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// What was looked for: pods by uid, with their links. Pods without a process are left out.
+    pub pods: BTreeMap<String, Vec<Attachment>>,
+    /// The node's own links, by index, with their hardware addresses.
+    pub node: BTreeMap<u32, Option<[u8; 6]>>,
 }
 
 /// Why a pod is not believed.

@@ -3,14 +3,20 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use nlink::netlink::{Connection, Route};
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
-use podid_tests::node::{Impostor, Machine, Pod, wait_until};
+use podid_tests::node::{
+    Daemon, Impostor, Mac, Machine, Pod, assigned, azure_identity, binding, wait_until,
+};
 
-use crate::scene::Scene;
+use crate::entries::ports;
+use crate::scene::{Scene, nmi};
 
 /// VLAN tags of 802.1Q and 802.1ad.
 const Q: u16 = 0x8100;
@@ -50,6 +56,102 @@ fn frames_that_hide_what_they_carry_get_nothing() {
             }
         }
         assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+    }
+}
+
+/// The ports at which the node's bridge expects a MAC.
+fn ports_of(machine: &Machine, mac: &[u8]) -> Vec<String> {
+    let ports = ports(machine, mac).into_iter();
+    ports.map(|(port, _)| port).collect()
+}
+
+/// What a neighbour that stands between the node and the victim hears while `work` is done.
+fn overheard(impostor: &Impostor<'_>, work: impl FnOnce()) -> String {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let relay = scope.spawn(|| impostor.relay(&stop).unwrap());
+        work();
+        stop.store(true, Ordering::Relaxed);
+        relay.join().unwrap()
+    })
+}
+
+/// Asks a few times, with a limit that lets a stolen answer be a lost one.
+fn ask_often(pod: &Pod) {
+    for _ in 0..5 {
+        let _answer = pod.curl(&[
+            "-m",
+            "2",
+            "-H",
+            "Metadata:true",
+            podid_tests::node::TOKEN_URL,
+        ]);
+    }
+}
+
+#[test]
+fn a_restart_opens_no_gap_for_a_neighbour() {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let mut scene = Scene::start(Network::Bridge);
+        let victim = scene.pod_with_identity("victim");
+        let attacker = scene.pod_with_identity("attacker");
+        assert_eq!(victim.ask().status, 200);
+        let impostor = Impostor::new(&scene.machine, &attacker, &victim, &[]).unwrap();
+        let heard = overheard(&impostor, || {
+            scene.daemon.end(signal).unwrap();
+            scene.daemon = Daemon::start(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+            wait_until("both pods are proved again", || scene.attested() == 2);
+            ask_often(&victim);
+        });
+        assert!(!heard.contains("token"), "{signal}: {heard}");
+        assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+    }
+}
+
+#[test]
+fn nobody_speaks_as_a_pod_that_is_not_proved_yet() {
+    for attested in [true, false] {
+        let scene = Scene::start(Network::Bridge);
+        let attacker = match attested {
+            true => scene.pod_with_identity("attacker"),
+            false => scene.machine.add_pod().unwrap(),
+        };
+        let before = scene.attested();
+        let victim = scene.machine.add_pod().unwrap();
+        // So that the victim knows the way to the node, and has no reason to make itself heard.
+        let gateway = format!("http://{}:1/", scene.machine.network.pod_range().gateway());
+        let _refused = victim.curl(&["-m", "1", &gateway]);
+        let impostor = Impostor::new(&scene.machine, &attacker, &victim, &[]).unwrap();
+        let heard = overheard(&impostor, || {
+            scene.api.put(&azure_identity("victim"));
+            scene.api.put(&binding("victim", "victim"));
+            let assigned = assigned("victim", &victim.uid, "victim", "Assigned");
+            scene.api.put(&assigned);
+            scene.api.put(&victim.running("victim", "victim"));
+            wait_until("the victim is proved", || scene.attested() == before + 1);
+            ask_often(&victim);
+        });
+        assert!(!heard.contains("token"), "{attested}: {heard}");
+        assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+    }
+}
+
+#[test]
+fn frames_to_the_bridge_protocols_addresses_teach_the_bridge_nothing() {
+    let scene = Scene::start(Network::Bridge);
+    let victim = scene.pod_with_identity("victim");
+    let attested = scene.pod_with_identity("attacker");
+    let unknown = scene.machine.add_pod().unwrap();
+    let victims: Mac = victim.mac(&scene.machine).unwrap().try_into().unwrap();
+    for attacker in [&attested, &unknown] {
+        let impostor = Impostor::new(&scene.machine, attacker, &victim, &[]).unwrap();
+        for last in 0..16 {
+            let to = [0x01, 0x80, 0xc2, 0, 0, last];
+            for kind in [0x88cc, 0x0800, 0x0806] {
+                impostor.frame(to, victims, kind, &[0; 46]).unwrap();
+            }
+        }
+        assert_eq!(ports_of(&scene.machine, &victims), [victim.port()]);
     }
 }
 

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod entries;
 mod fail_closed;
 mod link_layer;
+mod overlap;
 mod requests;
 mod scene;
 mod tokens;
