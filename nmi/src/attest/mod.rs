@@ -6,9 +6,13 @@
 //!
 //! Neither is enough alone: an address can be claimed by a neighbour, and a namespace has no name
 //! the API server knows.
+//!
+//! What a pod's own end of its link says may be changed by the pod. So its MAC counts once, when the
+//! pod is first proved behind a port of a bridge, and must be nobody else's (`macs`).
 
 mod cgroup;
 mod kernel;
+mod macs;
 mod proofs;
 
 use std::collections::BTreeMap;
@@ -17,6 +21,7 @@ use std::net::Ipv4Addr;
 
 pub use cgroup::pod_uid;
 pub use kernel::{KernelError, look};
+pub(crate) use macs::{Mac, Macs};
 use podid_netfilter::{BridgePort, Caller};
 pub(crate) use proofs::Proofs;
 
@@ -68,6 +73,23 @@ pub enum Disagreement {
         /// The address.
         claimed: Ipv4Addr,
     },
+    /// The MAC of the pod's link is not the one it had when the pod was first proved.
+    ChangedMac {
+        /// The first.
+        first: Mac,
+        /// The kernel's word now.
+        found: Mac,
+    },
+    /// Another pod has the MAC.
+    SharedMac {
+        /// The MAC.
+        mac: Mac,
+    },
+    /// The node itself has the MAC.
+    MacOfTheNode {
+        /// The MAC.
+        mac: Mac,
+    },
 }
 
 impl Disagreement {
@@ -90,6 +112,18 @@ impl fmt::Display for Disagreement {
             Self::SeveralLinks { claimed } => {
                 write!(f, "several links of the pod have its address {claimed}")
             }
+            Self::ChangedMac { first, found } => write!(
+                f,
+                "the pod's link had the hardware address {first} when it was first seen, and has {found} now"
+            ),
+            Self::SharedMac { mac } => write!(
+                f,
+                "the pod's link has the hardware address {mac}, which another pod of this node has too"
+            ),
+            Self::MacOfTheNode { mac } => write!(
+                f,
+                "the pod's link has the hardware address {mac}, which is one of the node's own"
+            ),
         }
     }
 }

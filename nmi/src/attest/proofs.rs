@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use podid_netfilter::Caller;
 
-use super::{Claim, Disagreement, Seen, agree};
+use super::{Claim, Disagreement, Macs, Seen, agree};
 
 /// Pauses between looks at a pod whose facts do not agree. The kernel announces nothing about
 /// cgroups and namespaces, so this is a timer; a change of the pod is looked at at once.
@@ -26,6 +26,7 @@ pub(crate) struct Proofs {
     /// What another daemon had proved before this one started, as far as this one has not judged it
     /// yet. Nobody is served by it; it keeps others from speaking as those pods.
     inherited: BTreeSet<Caller>,
+    macs: Macs,
 }
 
 type Outcome = Result<Vec<Caller>, Disagreement>;
@@ -43,6 +44,7 @@ impl Proofs {
     /// No pod is known yet, but what another daemon has left.
     pub(crate) fn inheriting(callers: BTreeSet<Caller>) -> Self {
         Self {
+            macs: Macs::of(&callers),
             inherited: callers,
             ..Self::default()
         }
@@ -138,7 +140,7 @@ impl Proofs {
         seen: &Seen,
         now: Instant,
     ) -> Vec<(String, Disagreement)> {
-        let outcomes: BTreeMap<String, Outcome> = uids
+        let mut outcomes: BTreeMap<String, Outcome> = uids
             .iter()
             .filter_map(|uid| {
                 let known = self.pods.get(uid)?;
@@ -146,6 +148,8 @@ impl Proofs {
                 Some((uid.clone(), agree(&known.claim, links)))
             })
             .collect();
+        self.macs.retain(seen);
+        self.macs.judge(&mut outcomes, seen);
         self.doubt_unlinked(seen, now);
         let mut news = Vec::new();
         for (uid, outcome) in outcomes {

@@ -137,6 +137,49 @@ fn nobody_speaks_as_a_pod_that_is_not_proved_yet() {
 }
 
 #[test]
+fn a_mac_taken_after_the_proof_is_not_believed() {
+    let scene = Scene::start(Network::Bridge);
+    let victim = scene.pod_with_identity("victim");
+    let attacker = scene.pod_with_identity("attacker");
+    assert_eq!(victim.ask().status, 200);
+    let victims = victim.mac(&scene.machine).unwrap();
+    attacker.take_mac(&scene.machine, &victims).unwrap();
+    // Something about the attacker changes, so that it is looked at again.
+    scene.api.put(&attacker.running("attacker", "another"));
+    let impostor = Impostor::new(&scene.machine, &attacker, &victim, &[]).unwrap();
+    let events = || scene.api.events();
+    let mut told = false;
+    for _ in 0..100 {
+        impostor.claim().unwrap();
+        assert_eq!(ports_of(&scene.machine, &victims), [victim.port()]);
+        told = told || events().iter().any(|e| e.contains("hardware address"));
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(told, "{:?}", events());
+    assert_eq!(scene.attested(), 1);
+    let heard = overheard(&impostor, || ask_often(&victim));
+    assert!(!heard.contains("token"), "{heard}");
+    assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+}
+
+#[test]
+fn a_mac_taken_before_the_proof_is_not_believed_either() {
+    let scene = Scene::start(Network::Bridge);
+    let victim = scene.pod_with_identity("victim");
+    let attacker = scene.machine.add_pod().unwrap();
+    let victims = victim.mac(&scene.machine).unwrap();
+    attacker.take_mac(&scene.machine, &victims).unwrap();
+    scene.api.put(&attacker.running("attacker", "attacker"));
+    wait_until("an Event says so", || {
+        let told = |event: &String| event.contains("hardware address");
+        scene.api.events().iter().any(told)
+    });
+    assert_eq!(scene.attested(), 1);
+    assert_eq!(ports_of(&scene.machine, &victims), [victim.port()]);
+    assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+}
+
+#[test]
 fn frames_to_the_bridge_protocols_addresses_teach_the_bridge_nothing() {
     let scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
