@@ -13,6 +13,7 @@
 mod cgroup;
 mod kernel;
 mod macs;
+mod node;
 mod proofs;
 
 use std::collections::BTreeMap;
