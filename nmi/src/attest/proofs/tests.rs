@@ -150,7 +150,7 @@ fn routed(interface: u32, address: Ipv4Addr) -> Caller {
 }
 
 /// A daemon that has started where another had proved A behind link 7 and B behind link 8.
-fn heir() -> Proofs {
+fn after_a_restart() -> Proofs {
     Proofs::inheriting([routed(7, A), routed(8, B)].into())
 }
 
@@ -162,14 +162,14 @@ fn look(proofs: &mut Proofs, kernel: &Seen) {
 
 #[test]
 fn what_was_inherited_is_wanted_and_serves_nobody() {
-    let proofs = heir();
+    let proofs = after_a_restart();
     assert_eq!(proofs.wanted(), [routed(7, A), routed(8, B)].into());
     assert!(proofs.proved().is_empty());
 }
 
 #[test]
 fn what_was_inherited_stays_until_its_pod_is_judged() {
-    let mut proofs = heir();
+    let mut proofs = after_a_restart();
     proofs.claim(claim("u", A), Instant::now());
     let mut kernel = seen(&[("w", 7, A), ("x", 8, B)]);
     kernel.pods.clear();
@@ -187,7 +187,7 @@ fn what_was_inherited_stays_until_its_pod_is_judged() {
 
 #[test]
 fn a_pod_that_has_moved_takes_the_place_of_what_was_inherited() {
-    let mut proofs = heir();
+    let mut proofs = after_a_restart();
     proofs.claim(claim("u", A), Instant::now());
     look(&mut proofs, &seen(&[("u", 9, A), ("x", 7, A), ("y", 8, B)]));
     assert_eq!(proofs.wanted(), [routed(9, A), routed(8, B)].into());
@@ -195,7 +195,7 @@ fn a_pod_that_has_moved_takes_the_place_of_what_was_inherited() {
 
 #[test]
 fn a_pod_that_is_not_believed_loses_what_was_inherited() {
-    let mut proofs = heir();
+    let mut proofs = after_a_restart();
     proofs.claim(claim("u", A), Instant::now());
     look(&mut proofs, &seen(&[("u", 7, B), ("x", 8, B)]));
     assert_eq!(proofs.wanted(), [routed(8, B)].into());
@@ -203,7 +203,7 @@ fn a_pod_that_is_not_believed_loses_what_was_inherited() {
 
 #[test]
 fn what_was_inherited_goes_with_its_link() {
-    let mut proofs = heir();
+    let mut proofs = after_a_restart();
     proofs.claim(claim("u", A), Instant::now());
     look(&mut proofs, &seen(&[("u", 7, A)]));
     assert_eq!(proofs.wanted(), [routed(7, A)].into());
@@ -211,7 +211,7 @@ fn what_was_inherited_goes_with_its_link() {
 
 #[test]
 fn what_nobody_claims_goes_when_all_pods_are_known() {
-    let mut proofs = heir();
+    let mut proofs = after_a_restart();
     proofs.claim(claim("u", A), Instant::now());
     proofs.release_unclaimed();
     assert_eq!(proofs.wanted(), [routed(7, A)].into());
