@@ -55,16 +55,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         unattested: unattested.local_addr(),
     };
 
-    let (wanted, wanted_receiver) = watch::channel(Default::default());
     let monitor = Monitor::here()?;
-    let (guardian, held) = Guardian::install(
-        Nft::here()?,
-        listeners,
-        wanted_receiver,
-        readiness.clone(),
-        metrics.clone(),
-    )
-    .await?;
+    let (guardian, wanted, held) =
+        Guardian::take_over(Nft::here()?, listeners, readiness.clone(), metrics.clone()).await?;
     tasks.background("guardian", guardian.run(monitor));
 
     let client = client(args.kubeconfig.as_deref()).await?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
 use podid_netfilter::{Caller, Listeners, Monitor, Plan, Rules, RulesError};
@@ -20,7 +19,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// The callers that the kernel holds.
 pub(crate) type Held = watch::Receiver<BTreeSet<Caller>>;
 
-/// Owns the rules of the node.
+/// The callers that the kernel should hold.
+pub(crate) type Wanted = watch::Sender<BTreeSet<Caller>>;
+
+/// Owns the rules of the node, until another daemon is started there.
 #[derive(Debug)]
 pub(crate) struct Guardian<R> {
     rules: R,
@@ -30,37 +32,42 @@ pub(crate) struct Guardian<R> {
     readiness: Readiness,
     debt: Option<Debt>,
     metrics: Metrics,
+    succeeded: bool,
 }
 
 impl<R: Rules> Guardian<R> {
-    /// Installs the rules with nobody proved. From here on no pod reaches the node's own metadata
-    /// service.
+    /// Installs the rules, or takes over those that another daemon left or still keeps: with all its
+    /// callers, so that nobody can speak as one of them meanwhile. They are what is wanted at first.
+    /// From here on no pod reaches the node's own metadata service.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(crate) async fn install(
+    pub(crate) async fn take_over(
         rules: R,
         listeners: Listeners,
-        wanted: watch::Receiver<BTreeSet<Caller>>,
         readiness: Readiness,
         metrics: Metrics,
-    ) -> Result<(Self, Held), RulesError> {
-        let plan = Plan::new(listeners);
-        let changes = rules.converge(&plan).await?;
-        tracing::info!(changes, "rules installed");
-        let (held, receiver) = watch::channel(BTreeSet::new());
-        Ok((
-            Self {
-                rules,
-                plan,
-                wanted,
-                held,
-                readiness,
-                debt: None,
-                metrics,
-            },
-            receiver,
-        ))
+    ) -> Result<(Self, Wanted, Held), RulesError> {
+        let (plan, outcome) = rules.take_over(listeners).await?;
+        tracing::info!(
+            changes = outcome.changes,
+            generation = plan.generation,
+            callers = plan.callers.len(),
+            "rules taken over"
+        );
+        let (wanted, wanted_receiver) = watch::channel(plan.callers.clone());
+        let (held, held_receiver) = watch::channel(outcome.held);
+        let guardian = Self {
+            rules,
+            plan,
+            wanted: wanted_receiver,
+            held,
+            readiness,
+            debt: None,
+            metrics,
+            succeeded: false,
+        };
+        Ok((guardian, wanted, held_receiver))
     }
 
     /// Follows what is wanted and mends what others break. Never returns by itself.
@@ -68,7 +75,7 @@ impl<R: Rules> Guardian<R> {
     /// # Errors
     /// None; the type is that of a task.
     pub(crate) async fn run(mut self, monitor: Monitor) -> Result<(), Infallible> {
-        loop {
+        while !self.succeeded {
             tokio::select! {
                 changed = self.wanted.changed() => match changed {
                     Ok(()) => self.follow().await,
@@ -79,6 +86,9 @@ impl<R: Rules> Guardian<R> {
                 () = tokio::time::sleep(RETRY_PAUSE), if self.debt.is_some() => self.follow().await,
             }
         }
+        // What this daemon serves, it serves by what the kernel held last. It ends when it is told.
+        while self.wanted.changed().await.is_ok() {}
+        Ok(())
     }
 
     async fn follow(&mut self) {
@@ -96,10 +106,17 @@ impl<R: Rules> Guardian<R> {
     /// The number of changes it took; `None` when the kernel refused.
     async fn converge(&mut self) -> Option<usize> {
         match self.rules.converge(&self.plan).await {
-            Ok(changes) => {
+            Ok(outcome) => {
                 self.debt = None;
-                self.held.send_replace(self.plan.callers.clone());
-                Some(changes)
+                for (caller, error) in &outcome.failed {
+                    tracing::warn!(
+                        ?caller,
+                        error = process::chain(error),
+                        "a pod is not served"
+                    );
+                }
+                self.held.send_replace(outcome.held);
+                Some(outcome.changes)
             }
             Err(error) => {
                 self.fail(&error);
@@ -108,7 +125,13 @@ impl<R: Rules> Guardian<R> {
         }
     }
 
-    fn fail(&mut self, error: &dyn Error) {
+    fn fail(&mut self, error: &RulesError) {
+        self.succeeded = matches!(error, RulesError::Succeeded { .. });
+        if self.succeeded {
+            tracing::warn!(error = process::chain(error), "leaving the rules alone");
+            self.debt = Some(self.readiness.owe("sole daemon of the node"));
+            return;
+        }
         tracing::error!(
             error = process::chain(error),
             "the rules are not as planned; trying again"

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use podid_core::binding::Reach;
-use podid_netfilter::Caller;
 use podid_runtime::{Debt, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::attest::{self, Attachment, Disagreement, KernelError, Proofs};
-use crate::guardian::Held;
+use crate::attest::{self, Disagreement, KernelError, Proofs, Seen};
+use crate::guardian::{Held, Wanted};
 use crate::metrics::Metrics;
 use crate::reports::{Report, Reports};
 use crate::snapshot::{Entry, Snapshot};
@@ -34,7 +33,7 @@ pub(crate) struct Inputs {
 #[derive(Debug)]
 pub(crate) struct Outputs {
     /// To the kernel: who may speak as whom.
-    pub(crate) wanted: watch::Sender<BTreeSet<Caller>>,
+    pub(crate) wanted: Wanted,
     /// To the server.
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     /// To people.
@@ -43,10 +42,7 @@ pub(crate) struct Outputs {
     pub(crate) metrics: Metrics,
 }
 
-type Looked = (
-    Vec<String>,
-    Result<BTreeMap<String, Vec<Attachment>>, KernelError>,
-);
+type Looked = (Vec<String>, Result<Seen, KernelError>);
 
 /// See the module.
 #[derive(Debug)]
@@ -61,15 +57,17 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Knows nothing yet; pays `synced` when every watch has brought its first list.
+    /// Knows nothing yet but whom the kernel holds, which is what is wanted at first; pays `synced`
+    /// when every watch has brought its first list.
     pub(crate) fn new(reach: Reach, outputs: Outputs, synced: Debt) -> Self {
+        let proofs = Proofs::inheriting(outputs.wanted.borrow().clone());
         Self {
             reach,
             outputs,
             synced: Some(synced),
             world: World::default(),
             entries: BTreeMap::new(),
-            proofs: Proofs::default(),
+            proofs,
             look: None,
         }
     }
@@ -121,6 +119,7 @@ impl Keeper {
         self.forget_the_gone();
         if self.world.is_complete() {
             self.synced = None;
+            self.proofs.release_unclaimed();
         }
     }
 
@@ -182,7 +181,7 @@ impl Keeper {
     /// snapshot before it is taken from the kernel, put there after.
     fn publish(&mut self, held: &mut Held) {
         let proved = self.proofs.proved();
-        let wanted: BTreeSet<Caller> = proved.values().copied().flatten().copied().collect();
+        let wanted = self.proofs.wanted();
         let held = held.borrow_and_update().clone();
         let served: Vec<_> = proved
             .iter()

@@ -5,8 +5,8 @@ use podid_runtime::{BoxError, logging};
 
 use crate::args::UninstallArgs;
 
-/// Removes podid's tables from the network namespace of this process. A second run finds nothing
-/// to do and is fine.
+/// Removes podid's tables, and the entries of the pods in them, from the network namespace of this
+/// process. A second run finds nothing to do and is fine.
 ///
 /// # Errors
 /// When the kernel refuses; then nothing was removed.

@@ -9,6 +9,9 @@
 //! ```text
 //!  pod ── its interface ─┬─ bridge table (where the interface is a bridge port):
 //!                        │    a pod's address or MAC from another port      → dropped
+//!                        │    from a pod's port: other addresses or MACs,
+//!                        │    other protocols than ARP and IP, any tag      → dropped
+//!                        │    to the node: what it would unwrap             → dropped
 //!                        │    169.254.169.254, 168.63.129.16 across it      → dropped
 //!                        └─ inet table
 //!                             divert   169.254.169.254:80, known pair       → attested listener
@@ -21,15 +24,21 @@
 //! A *pair* is an interface index and an address: the two facts that were proved together for one
 //! pod. So whoever is accepted on the attested listener has, packet by packet, been checked by the
 //! kernel to be the pod that owns the address. Traffic of the node itself passes untouched.
+//!
+//! What the daemon answers goes the way the node's neighbour table and the bridge's forwarding table
+//! say. For a pod on a bridge both are written down, so that nobody can draw its answers away.
 
 mod caller;
+mod frame;
 mod guards;
+mod held;
 mod kernel;
 mod monitor;
 mod plan;
+mod replies;
 
 pub use caller::{BridgePort, Caller};
-pub use kernel::{Nft, Rules, RulesError};
+pub use kernel::{Nft, Outcome, Rules, RulesError};
 pub use monitor::Monitor;
 pub use plan::{Listeners, Plan};
 

@@ -8,7 +8,7 @@ use nlink::NftablesConfig;
 use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
     BaseChain, CtDirection, Family, Field, FilterHook, Match, NatHook, NatStatement, PacketField,
-    Priority, RuleSpec, Stmt, Value, Verdict,
+    Priority, RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
 };
 
 use crate::caller::{Caller, drop, pair, pair_set};
@@ -19,6 +19,11 @@ use crate::{IMDS, IMDS_PORT, TABLE, WIRE_SERVER, guards};
 const DIVERT_PRIORITY: Priority = Priority::Custom(-110);
 /// Before other filters (0), whose `accept` does not end the packet's way through ours anyway.
 const FILTER_PRIORITY: Priority = Priority::Custom(-10);
+
+/// Interfaces with the address of the pod behind each.
+pub(crate) const CALLERS: &str = "callers";
+/// The generation of the daemon that owns the rules.
+pub(crate) const GENERATION: &str = "generation";
 
 /// Where diverted connections go. Both listeners have the same, local address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,20 +39,14 @@ pub struct Listeners {
 pub struct Plan {
     /// Where diverted connections go.
     pub listeners: Listeners,
+    /// Which daemon's plan this is: each that starts on a node counts one up from the last. A plan
+    /// of a daemon that has been succeeded is not carried out any more.
+    pub generation: u32,
     /// The pods that were proved.
     pub callers: BTreeSet<Caller>,
 }
 
 impl Plan {
-    /// The rules with nobody proved yet.
-    #[must_use]
-    pub fn new(listeners: Listeners) -> Self {
-        Self {
-            listeners,
-            callers: BTreeSet::new(),
-        }
-    }
-
     /// The plan in the words of the netlink library.
     pub(crate) fn config(&self) -> NftablesConfig {
         NftablesConfig::new()
@@ -64,7 +63,12 @@ impl Plan {
             .callers
             .iter()
             .map(|caller| pair(caller.interface, caller.address));
-        let table = table.set("callers", |set| pair_set(set).elements(pairs));
+        let generation = SetElement::mark(self.generation);
+        let table = table
+            .set(CALLERS, |set| pair_set(set).elements(pairs))
+            .set(GENERATION, |set| {
+                set.key_type(SetKeyType::Mark).element(generation)
+            });
         let table = table
             .chain("divert", |c| {
                 c.base(BaseChain::nat(NatHook::Prerouting, DIVERT_PRIORITY))
@@ -174,7 +178,7 @@ fn of_the_node() -> RuleSpec {
 
 fn known_pair() -> Match {
     let pair = vec![PacketField::Iif, PacketField::Ip4Saddr];
-    Match::eq(Field::Concat(pair), Value::set("callers"))
+    Match::eq(Field::Concat(pair), Value::set(CALLERS))
 }
 
 pub(crate) fn to_address(address: Ipv4Addr) -> RuleSpec {

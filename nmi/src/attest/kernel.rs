@@ -12,7 +12,8 @@ use nlink::netlink::{Connection, Route};
 use podid_netfilter::BridgePort;
 use tokio::task;
 
-use super::{Attachment, cgroup};
+use super::node::{NodeLink, Peer, mac_of};
+use super::{Attachment, Seen, cgroup, node};
 
 /// Most network namespaces of one pod that are looked into. A pod has one, and more only if it makes
 /// them itself; without a bound, one that makes many would use up the files that may be open and
@@ -32,34 +33,32 @@ pub enum KernelError {
     Links(#[source] nlink::Error),
 }
 
-/// A link on the node.
-struct NodeLink {
-    /// Index of its other end, in another namespace.
-    peer: Option<u32>,
-    /// The bridge it is a port of.
-    bridge: Option<u32>,
-}
-
-/// Looks at the pods named by `uids`, all in one pass: their links to this node. Pods without a
-/// process are left out.
+/// Looks at the pods named by `uids`, all in one pass: their links to this node, and the node's own.
 ///
 /// # Errors
 /// [`KernelError`]. A pod that ends while it is looked at is no error.
-pub async fn look(uids: &[String]) -> Result<BTreeMap<String, Vec<Attachment>>, KernelError> {
+pub async fn look(uids: &[String]) -> Result<Seen, KernelError> {
     let namespaces = namespaces_of(uids).await?;
-    let node = node_links().await.map_err(KernelError::Links)?;
+    let here = Connection::<Route>::new().map_err(KernelError::Links)?;
+    let node = node::links(&here).await.map_err(KernelError::Links)?;
     let mut pods = BTreeMap::new();
     for (uid, files) in namespaces {
         let mut attachments = Vec::new();
         for file in files {
-            match attachments_of(&file, &node).await {
+            match attachments_of(&file, &here, &node).await {
                 Ok(found) => attachments.extend(found),
                 Err(error) => tracing::debug!(%error, uid, "a namespace went away"),
             }
         }
         pods.insert(uid, attachments);
     }
-    Ok(pods)
+    Ok(Seen {
+        pods,
+        node: node
+            .iter()
+            .map(|(index, link)| (*index, link.mac))
+            .collect(),
+    })
 }
 
 /// The network namespaces of each pod's processes, held open; never the node's own.
@@ -96,29 +95,16 @@ fn distinct(pids: &[u32], own: u64) -> Vec<File> {
         .collect()
 }
 
-async fn node_links() -> nlink::Result<BTreeMap<u32, NodeLink>> {
-    let links = Connection::<Route>::new()?.get_links().await?;
-    let bridges: BTreeSet<u32> = links
-        .iter()
-        .filter(|link| link.kind() == Some("bridge"))
-        .map(nlink::netlink::messages::LinkMessage::ifindex)
-        .collect();
-    let node_link = |link: &nlink::netlink::messages::LinkMessage| NodeLink {
-        peer: link.link(),
-        bridge: link.master().filter(|master| bridges.contains(master)),
-    };
-    Ok(links
-        .iter()
-        .map(|link| (link.ifindex(), node_link(link)))
-        .collect())
-}
-
-/// The links of one namespace whose other end is on the node, by the word of both ends.
+/// The links of one namespace whose other end is on the node, by the word of both ends. The node's
+/// end names index and namespace, of which a pod can choose the first for links of its own making,
+/// and never the second.
 async fn attachments_of(
-    namespace: &File,
+    file: &File,
+    here: &Connection<Route>,
     node: &BTreeMap<u32, NodeLink>,
 ) -> nlink::Result<Vec<Attachment>> {
-    let kernel = Connection::<Route>::new_in(namespace.as_fd())?;
+    let namespace = here.get_nsid(file.as_fd()).await?;
+    let kernel = Connection::<Route>::new_in(file.as_fd())?;
     let addresses = kernel.get_addresses().await?;
     let on = |index: u32| -> Vec<Ipv4Addr> {
         addresses
@@ -132,13 +118,9 @@ async fn attachments_of(
     };
     let links = kernel.get_links().await?;
     let attached = links.iter().filter_map(|link| {
-        let outside = link.link()?;
-        let end = node
-            .get(&outside)
-            .filter(|end| end.peer == Some(link.ifindex()))?;
-        let mac = link
-            .address()
-            .and_then(|mac| <[u8; 6]>::try_from(mac).ok())?;
+        let index = link.ifindex();
+        let (outside, end) = end_of(Peer { index, namespace }, link.link()?, node)?;
+        let mac = mac_of(link)?;
         let port = end.bridge.map(|_| BridgePort {
             interface: outside,
             mac,
@@ -147,8 +129,46 @@ async fn attachments_of(
         Some(Attachment {
             interface,
             port,
-            addresses: on(link.ifindex()),
+            addresses: on(index),
         })
     });
     Ok(attached.collect())
+}
+
+/// The node's end of a link, if the end that the link names leads back to it.
+fn end_of(link: Peer, named: u32, node: &BTreeMap<u32, NodeLink>) -> Option<(u32, &NodeLink)> {
+    let end = node.get(&named).filter(|end| end.peer == Some(link))?;
+    Some((named, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_made_to_look_like_anothers_leads_nowhere() {
+        let peer = |index, namespace| Peer { index, namespace };
+        let end = |peer| NodeLink {
+            peer,
+            bridge: Some(3),
+            mac: None,
+        };
+        let node = BTreeMap::from([
+            (7, end(Some(peer(2, 0)))),
+            (8, end(Some(peer(2, 1)))),
+            (9, end(None)),
+        ]);
+        for (link, named, leads) in [
+            (peer(2, 0), 7, true),
+            (peer(2, 1), 8, true),
+            // Namespace 1 has a link with the right index, which names the end of namespace 0.
+            (peer(2, 1), 7, false),
+            (peer(4, 0), 7, false),
+            (peer(2, 0), 9, false),
+            (peer(2, 0), 10, false),
+        ] {
+            let found = end_of(link, named, &node).is_some();
+            assert_eq!(found, leads, "{link:?} names {named}");
+        }
+    }
 }

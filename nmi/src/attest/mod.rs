@@ -6,16 +6,23 @@
 //!
 //! Neither is enough alone: an address can be claimed by a neighbour, and a namespace has no name
 //! the API server knows.
+//!
+//! What a pod's own end of its link says may be changed by the pod. So its MAC counts once, when the
+//! pod is first proved behind a port of a bridge, and must be nobody else's (`macs`).
 
 mod cgroup;
 mod kernel;
+mod macs;
+mod node;
 mod proofs;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
 pub use cgroup::pod_uid;
 pub use kernel::{KernelError, look};
+pub(crate) use macs::{Mac, Macs};
 use podid_netfilter::{BridgePort, Caller};
 pub(crate) use proofs::Proofs;
 
@@ -39,6 +46,15 @@ pub struct Attachment {
     pub addresses: Vec<Ipv4Addr>,
 }
 
+/// All that one look at the kernel has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// What was looked for: pods by uid, with their links. Pods without a process are left out.
+    pub pods: BTreeMap<String, Vec<Attachment>>,
+    /// The node's own links, by index, with their hardware addresses.
+    pub node: BTreeMap<u32, Option<[u8; 6]>>,
+}
+
 /// Why a pod is not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
@@ -57,6 +73,23 @@ pub enum Disagreement {
     SeveralLinks {
         /// The address.
         claimed: Ipv4Addr,
+    },
+    /// The MAC of the pod's link is not the one it had when the pod was first proved.
+    ChangedMac {
+        /// The first.
+        first: Mac,
+        /// The kernel's word now.
+        found: Mac,
+    },
+    /// Another pod has the MAC.
+    SharedMac {
+        /// The MAC.
+        mac: Mac,
+    },
+    /// The node itself has the MAC.
+    MacOfTheNode {
+        /// The MAC.
+        mac: Mac,
     },
 }
 
@@ -80,6 +113,18 @@ impl fmt::Display for Disagreement {
             Self::SeveralLinks { claimed } => {
                 write!(f, "several links of the pod have its address {claimed}")
             }
+            Self::ChangedMac { first, found } => write!(
+                f,
+                "the pod's link had the hardware address {first} when it was first seen, and has {found} now"
+            ),
+            Self::SharedMac { mac } => write!(
+                f,
+                "the pod's link has the hardware address {mac}, which another pod of this node has too"
+            ),
+            Self::MacOfTheNode { mac } => write!(
+                f,
+                "the pod's link has the hardware address {mac}, which is one of the node's own"
+            ),
         }
     }
 }

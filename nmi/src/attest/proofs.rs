@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use podid_netfilter::Caller;
 
-use super::{Attachment, Claim, Disagreement, agree};
+use super::{Claim, Disagreement, Macs, Seen, agree};
 
 /// Pauses between looks at a pod whose facts do not agree. The kernel announces nothing about
 /// cgroups and namespaces, so this is a timer; a change of the pod is looked at at once.
@@ -23,18 +23,44 @@ const CALL_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Proofs {
     pods: BTreeMap<String, Standing>,
+    /// What another daemon had proved before this one started, as far as this one has not judged it
+    /// yet. Nobody is served by it; it keeps others from speaking as those pods.
+    inherited: BTreeSet<Caller>,
+    macs: Macs,
 }
+
+type Outcome = Result<Vec<Caller>, Disagreement>;
 
 #[derive(Debug)]
 struct Standing {
     claim: Claim,
-    outcome: Option<Result<Vec<Caller>, Disagreement>>,
+    outcome: Option<Outcome>,
     looked: Option<Instant>,
     due: Option<Instant>,
     pause: Duration,
 }
 
 impl Proofs {
+    /// No pod is known yet, but what another daemon has left.
+    pub(crate) fn inheriting(callers: BTreeSet<Caller>) -> Self {
+        Self {
+            macs: Macs::of(&callers),
+            inherited: callers,
+            ..Self::default()
+        }
+    }
+
+    /// The API server has told of every pod: what was inherited of others is of pods that are gone.
+    pub(crate) fn release_unclaimed(&mut self) {
+        let claimed: BTreeSet<Ipv4Addr> = self
+            .pods
+            .values()
+            .flat_map(|known| known.claim.addresses.iter().copied())
+            .collect();
+        self.inherited
+            .retain(|caller| claimed.contains(&caller.address));
+    }
+
     /// A pod's claim is this now: look at it.
     pub(crate) fn claim(&mut self, claim: Claim, now: Instant) {
         let known = self
@@ -111,15 +137,25 @@ impl Proofs {
     pub(crate) fn judge(
         &mut self,
         uids: &[String],
-        seen: &BTreeMap<String, Vec<Attachment>>,
+        seen: &Seen,
         now: Instant,
     ) -> Vec<(String, Disagreement)> {
+        let mut outcomes: BTreeMap<String, Outcome> = uids
+            .iter()
+            .filter_map(|uid| {
+                let known = self.pods.get(uid)?;
+                let links = seen.pods.get(uid).map(Vec::as_slice);
+                Some((uid.clone(), agree(&known.claim, links)))
+            })
+            .collect();
+        self.macs.retain(seen);
+        self.macs.judge(&mut outcomes, seen);
+        self.doubt_unlinked(seen, now);
         let mut news = Vec::new();
-        for uid in uids {
-            let Some(known) = self.pods.get_mut(uid) else {
+        for (uid, outcome) in outcomes {
+            let Some(known) = self.pods.get_mut(&uid) else {
                 continue;
             };
-            let outcome = agree(&known.claim, seen.get(uid).map(Vec::as_slice));
             match &outcome {
                 Ok(_) => known.stand(now),
                 Err(disagreement) => {
@@ -133,7 +169,40 @@ impl Proofs {
             known.looked = Some(now);
             known.outcome = Some(outcome);
         }
+        self.release_judged(seen);
         news
+    }
+
+    /// A proved pod whose link is gone is proved no more, and looked at again: its address may be
+    /// another pod's by now, which waits for it.
+    fn doubt_unlinked(&mut self, seen: &Seen, now: Instant) {
+        for known in self.pods.values_mut() {
+            let callers = known.outcome.iter().flatten().flatten();
+            if callers.into_iter().any(|caller| !is_linked(caller, seen)) {
+                known.outcome = None;
+                known.due = Some(now);
+            }
+        }
+    }
+
+    /// What was inherited goes when its link is gone, or when this daemon has judged the pod that
+    /// has the address: proved, it stands for itself; not believed, it stands for nothing. A pod of
+    /// which the kernel shows nothing yet is not judged.
+    fn release_judged(&mut self, seen: &Seen) {
+        let judged: BTreeSet<Ipv4Addr> = self
+            .pods
+            .values()
+            .filter(|known| known.is_judged())
+            .flat_map(|known| known.claim.addresses.iter().copied())
+            .collect();
+        self.inherited
+            .retain(|caller| is_linked(caller, seen) && !judged.contains(&caller.address));
+    }
+
+    /// Whom the kernel should hold: who is proved, and who was inherited.
+    pub(crate) fn wanted(&self) -> BTreeSet<Caller> {
+        let proved = self.proved().into_values().flatten().copied();
+        proved.chain(self.inherited.iter().copied()).collect()
     }
 
     /// The proved pods with their callers. Pods that prove one address to be theirs are both left
@@ -159,6 +228,15 @@ impl Proofs {
 }
 
 impl Standing {
+    /// Whether there was something to judge it by.
+    fn is_judged(&self) -> bool {
+        match &self.outcome {
+            None => false,
+            Some(Ok(_)) => true,
+            Some(Err(disagreement)) => !disagreement.is_starting(),
+        }
+    }
+
     /// How much earlier than due a look may come.
     fn slack(&self) -> Duration {
         match self.outcome {
@@ -180,126 +258,11 @@ impl Standing {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
-    const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
-
-    fn claim(uid: &str, address: Ipv4Addr) -> Claim {
-        Claim {
-            uid: uid.into(),
-            addresses: vec![address],
-        }
-    }
-
-    fn seen(pods: &[(&str, u32, Ipv4Addr)]) -> BTreeMap<String, Vec<Attachment>> {
-        let one = |interface, address| {
-            vec![Attachment {
-                interface,
-                port: None,
-                addresses: vec![address],
-            }]
-        };
-        pods.iter()
-            .map(|(uid, interface, a)| ((*uid).to_owned(), one(*interface, *a)))
-            .collect()
-    }
-
-    fn judged(claims: &[(&str, Ipv4Addr)], kernel: &[(&str, u32, Ipv4Addr)]) -> Proofs {
-        let now = Instant::now();
-        let mut proofs = Proofs::default();
-        for (uid, address) in claims {
-            proofs.claim(claim(uid, *address), now);
-        }
-        let due = proofs.take_due(now);
-        proofs.judge(&due, &seen(kernel), now);
-        proofs
-    }
-
-    #[test]
-    fn a_pod_is_proved_when_the_facts_agree() {
-        let proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        assert_eq!(proofs.proved()["u"][0].interface, 7);
-    }
-
-    #[test]
-    fn a_proved_pod_whose_sandbox_is_made_anew_is_found_behind_its_new_interface() {
-        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        let again = proofs.next_due().expect("a look again");
-        let due = proofs.take_due(again);
-        assert_eq!(due, ["u"]);
-        assert_eq!(proofs.judge(&due, &seen(&[("u", 8, A)]), again), []);
-        assert_eq!(proofs.proved()["u"][0].interface, 8);
-    }
-
-    #[test]
-    fn one_look_serves_all_proved_pods_that_are_due_soon() {
-        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        let first = proofs.next_due().expect("a look again");
-        let later = first - PROVED_PAUSE + Duration::from_secs(1);
-        proofs.claim(claim("v", B), later);
-        assert_eq!(proofs.take_due(later), ["v"], "too early for the first");
-        proofs.judge(&["v".to_owned()], &seen(&[("v", 8, B)]), later);
-        assert_eq!(proofs.take_due(first), ["u", "v"]);
-    }
-
-    #[test]
-    fn two_pods_with_one_address_are_both_refused() {
-        let proofs = judged(
-            &[("u", A), ("v", A), ("w", B)],
-            &[("u", 7, A), ("v", 8, A), ("w", 9, B)],
-        );
-        assert_eq!(proofs.proved().keys().copied().collect::<Vec<_>>(), ["w"]);
-    }
-
-    #[test]
-    fn a_new_address_must_be_proved_anew() {
-        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        proofs.claim(claim("u", B), Instant::now());
-        assert!(proofs.proved().is_empty());
-    }
-
-    #[test]
-    fn a_disagreement_is_told_once_and_looked_at_with_growing_pauses() {
-        let now = Instant::now();
-        let mut proofs = Proofs::default();
-        proofs.claim(claim("u", A), now);
-        let due = proofs.take_due(now);
-        assert_eq!(proofs.judge(&due, &seen(&[("u", 7, B)]), now).len(), 1);
-        let first = proofs.next_due().unwrap();
-        let due = proofs.take_due(first);
-        assert_eq!(proofs.judge(&due, &seen(&[("u", 7, B)]), first), []);
-        assert!(proofs.next_due().unwrap() - first > first - now);
-    }
-
-    #[test]
-    fn what_was_proved_stands_while_the_kernel_cannot_be_asked() {
-        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        proofs.postpone(&["u".to_owned()], Instant::now());
-        assert_eq!(proofs.proved().len(), 1);
-        assert!(proofs.next_due().is_some());
-    }
-
-    #[test]
-    fn a_starting_pod_is_nobodys_news() {
-        let now = Instant::now();
-        let mut proofs = Proofs::default();
-        proofs.claim(claim("u", A), now);
-        let due = proofs.take_due(now);
-        assert_eq!(proofs.judge(&due, &seen(&[]), now), []);
-        assert!(proofs.next_due().is_some(), "but it is looked at again");
-    }
-
-    #[test]
-    fn calls_bring_a_look_forward_but_not_too_often() {
-        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
-        let now = Instant::now();
-        let planned = proofs.next_due();
-        proofs.called(A, now);
-        assert_eq!(proofs.next_due(), planned, "just looked");
-        proofs.called(A, now + CALL_PAUSE * 2);
-        assert_eq!(proofs.next_due(), Some(now + CALL_PAUSE * 2));
-    }
+/// Whether the node's end of a caller's link is there.
+fn is_linked(caller: &Caller, seen: &Seen) -> bool {
+    let link = caller.port.map_or(caller.interface, |port| port.interface);
+    seen.node.contains_key(&link)
 }
+
+#[cfg(test)]
+mod tests;

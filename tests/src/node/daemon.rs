@@ -13,14 +13,16 @@ use super::api::ApiServer;
 use super::machine::{Machine, NODE};
 use super::wait_until;
 
-/// Where the daemon tells whether it is ready; every node has a loopback of its own.
-const READY: &str = "http://127.0.0.1:8081/readyz";
+/// Where the daemon tells whether it is ready, unless it is told otherwise; every node has a
+/// loopback of its own.
+const ADMIN: &str = "127.0.0.1:8081";
 
 /// A running `podid-nmi`. Dropping it kills it; its log is shown when a test fails.
 #[derive(Debug)]
 pub struct Daemon {
     process: Child,
     namespace: PathBuf,
+    admin: String,
     log: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -51,9 +53,12 @@ impl Daemon {
                 .spawn()
         })??;
         let namespace = machine.namespace().to_owned();
+        let mut given = flags.iter().skip_while(|flag| **flag != "--admin-addr");
+        let admin = given.nth(1).unwrap_or(&ADMIN);
         Ok(Self {
             process,
             namespace,
+            admin: (*admin).to_owned(),
             log,
             _folder: folder,
         })
@@ -80,7 +85,8 @@ impl Daemon {
     /// What `/readyz` says.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.get(READY).is_some_and(|text| text == "ready\n")
+        let url = format!("http://{}/readyz", self.admin);
+        self.get(&url).is_some_and(|text| text == "ready\n")
     }
 
     /// Fetches one of the daemon's admin pages.

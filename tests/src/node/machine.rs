@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use nix::sched::{CloneFlags, unshare};
+use nlink::netlink::{Connection, Route};
 use podid_lab::layout::Layout;
 use podid_lab::net::{AddressPool, Cloud, Namespace, NodeNetwork, PodRange, in_namespace};
 use podid_lab::{Network, NodeKind};
@@ -75,6 +76,20 @@ impl Machine {
     #[must_use]
     pub fn router(&self) -> PathBuf {
         handle(&self.router).path().to_owned()
+    }
+
+    /// The hardware address of the bridge that joins the node's pods.
+    ///
+    /// # Errors
+    /// When the node has no bridge.
+    pub fn bridge_mac(&self) -> Result<[u8; 6]> {
+        let links = self.block_on(async {
+            let kernel = Connection::<Route>::new_in(self.namespace())?;
+            kernel.get_links().await
+        })?;
+        let bridge = links.iter().find(|link| link.kind() == Some("bridge"));
+        let mac = bridge.and_then(|link| link.address());
+        Ok(mac.context("a node with a bridge")?.try_into()?)
     }
 
     /// A listener on the node.

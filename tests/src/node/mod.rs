@@ -4,13 +4,16 @@
 
 mod api;
 mod daemon;
+mod frames;
 mod imds;
 mod machine;
 mod objects;
 mod pod;
+mod segment;
 
 pub use api::ApiServer;
 pub use daemon::Daemon;
+pub use frames::{Impostor, Mac};
 pub use imds::{Imds, NODE_TOKEN};
 pub use machine::Machine;
 pub use objects::{assigned, azure_identity, binding, exception, pod};

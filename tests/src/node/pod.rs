@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nlink::netlink::addr::Ipv4Address;
 use nlink::netlink::{Connection, Route};
-use podid_lab::net::{Namespace, PodLink, in_namespace};
+use podid_lab::net::{Namespace, PodLink, host_link_name, in_namespace};
 use serde_json::Value;
 
 use super::machine::{Machine, handle, new_namespace};
@@ -115,6 +115,12 @@ impl Pod {
     #[must_use]
     pub fn namespace(&self) -> &Path {
         self.namespace.path()
+    }
+
+    /// The name of the node's end of the pod's link.
+    #[must_use]
+    pub fn port(&self) -> String {
+        host_link_name(&self.uid)
     }
 
     /// The pod as the API server has it when it runs, with the label `aadpodidbinding`.

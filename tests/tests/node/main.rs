@@ -5,8 +5,11 @@
 
 mod attacks;
 mod crowds;
+mod entries;
 mod fail_closed;
+mod link_layer;
 mod net_raw;
+mod overlap;
 mod requests;
 mod scene;
 mod tokens;

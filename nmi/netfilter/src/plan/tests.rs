@@ -5,12 +5,14 @@ const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 
 fn plan(callers: &[Caller]) -> Plan {
     let node = Ipv4Addr::new(10, 200, 0, 10);
-    let mut plan = Plan::new(Listeners {
-        attested: SocketAddrV4::new(node, 2579),
-        unattested: SocketAddrV4::new(node, 2580),
-    });
-    plan.callers = callers.iter().copied().collect();
-    plan
+    Plan {
+        listeners: Listeners {
+            attested: SocketAddrV4::new(node, 2579),
+            unattested: SocketAddrV4::new(node, 2580),
+        },
+        generation: 1,
+        callers: callers.iter().copied().collect(),
+    }
 }
 
 fn on_bridge() -> Caller {
@@ -38,6 +40,7 @@ fn the_rules_of_a_routed_node() {
         inet,
         r#"table inet podid {
   set callers: 1 elements
+  set generation: 1 elements
   chain divert {
     iifname "lo" return
     ip daddr 169.254.169.254 tcp dport 80 iif . ip saddr @callers dnat ip to 10.200.0.10:2579
@@ -72,7 +75,7 @@ fn a_pod_on_a_bridge_is_guarded_at_its_port_too() {
     let (_, bridge) = text
         .split_once("table bridge podid")
         .expect("a bridge table");
-    for set in ["addresses", "callers", "macs", "owners"] {
+    for set in ["addresses", "callers", "macs", "owners", "ports"] {
         assert!(
             bridge.contains(&format!("set {set}: 1 elements")),
             "{bridge}"

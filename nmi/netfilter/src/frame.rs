@@ -1,0 +1,103 @@
+//! Where things lie in a frame, and loading them for a comparison.
+
+use nlink::netlink::nftables::{CmpOp, Expr, LookupExpr, MetaKey, PayloadBase, Register, RuleSpec};
+
+/// Where a field lies in a frame: the header it is in, offset and length in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(PayloadBase, u32, u32);
+
+pub(crate) const SOURCE_MAC: Place = Place(PayloadBase::LinkLayer, 6, 6);
+/// As it came over the wire: of a frame with a VLAN tag, the tag's.
+pub(crate) const ETHERTYPE: Place = Place(PayloadBase::LinkLayer, 12, 2);
+pub(crate) const IP_SOURCE: Place = Place(PayloadBase::Network, 12, 4);
+/// For Ethernet and IPv4 (RFC 826).
+pub(crate) const ARP_SENDER_MAC: Place = Place(PayloadBase::Network, 8, 6);
+/// For Ethernet and IPv4 (RFC 826).
+pub(crate) const ARP_SENDER: Place = Place(PayloadBase::Network, 14, 4);
+
+pub(crate) const IPV4: [u8; 2] = [0x08, 0x00];
+pub(crate) const IPV6: [u8; 2] = [0x86, 0xdd];
+pub(crate) const ARP: [u8; 2] = [0x08, 0x06];
+/// A tag of 802.1Q.
+pub(crate) const VLAN: [u8; 2] = [0x81, 0x00];
+/// An outer tag of 802.1ad.
+pub(crate) const PROVIDER_VLAN: [u8; 2] = [0x88, 0xa8];
+
+/// Frames whose content, behind at most one tag, is of this kind.
+pub(crate) fn of_kind(kind: [u8; 2]) -> RuleSpec {
+    compare(meta(RuleSpec::new(), MetaKey::Protocol), CmpOp::Eq, &kind)
+}
+
+/// Frames whose content, behind at most one tag, is neither ARP nor IP.
+pub(crate) fn of_another_kind(rule: RuleSpec) -> RuleSpec {
+    neither(meta(rule, MetaKey::Protocol))
+}
+
+/// Frames that are not plainly ARP or IP.
+pub(crate) fn not_plain(rule: RuleSpec) -> RuleSpec {
+    neither(rule.then(load(ETHERTYPE, Register::R0)))
+}
+
+fn neither(rule: RuleSpec) -> RuleSpec {
+    [ARP, IPV4, IPV6]
+        .iter()
+        .fold(rule, |rule, kind| compare(rule, CmpOp::Neq, kind))
+}
+
+/// Narrows to frames through an interface of a set.
+pub(crate) fn through(rule: RuleSpec, interfaces: &str) -> RuleSpec {
+    meta(rule, MetaKey::Iif).then(Expr::Lookup(LookupExpr::new(interfaces, Register::R0)))
+}
+
+/// Narrows to frames through an interface of a kind, such as `veth`.
+pub(crate) fn through_kind(rule: RuleSpec, kind: &str) -> RuleSpec {
+    /// Longest name of an interface or a kind, with its end.
+    const LENGTH: usize = 16;
+    let mut name = kind.as_bytes().to_vec();
+    name.resize(LENGTH, 0);
+    compare(meta(rule, MetaKey::IifKind), CmpOp::Eq, &name)
+}
+
+/// Narrows to frames whose field is in a set.
+pub(crate) fn known(rule: RuleSpec, place: Place, set: &str) -> RuleSpec {
+    rule.then(load(place, Register::R0))
+        .then(Expr::Lookup(LookupExpr::new(set, Register::R0)))
+}
+
+/// Narrows to frames whose interface and field are not a pair of a set.
+pub(crate) fn unpaired(rule: RuleSpec, place: Place, pairs: &str) -> RuleSpec {
+    meta(rule, MetaKey::Iif)
+        .then(load(place, Register::Reg32_01))
+        .then(Expr::Lookup(LookupExpr::new(pairs, Register::R0).invert()))
+}
+
+/// Narrows to frames whose field is something else than zero.
+pub(crate) fn not_zero(rule: RuleSpec, place: Place) -> RuleSpec {
+    let Place(_, _, length) = place;
+    let zero = vec![0; length as usize];
+    compare(rule.then(load(place, Register::R0)), CmpOp::Neq, &zero)
+}
+
+fn meta(rule: RuleSpec, key: MetaKey) -> RuleSpec {
+    rule.then(Expr::Meta {
+        dreg: Register::R0,
+        key,
+    })
+}
+
+fn compare(rule: RuleSpec, op: CmpOp, data: &[u8]) -> RuleSpec {
+    rule.then(Expr::Cmp {
+        sreg: Register::R0,
+        op,
+        data: data.to_vec(),
+    })
+}
+
+fn load(Place(base, offset, len): Place, dreg: Register) -> Expr {
+    Expr::Payload {
+        dreg,
+        base,
+        offset,
+        len,
+    }
+}
