@@ -1,5 +1,6 @@
 //! The ARM clients against canned answers: real TLS, real credential, no simulator.
 
+mod absence;
 mod cloud;
 mod identities;
 mod logs;
