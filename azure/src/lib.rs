@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | user-assigned identities | [`Identities`] | `azure_mgmt_msi` |
 //! | role assignments | [`RoleAssignments`] | `azure_mgmt_authorization` |
+//! | subscriptions and groups | [`Subscriptions`] | our own typed client |
 //! | identities on machines | [`Compute`] | our own typed client |
 //! | tokens of a node's identities | [`ImdsTokens`] | our own client |
 //!
@@ -36,6 +37,8 @@ mod retry_after;
 #[cfg(feature = "arm")]
 mod roles;
 mod secret;
+#[cfg(feature = "arm")]
+mod subscriptions;
 #[cfg(test)]
 #[cfg(feature = "arm")]
 mod tests;
@@ -63,5 +66,6 @@ pub use {
     roles::{
         ArmRoleAssignments, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition,
     },
+    subscriptions::{ArmSubscriptions, Location, ResourceGroup, Subscription, Subscriptions},
     transport::{Transport, TransportError, TransportOptions},
 };

@@ -7,3 +7,4 @@ mod logs;
 mod machines;
 mod roles;
 mod sending;
+mod subscriptions;
