@@ -61,22 +61,6 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_missing_group_is_said_and_tried_again() {
-    let scene = Scene::without_class("group").await;
-    scene.class(json!({ "resourceGroup": "nowhere" })).await;
-    scene.profile("cart", json!({})).await;
-    let profile = scene.until("cart", "IdentityReady", "False").await;
-    let (_, message) = says(&profile, "Reconciling");
-    assert!(
-        message.contains("nowhere") && message.contains("next step"),
-        "{message}"
-    );
-    scene.class(json!({})).await;
-    scene.until("cart", "Ready", "True").await;
-    scene.delete("cart").await;
-}
-
-#[tokio::test]
 async fn throttling_is_waited_out_as_long_as_azure_asks() {
     const ASKED: i64 = 17;
     let scene = Scene::open("throttled").await;
