@@ -11,7 +11,7 @@ use podid_crds::podid::PodIdentityClass;
 
 use super::Context;
 use super::ask::ask;
-use super::status::{StatusError, write};
+use super::status::{StatusError, read, write};
 use super::usability::{Usability, usability};
 use crate::conditions::ready_at;
 use crate::metrics::{Controller, Result as Counted};
@@ -20,15 +20,19 @@ use crate::profile::retry::jittered;
 /// Wait after an API server that refused.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Says in the status what is known of the class.
+/// Says in the status what is known of the class as it is now. The one in the cache may be older
+/// than our own last write, and what that said must not be taken back.
 pub(super) async fn reconcile(
-    class: Arc<PodIdentityClass>,
+    cached: Arc<PodIdentityClass>,
     context: Arc<Context>,
 ) -> Result<Action, StatusError> {
     if !context.leadership.is_held() {
         return Ok(Action::await_change());
     }
     let started = Instant::now();
+    let Some(class) = read(&cached.name_any(), &context).await? else {
+        return Ok(Action::await_change());
+    };
     let facts = convert::class(&class);
     let (action, outcome) = match malformed(&facts, &context) {
         Some(outcome) => {

@@ -12,10 +12,22 @@ use crate::{FIELD_MANAGER, events};
 
 /// The API server refused something.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the status of class {class}")]
+#[error("cannot read or write the status of class {class}")]
 pub(super) struct StatusError {
     class: String,
     source: kube::Error,
+}
+
+/// The class as it is now; `None` when it is gone.
+pub(super) async fn read(
+    name: &str,
+    context: &Context,
+) -> Result<Option<PodIdentityClass>, StatusError> {
+    let api: Api<PodIdentityClass> = Api::all(context.client.clone());
+    api.get_opt(name).await.map_err(|source| StatusError {
+        class: name.to_owned(),
+        source,
+    })
 }
 
 /// Writes how a reconciliation came out, or with `None` only the count, and returns the class as

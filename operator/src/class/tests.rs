@@ -121,6 +121,23 @@ async fn azure_is_asked_on_change_and_at_the_interval_and_not_for_each_profile()
 }
 
 #[tokio::test(start_paused = true)]
+async fn counting_profiles_takes_back_nothing_that_was_said() {
+    let mut world = World::new(json!({}));
+    world.reconcile().await;
+    for (count, name) in (1..).zip(["one", "two"]) {
+        world.profile_comes(name);
+        world.reconcile().await;
+        assert_eq!(
+            world.ready().status,
+            Status::True,
+            "whatever the cache shows"
+        );
+        assert_eq!(world.counted(), Some(count));
+    }
+    assert_eq!(world.calls().len(), CALLS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_class_stays_ready_while_azure_is_silent_and_a_new_one_is_unknown() {
     for fault in [Fault::Silent, Fault::Busy, Fault::Proxy, Fault::SignedOut] {
         let world = World::new(json!({}));

@@ -99,20 +99,22 @@ async fn a_role_whose_answer_was_lost_is_remembered_and_taken_back() {
 
 #[tokio::test]
 async fn the_same_refusal_is_written_once() {
-    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
-    let reply = Reply::new(403, "AuthorizationFailed", "no");
-    let scope = "/subscriptions/s/resourceGroups/apps";
-    world.refuse_roles(move || {
-        AzureError::refused(Operation::PutRoleAssignment, scope, reply.clone())
-    });
-    world.reconcile().await.expect("tried");
-    world.forget_story();
-    world.reconcile().await.expect("tried");
-    let statuses = world
-        .writes()
-        .into_iter()
-        .filter(|write| write.starts_with("write status"));
-    assert_eq!(statuses.count(), 0, "{:?}", world.story());
+    for (status, code) in [(403, "AuthorizationFailed"), (400, "PrincipalNotFound")] {
+        let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+        let scope = "/subscriptions/s/resourceGroups/apps";
+        world.refuse_roles(move || {
+            let reply = Reply::new(status, code, "no");
+            AzureError::refused(Operation::PutRoleAssignment, scope, reply)
+        });
+        world.reconcile().await.expect("tried");
+        world.forget_story();
+        world.reconcile().await.expect("tried");
+        let statuses = world
+            .writes()
+            .into_iter()
+            .filter(|write| write.starts_with("write status"));
+        assert_eq!(statuses.count(), 0, "{code}: {:?}", world.story());
+    }
 }
 
 fn named(name: &str) -> serde_json::Value {

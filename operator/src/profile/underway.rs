@@ -1,8 +1,9 @@
 //! What the status says while the work goes on: a call to Azure may take a minute, and a person
 //! should not look at an empty line for as long.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
-use podid_core::condition::{Outcome, PROGRESSING, READY};
+use podid_core::condition::{Outcome, READY, RECONCILING, STALLED};
 use podid_core::plan::{Plan, Step};
 use podid_crds::podid::PodIdentityProfile;
 
@@ -16,26 +17,22 @@ pub(super) async fn begin(
     profile: &PodIdentityProfile,
     context: &Context,
 ) -> Result<Option<PodIdentityProfile>, Failure> {
-    match ready(profile) {
-        Some(_) => Ok(None),
-        None => {
-            let doing = "reading what there is in Azure and in the cluster";
-            say(profile, doing, context).await.map(Some)
-        }
+    if conditions(profile).any(|condition| condition.type_ == READY) {
+        return Ok(None);
     }
+    let doing = "reading what there is in Azure and in the cluster";
+    say(profile, doing, context).await.map(Some)
 }
 
-/// Before the first write to Azure: says what is done first, unless the status speaks of this
-/// generation already. A retry keeps the words of the difficulty that it met.
+/// Before the first write to Azure: says what is done first, unless this generation was worked on
+/// already. A retry keeps the words of the difficulty that it met.
 pub(super) async fn before_writes(
     profile: &PodIdentityProfile,
     plan: &Plan,
     context: &Context,
 ) -> Result<Option<PodIdentityProfile>, Failure> {
-    let generation = profile.meta().generation;
-    let has_news = ready(profile)
-        .is_none_or(|(reason, observed)| observed != generation || reason == PROGRESSING);
-    match plan.steps.iter().find_map(doing).filter(|_| has_news) {
+    let is_first = !was_worked_on(profile);
+    match plan.steps.iter().find_map(doing).filter(|_| is_first) {
         Some(doing) => say(profile, &doing, context).await.map(Some),
         None => Ok(None),
     }
@@ -96,11 +93,17 @@ fn doing(step: &Step) -> Option<String> {
     })
 }
 
-/// Reason and generation of `Ready`.
-fn ready(profile: &PodIdentityProfile) -> Option<(&str, Option<i64>)> {
-    let conditions = profile.status.as_ref()?.conditions.as_ref()?;
-    let ready = conditions
-        .iter()
-        .find(|condition| condition.type_ == READY)?;
-    Some((&ready.reason, ready.observed_generation))
+/// Whether something was found out about the profile as it is written now: every difficulty, and
+/// every success, is that of a part.
+fn was_worked_on(profile: &PodIdentityProfile) -> bool {
+    let generation = profile.meta().generation;
+    let is_part = |kind: &str| ![READY, RECONCILING, STALLED].contains(&kind);
+    conditions(profile)
+        .any(|condition| is_part(&condition.type_) && condition.observed_generation == generation)
+}
+
+fn conditions(profile: &PodIdentityProfile) -> impl Iterator<Item = &Condition> {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten()
 }

@@ -10,14 +10,15 @@ use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::store::{Store, Writer};
+use kube::runtime::watcher::Event;
 use podid_azure::{
     AzureError, Cloud, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
     RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions,
 };
 use podid_core::condition::{Condition, READY};
-use podid_crds::podid::PodIdentityClass;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -60,6 +61,7 @@ struct State {
 pub(super) struct World {
     state: Arc<Mutex<State>>,
     context: Arc<Context>,
+    profiles: Writer<PodIdentityProfile>,
 }
 
 impl World {
@@ -80,12 +82,22 @@ impl World {
             ..State::default()
         };
         let state = Arc::new(Mutex::new(state));
-        let context = Arc::new(context(&state));
-        Self { state, context }
+        let profiles = Writer::default();
+        let context = Arc::new(context(&state, profiles.as_reader()));
+        Self {
+            state,
+            context,
+            profiles,
+        }
     }
 
+    /// One reconciliation, by a controller whose cache is behind: it shows the class as it was
+    /// when it was made.
     pub(super) async fn reconcile(&self) -> Action {
-        let class = Arc::new(self.class());
+        let class = Arc::new(PodIdentityClass {
+            status: None,
+            ..self.class()
+        });
         let done = reconcile(class, Arc::clone(&self.context)).await;
         done.expect("the API server takes everything")
     }
@@ -96,6 +108,20 @@ impl World {
         let generation = state.class["metadata"]["generation"].as_i64();
         state.class["metadata"]["generation"] = json!(generation.expect("a number") + 1);
         merge(&mut state.class["spec"], changes);
+    }
+
+    /// Another profile uses the class.
+    pub(super) fn profile_comes(&mut self, name: &str) {
+        let spec = json!({ "className": "c" });
+        let spec = serde_json::from_value(spec).expect("a spec");
+        let mut profile = PodIdentityProfile::new(name, spec);
+        profile.metadata.namespace = Some("ns".to_owned());
+        self.profiles.apply_watcher_event(&Event::Apply(profile));
+    }
+
+    /// How many profiles the status counts.
+    pub(super) fn counted(&self) -> Option<i32> {
+        self.class().status.expect("a status").profiles
     }
 
     pub(super) fn strike(&self, fault: Option<Fault>) {
@@ -135,7 +161,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no test has panicked in here")
 }
 
-fn context(state: &Arc<Mutex<State>>) -> Context {
+fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Context {
     let client = api_server(Arc::clone(state));
     let reporter = Reporter {
         controller: "test".into(),
@@ -151,7 +177,7 @@ fn context(state: &Arc<Mutex<State>>) -> Context {
             cloud: Cloud::Public,
             tenant_id: None,
         },
-        profiles: Writer::default().as_reader(),
+        profiles,
         leadership,
         metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: INTERVAL,
@@ -167,7 +193,10 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
         async move {
             let path = request.uri().path().to_owned();
             let body = request.into_body().collect_bytes().await.expect("a body");
-            let mut body: Value = serde_json::from_slice(&body).expect("JSON");
+            let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if path.ends_with("/podidentityclasses/c") {
+                body = lock(&state).class.clone();
+            }
             if path.ends_with("/podidentityclasses/c/status") {
                 let mut state = lock(&state);
                 let status = body["status"].take();
