@@ -92,6 +92,8 @@ operations! {
     SubscriptionGet = "arm.subscription.get",
     /// List of subscriptions.
     SubscriptionList = "arm.subscription.list",
+    /// List of the regions a subscription may use.
+    LocationList = "arm.location.list",
     /// GET of a resource group.
     GroupGet = "arm.group.get",
     /// List of resource groups.

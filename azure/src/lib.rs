@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | user-assigned identities | [`Identities`] | `azure_mgmt_msi` |
 //! | role assignments | [`RoleAssignments`] | `azure_mgmt_authorization` |
+//! | subscriptions and groups | [`Subscriptions`] | our own typed client |
 //! | identities on machines | [`Compute`] | our own typed client |
 //! | tokens of a node's identities | [`ImdsTokens`] | our own client |
 //!
@@ -14,6 +15,8 @@
 //! Features: `arm` (management and credentials) and `imds` (tokens on a node, light). Both are on
 //! by default.
 
+#[cfg(feature = "arm")]
+mod absent;
 #[cfg(feature = "arm")]
 mod arm;
 #[cfg(feature = "arm")]
@@ -34,6 +37,8 @@ mod retry_after;
 #[cfg(feature = "arm")]
 mod roles;
 mod secret;
+#[cfg(feature = "arm")]
+mod subscriptions;
 #[cfg(test)]
 #[cfg(feature = "arm")]
 mod tests;
@@ -50,6 +55,7 @@ pub use imds::{
 
 #[cfg(feature = "arm")]
 pub use {
+    absent::Deleted,
     arm::{Arm, Operation, RetryPolicy},
     compute::{ArmCompute, Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity},
     credential::{Credential, CredentialOptions, Token},
@@ -60,36 +66,6 @@ pub use {
     roles::{
         ArmRoleAssignments, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition,
     },
+    subscriptions::{ArmSubscriptions, Location, ResourceGroup, Subscription, Subscriptions},
     transport::{Transport, TransportError, TransportOptions},
 };
-
-/// Whether a deletion found something to delete.
-#[cfg(feature = "arm")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deleted {
-    /// It was there and is gone.
-    Removed,
-    /// It was not there (ARM answers 204).
-    Absent,
-}
-
-#[cfg(feature = "arm")]
-impl Deleted {
-    /// Reads ARM's answer to a deletion: the status of a good one, which is 204 when there was
-    /// nothing to delete, or an error, which may say that the group is gone as well.
-    pub(crate) fn from_answer(answer: Result<u16>) -> Result<Self> {
-        match answer {
-            Ok(204) => Ok(Self::Absent),
-            Ok(_) => Ok(Self::Removed),
-            Err(error) if is_absent(&error) => Ok(Self::Absent),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Whether ARM says that a resource, or the group it would be in, is not there. A subscription that
-/// is not there is another matter: somebody mistyped it, or may not see it.
-#[cfg(feature = "arm")]
-pub(crate) fn is_absent(error: &AzureError) -> bool {
-    error.status() == Some(404) && error.code() != Some("SubscriptionNotFound")
-}

@@ -1,5 +1,7 @@
 //! The facts and limits of an environment, as plain values.
 
+pub mod azure;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;

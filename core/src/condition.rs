@@ -4,7 +4,8 @@
 //! - `Ready` is always there. `Reconciling` and `Stalled` are there only while true, and never
 //!   together, and never while `Ready` is true.
 //! - `Ready` repeats reason and message of `Stalled` or `Reconciling`, whichever is there.
-//! - Every condition carries the generation that it speaks of.
+//! - Every condition carries the generation that it speaks of: `Ready` that of the object, a part
+//!   the one for which it was found out. `Ready` is never true while a part lags behind.
 //! - A transition time moves only with a status.
 
 use serde::Serialize;
@@ -19,6 +20,8 @@ pub const RETRYING: &str = "ProgressingWithRetry";
 pub const DEPENDENCY: &str = "DependencyNotReady";
 /// Reason of a profile that its author has suspended.
 pub const SUSPENDED: &str = "Suspended";
+/// Reason of a part that the work has not come to yet.
+pub const PENDING: &str = "Pending";
 
 /// Type of the condition that sums up all.
 pub const READY: &str = "Ready";
@@ -61,8 +64,8 @@ pub struct Condition<T> {
     pub reason: String,
     /// A sentence for people. Equal causes give equal sentences: no times, no counters.
     pub message: String,
-    /// Generation it speaks of.
-    pub observed_generation: i64,
+    /// Generation it speaks of; `None` for a part that no generation has reached.
+    pub observed_generation: Option<i64>,
     /// When its status last changed.
     pub last_transition_time: T,
 }
@@ -97,8 +100,11 @@ pub enum Outcome {
         /// Which field, why, and the next step.
         message: String,
     },
-    /// The author has suspended the work; what was ready stays so.
-    Suspended,
+    /// The author has suspended the work.
+    Suspended {
+        /// Whether everything the object asks for was made before that, so that it is ready still.
+        applied: bool,
+    },
 }
 
 /// One part of the work, with its own condition.
@@ -115,35 +121,72 @@ pub struct Part {
 }
 
 /// The whole set of conditions after a reconciliation of `generation` at the time `now`, in the
-/// order `Ready`, `Reconciling` or `Stalled`, parts. Without `parts`, those of before stay as they
-/// were: what was made is still there.
+/// order `Ready`, `Reconciling` or `Stalled`, then the parts of these `kinds`.
+///
+/// `found` is what was found out about parts. The others stay word for word as they were `before`,
+/// with their generation: nothing is said of an edit that never came to them.
 #[must_use]
 pub fn conditions<T: Clone>(
     outcome: &Outcome,
-    parts: &[Part],
+    kinds: &[&'static str],
+    found: &[Part],
     generation: i64,
     now: &T,
     before: &[Condition<T>],
 ) -> Vec<Condition<T>> {
-    let mut set = summary(outcome, before);
-    set.extend(parts.iter().cloned());
-    let mut conditions: Vec<Condition<T>> = set
-        .into_iter()
-        .map(|part| condition(part, generation, now, before))
+    let parts: Vec<Condition<T>> = kinds
+        .iter()
+        .filter_map(|kind| {
+            let is_it = |part: &&Part| part.kind == *kind;
+            match found.iter().find(is_it) {
+                Some(part) => Some(condition(part.clone(), Some(generation), now, before)),
+                None => known(kind, outcome, !found.is_empty(), generation, now, before),
+            }
+        })
         .collect();
-    if parts.is_empty() {
-        let kept = before
-            .iter()
-            .filter(|old| ![READY, RECONCILING, STALLED].contains(&&*old.kind));
-        conditions.extend(kept.map(|old| Condition {
-            observed_generation: generation,
-            ..old.clone()
-        }));
-    }
+    let behind = parts
+        .iter()
+        .find(|part| part.observed_generation != Some(generation));
+    let mut conditions: Vec<Condition<T>> = summary(outcome, behind.map(|part| &*part.kind))
+        .into_iter()
+        .map(|part| condition(part, Some(generation), now, before))
+        .collect();
+    conditions.extend(parts);
     conditions
 }
 
-fn summary<T>(outcome: &Outcome, before: &[Condition<T>]) -> Vec<Part> {
+/// A part that nothing was found out about.
+fn known<T: Clone>(
+    kind: &'static str,
+    outcome: &Outcome,
+    is_reached: bool,
+    generation: i64,
+    now: &T,
+    before: &[Condition<T>],
+) -> Option<Condition<T>> {
+    let old = before.iter().find(|old| old.kind == kind).cloned();
+    match (old, outcome) {
+        // What this generation asks for is what was made under an earlier one.
+        (Some(old), Outcome::Suspended { applied: true }) => Some(Condition {
+            observed_generation: old.observed_generation.map(|_| generation),
+            ..old
+        }),
+        (Some(old), _) => Some(old),
+        (None, _) if is_reached => {
+            let part = Part {
+                kind,
+                status: Status::Unknown,
+                reason: PENDING.to_owned(),
+                message: "not reached yet".to_owned(),
+            };
+            Some(condition(part, None, now, before))
+        }
+        (None, _) => None,
+    }
+}
+
+/// `Ready`, and what stands beside it; `behind` is a part that speaks of an earlier generation.
+fn summary(outcome: &Outcome, behind: Option<&str>) -> Vec<Part> {
     let part = |kind, status, reason: &str, message: &str| Part {
         kind,
         status,
@@ -157,25 +200,29 @@ fn summary<T>(outcome: &Outcome, before: &[Condition<T>]) -> Vec<Part> {
         ]
     };
     match outcome {
-        Outcome::Ready { message } => vec![part(READY, Status::True, SUCCEEDED, message)],
+        Outcome::Ready { message } => match behind {
+            None => vec![part(READY, Status::True, SUCCEEDED, message)],
+            Some(kind) => {
+                let message = format!("{kind} is not known for this generation yet");
+                with(Status::Unknown, RECONCILING, PROGRESSING, &message)
+            }
+        },
         Outcome::Progressing { message } => {
             with(Status::Unknown, RECONCILING, PROGRESSING, message)
         }
         Outcome::Retrying { message } => with(Status::False, RECONCILING, RETRYING, message),
         Outcome::Waiting { message } => with(Status::False, RECONCILING, DEPENDENCY, message),
         Outcome::Stalled { reason, message } => with(Status::False, STALLED, reason, message),
-        Outcome::Suspended => {
-            let was_ready = before
-                .iter()
-                .any(|old| old.kind == READY && old.status == Status::True);
-            let (status, message) = match was_ready {
+        Outcome::Suspended { applied } => {
+            let (status, message) = match *applied && behind.is_none() {
                 true => (
                     Status::True,
-                    "suspended; what was made stays, changes are not applied",
+                    "suspended; all that is asked for was made before that and stays",
                 ),
                 false => (
                     Status::False,
-                    "suspended before it was ready; nothing is done",
+                    "suspended before all that is asked for was made; what there is stays, and \
+                     the rest is done when spec.suspend is taken back",
                 ),
             };
             vec![part(READY, status, SUSPENDED, message)]
@@ -185,7 +232,7 @@ fn summary<T>(outcome: &Outcome, before: &[Condition<T>]) -> Vec<Part> {
 
 fn condition<T: Clone>(
     part: Part,
-    generation: i64,
+    generation: Option<i64>,
     now: &T,
     before: &[Condition<T>],
 ) -> Condition<T> {

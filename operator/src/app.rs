@@ -103,11 +103,16 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
     let (assignments, changes) = Assignments::new();
     let classes = class::Context {
         client: client.clone(),
+        subscriptions: Arc::clone(&cloud.subscriptions),
+        roles: Arc::clone(&cloud.roles),
         facts: facts.clone(),
         profiles: watches.profiles.store(),
         leadership: leadership.clone(),
         recorder: recorder.clone(),
         metrics: counters.clone(),
+        interval: args.interval,
+        schedule: class::Schedule::default(),
+        retries: profile::Retries::default(),
     };
     let profiles = profile::Context {
         client: client.clone(),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use podid_azure::{
-    Arm, ArmCompute, ArmIdentities, ArmRoleAssignments, AzureError, Compute, Credential,
-    CredentialOptions, Endpoints, EndpointsError, Identities, IdentityId, RoleAssignments, Secret,
-    Transport, TransportError, TransportOptions,
+    Arm, ArmCompute, ArmIdentities, ArmRoleAssignments, ArmSubscriptions, AzureError, Compute,
+    Credential, CredentialOptions, Endpoints, EndpointsError, Identities, IdentityId,
+    RoleAssignments, Secret, Subscriptions, Transport, TransportError, TransportOptions,
 };
 use podid_core::arm::ArmId;
 
@@ -19,6 +19,8 @@ pub struct Azure {
     pub identities: Arc<dyn Identities>,
     /// Role assignments.
     pub roles: Arc<dyn RoleAssignments>,
+    /// Subscriptions and resource groups.
+    pub subscriptions: Arc<dyn Subscriptions>,
     /// Identities on machines.
     pub compute: Arc<dyn Compute>,
 }
@@ -75,6 +77,7 @@ pub fn connect(args: &AzureArgs) -> Result<(Azure, Arm), AzureSetupError> {
     let azure = Azure {
         identities: Arc::new(ArmIdentities::new(&arm)),
         roles: Arc::new(ArmRoleAssignments::new(&arm)),
+        subscriptions: Arc::new(ArmSubscriptions::new(&arm)),
         compute: Arc::new(ArmCompute::new(&arm)),
     };
     Ok((azure, arm))

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use k8s_openapi::jiff::Timestamp;
-use podid_core::condition::{Condition, Status};
+use podid_core::condition::{Condition, READY, Status};
 
 /// The time, in whole seconds, as the API server keeps it.
 pub(crate) fn now() -> meta::Time {
@@ -22,9 +22,21 @@ pub(crate) fn from_kubernetes(condition: &meta::Condition) -> Condition<meta::Ti
         },
         reason: condition.reason.clone(),
         message: condition.message.clone(),
-        observed_generation: condition.observed_generation.unwrap_or_default(),
+        observed_generation: condition.observed_generation,
         last_transition_time: condition.last_transition_time.clone(),
     }
+}
+
+/// `Ready`, if it speaks of this generation.
+pub(crate) fn ready_at(
+    generation: Option<i64>,
+    conditions: Option<&Vec<meta::Condition>>,
+) -> Option<Condition<meta::Time>> {
+    conditions
+        .into_iter()
+        .flatten()
+        .find(|it| it.type_ == READY && it.observed_generation == generation)
+        .map(from_kubernetes)
 }
 
 /// A condition as an object carries it.
@@ -35,7 +47,7 @@ pub(crate) fn to_kubernetes(condition: Condition<meta::Time>) -> meta::Condition
         status: condition.status.as_str().to_owned(),
         reason: condition.reason,
         message: condition.message,
-        observed_generation: Some(condition.observed_generation),
+        observed_generation: condition.observed_generation,
         last_transition_time: condition.last_transition_time,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use podid_core::condition::Outcome;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -49,6 +50,21 @@ pub enum Result {
     Deleted,
     /// The API server refused something.
     Failed,
+}
+
+impl Result {
+    /// The word under which an outcome is counted.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Ready { .. } => Self::Ready,
+            Outcome::Progressing { .. } => Self::Progressing,
+            Outcome::Retrying { .. } => Self::Retrying,
+            Outcome::Waiting { .. } => Self::Waiting,
+            Outcome::Stalled { .. } => Self::Stalled,
+            Outcome::Suspended { .. } => Self::Suspended,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

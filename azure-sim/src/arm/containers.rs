@@ -1,16 +1,18 @@
-//! Subscriptions and resource groups: only there to be read.
+//! Subscriptions, their regions, and resource groups: only there to be read.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::context::{self, Context};
 use super::error::{ArmError, Result};
+use super::regions;
 use super::route::Container;
 use crate::state::ids::fold;
 use crate::state::{Group, State};
 use crate::wire::Reply;
 
 const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
+const READ_LOCATIONS: &str = "Microsoft.Resources/subscriptions/locations/read";
 const READ_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
 
 pub(super) fn subscription(context: &Context<'_>, state: &State, id: &str) -> Result<Reply> {
@@ -37,6 +39,25 @@ pub(super) fn subscriptions(context: &Context<'_>, state: &State) -> Result<Repl
     };
     let visible = state.subscriptions.values().filter(may_read);
     context.page(visible.map(|id| render_subscription(state, id)).collect())
+}
+
+/// All at once: this list has no pages.
+pub(super) fn locations(context: &Context<'_>, state: &State, id: &str) -> Result<Reply> {
+    context.require(state, READ_LOCATIONS, &format!("/subscriptions/{id}"))?;
+    let regions = regions::of(&state.location);
+    let value: Vec<_> = regions
+        .map(|(name, shown)| {
+            json!({
+                "id": format!("/subscriptions/{id}/locations/{name}"),
+                "name": name,
+                "type": "Region",
+                "displayName": shown,
+                "regionalDisplayName": shown,
+                "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+            })
+        })
+        .collect();
+    Ok(Reply::json(StatusCode::OK, &json!({"value": value})))
 }
 
 pub(super) fn group(context: &Context<'_>, state: &State, place: &Container) -> Result<Reply> {

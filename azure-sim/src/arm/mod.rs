@@ -14,6 +14,7 @@ mod error;
 mod federated;
 mod filter;
 mod identity;
+mod regions;
 mod route;
 mod throttle;
 mod version;
@@ -155,6 +156,7 @@ fn handle(context: &Context<'_>, state: &mut State) -> Result<Reply> {
             containers::subscription(context, state, id)
         }
         (Op::SubscriptionList, Kind::Subscriptions) => containers::subscriptions(context, state),
+        (Op::LocationList, Kind::Locations(id)) => containers::locations(context, state, id),
         (Op::GroupGet, Kind::Group(place)) => containers::group(context, state, place),
         (Op::GroupList, Kind::Groups(subscription)) => {
             containers::groups(context, state, subscription)

@@ -50,6 +50,7 @@ pub(crate) enum Kind {
     },
     Subscription(String),
     Subscriptions,
+    Locations(String),
     Group(Container),
     Groups(String),
     /// Nothing that is simulated; the type, for the error.
@@ -101,6 +102,9 @@ fn container_kind(parts: &[&str]) -> Kind {
         [s, id] if same(s, "subscriptions") => Kind::Subscription(id.into()),
         [s, id, g] if same(s, "subscriptions") && same(g, "resourcegroups") => {
             Kind::Groups(id.into())
+        }
+        [s, id, l] if same(s, "subscriptions") && same(l, "locations") => {
+            Kind::Locations(id.into())
         }
         _ => match container(parts) {
             Some(container) if container.group.is_some() => Kind::Group(container),
@@ -253,6 +257,7 @@ fn operation(kind: &Kind, method: &Method) -> Operation {
         (Kind::Operation { .. }, "GET") => Op::OperationGet,
         (Kind::Subscription(_), "GET") => Op::SubscriptionGet,
         (Kind::Subscriptions, "GET") => Op::SubscriptionList,
+        (Kind::Locations(_), "GET") => Op::LocationList,
         (Kind::Group(_), "GET") => Op::GroupGet,
         (Kind::Groups(_), "GET") => Op::GroupList,
         _ => Op::ArmOther,
@@ -279,7 +284,7 @@ impl Kind {
             | Self::RoleAssignment { scope, .. }
             | Self::RoleAssignments { scope } => subscription_of(scope),
             Self::Operation { subscription, .. } => Some(subscription.clone()),
-            Self::Subscription(id) | Self::Groups(id) => Some(id.clone()),
+            Self::Subscription(id) | Self::Locations(id) | Self::Groups(id) => Some(id.clone()),
             Self::Subscriptions | Self::Unknown(_) => None,
         }
     }

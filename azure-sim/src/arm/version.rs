@@ -28,9 +28,11 @@ fn oldest(kind: &Kind) -> (&'static str, &'static str) {
         | Kind::Instance(..)
         | Kind::Instances(_)
         | Kind::Operation { .. } => ("virtualMachineScaleSets", "2018-06-01"),
-        Kind::Subscription(_) | Kind::Subscriptions | Kind::Group(_) | Kind::Groups(_) => {
-            ("subscriptions", "2014-04-01")
-        }
+        Kind::Subscription(_)
+        | Kind::Subscriptions
+        | Kind::Locations(_)
+        | Kind::Group(_)
+        | Kind::Groups(_) => ("subscriptions", "2014-04-01"),
         Kind::Unknown(_) => ("resources", ""),
     }
 }

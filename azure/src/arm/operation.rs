@@ -22,6 +22,12 @@ pub enum Operation {
     DeleteRoleAssignment,
     /// [`RoleAssignments::role_definition_by_name`](crate::RoleAssignments::role_definition_by_name)
     FindRoleDefinition,
+    /// [`Subscriptions::get`](crate::Subscriptions::get)
+    GetSubscription,
+    /// [`Subscriptions::locations`](crate::Subscriptions::locations)
+    ListLocations,
+    /// [`Subscriptions::group`](crate::Subscriptions::group)
+    GetResourceGroup,
     /// [`Compute::get_identity`](crate::Compute::get_identity)
     GetMachine,
     /// [`Compute::patch_identity`](crate::Compute::patch_identity)
@@ -42,6 +48,9 @@ impl Operation {
             Self::PutRoleAssignment => "put_role_assignment",
             Self::DeleteRoleAssignment => "delete_role_assignment",
             Self::FindRoleDefinition => "find_role_definition",
+            Self::GetSubscription => "get_subscription",
+            Self::ListLocations => "list_locations",
+            Self::GetResourceGroup => "get_resource_group",
             Self::GetMachine => "get_machine",
             Self::PatchMachine => "patch_machine",
             Self::GetToken => "get_token",
@@ -61,6 +70,9 @@ impl fmt::Display for Operation {
             Self::PutRoleAssignment => "creating a role assignment on",
             Self::DeleteRoleAssignment => "deleting role assignment",
             Self::FindRoleDefinition => "looking up a role on",
+            Self::GetSubscription => "reading subscription",
+            Self::ListLocations => "listing the regions of",
+            Self::GetResourceGroup => "reading resource group",
             Self::GetMachine => "reading machine",
             Self::PatchMachine => "changing the identities of machine",
             Self::GetToken => "asking for a token with",

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity};
 use crate::{
-    Arm, AzureError, Operation, Result,
+    Arm, Operation, Result,
+    absent::is_absent,
     arm::{ArmRequest, ArmResponse, Call},
 };
 
@@ -62,16 +63,6 @@ impl Compute for ArmCompute {
         self.arm.wait_for(&call, &url, accepted).await?;
         self.read(&call, target).await
     }
-}
-
-/// A machine that is gone is an answer; so is one whose whole group is gone. Any other 404 says
-/// that the question went astray: in a proxy, a subscription that was moved, a type not offered.
-fn is_absent(error: &AzureError) -> bool {
-    error.status() == Some(404)
-        && matches!(
-            error.code(),
-            Some("ResourceNotFound" | "ResourceGroupNotFound")
-        )
 }
 
 /// The few words of a machine's description that matter here.

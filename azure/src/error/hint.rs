@@ -16,6 +16,13 @@ pub(super) fn next_step(error: &AzureError) -> String {
                 .to_owned()
         }
         AzureError::BadResource { .. } => "correct the id or scope".to_owned(),
+        // ARM gives each of its refusals a code.
+        AzureError::Refused { reply, .. } if reply.status == 404 && reply.code.is_empty() => {
+            format!(
+                "{}; nothing is taken for deleted before Azure itself says so",
+                for_class(ErrorClass::Unexpected)
+            )
+        }
         _ => for_class(error.class()).to_owned(),
     }
 }

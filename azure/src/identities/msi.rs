@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{Identities, IdentitySpec, UserAssignedIdentity};
 use crate::{
     Arm, Deleted, IdentityId, Operation, ResourceGroupId, Result,
+    absent::is_absent,
     arm::{Call, Session},
-    is_absent,
 };
 
 /// [`Identities`] in ARM, with the requests and answers of `azure_mgmt_msi`.

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition};
 use crate::{
     Arm, Deleted, Operation, Result,
+    absent::is_absent,
     arm::{Call, Session},
-    is_absent,
 };
 
 /// [`RoleAssignments`] in ARM, with the requests and answers of `azure_mgmt_authorization`.
@@ -64,13 +64,16 @@ impl RoleAssignments for ArmRoleAssignments {
             .role_assignments_client()
             .list_for_scope(relative(scope));
         let list = list.filter(format!("principalId eq '{}'", quoted(principal_id)));
-        let pages = list.into_stream().map_err(|error| session.error(error));
-        let pages: Vec<_> = match pages.try_collect().await {
+        let mut pages = list.into_stream().map_err(|error| session.error(error));
+        let first = match pages.try_next().await {
             // Nobody holds a role on what is not there.
             Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            pages => pages?,
+            first => first?,
         };
-        let assignments = pages.into_iter().flat_map(|page| page.value);
+        // Once the scope has answered it is there: no later page can say that it is not.
+        let rest: Vec<_> = pages.try_collect().await?;
+        let pages = first.into_iter().chain(rest);
+        let assignments = pages.flat_map(|page| page.value);
         assignments
             .map(|assignment| read(&session, assignment))
             .collect()

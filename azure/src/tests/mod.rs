@@ -1,8 +1,10 @@
 //! The ARM clients against canned answers: real TLS, real credential, no simulator.
 
+mod absence;
 mod cloud;
 mod identities;
 mod logs;
 mod machines;
 mod roles;
 mod sending;
+mod subscriptions;

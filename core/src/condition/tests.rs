@@ -12,7 +12,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         text.prop_map(|message| Outcome::Retrying { message }),
         text.prop_map(|message| Outcome::Waiting { message }),
         (text, text).prop_map(|(reason, message)| Outcome::Stalled { reason, message }),
-        Just(Outcome::Suspended),
+        any::<bool>().prop_map(|applied| Outcome::Suspended { applied }),
     ]
 }
 
@@ -30,18 +30,26 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
             reason,
         })
     };
-    prop_oneof![
-        Just(Vec::new()),
-        (part("IdentityReady"), part("AccessReady")).prop_map(|(a, b)| vec![a, b])
-    ]
+    let some = (
+        part("IdentityReady"),
+        part("AccessReady"),
+        any::<[bool; 2]>(),
+    );
+    some.prop_map(|(identity, access, found)| {
+        let parts = [identity, access].into_iter().zip(found);
+        parts.filter(|(_, found)| *found).map(|(p, _)| p).collect()
+    })
 }
+
+const KINDS: [&str; 2] = ["IdentityReady", "AccessReady"];
 
 /// What a history of reconciliations leaves, one generation and one second each.
 fn after(history: &[(Outcome, Vec<Part>)]) -> Vec<Vec<Condition<i64>>> {
     let mut states: Vec<Vec<Condition<i64>>> = Vec::new();
     for (second, (outcome, parts)) in (1..).zip(history) {
         let before = states.last().cloned().unwrap_or_default();
-        states.push(conditions(outcome, parts, second, &second, &before));
+        let state = conditions(outcome, &KINDS, parts, second, &second, &before);
+        states.push(state);
     }
     states
 }
@@ -67,7 +75,13 @@ proptest! {
                 prop_assert!(find(&state, RECONCILING).is_some());
             }
             for condition in &state {
-                prop_assert_eq!(condition.observed_generation, generation);
+                let observed = condition.observed_generation;
+                let is_part = KINDS.contains(&condition.kind.as_str());
+                prop_assert!(is_part || observed == Some(generation));
+                prop_assert!(observed <= Some(generation));
+                if ready.status == Status::True {
+                    prop_assert_eq!(observed, Some(generation), "nothing lags behind Ready=True");
+                }
                 prop_assert!(!condition.reason.is_empty());
             }
             let mut kinds: Vec<&str> = state.iter().map(|c| c.kind.as_str()).collect();
@@ -93,8 +107,48 @@ proptest! {
 
     #[test]
     fn the_same_outcome_again_changes_nothing(outcome in outcome(), parts in parts()) {
-        let first = conditions(&outcome, &parts, 3, &1, &[]);
-        prop_assert_eq!(&conditions(&outcome, &parts, 3, &2, &first), &first);
+        let first = conditions(&outcome, &KINDS, &parts, 3, &1, &[]);
+        prop_assert_eq!(&conditions(&outcome, &KINDS, &parts, 3, &2, &first), &first);
+    }
+
+    /// Only what was found out for a generation carries it, or what is known to be the same.
+    #[test]
+    fn a_part_speaks_of_the_generation_it_was_found_out_for(
+        history in prop::collection::vec((outcome(), parts()), 1..8),
+    ) {
+        let states = after(&history);
+        for (at, (outcome, found)) in history.iter().enumerate() {
+            let generation = i64::try_from(at).unwrap() + 1;
+            for kind in KINDS {
+                let new = find(&states[at], kind);
+                let old = at.checked_sub(1).and_then(|at| find(&states[at], kind));
+                match (found.iter().any(|part| part.kind == kind), old) {
+                    (true, _) => {
+                        prop_assert_eq!(new.and_then(|c| c.observed_generation), Some(generation));
+                    }
+                    (false, Some(old)) if *outcome == (Outcome::Suspended { applied: true }) => {
+                        let observed_generation = old.observed_generation.map(|_| generation);
+                        let same = Condition { observed_generation, ..old.clone() };
+                        prop_assert_eq!(new, Some(&same));
+                    }
+                    (false, Some(old)) => prop_assert_eq!(new, Some(old), "word for word"),
+                    (false, None) => {
+                        prop_assert_eq!(new.and_then(|c| c.observed_generation), None);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_applied_is_never_ready_while_suspended(
+        history in prop::collection::vec((outcome(), parts()), 0..8),
+    ) {
+        let before = after(&history).pop().unwrap_or_default();
+        let suspended = Outcome::Suspended { applied: false };
+        let state = conditions(&suspended, &KINDS, &[], 9, &9, &before);
+        let ready = find(&state, READY).map(|c| (c.status, c.observed_generation));
+        prop_assert_eq!(ready, Some((Status::False, Some(9))));
     }
 }
 
@@ -109,17 +163,12 @@ fn suspending_what_is_ready_is_no_failure() {
         reason: "Found".into(),
         message: "there".into(),
     };
-    let before = conditions(&ready, &[part], 1, &1, &[]);
-    let after = conditions(&Outcome::Suspended, &[], 2, &2, &before);
+    let before = conditions(&ready, &KINDS[..1], &[part], 1, &1, &[]);
+    let suspended = Outcome::Suspended { applied: true };
+    let after = conditions(&suspended, &KINDS[..1], &[], 2, &2, &before);
     assert_eq!(
         find(&after, READY).map(|c| (c.status, c.reason.as_str())),
         Some((Status::True, SUSPENDED))
     );
     assert!(find(&after, "IdentityReady").is_some(), "parts stay");
-}
-
-#[test]
-fn suspending_what_never_was_ready_does_not_make_it_so() {
-    let state = conditions(&Outcome::Suspended, &[], 1, &1, &[]);
-    assert_eq!(find(&state, READY).map(|c| c.status), Some(Status::False));
 }

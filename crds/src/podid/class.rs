@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(
         name = "Status",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
     ),
     printcolumn(name = "Profiles", type_ = "integer", json_path = ".status.profiles"),
     printcolumn(
@@ -46,6 +46,12 @@ use serde::{Deserialize, Serialize};
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
     ),
     doc = "The facts of one environment (cloud, subscription, groups), and the limits of what profiles may ask for in it."
 )]
@@ -211,7 +217,8 @@ pub struct PodIdentityClassStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready`, `Reconciling` and `Stalled` as kstatus reads them.
+    /// `Ready`, `Reconciling` and `Stalled` as kstatus reads them. `Ready` is true only after Azure
+    /// has confirmed subscription, tenant, groups, region and role names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Option<Vec<Condition>>,

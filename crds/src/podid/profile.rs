@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(
         name = "Status",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
     ),
     printcolumn(name = "Pods", type_ = "integer", json_path = ".status.boundPods"),
     printcolumn(
@@ -54,6 +54,12 @@ use serde::{Deserialize, Serialize};
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
     ),
     doc = "An Azure identity for the pods of one application: which identity, what it may do, and which pods may use it."
 )]
@@ -224,6 +230,11 @@ pub struct PodIdentityProfileStatus {
     /// Pods bound by this profile that run now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_pods: Option<i32>,
+
+    /// Digest of the spec, without `suspend` and `interval`, while all that it asks for is made.
+    /// By it a suspended profile says whether it is ready still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_spec: Option<String>,
 
     /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]

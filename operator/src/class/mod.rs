@@ -1,26 +1,40 @@
 //! The controller of PodIdentityClasses: says whether a class can be used, and by how many
 //! profiles it is.
+//!
+//! ```text
+//! check (no call) ──► ask (Azure) ──► core::class::azure::judge ──► status, Events
+//! ```
 
+mod ask;
 mod reconcile;
+mod schedule;
+mod status;
+mod usability;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
-use podid_azure::Cloud;
+use podid_azure::{Cloud, RoleAssignments, Subscriptions};
 use podid_core::admit::{Mend, Violation, check_class};
 use podid_core::class::{self, Class};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
+pub use schedule::Schedule;
+pub use usability::{Usability, usability};
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::trigger;
+use crate::profile::{Retries, trigger};
 use crate::watch::Watch;
+
+/// How many classes are worked on at once.
+const CONCURRENCY: u16 = 4;
 
 /// What this operator can serve, whatever a class says.
 #[derive(Clone, Debug)]
@@ -68,6 +82,10 @@ fn wrong(field: &str, value: &str, why: String) -> Violation {
 pub struct Context {
     /// Client of the API server.
     pub client: Client,
+    /// Subscriptions and resource groups.
+    pub subscriptions: Arc<dyn Subscriptions>,
+    /// Role definitions.
+    pub roles: Arc<dyn RoleAssignments>,
     /// What the operator itself can serve.
     pub facts: Facts,
     /// All profiles.
@@ -78,6 +96,12 @@ pub struct Context {
     pub recorder: Recorder,
     /// Counters.
     pub metrics: Metrics,
+    /// How often a class is compared with Azure.
+    pub interval: Duration,
+    /// When each class is compared next.
+    pub schedule: Schedule,
+    /// How often each class was compared in vain.
+    pub retries: Retries,
 }
 
 impl fmt::Debug for Context {
@@ -107,8 +131,9 @@ pub async fn run(
         .touched()
         .map(|profile| ObjectRef::new(&profile.spec.class_name));
     Controller::for_stream(changed, classes.store())
-        // Profiles that come while a class is being counted are counted together after it.
-        .with_config(controller::Config::default().concurrency(1))
+        // A class is never worked on twice at once: profiles that come meanwhile are counted together
+        // after it. A class that Azure is slow about holds up no other.
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(used)
         .reconcile_all_on(context.leadership.gained_once())
         .graceful_shutdown_on(async move { drain.draining().await })
@@ -121,3 +146,6 @@ pub async fn run(
         .await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,121 +1,123 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
-use kube::{Api, Resource, ResourceExt};
-use podid_core::condition::{self, Outcome};
+use kube::{Resource, ResourceExt};
+use podid_core::class::Class;
+use podid_core::class::azure::{Before, judge};
+use podid_core::condition::Outcome;
 use podid_crds::convert;
-use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
-use serde_json::json;
+use podid_crds::podid::PodIdentityClass;
 
 use super::Context;
-use crate::conditions::{from_kubernetes, now, to_kubernetes};
+use super::ask::ask;
+use super::status::{StatusError, read, write};
+use super::usability::{Usability, usability};
+use crate::conditions::ready_at;
 use crate::metrics::{Controller, Result as Counted};
-use crate::{FIELD_MANAGER, events};
+use crate::profile::retry::jittered;
 
 /// Wait after an API server that refused.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The API server refused something.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the status of class {class}")]
-pub(super) struct ClassError {
-    class: String,
-    source: kube::Error,
-}
-
-/// Says in the status what is known of the class.
+/// Says in the status what is known of the class as it is now. The one in the cache may be older
+/// than our own last write, and what that said must not be taken back.
 pub(super) async fn reconcile(
-    class: Arc<PodIdentityClass>,
+    cached: Arc<PodIdentityClass>,
     context: Arc<Context>,
-) -> Result<Action, ClassError> {
+) -> Result<Action, StatusError> {
     if !context.leadership.is_held() {
         return Ok(Action::await_change());
     }
     let started = Instant::now();
-    let outcome = judge(&class, &context);
-    let result = match outcome {
-        Outcome::Stalled { .. } => Counted::Stalled,
-        _ => Counted::Ready,
+    let Some(class) = read(&cached.name_any(), &context).await? else {
+        return Ok(Action::await_change());
     };
-    write(&class, &outcome, &context).await?;
+    let facts = convert::class(&class);
+    let (action, outcome) = match malformed(&facts, &context) {
+        Some(outcome) => {
+            write(&class, Some(&outcome), &context).await?;
+            (Action::await_change(), Some(outcome))
+        }
+        None => confirm(&class, &facts, &context).await?,
+    };
+    let result = match (&outcome, usability(&class)) {
+        (Some(outcome), _) => Counted::of(outcome),
+        (None, Usability::Usable) => Counted::Ready,
+        (None, Usability::Unusable(_)) => Counted::Waiting,
+        (None, Usability::Unknown) => Counted::Progressing,
+    };
     context
         .metrics
         .reconciled(Controller::Class, result, started.elapsed());
-    Ok(Action::await_change())
+    Ok(action)
 }
 
-fn judge(class: &PodIdentityClass, context: &Context) -> Outcome {
-    let problems = context.facts.problems(&convert::class(class));
-    if problems.is_empty() {
-        let (group, location) = (&class.spec.resource_group, &class.spec.location);
-        return Outcome::Ready {
-            message: format!("identities are made in {group}, {location}"),
-        };
-    }
+/// What is wrong with the class whatever Azure says, so that Azure is not asked.
+fn malformed(class: &Class, context: &Context) -> Option<Outcome> {
+    let problems = context.facts.problems(class);
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Outcome::Stalled {
+    (!texts.is_empty()).then(|| Outcome::Stalled {
         reason: "InvalidSpec".to_owned(),
         message: texts.join(" | "),
-    }
+    })
 }
 
-async fn write(
+/// Asks Azure about the class, unless that was done not long ago.
+async fn confirm(
     class: &PodIdentityClass,
-    outcome: &Outcome,
+    facts: &Class,
     context: &Context,
-) -> Result<(), ClassError> {
-    let old = class.status.clone().unwrap_or_default();
-    let before = old.conditions.clone().unwrap_or_default();
-    let known: Vec<_> = before.iter().map(from_kubernetes).collect();
-    let generation = class.meta().generation.unwrap_or_default();
-    let conditions = condition::conditions(outcome, &[], generation, &now(), &known);
-    let conditions: Vec<_> = conditions.into_iter().map(to_kubernetes).collect();
-    let name = class.name_any();
-    let users = context.profiles.state();
-    let users = users
-        .iter()
-        .filter(|profile| profile.spec.class_name == name)
-        .count();
-    let status = PodIdentityClassStatus {
-        observed_generation: Some(generation),
-        conditions: Some(conditions.clone()),
-        profiles: Some(i32::try_from(users).unwrap_or(i32::MAX)),
-    };
-    if status == old {
-        return Ok(());
+) -> Result<(Action, Option<Outcome>), StatusError> {
+    let status = class.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let speaks = ready_at(class.meta().generation, conditions).is_some();
+    if let Some(rest) = context.schedule.rest(class).filter(|_| speaks) {
+        write(class, None, context).await?;
+        return Ok((Action::requeue(rest), None));
     }
-    let body = json!({
-        "apiVersion": PodIdentityClass::api_version(&()),
-        "kind": PodIdentityClass::kind(&()),
-        "metadata": { "name": name, "uid": class.uid() },
-        "status": status,
-    });
-    let api: Api<PodIdentityClass> = Api::all(context.client.clone());
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch_status(&name, &params, &Patch::Apply(&body)).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-        Err(source) => {
-            return Err(ClassError {
-                class: name,
-                source,
-            });
+    let begun = match speaks {
+        true => None,
+        false => {
+            let message = "asking Azure whether the class is right".to_owned();
+            Some(write(class, Some(&Outcome::Progressing { message }), context).await?)
         }
-        Ok(_) => {}
+    };
+    let answers = ask(facts, context).await;
+    let before = match usability(class) {
+        Usability::Unknown => Before::Nothing,
+        Usability::Usable | Usability::Unusable(_) => Before::Known,
+    };
+    let outcome = judge(facts, &answers.all, before);
+    write(begun.as_ref().unwrap_or(class), outcome.as_ref(), context).await?;
+    let wait = wait(class, outcome.as_ref(), answers.retry_after, context);
+    context.schedule.done(class, wait);
+    Ok((Action::requeue(wait), outcome))
+}
+
+/// How long until Azure is asked again.
+fn wait(
+    class: &PodIdentityClass,
+    outcome: Option<&Outcome>,
+    asked: Option<Duration>,
+    context: &Context,
+) -> Duration {
+    let uid = class.uid().unwrap_or_default();
+    match outcome {
+        Some(Outcome::Ready { .. } | Outcome::Stalled { .. }) => {
+            context.retries.forget(&uid);
+            jittered(context.interval)
+        }
+        _ => context.retries.again(&uid, asked),
     }
-    events::transition(
-        &context.recorder,
-        &class.object_ref(&()),
-        &before,
-        &conditions,
-    )
-    .await;
-    Ok(())
 }
 
 /// What the controller does about a class whose status could not be written.
-pub(super) fn after_error(_: Arc<PodIdentityClass>, error: &ClassError, _: Arc<Context>) -> Action {
+pub(super) fn after_error(
+    _: Arc<PodIdentityClass>,
+    error: &StatusError,
+    _: Arc<Context>,
+) -> Action {
     tracing::warn!(
         error = error as &dyn std::error::Error,
         "class not reconciled"

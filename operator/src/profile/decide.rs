@@ -3,29 +3,43 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::SignedDuration;
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 use podid_core::admit::{self, Violation};
 use podid_core::condition::Outcome;
 use podid_core::desired::Desired;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::Context;
+use super::{Context, applied};
+use crate::class::{self, Usability};
+use crate::conditions::ready_at;
 
-/// What the profile wants, or how its reconciliation comes out without any work.
-pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Result<Desired, Outcome> {
+/// What is to be done about a profile.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// Work for this.
+    Pursue(Box<Desired>),
+    /// Nothing but to say so.
+    Say(Outcome),
+    /// Nothing at all: what its status says is all that is known.
+    Keep,
+}
+
+/// Decides without a call.
+pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Decision {
     let spec = &profile.spec;
     if spec.suspend == Some(true) {
-        return Err(Outcome::Suspended);
+        let applied = applied::is_current(profile);
+        return Decision::Say(Outcome::Suspended { applied });
     }
     if let Some(Err(message)) = spec.interval.as_deref().map(interval) {
-        return Err(Outcome::Stalled {
+        return Decision::Say(Outcome::Stalled {
             reason: "InvalidSpec".to_owned(),
             message,
         });
     }
-    let waiting = |message| Err(Outcome::Waiting { message });
+    let waiting = |message| Decision::Say(Outcome::Waiting { message });
     let Some(class) = context.classes.get(&ObjectRef::new(&spec.class_name)) else {
         let name = &spec.class_name;
         return waiting(format!(
@@ -33,19 +47,39 @@ pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Result<
         ));
     };
     let facts = convert::class(&class);
+    let name = &facts.name;
     if let Some(problem) = context.facts.problems(&facts).first() {
-        return waiting(format!(
-            "PodIdentityClass {} cannot be used: {problem}",
-            facts.name
-        ));
+        return waiting(format!("PodIdentityClass {name} cannot be used: {problem}"));
+    }
+    match class::usability(&class) {
+        Usability::Usable => {}
+        Usability::Unusable(why) => {
+            return waiting(format!("PodIdentityClass {name} cannot be used: {why}"));
+        }
+        // The class tells when it is known, and until then nothing new is to be said of a profile
+        // that was looked at under it as it was before.
+        Usability::Unknown if speaks(profile) => return Decision::Keep,
+        Usability::Unknown => {
+            let message = format!("waiting until PodIdentityClass {name} is compared with Azure");
+            return Decision::Say(Outcome::Progressing { message });
+        }
     }
     let namespace = profile.namespace().unwrap_or_default();
     let labels = context.namespaces.get(&ObjectRef::new(&namespace));
     let labels = labels
         .and_then(|namespace| namespace.metadata.labels.clone())
         .unwrap_or_default();
-    admit::admit(&convert::profile(profile, labels), &facts)
-        .map_err(|violations| stalled(&violations))
+    match admit::admit(&convert::profile(profile, labels), &facts) {
+        Ok(desired) => Decision::Pursue(Box::new(desired)),
+        Err(violations) => Decision::Say(stalled(&violations)),
+    }
+}
+
+/// Whether the status speaks of the profile as it is written now.
+fn speaks(profile: &PodIdentityProfile) -> bool {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    ready_at(profile.meta().generation, conditions).is_some()
 }
 
 fn stalled(violations: &[Violation]) -> Outcome {

@@ -76,7 +76,7 @@ impl Reporter {
                 malformed.error
             ),
         };
-        let conditions: Vec<_> = condition::conditions(&outcome, &[], generation, &now(), &[])
+        let conditions: Vec<_> = condition::conditions(&outcome, &[], &[], generation, &now(), &[])
             .into_iter()
             .map(to_kubernetes)
             .collect();

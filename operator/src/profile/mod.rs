@@ -7,17 +7,20 @@
 //! | file | holds |
 //! |---|---|
 //! | `reconcile` | the story of one reconciliation |
+//! | `applied` | whether the profile as it is written has been made in full |
 //! | `decide` | what can be decided without a call |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
 //! | `enforcement` | whether the `NET_RAW` policy is in force |
 //! | `status` | the record in the status, and the conditions |
+//! | `underway` | what the status says while the work goes on |
 //! | `cleanup` | deletion |
 //! | `verdict` | how it came out, in the words of conditions |
 //! | `error` | what a failure means to the profile |
 //! | `pods` | `status.boundPods`, and who waits for machines |
 
+mod applied;
 mod apply;
 mod children;
 mod cleanup;
@@ -28,9 +31,10 @@ mod malformed;
 mod observe;
 mod pods;
 mod reconcile;
-mod retry;
+pub(crate) mod retry;
 mod status;
 pub(crate) mod trigger;
+mod underway;
 mod verdict;
 
 use std::fmt;
@@ -141,7 +145,7 @@ pub async fn run(
         podid_crds::aadpodidentity::AzureIdentityBinding,
     >(&context.client))
     .watches_stream(
-        trigger::classes(&watches.classes),
+        trigger::usable_classes(&watches.classes),
         trigger::of_class(&context.profiles),
     )
     .watches_stream(

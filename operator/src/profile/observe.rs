@@ -69,8 +69,8 @@ pub(super) async fn identity(id: &ArmId, context: &Context) -> Result<Option<Ide
 }
 
 /// The identity that podid made before the profile meant another. One that cannot be read, since
-/// its group is gone or the operator's rights there, holds up nothing: it counts as not shown,
-/// and is read once more before it is deleted.
+/// its subscription is gone or the operator's rights there, holds up nothing: it counts as not
+/// shown, and is read once more before it is deleted.
 async fn former(interest: &Interest<'_>, context: &Context) -> Result<Option<Identity>, Cause> {
     let recorded = interest.record.identity.as_ref();
     let former = recorded.filter(|it| it.created && Some(&it.id) != interest.identity);
@@ -79,7 +79,8 @@ async fn former(interest: &Interest<'_>, context: &Context) -> Result<Option<Ide
     };
     match identity(&former.id, context).await {
         Err(Cause::Azure(error))
-            if matches!(error.class(), ErrorClass::NotFound | ErrorClass::Forbidden) =>
+            if error.class() == ErrorClass::Forbidden
+                || error.code() == Some("SubscriptionNotFound") =>
         {
             Ok(None)
         }

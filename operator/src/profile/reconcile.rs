@@ -7,7 +7,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use podid_core::condition::Outcome;
+use podid_core::condition::Part;
 use podid_core::desired::Desired;
 use podid_core::plan::{self, Plan, Step};
 use podid_core::profile::Drift;
@@ -15,14 +15,14 @@ use podid_crds::podid::PodIdentityProfile;
 use tracing::Instrument;
 
 use super::apply::{Applier, Progress};
-use super::decide::{decide, interval};
+use super::decide::{Decision, decide, interval};
 use super::error::{Cause, Failure, Stage};
 use super::observe::{Interest, observe};
 use super::status::{self, Account, Report};
-use super::verdict::{Again, Verdict, counted};
-use super::{Context, FINALIZER, cleanup, enforcement, pods, retry};
+use super::verdict::{Again, Verdict};
+use super::{Context, FINALIZER, cleanup, enforcement, pods, retry, underway};
 use crate::events;
-use crate::metrics::Controller;
+use crate::metrics::{Controller, Result as Counted};
 
 /// Why a reconciliation could not be brought to its end, so that not even the status says so.
 #[derive(Debug, thiserror::Error)]
@@ -96,14 +96,19 @@ async fn current(
 
 async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action, ReconcileError> {
     let started = Instant::now();
-    let verdict = work(profile, context).await;
+    let account = Account::of(profile);
+    let verdict = match decide(profile, context) {
+        Decision::Pursue(desired) => pursue(profile, &desired, account, context).await,
+        Decision::Say(outcome) => Verdict::without_work(outcome, account),
+        Decision::Keep => return Ok(Action::await_change()),
+    };
     let latest = verdict.noted.as_ref().unwrap_or(profile);
     events::done(&context.recorder, &profile.object_ref(&()), &verdict.done).await;
     conclude(profile, latest, &verdict.report, context).await?;
     pods::count(profile, context)
         .await
         .map_err(ReconcileError::Profile)?;
-    let result = counted(&verdict.report.outcome);
+    let result = Counted::of(&verdict.report.outcome);
     context
         .metrics
         .reconciled(Controller::Profile, result, started.elapsed());
@@ -135,15 +140,7 @@ pub(super) async fn conclude(
     Ok(())
 }
 
-async fn work(profile: &PodIdentityProfile, context: &Context) -> Verdict {
-    let account = Account::of(profile);
-    match decide(profile, context) {
-        Ok(desired) => pursue(profile, &desired, account, context).await,
-        Err(outcome) => Verdict::without_work(outcome, account),
-    }
-}
-
-/// Observe, plan, apply.
+/// Brings about what is desired, and says meanwhile what goes on.
 async fn pursue(
     profile: &PodIdentityProfile,
     desired: &Desired,
@@ -151,6 +148,24 @@ async fn pursue(
     context: &Context,
 ) -> Verdict {
     let enforcement = enforcement::check(desired.net_raw, &context.client).await;
+    let begun = match underway::begin(profile, context).await {
+        Ok(begun) => begun,
+        Err(failure) => return Verdict::failed(&failure, account, None, enforcement),
+    };
+    let current = begun.as_ref().unwrap_or(profile);
+    let mut verdict = carry_out(current, desired, account, enforcement, context).await;
+    verdict.noted = verdict.noted.or(begun);
+    verdict
+}
+
+/// Observe, plan, apply.
+async fn carry_out(
+    profile: &PodIdentityProfile,
+    desired: &Desired,
+    account: Account,
+    enforcement: Part,
+    context: &Context,
+) -> Verdict {
     let interest = Interest {
         profile,
         identity: Some(&desired.identity.id),
@@ -168,13 +183,18 @@ async fn pursue(
     if desired.drift == Drift::Observe && !plan.is_empty() {
         return Verdict::drifted(&plan, account, enforcement);
     }
+    let noted = match underway::before_writes(profile, &plan, context).await {
+        Ok(noted) => noted,
+        Err(failure) => return Verdict::failed(&failure, account, None, enforcement),
+    };
     let applier = Applier {
-        profile,
+        profile: noted.as_ref().unwrap_or(profile),
         owner: &desired.owner,
         observed: &observed,
         context,
     };
     let mut progress = Progress::begin(&plan, &observed);
+    progress.noted.clone_from(&noted);
     let done = Box::pin(apply_all(&applier, &plan, desired, &account, &mut progress)).await;
     let finished = done.is_ok();
     let account = remembered(desired, account, &progress, finished, &applier);
@@ -212,20 +232,13 @@ async fn write_ahead(
     account: Account,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let message = "granting roles".to_owned();
-    let report = Report {
-        outcome: Outcome::Progressing { message },
-        parts: Vec::new(),
-        account: remembered(desired, account, progress, false, applier),
-        planned: Vec::new(),
-    };
-    let updated = status::updated(applier.profile, &report);
-    let written = status::write(&applier.context.client, applier.profile, &updated).await;
-    written.map_err(|source| {
+    let account = remembered(desired, account, progress, false, applier);
+    let noted = underway::note(applier.profile, "granting roles", account, applier.context).await;
+    let noted = noted.map_err(|source| {
         let what = "note the role assignments in the status before making them".to_owned();
         Stage::Access.failed(Cause::Cluster { what, source })
     })?;
-    progress.noted = Some(updated);
+    progress.noted = Some(noted);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! When a profile that could not be finished is tried again.
+//! When a profile or a class that could not be finished is tried again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ const FIRST: Duration = Duration::from_secs(1);
 /// Longest wait.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// How often in a row each profile was tried without success, by uid. Clones share one state.
+/// How often in a row each object was tried without success, by uid. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Retries(Arc<Mutex<HashMap<String, u32>>>);
 
 impl Retries {
     /// Counts a failure, and says how long to wait: longer each time, never shorter than `asked`
     /// by Azure, and never quite the same for two profiles.
-    pub(super) fn again(&self, uid: &str, asked: Option<Duration>) -> Duration {
+    pub(crate) fn again(&self, uid: &str, asked: Option<Duration>) -> Duration {
         let mut failures = self.failures();
         let count = failures.entry(uid.to_owned()).or_default();
         let wait = FIRST
@@ -37,7 +37,7 @@ impl Retries {
     }
 
     /// A success, or the end of the profile.
-    pub(super) fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.failures().remove(uid);
     }
 
@@ -48,7 +48,7 @@ impl Retries {
 }
 
 /// `interval`, up to a tenth shorter or longer, so that profiles made together drift apart.
-pub(super) fn jittered(interval: Duration) -> Duration {
+pub(crate) fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + jitter() / 5.0)
 }
 

@@ -15,7 +15,7 @@ use podid_crds::podid::{
 };
 use serde_json::json;
 
-use super::REQUESTED_AT;
+use super::{REQUESTED_AT, applied};
 use crate::FIELD_MANAGER;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 
@@ -109,8 +109,14 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         .flatten()
         .map(from_kubernetes)
         .collect();
-    let parts = merged(&report.parts, &before);
-    let conditions = condition::conditions(&report.outcome, &parts, generation, &now(), &before);
+    let conditions = condition::conditions(
+        &report.outcome,
+        &KINDS,
+        &report.parts,
+        generation,
+        &now(),
+        &before,
+    );
     let planned = (!report.planned.is_empty()).then(|| report.planned.clone());
     let assignments = &report.account.assignments;
     let status = PodIdentityProfileStatus {
@@ -121,6 +127,7 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         binding: binding(profile, report).or(old.binding),
         planned_changes: planned,
         bound_pods: old.bound_pods,
+        applied_spec: applied::after(profile, &report.outcome),
         last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
     };
     PodIdentityProfile {
@@ -170,30 +177,6 @@ pub(super) async fn write(
     api.patch_status(&profile.name_any(), &params, &Patch::Apply(&body))
         .await
         .map(drop)
-}
-
-/// Parts as they are now: what was found out, and otherwise what was known before.
-fn merged(found: &[Part], before: &[Condition<meta::Time>]) -> Vec<Part> {
-    if found.is_empty() {
-        return Vec::new();
-    }
-    KINDS
-        .iter()
-        .map(|kind| {
-            let found = found.iter().find(|part| part.kind == *kind).cloned();
-            found.unwrap_or_else(|| known(kind, before))
-        })
-        .collect()
-}
-
-fn known(kind: &'static str, before: &[Condition<meta::Time>]) -> Part {
-    let old = before.iter().find(|old| old.kind == kind);
-    Part {
-        kind,
-        status: old.map_or(Status::Unknown, |old| old.status),
-        reason: old.map_or_else(|| "Pending".to_owned(), |old| old.reason.clone()),
-        message: old.map_or_else(|| "not reached yet".to_owned(), |old| old.message.clone()),
-    }
 }
 
 /// Conditions of the parts, in the order in which they are shown.
@@ -262,7 +245,7 @@ mod tests {
             report(refused(), Status::True, &["apply AzureIdentityBinding"]),
             Report {
                 parts: Vec::new(),
-                ..report(Outcome::Suspended, Status::True, &[])
+                ..report(Outcome::Suspended { applied: false }, Status::True, &[])
             },
         ] {
             let after = updated(&edited, &report).status.and_then(|s| s.binding);

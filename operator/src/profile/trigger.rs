@@ -1,6 +1,7 @@
 //! What makes a profile worth another look.
 
 use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,6 +13,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use tokio::sync::mpsc;
 
+use crate::class;
 use crate::watch::{Watch, Watched};
 
 type Trigger<K> = Result<K, watcher::Error>;
@@ -32,11 +34,18 @@ pub(super) fn profiles(
 pub(crate) fn classes(
     watch: &Watch<PodIdentityClass>,
 ) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
-    let store = watch.store();
-    let is_there = move |class: &PodIdentityClass| {
-        Some(u64::from(store.get(&ObjectRef::from_obj(class)).is_some()))
-    };
-    let of_note = predicates::generation.combine(uid).combine(is_there);
+    let of_note = predicates::generation.combine(uid).combine(is_there(watch));
+    touched(watch).predicate_filter(of_note, PredicateConfig::default())
+}
+
+/// The same, and classes of which something new is known.
+pub(super) fn usable_classes(
+    watch: &Watch<PodIdentityClass>,
+) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
+    let of_note = predicates::generation
+        .combine(uid)
+        .combine(is_there(watch))
+        .combine(usability);
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 
@@ -111,10 +120,26 @@ fn touched<K: Watched>(watch: &Watch<K>) -> impl Stream<Item = Trigger<K>> + Sen
         .into_stream()
 }
 
+/// Whether a class exists.
+fn is_there(
+    watch: &Watch<PodIdentityClass>,
+) -> impl Fn(&PodIdentityClass) -> Option<u64> + Send + 'static {
+    let store = watch.store();
+    move |class| Some(u64::from(store.get(&ObjectRef::from_obj(class)).is_some()))
+}
+
+/// What is known of a class.
+fn usability(class: &PodIdentityClass) -> Option<u64> {
+    Some(hash(&class::usability(class)))
+}
+
 /// An object made again under the same name starts at the same generation.
 fn uid<K: Resource>(object: &K) -> Option<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+    Some(hash(&object.meta().uid))
+}
+
+fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    object.meta().uid.hash(&mut hasher);
-    Some(hasher.finish())
+    value.hash(&mut hasher);
+    hasher.finish()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use podid_core::arm::ArmId;
 use podid_core::condition::{Outcome, Part, Status};
 use podid_core::desired::Desired;
 use podid_core::plan::{Plan, Refusal};
@@ -10,7 +11,6 @@ use podid_crds::podid::{IdentityStatus, PodIdentityProfile, RoleAssignmentStatus
 use super::apply::Progress;
 use super::error::{Failure, Stage};
 use super::status::{Account, Report};
-use crate::metrics::Result as Counted;
 
 /// A report, and when to look again.
 #[derive(Debug)]
@@ -128,10 +128,13 @@ impl Verdict {
         );
         // Parts that nothing was found out about stay as they were known.
         let mut parts = vec![hit, enforcement];
-        if let Some(identity) = account
-            .identity
-            .as_ref()
-            .filter(|_| failure.stage > Stage::Identity)
+        // What is remembered may still be the identity of before.
+        let made = progress.as_ref().and_then(|done| done.identity.as_ref());
+        let is_made = |remembered: &&IdentityStatus| {
+            made.is_some_and(|made| made.id == ArmId::new(&remembered.resource_id))
+        };
+        if let Some(identity) = account.identity.as_ref().filter(is_made)
+            && failure.stage > Stage::Identity
         {
             parts.push(identity_part(identity));
         }
@@ -268,17 +271,5 @@ fn stage_of(refusal: &Refusal) -> Stage {
         | Refusal::WrongTenant { .. } => Stage::Identity,
         Refusal::UnknownRole { .. } => Stage::Access,
         Refusal::ForeignChild { .. } => Stage::Binding,
-    }
-}
-
-/// The word under which an outcome is counted.
-pub(super) fn counted(outcome: &Outcome) -> Counted {
-    match outcome {
-        Outcome::Ready { .. } => Counted::Ready,
-        Outcome::Progressing { .. } => Counted::Progressing,
-        Outcome::Retrying { .. } => Counted::Retrying,
-        Outcome::Waiting { .. } => Counted::Waiting,
-        Outcome::Stalled { .. } => Counted::Stalled,
-        Outcome::Suspended => Counted::Suspended,
     }
 }

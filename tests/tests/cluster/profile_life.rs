@@ -1,12 +1,14 @@
 //! The ordinary life of a profile: made, changed, disturbed and deleted, against the real API
 //! server and the pretend cloud, by the operator as it is shipped.
 
+mod class;
+mod proxy;
 mod scene;
 mod trouble;
 
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
-use podid_crds::podid::PodIdentityClass;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_lab::layout::{KUBELET_PRINCIPAL, NODE_GROUP, RESOURCE_GROUP};
 use scene::{READS_SECRETS, Scene, access, conditions, group, says, status, vault};
 use serde_json::json;
@@ -376,15 +378,29 @@ async fn a_suspended_profile_is_left_alone_until_it_is_deleted() {
     let identity = status(&profile).identity.expect("an identity");
 
     scene.stage.heal().await;
-    let more = json!([access(READS_SECRETS, &vault())]);
-    let profile = scene
-        .ready("cart", json!({ "suspend": true, "access": more }))
-        .await;
+    let profile = scene.ready("cart", json!({ "suspend": true })).await;
     assert_eq!(
         says(&profile, "Ready").0,
         "Suspended",
         "what is there stays ready"
     );
+    let parts = |profile: &PodIdentityProfile| {
+        let mut all = conditions(profile);
+        all.retain(|condition| condition.type_ != "Ready");
+        all
+    };
+    let applied = parts(&profile);
+    let more = json!([access(READS_SECRETS, &vault())]);
+    scene
+        .profile("cart", json!({ "suspend": true, "access": more }))
+        .await;
+    let profile = scene.until("cart", "Ready", "False").await;
+    assert_eq!(
+        says(&profile, "Ready").0,
+        "Suspended",
+        "an edit that is not applied is not ready"
+    );
+    assert_eq!(parts(&profile), applied, "and no part has come to it");
     assert_eq!(scene.calls().await, [""; 0]);
     scene.delete("cart").await;
     assert!(scene.azure_identity(&identity.resource_id).await.is_none());

@@ -10,17 +10,18 @@ use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
     AzureError, Cloud, Compute, ComputeTarget, Deleted, Identities, IdentityId, IdentityPatch,
-    IdentitySpec, MachineIdentity, Operation, Reply, ResourceGroupId, Result, RoleAssignment,
-    RoleAssignmentSpec, RoleAssignments, RoleDefinition, UserAssignedIdentity,
+    IdentitySpec, Location, MachineIdentity, Operation, Reply, ResourceGroup, ResourceGroupId,
+    Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
+    Subscriptions, UserAssignedIdentity,
 };
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::assignment::Assignments;
@@ -45,6 +46,26 @@ struct State {
     unseen: Vec<(Uuid, String)>,
     lose_role_answer: bool,
     refuse_roles: Option<Refusal>,
+    hold: Option<Hold>,
+}
+
+/// Keeps calls waiting.
+#[derive(Clone, Default)]
+pub(super) struct Hold {
+    reached: Arc<Notify>,
+    released: Arc<Notify>,
+}
+
+impl Hold {
+    /// Waits until a call is held.
+    pub(super) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets it go on.
+    pub(super) fn release(&self) {
+        self.released.notify_one();
+    }
 }
 
 /// The world of one profile, `ns/p`, whose class `c` allows everything.
@@ -52,6 +73,7 @@ pub(super) struct World {
     state: Arc<Mutex<State>>,
     context: Arc<Context>,
     leads: watch::Sender<bool>,
+    classes: Writer<PodIdentityClass>,
 }
 
 impl World {
@@ -67,12 +89,21 @@ impl World {
             "spec": spec,
         });
         let (leads, leadership) = Leadership::fixed(true);
-        let context = Arc::new(context(&state, leadership));
+        let mut classes = Writer::default();
+        classes.apply_watcher_event(&Event::Apply(class("True", 1)));
+        let context = Arc::new(context(&state, leadership, classes.as_reader()));
         Self {
             state,
             context,
             leads,
+            classes,
         }
+    }
+
+    /// What the class's `Ready` says, and of which generation; the class is at its first.
+    pub(super) fn class_is(&mut self, ready: &str, observed: i64) {
+        let event = Event::Apply(class(ready, observed));
+        self.classes.apply_watcher_event(&event);
     }
 
     pub(super) async fn reconcile(&self) -> std::result::Result<Action, ReconcileError> {
@@ -141,6 +172,11 @@ impl World {
         lock(&self.state).unseen.push((role, scope.to_owned()));
     }
 
+    /// Holds up writes of identities.
+    pub(super) fn hold_identity_writes(&self) -> Hold {
+        lock(&self.state).hold.insert(Hold::default()).clone()
+    }
+
     pub(super) fn lose_next_role_answer(&self) {
         lock(&self.state).lose_role_answer = true;
     }
@@ -154,11 +190,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no test has panicked in here")
 }
 
-fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
+fn context(
+    state: &Arc<Mutex<State>>,
+    leadership: Leadership,
+    classes: Store<PodIdentityClass>,
+) -> Context {
     let client = api_server(Arc::clone(state));
     let fake = Fake(Arc::clone(state));
-    let mut classes = Writer::default();
-    classes.apply_watcher_event(&Event::Apply(class()));
     let (assignments, _) = Assignments::new();
     assignments.set_known();
     let reporter = Reporter {
@@ -171,13 +209,14 @@ fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
         azure: Azure {
             identities: Arc::new(fake.clone()),
             roles: Arc::new(fake.clone()),
+            subscriptions: Arc::new(fake.clone()),
             compute: Arc::new(fake),
         },
         facts: Facts {
             cloud: Cloud::Public,
             tenant_id: None,
         },
-        classes: classes.as_reader(),
+        classes,
         namespaces: Writer::default().as_reader(),
         profiles: Writer::default().as_reader(),
         assignments,
@@ -188,11 +227,11 @@ fn context(state: &Arc<Mutex<State>>, leadership: Leadership) -> Context {
     }
 }
 
-fn class() -> PodIdentityClass {
+fn class(ready: &str, observed: i64) -> PodIdentityClass {
     serde_json::from_value(json!({
         "apiVersion": "podid.dev/v1alpha1",
         "kind": "PodIdentityClass",
-        "metadata": { "name": "c" },
+        "metadata": { "name": "c", "generation": 1 },
         "spec": {
             "clusterName": "k", "tenantId": "t", "subscriptionId": "s", "resourceGroup": "ids",
             "location": "westeurope", "nodeResourceGroup": "nodes",
@@ -201,6 +240,10 @@ fn class() -> PodIdentityClass {
                 "access": [{ "role": "Reader", "scopes": ["/subscriptions/s"] }],
             },
         },
+        "status": { "conditions": [{
+            "type": "Ready", "status": ready, "observedGeneration": observed, "reason": "R",
+            "message": "said of the class", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]},
     }))
     .expect("a class")
 }
@@ -290,6 +333,11 @@ impl Identities for Fake {
     }
 
     async fn put(&self, id: &IdentityId, spec: &IdentitySpec) -> Result<UserAssignedIdentity> {
+        let hold = lock(&self.0).hold.clone();
+        if let Some(hold) = hold {
+            hold.reached.notify_one();
+            hold.released.notified().await;
+        }
         let mut state = lock(&self.0);
         state.story.push(format!("put identity {}", id.name));
         let made = UserAssignedIdentity {
@@ -390,6 +438,25 @@ impl RoleAssignments for Fake {
     }
 
     async fn role_definition_by_name(&self, _: &str, _: &str) -> Result<Option<RoleDefinition>> {
+        Ok(None)
+    }
+}
+
+/// The profile controller asks none of this.
+#[async_trait]
+impl Subscriptions for Fake {
+    async fn get(&self, _: &str) -> Result<Option<Subscription>> {
+        lock(&self.0).story.push("read subscription".to_owned());
+        Ok(None)
+    }
+
+    async fn locations(&self, _: &str) -> Result<Vec<Location>> {
+        lock(&self.0).story.push("read locations".to_owned());
+        Ok(Vec::new())
+    }
+
+    async fn group(&self, _: &ResourceGroupId) -> Result<Option<ResourceGroup>> {
+        lock(&self.0).story.push("read group".to_owned());
         Ok(None)
     }
 }

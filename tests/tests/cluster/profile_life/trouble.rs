@@ -61,22 +61,6 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_missing_group_is_said_and_tried_again() {
-    let scene = Scene::without_class("group").await;
-    scene.class(json!({ "resourceGroup": "nowhere" })).await;
-    scene.profile("cart", json!({})).await;
-    let profile = scene.until("cart", "IdentityReady", "False").await;
-    let (_, message) = says(&profile, "Reconciling");
-    assert!(
-        message.contains("nowhere") && message.contains("next step"),
-        "{message}"
-    );
-    scene.class(json!({})).await;
-    scene.until("cart", "Ready", "True").await;
-    scene.delete("cart").await;
-}
-
-#[tokio::test]
 async fn throttling_is_waited_out_as_long_as_azure_asks() {
     const ASKED: i64 = 17;
     let scene = Scene::open("throttled").await;
@@ -88,8 +72,9 @@ async fn throttling_is_waited_out_as_long_as_azure_asks() {
     let fault = json!({ "operation": "arm.identity.put", "count": 1, "effect": effect });
     scene.stage.fault(fault).await;
     scene.profile("cart", json!({})).await;
-    let profile = scene.until("cart", "Reconciling", "True").await;
+    let profile = scene.until("cart", "Ready", "False").await;
     assert_eq!(says(&profile, "Ready").0, "ProgressingWithRetry");
+    assert_eq!(says(&profile, "Reconciling").0, "ProgressingWithRetry");
     scene.until("cart", "Ready", "True").await;
     let log = scene
         .stage
@@ -110,6 +95,32 @@ async fn throttling_is_waited_out_as_long_as_azure_asks() {
     assert_eq!(times.len(), 2, "one refusal, one success");
     let waited = times[1].duration_since(times[0]).as_secs();
     assert!(waited >= ASKED, "tried again after {waited} s");
+    scene.delete("cart").await;
+}
+
+#[tokio::test]
+async fn while_a_first_write_takes_long_the_status_says_what_goes_on() {
+    let scene = Scene::open("slow").await;
+    let slow = json!({ "kind": "delay", "seconds": 3 });
+    scene
+        .stage
+        .fault(json!({ "operation": "arm.identity.put", "effect": slow }))
+        .await;
+    let spec = json!({ "identity": { "name": format!("{}-slow", scene.namespace) } });
+    scene.profile("cart", spec).await;
+    let creating = format!("creating identity {}-slow", scene.namespace);
+    eventually("word of the write that goes on", async || {
+        let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
+        let ready = conditions(&profile);
+        let ready = ready.iter().find(|condition| condition.type_ == "Ready")?;
+        assert!(
+            !scene.calls().await.contains(&"identity.put 201".to_owned()),
+            "said too late: {ready:?}"
+        );
+        (ready.reason == "Progressing" && ready.message == creating).then_some(())
+    })
+    .await;
+    scene.until("cart", "Ready", "True").await;
     scene.delete("cart").await;
 }
 

@@ -8,3 +8,4 @@ mod imds;
 mod login;
 mod machines;
 mod roles;
+mod subscriptions;

@@ -1,0 +1,120 @@
+//! Asks Azure about a class.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use podid_azure::{AzureError, ErrorClass, ResourceGroupId};
+use podid_core::arm::ArmId;
+use podid_core::class::Class;
+use podid_core::class::azure::{About, Answer, Question, questions};
+use podid_runtime::process::chain;
+
+use super::Context;
+
+/// How many questions are asked at once for one class.
+const AT_ONCE: usize = 4;
+
+/// What Azure says.
+#[derive(Debug)]
+pub(super) struct Answers {
+    pub(super) all: Vec<(Question, Answer)>,
+    /// The longest wait that Azure asked for.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Asks all there is to ask, each question once.
+pub(super) async fn ask(class: &Class, context: &Context) -> Answers {
+    let asked: Vec<(Question, Answer, Option<Duration>)> = stream::iter(questions(class))
+        .map(|question| async move {
+            match one(&question.about, context).await {
+                Ok(answer) => (question, answer, None),
+                Err(error) => (question, refusal(&error), error.retry_after()),
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let retry_after = asked.iter().filter_map(|(_, _, wait)| *wait).max();
+    let all = asked
+        .into_iter()
+        .map(|(question, answer, _)| (question, answer));
+    Answers {
+        all: all.collect(),
+        retry_after,
+    }
+}
+
+async fn one(about: &About, context: &Context) -> Result<Answer, AzureError> {
+    let presence = |is_there| match is_there {
+        true => Answer::Present,
+        false => Answer::Absent,
+    };
+    Ok(match about {
+        About::Subscription(id) => {
+            let found = context.subscriptions.get(id).await?;
+            found.map_or(Answer::Absent, |found| Answer::Tenant(found.tenant_id))
+        }
+        About::Regions(subscription) => {
+            let regions = context.subscriptions.locations(subscription).await?;
+            Answer::Regions(regions.into_iter().map(|region| region.name).collect())
+        }
+        About::Group(id) => presence(context.subscriptions.group(&group(id)).await?.is_some()),
+        About::Role { name, scope } => {
+            let found = context
+                .roles
+                .role_definition_by_name(scope.as_str(), name)
+                .await?;
+            presence(found.is_some())
+        }
+    })
+}
+
+fn group(id: &ArmId) -> ResourceGroupId {
+    ResourceGroupId::new(
+        id.subscription().unwrap_or_default(),
+        id.resource_group().unwrap_or_default(),
+    )
+}
+
+/// A refusal says something about the class or about the operator's rights to it. Everything else
+/// (no connection, no token, a proxy's page) says only that Azure was not heard.
+fn refusal(error: &AzureError) -> Answer {
+    let text = format!("{}; next step: {}", chain(error), error.next_step());
+    let is_refusal = match error.class() {
+        ErrorClass::Forbidden | ErrorClass::Invalid => true,
+        ErrorClass::NotFound => error.code().is_some(),
+        ErrorClass::Unauthenticated => error.code() == Some("InvalidAuthenticationTokenTenant"),
+        _ => false,
+    };
+    match is_refusal {
+        true => Answer::Refused(text),
+        false => Answer::Unanswered(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use podid_azure::{Operation, Reply};
+
+    use super::*;
+
+    #[test]
+    fn only_azures_own_words_count_as_a_refusal() {
+        for (status, code, refused) in [
+            (403, "AuthorizationFailed", true),
+            (404, "SubscriptionNotFound", true),
+            (401, "InvalidAuthenticationTokenTenant", true),
+            (400, "InvalidParameter", true),
+            (404, "", false),
+            (401, "InvalidAuthenticationToken", false),
+            (429, "TooManyRequests", false),
+            (503, "", false),
+        ] {
+            let reply = Reply::new(status, code, "text");
+            let error = AzureError::refused(Operation::GetResourceGroup, "/x", reply);
+            let answer = refusal(&error);
+            let is_refused = matches!(&answer, Answer::Refused(text) if text.contains("next step"));
+            assert_eq!(is_refused, refused, "{answer:?}");
+        }
+    }
+}

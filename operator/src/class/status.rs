@@ -1,0 +1,104 @@
+//! The status of a class: its conditions, and how many profiles use it.
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use podid_core::condition::{self, Outcome};
+use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
+use serde_json::json;
+
+use super::Context;
+use crate::conditions::{from_kubernetes, now, to_kubernetes};
+use crate::{FIELD_MANAGER, events};
+
+/// The API server refused something.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read or write the status of class {class}")]
+pub(super) struct StatusError {
+    class: String,
+    source: kube::Error,
+}
+
+/// The class as it is now; `None` when it is gone.
+pub(super) async fn read(
+    name: &str,
+    context: &Context,
+) -> Result<Option<PodIdentityClass>, StatusError> {
+    let api: Api<PodIdentityClass> = Api::all(context.client.clone());
+    api.get_opt(name).await.map_err(|source| StatusError {
+        class: name.to_owned(),
+        source,
+    })
+}
+
+/// Writes how a reconciliation came out, or with `None` only the count, and returns the class as
+/// it is then.
+pub(super) async fn write(
+    class: &PodIdentityClass,
+    outcome: Option<&Outcome>,
+    context: &Context,
+) -> Result<PodIdentityClass, StatusError> {
+    let updated = PodIdentityClass {
+        status: Some(status(class, outcome, context)),
+        ..class.clone()
+    };
+    if updated.status == class.status {
+        return Ok(updated);
+    }
+    let name = class.name_any();
+    let body = json!({
+        "apiVersion": PodIdentityClass::api_version(&()),
+        "kind": PodIdentityClass::kind(&()),
+        "metadata": { "name": name, "uid": class.uid() },
+        "status": updated.status,
+    });
+    let api: Api<PodIdentityClass> = Api::all(context.client.clone());
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    match api.patch_status(&name, &params, &Patch::Apply(&body)).await {
+        // Gone meanwhile.
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(updated),
+        Err(source) => {
+            return Err(StatusError {
+                class: name,
+                source,
+            });
+        }
+        Ok(_) => {}
+    }
+    let conditions = |class: &PodIdentityClass| {
+        let status = class.status.clone().unwrap_or_default();
+        status.conditions.unwrap_or_default()
+    };
+    let (object, before) = (class.object_ref(&()), conditions(class));
+    events::transition(&context.recorder, &object, &before, &conditions(&updated)).await;
+    Ok(updated)
+}
+
+fn status(
+    class: &PodIdentityClass,
+    outcome: Option<&Outcome>,
+    context: &Context,
+) -> PodIdentityClassStatus {
+    let old = class.status.clone().unwrap_or_default();
+    let profiles = Some(users(class, context));
+    let Some(outcome) = outcome else {
+        return PodIdentityClassStatus { profiles, ..old };
+    };
+    let before = old.conditions.unwrap_or_default();
+    let before: Vec<_> = before.iter().map(from_kubernetes).collect();
+    let generation = class.meta().generation.unwrap_or_default();
+    let conditions = condition::conditions(outcome, &[], &[], generation, &now(), &before);
+    PodIdentityClassStatus {
+        observed_generation: Some(generation),
+        conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
+        profiles,
+    }
+}
+
+fn users(class: &PodIdentityClass, context: &Context) -> i32 {
+    let name = class.name_any();
+    let profiles = context.profiles.state();
+    let users = profiles
+        .iter()
+        .filter(|profile| profile.spec.class_name == name);
+    i32::try_from(users.count()).unwrap_or(i32::MAX)
+}

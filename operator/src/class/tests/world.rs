@@ -1,0 +1,311 @@
+//! One class, `c`, in a cloud of one subscription.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Request, Response};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::store::{Store, Writer};
+use kube::runtime::watcher::Event;
+use podid_azure::{
+    AzureError, Cloud, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
+    RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
+    Subscriptions,
+};
+use podid_core::condition::{Condition, READY};
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::class::reconcile::reconcile;
+use crate::class::{Context, Facts, Schedule};
+use crate::conditions::from_kubernetes;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::profile::Retries;
+
+/// How often the class is compared with Azure.
+pub(super) const INTERVAL: Duration = Duration::from_secs(600);
+
+/// What is wrong with every call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// No connection.
+    Silent,
+    /// Too many calls; come back in a minute.
+    Busy,
+    /// A proxy answers with a page of its own.
+    Proxy,
+    /// Azure does not take the operator's token.
+    SignedOut,
+    /// The operator may not read.
+    Forbidden,
+}
+
+#[derive(Default)]
+struct State {
+    class: Value,
+    /// What Azure was asked.
+    calls: Vec<String>,
+    /// Reasons that were written.
+    statuses: Vec<String>,
+    fault: Option<Fault>,
+}
+
+/// The class, its controller and the cloud.
+pub(super) struct World {
+    state: Arc<Mutex<State>>,
+    context: Arc<Context>,
+    profiles: Writer<PodIdentityProfile>,
+}
+
+impl World {
+    /// A class that fits the cloud but for `changes`.
+    pub(super) fn new(changes: Value) -> Self {
+        let mut spec = json!({
+            "clusterName": "k", "tenantId": "t", "subscriptionId": "s", "resourceGroup": "ids",
+            "location": "westeurope", "nodeResourceGroup": "nodes",
+        });
+        merge(&mut spec, changes);
+        let state = State {
+            class: json!({
+                "apiVersion": "podid.dev/v1alpha1",
+                "kind": "PodIdentityClass",
+                "metadata": { "name": "c", "uid": "u", "generation": 1 },
+                "spec": spec,
+            }),
+            ..State::default()
+        };
+        let state = Arc::new(Mutex::new(state));
+        let profiles = Writer::default();
+        let context = Arc::new(context(&state, profiles.as_reader()));
+        Self {
+            state,
+            context,
+            profiles,
+        }
+    }
+
+    /// One reconciliation, by a controller whose cache is behind: it shows the class as it was
+    /// when it was made.
+    pub(super) async fn reconcile(&self) -> Action {
+        let class = Arc::new(PodIdentityClass {
+            status: None,
+            ..self.class()
+        });
+        let done = reconcile(class, Arc::clone(&self.context)).await;
+        done.expect("the API server takes everything")
+    }
+
+    /// Another spec, as its author commits it.
+    pub(super) fn change(&self, changes: Value) {
+        let mut state = lock(&self.state);
+        let generation = state.class["metadata"]["generation"].as_i64();
+        state.class["metadata"]["generation"] = json!(generation.expect("a number") + 1);
+        merge(&mut state.class["spec"], changes);
+    }
+
+    /// Another profile uses the class.
+    pub(super) fn profile_comes(&mut self, name: &str) {
+        let spec = json!({ "className": "c" });
+        let spec = serde_json::from_value(spec).expect("a spec");
+        let mut profile = PodIdentityProfile::new(name, spec);
+        profile.metadata.namespace = Some("ns".to_owned());
+        self.profiles.apply_watcher_event(&Event::Apply(profile));
+    }
+
+    /// How many profiles the status counts.
+    pub(super) fn counted(&self) -> Option<i32> {
+        self.class().status.expect("a status").profiles
+    }
+
+    pub(super) fn strike(&self, fault: Option<Fault>) {
+        lock(&self.state).fault = fault;
+    }
+
+    pub(super) fn ready(&self) -> Condition<Time> {
+        let status = self.class().status.expect("a status");
+        let conditions = status.conditions.expect("conditions");
+        let mut conditions = conditions.iter().map(from_kubernetes);
+        conditions.find(|c| c.kind == READY).expect("Ready")
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        lock(&self.state).calls.clone()
+    }
+
+    pub(super) fn statuses(&self) -> Vec<String> {
+        lock(&self.state).statuses.clone()
+    }
+
+    fn class(&self) -> PodIdentityClass {
+        serde_json::from_value(lock(&self.state).class.clone()).expect("a class")
+    }
+}
+
+fn merge(into: &mut Value, changes: Value) {
+    let Value::Object(changes) = changes else {
+        panic!("not an object")
+    };
+    for (key, value) in changes {
+        into[key] = value;
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("no test has panicked in here")
+}
+
+fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Context {
+    let client = api_server(Arc::clone(state));
+    let reporter = Reporter {
+        controller: "test".into(),
+        instance: None,
+    };
+    let (_, leadership) = Leadership::fixed(true);
+    Context {
+        recorder: Recorder::new(client.clone(), reporter),
+        client,
+        subscriptions: Arc::new(Fake(Arc::clone(state))),
+        roles: Arc::new(Fake(Arc::clone(state))),
+        facts: Facts {
+            cloud: Cloud::Public,
+            tenant_id: None,
+        },
+        profiles,
+        leadership,
+        metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+        interval: INTERVAL,
+        schedule: Schedule::default(),
+        retries: Retries::default(),
+    }
+}
+
+/// An API server that takes statuses and Events.
+fn api_server(state: Arc<Mutex<State>>) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let state = Arc::clone(&state);
+        async move {
+            let path = request.uri().path().to_owned();
+            let body = request.into_body().collect_bytes().await.expect("a body");
+            let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            if path.ends_with("/podidentityclasses/c") {
+                body = lock(&state).class.clone();
+            }
+            if path.ends_with("/podidentityclasses/c/status") {
+                let mut state = lock(&state);
+                let status = body["status"].take();
+                let reason = status["conditions"][0]["reason"].as_str();
+                state.statuses.push(reason.unwrap_or_default().to_owned());
+                state.class["status"] = status;
+                body = state.class.clone();
+            }
+            let body = Body::from(serde_json::to_vec(&body).expect("JSON"));
+            Ok::<_, std::convert::Infallible>(Response::new(body))
+        }
+    });
+    Client::new(service, "ns")
+}
+
+/// Azure: subscription `s` of tenant `t`, its groups `ids` and `nodes`, two regions, one custom
+/// role.
+#[derive(Clone)]
+struct Fake(Arc<Mutex<State>>);
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fake")
+    }
+}
+
+impl Fake {
+    fn asked(&self, operation: Operation, of: &str) -> Result<()> {
+        let mut state = lock(&self.0);
+        state.calls.push(format!("{operation} {of}"));
+        let refused = |reply| Err(AzureError::refused(operation, of, reply));
+        match state.fault {
+            None => Ok(()),
+            Some(Fault::Silent) => Err(AzureError::NoAnswer {
+                operation,
+                resource: of.to_owned(),
+                host: "arm".to_owned(),
+                source: "connection refused".into(),
+            }),
+            Some(Fault::Busy) => refused(Reply {
+                retry_after: Some(Duration::from_secs(60)),
+                ..Reply::new(429, "TooManyRequests", "Slow down.")
+            }),
+            Some(Fault::Proxy) => refused(Reply::new(404, "", "<html>")),
+            Some(Fault::SignedOut) => refused(Reply::new(401, "InvalidAuthenticationToken", "no")),
+            Some(Fault::Forbidden) => refused(Reply::new(403, "AuthorizationFailed", "no")),
+        }
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Fake {
+    async fn get(&self, id: &str) -> Result<Option<Subscription>> {
+        self.asked(Operation::GetSubscription, id)?;
+        let (found, tenant_id) = (id.to_owned(), "t".to_owned());
+        Ok((id == "s").then_some(Subscription {
+            id: found,
+            tenant_id,
+        }))
+    }
+
+    async fn locations(&self, id: &str) -> Result<Vec<Location>> {
+        self.asked(Operation::ListLocations, id)?;
+        let location = |name: &str| Location {
+            name: name.to_owned(),
+            display_name: name.to_uppercase(),
+        };
+        Ok(["eastus", "westeurope"].map(location).into())
+    }
+
+    async fn group(&self, id: &ResourceGroupId) -> Result<Option<ResourceGroup>> {
+        self.asked(Operation::GetResourceGroup, &id.to_string())?;
+        if id.subscription != "s" {
+            let reply = Reply::new(404, "SubscriptionNotFound", "no");
+            let operation = Operation::GetResourceGroup;
+            return Err(AzureError::refused(operation, id.to_string(), reply));
+        }
+        let is_there = ["ids", "nodes"].contains(&id.group.as_str());
+        Ok(is_there.then(|| ResourceGroup {
+            id: id.clone(),
+            location: "westeurope".to_owned(),
+        }))
+    }
+}
+
+#[async_trait]
+impl RoleAssignments for Fake {
+    async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
+        self.asked(Operation::ListRoleAssignments, scope)?;
+        Ok(Vec::new())
+    }
+
+    async fn put(&self, scope: &str, _: Uuid, _: &RoleAssignmentSpec) -> Result<RoleAssignment> {
+        panic!("the class controller writes nothing to Azure, and not at {scope}")
+    }
+
+    async fn delete(&self, id: &str) -> Result<Deleted> {
+        panic!("the class controller deletes nothing in Azure, and not {id}")
+    }
+
+    async fn role_definition_by_name(
+        &self,
+        scope: &str,
+        name: &str,
+    ) -> Result<Option<RoleDefinition>> {
+        self.asked(Operation::FindRoleDefinition, scope)?;
+        Ok((name == "Payments Auditor").then(|| RoleDefinition {
+            id: "r".to_owned(),
+            role_name: name.to_owned(),
+        }))
+    }
+}

@@ -1,0 +1,204 @@
+//! What the status says is so, of the generation that it names, and it says something at once.
+
+use kube::runtime::controller::Action;
+use podid_core::condition::{Condition, Status};
+use serde_json::json;
+
+use super::world::World;
+use super::{asks_for_a_role, is_ready, named};
+use crate::conditions::from_kubernetes;
+
+type Time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+fn conditions(world: &World) -> Vec<Condition<Time>> {
+    let status = world.profile().status.expect("a status");
+    let conditions = status.conditions.unwrap_or_default();
+    conditions.iter().map(from_kubernetes).collect()
+}
+
+fn find(world: &World, kind: &str) -> Condition<Time> {
+    let mut all = conditions(world).into_iter();
+    all.find(|condition| condition.kind == kind)
+        .unwrap_or_else(|| panic!("no {kind}"))
+}
+
+fn parts(world: &World) -> Vec<Condition<Time>> {
+    let mut all = conditions(world);
+    all.retain(|c| !["Ready", "Reconciling", "Stalled"].contains(&&*c.kind));
+    all
+}
+
+#[tokio::test]
+async fn the_status_is_filled_before_azure_is_asked_and_before_it_is_changed() {
+    let world = World::with_profile(json!({ "className": "c" }));
+    world.reconcile().await.expect("reconciled");
+    let story = world.story();
+    let at = |step: &str| story.iter().position(|entry| entry.starts_with(step));
+    assert!(at("write status") < at("read identity"), "{story:?}");
+    let writes: Vec<_> = story
+        .iter()
+        .take_while(|entry| !entry.starts_with("put identity"))
+        .filter(|entry| entry.starts_with("write status"))
+        .collect();
+    assert_eq!(writes, ["write status \"Progressing\""; 2], "{story:?}");
+}
+
+#[tokio::test]
+async fn while_a_slow_write_goes_on_the_status_says_which() {
+    let world = World::with_profile(named("cart"));
+    let hold = world.hold_identity_writes();
+    let working = world.reconcile();
+    tokio::pin!(working);
+    tokio::select! {
+        _ = &mut working => panic!("not held up"),
+        () = hold.reached() => {}
+    }
+    let ready = find(&world, "Ready");
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (Status::Unknown, "Progressing")
+    );
+    assert_eq!(ready.message, "creating identity cart");
+    hold.release();
+    working.await.expect("reconciled");
+    assert!(is_ready(&world.profile()));
+}
+
+#[tokio::test]
+async fn suspending_alone_keeps_ready_and_an_edit_beside_it_does_not() {
+    let world = World::with_profile(named("a"));
+    world.reconcile().await.expect("reconciled");
+
+    let mut spec = named("a");
+    spec["suspend"] = json!(true);
+    world.change(spec);
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!((ready.status, &*ready.reason), (Status::True, "Suspended"));
+    let generations: Vec<_> = conditions(&world)
+        .iter()
+        .map(|c| c.observed_generation)
+        .collect();
+    assert!(
+        generations.iter().all(|g| *g == Some(2)),
+        "all of it was applied: {generations:?}"
+    );
+
+    let before = parts(&world);
+    let mut spec = named("b");
+    spec["suspend"] = json!(true);
+    world.change(spec);
+    world.forget_story();
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!(
+        (ready.status, &*ready.reason, ready.observed_generation),
+        (Status::False, "Suspended", Some(3))
+    );
+    assert_eq!(parts(&world), before, "no part has come to the edit");
+    assert_eq!(world.writes(), ["write status \"Suspended\""]);
+
+    let mut spec = named("a");
+    spec["suspend"] = json!(true);
+    world.change(spec);
+    world.reconcile().await.expect("reconciled");
+    assert!(is_ready(&world.profile()), "the edit is taken back");
+}
+
+#[tokio::test]
+async fn what_was_not_ready_is_not_ready_when_suspended() {
+    let world = World::with_profile(json!({ "className": "c", "suspend": true }));
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!((ready.status, &*ready.reason), (Status::False, "Suspended"));
+    assert_eq!(world.writes(), ["write status \"Suspended\""]);
+}
+
+#[tokio::test]
+async fn an_edit_that_the_class_refuses_leaves_every_part_as_it_was() {
+    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.reconcile().await.expect("reconciled");
+    let before = parts(&world);
+    assert!(
+        before
+            .iter()
+            .any(|c| c.kind == "AccessReady" && c.status == Status::True)
+    );
+
+    let owner = json!([{ "role": "Owner", "scope": "/subscriptions/s" }]);
+    world.change(json!({ "className": "c", "access": owner }));
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!(
+        (ready.status, &*ready.reason, ready.observed_generation),
+        (Status::False, "NotAllowedByClass", Some(2))
+    );
+    assert_eq!(parts(&world), before);
+}
+
+#[tokio::test]
+async fn a_profile_waits_for_its_class_and_what_runs_keeps_running() {
+    let mut world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    world.class_is("False", 1);
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (Status::False, "DependencyNotReady")
+    );
+    assert_eq!(
+        ready.message,
+        "PodIdentityClass c cannot be used: said of the class"
+    );
+    assert_eq!(world.writes(), ["write status \"DependencyNotReady\""]);
+
+    world.class_is("True", 1);
+    world.reconcile().await.expect("reconciled");
+    assert!(is_ready(&world.profile()));
+
+    world.class_is("False", 1);
+    world.forget_story();
+    let action = world.reconcile().await.expect("reconciled");
+    assert_eq!(action, Action::await_change(), "the class wakes it");
+    assert_eq!(
+        world.story(),
+        ["write status \"DependencyNotReady\""],
+        "nothing is taken away"
+    );
+    world.delete();
+    world.reconcile().await.expect("reconciled");
+    assert_eq!(
+        (world.identities().len(), world.roles()),
+        (0, 0),
+        "deletion waits for nobody"
+    );
+}
+
+#[tokio::test]
+async fn while_a_class_is_being_compared_its_profiles_stay_as_they_were() {
+    let mut world = World::with_profile(json!({ "className": "c" }));
+    world.class_is("Unknown", 1);
+    world.reconcile().await.expect("reconciled");
+    let ready = find(&world, "Ready");
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (Status::Unknown, "Progressing")
+    );
+    assert!(
+        ready.message.contains("PodIdentityClass c"),
+        "{}",
+        ready.message
+    );
+
+    world.class_is("True", 1);
+    world.reconcile().await.expect("reconciled");
+    world.class_is("True", 0);
+    world.forget_story();
+    world.reconcile().await.expect("reconciled");
+    assert_eq!(
+        world.story(),
+        [""; 0],
+        "of an edited class nothing is known yet"
+    );
+    assert!(is_ready(&world.profile()));
+}
