@@ -11,8 +11,14 @@ use serde::Serialize;
 
 use crate::arm::{ArmId, IdentityId};
 use crate::binding::{Binding, Bound, Identity, IdentityKind, Pod, Reach};
+use crate::hand_written::Standing;
 use crate::names;
 use crate::net_raw::Breach;
+
+pub mod pods;
+mod refused;
+
+pub use refused::RefusedPod;
 
 /// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
 /// pod that terminates holds them until it is gone.
@@ -41,17 +47,9 @@ pub struct Assignments {
     /// Bindings that select the pod and name an AzureIdentity that does not exist.
     pub dangling: Vec<Binding>,
     /// What the pod is refused all of it for: the ways in which it breaks the rule of a profile
-    /// with `netRaw: Enforce`; and the identities that it would have otherwise.
+    /// with `netRaw: Enforce`, or that it uses the node's network; and the identities that it would
+    /// have otherwise.
     pub refused: Option<RefusedPod>,
-}
-
-/// A pod that is bound and refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedPod {
-    /// In which ways it breaks the rule; never empty.
-    pub breaches: BTreeSet<Breach>,
-    /// The identities that it is bound to.
-    pub identities: Vec<Identity>,
 }
 
 /// The assignments of a pod that [holds identities](holds_identities). Service principals are
@@ -68,10 +66,10 @@ pub fn assignments_of<'a>(
         dangling: bound.dangling.iter().copied().cloned().collect(),
         ..Assignments::default()
     };
-    if let Some(breaches) = bound.breaches(pod) {
+    if let Some(breaches) = refusal(&bound, pod) {
         let identities = bound.uses.iter().map(|(identity, _)| *identity).cloned();
         assignments.refused = Some(RefusedPod {
-            breaches: breaches.clone(),
+            breaches,
             identities: identities.collect(),
         });
         return assignments;
@@ -89,6 +87,14 @@ pub fn assignments_of<'a>(
         }
     }
     assignments
+}
+
+/// What a bound pod is refused everything for. On the node's network no pod can be told from the
+/// node, so such a pod is never served, whatever its bindings ask.
+fn refusal(bound: &Bound<'_>, pod: &Pod) -> Option<BTreeSet<Breach>> {
+    let strict = bound.breaches(pod).cloned();
+    let on_node = !bound.uses.is_empty() && pod.breaches.contains(&Breach::HostNetwork);
+    strict.or_else(|| on_node.then(|| [Breach::HostNetwork].into()))
 }
 
 /// What podid has put on one machine, or may have: written down before Azure is asked.
@@ -218,8 +224,9 @@ pub struct AssignmentFailure {
 }
 
 /// How far an assignment has come, from what the machine is known to carry (`None`: not looked
-/// yet), why it was refused if it was, and what was said before. What was assigned stays so until
-/// Azure says otherwise, or a restart of ours would stop tokens that are fine.
+/// yet), why it was refused if it was, and what was said before of the same identity. What was
+/// assigned stays so until Azure says otherwise, or a restart of ours would stop tokens that are
+/// fine.
 #[must_use]
 pub fn progress(
     identity: &ArmId,
@@ -229,9 +236,21 @@ pub fn progress(
 ) -> Progress {
     match (on_machine, failure) {
         (Some(on_machine), _) if on_machine.contains(identity) => Progress::Assigned,
+        (None, _) if before == Some(Progress::Assigned) => Progress::Assigned,
         (_, Some(failure)) => Progress::Failed(failure.clone()),
         (Some(_), None) => Progress::Created,
         (None, None) => before.unwrap_or(Progress::Created),
+    }
+}
+
+/// The same for an identity that may not be put on a machine as things [stand](Standing).
+#[must_use]
+pub fn progress_unserved(standing: &Standing, before: Option<Progress>) -> Option<Progress> {
+    match standing {
+        Standing::Served => None,
+        Standing::Refused(failure) => Some(Progress::Failed(failure.clone())),
+        // That the machine carries it says nothing: it may be there for others.
+        Standing::Unchecked(_) => Some(before.unwrap_or(Progress::Created)),
     }
 }
 
@@ -258,12 +277,12 @@ pub fn assigned_identities(
     pod: &Pod,
     node: &str,
     assignments: &[Assignment],
-    progress: impl Fn(&str, &ArmId) -> Progress,
+    progress: impl Fn(&str, &Identity) -> Progress,
 ) -> BTreeMap<String, AssignedIdentity> {
     let of = |Assignment { identity, binding }: &Assignment| {
         let name =
             names::assigned_identity(&pod.name, &pod.uid, &identity.namespace, &identity.name);
-        let progress = progress(&name, &identity.resource_id);
+        let progress = progress(&name, identity);
         let object = AssignedIdentity {
             node: node.to_owned(),
             identity: (identity.namespace.clone(), identity.name.clone()),

@@ -97,6 +97,9 @@ pub struct Limits {
     pub backends: BTreeSet<Backend>,
     /// Whether a profile may set `netRaw` to `Audit` or `Ignore`.
     pub allow_net_raw: bool,
+    /// Whether identities of its profiles are also served through AzureIdentities that were written by
+    /// hand.
+    pub allow_hand_written: bool,
 }
 
 /// One role, and the scopes at or below which it may be asked for.

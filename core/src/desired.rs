@@ -47,6 +47,28 @@ impl Owner {
         .collect()
     }
 
+    /// Whom the tags of an identity name; `None` when they name nobody. Part of the mark is a mark.
+    #[must_use]
+    pub fn from_tags(tags: &BTreeMap<String, String>) -> Option<Self> {
+        // Azure keeps the letter case of a tag's name and does not tell names apart by it.
+        let tag = |key: &str| {
+            let mut all = tags.iter();
+            all.find(|(name, _)| name.eq_ignore_ascii_case(key))
+                .map(|(_, value)| value.clone())
+        };
+        let [cluster, namespace, profile, uid] =
+            [TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID].map(tag);
+        let marked = [&cluster, &namespace, &profile, &uid]
+            .iter()
+            .any(|tag| tag.is_some());
+        marked.then(|| Self {
+            cluster: cluster.unwrap_or_default(),
+            namespace: namespace.unwrap_or_default(),
+            profile: profile.unwrap_or_default(),
+            uid: uid.unwrap_or_default(),
+        })
+    }
+
     /// The description that marks a role assignment as made for this profile.
     #[must_use]
     pub fn marker(&self) -> String {

@@ -12,6 +12,7 @@ pub mod binding;
 pub mod class;
 pub mod condition;
 pub mod desired;
+pub mod hand_written;
 pub mod names;
 pub mod net_raw;
 pub mod observed;

@@ -83,6 +83,10 @@ pub(crate) struct ClassArgs {
     #[arg(long)]
     allow_net_raw: bool,
 
+    /// Let AzureIdentities that were written by hand serve the identities of profiles
+    #[arg(long)]
+    allow_hand_written: bool,
+
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 }
@@ -145,6 +149,7 @@ impl ClassArgs {
             identity_groups: unless_empty(&self.allow_identity_group),
             backends: None,
             allow_net_raw: self.allow_net_raw.then_some(true),
+            allow_hand_written: self.allow_hand_written.then_some(true),
         }
     }
 

@@ -93,6 +93,7 @@ fn every_flag_of_a_class_reaches_its_field() {
         "--allow-access=Contributor=/subscriptions/s/resourceGroups/g",
         "--allow-identity-group=/subscriptions/s/resourceGroups/g",
         "--allow-net-raw",
+        "--allow-hand-written",
     ]);
     assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
     let text = tree.read("classes/standard.yaml");

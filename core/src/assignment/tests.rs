@@ -214,6 +214,99 @@ fn what_was_assigned_stays_so_until_azure_says_otherwise() {
     assert_eq!(progress(&a, None, None, Some(Assigned)), Assigned);
     assert_eq!(progress(&a, Some(&off), None, Some(Assigned)), Created);
     assert_eq!(progress(&a, Some(&on), None, None), Assigned);
+    let failure = AssignmentFailure {
+        reason: "AuthorizationFailed".into(),
+        message: "the machine cannot be read".into(),
+    };
+    let unread = progress(&a, None, Some(&failure), Some(Assigned));
+    assert_eq!(
+        unread, Assigned,
+        "a machine that cannot be read says nothing"
+    );
+    assert_eq!(
+        progress(&a, Some(&off), Some(&failure), Some(Assigned)),
+        Progress::Failed(failure)
+    );
+}
+
+#[test]
+fn what_may_not_be_served_is_not_served_because_the_machine_carries_it() {
+    use Progress::{Assigned, Created, Failed};
+    let failure = AssignmentFailure {
+        reason: "OwnedByProfile".into(),
+        message: "not yours".into(),
+    };
+    let table = [
+        (Standing::Served, Some(Assigned), None),
+        (Standing::Unchecked(None), None, Some(Created)),
+        (Standing::Unchecked(None), Some(Assigned), Some(Assigned)),
+        (
+            Standing::Unchecked(None),
+            Some(Failed(failure.clone())),
+            Some(Failed(failure.clone())),
+        ),
+        (
+            Standing::Refused(failure.clone()),
+            Some(Assigned),
+            Some(Failed(failure)),
+        ),
+    ];
+    for (standing, before, expected) in table {
+        assert_eq!(
+            progress_unserved(&standing, before),
+            expected,
+            "{standing:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_on_the_nodes_network_is_refused_whoever_binds_it() {
+    let (identities, bindings) = (
+        [identity("managed", IdentityKind::Managed, id("managed"))],
+        [binding("a", "managed")],
+    );
+    let of = |breaches: &[Breach]| {
+        let pod = Pod {
+            breaches: breaches.iter().cloned().collect(),
+            ..pod()
+        };
+        assignments_of(&pod, &bindings, &identities, Reach::Cluster)
+    };
+    let keeps = Breach::KeepsNetRaw("app".into());
+    assert_eq!(
+        of(std::slice::from_ref(&keeps)).refused,
+        None,
+        "nobody asks it to drop NET_RAW"
+    );
+    let refused = of(&[Breach::HostNetwork, keeps]).refused.expect("refused");
+    assert_eq!(refused.breaches, [Breach::HostNetwork].into());
+    assert_eq!(refused.reason(), "HostNamespaceUsed");
+    let message = refused.message();
+    assert!(message.starts_with("take hostNetwork out, "), "{message}");
+    assert_eq!(of(&[]).wanted.len(), 1);
+}
+
+#[test]
+fn a_refused_pod_is_told_which_containers_and_what_to_write() {
+    let refused = RefusedPod {
+        breaches: [
+            Breach::KeepsNetRaw("app".into()),
+            Breach::Adds("app".into(), "SYS_ADMIN".into()),
+            Breach::Privileged("side".into()),
+            Breach::HostPid,
+        ]
+        .into(),
+        identities: Vec::new(),
+    };
+    assert_eq!(refused.reason(), "NetRawNotDropped");
+    assert_eq!(
+        refused.message(),
+        "write securityContext: {privileged: false, capabilities: {drop: [NET_RAW]}} in container \
+         app, side, without NET_RAW, SYS_ADMIN or ALL under add; take hostPID out, and let the pod be \
+         made anew; it gets no identity, because the pod sets hostPID: true, container app does not \
+         drop NET_RAW, container app adds SYS_ADMIN, container side is privileged"
+    );
 }
 
 #[test]

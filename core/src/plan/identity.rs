@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::refusal::Refusal;
 use super::roles;
 use super::step::Step;
-use crate::desired::{Desired, Owner, TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID};
+use crate::desired::{Desired, Owner};
 use crate::observed::{Identity, Observed, Record, RecordedIdentity};
 use crate::profile::{CreationPolicy, DeletionPolicy};
 
@@ -22,22 +22,12 @@ pub(super) enum Ownership {
 
 /// Whose an identity is, by its tags; by the record when somebody took the tags away.
 pub(super) fn ownership(identity: &Identity, owner: &Owner, record: &Record) -> Ownership {
-    let tag = |name| identity.tag(name).unwrap_or_default();
-    let tagged = [TAG_CLUSTER, TAG_NAMESPACE, TAG_PROFILE, TAG_UID]
-        .iter()
-        .any(|name| identity.tag(name).is_some());
-    if tagged {
-        let name = [tag(TAG_CLUSTER), tag(TAG_NAMESPACE), tag(TAG_PROFILE)];
-        let same_name = name == [&owner.cluster, &owner.namespace, &owner.profile];
-        let words = format!(
-            "profile {}/{} of cluster {} (uid {})",
-            name[1],
-            name[2],
-            name[0],
-            tag(TAG_UID)
-        );
+    if let Some(tagged) = Owner::from_tags(&identity.tags) {
+        let same_name = [&tagged.cluster, &tagged.namespace, &tagged.profile]
+            == [&owner.cluster, &owner.namespace, &owner.profile];
+        let words = format!("{tagged} (uid {})", tagged.uid);
         // The uid alone says it: the cluster's name is not known once its class is gone.
-        let same_uid = !owner.uid.is_empty() && tag(TAG_UID) == owner.uid;
+        let same_uid = !owner.uid.is_empty() && tagged.uid == owner.uid;
         return match (same_uid, same_name) {
             (true, _) => Ownership::Ours,
             (false, true) => Ownership::Namesake(words),

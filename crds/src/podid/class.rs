@@ -175,6 +175,11 @@ pub struct ClassLimits {
     /// Whether a profile may set `netRaw` to `Audit` or `Ignore`. Left out: it may not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_net_raw: Option<bool>,
+
+    /// Whether identities of its profiles are also served through `AzureIdentity` objects that were
+    /// written by hand, in any namespace. Left out: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_hand_written: Option<bool>,
 }
 
 /// Namespaces that may use a class; a namespace is in when it fits any of the fields.
