@@ -12,7 +12,7 @@ use podid_azure::Arm;
 use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 
 use crate::args::Args;
-use crate::assignment::{self, Assignments};
+use crate::assignment::{self, Assignments, Owners};
 use crate::class::{self, Facts};
 use crate::leader::{Election, Leadership};
 use crate::metrics::Metrics;
@@ -131,6 +131,8 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
     let machines = assignment::Context {
         client,
         compute: Arc::clone(&cloud.compute),
+        identities: Arc::clone(&cloud.identities),
+        owners: Owners::new(watches.profiles.clone(), watches.classes.clone()),
         settings: args.assignment(),
         metrics: assignment_counters,
         assignments,

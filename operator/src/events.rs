@@ -6,7 +6,7 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use podid_core::condition::{READY, SUCCEEDED, SUSPENDED};
 
 /// Longest note that the API server takes, in bytes.
-const NOTE_MAX: usize = 1024;
+pub(crate) const NOTE_MAX: usize = 1024;
 
 /// Says that an object's `Ready` has another status, reason or message than before.
 pub(crate) async fn transition(
@@ -85,7 +85,8 @@ fn ready(conditions: &[Condition]) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.type_ == READY)
 }
 
-fn shortened(mut note: String) -> String {
+/// As much of a note as the API server takes.
+pub(crate) fn shortened(mut note: String) -> String {
     const ELLIPSIS: &str = "…";
     if note.len() > NOTE_MAX {
         let fits = |at: &usize| note.is_char_boundary(*at);

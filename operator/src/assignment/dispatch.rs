@@ -1,25 +1,34 @@
 //! The one task that owns the index and starts all work: nothing here waits for Azure or for a
 //! write, so that a change is acted on at once whatever else is under way.
 
-use std::collections::HashMap;
-use std::error::Error;
-use std::sync::Arc;
+mod checks;
+mod pods;
 
-use futures::StreamExt;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
 use podid_core::arm::ArmId;
-use podid_core::assignment::{ObjectsPlan, Progress, assigned_identities, plan_objects, progress};
 use podid_runtime::{BoxError, Drain};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
-use super::announce::{Announcer, News};
+use super::announce::Announcer;
+use super::backlog::Backlog;
 use super::fleet::Fleet;
 use super::index::Index;
 use super::jobs::Jobs;
 use super::ledger::{ConfigMapLedgers, Ledgers};
-use super::objects::{self, Observed, Written};
+use super::lookup::{Lookups, Reading};
+use super::objects::{Observed, Written};
 use super::report::Report;
+use super::tally::Tally;
 use super::watch::{self, Event};
-use super::{Context, ObjectKey, news};
+use super::{Context, ObjectKey};
+
+/// How often to see whether something is to be said again.
+const BETWEEN_REMINDERS: Duration = Duration::from_secs(60);
 
 /// See [`super::run`].
 pub(super) async fn run(context: Context, drain: Drain) -> Result<(), BoxError> {
@@ -42,13 +51,22 @@ pub(super) async fn run(context: Context, drain: Drain) -> Result<(), BoxError> 
             },
         }
     }
+    if !dispatcher.context.owners.seen(&drain).await? {
+        return Ok(());
+    }
+    let mut touched = dispatcher.context.owners.touched();
+    while let Some(Some(known)) = touched.next().now_or_never() {
+        dispatcher.touched(known);
+    }
     dispatcher.begin(ledgers.as_ref()).await?;
 
     while !drain.is_draining() {
         tokio::select! {
             () = drain.draining() => break,
             event = watches.next() => dispatcher.see(event.ok_or("the watches ended")?),
+            touched = touched.next() => dispatcher.touched(touched.ok_or("the watches ended")?),
             Some(report) = reports.recv() => dispatcher.hear(report),
+            () = sleep_until(dispatcher.next_wake()) => dispatcher.wake(),
             ended = dispatcher.fleet.worker_ended() => ended?,
             Some(ended) = dispatcher.tasks.join_next() => dispatcher.ended(ended?),
         }
@@ -64,6 +82,8 @@ enum Ended {
     Wrote(ObjectKey, Written),
     /// It is time to try a pod again.
     Due(ObjectKey),
+    /// An identity was looked up.
+    LookedUp(ArmId, Reading),
     /// Nobody announces any more.
     Announcing,
 }
@@ -74,7 +94,14 @@ struct Dispatcher {
     index: Index,
     observed: Observed,
     fleet: Fleet,
+    lookups: Lookups,
+    tally: Tally,
     jobs: Jobs,
+    /// Pods about which something may be different.
+    concerned: BTreeSet<ObjectKey>,
+    /// When people last asked for profiles to be looked at.
+    requested: HashMap<ObjectKey, String>,
+    reminder: Instant,
     backlog: Backlog,
     announcer: Announcer,
     tasks: JoinSet<Ended>,
@@ -92,7 +119,12 @@ impl Dispatcher {
             index: Index::new(context.settings.reach),
             observed: Observed::default(),
             fleet,
+            lookups: Lookups::new(Arc::clone(&context.identities), context.settings.interval),
+            tally: Tally::default(),
             jobs: Jobs::default(),
+            concerned: BTreeSet::new(),
+            requested: HashMap::new(),
+            reminder: Instant::now() + BETWEEN_REMINDERS,
             backlog: Backlog::default(),
             announcer,
             tasks,
@@ -108,13 +140,11 @@ impl Dispatcher {
             Event::Identity(key, identity) => self.index.set_identity(&key, identity),
             Event::Binding(key, binding) => self.index.set_binding(&key, binding),
             Event::Assigned(key, Some(seen)) => {
-                self.jobs.request(seen.pod.clone());
+                self.concerned.insert(seen.pod.clone());
                 self.observed.set(&key, seen);
             }
             Event::Assigned(key, None) => {
-                if let Some(pod) = self.observed.remove(&key) {
-                    self.jobs.request(pod);
-                }
+                self.concerned.extend(self.observed.remove(&key));
             }
             Event::Synced(kind) => tracing::debug!(kind, "listed again"),
         }
@@ -128,8 +158,8 @@ impl Dispatcher {
             "assignment begins; machines with something of ours"
         );
         for (target, ledger) in left {
-            let desired = self.index.desired(&target);
-            self.fleet.engage(&target, desired, ledger);
+            let wanted = self.index.wanted(&target);
+            self.fleet.engage(&target, wanted, ledger);
         }
         self.act();
         self.context.assignments.set_known();
@@ -139,17 +169,19 @@ impl Dispatcher {
     /// Starts the work that has become due.
     fn act(&mut self) {
         let dirty = self.index.take_dirty();
-        for identity in &dirty.identities {
-            let pods = self.index.bound_pods(identity);
-            self.context.assignments.set_bound_pods(identity, pods);
-        }
+        self.check(&dirty.checks);
+        self.look_up();
         for target in &dirty.targets {
-            self.fleet.order(target, self.index.desired(target));
+            self.fleet.order(target, self.index.wanted(target));
         }
-        dirty
-            .pods
-            .into_iter()
-            .for_each(|pod| self.jobs.request(pod));
+        self.concerned.extend(dirty.pods);
+        for pod in std::mem::take(&mut self.concerned) {
+            self.count(&pod);
+            self.jobs.request(pod);
+        }
+        for (identity, pods) in self.tally.take_dirty() {
+            self.context.assignments.set_bound_pods(&identity, pods);
+        }
         while let Some(pod) = self.jobs.start_next() {
             self.look_at(pod);
         }
@@ -158,63 +190,27 @@ impl Dispatcher {
     /// Takes note of what is known of a machine, and looks at the pods it matters to.
     fn hear(&mut self, report: Report) {
         let target = report.target.clone();
+        let failed: BTreeSet<ArmId> = report.failures.keys().cloned().collect();
         for identity in self.fleet.hear(report) {
-            self.index
-                .users(&target, &identity)
-                .into_iter()
-                .for_each(|pod| self.jobs.request(pod));
+            if failed.contains(&identity) {
+                self.lookups.doubt(&identity);
+            }
+            self.concerned.extend(self.index.users(&target, &identity));
         }
     }
 
-    /// Brings what the cluster says about a pod to what is true.
-    fn look_at(&mut self, key: ObjectKey) {
-        let observed = self.observed.of_pod(&key);
-        let desired = self.desired_objects(&key, &observed);
-        let open = desired
-            .values()
-            .filter(|says| says.progress == Progress::Created)
-            .count();
-        self.context
-            .metrics
-            .set_backlog(self.backlog.set(&key, open));
-        self.announce(&key);
-        let plan = plan_objects(&desired, &observed);
-        if plan == ObjectsPlan::default() {
-            self.jobs.succeeded(&key);
-            return;
-        }
-        let pod = self.index.pod(&key).map(|entry| entry.placed.pod.clone());
-        let (client, namespace) = (self.context.client.clone(), key.namespace.clone());
-        self.tasks.spawn(async move {
-            Ended::Wrote(key, objects::write(client, namespace, pod, plan).await)
-        });
+    /// When something is due that nobody tells of.
+    fn next_wake(&self) -> Instant {
+        let others = [self.lookups.next_due(), self.tally.next_late()];
+        let first = others.into_iter().flatten().min();
+        first.map_or(self.reminder, |first| first.min(self.reminder))
     }
 
-    fn desired_objects(&self, key: &ObjectKey, observed: &objects::Said) -> objects::Wanted {
-        let Some(entry) = self.index.pod(key) else {
-            return objects::Wanted::new();
-        };
-        let Some(target) = entry.target() else {
-            return objects::Wanted::new();
-        };
-        let carries = self
-            .fleet
-            .report(target)
-            .and_then(|report| report.carries.as_ref());
-        let before = |name: &str| Some(observed.get(name)?.as_ref()?.progress.clone());
-        let progress = |name: &str, id: &ArmId| progress(id, carries, None, before(name));
-        let (placed, wanted) = (&entry.placed, &entry.assignments.wanted);
-        assigned_identities(&placed.pod, &placed.node, wanted, progress)
-    }
-
-    fn announce(&mut self, key: &ObjectKey) {
-        let Some(entry) = self.index.pod(key) else {
-            self.announcer.forget(key);
-            return;
-        };
-        let report = entry.target().and_then(|target| self.fleet.report(target));
-        for (subject, news) in news::failures(entry, report) {
-            self.announcer.say(&entry.placed.pod, &subject, news);
+    fn wake(&mut self) {
+        self.concerned.extend(self.tally.take_late());
+        if Instant::now() >= self.reminder {
+            self.reminder = Instant::now() + BETWEEN_REMINDERS;
+            self.concerned.extend(self.announcer.due());
         }
     }
 
@@ -222,54 +218,8 @@ impl Dispatcher {
         match ended {
             Ended::Wrote(pod, written) => self.wrote(pod, written),
             Ended::Due(pod) => self.jobs.request(pod),
+            Ended::LookedUp(identity, reading) => self.looked_up(&identity, reading),
             Ended::Announcing => {}
         }
-    }
-
-    fn wrote(&mut self, key: ObjectKey, written: Written) {
-        for name in &written.deleted {
-            self.observed.remove(&ObjectKey::new(&key.namespace, name));
-        }
-        for (name, seen) in written.applied {
-            if let (Some((identity, Progress::Assigned)), Some(entry)) =
-                (seen.progress(), self.index.pod(&key))
-            {
-                self.announcer
-                    .say(&entry.placed.pod, &identity, News::Assigned);
-            }
-            self.observed
-                .set(&ObjectKey::new(&key.namespace, name), seen);
-        }
-        let Some(error) = written.error else {
-            self.jobs.succeeded(&key);
-            return;
-        };
-        let wait = self.jobs.failed(&key);
-        self.context.metrics.object_failed();
-        let error = &error as &dyn Error;
-        tracing::warn!(pod = %key, error, ?wait, "AzureAssignedIdentities not written; trying again");
-        self.tasks.spawn(async move {
-            tokio::time::sleep(wait).await;
-            Ended::Due(key)
-        });
-    }
-}
-
-/// Uses of identities that are not assigned yet.
-#[derive(Debug, Default)]
-struct Backlog {
-    by_pod: HashMap<ObjectKey, usize>,
-    total: usize,
-}
-
-impl Backlog {
-    /// Notes the number for one pod; the number for all.
-    fn set(&mut self, pod: &ObjectKey, open: usize) -> usize {
-        let before = match open {
-            0 => self.by_pod.remove(pod),
-            _ => self.by_pod.insert(pod.clone(), open),
-        };
-        self.total = self.total + open - before.unwrap_or_default();
-        self.total
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use podid_azure::{
-    AzureError, Compute, ComputeTarget, IdentityId, IdentityPatch, MachineIdentity, Operation,
-    Reply, Result,
+    AzureError, Compute, ComputeTarget, Deleted, Identities, IdentityId, IdentityPatch,
+    IdentitySpec, MachineIdentity, Operation, Reply, ResourceGroupId, Result, UserAssignedIdentity,
 };
 use podid_core::arm::ArmId;
 use podid_core::assignment::Ledger;
@@ -231,6 +231,78 @@ impl Compute for FakeCompute {
         let slowness = self.0.lock().unwrap().slowness;
         tokio::time::sleep(slowness).await;
         self.0.lock().unwrap().patch(target, patch)
+    }
+}
+
+type Refusal = Box<dyn Fn() -> AzureError + Send + Sync>;
+
+/// Identities that can be read.
+#[derive(Default)]
+pub(super) struct FakeIdentities {
+    there: Mutex<BTreeMap<ArmId, UserAssignedIdentity>>,
+    refusal: Mutex<Option<Refusal>>,
+    reads: Mutex<usize>,
+}
+
+impl FakeIdentities {
+    pub(super) fn put(&self, name: &str, client_id: &str, tags: BTreeMap<String, String>) {
+        let made = UserAssignedIdentity {
+            id: identity(name),
+            location: "l".into(),
+            tags,
+            client_id: client_id.into(),
+            principal_id: "p".into(),
+            tenant_id: "t".into(),
+        };
+        self.there.lock().unwrap().insert(id(name), made);
+    }
+
+    pub(super) fn refuse(&self, refusal: impl Fn() -> AzureError + Send + Sync + 'static) {
+        *self.refusal.lock().unwrap() = Some(Box::new(refusal));
+    }
+
+    pub(super) fn relent(&self) {
+        *self.refusal.lock().unwrap() = None;
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        *self.reads.lock().unwrap()
+    }
+}
+
+impl std::fmt::Debug for FakeIdentities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeIdentities")
+    }
+}
+
+/// Nothing of ours writes identities here.
+fn read_only<T>(operation: Operation) -> Result<T> {
+    let reply = Reply::new(405, "ReadOnly", "identities are only read here");
+    Err(AzureError::refused(operation, "", reply))
+}
+
+#[async_trait]
+impl Identities for FakeIdentities {
+    async fn get(&self, id: &IdentityId) -> Result<Option<UserAssignedIdentity>> {
+        *self.reads.lock().unwrap() += 1;
+        if let Some(refusal) = &*self.refusal.lock().unwrap() {
+            return Err(refusal());
+        }
+        let there = self.there.lock().unwrap();
+        Ok(there.get(&ArmId::new(id.to_string())).cloned())
+    }
+
+    async fn put(&self, _: &IdentityId, _: &IdentitySpec) -> Result<UserAssignedIdentity> {
+        read_only(Operation::PutIdentity)
+    }
+
+    async fn delete(&self, _: &IdentityId) -> Result<Deleted> {
+        read_only(Operation::DeleteIdentity)
+    }
+
+    async fn list_by_group(&self, _: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
+        read_only(Operation::ListIdentities)
     }
 }
 

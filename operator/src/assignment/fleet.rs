@@ -18,6 +18,15 @@ use super::report::{Report, Reporter};
 use super::worker::{Order, Worker};
 use super::{Assignments, Context, Metrics};
 
+/// What a machine is to carry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// What is to be on it.
+    pub(super) desired: BTreeSet<ArmId>,
+    /// What may stay if it is there, and is not to be put there.
+    pub(super) kept: BTreeSet<ArmId>,
+}
+
 #[derive(Debug)]
 pub(super) struct Fleet {
     compute: Arc<dyn Compute>,
@@ -73,21 +82,26 @@ impl Fleet {
         self.engaged.get(target).map(|engaged| &engaged.report)
     }
 
-    /// Has a machine carry `desired`.
-    pub(super) fn order(&mut self, target: &Target, desired: BTreeSet<ArmId>) {
+    /// Has a machine carry what is wanted.
+    pub(super) fn order(&mut self, target: &Target, wanted: Wanted) {
         let Some(engaged) = self.engaged.get_mut(target) else {
-            if !desired.is_empty() {
-                self.engage(target, desired, Ledger::default());
+            if !wanted.desired.is_empty() {
+                self.engage(target, wanted, Ledger::default());
             }
             return;
         };
+        let Wanted { desired, kept } = wanted;
         engaged.promised.extend(desired.iter().cloned());
         engaged.orders.send_if_modified(|order| {
-            let changed = order.desired != desired;
+            let changed = order.desired != desired || order.kept != kept;
             if changed {
+                let mut hurried = std::mem::take(&mut order.hurried);
+                hurried.retain(|identity, _| desired.contains(identity));
                 *order = Order {
                     number: order.number + 1,
+                    hurried,
                     desired,
+                    kept,
                 };
             }
             changed
@@ -95,10 +109,26 @@ impl Fleet {
         self.tell_carried(target);
     }
 
+    /// Has a machine try an identity again at once: somebody says that what was in its way is mended.
+    pub(super) fn hurry(&mut self, target: &Target, identity: &ArmId) {
+        let Some(engaged) = self.engaged.get_mut(target) else {
+            return;
+        };
+        engaged.orders.send_modify(|order| {
+            order.number += 1;
+            order.hurried.insert(identity.clone(), order.number);
+        });
+    }
+
     /// Starts work on a machine that carries what `ledger` says.
-    pub(super) fn engage(&mut self, target: &Target, desired: BTreeSet<ArmId>, ledger: Ledger) {
-        let promised = desired.clone();
-        let (orders, receiver) = watch::channel(Order { number: 1, desired });
+    pub(super) fn engage(&mut self, target: &Target, wanted: Wanted, ledger: Ledger) {
+        let promised = wanted.desired.clone();
+        let (orders, receiver) = watch::channel(Order {
+            number: 1,
+            desired: wanted.desired,
+            kept: wanted.kept,
+            ..Order::default()
+        });
         let reporter = Reporter::new(target.clone(), &ledger, self.to_us.clone());
         let report = reporter.current().clone();
         let machine = Machine::new(
@@ -205,8 +235,10 @@ mod tests {
     use podid_core::binding::Reach;
 
     use super::*;
-    use crate::assignment::fake::{FakeCompute, FakeLedgers, id, ids, metrics, target};
-    use crate::assignment::{Carried, Settings};
+    use crate::assignment::fake::{
+        FakeCompute, FakeIdentities, FakeLedgers, id, ids, metrics, target,
+    };
+    use crate::assignment::{Carried, Owners, Settings};
 
     struct Bench {
         fleet: Fleet,
@@ -221,9 +253,12 @@ mod tests {
         let (assignments, _) = Assignments::new();
         assignments.set_known();
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = kube::Client::try_from(nowhere).unwrap();
         let context = Context {
-            client: kube::Client::try_from(nowhere).unwrap(),
+            owners: Owners::nobody(&client),
+            client,
             compute: Arc::clone(&compute) as Arc<dyn Compute>,
+            identities: Arc::new(FakeIdentities::default()),
             settings: Settings {
                 namespace: "podid-system".into(),
                 reach: Reach::Cluster,
@@ -243,6 +278,13 @@ mod tests {
         }
     }
 
+    fn wanted(names: &[&str]) -> Wanted {
+        Wanted {
+            desired: ids(names),
+            ..Wanted::default()
+        }
+    }
+
     impl Bench {
         /// Hears reports until the identity is not carried any more.
         async fn until_nowhere(&mut self, name: &str) {
@@ -257,14 +299,14 @@ mod tests {
     async fn an_identity_counts_as_carried_from_the_order_until_it_is_gone_from_azure() {
         let mut bench = bench();
         bench.compute.slow_down(Duration::from_secs(40));
-        bench.fleet.order(&target(), ids(&["a"]));
+        bench.fleet.order(&target(), wanted(&["a"]));
         assert_eq!(
             bench.assignments.still_assigned(&id("a")),
             Carried::On(vec![target()])
         );
         // The worker is at it when the pod goes away again.
         tokio::time::sleep(Duration::from_secs(10)).await;
-        bench.fleet.order(&target(), ids(&[]));
+        bench.fleet.order(&target(), wanted(&[]));
         assert_eq!(
             bench.assignments.still_assigned(&id("a")),
             Carried::On(vec![target()])
@@ -277,15 +319,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_machine_at_rest_is_forgotten_and_taken_up_again() {
         let mut bench = bench();
-        bench.fleet.order(&target(), ids(&[]));
+        bench.fleet.order(&target(), wanted(&[]));
         assert!(
             bench.fleet.report(&target()).is_none(),
             "nobody asked for anything"
         );
         for _ in 0..2 {
-            bench.fleet.order(&target(), ids(&["a"]));
+            bench.fleet.order(&target(), wanted(&["a"]));
             tokio::time::sleep(Duration::from_secs(1)).await;
-            bench.fleet.order(&target(), ids(&[]));
+            bench.fleet.order(&target(), wanted(&[]));
             bench.until_nowhere("a").await;
             assert!(bench.fleet.report(&target()).is_none());
             bench.fleet.worker_ended().await.unwrap();
@@ -294,10 +336,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_is_not_checked_yet_stays_and_is_not_put_on() {
+        let mut bench = bench();
+        bench.compute.arrive(&["a"]);
+        let unchecked = Wanted {
+            desired: ids(&["new"]),
+            kept: ids(&["a", "b"]),
+        };
+        let ledger = Ledger(ids(&["a"]));
+        bench.fleet.engage(&target(), unchecked, ledger);
+        while bench.compute.on_machine() != ids(&["a", "new"]) {
+            let report = bench.reports.recv().await.unwrap();
+            bench.fleet.hear(report);
+        }
+        bench.fleet.order(&target(), wanted(&["new"]));
+        bench.until_nowhere("a").await;
+        assert_eq!(bench.compute.on_machine(), ids(&["new"]));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_an_earlier_run_left_is_taken_away() {
         let mut bench = bench();
         bench.compute.arrive(&["a", "theirs"]);
-        bench.fleet.engage(&target(), ids(&[]), Ledger(ids(&["a"])));
+        bench
+            .fleet
+            .engage(&target(), wanted(&[]), Ledger(ids(&["a"])));
         assert_eq!(
             bench.assignments.still_assigned(&id("a")),
             Carried::On(vec![target()])

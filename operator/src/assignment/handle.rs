@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
+use podid_core::assignment::pods::BoundPods;
 use podid_core::target::Target;
 use tokio::sync::mpsc;
 
@@ -19,7 +20,7 @@ pub struct Assignments {
 #[derive(Debug, Default)]
 struct State {
     known: bool,
-    bound_pods: HashMap<ObjectKey, usize>,
+    bound_pods: HashMap<ObjectKey, BoundPods>,
     carried: BTreeMap<Target, BTreeSet<ArmId>>,
 }
 
@@ -37,7 +38,7 @@ pub enum Carried {
 /// Something that an answer of [`Assignments`] depends on has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Other pods than before are bound to this AzureIdentity.
+    /// The pods that are bound to this AzureIdentity come to something else than before.
     BoundPods(ObjectKey),
     /// An identity came on a machine or left it.
     Carried(ArmId),
@@ -77,13 +78,14 @@ impl Assignments {
         }
     }
 
-    /// How many pods on nodes are bound to the AzureIdentity; `None` while that is not known.
+    /// What the pods come to that are bound to a profile's AzureIdentity; `None` while that is not
+    /// known.
     #[must_use]
-    pub fn bound_pods(&self, identity: &ObjectKey) -> Option<usize> {
+    pub fn bound_pods(&self, identity: &ObjectKey) -> Option<BoundPods> {
         let state = self.state();
         state
             .known
-            .then(|| state.bound_pods.get(identity).copied().unwrap_or_default())
+            .then(|| state.bound_pods.get(identity).cloned().unwrap_or_default())
     }
 
     /// Everything has been seen once: answers are true from here on.
@@ -91,12 +93,15 @@ impl Assignments {
         self.state().known = true;
     }
 
-    pub(super) fn set_bound_pods(&self, identity: &ObjectKey, count: usize) {
-        let before = match count {
+    pub(crate) fn set_bound_pods(&self, identity: &ObjectKey, pods: BoundPods) {
+        let before = match pods.bound {
             0 => self.state().bound_pods.remove(identity),
-            _ => self.state().bound_pods.insert(identity.clone(), count),
+            _ => {
+                let mut state = self.state();
+                state.bound_pods.insert(identity.clone(), pods.clone())
+            }
         };
-        if before.unwrap_or_default() != count {
+        if before.unwrap_or_default() != pods {
             self.tell(Change::BoundPods(identity.clone()));
         }
     }
@@ -139,7 +144,7 @@ mod tests {
         assert_eq!(assignments.bound_pods(&web), None);
         assignments.set_known();
         assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
-        assert_eq!(assignments.bound_pods(&web), Some(0));
+        assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
     }
 
     #[test]
@@ -147,11 +152,15 @@ mod tests {
         let (assignments, mut changes) = Assignments::new();
         assignments.set_known();
         let web = ObjectKey::new("apps", "web");
-        assignments.set_bound_pods(&web, 2);
-        assignments.set_bound_pods(&web, 2);
+        let two = BoundPods {
+            bound: 2,
+            ..BoundPods::default()
+        };
+        assignments.set_bound_pods(&web, two.clone());
+        assignments.set_bound_pods(&web, two.clone());
         assignments.set_carried(&target(), ids(&["a", "b"]));
         assignments.set_carried(&target(), ids(&["b"]));
-        assert_eq!(assignments.bound_pods(&web), Some(2));
+        assert_eq!(assignments.bound_pods(&web), Some(two));
         assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
         assert_eq!(
             assignments.still_assigned(&id("B")),

@@ -3,16 +3,20 @@
 //! Every lookup goes through an index, so that the work for one change grows with what it
 //! concerns and not with the cluster.
 
-use std::borrow::Borrow;
+mod multi;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use podid_core::arm::ArmId;
-use podid_core::assignment::{Assignments, assignments_of};
-use podid_core::binding::{Binding, Identity, Pod, Reach};
+use podid_core::assignment::{Assignment, Assignments, assignments_of};
+use podid_core::binding::{Binding, Identity, Origin, Pod, Reach};
+use podid_core::hand_written::{Known, Standing, standing};
 use podid_core::target::{ProviderIdError, Target};
 
 use super::ObjectKey;
+use super::fleet::Wanted;
+use multi::Multi;
 
 /// A pod that holds identities, on its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +32,24 @@ pub(super) struct Entry {
     /// The machine under the pod; `None` while its node is not known (yet, or any more).
     pub(super) machine: Option<Result<Target, ProviderIdError>>,
     pub(super) assignments: Assignments,
+    /// How each wanted assignment stands, and whether Azure has to be asked for that.
+    standings: Vec<(Standing, bool)>,
 }
 
 impl Entry {
+    /// The wanted assignments, each with how it stands.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (&Assignment, &Standing)> {
+        let standings = self.standings.iter().map(|(standing, _)| standing);
+        self.assignments.wanted.iter().zip(standings)
+    }
+
+    /// The managed identities about which Azure has to be asked.
+    fn checks(&self) -> impl Iterator<Item = &ArmId> {
+        let both = self.assignments.wanted.iter().zip(&self.standings);
+        let asked = both.filter(|(_, (_, asked))| *asked);
+        asked.map(|(wanted, _)| &wanted.identity.resource_id)
+    }
+
     /// The machine that is to carry the pod's identities.
     pub(super) fn target(&self) -> Option<&Target> {
         self.machine.as_ref()?.as_ref().ok()
@@ -42,7 +61,8 @@ impl Entry {
 pub(super) struct Dirty {
     pub(super) pods: BTreeSet<ObjectKey>,
     pub(super) targets: BTreeSet<Target>,
-    pub(super) identities: BTreeSet<ObjectKey>,
+    /// Managed identities about which Azure has to be asked, or need not be asked any more.
+    pub(super) checks: BTreeSet<ArmId>,
 }
 
 #[derive(Debug)]
@@ -52,12 +72,20 @@ pub(super) struct Index {
     nodes: HashMap<String, Result<Target, ProviderIdError>>,
     bindings: HashMap<ObjectKey, Binding>,
     identities: HashMap<ObjectKey, Identity>,
+    /// The identity that each profile has in its status.
+    recorded: HashMap<ObjectKey, ArmId>,
+    /// What Azure said of managed identities.
+    known: HashMap<ArmId, Known>,
     pods_on_node: Multi<String, ObjectKey>,
     pods_selecting: Multi<String, ObjectKey>,
     bindings_selecting: Multi<String, ObjectKey>,
     bindings_naming: Multi<ObjectKey, ObjectKey>,
-    pods_bound_to: Multi<ObjectKey, ObjectKey>,
+    /// The pods on each machine that use an identity…
     users: BTreeMap<Target, Multi<ArmId, ObjectKey>>,
+    /// …and those for which it has to be checked first.
+    unchecked: BTreeMap<Target, Multi<ArmId, ObjectKey>>,
+    /// Pods by the managed identities about which Azure has to be asked.
+    checking: Multi<ArmId, ObjectKey>,
     dirty: Dirty,
 }
 
@@ -69,12 +97,15 @@ impl Index {
             nodes: HashMap::new(),
             bindings: HashMap::new(),
             identities: HashMap::new(),
+            recorded: HashMap::new(),
+            known: HashMap::new(),
             pods_on_node: Multi::default(),
             pods_selecting: Multi::default(),
             bindings_selecting: Multi::default(),
             bindings_naming: Multi::default(),
-            pods_bound_to: Multi::default(),
             users: BTreeMap::new(),
+            unchecked: BTreeMap::new(),
+            checking: Multi::default(),
             dirty: Dirty::default(),
         }
     }
@@ -89,23 +120,27 @@ impl Index {
         self.pods.get(key)
     }
 
-    /// The identities that a machine should carry.
-    pub(super) fn desired(&self, target: &Target) -> BTreeSet<ArmId> {
-        self.users
-            .get(target)
-            .map(|users| users.keys().cloned().collect())
-            .unwrap_or_default()
+    /// What a machine should carry.
+    pub(super) fn wanted(&self, target: &Target) -> Wanted {
+        let ids = |users: &BTreeMap<Target, Multi<ArmId, ObjectKey>>| {
+            let users = users.get(target);
+            users.map(|users| users.keys().cloned().collect())
+        };
+        Wanted {
+            desired: ids(&self.users).unwrap_or_default(),
+            kept: ids(&self.unchecked).unwrap_or_default(),
+        }
+    }
+
+    /// Whether pods need to know what Azure says of an identity.
+    pub(super) fn needs_check(&self, identity: &ArmId) -> bool {
+        self.checking.get(identity).is_some()
     }
 
     /// The pods on a machine that use an identity.
     pub(super) fn users(&self, target: &Target, identity: &ArmId) -> Vec<ObjectKey> {
         let users = self.users.get(target).and_then(|users| users.get(identity));
         users.into_iter().flatten().cloned().collect()
-    }
-
-    /// How many pods are bound to an AzureIdentity.
-    pub(super) fn bound_pods(&self, identity: &ObjectKey) -> usize {
-        self.pods_bound_to.get(identity).map_or(0, BTreeSet::len)
     }
 
     pub(super) fn set_pod(&mut self, key: &ObjectKey, placed: Option<PlacedPod>) {
@@ -166,7 +201,31 @@ impl Index {
             return;
         }
         set(&mut self.identities, key.clone(), identity);
-        let bindings = self.bindings_naming.get(key).into_iter().flatten();
+        self.refresh_naming(key);
+    }
+
+    /// The identity that the profile of this namespace and name has in its status.
+    pub(super) fn set_recorded(&mut self, profile: &ObjectKey, identity: Option<ArmId>) {
+        if self.recorded.get(profile) == identity.as_ref() {
+            return;
+        }
+        set(&mut self.recorded, profile.clone(), identity);
+        // The AzureIdentity of a profile has the profile's name.
+        self.refresh_naming(profile);
+    }
+
+    /// What Azure says of a managed identity.
+    pub(super) fn set_known(&mut self, identity: &ArmId, known: Option<Known>) {
+        if self.known.get(identity) == known.as_ref() {
+            return;
+        }
+        set(&mut self.known, identity.clone(), known);
+        let pods = self.checking.get(identity).cloned().unwrap_or_default();
+        self.refresh(&pods);
+    }
+
+    fn refresh_naming(&mut self, identity: &ObjectKey) {
+        let bindings = self.bindings_naming.get(identity).into_iter().flatten();
         let selectors = bindings
             .filter_map(|binding| self.bindings.get(binding))
             .map(|binding| binding.selector.clone())
@@ -220,46 +279,76 @@ impl Index {
             identities,
             self.reach,
         );
+        let wanted = assignments.wanted.iter();
+        let standings = wanted.map(|one| self.standing(&one.identity)).collect();
         Entry {
             machine: self.nodes.get(&placed.node).cloned(),
             placed,
             assignments,
+            standings,
         }
     }
 
+    /// How an identity stands, and whether Azure has to be asked for that.
+    fn standing(&self, identity: &Identity) -> (Standing, bool) {
+        let key = ObjectKey::new(&identity.namespace, &identity.name);
+        let recorded = self.recorded.get(&key);
+        let known = self.known.get(&identity.resource_id);
+        let vouched = identity.origin == Origin::Profile && recorded == Some(&identity.resource_id);
+        (standing(identity, recorded, known), !vouched)
+    }
+
     fn claim(&mut self, key: &ObjectKey, entry: &Entry) {
-        for assignment in &entry.assignments.wanted {
-            let identity = &assignment.identity;
-            let object = ObjectKey::new(&identity.namespace, &identity.name);
-            self.pods_bound_to.insert(object.clone(), key.clone());
-            self.dirty.identities.insert(object);
-            if let Some(target) = entry.target() {
-                let users = self.users.entry(target.clone()).or_default();
-                if users.insert(identity.resource_id.clone(), key.clone()) {
-                    self.dirty.targets.insert(target.clone());
-                }
+        for id in entry.checks() {
+            if self.checking.insert(id.clone(), key.clone()) {
+                self.dirty.checks.insert(id.clone());
+            }
+        }
+        for (assignment, standing) in entry.wanted() {
+            let id = &assignment.identity.resource_id;
+            let (Some(target), Some(users)) = (entry.target(), self.users_of(standing)) else {
+                continue;
+            };
+            let users = users.entry(target.clone()).or_default();
+            if users.insert(id.clone(), key.clone()) {
+                self.dirty.targets.insert(target.clone());
             }
         }
     }
 
     fn release(&mut self, key: &ObjectKey, entry: &Entry) {
-        for assignment in &entry.assignments.wanted {
-            let identity = &assignment.identity;
-            let object = ObjectKey::new(&identity.namespace, &identity.name);
-            self.pods_bound_to.remove(&object, key);
-            self.dirty.identities.insert(object);
-            let Some(target) = entry.target() else {
+        for id in entry.checks() {
+            if self.checking.remove(id, key) {
+                self.dirty.checks.insert(id.clone());
+            }
+        }
+        for (assignment, standing) in entry.wanted() {
+            let id = &assignment.identity.resource_id;
+            let (Some(target), Some(users)) = (entry.target(), self.users_of(standing)) else {
                 continue;
             };
-            let Some(users) = self.users.get_mut(target) else {
+            let Some(of_target) = users.get_mut(target) else {
                 continue;
             };
-            if users.remove(&identity.resource_id, key) {
+            let last = of_target.remove(id, key);
+            if of_target.is_empty() {
+                users.remove(target);
+            }
+            if last {
                 self.dirty.targets.insert(target.clone());
             }
-            if users.is_empty() {
-                self.users.remove(target);
-            }
+        }
+    }
+
+    /// Where pods are noted for an identity that stands so.
+    fn users_of(
+        &mut self,
+        standing: &Standing,
+    ) -> Option<&mut BTreeMap<Target, Multi<ArmId, ObjectKey>>> {
+        match standing {
+            Standing::Served => Some(&mut self.users),
+            Standing::Unchecked(_) => Some(&mut self.unchecked),
+            Standing::Refused(_) => None,
         }
     }
 }
@@ -277,54 +366,6 @@ fn set<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: Option<V>) {
         Some(value) => map.insert(key, value),
         None => map.remove(&key),
     };
-}
-
-/// A map to sets that keeps no empty set.
-#[derive(Clone, Debug)]
-struct Multi<K, V>(HashMap<K, BTreeSet<V>>);
-
-impl<K, V> Default for Multi<K, V> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash, V: Ord> Multi<K, V> {
-    /// Whether this is the first value of the key.
-    fn insert(&mut self, key: K, value: V) -> bool {
-        let values = self.0.entry(key).or_default();
-        values.insert(value) && values.len() == 1
-    }
-
-    /// Whether this was the last value of the key.
-    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, value: &V) -> bool
-    where
-        K: Borrow<Q>,
-    {
-        let Some(values) = self.0.get_mut(key) else {
-            return false;
-        };
-        let last = values.remove(value) && values.is_empty();
-        if last {
-            self.0.remove(key);
-        }
-        last
-    }
-
-    fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&BTreeSet<V>>
-    where
-        K: Borrow<Q>,
-    {
-        self.0.get(key)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = &K> {
-        self.0.keys()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use podid_core::target::{Target, TargetKind};
 use tokio::time::{Instant, sleep};
 
 use super::Metrics;
+use super::failure::{Failure, failure_of};
 use super::ledger::{LedgerError, Ledgers};
-use super::quarantine::{Failure, Quarantine, with_jitter};
+use super::quarantine::{Quarantine, with_jitter};
 use super::report::Reporter;
 use parts::Parts;
 
@@ -62,6 +63,8 @@ pub(super) struct Machine {
     immutable: Arc<BTreeSet<ArmId>>,
     metrics: Metrics,
     ledger: Ledger,
+    /// Neither put on it nor taken away for now.
+    kept: BTreeSet<ArmId>,
     quarantine: Quarantine,
     missed: Option<Instant>,
 }
@@ -85,6 +88,7 @@ impl Machine {
             immutable,
             metrics,
             ledger,
+            kept: BTreeSet::new(),
             quarantine,
             missed: None,
         }
@@ -98,6 +102,16 @@ impl Machine {
     /// Why identities are not on it.
     pub(super) fn failures(&self) -> BTreeMap<ArmId, Failure> {
         self.quarantine.failures()
+    }
+
+    /// Leaves these where they are, until told otherwise.
+    pub(super) fn keep(&mut self, identities: BTreeSet<ArmId>) {
+        self.kept = identities;
+    }
+
+    /// Tries an identity again without waiting, if it was refused.
+    pub(super) fn hurry(&mut self, identity: &ArmId) {
+        self.quarantine.release(identity);
     }
 
     /// Brings the machine to carry `desired`, telling `reporter` what it carries on the way.
@@ -131,7 +145,8 @@ impl Machine {
         };
         self.missed = None;
         let on_machine = carried_by(&observed);
-        let plan = plan_target(desired, &on_machine, &self.ledger, &self.immutable);
+        let stays = &*self.immutable | &self.kept;
+        let plan = plan_target(desired, &on_machine, &self.ledger, &stays);
         self.quarantine
             .retain(|id| plan.add.contains(id) || plan.remove.contains(id));
         let due = plan.without(&self.quarantine.waiting());
@@ -202,7 +217,8 @@ impl Machine {
                             machine = %self.target, %identity, error = &error as &dyn std::error::Error,
                             "identity refused; the others go on without it"
                         );
-                        self.quarantine.hold(&identity, failure_of(&error));
+                        let failure = failure_of(&error, Some(&identity));
+                        self.quarantine.hold(&identity, failure);
                     }
                 }
                 Err(error) => return Err(error),
@@ -299,18 +315,6 @@ fn is_changing(machine: &MachineIdentity) -> bool {
     let ends = ["Succeeded", "Failed", "Canceled"];
     let state = machine.provisioning_state.as_deref();
     state.is_some_and(|state| !ends.iter().any(|end| end.eq_ignore_ascii_case(state)))
-}
-
-/// What to tell people about an error.
-pub(super) fn failure_of(error: &AzureError) -> Failure {
-    let reason = error
-        .code()
-        .unwrap_or_else(|| error.class().as_str())
-        .to_owned();
-    Failure {
-        reason,
-        note: format!("{error}. Next: {}", error.next_step()),
-    }
 }
 
 fn named_by(error: &AzureError) -> BTreeSet<ArmId> {

@@ -14,13 +14,19 @@
 //! | `dispatch` | the one task that owns the index and starts all work |
 //! | `fleet` | the machines that are worked on |
 //! | `worker`, `machine` | one machine: when to look, and what to do then |
+//! | `failure` | what a refusal means: what to do, and whether waiting helps |
 //! | `quarantine` | identities that spoil a change, kept apart with back-off |
 //! | `ledger` | what we put on machines, written down first |
 //! | `jobs`, `objects` | AzureAssignedIdentities, one pod at a time |
+//! | `lookup`, `owners` | whose identity it is that an AzureIdentity names |
+//! | `assess`, `tally` | how far each pod is, and the pods of each profile |
 //! | `news`, `announce` | Events on pods |
 
 mod announce;
+mod assess;
+mod backlog;
 mod dispatch;
+mod failure;
 #[cfg(test)]
 mod fake;
 mod fleet;
@@ -28,12 +34,15 @@ mod handle;
 mod index;
 mod jobs;
 mod ledger;
+mod lookup;
 mod machine;
 mod metrics;
 mod news;
 mod objects;
+mod owners;
 mod quarantine;
 mod report;
+mod tally;
 mod watch;
 mod worker;
 
@@ -42,13 +51,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_azure::Compute;
+use podid_azure::{Compute, Identities};
 use podid_core::arm::ArmId;
 use podid_core::binding::Reach;
 use podid_runtime::{BoxError, Drain};
 
 pub use handle::{Assignments, Carried, Change};
 pub use metrics::Metrics;
+pub use owners::Owners;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +92,10 @@ pub struct Context {
     pub client: kube::Client,
     /// Identities on machines.
     pub compute: Arc<dyn Compute>,
+    /// Identities, which are only read here.
+    pub identities: Arc<dyn Identities>,
+    /// Whose identities are.
+    pub owners: Owners,
     /// How it is to work.
     pub settings: Settings,
     /// Counters, registered once for the process.

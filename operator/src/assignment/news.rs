@@ -1,60 +1,66 @@
 //! Why a pod does not have its identities, in words for the one who described the pod.
 
-use podid_core::binding::Identity;
-use podid_core::target::ProviderIdError;
+use podid_core::binding::{Binding, Identity};
 
-use super::announce::News;
+use super::announce::Warning;
+use super::assess::Assessed;
 use super::index::Entry;
-use super::report::Report;
 
-/// What to say about a pod, by what it is about; `report` is about the pod's machine.
-pub(super) fn failures(entry: &Entry, report: Option<&Report>) -> Vec<(String, News)> {
-    let malformed = entry.assignments.malformed.iter().map(malformed);
-    let machine = machine(entry).into_iter();
-    let wanted = entry
-        .assignments
-        .wanted
-        .iter()
-        .map(|assignment| &assignment.identity);
-    let refused = wanted.filter_map(|identity| {
-        let failure = report?.failures.get(&identity.resource_id)?;
-        Some((
-            name_of(identity),
-            not_assigned(&failure.reason, failure.note.clone()),
-        ))
+/// Reason of the Events about what Azure refused.
+const NOT_ASSIGNED: &str = "IdentityNotAssigned";
+
+/// Everything there is to say against a pod's getting its identities.
+pub(super) fn warnings(entry: &Entry, assessed: &[Assessed<'_>]) -> Vec<Warning> {
+    let assignments = &entry.assignments;
+    let refused = assignments.refused.as_ref().map(|refused| Warning {
+        subject: "pod".to_owned(),
+        reason: refused.reason().to_owned(),
+        word: "Refused".to_owned(),
+        note: refused.message(),
     });
-    malformed.chain(machine).chain(refused).collect()
+    let malformed = assignments.malformed.iter().map(malformed);
+    let dangling = assignments.dangling.iter().map(dangling);
+    let unassigned = assessed.iter().filter_map(unassigned);
+    let all = refused.into_iter().chain(malformed).chain(dangling);
+    all.chain(unassigned).collect()
 }
 
-fn malformed(identity: &Identity) -> (String, News) {
-    let note = format!(
-        "resourceID {:?} is not the id of a user-assigned identity; correct the AzureIdentity",
-        identity.resource_id.as_str()
-    );
-    (name_of(identity), not_assigned("MalformedResourceId", note))
-}
-
-fn machine(entry: &Entry) -> Option<(String, News)> {
-    if entry.assignments.wanted.is_empty() {
-        return None;
-    }
-    match entry.machine.as_ref()? {
-        // New nodes have none for a moment; that is no news.
-        Ok(_) | Err(ProviderIdError::Empty) => None,
-        Err(error) => {
-            let subject = format!("node {}", entry.placed.node);
-            Some((subject, not_assigned("UnknownMachine", error.to_string())))
-        }
+fn malformed(identity: &Identity) -> Warning {
+    Warning {
+        subject: identity.full_name(),
+        reason: NOT_ASSIGNED.to_owned(),
+        word: "MalformedResourceId".to_owned(),
+        note: format!(
+            "correct the AzureIdentity: its resourceID {:?} is not the id of a user-assigned identity",
+            identity.resource_id.as_str()
+        ),
     }
 }
 
-fn name_of(identity: &Identity) -> String {
-    format!("{}/{}", identity.namespace, identity.name)
+fn dangling(binding: &Binding) -> Warning {
+    let (namespace, name, identity) = (&binding.namespace, &binding.name, &binding.identity);
+    Warning {
+        subject: format!("{namespace}/{identity}"),
+        reason: "IdentityMissing".to_owned(),
+        word: "Missing".to_owned(),
+        note: format!(
+            "create AzureIdentity {namespace}/{identity}, or correct spec.azureIdentity of \
+             AzureIdentityBinding {namespace}/{name}: the binding selects this pod and names an \
+             AzureIdentity that does not exist"
+        ),
+    }
 }
 
-fn not_assigned(reason: &str, note: String) -> News {
-    News::NotAssigned {
+fn unassigned(assessed: &Assessed<'_>) -> Option<Warning> {
+    let trouble = assessed.trouble.as_ref()?;
+    let reason = match assessed.by_us {
+        true => &trouble.reason,
+        false => NOT_ASSIGNED,
+    };
+    Some(Warning {
+        subject: assessed.assignment.identity.full_name(),
         reason: reason.to_owned(),
-        note,
-    }
+        word: trouble.reason.clone(),
+        note: trouble.message.clone(),
+    })
 }

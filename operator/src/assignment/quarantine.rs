@@ -6,19 +6,15 @@ use std::time::Duration;
 use podid_core::arm::ArmId;
 use tokio::time::Instant;
 
+use super::failure::Failure;
+
 /// First and longest wait before a spoilt identity is tried again: soon enough after somebody has
 /// mended it, seldom enough not to eat the machine's share of calls.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
-
-/// Why an identity is not on a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// A word: Azure's code, or the class of the error.
-    pub(super) reason: String,
-    /// A sentence with the cause and the next step.
-    pub(super) note: String,
-}
+/// Shortest time between two tries that people ask for: whoever may annotate a profile must not
+/// spend the machine's share of calls.
+pub(super) const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Quarantine(BTreeMap<ArmId, Held>);
@@ -26,6 +22,7 @@ pub(super) struct Quarantine(BTreeMap<ArmId, Held>);
 #[derive(Debug)]
 struct Held {
     attempts: u32,
+    since: Instant,
     until: Instant,
     failure: Failure,
 }
@@ -38,15 +35,24 @@ impl Quarantine {
             .get(identity)
             .map_or(0, |held| held.attempts)
             .saturating_add(1);
-        let until = Instant::now() + backoff(attempts, FIRST_RETRY, LONGEST_RETRY);
+        let since = Instant::now();
+        let until = since + backoff(attempts, FIRST_RETRY, LONGEST_RETRY);
         self.0.insert(
             identity.clone(),
             Held {
                 attempts,
+                since,
                 until,
-                failure,
+                failure: failure.after(attempts),
             },
         );
+    }
+
+    /// Lets an identity be tried as soon as people may ask: somebody says that it is mended.
+    pub(super) fn release(&mut self, identity: &ArmId) {
+        if let Some(held) = self.0.get_mut(identity) {
+            held.until = held.until.min(held.since + BETWEEN_REQUESTS);
+        }
     }
 
     /// Forgets the identities for which `stays` is false.
@@ -97,7 +103,10 @@ pub(super) fn with_jitter(duration: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use podid_core::assignment::AssignmentFailure;
+
     use super::*;
+    use crate::assignment::failure::Outlook;
 
     #[test]
     fn waits_double_within_limits() {
@@ -116,10 +125,18 @@ mod tests {
     async fn an_identity_is_due_again_after_its_wait() {
         let (id, mut quarantine) = (ArmId::new("/x"), Quarantine::default());
         let failure = Failure {
-            reason: "r".into(),
-            note: "n".into(),
+            cause: AssignmentFailure {
+                reason: "r".into(),
+                message: "m".into(),
+            },
+            outlook: Outlook::Doubtful,
         };
         quarantine.hold(&id, failure.clone());
+        assert_eq!(
+            quarantine.failures()[&id].lasting(),
+            None,
+            "not believed yet"
+        );
         assert_eq!(quarantine.waiting(), BTreeSet::from([id.clone()]));
         tokio::time::sleep_until(quarantine.next_due().expect("one is held")).await;
         tokio::time::advance(Duration::from_millis(1)).await;
@@ -129,6 +146,13 @@ mod tests {
             BTreeSet::from([id.clone()]),
             "until it has passed"
         );
+        quarantine.hold(&id, failure.clone());
+        assert_eq!(quarantine.failures()[&id].lasting(), Some(&failure.cause));
+        (0..6).for_each(|_| quarantine.hold(&id, failure.clone()));
+        quarantine.release(&id);
+        let asked = Instant::now();
+        tokio::time::sleep_until(quarantine.next_due().expect("one is held")).await;
+        assert_eq!(asked.elapsed(), BETWEEN_REQUESTS, "somebody asked");
         quarantine.retain(|_| false);
         assert_eq!(quarantine.next_due(), None);
     }

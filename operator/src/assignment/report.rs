@@ -7,7 +7,7 @@ use podid_core::assignment::Ledger;
 use podid_core::target::Target;
 use tokio::sync::mpsc;
 
-use super::quarantine::Failure;
+use super::failure::Failure;
 
 /// What is known of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,18 @@
 //! One task a machine: when to deal with it. What comes in while it is busy or within a short
 //! window goes out together; a slow machine delays no other.
 
-use std::collections::BTreeSet;
-use std::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use podid_azure::ErrorClass;
 use podid_core::arm::ArmId;
-use podid_core::target::Target;
 use podid_runtime::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::machine::{Machine, Next, Trouble, failure_of};
-use super::quarantine::{Failure, backoff, with_jitter};
+use super::failure::explain;
+use super::machine::{Machine, Next, Trouble};
+use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
 use super::report::Reporter;
 
 /// First and longest wait after trouble that may pass by itself…
@@ -28,6 +27,21 @@ const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
 pub(super) struct Order {
     pub(super) number: u64,
     pub(super) desired: BTreeSet<ArmId>,
+    /// What may stay if it is there, and is not to be put there.
+    pub(super) kept: BTreeSet<ArmId>,
+    /// Identities to try at once, by the number of the order that first asked for it.
+    pub(super) hurried: BTreeMap<ArmId, u64>,
+}
+
+impl Order {
+    /// Identities to try at once that an earlier order did not name.
+    fn hurried_since(&self, number: u64) -> impl Iterator<Item = &ArmId> {
+        let newer = self
+            .hurried
+            .iter()
+            .filter(move |(_, asked)| **asked > number);
+        newer.map(|(identity, _)| identity)
+    }
 }
 
 /// When a machine is dealt with.
@@ -45,8 +59,8 @@ impl Worker {
     /// finished first.
     pub(super) async fn run(mut self, drain: Drain) {
         let mut next = Some(Instant::now() + self.window);
-        let mut not_before = Instant::now();
-        let mut failures = 0;
+        let mut pause = Pause::default();
+        let mut done = 0;
         loop {
             tokio::select! {
                 () = drain.draining() => return,
@@ -54,37 +68,39 @@ impl Worker {
                     if changed.is_err() {
                         return;
                     }
+                    let hurried = self.orders.borrow().hurried_since(done).next().is_some();
                     // What arrives until then goes out together; what arrives then is not put off.
-                    let due = not_before.max(Instant::now() + self.window);
+                    let due = pause.over(hurried).max(Instant::now() + self.window);
                     next = Some(next.map_or(due, |next| next.min(due)));
                     continue;
                 }
                 () = at(next) => {}
             }
             let order = self.orders.borrow_and_update().clone();
+            self.machine.keep(order.kept.clone());
+            order
+                .hurried_since(done)
+                .for_each(|id| self.machine.hurry(id));
+            done = order.number;
             let result = self
                 .machine
                 .reconcile(&order.desired, &mut self.reporter)
                 .await;
-            let now = Instant::now();
+            pause.after(&result);
             next = match &result {
                 Ok(Next::Rest) => None,
-                Ok(Next::Compare | Next::Missing) => Some(now + with_jitter(self.interval)),
-                Ok(Next::At(time)) => Some((*time).max(now)),
-                Err(trouble) => Some(now + wait_after(trouble, failures + 1)),
+                Ok(Next::Compare | Next::Missing) => Some(pause.ended + with_jitter(self.interval)),
+                Ok(Next::At(time)) => Some((*time).max(pause.ended)),
+                Err(_) => Some(pause.until),
             };
-            (failures, not_before) = match &result {
-                Ok(_) => (0, now),
-                Err(_) => (failures.saturating_add(1), next.unwrap_or(now)),
-            };
-            self.report(&order, &result);
+            self.report(&order, &result, pause.failures);
         }
     }
 
-    fn report(&mut self, order: &Order, result: &Result<Next, Trouble>) {
+    fn report(&mut self, order: &Order, result: &Result<Next, Trouble>, failures_in_row: u32) {
         let next = &mut self.reporter.next;
         let mut failures = self.machine.failures();
-        if let Some(failure) = explain(&next.target, result) {
+        if let Some(failure) = explain(&next.target, result, failures_in_row) {
             let carries = next.carries.clone().unwrap_or_default();
             for identity in order.desired.difference(&carries) {
                 failures
@@ -98,6 +114,58 @@ impl Worker {
         next.at_rest = matches!(result, Ok(Next::Rest));
         self.reporter.send();
     }
+}
+
+/// How long a machine is left alone.
+#[derive(Debug)]
+struct Pause {
+    failures: u32,
+    /// When the last look ended.
+    ended: Instant,
+    until: Instant,
+    /// Whether a person may cut it short. Not when Azure asked for it.
+    firm: bool,
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            failures: 0,
+            ended: now,
+            until: now,
+            firm: false,
+        }
+    }
+}
+
+impl Pause {
+    fn after(&mut self, result: &Result<Next, Trouble>) {
+        self.ended = Instant::now();
+        (self.failures, self.until, self.firm) = match result {
+            Ok(_) => (0, self.ended, false),
+            Err(trouble) => {
+                let failures = self.failures.saturating_add(1);
+                let until = self.ended + wait_after(trouble, failures);
+                (failures, until, is_throttled(trouble))
+            }
+        };
+    }
+
+    /// When the machine may be looked at again.
+    fn over(&self, hurried: bool) -> Instant {
+        match hurried && !self.firm {
+            true => self.until.min(self.ended + BETWEEN_REQUESTS),
+            false => self.until,
+        }
+    }
+}
+
+fn is_throttled(trouble: &Trouble) -> bool {
+    let Trouble::Azure(error) = trouble else {
+        return false;
+    };
+    matches!(error.class(), ErrorClass::Throttled { .. })
 }
 
 async fn at(time: Option<Instant>) {
@@ -122,28 +190,6 @@ fn wait_after(trouble: &Trouble, failures: u32) -> Duration {
         }
         _ => backoff(failures, FIRST_REFUSAL, LONGEST_REFUSAL),
     }
-}
-
-/// Why nothing of what is desired comes on the machine, if that is so.
-fn explain(target: &Target, result: &Result<Next, Trouble>) -> Option<Failure> {
-    let trouble = match result {
-        Ok(Next::Missing) => {
-            return Some(Failure {
-                reason: "MachineNotFound".to_owned(),
-                note: format!("Azure has no {target}, which the node's provider id names"),
-            });
-        }
-        Ok(_) => return None,
-        Err(trouble) => trouble,
-    };
-    tracing::warn!(machine = %target, error = trouble as &dyn Error, "the machine's identities are not as desired");
-    Some(match trouble {
-        Trouble::Azure(error) => failure_of(error),
-        Trouble::Ledger(error) => Failure {
-            reason: "LedgerNotWritten".to_owned(),
-            note: error.to_string(),
-        },
-    })
 }
 
 #[cfg(test)]

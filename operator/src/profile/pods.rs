@@ -79,7 +79,7 @@ pub(super) async fn count(
     let Some(pods) = context.assignments.bound_pods(&key) else {
         return Ok(());
     };
-    let pods = i32::try_from(pods).unwrap_or(i32::MAX);
+    let pods = i32::try_from(pods.bound).unwrap_or(i32::MAX);
     if profile.status.as_ref().and_then(|status| status.bound_pods) == Some(pods) {
         return Ok(());
     }

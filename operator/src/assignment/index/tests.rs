@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
 use podid_core::binding::{IdentityKind, Origin};
+use podid_core::net_raw::Breach;
 use podid_core::profile::NetRaw;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,9 +14,16 @@ use super::*;
 enum Fact {
     Pod(usize, Option<PlacedPod>),
     Node(usize, Option<usize>),
-    Binding(usize, Option<(usize, usize)>),
-    Identity(usize, Option<usize>),
+    Binding(usize, Option<(usize, usize, Origin)>),
+    Identity(usize, Option<(usize, Kind)>),
+    /// What the profile of an AzureIdentity's name has in its status.
+    Recorded(usize, Option<usize>),
+    /// What Azure says of a managed identity.
+    Known(usize, Option<Known>),
 }
+
+/// Where an AzureIdentity comes from, and what it asks of pods.
+type Kind = (Origin, NetRaw);
 
 const NAMESPACES: [&str; 2] = ["a", "b"];
 
@@ -28,6 +36,16 @@ fn pod_key(number: usize) -> ObjectKey {
 }
 
 fn placed(number: usize, uid: usize, selector: usize, node: usize) -> PlacedPod {
+    keeping(number, uid, selector, node, &[])
+}
+
+fn keeping(
+    number: usize,
+    uid: usize,
+    selector: usize,
+    node: usize,
+    breaches: &[Breach],
+) -> PlacedPod {
     let key = pod_key(number);
     PlacedPod {
         pod: Pod {
@@ -36,7 +54,7 @@ fn placed(number: usize, uid: usize, selector: usize, node: usize) -> PlacedPod 
             uid: format!("u{uid}"),
             selector: Some(format!("s{selector}")),
             service_account: "default".into(),
-            breaches: BTreeSet::new(),
+            breaches: breaches.iter().cloned().collect(),
         },
         node: format!("n{node}"),
     }
@@ -51,50 +69,100 @@ fn machine(number: usize) -> Result<Target, ProviderIdError> {
     })
 }
 
-fn binding(number: usize, (identity, selector): (usize, usize)) -> Binding {
+fn binding(number: usize, (identity, selector, origin): (usize, usize, Origin)) -> Binding {
     Binding {
         namespace: namespace(number).into(),
         name: format!("b{number}"),
         identity: format!("i{identity}"),
         selector: format!("s{selector}"),
         service_accounts: BTreeSet::new(),
-        origin: Origin::HandWritten,
+        origin,
     }
 }
 
-fn identity(number: usize, resource: usize) -> Identity {
+fn resource(number: usize) -> ArmId {
+    ArmId::new(format!(
+        "/subscriptions/s/resourceGroups/g/providers/{IDENTITY_TYPE}/r{number}"
+    ))
+}
+
+fn identity_key(number: usize) -> ObjectKey {
+    ObjectKey::new(namespace(number / 2), format!("i{}", number % 2))
+}
+
+/// Nobody's, with the client id that objects here write.
+fn free() -> Known {
+    Known::Found {
+        client_id: "c".into(),
+        owner: None,
+    }
+}
+
+const BY_HAND: Kind = (Origin::HandWritten, NetRaw::Ignore);
+
+fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> Identity {
     Identity {
         namespace: namespace(number / 2).into(),
         name: format!("i{}", number % 2),
         kind: IdentityKind::Managed,
         client_id: "c".into(),
-        resource_id: ArmId::new(format!(
-            "/subscriptions/s/resourceGroups/g/providers/{IDENTITY_TYPE}/r{resource}"
-        )),
+        resource_id: resource(of),
         principal_id: None,
         namespaced: number == 3,
-        origin: Origin::HandWritten,
-        net_raw: NetRaw::Ignore,
+        origin,
+        net_raw,
     }
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    prop_oneof![Just(Origin::HandWritten), Just(Origin::Profile)]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(BY_HAND),
+        Just((Origin::Profile, NetRaw::Ignore)),
+        Just((Origin::Profile, NetRaw::Enforce)),
+    ]
+}
+
+fn breaches() -> impl Strategy<Value = Vec<Breach>> {
+    let keeps = Breach::KeepsNetRaw("app".into());
+    prop_oneof![
+        2 => Just(vec![]),
+        1 => Just(vec![keeps]),
+        1 => Just(vec![Breach::HostNetwork]),
+    ]
+}
+
+fn known() -> impl Strategy<Value = Known> {
+    let wrong = Known::Found {
+        client_id: "another".into(),
+        owner: None,
+    };
+    prop_oneof![2 => Just(free()), 1 => Just(wrong), 1 => Just(Known::Absent)]
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
     use prop::option::weighted;
+    let pod = (0..2_usize, 0..3_usize, 0..4_usize, breaches());
     prop_oneof![
-        (
-            0..6_usize,
-            weighted(0.8, (0..2_usize, 0..3_usize, 0..4_usize))
-        )
-            .prop_map(|(pod, is)| {
-                Fact::Pod(
-                    pod,
-                    is.map(|(uid, selector, node)| placed(pod, uid, selector, node)),
-                )
-            }),
+        (0..6_usize, weighted(0.8, pod)).prop_map(|(pod, is)| {
+            let is = is.map(|(uid, selector, node, breaches)| {
+                keeping(pod, uid, selector, node, &breaches)
+            });
+            Fact::Pod(pod, is)
+        }),
         (0..4_usize, weighted(0.8, 0..4_usize)).prop_map(|(node, is)| Fact::Node(node, is)),
-        (0..4_usize, weighted(0.8, (0..2_usize, 0..3_usize)))
+        (
+            0..4_usize,
+            weighted(0.8, (0..2_usize, 0..3_usize, origin()))
+        )
             .prop_map(|(binding, is)| Fact::Binding(binding, is)),
-        (0..4_usize, weighted(0.8, 0..3_usize)).prop_map(|(id, is)| Fact::Identity(id, is)),
+        (0..4_usize, weighted(0.8, (0..3_usize, kind())))
+            .prop_map(|(id, is)| Fact::Identity(id, is)),
+        (0..4_usize, weighted(0.8, 0..3_usize)).prop_map(|(id, is)| Fact::Recorded(id, is)),
+        (0..3_usize, weighted(0.8, known())).prop_map(|(id, is)| Fact::Known(id, is)),
     ]
 }
 
@@ -107,16 +175,27 @@ fn apply(index: &mut Index, fact: &Fact) {
             index.set_binding(&key, is.map(|is| binding(*number, is)));
         }
         Fact::Identity(number, is) => {
-            let key = ObjectKey::new(namespace(number / 2), format!("i{}", number % 2));
-            index.set_identity(&key, is.map(|resource| identity(*number, resource)));
+            index.set_identity(&identity_key(*number), is.map(|is| identity(*number, is)));
         }
+        Fact::Recorded(number, is) => {
+            index.set_recorded(&identity_key(*number), is.map(resource));
+        }
+        Fact::Known(number, is) => index.set_known(&resource(*number), is.clone()),
     }
 }
 
-/// Everything at once, by the rule alone: what each machine should carry.
-fn by_the_rule(facts: &[Fact]) -> BTreeMap<Target, BTreeSet<ArmId>> {
+/// Everything at once, by the rules alone.
+#[derive(Default)]
+struct Whole {
+    wanted: BTreeMap<Target, Wanted>,
+    checks: BTreeSet<ArmId>,
+    refused: BTreeSet<ObjectKey>,
+}
+
+fn by_the_rules(facts: &[Fact]) -> Whole {
     let (mut pods, mut nodes) = (BTreeMap::new(), BTreeMap::new());
     let (mut bindings, mut identities) = (BTreeMap::new(), BTreeMap::new());
+    let (mut recorded, mut known) = (BTreeMap::new(), BTreeMap::new());
     for fact in facts {
         match fact {
             Fact::Pod(number, is) => drop(pods.insert(*number, is.clone())),
@@ -125,24 +204,44 @@ fn by_the_rule(facts: &[Fact]) -> BTreeMap<Target, BTreeSet<ArmId>> {
                 bindings.insert(*number, is.map(|is| binding(*number, is)));
             }
             Fact::Identity(number, is) => {
-                identities.insert(*number, is.map(|resource| identity(*number, resource)));
+                identities.insert(*number, is.map(|is| identity(*number, is)));
             }
+            Fact::Recorded(number, is) => {
+                recorded.insert(identity_key(*number), is.map(resource));
+            }
+            Fact::Known(number, is) => drop(known.insert(resource(*number), is.clone())),
         }
     }
     let bindings: Vec<Binding> = bindings.into_values().flatten().collect();
     let identities: Vec<Identity> = identities.into_values().flatten().collect();
-    let mut desired: BTreeMap<Target, BTreeSet<ArmId>> = BTreeMap::new();
-    for placed in pods.into_values().flatten() {
-        let Some(Some(Ok(target))) = nodes.get(&placed.node) else {
-            continue;
-        };
+    let mut whole = Whole::default();
+    for (number, placed) in pods {
+        let Some(placed) = placed else { continue };
         let assignments = assignments_of(&placed.pod, &bindings, &identities, Reach::Cluster);
+        if assignments.refused.is_some() {
+            whole.refused.insert(pod_key(number));
+        }
         for assignment in assignments.wanted {
-            let on = desired.entry(target.clone()).or_default();
-            on.insert(assignment.identity.resource_id);
+            let identity = assignment.identity;
+            let key = ObjectKey::new(&identity.namespace, &identity.name);
+            let id = identity.resource_id.clone();
+            let own = recorded.get(&key).and_then(Option::as_ref);
+            let said = known.get(&id).and_then(Option::as_ref);
+            if identity.origin == Origin::HandWritten || own != Some(&id) {
+                whole.checks.insert(id.clone());
+            }
+            let Some(Some(Ok(target))) = nodes.get(&placed.node) else {
+                continue;
+            };
+            let on = whole.wanted.entry(target.clone()).or_default();
+            match standing(&identity, own, said) {
+                Standing::Served => drop(on.desired.insert(id)),
+                Standing::Unchecked(_) => drop(on.kept.insert(id)),
+                Standing::Refused(_) => {}
+            }
         }
     }
-    desired
+    whole
 }
 
 fn targets() -> BTreeSet<Target> {
@@ -154,25 +253,41 @@ proptest! {
     fn step_by_step_comes_to_the_same_as_all_at_once(facts in vec(fact(), 0..60)) {
         let mut index = Index::new(Reach::Cluster);
         facts.iter().for_each(|fact| apply(&mut index, fact));
-        let expected = by_the_rule(&facts);
+        let mut expected = by_the_rules(&facts);
         for target in targets() {
-            let desired = expected.get(&target).cloned().unwrap_or_default();
-            prop_assert_eq!(index.desired(&target), desired);
+            let wanted = expected.wanted.get(&target).cloned().unwrap_or_default();
+            prop_assert_eq!(index.wanted(&target), wanted);
         }
-        prop_assert_eq!(index.users.len(), expected.len(), "no machine is kept without users");
+        expected.wanted.retain(|_, wanted| !wanted.desired.is_empty());
+        prop_assert_eq!(index.users.len(), expected.wanted.len(), "none is kept without users");
+        for id in (0..3).map(resource) {
+            prop_assert_eq!(index.needs_check(&id), expected.checks.contains(&id), "{}", id);
+        }
+        for key in (0..6).map(pod_key) {
+            let entry = index.pod(&key);
+            let refused = entry.is_some_and(|entry| entry.assignments.refused.is_some());
+            prop_assert_eq!(refused, expected.refused.contains(&key), "{}", key);
+        }
     }
 
     #[test]
     fn whatever_changes_is_told(facts in vec(fact(), 0..60)) {
         let mut index = Index::new(Reach::Cluster);
         for fact in &facts {
-            let before: Vec<_> = targets().iter().map(|target| index.desired(target)).collect();
+            let before: Vec<_> = targets().iter().map(|target| index.wanted(target)).collect();
+            let asked: Vec<_> = (0..3).map(|id| index.needs_check(&resource(id))).collect();
             let pods_before: Vec<_> = (0..6).map(|pod| index.pod(&pod_key(pod)).cloned()).collect();
             apply(&mut index, fact);
             let dirty = index.take_dirty();
             for (target, before) in targets().iter().zip(before) {
-                if index.desired(target) != before {
+                if index.wanted(target) != before {
                     prop_assert!(dirty.targets.contains(target), "{} after {:?}", target, fact);
+                }
+            }
+            for (id, before) in asked.into_iter().enumerate() {
+                let id = resource(id);
+                if index.needs_check(&id) != before {
+                    prop_assert!(dirty.checks.contains(&id), "{} after {:?}", id, fact);
                 }
             }
             for (pod, before) in pods_before.iter().enumerate() {
@@ -203,6 +318,8 @@ proptest! {
             apply(&mut index, &Fact::Node(number, None));
             apply(&mut index, &Fact::Binding(number, None));
             apply(&mut index, &Fact::Identity(number, None));
+            apply(&mut index, &Fact::Recorded(number, None));
+            apply(&mut index, &Fact::Known(number, None));
         }
         index.take_dirty();
         prop_assert_eq!(format!("{index:?}"), format!("{:?}", Index::new(Reach::Cluster)));
@@ -212,22 +329,29 @@ proptest! {
 #[test]
 fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
     let mut index = Index::new(Reach::Cluster);
-    apply(&mut index, &Fact::Identity(0, Some(1)));
-    apply(&mut index, &Fact::Binding(0, Some((0, 0))));
+    apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
+    apply(&mut index, &Fact::Known(1, Some(free())));
+    apply(
+        &mut index,
+        &Fact::Binding(0, Some((0, 0, Origin::HandWritten))),
+    );
     apply(&mut index, &Fact::Pod(0, Some(placed(0, 0, 0, 2))));
     assert!(index.take_dirty().targets.is_empty());
     apply(&mut index, &Fact::Node(2, Some(2)));
     let target = machine(2).expect("a scale set");
     assert_eq!(index.take_dirty().targets, BTreeSet::from([target.clone()]));
-    assert_eq!(index.desired(&target).len(), 1);
-    assert_eq!(index.bound_pods(&ObjectKey::new("a", "i0")), 1);
+    assert_eq!(index.wanted(&target).desired.len(), 1);
 }
 
 #[test]
 fn equal_pod_names_in_two_namespaces_protect_each_other() {
     let mut index = Index::new(Reach::Cluster);
-    apply(&mut index, &Fact::Identity(0, Some(1)));
-    apply(&mut index, &Fact::Binding(0, Some((0, 0))));
+    apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
+    apply(&mut index, &Fact::Known(1, Some(free())));
+    apply(
+        &mut index,
+        &Fact::Binding(0, Some((0, 0, Origin::HandWritten))),
+    );
     apply(&mut index, &Fact::Node(2, Some(2)));
     let keys = NAMESPACES.map(|namespace| ObjectKey::new(namespace, "web-0"));
     for key in &keys {
@@ -238,7 +362,11 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
     }
     let target = machine(2).expect("a scale set");
     index.set_pod(&keys[0], None);
-    assert_eq!(index.desired(&target).len(), 1, "the other still uses it");
+    assert_eq!(
+        index.wanted(&target).desired.len(),
+        1,
+        "the other still uses it"
+    );
     index.set_pod(&keys[1], None);
-    assert!(index.desired(&target).is_empty());
+    assert!(index.wanted(&target).desired.is_empty());
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::assignment::fake::{FakeCompute, FakeLedgers, ids, metrics, target};
+use crate::assignment::fake::{FakeCompute, FakeLedgers, id, ids, metrics, target};
 use crate::assignment::report::Report;
 use podid_azure::Compute;
 use podid_core::assignment::Ledger;
@@ -54,6 +54,13 @@ impl Bench {
         self.orders.send_modify(|order| {
             order.number += 1;
             order.desired = ids(desired);
+        });
+    }
+
+    fn hurry(&self, name: &str) {
+        self.orders.send_modify(|order| {
+            order.number += 1;
+            order.hurried.insert(id(name), order.number);
         });
     }
 
@@ -189,4 +196,62 @@ async fn a_stop_finishes_what_is_under_way() {
     bench.drain.start();
     bench.task.await.expect("no panic");
     assert_eq!(bench.compute.on_machine(), ids(&["a"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_mended_it_need_not_wait() {
+    for spoilt in [true, false] {
+        let mut bench = Bench::new(FakeCompute::new(&[]));
+        match spoilt {
+            true => bench.compute.spoil(&["a"], true),
+            false => bench.compute.refuse(403, "AuthorizationFailed", None),
+        }
+        bench.order(&["a"]);
+        // Long enough for the waits to have grown.
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        bench.compute.spoil(&[], true);
+        bench.compute.relent();
+        let mended = Instant::now();
+        bench.hurry("a");
+        bench
+            .report(|report| report.carries == Some(ids(&["a"])))
+            .await;
+        assert!(
+            mended.elapsed() <= BETWEEN_REQUESTS,
+            "{:?}",
+            mended.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_without_end_does_not_spend_the_machines_calls() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.compute.spoil(&["a"], true);
+    bench.order(&["a"]);
+    bench.report(|report| !report.failures.is_empty()).await;
+    let (before, started) = (bench.compute.patches(), Instant::now());
+    while started.elapsed() < 10 * BETWEEN_REQUESTS {
+        bench.hurry("a");
+        tokio::time::sleep(WINDOW).await;
+    }
+    let tries = bench.compute.patches() - before;
+    assert!((2..=11).contains(&tries), "{tries}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_does_not_cut_short_what_azure_asked_for() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.report(|report| report.at_rest).await;
+    let asked = Duration::from_secs(120);
+    bench.compute.refuse(429, "TooManyRequests", Some(asked));
+    bench.order(&["a"]);
+    bench.report(|report| !report.failures.is_empty()).await;
+    let refused = Instant::now();
+    bench.compute.relent();
+    bench.hurry("a");
+    bench
+        .report(|report| report.carries == Some(ids(&["a"])))
+        .await;
+    assert!(refused.elapsed() >= asked, "{:?}", refused.elapsed());
 }

@@ -1,0 +1,100 @@
+//! What profiles and classes say about managed identities.
+
+use futures::stream::{self, BoxStream, StreamExt};
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use podid_core::arm::ArmId;
+use podid_core::desired::Owner;
+use podid_core::hand_written::TaggedOwner;
+use podid_crds::convert;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_runtime::{BoxError, Drain};
+
+use super::ObjectKey;
+use crate::profile::REQUESTED_AT;
+use crate::watch::Watch;
+
+/// The profiles and classes of the cluster.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    profiles: Watch<PodIdentityProfile>,
+    classes: Watch<PodIdentityClass>,
+}
+
+/// A profile, as far as assignment needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SeenProfile {
+    /// The identity in its status.
+    pub(super) recorded: Option<ArmId>,
+    /// When a person last asked for it to be looked at.
+    pub(super) requested: Option<String>,
+}
+
+/// Something that an answer of [`Owners`] depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    /// A profile; `None` when it is gone.
+    Profile(ObjectKey, Option<SeenProfile>),
+    /// Any class.
+    Class,
+}
+
+impl Owners {
+    /// Reads from watches that others run.
+    #[must_use]
+    pub fn new(profiles: Watch<PodIdentityProfile>, classes: Watch<PodIdentityClass>) -> Self {
+        Self { profiles, classes }
+    }
+
+    /// Waits until everything has been seen once; says no when the process drains before.
+    pub(super) async fn seen(&self, drain: &Drain) -> Result<bool, BoxError> {
+        Ok(self.profiles.seen(drain).await? && self.classes.seen(drain).await?)
+    }
+
+    /// Everything that is there, then each change. Ask once everything has been [seen](Self::seen).
+    pub(super) fn touched(&self) -> BoxStream<'static, Touched> {
+        let store = self.profiles.store();
+        let profiles = self.profiles.touched().map(move |touched| {
+            let now = store.get(&ObjectRef::from_obj(touched.as_ref()));
+            let key = ObjectKey::new(touched.namespace().unwrap_or_default(), touched.name_any());
+            Touched::Profile(key, now.as_deref().map(seen))
+        });
+        let classes = self.classes.touched().map(|_| Touched::Class);
+        stream::select(profiles, classes).boxed()
+    }
+
+    /// What the owner that tags name lets others do.
+    pub(super) fn judge(&self, owner: Owner) -> TaggedOwner {
+        let named = ObjectRef::new(&owner.profile).within(&owner.namespace);
+        let profile = self.profiles.store().get(&named);
+        let class = profile.as_ref().and_then(|profile| {
+            let class = ObjectRef::new(&profile.spec.class_name);
+            self.classes.store().get(&class)
+        });
+        let class = class.as_deref().map(convert::class);
+        let uid = profile.as_ref().and_then(|profile| profile.uid());
+        TaggedOwner::judge(owner, uid.as_deref().map(|uid| (uid, class.as_ref())))
+    }
+}
+
+fn seen(profile: &PodIdentityProfile) -> SeenProfile {
+    let identity = profile.status.as_ref();
+    let identity = identity.and_then(|status| status.identity.as_ref());
+    SeenProfile {
+        recorded: identity.map(|identity| ArmId::new(&identity.resource_id)),
+        requested: profile.annotations().get(REQUESTED_AT).cloned(),
+    }
+}
+
+#[cfg(test)]
+impl Owners {
+    /// No profiles and no classes.
+    pub(super) fn nobody(client: &kube::Client) -> Self {
+        let readiness = podid_runtime::Readiness::new();
+        let api = kube::Api::all(client.clone());
+        let (profiles, _) = Watch::new(api, readiness.owe("profiles"));
+        let api = kube::Api::all(client.clone());
+        let (classes, _) = Watch::new(api, readiness.owe("classes"));
+        Self::new(profiles, classes)
+    }
+}
