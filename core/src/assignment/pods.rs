@@ -74,15 +74,18 @@ impl Named {
         }
     }
 
-    /// As `web-0 (container app does not drop NET_RAW), web-1 (…) and 3 more`.
+    /// As `web-0 (container app does not drop NET_RAW), web-1 (…) and others`. Without a number, so
+    /// that the sentence stays while others come and go.
     #[must_use]
     pub fn sentence(&self, max: usize) -> String {
         let named = self.first.iter().take(max);
         let named: Vec<String> = named.map(|(pod, why)| format!("{pod} ({why})")).collect();
-        match self.count - named.len() {
-            0 => named.join(", "),
-            more => format!("{} and {more} more", named.join(", ")),
-        }
+        let others = if self.count > named.len() {
+            " and others"
+        } else {
+            ""
+        };
+        format!("{}{others}", named.join(", "))
     }
 }
 
@@ -282,7 +285,7 @@ mod tests {
         let text = many.sentence(2);
         assert_eq!(
             text,
-            "web-0 (the pod sets hostPID: true), web-1 (the pod sets hostPID: true) and 48 more"
+            "web-0 (the pod sets hostPID: true), web-1 (the pod sets hostPID: true) and others"
         );
     }
 }

@@ -9,5 +9,5 @@ pub use class::{
 };
 pub use profile::{
     AccessRule, BindingSpec, BindingStatus, IdentitySpec, IdentityStatus, PodIdentityProfile,
-    PodIdentityProfileSpec, PodIdentityProfileStatus, RoleAssignmentStatus,
+    PodIdentityProfileSpec, PodIdentityProfileStatus, RefusedPodStatus, RoleAssignmentStatus,
 };

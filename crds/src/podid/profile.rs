@@ -204,7 +204,7 @@ pub struct PodIdentityProfileStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them, and one condition per part of the
-    /// work: `IdentityReady`, `AccessReady`, `BindingReady`, `EnforcementReady`.
+    /// work: `IdentityReady`, `AccessReady`, `BindingReady`, `EnforcementReady`, `AssignmentReady`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Option<Vec<Condition>>,
@@ -230,6 +230,20 @@ pub struct PodIdentityProfileStatus {
     /// Pods bound by this profile that run now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_pods: Option<i32>,
+
+    /// Those of them that have the identity on the machine under them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned_pods: Option<i32>,
+
+    /// Bound pods that get no identity, because they break the rule of `netRaw: Enforce` or use the
+    /// node's network; at most 20, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub refused_pods: Option<Vec<RefusedPodStatus>>,
+
+    /// How many such pods there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_pod_count: Option<i32>,
 
     /// Digest of the spec, without `suspend` and `interval`, while all that it asks for is made.
     /// By it a suspended profile says whether it is ready still.
@@ -265,6 +279,16 @@ pub struct BindingStatus {
     pub selector: String,
     /// What was asked of bound pods about `NET_RAW`.
     pub net_raw: NetRaw,
+}
+
+/// A pod that is bound and gets no identity.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedPodStatus {
+    /// Name of the pod, in the profile's namespace.
+    pub name: String,
+    /// In which ways it breaks the rule.
+    pub reason: String,
 }
 
 /// A role assignment of a profile.

@@ -38,6 +38,8 @@ pub enum Carried {
 /// Something that an answer of [`Assignments`] depends on has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// From now on there are answers.
+    Known,
     /// The pods that are bound to this AzureIdentity come to something else than before.
     BoundPods(ObjectKey),
     /// An identity came on a machine or left it.
@@ -91,6 +93,7 @@ impl Assignments {
     /// Everything has been seen once: answers are true from here on.
     pub(crate) fn set_known(&self) {
         self.state().known = true;
+        self.tell(Change::Known);
     }
 
     pub(crate) fn set_bound_pods(&self, identity: &ObjectKey, pods: BoundPods) {
@@ -169,6 +172,7 @@ mod tests {
         let told: Vec<Change> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
         let carried = |name| Change::Carried(id(name));
         let expected = [
+            Change::Known,
             Change::BoundPods(web),
             carried("a"),
             carried("b"),

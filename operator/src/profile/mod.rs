@@ -18,7 +18,7 @@
 //! | `cleanup` | deletion |
 //! | `verdict` | how it came out, in the words of conditions |
 //! | `error` | what a failure means to the profile |
-//! | `pods` | `status.boundPods`, and who waits for machines |
+//! | `pods` | what becomes of bound pods, what that does to the profile, and who waits for machines |
 
 mod applied;
 mod apply;

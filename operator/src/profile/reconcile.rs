@@ -104,8 +104,8 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
     };
     let latest = verdict.noted.as_ref().unwrap_or(profile);
     events::done(&context.recorder, &profile.object_ref(&()), &verdict.done).await;
-    conclude(profile, latest, &verdict.report, context).await?;
-    pods::count(profile, context)
+    let updated = conclude(profile, latest, &verdict.report, context).await?;
+    pods::count(&updated, context)
         .await
         .map_err(ReconcileError::Profile)?;
     let result = Counted::of(&verdict.report.outcome);
@@ -115,14 +115,14 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
     Ok(action(profile, verdict.again, context))
 }
 
-/// Writes the status over that of `latest`, and tells people when `Ready` is another than that of
-/// `profile`, where the reconciliation began.
+/// Writes the status over that of `latest`, returns the profile with it, and tells people when
+/// `Ready` is another than that of `profile`, where the reconciliation began.
 pub(super) async fn conclude(
     profile: &PodIdentityProfile,
     latest: &PodIdentityProfile,
     report: &Report,
     context: &Context,
-) -> Result<(), ReconcileError> {
+) -> Result<PodIdentityProfile, ReconcileError> {
     let updated = status::updated(latest, report);
     status::write(&context.client, latest, &updated)
         .await
@@ -137,7 +137,7 @@ pub(super) async fn conclude(
     };
     let (before, after) = (conditions(profile), conditions(&updated));
     events::transition(&context.recorder, &profile.object_ref(&()), &before, &after).await;
-    Ok(())
+    Ok(updated)
 }
 
 /// Brings about what is desired, and says meanwhile what goes on.
@@ -148,6 +148,7 @@ async fn pursue(
     context: &Context,
 ) -> Verdict {
     let enforcement = enforcement::check(desired.net_raw, &context.client).await;
+    let enforcement = pods::include_breaches(enforcement, desired.net_raw, profile, context);
     let begun = match underway::begin(profile, context).await {
         Ok(begun) => begun,
         Err(failure) => return Verdict::failed(&failure, account, None, enforcement),
@@ -199,7 +200,10 @@ async fn carry_out(
     let finished = done.is_ok();
     let account = remembered(desired, account, &progress, finished, &applier);
     match done {
-        Ok(()) => Verdict::ready(desired, account, progress, enforcement),
+        Ok(()) => {
+            let verdict = Verdict::ready(desired, account, progress, enforcement);
+            pods::include(verdict, profile, context)
+        }
         Err(failure) => Verdict::failed(&failure, account, Some(progress), enforcement),
     }
 }

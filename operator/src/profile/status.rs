@@ -15,7 +15,7 @@ use podid_crds::podid::{
 };
 use serde_json::json;
 
-use super::{REQUESTED_AT, applied};
+use super::{REQUESTED_AT, applied, pods};
 use crate::FIELD_MANAGER;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 
@@ -103,7 +103,7 @@ impl Account {
 pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdentityProfile {
     let old = profile.status.clone().unwrap_or_default();
     let generation = profile.meta().generation.unwrap_or_default();
-    let before: Vec<Condition<meta::Time>> = old
+    let before: Vec<Condition<meta::Time>> = pods::without_pods(old.clone())
         .conditions
         .iter()
         .flatten()
@@ -124,14 +124,14 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
         identity: report.account.identity.clone(),
         role_assignments: (!assignments.is_empty()).then(|| assignments.clone()),
-        binding: binding(profile, report).or(old.binding),
+        binding: binding(profile, report).or_else(|| old.binding.clone()),
         planned_changes: planned,
-        bound_pods: old.bound_pods,
         applied_spec: applied::after(profile, &report.outcome),
         last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
+        ..PodIdentityProfileStatus::default()
     };
     PodIdentityProfile {
-        status: Some(status),
+        status: Some(pods::keeping_pods(status, &old)),
         ..profile.clone()
     }
 }
@@ -159,11 +159,7 @@ pub(super) async fn write(
         return Ok(());
     }
     // Bound pods are counted, and so owned, elsewhere.
-    let status = updated.status.clone().unwrap_or_default();
-    let status = PodIdentityProfileStatus {
-        bound_pods: None,
-        ..status
-    };
+    let status = pods::without_pods(updated.status.clone().unwrap_or_default());
     let namespace = profile.namespace().unwrap_or_default();
     let body = json!({
         "apiVersion": PodIdentityProfile::api_version(&()),

@@ -5,6 +5,9 @@ mod world;
 
 use kube::runtime::controller::Action;
 use podid_azure::{AzureError, Operation, Reply};
+use podid_core::assignment::AssignmentFailure;
+use podid_core::assignment::pods::{BoundPods, PodState};
+use podid_core::net_raw::Breach;
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use world::World;
@@ -151,4 +154,82 @@ fn is_ready(profile: &PodIdentityProfile) -> bool {
     conditions
         .into_iter()
         .any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+fn conditions(profile: &PodIdentityProfile, kind: &str) -> Option<(String, String, String)> {
+    let status = profile.status.as_ref()?;
+    let mut all = status.conditions.iter().flatten();
+    let found = all.find(|condition| condition.type_ == kind)?;
+    Some((
+        found.status.clone(),
+        found.reason.clone(),
+        found.message.clone(),
+    ))
+}
+
+#[tokio::test]
+async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
+    let failure = AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the operator the right".into(),
+    };
+    let keeps = [Breach::KeepsNetRaw("app".into())].into();
+    let table = [
+        (PodState::Assigned, "True", "True", "True"),
+        (
+            PodState::UnderWay {
+                late: false,
+                trouble: None,
+            },
+            "Unknown",
+            "True",
+            "True",
+        ),
+        (
+            PodState::UnderWay {
+                late: true,
+                trouble: None,
+            },
+            "False",
+            "True",
+            "False",
+        ),
+        (PodState::Failed(failure), "False", "True", "False"),
+        (PodState::Refused(keeps), "True", "False", "False"),
+    ];
+    let world = World::with_profile(json!({ "className": "c" }));
+    for (state, assignment, enforcement, ready) in table {
+        let mut pods = BoundPods::default();
+        pods.add("web-0", &state, &Default::default());
+        world.bind(pods);
+        world.reconcile().await.expect("reconciled");
+        let profile = world.profile();
+        let status = |kind| conditions(&profile, kind).expect(kind).0;
+        let found = (
+            status("AssignmentReady"),
+            status("EnforcementReady"),
+            status("Ready"),
+        );
+        let expected = (assignment.into(), enforcement.into(), ready.into());
+        assert_eq!(found, expected, "{state:?}");
+        world.forget_story();
+        world.reconcile().await.expect("reconciled");
+        assert_eq!(world.writes(), [""; 0], "{state:?}");
+    }
+    let profile = world.profile();
+    let status = profile.status.clone().expect("a status");
+    let refused = status.refused_pods.expect("named");
+    assert_eq!(refused[0].name, "web-0");
+    assert_eq!(
+        (status.bound_pods, status.assigned_pods),
+        (Some(1), Some(0))
+    );
+    world.bind(BoundPods::default());
+    world.reconcile().await.expect("reconciled");
+    assert!(is_ready(&world.profile()));
+    let status = world.profile().status.expect("a status");
+    assert_eq!(
+        (status.refused_pods, status.refused_pod_count),
+        (None, None)
+    );
 }

@@ -10,6 +10,7 @@ use podid_crds::podid::{IdentityStatus, PodIdentityProfile, RoleAssignmentStatus
 
 use super::apply::Progress;
 use super::error::{Failure, Stage};
+use super::pods::PODS_KEEP_NET_RAW;
 use super::status::{Account, Report};
 
 /// A report, and when to look again.
@@ -88,7 +89,11 @@ impl Verdict {
                 Outcome::Waiting {
                     message: enforcement.message.clone(),
                 },
-                Again::Soon { asked: None },
+                // When pods come and go, we are told.
+                match enforcement.reason == PODS_KEEP_NET_RAW {
+                    true => Again::AtInterval,
+                    false => Again::Soon { asked: None },
+                },
             ),
         };
         let parts = parts.into_iter().chain([enforcement]).collect();

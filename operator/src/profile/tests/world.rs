@@ -18,19 +18,20 @@ use podid_azure::{
     Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions, UserAssignedIdentity,
 };
+use podid_core::assignment::pods::BoundPods;
 use podid_core::role::Role;
-use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::assignment::Assignments;
+use crate::assignment::{Assignments, ObjectKey};
 use crate::azure::Azure;
 use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::reconcile::{ReconcileError, reconcile};
-use crate::profile::{Context, FINALIZER, Retries};
+use crate::profile::{Context, FINALIZER, Retries, pods};
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
 
@@ -108,6 +109,12 @@ impl World {
 
     pub(super) async fn reconcile(&self) -> std::result::Result<Action, ReconcileError> {
         reconcile(Arc::new(self.profile()), Arc::clone(&self.context)).await
+    }
+
+    /// What becomes of the pods of the profile.
+    pub(super) fn bind(&self, pods: BoundPods) {
+        let key = ObjectKey::new("ns", "p");
+        self.context.assignments.set_bound_pods(&key, pods);
     }
 
     /// Another replica leads.
@@ -281,17 +288,7 @@ fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (Statu
         return (StatusCode::OK, state.profile.clone());
     }
     if path.ends_with("/podidentityprofiles/p/status") {
-        if let Some(pods) = body["status"]["boundPods"].as_i64() {
-            state.profile["status"]["boundPods"] = json!(pods);
-            return (StatusCode::OK, state.profile.clone());
-        }
-        state.story.push(format!(
-            "write status {}",
-            body["status"]["conditions"][0]["reason"]
-        ));
-        let pods = state.profile["status"]["boundPods"].take();
-        state.profile["status"] = body["status"].clone();
-        state.profile["status"]["boundPods"] = pods;
+        apply_status(state, &body["status"]);
         return (StatusCode::OK, state.profile.clone());
     }
     if method == Method::GET {
@@ -304,6 +301,26 @@ fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (Statu
     ));
     state.children.insert(path.to_owned(), body.clone());
     (StatusCode::OK, body)
+}
+
+/// Server-side apply by two owners, as far as it matters here: who counts pods, and who does the rest.
+fn apply_status(state: &mut State, new: &Value) {
+    let read = |status: &Value| -> PodIdentityProfileStatus {
+        serde_json::from_value(status.clone()).unwrap_or_default()
+    };
+    let (old, new) = (read(&state.profile["status"]), read(new));
+    let merged = match new.bound_pods {
+        Some(_) => pods::keeping_pods(old, &new),
+        None => {
+            let first = new.conditions.iter().flatten().next();
+            let reason = first.map(|ready| ready.reason.clone());
+            state
+                .story
+                .push(format!("write status {:?}", reason.unwrap_or_default()));
+            pods::keeping_pods(new, &old)
+        }
+    };
+    state.profile["status"] = serde_json::to_value(merged).expect("JSON");
 }
 
 fn not_found() -> (StatusCode, Value) {
