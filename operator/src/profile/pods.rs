@@ -323,16 +323,17 @@ fn says(profile: &PodIdentityProfile, pods: &BoundPods) -> PodIdentityProfileSta
 
 /// The condition speaks of the binding that was applied; before there was any, nothing is said.
 fn assignment_ready(profile: &PodIdentityProfile, pods: &BoundPods) -> Option<meta::Condition> {
-    let bound = condition(profile, "BindingReady")?;
+    let before = condition(profile, ASSIGNMENT_READY);
+    let bound = condition(profile, "BindingReady").filter(|bound| bound.status == "True");
+    let generation = bound.or(before)?.observed_generation;
     let part = pods.part();
-    let old = condition(profile, ASSIGNMENT_READY);
-    let old = old.filter(|old| old.status == part.status.as_str());
+    let old = before.filter(|old| old.status == part.status.as_str());
     Some(to_kubernetes(Condition {
         kind: part.kind.to_owned(),
         status: part.status,
         reason: part.reason,
         message: part.message,
-        observed_generation: bound.observed_generation.unwrap_or_default(),
+        observed_generation: generation.unwrap_or_default(),
         last_transition_time: old.map_or_else(now, |old| old.last_transition_time.clone()),
     }))
 }

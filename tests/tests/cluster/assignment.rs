@@ -1,6 +1,7 @@
 //! Identities come on the machines under their pods and leave with the last one, whatever
 //! happens meanwhile. The bindings are written by hand, as users of the predecessor have them.
 
+mod by_hand;
 mod scene;
 
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
@@ -149,7 +150,7 @@ async fn one_bad_identity_does_not_block_the_others() {
     scene.stage.fault(poison).await;
     scene.pod("web", "web", VM_NODES[0]).await;
     let without = [
-        ("web", "bad", "Created"),
+        ("web", "bad", "Failed"),
         ("web", "fine", "Assigned"),
         ("web", "good", "Assigned"),
     ];

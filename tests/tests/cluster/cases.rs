@@ -174,7 +174,7 @@ fn classes() -> Vec<Case> {
             "namespaces": {"names": ["*"], "matchLabels": {"a": "b"}},
             "access": [{"role": "Reader", "scopes": ["/subscriptions/s"]}],
             "identityGroups": ["/subscriptions/s/resourcegroups/g"],
-            "backends": ["NodeAssigned"], "allowNetRaw": true,
+            "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true,
         },
     });
     vec![

@@ -2,6 +2,7 @@
 //! server and the pretend cloud, by the operator as it is shipped.
 
 mod class;
+mod pods;
 mod proxy;
 mod scene;
 mod trouble;
@@ -30,7 +31,8 @@ async fn a_fresh_profile_is_made_whole() {
         Some(-1),
         "InProgress before it is seen"
     );
-    let profile = scene.until("cart", "Ready", "True").await;
+    scene.until("cart", "Ready", "True").await;
+    let profile = scene.until("cart", "AssignmentReady", "True").await;
 
     let identity = status(&profile).identity.expect("an identity");
     let azure = scene
@@ -78,6 +80,7 @@ async fn a_fresh_profile_is_made_whole() {
         "AccessReady",
         "BindingReady",
         "EnforcementReady",
+        "AssignmentReady",
     ];
     assert_eq!(kinds, parts);
     let events = scene.events("cart").await;

@@ -205,7 +205,7 @@ impl Scene {
             .unwrap();
     }
 
-    fn api<K: Kind>(&self) -> Api<K> {
+    pub(super) fn api<K: Kind>(&self) -> Api<K> {
         Api::namespaced(self.stage.client.clone(), &self.namespace)
     }
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
-use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
+use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use podid_lab::layout::{
     KUBELET_PRINCIPAL, LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT, VAULT,
@@ -179,6 +179,18 @@ impl Scene {
 
     /// A pod of this namespace that keeps the NET_RAW rule.
     pub(super) async fn pod(&self, name: &str, selector: &str, node: &str) {
+        let drops = json!({ "capabilities": { "drop": ["NET_RAW"] } });
+        self.try_pod(name, selector, node, drops).await.unwrap();
+    }
+
+    /// A pod of this namespace whose container has this security context, if it is admitted.
+    pub(super) async fn try_pod(
+        &self,
+        name: &str,
+        selector: &str,
+        node: &str,
+        context: Value,
+    ) -> kube::Result<Pod> {
         let pod = json!({
             "metadata": { "name": name, "labels": { "aadpodidbinding": selector } },
             "spec": {
@@ -186,15 +198,43 @@ impl Scene {
                 "containers": [{
                     "name": "main",
                     "image": "registry.example/app",
-                    "securityContext": { "capabilities": { "drop": ["NET_RAW"] } },
+                    "securityContext": context,
                 }],
             },
         });
         let pod: Pod = serde_json::from_value(pod).expect("a pod");
-        self.api()
-            .create(&PostParams::default(), &pod)
-            .await
-            .unwrap();
+        self.api().create(&PostParams::default(), &pod).await
+    }
+
+    /// How far the pods are, by the AzureAssignedIdentities of the namespace: `pod status reason`.
+    pub(super) async fn assigned(&self) -> BTreeSet<String> {
+        let objects = self.api::<AzureAssignedIdentity>();
+        let list = objects.list(&ListParams::default()).await.unwrap();
+        let words = list.items.into_iter().map(|object| {
+            let status = object.status.unwrap_or_default();
+            let words = [object.spec.pod, status.status, status.reason];
+            let words: Vec<String> = words.into_iter().flatten().collect();
+            words.join(" ")
+        });
+        words.collect()
+    }
+
+    /// Looks until the AzureAssignedIdentities of the namespace say exactly this.
+    pub(super) async fn until_assigned(&self, expected: &[&str]) {
+        let expected: BTreeSet<String> = expected.iter().map(|&words| words.to_owned()).collect();
+        eventually(&format!("assignments {expected:?}"), async || {
+            (self.assigned().await == expected).then_some(())
+        })
+        .await;
+    }
+
+    /// Looks until there is an Event about an object whose `reason: note` begins so.
+    pub(super) async fn until_event(&self, name: &str, begins: &str) -> String {
+        eventually(&format!("Event {begins} of {name}"), async || {
+            let events = self.events(name).await;
+            events.into_iter().find(|event| event.starts_with(begins))
+        })
+        .await
     }
 
     /// The two objects of a profile.
