@@ -127,6 +127,7 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         metrics: counters,
         interval: args.interval,
         retries: profile::Retries::default(),
+        reminders: profile::Reminders::default(),
     };
     let machines = assignment::Context {
         client,

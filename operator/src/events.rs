@@ -29,6 +29,27 @@ pub(crate) async fn transition(
     }
 }
 
+/// What an object's `Ready` complains of, if it does.
+pub(crate) fn complaint(conditions: &[Condition]) -> Option<&str> {
+    let ready = ready(conditions)?;
+    is_warning(ready).then_some(ready.message.as_str())
+}
+
+/// Says once more why an object is not ready.
+pub(crate) async fn remind(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    conditions: &[Condition],
+) {
+    if let Some(ready) = ready(conditions).filter(|ready| is_warning(ready)) {
+        publish(recorder, object, ready).await;
+    }
+}
+
+fn is_warning(ready: &Condition) -> bool {
+    ready.status == "False" && ready.reason != SUSPENDED
+}
+
 /// Says what was done.
 pub(crate) async fn done(recorder: &Recorder, object: &ObjectReference, steps: &[String]) {
     if steps.is_empty() {
@@ -45,9 +66,9 @@ pub(crate) async fn done(recorder: &Recorder, object: &ObjectReference, steps: &
 }
 
 async fn publish(recorder: &Recorder, object: &ObjectReference, ready: &Condition) {
-    let type_ = match (ready.status.as_str(), ready.reason.as_str()) {
-        ("False", reason) if reason != SUSPENDED => EventType::Warning,
-        _ => EventType::Normal,
+    let type_ = match is_warning(ready) {
+        true => EventType::Warning,
+        false => EventType::Normal,
     };
     let reason = if ready.status == "True" && ready.reason == SUCCEEDED {
         "Ready"

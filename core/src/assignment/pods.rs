@@ -65,7 +65,8 @@ pub struct Named {
 }
 
 impl Named {
-    fn add(&mut self, pod: &str, breaches: &BTreeSet<Breach>) {
+    /// Adds a pod.
+    pub fn add(&mut self, pod: &str, breaches: &BTreeSet<Breach>) {
         self.count += 1;
         self.first
             .insert(pod.to_owned(), net_raw::describe(breaches));

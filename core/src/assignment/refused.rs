@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::binding::Identity;
 use crate::net_raw::{self, Breach};
 
+/// How many containers a text names: it must still fit an Event.
+const NAMED: usize = 6;
+
 /// A pod that is bound and refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedPod {
@@ -30,8 +33,15 @@ impl RefusedPod {
     #[must_use]
     pub fn message(&self) -> String {
         let mut remedies = Vec::new();
-        let containers = Vec::from_iter(self.containers()).join(", ");
+        let containers = self.containers();
         if !containers.is_empty() {
+            let named: Vec<&str> = containers.iter().take(NAMED).copied().collect();
+            let others = if containers.len() > NAMED {
+                " and others"
+            } else {
+                ""
+            };
+            let containers = format!("{}{others}", named.join(", "));
             remedies.push(format!(
                 "write securityContext: {{privileged: false, capabilities: {{drop: [NET_RAW]}}}} in \
                  container {containers}, without NET_RAW, SYS_ADMIN or ALL under add"

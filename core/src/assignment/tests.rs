@@ -356,6 +356,18 @@ fn a_pod_that_breaks_the_rule_of_its_profile_is_refused_everything() {
 }
 
 #[test]
+fn what_to_do_about_a_pod_of_many_containers_still_fits_an_event() {
+    let keeps = |number| Breach::KeepsNetRaw(format!("{number:063}"));
+    let refused = RefusedPod {
+        breaches: (0..50).map(keeps).chain([Breach::HostNetwork]).collect(),
+        identities: Vec::new(),
+    };
+    let message = refused.message();
+    let remedy = message.find("it gets no identity").expect("the reason why");
+    assert!(remedy < 800, "{remedy}: {message}");
+}
+
+#[test]
 fn a_binding_without_its_identity_is_named() {
     let got = assignments_of(&pod(), &[binding("a", "gone")], &[], Reach::Cluster);
     assert_eq!(got.dangling, [binding("a", "gone")]);

@@ -160,3 +160,6 @@ fn stage(assessed: &Assessed<'_>) -> Stage {
         Progress::Failed(failure) => Stage::Failed(failure.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,11 @@ impl Dispatcher {
     /// Takes note of a fact.
     fn see(&mut self, event: Event) {
         match event {
-            Event::Pod(key, placed) => self.index.set_pod(&key, placed),
+            Event::Pod(key, placed) => {
+                let pod = placed.as_ref().map(|placed| &placed.pod);
+                self.context.assignments.set_breaking(&key, pod);
+                self.index.set_pod(&key, placed);
+            }
             Event::Node(name, machine) => self.index.set_node(&name, machine),
             Event::Identity(key, identity) => self.index.set_identity(&key, identity),
             Event::Binding(key, binding) => self.index.set_binding(&key, binding),

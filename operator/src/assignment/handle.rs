@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
 use podid_core::assignment::pods::BoundPods;
+use podid_core::binding::Pod;
 use podid_core::target::Target;
 use tokio::sync::mpsc;
 
@@ -21,6 +22,8 @@ pub struct Assignments {
 struct State {
     known: bool,
     bound_pods: HashMap<ObjectKey, BoundPods>,
+    /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
+    breaking: BTreeMap<ObjectKey, Pod>,
     carried: BTreeMap<Target, BTreeSet<ArmId>>,
 }
 
@@ -88,6 +91,25 @@ impl Assignments {
         state
             .known
             .then(|| state.bound_pods.get(identity).cloned().unwrap_or_default())
+    }
+
+    /// Labelled pods of a namespace that break the `NET_RAW` rule, by name, whether something binds
+    /// them yet or not.
+    #[must_use]
+    pub fn breaking(&self, namespace: &str, selector: &str) -> Vec<Pod> {
+        let state = self.state();
+        let pods = state.breaking.values();
+        let labelled = pods
+            .filter(|pod| pod.namespace == namespace && pod.selector.as_deref() == Some(selector));
+        labelled.cloned().collect()
+    }
+
+    pub(crate) fn set_breaking(&self, key: &ObjectKey, pod: Option<&Pod>) {
+        let mut state = self.state();
+        match pod.filter(|pod| !pod.breaches.is_empty()) {
+            Some(pod) => state.breaking.insert(key.clone(), pod.clone()),
+            None => state.breaking.remove(key),
+        };
     }
 
     /// Everything has been seen once: answers are true from here on.

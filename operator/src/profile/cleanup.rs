@@ -37,7 +37,9 @@ pub(super) async fn cleanup(
         .reconciled(Controller::Profile, result, started.elapsed());
     match undone {
         Ok(()) => {
-            context.retries.forget(&profile.uid().unwrap_or_default());
+            let uid = profile.uid().unwrap_or_default();
+            context.retries.forget(&uid);
+            context.reminders.forget(&uid);
             Ok(Action::await_change())
         }
         Err(failure) => {

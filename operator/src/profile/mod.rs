@@ -17,6 +17,7 @@
 //! | `underway` | what the status says while the work goes on |
 //! | `cleanup` | deletion |
 //! | `verdict` | how it came out, in the words of conditions |
+//! | `reminders` | says again why a profile is not ready |
 //! | `error` | what a failure means to the profile |
 //! | `pods` | what becomes of bound pods, what that does to the profile, and who waits for machines |
 
@@ -31,6 +32,7 @@ mod malformed;
 mod observe;
 mod pods;
 mod reconcile;
+mod reminders;
 pub(crate) mod retry;
 mod status;
 pub(crate) mod trigger;
@@ -53,6 +55,7 @@ use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
 
 pub use malformed::Reporter as MalformedReporter;
+pub use reminders::Reminders;
 pub use retry::Retries;
 
 use crate::assignment::{Assignments, Change};
@@ -95,6 +98,8 @@ pub struct Context {
     pub interval: Duration,
     /// How often each profile was tried again.
     pub retries: Retries,
+    /// When profiles that are not ready were told why.
+    pub reminders: Reminders,
 }
 
 impl fmt::Debug for Context {

@@ -1,6 +1,9 @@
 //! What assignment knows and profiles want to: what becomes of the pods that are bound, and when
 //! machines have let go of an identity.
 
+mod effect;
+mod fields;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,18 +12,16 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods};
-use podid_core::condition::{Condition, Outcome, Part, READY, Status};
-use podid_core::profile::NetRaw;
-use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileStatus, RefusedPodStatus};
+use podid_core::condition::READY;
+use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::status::Report;
-use super::verdict::{Again, Verdict};
+pub(super) use effect::{include, include_breaches};
+pub(super) use fields::{keeping_pods, of_pods, without_pods};
+
 use super::{Context, trigger};
 use crate::assignment::{Assignments, Change, ObjectKey};
-use crate::conditions::{now, to_kubernetes};
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.
@@ -123,92 +124,6 @@ fn condition<'a>(profile: &'a PodIdentityProfile, kind: &str) -> Option<&'a meta
     conditions.find(|condition| condition.type_ == kind)
 }
 
-/// Adds what pods do to how a reconciliation came out.
-pub(super) fn include(
-    verdict: Verdict,
-    profile: &PodIdentityProfile,
-    context: &Context,
-) -> Verdict {
-    let hindrance = match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => pods.hindrance(),
-        None => known_hindrance(profile),
-    };
-    match (hindrance, &verdict.report.outcome) {
-        (Some(message), Outcome::Ready { .. }) => {
-            let report = Report {
-                outcome: Outcome::Retrying { message },
-                ..verdict.report
-            };
-            // Assignment tries again by itself, and tells when something changes.
-            let again = Again::AtInterval;
-            Verdict {
-                report,
-                again,
-                ..verdict
-            }
-        }
-        _ => verdict,
-    }
-}
-
-/// What the status says before pods are known again after a restart.
-fn known_hindrance(profile: &PodIdentityProfile) -> Option<String> {
-    let hindered = condition(profile, ASSIGNMENT_READY)?.status == "False";
-    let ready = condition(profile, READY).filter(|ready| ready.status == "False")?;
-    hindered.then(|| ready.message.clone())
-}
-
-/// Adds pods that break the rule to whether it is in force.
-pub(super) fn include_breaches(
-    policy: Part,
-    net_raw: NetRaw,
-    profile: &PodIdentityProfile,
-    context: &Context,
-) -> Part {
-    if policy.status != Status::True {
-        return policy;
-    }
-    match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => with_breaches(policy, net_raw, &pods),
-        None => known_breaches(profile, policy.kind).unwrap_or(policy),
-    }
-}
-
-fn with_breaches(policy: Part, net_raw: NetRaw, pods: &BoundPods) -> Part {
-    let (refused, audited) = (&pods.refused, &pods.audited);
-    match net_raw {
-        NetRaw::Enforce if refused.count > 0 => Part {
-            status: Status::False,
-            reason: PODS_KEEP_NET_RAW.to_owned(),
-            message: format!(
-                "mend the pods' template as their Events say, and let these pods be made anew; until \
-                 then they get no identity: {}",
-                refused.sentence(NAMED)
-            ),
-            ..policy
-        },
-        NetRaw::Audit if audited.count > 0 => Part {
-            message: format!(
-                "{}; served all the same, because netRaw is Audit: {}",
-                policy.message,
-                audited.sentence(NAMED)
-            ),
-            ..policy
-        },
-        NetRaw::Enforce | NetRaw::Audit | NetRaw::Ignore => policy,
-    }
-}
-
-fn known_breaches(profile: &PodIdentityProfile, kind: &'static str) -> Option<Part> {
-    let known = condition(profile, kind)?;
-    (known.reason == PODS_KEEP_NET_RAW).then(|| Part {
-        kind,
-        status: Status::False,
-        reason: known.reason.clone(),
-        message: known.message.clone(),
-    })
-}
-
 async fn recount(key: &ObjectKey, context: &Context) {
     let Some(profile) = context.profiles.get(&profile_of(key)) else {
         return;
@@ -229,7 +144,7 @@ pub(super) async fn count(
         return Ok(());
     };
     let old = profile.status.clone().unwrap_or_default();
-    let new = says(profile, &pods);
+    let new = fields::says(profile, &pods);
     if of_pods(&old) == new {
         return Ok(());
     }
@@ -249,93 +164,6 @@ pub(super) async fn count(
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         written => written.map(drop),
     }
-}
-
-/// The part of a status that is about pods.
-pub(super) fn of_pods(status: &PodIdentityProfileStatus) -> PodIdentityProfileStatus {
-    let conditions = status.conditions.iter().flatten();
-    let own = conditions.filter(|condition| condition.type_ == ASSIGNMENT_READY);
-    let own: Vec<meta::Condition> = own.cloned().collect();
-    PodIdentityProfileStatus {
-        conditions: (!own.is_empty()).then_some(own),
-        bound_pods: status.bound_pods,
-        assigned_pods: status.assigned_pods,
-        refused_pods: status.refused_pods.clone(),
-        refused_pod_count: status.refused_pod_count,
-        ..PodIdentityProfileStatus::default()
-    }
-}
-
-/// The rest of it.
-pub(super) fn without_pods(status: PodIdentityProfileStatus) -> PodIdentityProfileStatus {
-    let conditions = status.conditions.map(|mut conditions| {
-        conditions.retain(|condition| condition.type_ != ASSIGNMENT_READY);
-        conditions
-    });
-    PodIdentityProfileStatus {
-        conditions,
-        bound_pods: None,
-        assigned_pods: None,
-        refused_pods: None,
-        refused_pod_count: None,
-        ..status
-    }
-}
-
-/// A status with what `old` says about pods.
-pub(super) fn keeping_pods(
-    status: PodIdentityProfileStatus,
-    old: &PodIdentityProfileStatus,
-) -> PodIdentityProfileStatus {
-    let (mut new, kept) = (without_pods(status), of_pods(old));
-    if let Some(own) = kept.conditions {
-        new.conditions.get_or_insert_default().extend(own);
-    }
-    PodIdentityProfileStatus {
-        bound_pods: kept.bound_pods,
-        assigned_pods: kept.assigned_pods,
-        refused_pods: kept.refused_pods,
-        refused_pod_count: kept.refused_pod_count,
-        ..new
-    }
-}
-
-fn says(profile: &PodIdentityProfile, pods: &BoundPods) -> PodIdentityProfileStatus {
-    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let refused = pods
-        .refused
-        .first
-        .iter()
-        .map(|(name, reason)| RefusedPodStatus {
-            name: name.clone(),
-            reason: reason.clone(),
-        });
-    let refused: Vec<RefusedPodStatus> = refused.collect();
-    PodIdentityProfileStatus {
-        conditions: assignment_ready(profile, pods).map(|condition| vec![condition]),
-        bound_pods: Some(number(pods.bound)),
-        assigned_pods: Some(number(pods.assigned)),
-        refused_pod_count: (!refused.is_empty()).then(|| number(pods.refused.count)),
-        refused_pods: (!refused.is_empty()).then_some(refused),
-        ..PodIdentityProfileStatus::default()
-    }
-}
-
-/// The condition speaks of the binding that was applied; before there was any, nothing is said.
-fn assignment_ready(profile: &PodIdentityProfile, pods: &BoundPods) -> Option<meta::Condition> {
-    let before = condition(profile, ASSIGNMENT_READY);
-    let bound = condition(profile, "BindingReady").filter(|bound| bound.status == "True");
-    let generation = bound.or(before)?.observed_generation;
-    let part = pods.part();
-    let old = before.filter(|old| old.status == part.status.as_str());
-    Some(to_kubernetes(Condition {
-        kind: part.kind.to_owned(),
-        status: part.status,
-        reason: part.reason,
-        message: part.message,
-        observed_generation: generation.unwrap_or_default(),
-        last_transition_time: old.map_or_else(now, |old| old.last_transition_time.clone()),
-    }))
 }
 
 #[cfg(test)]

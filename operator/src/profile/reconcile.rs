@@ -108,6 +108,7 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
     pods::count(&updated, context)
         .await
         .map_err(ReconcileError::Profile)?;
+    context.reminders.remind(&updated, &context.recorder).await;
     let result = Counted::of(&verdict.report.outcome);
     context
         .metrics
@@ -148,7 +149,7 @@ async fn pursue(
     context: &Context,
 ) -> Verdict {
     let enforcement = enforcement::check(desired.net_raw, &context.client).await;
-    let enforcement = pods::include_breaches(enforcement, desired.net_raw, profile, context);
+    let enforcement = pods::include_breaches(enforcement, desired, profile, context);
     let begun = match underway::begin(profile, context).await {
         Ok(begun) => begun,
         Err(failure) => return Verdict::failed(&failure, account, None, enforcement),
@@ -201,6 +202,8 @@ async fn carry_out(
     let account = remembered(desired, account, &progress, finished, &applier);
     match done {
         Ok(()) => {
+            // Azure may have taken its time.
+            let enforcement = pods::include_breaches(enforcement, desired, profile, context);
             let verdict = Verdict::ready(desired, account, progress, enforcement);
             pods::include(verdict, profile, context)
         }

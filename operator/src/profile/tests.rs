@@ -7,6 +7,7 @@ use kube::runtime::controller::Action;
 use podid_azure::{AzureError, Operation, Reply};
 use podid_core::assignment::AssignmentFailure;
 use podid_core::assignment::pods::{BoundPods, PodState};
+use podid_core::binding::Pod;
 use podid_core::net_raw::Breach;
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
@@ -232,4 +233,28 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         (status.refused_pods, status.refused_pod_count),
         (None, None)
     );
+}
+
+#[tokio::test]
+async fn a_profile_is_not_even_ready_at_first_while_an_older_pod_keeps_net_raw() {
+    let pod = |selector: &str, account: &str| Pod {
+        namespace: "ns".into(),
+        name: "old".into(),
+        uid: "u".into(),
+        selector: Some(selector.into()),
+        service_account: account.into(),
+        breaches: [Breach::KeepsNetRaw("app".into())].into(),
+    };
+    let table = [
+        (pod("p", "web"), false),
+        (pod("another", "web"), true),
+        (pod("p", "another"), true),
+    ];
+    for (pod, ready) in table {
+        let binding = json!({ "serviceAccounts": ["web"] });
+        let world = World::with_profile(json!({ "className": "c", "binding": binding }));
+        world.run(&pod);
+        world.reconcile().await.expect("reconciled");
+        assert_eq!(is_ready(&world.profile()), ready, "{pod:?}");
+    }
 }

@@ -1,10 +1,16 @@
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use podid_core::assignment::AssignmentFailure;
-use podid_core::assignment::pods::PodState;
+use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named, PodState};
+use podid_core::condition::{Part, Status};
 use podid_core::net_raw::Breach;
+use podid_core::profile::NetRaw;
+use podid_crds::podid::PodIdentityProfileStatus;
 
+use super::effect::with_breaches;
 use super::*;
+use crate::conditions::now;
 
 fn pods(states: &[(&str, PodState)]) -> BoundPods {
     let mut pods = BoundPods::default();
@@ -61,12 +67,13 @@ fn only_what_changes_readiness_is_news() {
 
 #[test]
 fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
+    let none = Named::default();
     let pods = pods(&[
         ("b", refused()),
         ("a", refused()),
         ("c", PodState::Assigned),
     ]);
-    let part = with_breaches(policy(), NetRaw::Enforce, &pods);
+    let part = with_breaches(policy(), NetRaw::Enforce, &pods, &none);
     assert_eq!(
         (part.status, part.reason.as_str()),
         (Status::False, PODS_KEEP_NET_RAW)
@@ -78,19 +85,25 @@ fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
         part.message
     );
     assert!(part.message.ends_with(named), "{}", part.message);
-    assert_eq!(with_breaches(policy(), NetRaw::Ignore, &pods), policy());
+    assert_eq!(
+        with_breaches(policy(), NetRaw::Ignore, &pods, &none),
+        policy()
+    );
 
     let mut audited = BoundPods::default();
     let breaches = [Breach::HostPid].into();
     audited.add("a", &PodState::Assigned, &breaches);
-    let part = with_breaches(policy(), NetRaw::Audit, &audited);
+    let part = with_breaches(policy(), NetRaw::Audit, &audited, &none);
     assert_eq!(part.status, Status::True);
     assert!(
         part.message.contains("a (the pod sets hostPID: true)"),
         "{}",
         part.message
     );
-    assert_eq!(with_breaches(policy(), NetRaw::Enforce, &audited), policy());
+    assert_eq!(
+        with_breaches(policy(), NetRaw::Enforce, &audited, &none),
+        policy()
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ use podid_azure::{
     Subscriptions, UserAssignedIdentity,
 };
 use podid_core::assignment::pods::BoundPods;
+use podid_core::binding::Pod;
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::reconcile::{ReconcileError, reconcile};
-use crate::profile::{Context, FINALIZER, Retries, pods};
+use crate::profile::{Context, FINALIZER, Reminders, Retries, pods};
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
 
@@ -115,6 +116,12 @@ impl World {
     pub(super) fn bind(&self, pods: BoundPods) {
         let key = ObjectKey::new("ns", "p");
         self.context.assignments.set_bound_pods(&key, pods);
+    }
+
+    /// A labelled pod that breaks the rule runs, and nobody has counted it yet.
+    pub(super) fn run(&self, pod: &Pod) {
+        let key = ObjectKey::new(&pod.namespace, &pod.name);
+        self.context.assignments.set_breaking(&key, Some(pod));
     }
 
     /// Another replica leads.
@@ -231,6 +238,7 @@ fn context(
         metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
         retries: Retries::default(),
+        reminders: Reminders::default(),
     }
 }
 

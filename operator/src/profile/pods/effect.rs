@@ -1,0 +1,124 @@
+//! What pods do to the profile that binds them.
+
+use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named};
+use podid_core::condition::{Outcome, Part, READY, Status};
+use podid_core::desired::Desired;
+use podid_core::profile::NetRaw;
+use podid_crds::podid::PodIdentityProfile;
+
+use super::{NAMED, PODS_KEEP_NET_RAW, condition, key_of};
+use crate::profile::Context;
+use crate::profile::status::Report;
+use crate::profile::verdict::{Again, Verdict};
+
+/// Adds what pods do to how a reconciliation came out.
+pub(in crate::profile) fn include(
+    verdict: Verdict,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Verdict {
+    let hindrance = match context.assignments.bound_pods(&key_of(profile)) {
+        Some(pods) => pods.hindrance(),
+        None => known_hindrance(profile),
+    };
+    match (hindrance, &verdict.report.outcome) {
+        (Some(message), Outcome::Ready { .. }) => {
+            let report = Report {
+                outcome: Outcome::Retrying { message },
+                ..verdict.report
+            };
+            // Assignment tries again by itself, and tells when something changes.
+            let again = Again::AtInterval;
+            Verdict {
+                report,
+                again,
+                ..verdict
+            }
+        }
+        _ => verdict,
+    }
+}
+
+/// What the status says before pods are known again after a restart.
+fn known_hindrance(profile: &PodIdentityProfile) -> Option<String> {
+    let hindered = condition(profile, ASSIGNMENT_READY)?.status == "False";
+    let ready = condition(profile, READY).filter(|ready| ready.status == "False")?;
+    hindered.then(|| ready.message.clone())
+}
+
+/// Adds pods that break the rule to whether it is in force.
+pub(in crate::profile) fn include_breaches(
+    policy: Part,
+    desired: &Desired,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Part {
+    if policy.status != Status::True {
+        return policy;
+    }
+    match context.assignments.bound_pods(&key_of(profile)) {
+        Some(pods) => {
+            let about_to_be = about_to_be_bound(desired, context);
+            with_breaches(policy, desired.net_raw, &pods, &about_to_be)
+        }
+        None => known_breaches(profile, policy.kind).unwrap_or(policy),
+    }
+}
+
+/// Pods that break the rule and that the profile binds as soon as its binding is applied: the profile
+/// must not be ready for the moment until they are counted.
+fn about_to_be_bound(desired: &Desired, context: &Context) -> Named {
+    let mut named = Named::default();
+    let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
+    for pod in context.assignments.breaking(namespace, &binding.selector) {
+        let accounts = &binding.service_accounts;
+        if accounts.is_empty() || accounts.contains(&pod.service_account) {
+            named.add(&pod.name, &pod.breaches);
+        }
+    }
+    named
+}
+
+pub(super) fn with_breaches(
+    policy: Part,
+    net_raw: NetRaw,
+    pods: &BoundPods,
+    about_to_be: &Named,
+) -> Part {
+    let audited = &pods.audited;
+    let refused = match pods.refused.count {
+        0 => about_to_be,
+        _ => &pods.refused,
+    };
+    match net_raw {
+        NetRaw::Enforce if refused.count > 0 => Part {
+            status: Status::False,
+            reason: PODS_KEEP_NET_RAW.to_owned(),
+            message: format!(
+                "mend the pods' template as their Events say, and let these pods be made anew; until \
+                 then they get no identity: {}",
+                refused.sentence(NAMED)
+            ),
+            ..policy
+        },
+        NetRaw::Audit if audited.count > 0 => Part {
+            message: format!(
+                "{}; served all the same, because netRaw is Audit: {}",
+                policy.message,
+                audited.sentence(NAMED)
+            ),
+            ..policy
+        },
+        NetRaw::Enforce | NetRaw::Audit | NetRaw::Ignore => policy,
+    }
+}
+
+fn known_breaches(profile: &PodIdentityProfile, kind: &'static str) -> Option<Part> {
+    let known = condition(profile, kind)?;
+    (known.reason == PODS_KEEP_NET_RAW).then(|| Part {
+        kind,
+        status: Status::False,
+        reason: known.reason.clone(),
+        message: known.message.clone(),
+    })
+}
