@@ -92,7 +92,7 @@ fn assignment_ready(profile: &PodIdentityProfile, pods: &BoundPods) -> Option<me
         status: part.status,
         reason: part.reason,
         message: part.message,
-        observed_generation: generation.unwrap_or_default(),
+        observed_generation: generation,
         last_transition_time: old.map_or_else(now, |old| old.last_transition_time.clone()),
     }))
 }
