@@ -231,4 +231,8 @@ pub struct PodIdentityClassStatus {
     /// Profiles that use the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<i32>,
+
+    /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
 }

@@ -8,6 +8,8 @@ use kube::{Resource, ResourceExt};
 use podid_crds::podid::PodIdentityClass;
 use tokio::time::Instant;
 
+use crate::profile::REQUESTED_AT;
+
 /// What was compared last, by name of the class. A class is looked at whenever one of its profiles
 /// comes or goes, and that must not cause a call each time. Clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +17,13 @@ pub struct Schedule(Arc<Mutex<HashMap<String, Entry>>>);
 
 #[derive(Debug)]
 struct Entry {
-    /// Uid and generation that were compared.
+    /// What was compared.
     version: Version,
     due: Instant,
 }
 
-type Version = (Option<String>, Option<i64>);
+/// Uid, generation, and the last request of a person.
+type Version = (Option<String>, Option<i64>, Option<String>);
 
 impl Schedule {
     /// How long the class, as it is written now, need not be compared; `None` when it is due.
@@ -43,5 +46,6 @@ impl Schedule {
 }
 
 fn version(class: &PodIdentityClass) -> Version {
-    (class.uid(), class.meta().generation)
+    let requested = class.annotations().get(REQUESTED_AT).cloned();
+    (class.uid(), class.meta().generation, requested)
 }

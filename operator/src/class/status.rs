@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Context;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
+use crate::profile::REQUESTED_AT;
 use crate::{FIELD_MANAGER, events};
 
 /// The API server refused something.
@@ -87,10 +88,16 @@ fn status(
     let before: Vec<_> = before.iter().map(from_kubernetes).collect();
     let generation = class.meta().generation.unwrap_or_default();
     let conditions = condition::conditions(outcome, &[], &[], generation, &now(), &before);
+    let last_handled_reconcile_at = match outcome {
+        // Azure has not answered yet.
+        Outcome::Progressing { .. } => old.last_handled_reconcile_at,
+        _ => class.annotations().get(REQUESTED_AT).cloned(),
+    };
     PodIdentityClassStatus {
         observed_generation: Some(generation),
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
         profiles,
+        last_handled_reconcile_at,
     }
 }
 

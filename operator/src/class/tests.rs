@@ -121,6 +121,29 @@ async fn azure_is_asked_on_change_and_at_the_interval_and_not_for_each_profile()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_is_handled_at_once_and_only_once() {
+    let world = World::new(json!({}));
+    world.strike(Some(Fault::Forbidden));
+    world.reconcile().await;
+    world.strike(None);
+    world.request("granted");
+    world.reconcile().await;
+    world.reconcile().await;
+    assert_eq!(world.ready().status, Status::True, "without a wait");
+    assert_eq!(world.handled().as_deref(), Some("granted"));
+    assert_eq!(world.calls().len(), 2 * CALLS);
+
+    world.strike(Some(Fault::Silent));
+    world.request("again");
+    world.reconcile().await;
+    assert_eq!(
+        world.handled().as_deref(),
+        Some("granted"),
+        "nobody has answered"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn counting_profiles_takes_back_nothing_that_was_said() {
     let mut world = World::new(json!({}));
     world.reconcile().await;

@@ -30,15 +30,19 @@ pub(super) fn profiles(
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 
-/// Classes whose spec changed, or that came or went. Generations do not tell the last two.
+/// Classes whose spec or annotations changed, or that came or went. Generations do not tell the
+/// last two.
 pub(crate) fn classes(
     watch: &Watch<PodIdentityClass>,
 ) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
-    let of_note = predicates::generation.combine(uid).combine(is_there(watch));
+    let of_note = predicates::generation
+        .combine(predicates::annotations)
+        .combine(uid)
+        .combine(is_there(watch));
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 
-/// The same, and classes of which something new is known.
+/// Classes whose spec changed, that came or went, or of which something new is known.
 pub(super) fn usable_classes(
     watch: &Watch<PodIdentityClass>,
 ) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {

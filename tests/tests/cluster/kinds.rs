@@ -257,12 +257,12 @@ async fn columns_show_what_people_look_for() {
         (
             "podid.dev/v1alpha1",
             "podidentityprofiles",
-            "Name Ready Status Pods Class ClientID Suspended Age",
+            "Name Ready Status Pods Class ClientID Suspended Age Message",
         ),
         (
             "podid.dev/v1alpha1",
             "podidentityclasses",
-            "Name Ready Status Profiles ResourceGroup Location Age",
+            "Name Ready Status Profiles ResourceGroup Location Age Message",
         ),
         (
             "aadpodidentity.k8s.io/v1",

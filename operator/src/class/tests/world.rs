@@ -27,7 +27,7 @@ use crate::class::{Context, Facts, Schedule};
 use crate::conditions::from_kubernetes;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::Retries;
+use crate::profile::{REQUESTED_AT, Retries};
 
 /// How often the class is compared with Azure.
 pub(super) const INTERVAL: Duration = Duration::from_secs(600);
@@ -108,6 +108,17 @@ impl World {
         let generation = state.class["metadata"]["generation"].as_i64();
         state.class["metadata"]["generation"] = json!(generation.expect("a number") + 1);
         merge(&mut state.class["spec"], changes);
+    }
+
+    /// A person asks for a comparison.
+    pub(super) fn request(&self, value: &str) {
+        let annotation = json!({ REQUESTED_AT: value });
+        lock(&self.state).class["metadata"]["annotations"] = annotation;
+    }
+
+    /// The last request that was handled.
+    pub(super) fn handled(&self) -> Option<String> {
+        self.class().status?.last_handled_reconcile_at
     }
 
     /// Another profile uses the class.
