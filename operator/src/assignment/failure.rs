@@ -58,15 +58,17 @@ pub(super) fn failure_of(error: &AzureError, identity: Option<&ArmId>) -> Failur
             reason: reason.to_owned(),
             message: format!("{}{about}. {error}", error.next_step()),
         },
-        outlook: outlook(error.class()),
+        outlook: outlook(error),
     }
 }
 
-fn outlook(class: ErrorClass) -> Outlook {
-    match class {
+fn outlook(error: &AzureError) -> Outlook {
+    match error.class() {
+        // A proxy's page: Azure's own refusals have a code.
+        _ if error.code().is_none() => Outlook::Passing,
         ErrorClass::Forbidden => Outlook::Lasting,
         ErrorClass::NotFound | ErrorClass::Invalid => Outlook::Doubtful,
-        // Our own credential, or a proxy's answer: that says nothing about the identity.
+        // Our own credential, or trouble of Azure's: that says nothing about the identity.
         _ => Outlook::Passing,
     }
 }
@@ -141,6 +143,8 @@ mod tests {
             (429, "TooManyRequests", Passing),
             (500, "InternalServerError", Passing),
             (503, "", Passing),
+            (404, "", Passing),
+            (403, "", Passing),
         ];
         for (status, code, expected) in table {
             let failure = failure_of(&refused(status, code), None);

@@ -296,7 +296,9 @@ fn is_spoilt(error: &AzureError) -> bool {
     match error.code() {
         Some("LinkedAuthorizationFailed" | "FailedIdentityOperation" | "InvalidParameter") => true,
         Some("AuthorizationFailed" | "ScopeLocked") => false,
-        _ => matches!(
+        // Azure's own refusals have a code; a proxy's page says nothing about identities.
+        None => false,
+        Some(_) => matches!(
             error.class(),
             ErrorClass::Invalid | ErrorClass::NotFound | ErrorClass::Forbidden
         ),
