@@ -68,6 +68,8 @@ pub struct Assignment {
     pub namespace: String,
     /// Name of the AzureIdentity.
     pub identity: String,
+    /// The managed identity that it named when this was said; podid always writes it.
+    pub resource_id: Option<ArmId>,
     /// How far it is.
     pub state: AssignmentState,
 }
@@ -374,13 +376,19 @@ fn servable(identity: &Identity) -> Result<&Identity, Refusal> {
     }
 }
 
-/// What the assignments of this very pod say about an identity. Several speak of it only while an
+/// What the assignments of this very pod say about an identity. What was said before the
+/// AzureIdentity was edited says nothing about the identity that it names now, or an edit would open
+/// whatever the machine carries until the operator has looked at it. Several speak of it only while an
 /// old object is replaced; then one that lets the pod go on counts.
 fn assigned(facts: &Facts<'_>, identity: &Identity) -> Decision {
     let of_pod = facts.assignments.iter().filter(|assignment| {
         assignment.pod_uid == facts.caller.pod.uid
             && assignment.namespace == identity.namespace
             && assignment.identity == identity.name
+            && assignment
+                .resource_id
+                .as_ref()
+                .is_none_or(|id| *id == identity.resource_id)
     });
     let states: BTreeSet<&AssignmentState> = of_pod.map(|assignment| &assignment.state).collect();
     if states.contains(&AssignmentState::Assigned) {

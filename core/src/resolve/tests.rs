@@ -81,6 +81,7 @@ fn assigned(identity: &str) -> Assignment {
         pod_uid: "uid-1".into(),
         namespace: "a".into(),
         identity: identity.into(),
+        resource_id: None,
         state: AssignmentState::Assigned,
     }
 }
@@ -164,6 +165,18 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
         world.resolve(&Selector::Only),
         Decision::Wait(identity("one"))
     );
+}
+
+#[test]
+fn an_assignment_of_the_identity_before_an_edit_opens_no_other() {
+    let mut world = world(&["one"]);
+    let own = identity("one").resource_id;
+    world.assignments[0].resource_id = Some(ArmId::new(own.as_str().to_uppercase()));
+    let served = Decision::Serve(identity("one"));
+    assert_eq!(world.resolve(&Selector::Only), served);
+    world.assignments[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
+    let waits = Decision::Wait(identity("one"));
+    assert_eq!(world.resolve(&Selector::Only), waits);
 }
 
 #[test]
@@ -326,6 +339,7 @@ fn any_assignment() -> impl Strategy<Value = Assignment> {
             pod_uid,
             namespace,
             identity,
+            resource_id: None,
             state,
         }
     })

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::ResourceExt;
+use podid_core::arm::ArmId;
 use podid_core::assignment::AssignmentFailure;
 use podid_core::binding::{Binding, Identity};
 use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
@@ -105,7 +106,10 @@ pub(crate) fn assignment_row(object: &AzureAssignedIdentity) -> Option<Assignmen
         }),
         _ => AssignmentState::Created,
     };
+    let resource_id = identity.spec.get("resourceID");
+    let resource_id = resource_id.and_then(|id| id.as_str()).map(ArmId::new);
     Some(Assignment {
+        resource_id,
         pod_uid: owner.uid.clone(),
         namespace: identity.metadata.namespace.clone(),
         identity: identity.metadata.name.clone(),
@@ -172,7 +176,9 @@ mod tests {
             serde_json::from_value(json!({
                 "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureAssignedIdentity",
                 "metadata": {"name": "x", "namespace": "n", "ownerReferences": owners},
-                "spec": {"azureIdentityRef": {"metadata": {"name": "i", "namespace": "n"}}},
+                "spec": {"azureIdentityRef": {
+                    "metadata": {"name": "i", "namespace": "n"}, "spec": {"resourceID": "/id"},
+                }},
                 "status": {"status": "Assigned"},
             }))
             .unwrap()
@@ -183,6 +189,7 @@ mod tests {
             (row.pod_uid.as_str(), row.state),
             ("u", AssignmentState::Assigned)
         );
+        assert_eq!(row.resource_id, Some(ArmId::new("/id")));
         assert_eq!(assignment_row(&object(json!([]))), None);
     }
 }

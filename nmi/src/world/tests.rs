@@ -9,6 +9,7 @@ fn assignment(pod_uid: &str, state: AssignmentState) -> Assignment {
         pod_uid: pod_uid.into(),
         namespace: "ns".into(),
         identity: "i".into(),
+        resource_id: None,
         state,
     }
 }

@@ -91,6 +91,7 @@ fn entry(assigned: bool) -> Entry {
         pod_uid: "uid-1".into(),
         namespace: "a".into(),
         identity: "one".into(),
+        resource_id: None,
         state,
     };
     Entry {
