@@ -15,9 +15,11 @@ use crate::hand_written::Standing;
 use crate::names;
 use crate::net_raw::Breach;
 
+pub(crate) mod failure;
 pub mod pods;
 mod refused;
 
+pub use failure::AssignmentFailure;
 pub use refused::RefusedPod;
 
 /// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
@@ -212,15 +214,6 @@ pub enum Progress {
     Assigned,
     /// Refused until a person acts: it will not come by waiting, and the pod is told so.
     Failed(AssignmentFailure),
-}
-
-/// Why an identity does not come on a machine, when waiting does not help.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct AssignmentFailure {
-    /// A word: Azure's code, or podid's own reason.
-    pub reason: String,
-    /// A sentence for people, what to do first.
-    pub message: String,
 }
 
 /// How far an assignment has come, from what the machine is known to carry (`None`: not looked

@@ -9,7 +9,7 @@
 use serde::Serialize;
 
 use crate::arm::ArmId;
-use crate::assignment::AssignmentFailure;
+use crate::assignment::failure::AssignmentFailure;
 use crate::binding::{Identity, Origin};
 use crate::class::Class;
 use crate::desired::Owner;

@@ -2,8 +2,8 @@
 //!
 //! Nothing here reads a clock, the environment, a file or the network. What is known comes in
 //! as plain values, a decision goes out as a plain value that can be printed, compared and
-//! tested by property. The operator and `podid plan` run the same plan; the node daemon and
-//! `podid explain` run the same resolve.
+//! tested by property. The operator and `podid plan` run the same plan; the node daemon
+//! decides by resolve.
 
 pub mod admit;
 pub mod arm;

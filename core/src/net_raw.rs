@@ -1,8 +1,8 @@
 //! The rule behind `netRaw: Enforce`: what a pod must not keep, because with it the pod could speak
 //! in the name of another one.
 //!
-//! The admission policy `podid-net-raw` says the same in CEL, and excuses Windows pods, which no node
-//! with the node daemon runs. It sees a pod when it is made or bound; the operator and the node daemon
+//! The admission policy `podid-net-raw` says the same in CEL. Both excuse Windows pods, which know no
+//! such rights and which no node with the node daemon runs. The policy sees a pod when it is made or bound; the operator and the node daemon
 //! hold pods to the rule that admission never saw: those that are older than their profile, or were
 //! made before the API server knew of it.
 
@@ -133,7 +133,7 @@ pub fn describe(breaches: &BTreeSet<Breach>) -> String {
     let named = breaches.iter().take(NAMED).map(ToString::to_string);
     let mut texts: Vec<String> = named.collect();
     if let more @ 1.. = breaches.len().saturating_sub(NAMED) {
-        texts.push(format!("and {more} more of the kind"));
+        texts.push(format!("and {more} more"));
     }
     texts.join(", ")
 }
@@ -195,7 +195,7 @@ mod tests {
         let keeps = |number| Breach::KeepsNetRaw(format!("{number:063}"));
         let text = describe(&(0..50).map(keeps).collect());
         assert!(text.len() < 650, "{text}");
-        assert!(text.ends_with(", and 44 more of the kind"), "{text}");
+        assert!(text.ends_with(", and 44 more"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! What a pod that asks for a token gets. The node daemon answers by it, `podid explain` prints
-//! it.
+//! What a pod that asks for a token gets: the node daemon answers by it.
 //!
 //! ```text
 //! pod of a kind that is served? ── no ──► Refuse
@@ -262,7 +261,11 @@ impl fmt::Display for Refusal {
                 f,
                 "AzureIdentity {identity} cannot be put on the pod's node ({reason}): {message}"
             ),
-            Self::UnknownObjectId(id) => write!(f, "identities are not known by object id ({id})"),
+            Self::UnknownObjectId(id) => write!(
+                f,
+                "the pod asked for object id {id}, and an AzureIdentity that was written by hand does \
+                 not tell its own"
+            ),
             Self::Ambiguous(bound) => {
                 write!(
                     f,

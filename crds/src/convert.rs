@@ -159,7 +159,9 @@ pub fn binding(object: &AzureIdentityBinding) -> Binding {
 pub fn pod(object: &core_v1::Pod) -> binding::Pod {
     let account = object.spec.as_ref();
     let account = account.and_then(|spec| spec.service_account_name.clone());
-    let security = object.spec.as_ref().map(pod_security).unwrap_or_default();
+    // Windows has no such capabilities, and a kubelet runs no pod of another system than its own.
+    let bound = object.spec.as_ref().filter(|spec| !is_windows(spec));
+    let security = bound.map(pod_security).unwrap_or_default();
     binding::Pod {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
@@ -168,6 +170,10 @@ pub fn pod(object: &core_v1::Pod) -> binding::Pod {
         service_account: account.unwrap_or_else(|| "default".to_owned()),
         breaches: net_raw::breaches(&security),
     }
+}
+
+fn is_windows(spec: &core_v1::PodSpec) -> bool {
+    spec.os.as_ref().is_some_and(|os| os.name == "windows")
 }
 
 fn pod_security(spec: &core_v1::PodSpec) -> PodSecurity {
@@ -288,6 +294,18 @@ mod tests {
             NetRaw::Ignore,
             "nobody's profile asks"
         );
+    }
+
+    #[test]
+    fn windows_pods_are_excused() {
+        let breaches = |os: Value| {
+            let spec = json!({"os": os, "hostPID": true, "containers": [{"name": "app"}]});
+            let object = json!({"metadata": {"name": "p"}, "spec": spec});
+            pod(&serde_json::from_value(object).unwrap()).breaches.len()
+        };
+        assert_eq!(breaches(json!({"name": "windows"})), 0);
+        assert_eq!(breaches(json!({"name": "linux"})), 2);
+        assert_eq!(breaches(json!(null)), 2);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod attest;
 mod audit;
 mod guardian;
 mod keeper;
+mod key;
 mod metrics;
 mod open_files;
 mod privileges;

@@ -17,7 +17,7 @@ const BUCKETS: [f64; 10] = [
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
-    /// `issued`, or the word of a refusal.
+    /// `Issued`, or the word of a refusal.
     outcome: &'static str,
 }
 

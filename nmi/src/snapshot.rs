@@ -9,7 +9,7 @@ use podid_core::resolve::{Assignment, Caller, Decision, Exception, Facts, Select
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::world::Key;
+use crate::key::Key;
 
 /// Every moment's snapshot, newest last. Reading it takes a lock for as long as it takes to count
 /// one reference up.

@@ -18,8 +18,9 @@ use podid_runtime::process;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use crate::key::Key;
 use crate::world::{
-    Change, Key, Update, assignment_row, binding_row, exception_row, identity_row, pod_row,
+    Change, Update, assignment_row, binding_row, exception_row, identity_row, pod_row,
 };
 
 /// Label of an AzureAssignedIdentity that names its node.

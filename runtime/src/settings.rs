@@ -16,7 +16,7 @@ pub struct Settings {
 
     /// Address of /healthz, /readyz and /metrics; port 0 takes a free one
     ///
-    /// They ask nobody who he is, so that by default only processes beside the daemon reach them. Give
+    /// They do not authenticate callers, so that by default only processes beside the daemon reach them. Give
     /// the pod's address where a kubelet or a Prometheus is to.
     #[arg(
         long,

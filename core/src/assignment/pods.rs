@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::AssignmentFailure;
+use super::failure::AssignmentFailure;
 use crate::condition::{Part, Status};
 use crate::net_raw::{self, Breach};
 
@@ -101,7 +101,7 @@ impl BoundPods {
                 late: true,
                 trouble,
             } => {
-                let trouble = trouble.clone().unwrap_or_else(no_end);
+                let trouble = trouble.clone().unwrap_or_else(delayed);
                 *self.late.entry(trouble).or_default() += 1;
             }
             PodState::Failed(failure) => *self.failed.entry(failure.clone()).or_default() += 1,
@@ -116,7 +116,9 @@ impl BoundPods {
     /// gives the same sentence whatever pods come and go.
     #[must_use]
     pub fn hindrance(&self) -> Option<String> {
-        let causes: Vec<&str> = self.causes().map(|cause| cause.message.as_str()).collect();
+        let causes = self.causes().map(|cause| cause.message.as_str());
+        let refused = (self.refused.count > 0).then_some(REFUSED);
+        let causes: Vec<&str> = causes.chain(refused).collect();
         (!causes.is_empty()).then(|| causes.join(" | "))
     }
 
@@ -125,10 +127,11 @@ impl BoundPods {
     #[must_use]
     pub fn part(&self) -> Part {
         let counts = self.counts();
-        let (status, reason, message) = match (self.causes().next(), self.hindrance()) {
-            (Some(first), Some(hindrance)) => (
+        let first = self.causes().next();
+        let (status, reason, message) = match self.hindrance() {
+            Some(hindrance) => (
                 Status::False,
-                as_reason(&first.reason),
+                first.map_or("PodsRefused", |first| as_reason(&first.reason)),
                 format!("{counts}: {hindrance}"),
             ),
             _ if self.under_way > 0 => (Status::Unknown, "Assigning", counts),
@@ -161,7 +164,11 @@ impl BoundPods {
     }
 }
 
-fn no_end() -> AssignmentFailure {
+/// What to do about pods that are refused.
+const REFUSED: &str = "correct the template of the pods that status.refusedPods names, as their \
+     Events say, and recreate them";
+
+fn delayed() -> AssignmentFailure {
     AssignmentFailure {
         reason: "AssignmentDelayed".to_owned(),
         message:
@@ -247,9 +254,10 @@ mod tests {
             ),
             (
                 vec![Assigned, refused()],
-                "True Assigned: 1 of 2 pods have the identity on their node, 1 refused (see \
-                 status.refusedPods)",
-                None,
+                "False PodsRefused: 1 of 2 pods have the identity on their node, 1 refused (see \
+                 status.refusedPods): correct the template of the pods that status.refusedPods names, \
+                 as their Events say, and recreate them",
+                Some(REFUSED),
             ),
         ];
         for (states, expected, hindrance) in table {

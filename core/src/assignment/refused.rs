@@ -7,9 +7,6 @@ use serde::Serialize;
 use crate::binding::Identity;
 use crate::net_raw::{self, Breach};
 
-/// How many containers a text names: it must still fit an Event.
-const NAMED: usize = 6;
-
 /// A pod that is bound and refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedPod {
@@ -23,7 +20,8 @@ impl RefusedPod {
     /// A word for Events.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        match self.containers().is_empty() {
+        let of_pod = |breach: &Breach| matches!(breach, Breach::HostNetwork | Breach::HostPid);
+        match self.breaches.iter().all(of_pod) {
             false => "NetRawNotDropped",
             true => "HostNamespaceUsed",
         }
@@ -32,42 +30,10 @@ impl RefusedPod {
     /// What to change in the pod's template, first, and then why.
     #[must_use]
     pub fn message(&self) -> String {
-        let mut remedies = Vec::new();
-        let containers = self.containers();
-        if !containers.is_empty() {
-            let named: Vec<&str> = containers.iter().take(NAMED).copied().collect();
-            let others = if containers.len() > NAMED {
-                " and others"
-            } else {
-                ""
-            };
-            let containers = format!("{}{others}", named.join(", "));
-            remedies.push(format!(
-                "write securityContext: {{privileged: false, capabilities: {{drop: [NET_RAW]}}}} in \
-                 container {containers}, without NET_RAW, SYS_ADMIN or ALL under add"
-            ));
-        }
-        if self.breaches.contains(&Breach::HostNetwork) {
-            remedies.push("take hostNetwork out".to_owned());
-        }
-        if self.breaches.contains(&Breach::HostPid) {
-            remedies.push("take hostPID out".to_owned());
-        }
         format!(
-            "{}, and let the pod be made anew; it gets no identity, because {}",
-            remedies.join("; "),
+            "in the pod's template, {}, and recreate the pod; it gets no identity, because {}",
+            net_raw::remedy(&self.breaches),
             net_raw::describe(&self.breaches)
         )
-    }
-
-    /// Containers that break the rule.
-    fn containers(&self) -> BTreeSet<&str> {
-        let all = self.breaches.iter().filter_map(|breach| match breach {
-            Breach::HostNetwork | Breach::HostPid => None,
-            Breach::KeepsNetRaw(name) | Breach::Adds(name, _) | Breach::Privileged(name) => {
-                Some(name.as_str())
-            }
-        });
-        all.collect()
     }
 }

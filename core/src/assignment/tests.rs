@@ -283,7 +283,10 @@ fn a_pod_on_the_nodes_network_is_refused_whoever_binds_it() {
     assert_eq!(refused.breaches, [Breach::HostNetwork].into());
     assert_eq!(refused.reason(), "HostNamespaceUsed");
     let message = refused.message();
-    assert!(message.starts_with("take hostNetwork out, "), "{message}");
+    assert!(
+        message.starts_with("in the pod's template, remove hostNetwork, "),
+        "{message}"
+    );
     assert_eq!(of(&[]).wanted.len(), 1);
 }
 
@@ -302,10 +305,11 @@ fn a_refused_pod_is_told_which_containers_and_what_to_write() {
     assert_eq!(refused.reason(), "NetRawNotDropped");
     assert_eq!(
         refused.message(),
-        "write securityContext: {privileged: false, capabilities: {drop: [NET_RAW]}} in container \
-         app, side, without NET_RAW, SYS_ADMIN or ALL under add; take hostPID out, and let the pod be \
-         made anew; it gets no identity, because the pod sets hostPID: true, container app does not \
-         drop NET_RAW, container app adds SYS_ADMIN, container side is privileged"
+        "in the pod's template, add securityContext: {capabilities: {drop: [NET_RAW]}} to each \
+         container named; remove what is named from securityContext.capabilities.add; remove \
+         securityContext.privileged; remove hostPID, and recreate the pod; it gets no identity, \
+         because the pod sets hostPID: true, container app does not drop NET_RAW, container app adds \
+         SYS_ADMIN, container side is privileged"
     );
 }
 

@@ -11,9 +11,10 @@ use podid_core::resolve::{Assignment, AssignmentState, Exception};
 
 pub(crate) use rows::{PodRow, assignment_row, binding_row, exception_row, identity_row, pod_row};
 use table::Table;
-pub(crate) use table::{Key, Update};
+pub(crate) use table::Update;
 use tokio::time::Instant;
 
+use crate::key::Key;
 use crate::snapshot::Entry;
 
 /// One event of a watch.

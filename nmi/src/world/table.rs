@@ -4,23 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::runtime::watcher::Event;
 
-/// Namespace and name of an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key {
-    /// Namespace of the object.
-    pub(crate) namespace: String,
-    /// Name of the object.
-    pub(crate) name: String,
-}
-
-impl Key {
-    pub(crate) fn new(namespace: &str, name: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
-    }
-}
+use crate::key::Key;
 
 /// An event of a watch. An object that makes no sense has no value, and counts as not there.
 pub(crate) type Update<V> = Event<(Key, Option<V>)>;

@@ -20,8 +20,8 @@ const MAX_WAITING: usize = 4096;
 /// Events written at once.
 const AT_ONCE: usize = 4;
 
-/// First and longest wait before something that still holds is said again. Events are forgotten
-/// after an hour: what holds is never forgotten.
+/// First and longest wait before something that still holds is said again. The API
+/// server drops Events after an hour; repeated sooner, a cause that lasts can always be seen.
 const FIRST_REPEAT: Duration = Duration::from_secs(600);
 const LONGEST_REPEAT: Duration = Duration::from_secs(1800);
 

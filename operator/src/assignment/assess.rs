@@ -110,7 +110,7 @@ fn unknown_machine(entry: &Entry) -> Option<AssignmentFailure> {
         Err(error) => Some(AssignmentFailure {
             reason: "UnknownMachine".to_owned(),
             message: format!(
-                "run the pod on a node that is an Azure machine: node {} is none, {error}",
+                "run the pod on a node that is an Azure machine: node {} is not one, {error}",
                 entry.placed.node
             ),
         }),

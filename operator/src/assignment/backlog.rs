@@ -11,7 +11,7 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Notes the number for one pod; the number for all.
+    /// Sets how many identities one pod waits for; returns the sum over all pods.
     pub(super) fn set(&mut self, pod: &ObjectKey, open: usize) -> usize {
         let before = match open {
             0 => self.by_pod.remove(pod),

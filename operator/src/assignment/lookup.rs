@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::failure::failure_of;
 use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
-use crate::azure;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 8;
@@ -178,10 +177,10 @@ impl Lookups {
 }
 
 async fn read(identities: Arc<dyn Identities>, id: ArmId) -> (ArmId, Reading) {
-    let reading = match azure::identity_id(&id) {
+    let reading = match id.as_str().parse() {
         // What is wanted was read from well-formed ids.
-        None => Reading::Absent,
-        Some(azure_id) => match identities.get(&azure_id).await {
+        Err(_) => Reading::Absent,
+        Ok(azure_id) => match identities.get(&azure_id).await {
             Ok(Some(found)) => of_identity(found),
             Ok(None) => Reading::Absent,
             Err(error) => of_error(&error, &id),

@@ -34,7 +34,8 @@ impl Reminders {
         self.is_due(uid, None);
     }
 
-    /// Whether `why` was last said long ago. What is new has just been said as such.
+    /// Whether `why` was last said long ago. A new cause has just been published with the change of
+    /// `Ready`, and only starts the clock.
     fn is_due(&self, uid: &str, why: Option<&str>) -> bool {
         let now = Instant::now();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -196,7 +196,7 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
             "False",
         ),
         (PodState::Failed(failure), "False", "True", "False"),
-        (PodState::Refused(keeps), "True", "False", "False"),
+        (PodState::Refused(keeps), "False", "False", "False"),
     ];
     let world = World::with_profile(json!({ "className": "c" }));
     for (state, assignment, enforcement, ready) in table {

@@ -15,9 +15,9 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::*;
+use crate::key::Key;
 use crate::reports::{self, Publisher};
 use crate::snapshot::Snapshot;
-use crate::world::Key;
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const TARGET: &str =

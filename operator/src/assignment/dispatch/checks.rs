@@ -1,4 +1,4 @@
-//! Whose identities are, and what people ask for.
+//! Looks up in Azure to whom identities belong, and acts on what people ask for by annotation.
 
 use std::collections::BTreeSet;
 

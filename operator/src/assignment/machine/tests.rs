@@ -156,7 +156,11 @@ async fn one_bad_identity_spoils_no_other_whatever_azure_calls_it() {
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_may_not_be_changed_is_not_asked_in_parts() {
     // The last is a proxy's: Azure's own refusals have a code.
-    for (status, code) in [(403, "AuthorizationFailed"), (409, "ScopeLocked"), (404, "")] {
+    for (status, code) in [
+        (403, "AuthorizationFailed"),
+        (409, "ScopeLocked"),
+        (404, ""),
+    ] {
         let mut bench = Bench::new(&[], &[]);
         bench.compute.refuse(status, code, None);
         let end = bench.reconcile(&["a", "b"]).await;

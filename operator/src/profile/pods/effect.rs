@@ -95,8 +95,8 @@ pub(super) fn with_breaches(
             status: Status::False,
             reason: PODS_KEEP_NET_RAW.to_owned(),
             message: format!(
-                "mend the pods' template as their Events say, and let these pods be made anew; until \
-                 then they get no identity: {}",
+                "correct the pods' template as their Events say, and recreate these pods; until then \
+                 they get no identity: {}",
                 refused.sentence(NAMED)
             ),
             ..policy

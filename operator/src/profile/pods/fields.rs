@@ -23,7 +23,8 @@ pub(in crate::profile) fn of_pods(status: &PodIdentityProfileStatus) -> PodIdent
     }
 }
 
-/// The rest of it.
+/// The status without the fields that counting pods owns: server-side apply must not own a field
+/// twice.
 pub(in crate::profile) fn without_pods(
     status: PodIdentityProfileStatus,
 ) -> PodIdentityProfileStatus {

@@ -95,7 +95,7 @@ async fn a_pod_on_the_nodes_network_is_told_that_it_is_not_served() {
         }))
         .await;
     let note = scene.until_event("web", "HostNamespaceUsed").await;
-    assert!(note.contains("take hostNetwork out"), "{note}");
+    assert!(note.contains("remove hostNetwork"), "{note}");
     scene.until_assigned(&[]).await;
     assert!(!scene.stage.carried(VM_NODES[0]).await.contains(&identity));
     scene.delete_pod("web").await;

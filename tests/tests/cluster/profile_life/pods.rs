@@ -64,8 +64,7 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
     );
     assert_eq!(says(&profile, "Ready").1, message);
     let event = scene.until_event("old", "NetRawNotDropped").await;
-    let remedy = "write securityContext: {privileged: false, capabilities: {drop: [NET_RAW]}} in \
-                  container main";
+    let remedy = "add securityContext: {capabilities: {drop: [NET_RAW]}} to each container named";
     assert!(event.contains(remedy), "{event}");
 
     scene.pod("new", "cart", VM_NODES[1]).await;
@@ -100,20 +99,20 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
 #[tokio::test]
 async fn pods_that_slip_past_admission_get_nothing() {
     let scene = Scene::open("delay").await;
-    scene.profile("cart", json!({})).await;
-    let mut admitted = Vec::new();
-    for number in 0..20 {
-        let name = format!("pod-{number:02}");
-        let made = scene.try_pod(&name, "cart", VM_NODES[0], keeps()).await;
-        admitted.extend(made.is_ok().then_some(name));
-    }
-    match admitted.is_empty() {
-        true => drop(scene.until("cart", "Ready", "True").await),
-        false => {
-            let admitted: Vec<&str> = admitted.iter().map(String::as_str).collect();
-            scene.until_refused("cart", &admitted).await;
+    // While the profile is made: admission learns of it in the middle.
+    let pods = async {
+        let mut admitted = Vec::new();
+        for number in 0..20 {
+            let name = format!("pod-{number:02}");
+            let made = scene.try_pod(&name, "cart", VM_NODES[0], keeps()).await;
+            admitted.extend(made.is_ok().then_some(name));
         }
-    }
+        admitted
+    };
+    let (admitted, _profile) = tokio::join!(pods, scene.profile("cart", json!({})));
+    assert!(!admitted.is_empty(), "admission caught all of them");
+    let names: Vec<&str> = admitted.iter().map(String::as_str).collect();
+    scene.until_refused("cart", &names).await;
     assert!(scene.assigned().await.is_empty());
     for name in admitted {
         scene.delete_pod(&name).await;
