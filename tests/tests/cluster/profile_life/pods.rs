@@ -1,5 +1,6 @@
 //! What becomes of a profile's pods, and what they do to the profile.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
@@ -99,18 +100,20 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
 #[tokio::test]
 async fn pods_that_slip_past_admission_get_nothing() {
     let scene = Scene::open("delay").await;
-    // While the profile is made: admission learns of it in the middle.
-    let pods = async {
+    let pods = async |numbers: Range<u32>| {
         let mut admitted = Vec::new();
-        for number in 0..20 {
+        for number in numbers {
             let name = format!("pod-{number:02}");
             let made = scene.try_pod(&name, "cart", VM_NODES[0], keeps()).await;
             admitted.extend(made.is_ok().then_some(name));
         }
         admitted
     };
-    let (admitted, _profile) = tokio::join!(pods, scene.profile("cart", json!({})));
-    assert!(!admitted.is_empty(), "admission caught all of them");
+    let mut admitted = pods(0..3).await;
+    assert_eq!(admitted.len(), 3, "nothing binds them yet");
+    // While the profile is made: admission learns of it in the middle.
+    let (during, _profile) = tokio::join!(pods(3..20), scene.profile("cart", json!({})));
+    admitted.extend(during);
     let names: Vec<&str> = admitted.iter().map(String::as_str).collect();
     scene.until_refused("cart", &names).await;
     assert!(scene.assigned().await.is_empty());
