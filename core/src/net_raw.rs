@@ -77,10 +77,23 @@ fn breaches_of_container(container: &Container) -> impl Iterator<Item = Breach> 
     keeps.into_iter().chain(adds).chain(privileged)
 }
 
+/// Capabilities that let a container speak in another pod's name, directly or by leaving its own:
+/// NET_ADMIN changes the links of other pods where user namespaces are not in use, the others load
+/// code into the kernel, write to devices and memory, enter namespaces or open any file of the node.
+const FORBIDDEN: [&str; 8] = [
+    "NET_RAW",
+    "NET_ADMIN",
+    "SYS_ADMIN",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "BPF",
+    "DAC_READ_SEARCH",
+    "ALL",
+];
+
 fn is_forbidden(capability: &str) -> bool {
     let upper = capability.to_ascii_uppercase();
-    let plain = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    matches!(plain, "NET_RAW" | "SYS_ADMIN" | "ALL")
+    FORBIDDEN.contains(&upper.strip_prefix("CAP_").unwrap_or(&upper))
 }
 
 impl fmt::Display for Breach {
@@ -183,6 +196,8 @@ mod tests {
             "CAP_ALL",
             "sys_admin",
             "CAP_SYS_ADMIN",
+            "net_admin",
+            "CAP_BPF",
         ] {
             let text = format!("container app adds {added}");
             assert_eq!(found(container(&[added], &["ALL"])), text);

@@ -120,6 +120,11 @@ async fn adding_it_back_is_refused_in_any_spelling() {
         "CAP_SYS_ADMIN",
         "sys_admin",
         "cap_Sys_Admin",
+        "NET_ADMIN",
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "BPF",
+        "CAP_DAC_READ_SEARCH",
     ];
     for capability in table {
         let context = json!({"capabilities": {"drop": ["ALL"], "add": ["CHOWN", capability]}});

@@ -30,6 +30,8 @@ fn capability() -> impl Strategy<Value = String> {
         "SYS_ADMIN",
         "ALL",
         "NET_ADMIN",
+        "SYS_MODULE",
+        "BPF",
         "CHOWN",
         "NET_RAW2",
         "RAW",
