@@ -1,6 +1,6 @@
 //! What is known at one moment, for requests to read without waiting.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     /// Since when assignments are known to be done, by AzureIdentity.
     pub(crate) assigned: BTreeMap<Key, Instant>,
     pub(crate) reach: Reach,
+    /// Client ids, in lower case, of all identities that profiles of the cluster made or adopted.
+    pub(crate) of_profiles: Arc<BTreeSet<String>>,
 }
 
 impl Entry {

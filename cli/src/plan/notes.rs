@@ -47,8 +47,8 @@ fn labels(profile: &Profile, class: &Class) -> Option<String> {
         .collect();
     (!flags.is_empty()).then(|| {
         format!(
-            "class {} also goes by the labels of a namespace, which are in no file; if namespace {} \
-             has them, add {}",
+            "class {} also goes by the labels of a namespace, which podid plan is told by flags; if \
+             namespace {} has them, add {}",
             class.name,
             profile.namespace,
             flags.join(" ")

@@ -70,6 +70,13 @@ impl NodeNetwork {
         Ok(node)
     }
 
+    /// Fixed, as the CNI plugin `bridge` sets it: a bridge without one takes the lowest of its ports',
+    /// and running pods lose the node whenever a pod comes with a lower one.
+    fn bridge_mac(&self) -> [u8; 6] {
+        let [a, b, c, d] = self.range.gateway().octets();
+        [0x0a, 0x58, a, b, c, d]
+    }
+
     async fn create_bridge(&self, kernel: &Connection<Route>) -> Result<(), Error> {
         let at = self.namespace.path();
         kernel
@@ -77,7 +84,7 @@ impl NodeNetwork {
             .await
             .map_err(Error::kernel("remove the old bridge cni0", at))?;
         kernel
-            .add_link(BridgeLink::new(POD_BRIDGE))
+            .add_link(BridgeLink::new(POD_BRIDGE).address(self.bridge_mac()))
             .await
             .map_err(Error::kernel("create the bridge cni0", at))?;
         let gateway = Ipv4Address::new(POD_BRIDGE, self.range.gateway(), POD_PREFIX);

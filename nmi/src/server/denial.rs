@@ -68,6 +68,21 @@ pub(super) fn not_known_yet() -> Denial {
     )
 }
 
+/// An excepted pod named an identity that a profile brought to the node.
+pub(super) fn identity_of_profile(client_id: &str) -> Denial {
+    Denial {
+        tell: true,
+        ..Denial::new(
+            Failure::invalid(IDENTITY_NOT_FOUND),
+            "IdentityOfProfile",
+            format!(
+                "an AzurePodIdentityException gives the pod the node's own identities, and client id \
+                 {client_id} is that of a PodIdentityProfile; bind the pod to the profile instead"
+            ),
+        )
+    }
+}
+
 /// The assignment is too old for the metadata service to be merely late.
 pub(super) fn unknown_to_imds(identity: &Identity) -> Denial {
     let (name, id) = (identity.full_name(), identity.resource_id.as_str());

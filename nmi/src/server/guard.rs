@@ -194,6 +194,20 @@ fn is_version(text: &str) -> bool {
         })
 }
 
+/// Query variables that name an identity. `mi_res_id` is what older SDKs say, `msi-res-id` what one
+/// says in its probe.
+const SELECTORS: [(&str, fn(&str) -> Selector); 5] = [
+    ("client_id", |id| Selector::ClientId(id.to_owned())),
+    ("object_id", |id| Selector::ObjectId(id.to_owned())),
+    ("msi_res_id", by_resource),
+    ("mi_res_id", by_resource),
+    ("msi-res-id", by_resource),
+];
+
+fn by_resource(id: &str) -> Selector {
+    Selector::ResourceId(ArmId::new(id))
+}
+
 /// The query, each name once. Names are kept in lower case, for the service reads them in any: a
 /// client that writes `CLIENT_ID` must not get the identity of one that names none.
 struct Query(Vec<(String, String)>);
@@ -221,18 +235,29 @@ impl Query {
         value.filter(|value| !value.is_empty())
     }
 
+    /// Refuses names that are all but one of a selector: an identity was meant, and the default one
+    /// would be the wrong answer.
+    fn refuse_misspelt_selectors(&self) -> Result<(), Failure> {
+        let letters = |name: &str| -> String {
+            let letters = name.chars().filter(char::is_ascii_alphabetic);
+            letters.collect()
+        };
+        let misspelt = |name: &str| {
+            let mut known = SELECTORS.iter().map(|(known, _)| *known);
+            known.clone().all(|known| known != name)
+                && known.any(|known| letters(known) == letters(name))
+        };
+        match self.0.iter().any(|(name, _)| misspelt(name)) {
+            true => Err(Failure::invalid(
+                "A query variable is misspelt: client_id, object_id and msi_res_id name an identity",
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn selector(&self) -> Result<Selector, Failure> {
-        type Make = fn(&str) -> Selector;
-        let resource: Make = |id| Selector::ResourceId(ArmId::new(id));
-        // `mi_res_id` is what older SDKs say, `msi-res-id` what one says in its probe.
-        let names: [(&str, Make); 5] = [
-            ("client_id", |id| Selector::ClientId(id.to_owned())),
-            ("object_id", |id| Selector::ObjectId(id.to_owned())),
-            ("msi_res_id", resource),
-            ("mi_res_id", resource),
-            ("msi-res-id", resource),
-        ];
-        let mut given = names
+        self.refuse_misspelt_selectors()?;
+        let mut given = SELECTORS
             .iter()
             .filter_map(|(name, make)| self.get(name).map(make));
         match (given.next(), given.next()) {

@@ -154,6 +154,7 @@ impl Service {
                     let token = self.imds.token(&request).await;
                     let client_id = asked_client_id(&asked.selector);
                     let token = token.map_err(denial::from_imds)?;
+                    check_not_of_profile(&token, &entry)?;
                     return Ok(answer::token(&token, client_id, &asked.resource));
                 }
                 Decision::Refuse(refusal) => return Err(denial::refused(&refusal)),
@@ -269,6 +270,16 @@ fn asked_client_id(selector: &Selector) -> &str {
 /// chooses its client id freely; so the resource id alone says which identity is meant.
 fn by_resource_id(identity: &Identity) -> ImdsIdentity {
     ImdsIdentity::ResourceId(identity.resource_id.as_str().to_owned())
+}
+
+/// An exception opens the way to the node's own identities. Those of profiles are on the node for other
+/// pods, and whoever may except pods is not asked by the class.
+fn check_not_of_profile(token: &ImdsToken, entry: &Entry) -> Result<(), Denial> {
+    let client_id = token.client_id.to_ascii_lowercase();
+    match client_id.is_empty() || entry.of_profiles.contains(&client_id) {
+        true => Err(denial::identity_of_profile(&client_id)),
+        false => Ok(()),
+    }
 }
 
 /// Lets a token pass only if it belongs to the client id by which the AzureIdentity goes, which the

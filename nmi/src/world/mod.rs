@@ -5,8 +5,9 @@ mod rows;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use podid_core::binding::{Binding, Identity, Reach};
+use podid_core::binding::{Binding, Identity, Origin, Reach};
 use podid_core::resolve::{Assignment, AssignmentState, Exception};
 
 pub(crate) use rows::{PodRow, assignment_row, binding_row, exception_row, identity_row, pod_row};
@@ -55,6 +56,8 @@ pub(crate) struct World {
     by_selector: BTreeMap<String, BTreeSet<Key>>,
     /// Assignments by the pod they are for.
     by_pod: BTreeMap<String, BTreeSet<Key>>,
+    /// See [`Entry::of_profiles`].
+    of_profiles: Arc<BTreeSet<String>>,
     /// Since when an assignment is known to be done, and for which pod.
     assigned: BTreeMap<Key, (String, Instant)>,
 }
@@ -67,7 +70,16 @@ impl World {
                 .pods
                 .apply(update)
                 .map_or(Touched::Nobody, Touched::Pods),
-            Change::Identity(update) => everybody(self.identities.apply(update)),
+            Change::Identity(update) => {
+                let changed = self.identities.apply(update);
+                if changed.is_some() {
+                    let all = self.identities.iter().map(|(_, identity)| identity);
+                    let made = all.filter(|identity| identity.origin == Origin::Profile);
+                    let ids = made.map(|identity| identity.client_id.to_ascii_lowercase());
+                    self.of_profiles = Arc::new(ids.collect());
+                }
+                everybody(changed)
+            }
             Change::Exception(update) => everybody(self.exceptions.apply(update)),
             Change::Binding(update) => {
                 let changed = self.bindings.apply(update);
@@ -166,6 +178,7 @@ impl World {
             caller,
             bindings,
             reach,
+            of_profiles: Arc::clone(&self.of_profiles),
         }
     }
 }

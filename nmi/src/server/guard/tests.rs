@@ -191,6 +191,16 @@ fn selectors_of_old_and_new_sdks() {
     assert_eq!(selector("client_id=").unwrap(), Selector::Only);
     assert!(selector("client_id=a&object_id=b").is_err());
     assert!(selector("client_id=a&client_id=a").is_err());
+    for misspelt in [
+        "clientid",
+        "client-id",
+        "client_id%00",
+        "+client_id",
+        "client_id[]",
+        "objectId",
+    ] {
+        assert!(selector(&format!("{misspelt}=a")).is_err(), "{misspelt}");
+    }
 }
 
 #[test]
