@@ -194,9 +194,11 @@ fn is_version(text: &str) -> bool {
         })
 }
 
+type MakeSelector = fn(&str) -> Selector;
+
 /// Query variables that name an identity. `mi_res_id` is what older SDKs say, `msi-res-id` what one
 /// says in its probe.
-const SELECTORS: [(&str, fn(&str) -> Selector); 5] = [
+const SELECTORS: [(&str, MakeSelector); 5] = [
     ("client_id", |id| Selector::ClientId(id.to_owned())),
     ("object_id", |id| Selector::ObjectId(id.to_owned())),
     ("msi_res_id", by_resource),
