@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions};
 use podid_core::binding::Reach;
-use podid_netfilter::{Listeners, Monitor, Nft};
+use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Nft};
 use podid_runtime::{Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 use tokio::sync::{mpsc, watch};
 
@@ -55,10 +55,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         unattested: unattested.local_addr(),
     };
 
-    let monitor = Monitor::here()?;
+    let (monitor, bridges) = (Monitor::here()?, BridgeMonitor::here()?);
     let (guardian, wanted, held) =
         Guardian::take_over(Nft::here()?, listeners, readiness.clone(), metrics.clone()).await?;
-    tasks.background("guardian", guardian.run(monitor));
+    tasks.background("guardian", guardian.run(monitor, bridges));
 
     let client = client(args.kubeconfig.as_deref()).await?;
     let (reports, publisher) = reports::channel();

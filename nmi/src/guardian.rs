@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use podid_netfilter::{Caller, Listeners, Monitor, Plan, Rules, RulesError};
+use podid_netfilter::{BridgeMonitor, Caller, Listeners, Monitor, Plan, Rules, RulesError};
 use podid_runtime::{Debt, Readiness, process};
 use tokio::sync::watch;
 
@@ -74,13 +74,18 @@ impl<R: Rules> Guardian<R> {
     ///
     /// # Errors
     /// None; the type is that of a task.
-    pub(crate) async fn run(mut self, monitor: Monitor) -> Result<(), Infallible> {
+    pub(crate) async fn run(
+        mut self,
+        monitor: Monitor,
+        bridges: BridgeMonitor,
+    ) -> Result<(), Infallible> {
         while !self.succeeded {
             tokio::select! {
                 changed = self.wanted.changed() => match changed {
                     Ok(()) => self.follow().await,
                     Err(_keeper_ended) => return Ok(()),
                 },
+                () = bridges.changed() => self.follow().await,
                 () = monitor.disturbed() => self.mend("somebody changed podid's rules").await,
                 () = tokio::time::sleep(LOOK_INTERVAL) => self.mend("podid's rules had changed").await,
                 () = tokio::time::sleep(RETRY_PAUSE), if self.debt.is_some() => self.follow().await,

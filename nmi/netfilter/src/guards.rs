@@ -5,8 +5,8 @@
 //!
 //! Through the port of a proved pod comes what that pod needs and nothing else: ARP and IPv4 with
 //! its own addresses, IPv6 with its own MAC, each without any tag or wrapping. Through other ports
-//! comes what they like, except in the name of a proved pod, or wrapped in a way that the node
-//! would unwrap after the guards have looked.
+//! comes what they like, except in the name of a proved pod or of the node itself, or wrapped in a way
+//! that whoever hears it would unwrap after the guards have looked.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,7 @@ use nlink::netlink::nftables::{
     BaseChain, Field, FilterHook, Match, Priority, RuleSpec, SetElement, SetKeyType, TcpFlags,
 };
 
+use crate::bridges::BridgeNames;
 use crate::caller::{BridgePort, Caller, drop, pair, pair_set};
 use crate::frame::{
     ARP, ARP_SENDER, ARP_SENDER_MAC, IP_SOURCE, IPV4, PROVIDER_VLAN, Place, SOURCE_MAC, VLAN,
@@ -25,11 +26,11 @@ use crate::plan::to_the_platform;
 /// Before any other filter of the bridge family (-200).
 const GUARD_PRIORITY: Priority = Priority::Custom(-250);
 
-/// Addresses of proved pods.
+/// Addresses of proved pods, and those of the bridges, which are behind no port.
 const ADDRESSES: &str = "addresses";
 /// Ports with the address of the pod behind each.
 pub(crate) const CALLERS: &str = "callers";
-/// MACs of proved pods.
+/// MACs of proved pods, and those of the bridges, which are behind no port.
 const MACS: &str = "macs";
 /// Ports with the MAC of the pod behind each.
 pub(crate) const OWNERS: &str = "owners";
@@ -45,6 +46,7 @@ const POD_KINDS: [&str; 2] = ["veth", "tun"];
 pub(crate) fn bridge(
     table: DeclaredTableBuilder,
     callers: &BTreeSet<Caller>,
+    bridges: &BridgeNames,
 ) -> DeclaredTableBuilder {
     [
         ("guard", FilterHook::Prerouting, guard()),
@@ -52,29 +54,38 @@ pub(crate) fn bridge(
         ("forward", FilterHook::Forward, forward()),
     ]
     .into_iter()
-    .fold(sets(table, callers), |table, (chain, hook, rules)| {
-        let table = table.chain(chain, |c| {
-            c.base(BaseChain::filter(hook, GUARD_PRIORITY)).exclusive()
-        });
-        rules
-            .into_iter()
-            .fold(table, |table, rule| table.push_rule(chain, rule))
-    })
+    .fold(
+        sets(table, callers, bridges),
+        |table, (chain, hook, rules)| {
+            let table = table.chain(chain, |c| {
+                c.base(BaseChain::filter(hook, GUARD_PRIORITY)).exclusive()
+            });
+            rules
+                .into_iter()
+                .fold(table, |table, rule| table.push_rule(chain, rule))
+        },
+    )
 }
 
-fn sets(table: DeclaredTableBuilder, callers: &BTreeSet<Caller>) -> DeclaredTableBuilder {
+fn sets(
+    table: DeclaredTableBuilder,
+    callers: &BTreeSet<Caller>,
+    bridges: &BridgeNames,
+) -> DeclaredTableBuilder {
     let ports: Vec<(&Caller, BridgePort)> = callers
         .iter()
         .filter_map(|caller| Some((caller, caller.port?)))
         .collect();
     let distinct: BTreeSet<BridgePort> = ports.iter().map(|(_, port)| *port).collect();
-    let addresses = ports
-        .iter()
-        .map(|(caller, _)| SetElement::ipv4(caller.address));
+    let mut addresses = bridges.addresses.clone();
+    addresses.extend(ports.iter().map(|(caller, _)| caller.address));
+    let addresses = addresses.into_iter().map(SetElement::ipv4);
     let pairs = ports
         .iter()
         .map(|(caller, port)| pair(port.interface, caller.address));
-    let macs = distinct.iter().map(|port| SetElement::ether(port.mac));
+    let mut macs = bridges.macs.clone();
+    macs.extend(distinct.iter().map(|port| port.mac));
+    let macs = macs.into_iter().map(SetElement::ether);
     let owners = distinct.iter().map(|port| {
         SetElement::concat([
             SetElement::ifindex(port.interface),
@@ -101,6 +112,13 @@ fn sets(table: DeclaredTableBuilder, callers: &BTreeSet<Caller>) -> DeclaredTabl
 fn guard() -> Vec<RuleSpec> {
     let mut rules = vec![drop(not_plain(from_a_pod()))];
     rules.extend(names());
+    // A tag within a tag hides from the rules above what a pod that hears the frame would take for
+    // plain. One tag does not, and machines behind a tun may need it.
+    rules.extend(
+        POD_KINDS.iter().flat_map(|kind| {
+            [VLAN, PROVIDER_VLAN].map(|tag| drop(through_kind(of_kind(tag), kind)))
+        }),
+    );
     rules
 }
 

@@ -176,7 +176,9 @@ impl Nft {
             return Ok(None);
         };
         let plan = plan(held.clone())?;
-        let diff = plan.config().diff(kernel).await;
+        let bridges = self.replies.bridge_names().await;
+        let bridges = bridges.map_err(RulesError::from_kernel("show its bridges"))?;
+        let diff = plan.config(&bridges).diff(kernel).await;
         let Some(diff) = settled(diff.map(Some), "show its rules")? else {
             return Ok(None);
         };

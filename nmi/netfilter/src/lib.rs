@@ -9,9 +9,11 @@
 //! ```text
 //!  pod ── its interface ─┬─ bridge table (where the interface is a bridge port):
 //!                        │    a pod's address or MAC from another port      → dropped
+//!                        │    the address or MAC of a bridge of the node    → dropped
 //!                        │    from a pod's port: other addresses or MACs,
 //!                        │    other protocols than ARP and IP, any tag      → dropped
-//!                        │    to the node: what it would unwrap             → dropped
+//!                        │    from a veth or tun, and to the node:
+//!                        │    a tag within a tag                            → dropped
 //!                        │    169.254.169.254, 168.63.129.16 across it      → dropped
 //!                        └─ inet table
 //!                             divert   169.254.169.254:80, known pair       → attested listener
@@ -28,6 +30,7 @@
 //! What the daemon answers goes the way the node's neighbour table and the bridge's forwarding table
 //! say. For a pod on a bridge both are written down, so that nobody can draw its answers away.
 
+mod bridges;
 mod caller;
 mod frame;
 mod guards;
@@ -37,6 +40,7 @@ mod monitor;
 mod plan;
 mod replies;
 
+pub use bridges::BridgeMonitor;
 pub use caller::{BridgePort, Caller};
 pub use kernel::{Nft, Outcome, Rules, RulesError};
 pub use monitor::Monitor;

@@ -11,6 +11,7 @@ use nlink::netlink::nftables::{
     Priority, RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
 };
 
+use crate::bridges::BridgeNames;
 use crate::caller::{Caller, drop, pair, pair_set};
 use crate::{IMDS, IMDS_PORT, TABLE, WIRE_SERVER, guards};
 
@@ -47,14 +48,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan in the words of the netlink library.
-    pub(crate) fn config(&self) -> NftablesConfig {
+    /// The plan in the words of the netlink library, with what the node is called on its bridges now:
+    /// the one fact of which whoever makes a plan knows nothing.
+    pub(crate) fn config(&self, bridges: &BridgeNames) -> NftablesConfig {
         NftablesConfig::new()
             .table(TABLE, Family::Inet, |table| self.inet(table))
             // With or without pods on a bridge: frames may cross one to the platform before the
             // first of them is proved.
             .table(TABLE, Family::Bridge, |table| {
-                guards::bridge(table, &self.callers)
+                guards::bridge(table, &self.callers, bridges)
             })
     }
 
@@ -185,10 +187,10 @@ pub(crate) fn to_address(address: Ipv4Addr) -> RuleSpec {
     RuleSpec::new().then(Match::eq(Field::Ip4Daddr, Value::Addr(address.into())))
 }
 
-/// As `nft list ruleset` would show it, without the elements' bytes.
+/// As `nft list ruleset` would show it, without the elements' bytes and what the node's bridges add.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for table in self.config().tables() {
+        for table in self.config(&BridgeNames::default()).tables() {
             writeln!(f, "table {} {} {{", table.family(), table.name())?;
             for set in table.sets() {
                 writeln!(f, "  set {}: {} elements", set.name(), set.elements().len())?;

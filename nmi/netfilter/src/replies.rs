@@ -11,6 +11,7 @@ use nlink::netlink::neigh::{Neighbor, NeighborConfig};
 use nlink::netlink::types::neigh::{NdMsg, NdaAttr, ntf, nud};
 use nlink::netlink::{Connection, InterfaceRef, MessageBuilder, Route};
 
+use crate::bridges::BridgeNames;
 use crate::caller::{BridgePort, Caller};
 
 /// Address family of a bridge's forwarding entries.
@@ -74,6 +75,11 @@ impl Present {
 impl Replies {
     pub(crate) fn new(kernel: Connection<Route>) -> Self {
         Self { kernel }
+    }
+
+    /// What the node is called on its bridges now.
+    pub(crate) async fn bridge_names(&self) -> nlink::Result<BridgeNames> {
+        BridgeNames::read(&self.kernel).await
     }
 
     /// Takes away the entries of pods of `held` that no pod of `wanted` needs. An entry that is gone

