@@ -14,6 +14,7 @@ use podid_runtime::{Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 use tokio::sync::{mpsc, watch};
 
 use crate::args::{DEFAULT_PORT, RunArgs};
+use crate::attest::{KernelLinks, LinkMonitor};
 use crate::guardian::Guardian;
 use crate::keeper::{Inputs, Keeper, Outputs};
 use crate::metrics::Metrics;
@@ -85,6 +86,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         reports: reports.clone(),
         metrics: metrics.clone(),
     };
+    let (news_sender, links) = mpsc::channel(CHANGES);
+    let news = LinkMonitor::here().context("cannot hear of changes of the node's links")?;
+    tasks.background("links", news.run(news_sender));
     let keeper = Keeper::new(reach, outputs, synced);
     tasks.background(
         "keeper",
@@ -92,6 +96,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
             changes,
             calls,
             held,
+            links,
         }),
     );
 
@@ -103,6 +108,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         snapshots: snapshots_receiver,
         imds: Arc::new(Imds::new(options)?),
         calls: calls_sender,
+        links: Arc::new(KernelLinks),
         waits: Waits {
             assign: args.assign_wait,
             attest: args.attest_wait,

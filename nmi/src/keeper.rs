@@ -11,11 +11,11 @@ use podid_runtime::{Debt, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::attest::{self, Disagreement, KernelError, Proofs, Seen};
+use crate::attest::{self, Disagreement, KernelError, LinkNews, Proofs, Seen};
 use crate::guardian::{Held, Wanted};
 use crate::metrics::Metrics;
 use crate::reports::{Report, Reports};
-use crate::snapshot::{Entry, Snapshot};
+use crate::snapshot::{Entry, Served, Snapshot};
 use crate::world::{Change, Touched, World};
 
 /// Where the keeper's news comes from.
@@ -25,8 +25,10 @@ pub(crate) struct Inputs {
     pub(crate) changes: mpsc::Receiver<Change>,
     /// Addresses from which somebody has called who is not proved.
     pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
-    /// From the kernel.
+    /// From the kernel: whom it holds.
     pub(crate) held: Held,
+    /// From the kernel: what becomes of the node's links.
+    pub(crate) links: mpsc::Receiver<LinkNews>,
 }
 
 /// Where the keeper's results go.
@@ -54,6 +56,8 @@ pub(crate) struct Keeper {
     entries: BTreeMap<String, Arc<Entry>>,
     proofs: Proofs,
     look: Option<JoinHandle<Looked>>,
+    /// What was heard of links since the look began: it may have seen them as they were before.
+    heard: Vec<LinkNews>,
 }
 
 impl Keeper {
@@ -69,6 +73,7 @@ impl Keeper {
             entries: BTreeMap::new(),
             proofs,
             look: None,
+            heard: Vec::new(),
         }
     }
 
@@ -85,6 +90,7 @@ impl Keeper {
                     None => return Ok(()),
                 },
                 Some(address) = inputs.calls.recv() => self.proofs.called(address, Instant::now()),
+                Some(news) = inputs.links.recv() => self.hear(news),
                 looked = finished(&mut self.look) => self.judge(looked),
                 () = sleep_until(due) => {}
                 Ok(()) = inputs.held.changed() => {}
@@ -147,7 +153,15 @@ impl Keeper {
         }
     }
 
+    fn hear(&mut self, news: LinkNews) {
+        self.proofs.hear(&news, Instant::now());
+        if self.look.is_some() {
+            self.heard.push(news);
+        }
+    }
+
     fn judge(&mut self, looked: Result<Looked, JoinError>) {
+        let heard = std::mem::take(&mut self.heard);
         let Ok((uids, seen)) = looked else {
             tracing::error!("a look at the kernel was cut off");
             return;
@@ -163,6 +177,9 @@ impl Keeper {
         for (uid, disagreement) in self.proofs.judge(&uids, &seen, Instant::now()) {
             self.outputs.metrics.disagreements.inc();
             self.report(&uid, &disagreement);
+        }
+        for news in &heard {
+            self.proofs.hear(news, Instant::now());
         }
     }
 
@@ -186,7 +203,7 @@ impl Keeper {
         let served: Vec<_> = proved
             .iter()
             .filter(|(_, callers)| callers.iter().all(|caller| held.contains(caller)))
-            .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, callers)))
+            .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, *uid, callers)))
             .collect();
         self.outputs
             .metrics
@@ -194,10 +211,11 @@ impl Keeper {
             .set(i64::try_from(served.len()).unwrap_or(i64::MAX));
         let by_address = served
             .iter()
-            .flat_map(|(entry, callers)| {
-                callers
-                    .iter()
-                    .map(|caller| (caller.address, Arc::clone(entry)))
+            .flat_map(|(entry, uid, callers)| {
+                callers.iter().filter_map(|caller| {
+                    let (entry, link) = (Arc::clone(entry), self.proofs.proved_link(uid, caller)?);
+                    Some((caller.address, Served { entry, link }))
+                })
             })
             .collect();
         self.outputs.snapshots.send_if_modified(|snapshot| {

@@ -9,6 +9,7 @@ use podid_core::resolve::{Assignment, Caller, Decision, Exception, Facts, Select
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::attest::ProvedLink;
 use crate::key::Key;
 
 /// Every moment's snapshot, newest last. Reading it takes a lock for as long as it takes to count
@@ -18,7 +19,15 @@ pub(crate) type Snapshots = watch::Receiver<Arc<Snapshot>>;
 /// The proved pods of the node, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) by_address: HashMap<Ipv4Addr, Arc<Entry>>,
+    pub(crate) by_address: HashMap<Ipv4Addr, Served>,
+}
+
+/// Who is served at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    pub(crate) entry: Arc<Entry>,
+    /// The link by which the pod was proved to have the address.
+    pub(crate) link: ProvedLink,
 }
 
 /// A pod and all that concerns it, picked out before anybody asks.
@@ -60,6 +69,12 @@ impl Entry {
 impl Snapshot {
     /// The pod that was proved to have this address.
     pub(crate) fn at(&self, address: Ipv4Addr) -> Option<&Arc<Entry>> {
-        self.by_address.get(&address)
+        self.by_address.get(&address).map(|served| &served.entry)
+    }
+
+    /// The link by which this pod was proved to have this address.
+    pub(crate) fn link_of(&self, uid: &str, address: Ipv4Addr) -> Option<&ProvedLink> {
+        let served = self.by_address.get(&address)?;
+        (served.entry.caller.pod.uid == uid).then_some(&served.link)
     }
 }

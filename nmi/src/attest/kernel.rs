@@ -52,13 +52,7 @@ pub async fn look(uids: &[String]) -> Result<Seen, KernelError> {
         }
         pods.insert(uid, attachments);
     }
-    Ok(Seen {
-        pods,
-        node: node
-            .iter()
-            .map(|(index, link)| (*index, link.mac))
-            .collect(),
-    })
+    Ok(Seen { pods, node })
 }
 
 /// The network namespaces of each pod's processes, held open; never the node's own.

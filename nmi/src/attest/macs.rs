@@ -77,7 +77,7 @@ impl Macs {
         seen: &Seen,
     ) -> Option<Disagreement> {
         let mac = Mac(port.mac);
-        if seen.node.values().flatten().any(|own| *own == port.mac) {
+        if seen.node.values().any(|own| own.mac == Some(port.mac)) {
             return Some(Disagreement::MacOfTheNode { mac });
         }
         match self.by_port.get(&port.interface) {
@@ -103,6 +103,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::attest::NodeLink;
 
     const M: Mac = Mac([2, 0, 0, 0, 0, 1]);
     const N: Mac = Mac([2, 0, 0, 0, 0, 2]);
@@ -121,9 +122,13 @@ mod tests {
 
     /// A node with these ports, and a bridge with a MAC of its own.
     fn node(ports: &[u32]) -> Seen {
-        let links = ports.iter().map(|port| (*port, None));
+        let links = ports.iter().map(|port| (*port, NodeLink::default()));
+        let bridge = NodeLink {
+            mac: Some(OF_THE_NODE.0),
+            ..NodeLink::default()
+        };
         Seen {
-            node: links.chain([(3, Some(OF_THE_NODE.0))]).collect(),
+            node: links.chain([(3, bridge)]).collect(),
             ..Seen::default()
         }
     }

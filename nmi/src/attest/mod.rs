@@ -9,9 +9,12 @@
 //!
 //! What a pod's own end of its link says may be changed by the pod. So its MAC counts once, when the
 //! pod is first proved behind a port of a bridge, and must be nobody else's (`macs`).
+//!
+//! A proof holds as long as the node's end of the link is what it was (`links`).
 
 mod cgroup;
 mod kernel;
+mod links;
 mod macs;
 mod node;
 mod proofs;
@@ -22,7 +25,9 @@ use std::net::Ipv4Addr;
 
 pub use cgroup::pod_uid;
 pub use kernel::{KernelError, look};
+pub(crate) use links::{KernelLinks, LinkMonitor, LinkNews, Links, ProvedLink};
 pub(crate) use macs::{Mac, Macs};
+pub use node::{NodeLink, Peer};
 use podid_netfilter::{BridgePort, Caller};
 pub(crate) use proofs::Proofs;
 
@@ -51,8 +56,8 @@ pub struct Attachment {
 pub struct Seen {
     /// What was looked for: pods by uid, with their links. Pods without a process are left out.
     pub pods: BTreeMap<String, Vec<Attachment>>,
-    /// The node's own links, by index, with their hardware addresses.
-    pub node: BTreeMap<u32, Option<[u8; 6]>>,
+    /// The node's own links, by index.
+    pub node: BTreeMap<u32, NodeLink>,
 }
 
 /// Why a pod is not believed.
@@ -105,7 +110,10 @@ impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProcess => f.write_str("no process of the pod is on this node"),
-            Self::NoLink => f.write_str("no link leads from the pod's processes to this node"),
+            Self::NoLink => f.write_str(
+                "no link leads from the pod's processes to this node; unless it is still being made, \
+                 somebody has taken it away: delete the pod, so that it is made anew",
+            ),
             Self::Address { claimed, found } => write!(
                 f,
                 "the API server says the pod has {claimed}, the kernel says it has {found:?}"

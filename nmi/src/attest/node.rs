@@ -1,12 +1,15 @@
-//! The node's ends of links: what the kernel says of them here, no pod can change.
+//! The node's ends of links. What the kernel says of them here no pod can change, unless it may change
+//! the node's network itself: with NET_ADMIN in the node's user namespace, which is asked at every
+//! link's far end. So an end is compared with what it was when its pod was proved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use nlink::netlink::attr::AttrIter;
-use nlink::netlink::message::NlMsgType;
-use nlink::netlink::messages::LinkMessage;
+use nlink::netlink::message::{NLM_F_REQUEST, NlMsgError, NlMsgType};
+use nlink::netlink::messages::{LinkInfo, LinkMessage};
 use nlink::netlink::parse::{FromNetlink, PResult};
-use nlink::netlink::{Connection, Route};
+use nlink::netlink::types::IfInfoMsg;
+use nlink::netlink::{Connection, MessageBuilder, MessageIter, NetlinkSocket, Protocol, Route};
 
 /// Length of the header (`struct ifinfomsg`) before a link's attributes.
 const LINK_HEADER: usize = 16;
@@ -15,40 +18,70 @@ const IFLA_LINK_NETNSID: u16 = 37;
 
 /// The other end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
+pub struct Peer {
     /// Its index in its namespace.
-    pub(super) index: u32,
+    pub index: u32,
     /// The node's number for that namespace.
-    pub(super) namespace: u32,
+    pub namespace: u32,
 }
 
 /// A link on the node.
-#[derive(Clone, Debug)]
-pub(super) struct NodeLink {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeLink {
     /// Its other end, when that is in another namespace.
-    pub(super) peer: Option<Peer>,
+    pub peer: Option<Peer>,
     /// The bridge it is a port of.
-    pub(super) bridge: Option<u32>,
-    pub(super) mac: Option<[u8; 6]>,
+    pub bridge: Option<u32>,
+    /// Its own hardware address.
+    pub mac: Option<[u8; 6]>,
+}
+
+impl NodeLink {
+    /// Whether it still leads from the same bridge, if any, to the same other end.
+    pub(crate) fn leads_as(&self, before: &Self) -> bool {
+        (self.peer, self.bridge) == (before.peer, before.bridge)
+    }
 }
 
 /// All links of the node, by index.
 pub(super) async fn links(kernel: &Connection<Route>) -> nlink::Result<BTreeMap<u32, NodeLink>> {
     let links: Vec<End> = kernel.dump_typed(NlMsgType::RTM_GETLINK).await?;
-    let bridges: BTreeSet<u32> = links
+    let links = links
         .iter()
-        .filter(|end| end.link.kind() == Some("bridge"))
-        .map(|end| end.link.ifindex())
-        .collect();
-    let node_link = |end: &End| NodeLink {
-        peer: end.peer(),
-        bridge: end.link.master().filter(|master| bridges.contains(master)),
-        mac: mac_of(&end.link),
+        .map(|end| (end.link.ifindex(), end.node_link()));
+    Ok(links.collect())
+}
+
+/// One link of the node as it is now, by one question; `None` when there is none. The socket is made
+/// for the question, so that no answer to an earlier one can be taken for its answer.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub(crate) async fn link(index: u32) -> nlink::Result<Option<NodeLink>> {
+    let Some(header) = i32::try_from(index).ok().filter(|index| *index > 0) else {
+        return Ok(None);
     };
-    Ok(links
-        .iter()
-        .map(|end| (end.link.ifindex(), node_link(end)))
-        .collect())
+    let socket = NetlinkSocket::new(Protocol::Route)?;
+    let mut question = MessageBuilder::new(NlMsgType::RTM_GETLINK, NLM_F_REQUEST);
+    question.append(&IfInfoMsg::new().with_index(header));
+    question.set_seq(socket.next_seq());
+    question.set_pid(socket.pid());
+    socket.send(&question.finish()).await?;
+    let answer = socket.recv_unicast().await?;
+    for part in MessageIter::new(&answer) {
+        let (header, payload) = part?;
+        if header.is_error() {
+            let error = NlMsgError::from_bytes(payload)?.into_error(payload);
+            return if error.is_no_device() {
+                Ok(None)
+            } else {
+                Err(error)
+            };
+        }
+        let end = End::from_bytes(payload)?;
+        return Ok(Some(end.node_link()).filter(|_| end.link.ifindex() == index));
+    }
+    Ok(None)
 }
 
 /// The hardware address of a link, by its own word.
@@ -63,6 +96,15 @@ struct End {
 }
 
 impl End {
+    fn node_link(&self) -> NodeLink {
+        let on_bridge = self.link.link_info().and_then(LinkInfo::slave_kind) == Some("bridge");
+        NodeLink {
+            peer: self.peer(),
+            bridge: self.link.master().filter(|_| on_bridge),
+            mac: mac_of(&self.link),
+        }
+    }
+
     fn peer(&self) -> Option<Peer> {
         Some(Peer {
             index: self.link.link()?,

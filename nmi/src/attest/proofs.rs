@@ -1,21 +1,16 @@
 //! How far the proof of each pod is. Pure: the time comes in.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use podid_netfilter::Caller;
 
-use super::{Claim, Disagreement, Macs, Seen, agree};
+use self::standing::{FIRST_PAUSE, Outcome, Standing};
+use super::{Claim, Disagreement, LinkNews, Macs, NodeLink, ProvedLink, Seen, agree};
 
-/// Pauses between looks at a pod whose facts do not agree. The kernel announces nothing about
-/// cgroups and namespaces, so this is a timer; a change of the pod is looked at at once.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A proved pod is looked at again after this: its sandbox can be made anew under the same uid and
-/// address, behind another port or hardware address, and neither the API server nor the kernel says
-/// so.
-const PROVED_PAUSE: Duration = Duration::from_secs(30);
 /// A pod that calls although it is not proved is looked at again, but not more often than this.
 const CALL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -27,17 +22,6 @@ pub(crate) struct Proofs {
     /// yet. Nobody is served by it; it keeps others from speaking as those pods.
     inherited: BTreeSet<Caller>,
     macs: Macs,
-}
-
-type Outcome = Result<Vec<Caller>, Disagreement>;
-
-#[derive(Debug)]
-struct Standing {
-    claim: Claim,
-    outcome: Option<Outcome>,
-    looked: Option<Instant>,
-    due: Option<Instant>,
-    pause: Duration,
 }
 
 impl Proofs {
@@ -72,6 +56,8 @@ impl Proofs {
                 looked: None,
                 due: None,
                 pause: FIRST_PAUSE,
+                ends: BTreeMap::new(),
+                unlinked: None,
             });
         if known.claim != claim {
             known.outcome = None;
@@ -157,14 +143,20 @@ impl Proofs {
                 continue;
             };
             match &outcome {
-                Ok(_) => known.stand(now),
+                Ok(callers) => {
+                    known.stand(now);
+                    known.ends = ends(callers, seen);
+                }
                 Err(disagreement) => {
                     known.rest(now);
-                    let repeated = known.outcome.as_ref() == Some(&outcome);
-                    if !disagreement.is_starting() && !repeated {
+                    known.ends.clear();
+                    if known.is_news(disagreement, now) {
                         news.push((uid.clone(), disagreement.clone()));
                     }
                 }
+            }
+            if outcome != Err(Disagreement::NoLink) {
+                known.unlinked = None;
             }
             known.looked = Some(now);
             known.outcome = Some(outcome);
@@ -173,16 +165,45 @@ impl Proofs {
         news
     }
 
-    /// A proved pod whose link is gone is proved no more, and looked at again: its address may be
-    /// another pod's by now, which waits for it.
+    /// A proved pod whose link is gone, or another's, is proved no more, and looked at again: its
+    /// address may be another pod's by now, which waits for it.
     fn doubt_unlinked(&mut self, seen: &Seen, now: Instant) {
         for known in self.pods.values_mut() {
-            let callers = known.outcome.iter().flatten().flatten();
-            if callers.into_iter().any(|caller| !is_linked(caller, seen)) {
-                known.outcome = None;
-                known.due = Some(now);
+            let gone = |(index, was): (&u32, &NodeLink)| !leads_as(seen.node.get(index), was);
+            if known.ends.iter().any(gone) {
+                known.doubt(now);
             }
         }
+    }
+
+    /// The kernel has news of links: pods that were proved by a link that is not what it was are
+    /// proved no more, and looked at again.
+    pub(crate) fn hear(&mut self, news: &LinkNews, now: Instant) {
+        match news {
+            LinkNews::Changed(index, link) => {
+                for known in self.pods.values_mut() {
+                    let was = known.ends.get(index);
+                    if was.is_some_and(|was| !leads_as(link.as_ref(), was)) {
+                        known.doubt(now);
+                    }
+                }
+                if link.is_none() {
+                    self.inherited.retain(|caller| link_of(caller) != *index);
+                }
+            }
+            LinkNews::Lost => {
+                for known in self.pods.values_mut() {
+                    known.due = Some(now);
+                }
+            }
+        }
+    }
+
+    /// The link that a caller of this pod was proved by.
+    pub(crate) fn proved_link(&self, uid: &str, caller: &Caller) -> Option<ProvedLink> {
+        let index = link_of(caller);
+        let was = self.pods.get(uid)?.ends.get(&index)?.clone();
+        Some(ProvedLink { index, was })
     }
 
     /// What was inherited goes when its link is gone, or when this daemon has judged the pod that
@@ -227,41 +248,27 @@ impl Proofs {
     }
 }
 
-impl Standing {
-    /// Whether there was something to judge it by.
-    fn is_judged(&self) -> bool {
-        match &self.outcome {
-            None => false,
-            Some(Ok(_)) => true,
-            Some(Err(disagreement)) => !disagreement.is_starting(),
-        }
-    }
-
-    /// How much earlier than due a look may come.
-    fn slack(&self) -> Duration {
-        match self.outcome {
-            Some(Ok(_)) => PROVED_PAUSE / 2,
-            _ => Duration::ZERO,
-        }
-    }
-
-    /// Looks again in a while.
-    fn stand(&mut self, now: Instant) {
-        self.due = Some(self.due.unwrap_or(now + PROVED_PAUSE));
-        self.pause = FIRST_PAUSE;
-    }
-
-    /// Looks again after a pause, and after a longer one next time.
-    fn rest(&mut self, now: Instant) {
-        self.due = Some(self.due.unwrap_or(now + self.pause));
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-    }
+/// The index of the node's end of a caller's link.
+fn link_of(caller: &Caller) -> u32 {
+    caller.port.map_or(caller.interface, |port| port.interface)
 }
 
 /// Whether the node's end of a caller's link is there.
 fn is_linked(caller: &Caller, seen: &Seen) -> bool {
-    let link = caller.port.map_or(caller.interface, |port| port.interface);
-    seen.node.contains_key(&link)
+    seen.node.contains_key(&link_of(caller))
+}
+
+/// The node's ends of the links that these callers were proved by.
+fn ends(callers: &[Caller], seen: &Seen) -> BTreeMap<u32, NodeLink> {
+    let indexes = callers.iter().map(link_of);
+    indexes
+        .filter_map(|index| Some((index, seen.node.get(&index)?.clone())))
+        .collect()
+}
+
+/// Whether a link is there and what it was.
+fn leads_as(now: Option<&NodeLink>, was: &NodeLink) -> bool {
+    now.is_some_and(|now| now.leads_as(was))
 }
 
 #[cfg(test)]

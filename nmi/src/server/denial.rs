@@ -45,6 +45,16 @@ pub(super) fn not_attested() -> Denial {
     )
 }
 
+/// The caller's link is not the one by which the pod was proved.
+pub(super) fn moved_link() -> Denial {
+    Denial {
+        reason: "the node's end of the caller's link is not what it was when the pod was proved; \
+                 somebody has removed or replaced it"
+            .to_owned(),
+        ..not_attested()
+    }
+}
+
 pub(super) fn not_assigned(identity: &Identity) -> Denial {
     let name = identity.full_name();
     Denial::new(

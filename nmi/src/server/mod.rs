@@ -6,6 +6,7 @@ mod guard;
 mod imds_lag;
 mod limits;
 mod listen;
+mod question;
 mod token;
 mod wire;
 

@@ -9,9 +9,9 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
-use podid_azure::{ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
+use podid_azure::{ImdsToken, ImdsTokens};
 use podid_core::binding::Identity;
-use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND, Selector};
+use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,6 +19,8 @@ use super::answer::{self, Failure};
 use super::denial::{self, Denial};
 use super::guard::{self, Asked};
 use super::imds_lag::ImdsLag;
+use super::question::{as_asked, asked_client_id, by_resource_id, imds_request};
+use crate::attest::Links;
 use crate::audit::Record;
 use crate::metrics::Metrics;
 use crate::reports::{Report, Reports};
@@ -53,6 +55,8 @@ pub(crate) struct Service {
     pub(crate) imds: Arc<dyn ImdsTokens>,
     /// Tells the keeper of callers who are not proved.
     pub(crate) calls: mpsc::Sender<Ipv4Addr>,
+    /// Asked whether a proof still holds before a token leaves.
+    pub(crate) links: Arc<dyn Links>,
     pub(crate) waits: Waits,
     /// Identities that the metadata service does not know yet.
     pub(crate) lag: ImdsLag,
@@ -87,7 +91,7 @@ impl Service {
             request_id: asked.headers.request_id.clone(),
             ..Record::default()
         };
-        let (outcome, response) = match self.token(peer, &asked, &mut record).await {
+        let (outcome, response) = match self.confirmed_token(peer, &asked, &mut record).await {
             Ok(response) => ("Issued", response),
             Err(denial) => {
                 self.tell(&record, &denial);
@@ -110,6 +114,30 @@ impl Service {
                 note: format!("no token is issued: {}", denial.reason),
             });
         }
+    }
+
+    /// A token, if the caller's link still is what was proved. That is asked right before the token
+    /// leaves, and not when the connection is accepted: connections stay open, and requests wait.
+    async fn confirmed_token(
+        &self,
+        peer: &Peer,
+        asked: &Asked,
+        record: &mut Record,
+    ) -> Result<Response<Full<Bytes>>, Denial> {
+        let response = self.token(peer, asked, record).await?;
+        let link = peer.uid.as_ref().and_then(|uid| {
+            let snapshot = self.snapshots.borrow();
+            snapshot.link_of(uid, peer.address).cloned()
+        });
+        let holds = match link {
+            Some(link) => self.links.hold(&link).await,
+            None => false,
+        };
+        if holds {
+            return Ok(response);
+        }
+        let _full = self.calls.try_send(peer.address);
+        Err(denial::moved_link())
     }
 
     async fn token(
@@ -231,14 +259,6 @@ async fn unless_changed<T>(
     }
 }
 
-fn imds_request(identity: ImdsIdentity, asked: &Asked) -> ImdsTokenRequest {
-    ImdsTokenRequest {
-        identity,
-        resource: asked.resource.clone(),
-        headers: asked.headers.clone(),
-    }
-}
-
 /// The pod at an address, if it is still the one that connected: an address may pass on to another
 /// pod while a connection is open.
 fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
@@ -248,28 +268,6 @@ fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
 fn note(record: &mut Record, identity: &Identity) {
     record.identity = Some(format!("{}/{}", identity.namespace, identity.name));
     record.client_id = Some(identity.client_id.clone());
-}
-
-fn as_asked(selector: &Selector) -> ImdsIdentity {
-    match selector {
-        Selector::Only => ImdsIdentity::Unnamed,
-        Selector::ClientId(id) => ImdsIdentity::ClientId(id.clone()),
-        Selector::ObjectId(id) => ImdsIdentity::ObjectId(id.clone()),
-        Selector::ResourceId(id) => ImdsIdentity::ResourceId(id.as_str().to_owned()),
-    }
-}
-
-fn asked_client_id(selector: &Selector) -> &str {
-    match selector {
-        Selector::ClientId(id) => id,
-        _ => "",
-    }
-}
-
-/// The operator assigned the identity by its resource id, and whoever may write an AzureIdentity
-/// chooses its client id freely; so the resource id alone says which identity is meant.
-fn by_resource_id(identity: &Identity) -> ImdsIdentity {
-    ImdsIdentity::ResourceId(identity.resource_id.as_str().to_owned())
 }
 
 /// An exception opens the way to the node's own identities. Those of profiles are on the node for other

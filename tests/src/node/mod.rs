@@ -9,6 +9,7 @@ mod imds;
 mod machine;
 mod objects;
 mod pod;
+mod port;
 mod segment;
 
 pub use api::ApiServer;

@@ -1,5 +1,6 @@
-//! Neighbours that go for what is the node's own: its address on the bridge, for which a container
-//! needs NET_RAW and not to be proved.
+//! Neighbours that go for what is the node's: a pod's port, for which a container needs NET_ADMIN
+//! without a user namespace of its own, and the node's own address on the bridge, for which it needs
+//! NET_RAW and not to be proved.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,6 +13,33 @@ use podid_tests::node::{Impostor, Machine, Pod, wait_until};
 
 use crate::link_layer::{TAGS, show_bridged_frames};
 use crate::scene::Scene;
+
+#[test]
+fn who_takes_a_neighbours_port_gets_nothing() {
+    for proved in [true, false] {
+        let scene = Scene::start(Network::Bridge);
+        let victim = scene.pod_with_identity("victim");
+        let attacker = match proved {
+            true => scene.pod_with_identity("attacker"),
+            false => scene.machine.add_pod().unwrap(),
+        };
+        assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
+        attacker.take_port(&scene.machine, &victim).unwrap();
+        for _ in 0..4 {
+            assert_eq!(attacker.ask_as(victim.address).token(), None);
+        }
+        // Sooner than a proved pod is looked at again by itself.
+        wait_until("the victim is proved no more", || {
+            scene.attested() == usize::from(proved)
+        });
+        let callers = elements(&scene.machine, "callers");
+        assert!(
+            callers
+                .iter()
+                .all(|key| !key.ends_with(&victim.address.octets()))
+        );
+    }
+}
 
 #[test]
 fn nobody_speaks_as_the_node() {

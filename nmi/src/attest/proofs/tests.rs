@@ -1,5 +1,6 @@
+use super::standing::{LINK_WAIT, PROVED_PAUSE};
 use super::*;
-use crate::attest::Attachment;
+use crate::attest::{Attachment, NodeLink, Peer};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
@@ -25,7 +26,10 @@ fn seen(pods: &[(&str, u32, Ipv4Addr)]) -> Seen {
             .iter()
             .map(|(uid, interface, a)| ((*uid).to_owned(), one(*interface, *a)))
             .collect(),
-        node: pods.iter().map(|(_, link, _)| (*link, None)).collect(),
+        node: pods
+            .iter()
+            .map(|(_, link, _)| (*link, NodeLink::default()))
+            .collect(),
     }
 }
 
@@ -128,6 +132,92 @@ fn a_starting_pod_is_nobodys_news() {
     let due = proofs.take_due(now);
     assert_eq!(proofs.judge(&due, &seen(&[]), now), []);
     assert!(proofs.next_due().is_some(), "but it is looked at again");
+}
+
+#[test]
+fn a_pod_that_stays_without_a_link_is_told_once() {
+    let now = Instant::now();
+    let mut proofs = Proofs::default();
+    proofs.claim(claim("u", A), now);
+    let mut kernel = seen(&[]);
+    kernel.pods.insert("u".to_owned(), Vec::new());
+    let uids = ["u".to_owned()];
+    let mut told = Vec::new();
+    for seconds in 0..200 {
+        let at = now + Duration::from_secs(seconds);
+        let news = proofs.judge(&uids, &kernel, at);
+        told.extend(news.into_iter().map(|(_, what)| (seconds, what)));
+    }
+    assert_eq!(told, [(LINK_WAIT.as_secs(), Disagreement::NoLink)]);
+}
+
+/// Another end than the one that pods have in these tests.
+fn replaced() -> NodeLink {
+    let peer = Some(Peer {
+        index: 2,
+        namespace: 5,
+    });
+    NodeLink {
+        peer,
+        ..NodeLink::default()
+    }
+}
+
+#[test]
+fn news_of_its_link_end_a_proof_at_once() {
+    let on_a_bridge = NodeLink {
+        bridge: Some(3),
+        ..NodeLink::default()
+    };
+    let mac_only = NodeLink {
+        mac: Some([2; 6]),
+        ..NodeLink::default()
+    };
+    for (index, link, holds) in [
+        (7, None, false),
+        (7, Some(replaced()), false),
+        (7, Some(on_a_bridge), false),
+        (7, Some(mac_only), true),
+        (7, Some(NodeLink::default()), true),
+        (8, None, true),
+    ] {
+        let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+        let now = Instant::now();
+        proofs.hear(&LinkNews::Changed(index, link.clone()), now);
+        assert_eq!(proofs.proved().len(), usize::from(holds), "{link:?}");
+        assert_eq!(proofs.wanted().len(), usize::from(holds), "{link:?}");
+        assert_eq!(proofs.take_due(now).is_empty(), holds, "{link:?}");
+    }
+}
+
+#[test]
+fn lost_news_bring_a_look_at_everybody() {
+    let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+    let now = Instant::now();
+    proofs.hear(&LinkNews::Lost, now);
+    assert_eq!(proofs.proved().len(), 1);
+    assert_eq!(proofs.take_due(now), ["u"]);
+}
+
+#[test]
+fn a_look_for_others_shows_that_a_link_was_replaced() {
+    let mut proofs = judged(&[("u", A)], &[("u", 7, A)]);
+    let now = Instant::now();
+    proofs.claim(claim("v", B), now);
+    let mut kernel = seen(&[("u", 7, A), ("v", 8, B)]);
+    kernel.node.insert(7, replaced());
+    proofs.judge(&["v".to_owned()], &kernel, now);
+    assert_eq!(proofs.proved().keys().copied().collect::<Vec<_>>(), ["v"]);
+}
+
+#[test]
+fn a_proof_remembers_its_link() {
+    let proofs = judged(&[("u", A)], &[("u", 7, A)]);
+    let link = proofs.proved_link("u", &routed(7, A));
+    let was = NodeLink::default();
+    assert_eq!(link, Some(ProvedLink { index: 7, was }));
+    assert_eq!(proofs.proved_link("u", &routed(8, A)), None);
+    assert_eq!(proofs.proved_link("v", &routed(7, A)), None);
 }
 
 #[test]

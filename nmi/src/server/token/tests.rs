@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use http_body_util::BodyExt;
 use hyper::Request;
-use podid_azure::{ImdsError, Secret};
+use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, Secret};
 use podid_core::arm::ArmId;
 use podid_core::assignment::AssignmentFailure;
 use podid_core::binding::{Binding, IdentityKind, Origin, Pod, Reach};
@@ -15,9 +16,10 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::*;
+use crate::attest::{NodeLink, ProvedLink};
 use crate::key::Key;
 use crate::reports::{self, Publisher};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Served, Snapshot};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const TARGET: &str =
@@ -126,13 +128,42 @@ fn failed() -> Entry {
 fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
     let by_address = entries
         .iter()
-        .map(|entry| (ADDRESS, Arc::new(entry.clone())))
+        .map(|entry| {
+            let entry = Arc::new(entry.clone());
+            (
+                ADDRESS,
+                Served {
+                    entry,
+                    link: link(),
+                },
+            )
+        })
         .collect();
     Arc::new(Snapshot { by_address })
 }
 
+/// Links that hold until somebody takes one.
+#[derive(Debug)]
+struct FakeLinks(AtomicBool);
+
+#[async_trait]
+impl Links for FakeLinks {
+    async fn hold(&self, asked: &ProvedLink) -> bool {
+        assert_eq!(*asked, link());
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn link() -> ProvedLink {
+    ProvedLink {
+        index: 7,
+        was: NodeLink::default(),
+    }
+}
+
 struct Bench {
     service: Arc<Service>,
+    links: Arc<FakeLinks>,
     imds: Arc<FakeImds>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     calls: mpsc::Receiver<Ipv4Addr>,
@@ -159,10 +190,12 @@ fn bench(entries: &[Entry]) -> Bench {
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
     let (reports, publisher) = reports::channel();
+    let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let service = Service {
         snapshots: receiver,
         imds: Arc::clone(&imds) as Arc<dyn ImdsTokens>,
         calls: sender,
+        links: Arc::clone(&links) as Arc<dyn Links>,
         waits: Waits {
             assign: Duration::from_secs(20),
             attest: Duration::from_secs(5),
@@ -173,6 +206,7 @@ fn bench(entries: &[Entry]) -> Bench {
     };
     Bench {
         service: Arc::new(service),
+        links,
         imds,
         snapshots,
         calls,
@@ -206,6 +240,16 @@ fn not_found() -> ImdsError {
         description: "Identity not found".into(),
         retry_after: None,
     }
+}
+
+#[tokio::test]
+async fn no_token_leaves_over_a_link_that_is_not_the_proved_one() {
+    let mut bench = bench(&[entry(true)]);
+    assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
+    bench.links.0.store(false, Ordering::Relaxed);
+    let (status, body) = ask(&bench.service, Some("uid-1"), TARGET).await;
+    assert_eq!((status, body.get("access_token")), (503, None));
+    assert_eq!(bench.calls.try_recv(), Ok(ADDRESS), "it is looked at again");
 }
 
 #[tokio::test]
