@@ -68,20 +68,19 @@ pub(crate) async fn link(index: u32) -> nlink::Result<Option<NodeLink>> {
     question.set_pid(socket.pid());
     socket.send(&question.finish()).await?;
     let answer = socket.recv_unicast().await?;
-    for part in MessageIter::new(&answer) {
-        let (header, payload) = part?;
-        if header.is_error() {
-            let error = NlMsgError::from_bytes(payload)?.into_error(payload);
-            return if error.is_no_device() {
-                Ok(None)
-            } else {
-                Err(error)
-            };
-        }
-        let end = End::from_bytes(payload)?;
-        return Ok(Some(end.node_link()).filter(|_| end.link.ifindex() == index));
+    let Some(part) = MessageIter::new(&answer).next() else {
+        return Ok(None);
+    };
+    let (header, payload) = part?;
+    if header.is_error() {
+        let error = NlMsgError::from_bytes(payload)?.into_error(payload);
+        return match error.is_no_device() {
+            true => Ok(None),
+            false => Err(error),
+        };
     }
-    Ok(None)
+    let end = End::from_bytes(payload)?;
+    Ok(Some(end.node_link()).filter(|_| end.link.ifindex() == index))
 }
 
 /// The hardware address of a link, by its own word.
