@@ -219,7 +219,8 @@ pub enum Progress {
 /// How far an assignment has come, from what the machine is known to carry (`None`: not looked
 /// yet), why it was refused if it was, and what was said before of the same identity. What was
 /// assigned stays so until Azure says otherwise, or a restart of ours would stop tokens that are
-/// fine.
+/// fine; and what was refused stays so until Azure says yes, or a restart would call it on its way
+/// once more and its profile ready.
 #[must_use]
 pub fn progress(
     identity: &ArmId,
@@ -231,8 +232,8 @@ pub fn progress(
         (Some(on_machine), _) if on_machine.contains(identity) => Progress::Assigned,
         (None, _) if before == Some(Progress::Assigned) => Progress::Assigned,
         (_, Some(failure)) => Progress::Failed(failure.clone()),
-        (Some(_), None) => Progress::Created,
-        (None, None) => before.unwrap_or(Progress::Created),
+        (Some(_), None) if before == Some(Progress::Assigned) => Progress::Created,
+        (_, None) => before.unwrap_or(Progress::Created),
     }
 }
 

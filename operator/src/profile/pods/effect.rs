@@ -1,7 +1,7 @@
 //! What pods do to the profile that binds them.
 
 use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named};
-use podid_core::condition::{Outcome, Part, READY, Status};
+use podid_core::condition::{Outcome, Part, Status};
 use podid_core::desired::Desired;
 use podid_core::profile::NetRaw;
 use podid_crds::podid::PodIdentityProfile;
@@ -39,11 +39,12 @@ pub(in crate::profile) fn include(
     }
 }
 
-/// What the status says before pods are known again after a restart.
+/// What the status says before pods are known again after a restart, whatever `Ready` says: that
+/// may have been written in the middle of the work.
 fn known_hindrance(profile: &PodIdentityProfile) -> Option<String> {
-    let hindered = condition(profile, ASSIGNMENT_READY)?.status == "False";
-    let ready = condition(profile, READY).filter(|ready| ready.status == "False")?;
-    hindered.then(|| ready.message.clone())
+    let assignment = condition(profile, ASSIGNMENT_READY)?;
+    let hindered = assignment.status == "False";
+    hindered.then(|| BoundPods::hindrance_in(&assignment.message).to_owned())
 }
 
 /// Adds pods that break the rule to whether it is in force.
