@@ -18,9 +18,11 @@ use crate::net_raw::Breach;
 pub(crate) mod failure;
 pub mod pods;
 mod refused;
+mod renewal;
 
 pub use failure::AssignmentFailure;
 pub use refused::RefusedPod;
+pub use renewal::outdated;
 
 /// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
 /// pod that terminates holds them until it is gone.

@@ -54,6 +54,8 @@ struct State {
     refusal: Option<Reply>,
     change: Option<(u16, BTreeSet<IdentityId>)>,
     slowness: Duration,
+    /// The client ids that identities have now; one on the machine keeps that of when it came.
+    client_ids: BTreeMap<IdentityId, String>,
 }
 
 impl FakeCompute {
@@ -67,6 +69,20 @@ impl FakeCompute {
             machine: Some(machine),
             ..State::default()
         }))
+    }
+
+    /// The identity has this client id from now on; on the machine it is the one of before.
+    pub(super) fn make_anew(&self, name: &str, client_id: &str) {
+        let mut state = self.0.lock().unwrap();
+        state
+            .client_ids
+            .insert(identity(name), client_id.to_owned());
+    }
+
+    pub(super) fn client_id(&self, name: &str) -> Option<String> {
+        let state = self.0.lock().unwrap();
+        let machine = state.machine.as_ref().expect("a machine");
+        machine.client_ids.get(&identity(name)).cloned()
     }
 
     pub(super) fn on_machine(&self) -> BTreeSet<ArmId> {
@@ -208,10 +224,17 @@ impl State {
             };
             return Err(refused(Reply::new(status, code, text)));
         }
-        machine.user_assigned.extend(patch.add().iter().cloned());
-        machine
-            .user_assigned
-            .retain(|id| !patch.remove().contains(id));
+        for id in patch.add() {
+            if machine.user_assigned.insert(id.clone())
+                && let Some(client_id) = self.client_ids.get(id)
+            {
+                machine.client_ids.insert(id.clone(), client_id.clone());
+            }
+        }
+        for id in patch.remove() {
+            machine.user_assigned.remove(id);
+            machine.client_ids.remove(id);
+        }
         Ok(machine.clone())
     }
 }

@@ -14,18 +14,10 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::ledger::Ledgers;
 use super::machine::Machine;
+use super::order::{Order, Wanted};
 use super::report::{Report, Reporter};
-use super::worker::{Order, Worker};
+use super::worker::Worker;
 use super::{Assignments, Context, Metrics};
-
-/// What a machine is to carry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// What is to be on it.
-    pub(super) desired: BTreeSet<ArmId>,
-    /// What may stay if it is there, and is not to be put there.
-    pub(super) kept: BTreeSet<ArmId>,
-}
 
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -90,19 +82,15 @@ impl Fleet {
             }
             return;
         };
-        let Wanted { desired, kept } = wanted;
-        engaged.promised.extend(desired.iter().cloned());
+        engaged.promised.extend(wanted.desired.iter().cloned());
         engaged.orders.send_if_modified(|order| {
-            let changed = order.desired != desired || order.kept != kept;
+            let changed = order.wanted != wanted;
             if changed {
-                let mut hurried = std::mem::take(&mut order.hurried);
-                hurried.retain(|identity, _| desired.contains(identity));
-                *order = Order {
-                    number: order.number + 1,
-                    hurried,
-                    desired,
-                    kept,
-                };
+                order
+                    .hurried
+                    .retain(|identity, _| wanted.desired.contains(identity));
+                order.number += 1;
+                order.wanted = wanted;
             }
             changed
         });
@@ -125,8 +113,7 @@ impl Fleet {
         let promised = wanted.desired.clone();
         let (orders, receiver) = watch::channel(Order {
             number: 1,
-            desired: wanted.desired,
-            kept: wanted.kept,
+            wanted,
             ..Order::default()
         });
         let reporter = Reporter::new(target.clone(), &ledger, self.to_us.clone());
@@ -172,7 +159,7 @@ impl Fleet {
         {
             let last = engaged.orders.borrow();
             if last.number == report.order {
-                engaged.promised = last.desired.clone();
+                engaged.promised = last.wanted.desired.clone();
                 rests = report.at_rest;
             }
         }
@@ -342,6 +329,7 @@ mod tests {
         let unchecked = Wanted {
             desired: ids(&["new"]),
             kept: ids(&["a", "b"]),
+            ..Wanted::default()
         };
         let ledger = Ledger(ids(&["a"]));
         bench.fleet.engage(&target(), unchecked, ledger);
@@ -350,6 +338,23 @@ mod tests {
         bench.fleet.order(&target(), wanted(&["new"]));
         bench.until_nowhere("a").await;
         assert_eq!(bench.compute.on_machine(), ids(&["new"]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_so() {
+        let mut bench = bench();
+        for client_id in ["old", "new"] {
+            bench.compute.make_anew("a", client_id);
+            let client_ids = [(id("a"), client_id.to_owned())].into();
+            let order = Wanted {
+                client_ids,
+                ..wanted(&["a"])
+            };
+            bench.fleet.order(&target(), order);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(bench.compute.client_id("a").as_deref(), Some(client_id));
+        }
+        assert_eq!(bench.compute.patches(), 3);
     }
 
     #[tokio::test(start_paused = true)]

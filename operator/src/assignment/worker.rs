@@ -1,17 +1,16 @@
 //! One task a machine: when to deal with it. What comes in while it is busy or within a short
 //! window goes out together; a slow machine delays no other.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use podid_azure::ErrorClass;
-use podid_core::arm::ArmId;
 use podid_runtime::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::explain;
 use super::machine::{Machine, Next, Trouble};
+use super::order::Order;
 use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
 use super::report::Reporter;
 
@@ -21,28 +20,6 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// …and after trouble that a person must end.
 const FIRST_REFUSAL: Duration = Duration::from_secs(15);
 const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
-
-/// What a machine is to carry. Numbered, so that an answer tells which order it answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Order {
-    pub(super) number: u64,
-    pub(super) desired: BTreeSet<ArmId>,
-    /// What may stay if it is there, and is not to be put there.
-    pub(super) kept: BTreeSet<ArmId>,
-    /// Identities to try at once, by the number of the order that first asked for it.
-    pub(super) hurried: BTreeMap<ArmId, u64>,
-}
-
-impl Order {
-    /// Identities to try at once that an earlier order did not name.
-    fn hurried_since(&self, number: u64) -> impl Iterator<Item = &ArmId> {
-        let newer = self
-            .hurried
-            .iter()
-            .filter(move |(_, asked)| **asked > number);
-        newer.map(|(identity, _)| identity)
-    }
-}
 
 /// When a machine is dealt with.
 #[derive(Debug)]
@@ -77,14 +54,15 @@ impl Worker {
                 () = at(next) => {}
             }
             let order = self.orders.borrow_and_update().clone();
-            self.machine.keep(order.kept.clone());
+            self.machine.keep(order.wanted.kept.clone());
+            self.machine.expect(order.wanted.client_ids.clone());
             order
                 .hurried_since(done)
                 .for_each(|id| self.machine.hurry(id));
             done = order.number;
             let result = self
                 .machine
-                .reconcile(&order.desired, &mut self.reporter)
+                .reconcile(&order.wanted.desired, &mut self.reporter)
                 .await;
             pause.after(&result);
             next = match &result {
@@ -102,7 +80,7 @@ impl Worker {
         let mut failures = self.machine.failures();
         if let Some(failure) = explain(&next.target, result, failures_in_row) {
             let carries = next.carries.clone().unwrap_or_default();
-            for identity in order.desired.difference(&carries) {
+            for identity in order.wanted.desired.difference(&carries) {
                 failures
                     .entry(identity.clone())
                     .or_insert_with(|| failure.clone());

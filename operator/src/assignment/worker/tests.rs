@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
@@ -53,7 +54,7 @@ impl Bench {
     fn order(&self, desired: &[&str]) {
         self.orders.send_modify(|order| {
             order.number += 1;
-            order.desired = ids(desired);
+            order.wanted.desired = ids(desired);
         });
     }
 
