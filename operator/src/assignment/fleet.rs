@@ -97,7 +97,16 @@ impl Fleet {
         self.tell_carried(target);
     }
 
-    /// Has a machine try an identity again at once: somebody says that what was in its way is mended.
+    /// The machines that carry an identity through us, or may.
+    pub(super) fn carriers(&self, identity: &ArmId) -> impl Iterator<Item = &Target> {
+        let carriers = self.engaged.iter().filter(|(_, engaged)| {
+            engaged.promised.contains(identity) || engaged.report.ours.contains(identity)
+        });
+        carriers.map(|(target, _)| target)
+    }
+
+    /// Has a machine compared at once, and an identity tried again if it was refused: somebody says that
+    /// what was in its way is mended.
     pub(super) fn hurry(&mut self, target: &Target, identity: &ArmId) {
         let Some(engaged) = self.engaged.get_mut(target) else {
             return;
@@ -219,13 +228,9 @@ fn differing(before: &Report, after: &Report) -> BTreeSet<ArmId> {
 
 #[cfg(test)]
 mod tests {
-    use podid_core::binding::Reach;
-
     use super::*;
-    use crate::assignment::fake::{
-        FakeCompute, FakeIdentities, FakeLedgers, id, ids, metrics, target,
-    };
-    use crate::assignment::{Carried, Owners, Settings};
+    use crate::assignment::fake::{FakeCompute, FakeLedgers, context, id, ids, target};
+    use crate::assignment::{Carried, Settings};
 
     struct Bench {
         fleet: Fleet,
@@ -235,27 +240,9 @@ mod tests {
     }
 
     fn bench() -> Bench {
-        podid_runtime::process::init();
         let compute = Arc::new(FakeCompute::new(&[]));
-        let (assignments, _) = Assignments::new();
-        assignments.set_known();
-        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let client = kube::Client::try_from(nowhere).unwrap();
-        let context = Context {
-            owners: Owners::nobody(&client),
-            client,
-            compute: Arc::clone(&compute) as Arc<dyn Compute>,
-            identities: Arc::new(FakeIdentities::default()),
-            settings: Settings {
-                namespace: "podid-system".into(),
-                reach: Reach::Cluster,
-                interval: Settings::INTERVAL,
-                window: Settings::WINDOW,
-                immutable: BTreeSet::new(),
-            },
-            metrics: metrics(),
-            assignments: assignments.clone(),
-        };
+        let context = context(&compute);
+        let assignments = context.assignments.clone();
         let (fleet, reports) = Fleet::new(&context, Arc::new(FakeLedgers::default()), Drain::new());
         Bench {
             fleet,

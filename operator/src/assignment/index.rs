@@ -234,6 +234,10 @@ impl Index {
         self.refresh_naming(profile);
     }
 
+    pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
+        self.recorded.get(profile)
+    }
+
     /// What Azure says of a managed identity.
     pub(super) fn set_known(&mut self, identity: &ArmId, known: Option<Known>) {
         if self.known.get(identity) == known.as_ref() {

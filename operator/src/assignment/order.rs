@@ -24,7 +24,26 @@ pub(super) struct Order {
     pub(super) hurried: BTreeMap<ArmId, u64>,
 }
 
+/// What an order has that an earlier one had not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Something else is to be carried.
+    Wanted,
+    /// Somebody asks for the machine to be compared, no more.
+    Asked,
+    Both,
+}
+
 impl Order {
+    pub(super) fn news_since(&self, earlier: &Self) -> News {
+        let asked = self.hurried_since(earlier.number).next().is_some();
+        match (asked, self.wanted == earlier.wanted) {
+            (false, _) => News::Wanted,
+            (true, true) => News::Asked,
+            (true, false) => News::Both,
+        }
+    }
+
     /// Identities to try at once that an earlier order did not name.
     pub(super) fn hurried_since(&self, number: u64) -> impl Iterator<Item = &ArmId> {
         let newer = self

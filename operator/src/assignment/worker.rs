@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::failure::explain;
 use super::machine::{Machine, Next, Trouble};
-use super::order::Order;
+use super::order::{News, Order};
 use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
 use super::report::Reporter;
 
@@ -37,7 +37,7 @@ impl Worker {
     pub(super) async fn run(mut self, drain: Drain) {
         let mut next = Some(Instant::now() + self.window);
         let mut pause = Pause::default();
-        let mut done = 0;
+        let mut done = Order::default();
         loop {
             tokio::select! {
                 () = drain.draining() => return,
@@ -45,9 +45,9 @@ impl Worker {
                     if changed.is_err() {
                         return;
                     }
-                    let hurried = self.orders.borrow().hurried_since(done).next().is_some();
+                    let due = pause.over(self.orders.borrow().news_since(&done));
                     // What arrives until then goes out together; what arrives then is not put off.
-                    let due = pause.over(hurried).max(Instant::now() + self.window);
+                    let due = due.max(Instant::now() + self.window);
                     next = Some(next.map_or(due, |next| next.min(due)));
                     continue;
                 }
@@ -57,9 +57,8 @@ impl Worker {
             self.machine.keep(order.wanted.kept.clone());
             self.machine.expect(order.wanted.client_ids.clone());
             order
-                .hurried_since(done)
+                .hurried_since(done.number)
                 .for_each(|id| self.machine.hurry(id));
-            done = order.number;
             let result = self
                 .machine
                 .reconcile(&order.wanted.desired, &mut self.reporter)
@@ -72,6 +71,7 @@ impl Worker {
                 Err(_) => Some(pause.until),
             };
             self.report(&order, &result, pause.failures);
+            done = order;
         }
     }
 
@@ -131,10 +131,12 @@ impl Pause {
     }
 
     /// When the machine may be looked at again.
-    fn over(&self, hurried: bool) -> Instant {
-        match hurried && !self.firm {
-            true => self.until.min(self.ended + BETWEEN_REQUESTS),
-            false => self.until,
+    fn over(&self, news: News) -> Instant {
+        let asked = self.ended + BETWEEN_REQUESTS;
+        match news {
+            News::Asked if self.failures == 0 => asked,
+            News::Asked | News::Both if !self.firm => self.until.min(asked),
+            News::Asked | News::Both | News::Wanted => self.until,
         }
     }
 }

@@ -241,6 +241,27 @@ async fn asking_without_end_does_not_spend_the_machines_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_that_is_as_it_should_be_is_not_read_without_end_because_people_ask() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.order(&["a"]);
+    bench.report(|report| report.order == 1).await;
+    let (before, started) = (bench.compute.reads(), Instant::now());
+    while started.elapsed() < 10 * BETWEEN_REQUESTS {
+        bench.hurry("a");
+        tokio::time::sleep(WINDOW).await;
+    }
+    let reads = bench.compute.reads() - before;
+    assert!((5..=11).contains(&reads), "{reads}");
+    let asked = Instant::now();
+    bench.hurry("a");
+    bench.order(&["a", "b"]);
+    bench
+        .report(|report| report.carries == Some(ids(&["a", "b"])))
+        .await;
+    assert!(asked.elapsed() <= WINDOW, "a pod waits for nobody who asks");
+}
+
+#[tokio::test(start_paused = true)]
 async fn asking_does_not_cut_short_what_azure_asked_for() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.report(|report| report.at_rest).await;
