@@ -17,11 +17,7 @@ pub(in crate::profile) fn include(
     profile: &PodIdentityProfile,
     context: &Context,
 ) -> Verdict {
-    let hindrance = match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => pods.hindrance(),
-        None => known_hindrance(profile),
-    };
-    match (hindrance, &verdict.report.outcome) {
+    match (hindrance(profile, context), &verdict.report.outcome) {
         (Some(message), Outcome::Ready { .. }) => {
             let report = Report {
                 outcome: Outcome::Retrying { message },
@@ -36,6 +32,17 @@ pub(in crate::profile) fn include(
             }
         }
         _ => verdict,
+    }
+}
+
+/// Why the profile is not ready, if its pods are the reason.
+pub(in crate::profile) fn hindrance(
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Option<String> {
+    match context.assignments.bound_pods(&key_of(profile)) {
+        Some(pods) => pods.hindrance(),
+        None => known_hindrance(profile),
     }
 }
 
@@ -54,14 +61,32 @@ pub(in crate::profile) fn include_breaches(
     profile: &PodIdentityProfile,
     context: &Context,
 ) -> Part {
+    let about_to_be = about_to_be_bound(desired, context);
+    include_all(policy, desired.net_raw, &about_to_be, profile, context)
+}
+
+/// The same while no binding is applied.
+pub(in crate::profile) fn include_breaches_of_bound(
+    policy: Part,
+    net_raw: NetRaw,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Part {
+    include_all(policy, net_raw, &Named::default(), profile, context)
+}
+
+fn include_all(
+    policy: Part,
+    net_raw: NetRaw,
+    about_to_be: &Named,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Part {
     if policy.status != Status::True {
         return policy;
     }
     match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => {
-            let about_to_be = about_to_be_bound(desired, context);
-            with_breaches(policy, desired.net_raw, &pods, &about_to_be)
-        }
+        Some(pods) => with_breaches(policy, net_raw, &pods, about_to_be),
         None => known_breaches(profile, policy.kind).unwrap_or(policy),
     }
 }
