@@ -18,9 +18,11 @@ use crate::net_raw::Breach;
 pub(crate) mod failure;
 pub mod pods;
 mod refused;
+mod renewal;
 
 pub use failure::AssignmentFailure;
 pub use refused::RefusedPod;
+pub use renewal::outdated;
 
 /// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
 /// pod that terminates holds them until it is gone.
@@ -219,7 +221,8 @@ pub enum Progress {
 /// How far an assignment has come, from what the machine is known to carry (`None`: not looked
 /// yet), why it was refused if it was, and what was said before of the same identity. What was
 /// assigned stays so until Azure says otherwise, or a restart of ours would stop tokens that are
-/// fine.
+/// fine; and what was refused stays so until Azure says yes, or a restart would call it on its way
+/// once more and its profile ready.
 #[must_use]
 pub fn progress(
     identity: &ArmId,
@@ -231,8 +234,8 @@ pub fn progress(
         (Some(on_machine), _) if on_machine.contains(identity) => Progress::Assigned,
         (None, _) if before == Some(Progress::Assigned) => Progress::Assigned,
         (_, Some(failure)) => Progress::Failed(failure.clone()),
-        (Some(_), None) => Progress::Created,
-        (None, None) => before.unwrap_or(Progress::Created),
+        (Some(_), None) if before == Some(Progress::Assigned) => Progress::Created,
+        (_, None) => before.unwrap_or(Progress::Created),
     }
 }
 

@@ -104,6 +104,8 @@ pub enum Outcome {
     Suspended {
         /// Whether everything the object asks for was made before that, so that it is ready still.
         applied: bool,
+        /// What its pods complain of, which is nobody's part here: what to do first.
+        hindrance: Option<String>,
     },
 }
 
@@ -144,10 +146,7 @@ pub fn conditions<T: Clone>(
             }
         })
         .collect();
-    let behind = parts
-        .iter()
-        .find(|part| part.observed_generation != Some(generation));
-    let mut conditions: Vec<Condition<T>> = summary(outcome, behind.map(|part| &*part.kind))
+    let mut conditions: Vec<Condition<T>> = summary(outcome, generation, &parts)
         .into_iter()
         .map(|part| condition(part, Some(generation), now, before))
         .collect();
@@ -167,7 +166,7 @@ fn known<T: Clone>(
     let old = before.iter().find(|old| old.kind == kind).cloned();
     match (old, outcome) {
         // What this generation asks for is what was made under an earlier one.
-        (Some(old), Outcome::Suspended { applied: true }) => Some(Condition {
+        (Some(old), Outcome::Suspended { applied: true, .. }) => Some(Condition {
             observed_generation: old.observed_generation.map(|_| generation),
             ..old
         }),
@@ -185,8 +184,11 @@ fn known<T: Clone>(
     }
 }
 
-/// `Ready`, and what stands beside it; `behind` is a part that speaks of an earlier generation.
-fn summary(outcome: &Outcome, behind: Option<&str>) -> Vec<Part> {
+/// `Ready`, and what stands beside it.
+fn summary<T>(outcome: &Outcome, generation: i64, parts: &[Condition<T>]) -> Vec<Part> {
+    let behind = parts
+        .iter()
+        .find(|part| part.observed_generation != Some(generation));
     let part = |kind, status, reason: &str, message: &str| Part {
         kind,
         status,
@@ -202,7 +204,7 @@ fn summary(outcome: &Outcome, behind: Option<&str>) -> Vec<Part> {
     match outcome {
         Outcome::Ready { message } => match behind {
             None => vec![part(READY, Status::True, SUCCEEDED, message)],
-            Some(kind) => {
+            Some(Condition { kind, .. }) => {
                 let message = format!("{kind} is not known for this generation yet");
                 with(Status::Unknown, RECONCILING, PROGRESSING, &message)
             }
@@ -213,20 +215,39 @@ fn summary(outcome: &Outcome, behind: Option<&str>) -> Vec<Part> {
         Outcome::Retrying { message } => with(Status::False, RECONCILING, RETRYING, message),
         Outcome::Waiting { message } => with(Status::False, RECONCILING, DEPENDENCY, message),
         Outcome::Stalled { reason, message } => with(Status::False, STALLED, reason, message),
-        Outcome::Suspended { applied } => {
-            let (status, message) = match *applied && behind.is_none() {
-                true => (
-                    Status::True,
-                    "suspended; all that is asked for was made before that and stays",
-                ),
-                false => (
-                    Status::False,
-                    "suspended before all that is asked for was made; what there is stays, and \
-                     the rest is done when spec.suspend is taken back",
-                ),
-            };
-            vec![part(READY, status, SUSPENDED, message)]
+        Outcome::Suspended { applied, hindrance } => {
+            let applied = *applied && behind.is_none();
+            vec![suspended(applied, hindrance.as_deref(), parts)]
         }
+    }
+}
+
+/// `Ready` of what is suspended: true while all that is asked for was made before, every part of it is
+/// as it should be and its pods are well.
+fn suspended<T>(applied: bool, hindrance: Option<&str>, parts: &[Condition<T>]) -> Part {
+    let broken = parts.iter().find(|part| part.status != Status::True);
+    let hindrance = broken.map(|part| part.message.as_str()).or(hindrance);
+    let (status, message) = match (applied, hindrance) {
+        (false, _) => (
+            Status::False,
+            "suspended before all that is asked for was made; what there is stays, and the rest is \
+             done when spec.suspend is taken back"
+                .to_owned(),
+        ),
+        (true, Some(hindrance)) => (
+            Status::False,
+            format!("{hindrance} | suspended; all that is asked for was made before that"),
+        ),
+        (true, None) => (
+            Status::True,
+            "suspended; all that is asked for was made before that and stays".to_owned(),
+        ),
+    };
+    Part {
+        kind: READY,
+        status,
+        reason: SUSPENDED.to_owned(),
+        message,
     }
 }
 

@@ -71,6 +71,20 @@ pub enum Standing {
     Refused(AssignmentFailure),
 }
 
+/// Reasons that podid itself has to refuse an identity.
+const OWNED: &str = "OwnedByProfile";
+const MISMATCH: &str = "ClientIdMismatch";
+const ABSENT: &str = "IdentityNotFound";
+const UNREADABLE: &str = "IdentityNotReadable";
+
+impl Standing {
+    /// Whether `failure` is one that [`Standing::Refused`] comes with, and not Azure's about a machine.
+    #[must_use]
+    pub fn refuses_with(failure: &AssignmentFailure) -> bool {
+        [OWNED, MISMATCH, ABSENT, UNREADABLE].contains(&failure.reason.as_str())
+    }
+}
+
 /// Judges an AzureIdentity of type 0. `recorded` is the identity that the profile of its namespace
 /// and name has in its status.
 #[must_use]
@@ -124,7 +138,7 @@ fn owned(identity: &Identity, tagged: &TaggedOwner) -> AssignmentFailure {
         }
     };
     AssignmentFailure {
-        reason: "OwnedByProfile".to_owned(),
+        reason: OWNED.to_owned(),
         message: format!(
             "{remedy}: by its tags in Azure, {id} belongs to {owner}, and is not served through an \
              AzureIdentity that was written by hand"
@@ -135,7 +149,7 @@ fn owned(identity: &Identity, tagged: &TaggedOwner) -> AssignmentFailure {
 fn mismatch(identity: &Identity, right: &str) -> AssignmentFailure {
     let (id, wrong) = (&identity.resource_id, &identity.client_id);
     AssignmentFailure {
-        reason: "ClientIdMismatch".to_owned(),
+        reason: MISMATCH.to_owned(),
         message: format!(
             "set spec.clientID of AzureIdentity {} to {right}: that is the client id of {id}, and \
              {wrong:?} is not",
@@ -146,7 +160,7 @@ fn mismatch(identity: &Identity, right: &str) -> AssignmentFailure {
 
 fn absent(identity: &Identity) -> AssignmentFailure {
     AssignmentFailure {
-        reason: "IdentityNotFound".to_owned(),
+        reason: ABSENT.to_owned(),
         message: format!(
             "create the identity in Azure, or correct spec.resourceID of AzureIdentity {}: there is \
              no {}",
@@ -158,7 +172,7 @@ fn absent(identity: &Identity) -> AssignmentFailure {
 
 fn unreadable(identity: &Identity, text: &str) -> AssignmentFailure {
     AssignmentFailure {
-        reason: "IdentityNotReadable".to_owned(),
+        reason: UNREADABLE.to_owned(),
         message: format!(
             "grant the operator's identity Managed Identity Operator on {}, or correct \
              spec.resourceID of AzureIdentity {}: podid reads an identity before it assigns it. {text}",

@@ -9,8 +9,14 @@ use podid_azure::{
     RoleAssignments, Secret, Subscriptions, Transport, TransportError, TransportOptions,
 };
 use podid_core::arm::ArmId;
+use podid_runtime::process::chain;
 
 use crate::args::{AzureArgs, CredentialKind};
+
+/// What a person can do about an error, and then what it is.
+pub(crate) fn advice(error: &AzureError) -> String {
+    format!("{}. {}", error.next_step(), chain(error))
+}
 
 /// The operator's access to Azure.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity};
 use crate::{
-    Arm, Operation, Result,
+    Arm, IdentityId, Operation, Result,
     absent::is_absent,
     arm::{ArmRequest, ArmResponse, Call},
 };
@@ -91,18 +91,31 @@ struct Identity {
     user_assigned_identities: Option<BTreeMap<String, Value>>,
 }
 
+/// What Azure shows of an identity on a machine; ids of other forms than expected are no reason not
+/// to read the machine.
+fn client_id(shown: &Value) -> Option<&str> {
+    let client_id = shown.get("clientId")?.as_str()?;
+    (!client_id.is_empty()).then_some(client_id)
+}
+
 fn parse(call: &Call, response: &ArmResponse) -> Result<MachineIdentity> {
     let machine: Machine = response.json(call)?;
     let identity = machine.identity.unwrap_or_default();
     let ids = identity.user_assigned_identities.unwrap_or_default();
-    let user_assigned = ids.keys().map(|id| {
-        id.parse()
-            .map_err(|_| call.malformed(format!("a strange identity id {id:?}"), None))
-    });
+    let (mut user_assigned, mut client_ids) = (BTreeSet::new(), BTreeMap::new());
+    for (id, shown) in &ids {
+        let strange = |_| call.malformed(format!("a strange identity id {id:?}"), None);
+        let id: IdentityId = id.parse().map_err(strange)?;
+        if let Some(client_id) = client_id(shown) {
+            client_ids.insert(id.clone(), client_id.to_owned());
+        }
+        user_assigned.insert(id);
+    }
     Ok(MachineIdentity {
         kind: IdentityKind::parse(identity.kind.as_deref().unwrap_or_default()),
         system_principal_id: identity.principal_id,
-        user_assigned: user_assigned.collect::<Result<_>>()?,
+        user_assigned,
+        client_ids,
         etag: machine.etag,
         provisioning_state: machine.properties.and_then(|it| it.provisioning_state),
     })

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,9 @@ pub struct MachineIdentity {
     pub system_principal_id: Option<String>,
     /// The user-assigned identities on it.
     pub user_assigned: BTreeSet<IdentityId>,
+    /// Their client ids, as far as Azure shows them. One that was deleted and made again under the
+    /// same id has another here than the identity itself.
+    pub client_ids: BTreeMap<IdentityId, String>,
     /// Version of the machine's description, for `if_match`. Absent on old API versions.
     pub etag: Option<String>,
     /// `Succeeded`, `Updating`, `Deleting`, `Failed`, … Do not patch while it is `Deleting`.

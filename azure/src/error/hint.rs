@@ -2,8 +2,14 @@ use super::{AzureError, ErrorClass};
 
 /// What a person can do, by code where one is known, else by class.
 pub(super) fn next_step(error: &AzureError) -> String {
-    if let Some(step) = error.code().and_then(for_code) {
-        return step.to_owned();
+    match error.code() {
+        Some("AuthorizationFailed") => return grant_action(error),
+        Some("LinkedAuthorizationFailed") => return grant_on_identities(error),
+        code => {
+            if let Some(step) = code.and_then(for_code) {
+                return step.to_owned();
+            }
+        }
     }
     match error {
         AzureError::NoAnswer { host, .. } => format!(
@@ -27,16 +33,49 @@ pub(super) fn next_step(error: &AzureError) -> String {
     }
 }
 
+/// Longest words of Azure's text that are repeated in a step.
+const MAX_WORD: usize = 300;
+/// Most identities that a step names.
+const MAX_NAMED: usize = 2;
+
+fn grant_action(error: &AzureError) -> String {
+    let text = error.reply().map_or("", |reply| reply.message.as_str());
+    let what = match (quoted_after(text, "action "), quoted_after(text, "scope ")) {
+        (Some(action), Some(scope)) => format!("the action {action} on {scope}"),
+        _ => "the action that Azure names, on the scope that it names".to_owned(),
+    };
+    format!(
+        "grant the operator's identity a role with {what}; a new grant takes up to ten minutes to act"
+    )
+}
+
+fn grant_on_identities(error: &AzureError) -> String {
+    let ids = error.named_identities();
+    let named: Vec<String> = ids
+        .iter()
+        .take(MAX_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    let named = match ids.len() {
+        0 => "the identities that Azure names".to_owned(),
+        count if count > MAX_NAMED => format!("{} and others", named.join(", ")),
+        _ => named.join(" and "),
+    };
+    format!(
+        "grant the operator Managed Identity Operator on {named}, or remove those that no longer exist"
+    )
+}
+
+/// The word in single quotes that follows `lead`, if it is one word.
+fn quoted_after<'a>(text: &'a str, lead: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("{lead}'"))?;
+    let (word, _) = rest.split_once('\'')?;
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    (!word.is_empty() && word.len() <= MAX_WORD && !word.contains(odd)).then_some(word)
+}
+
 fn for_code(code: &str) -> Option<&'static str> {
     Some(match code {
-        "AuthorizationFailed" => {
-            "grant the operator's identity a role with the action named above on that scope; a \
-             new grant takes up to ten minutes to act"
-        }
-        "LinkedAuthorizationFailed" => {
-            "grant the operator Managed Identity Operator on the identities named above, or \
-             remove those that no longer exist"
-        }
         "FailedIdentityOperation" => "see which identity the text names; it may have been deleted",
         "PrincipalNotFound" => "wait: the directory has not replicated the new identity yet",
         "ResourceGroupNotFound" => "create the resource group or correct its name",
@@ -44,9 +83,11 @@ fn for_code(code: &str) -> Option<&'static str> {
         "RoleAssignmentLimitExceeded" => "remove role assignments that are no longer used",
         "RoleDefinitionDoesNotExist" => "correct the role's name or id",
         "ScopeLocked" => "remove the lock, or exempt this resource from it",
-        "RequestDisallowedByPolicy" => "ask who owns the Azure Policy named above for an exemption",
+        "RequestDisallowedByPolicy" => {
+            "ask who owns the Azure Policy that Azure names for an exemption"
+        }
         "MissingSubscriptionRegistration" => {
-            "register the resource provider named above in the subscription"
+            "register the resource provider that Azure names in the subscription"
         }
         "InvalidAuthenticationTokenAudience" => {
             "check the cloud and the ARM audience in the settings"
@@ -81,5 +122,82 @@ fn for_class(class: ErrorClass) -> &'static str {
         ErrorClass::Unauthenticated => "check the operator's credential",
         ErrorClass::Invalid => "correct what Azure names",
         ErrorClass::Unexpected => "check that the address is Azure's and that no proxy answers",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IdentityId, Operation, Reply};
+
+    fn step(code: &str, message: &str) -> String {
+        let reply = Reply::new(403, code, message);
+        next_step(&AzureError::refused(Operation::PatchMachine, "/x", reply))
+    }
+
+    #[test]
+    fn a_missing_right_is_named_with_its_scope() {
+        let text = "The client 'c' with object id 'o' does not have authorization to perform action \
+             'Microsoft.Compute/virtualMachines/read' over scope '/subscriptions/s' or the scope is \
+             invalid.";
+        assert_eq!(
+            step("AuthorizationFailed", text),
+            "grant the operator's identity a role with the action \
+             Microsoft.Compute/virtualMachines/read on /subscriptions/s; a new grant takes up to ten \
+             minutes to act"
+        );
+        for odd in [
+            "",
+            "action 'a",
+            "action '' over scope ''",
+            "scope 's' then action 'a\n'",
+        ] {
+            let step = step("AuthorizationFailed", odd);
+            assert!(
+                step.contains("the action that Azure names"),
+                "{odd}: {step}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_identities_to_be_granted_are_named_and_many_are_not() {
+        let id = |number: usize| IdentityId::new("s", "g", format!("i{number}")).to_string();
+        let linked = |count: usize| {
+            let ids: Vec<String> = (0..count).map(id).collect();
+            step(
+                "LinkedAuthorizationFailed",
+                &format!("linked scope(s) '{}' or", ids.join(",")),
+            )
+        };
+        assert_eq!(
+            linked(2),
+            format!(
+                "grant the operator Managed Identity Operator on {} and {}, or remove those that no \
+                 longer exist",
+                id(0),
+                id(1)
+            )
+        );
+        assert!(linked(100).contains(" and others, or"), "{}", linked(100));
+        assert!(linked(100).len() < 500);
+        assert!(
+            linked(0).contains("on the identities that Azure names, or"),
+            "{}",
+            linked(0)
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_to_stand_above_what_comes_first() {
+        for code in [
+            "AuthorizationFailed",
+            "LinkedAuthorizationFailed",
+            "RequestDisallowedByPolicy",
+            "MissingSubscriptionRegistration",
+        ] {
+            let step = step(code, "no");
+            assert!(!step.contains("above"), "{step}");
+        }
     }
 }

@@ -57,6 +57,7 @@ async fn a_machine_is_read_whatever_its_letter_case() {
     let read = compute.get_identity(&target()).await.unwrap().unwrap();
     assert!(read.kind.system_assigned && read.kind.user_assigned);
     assert_eq!(read.user_assigned, [id("one")].into());
+    assert_eq!(read.client_ids, [(id("one"), "c".to_owned())].into());
     assert_eq!(read.etag.as_deref(), Some("\"7\""));
 }
 

@@ -132,7 +132,7 @@ impl BoundPods {
             Some(hindrance) => (
                 Status::False,
                 first.map_or("PodsRefused", |first| as_reason(&first.reason)),
-                format!("{counts}: {hindrance}"),
+                format!("{counts}{BEFORE_HINDRANCE}{hindrance}"),
             ),
             _ if self.under_way > 0 => (Status::Unknown, "Assigning", counts),
             _ if self.bound == 0 => (Status::True, "NoPods", counts),
@@ -144,6 +144,13 @@ impl BoundPods {
             reason: reason.to_owned(),
             message,
         }
+    }
+
+    /// The hindrance in the message of an [`AssignmentReady`](ASSIGNMENT_READY) that is `False`.
+    #[must_use]
+    pub fn hindrance_in(message: &str) -> &str {
+        let parts = message.split_once(BEFORE_HINDRANCE);
+        parts.map_or(message, |(_, hindrance)| hindrance)
     }
 
     fn causes(&self) -> impl Iterator<Item = &AssignmentFailure> {
@@ -163,6 +170,9 @@ impl BoundPods {
         }
     }
 }
+
+/// Between the counts, in which it does not occur, and the hindrance.
+const BEFORE_HINDRANCE: &str = ": ";
 
 /// What to do about pods that are refused.
 const REFUSED: &str = "correct the template of the pods that status.refusedPods names, as their \
@@ -266,6 +276,9 @@ mod tests {
             let said = format!("{} {}: {}", part.status.as_str(), part.reason, part.message);
             assert_eq!(said, expected);
             assert_eq!(bound.hindrance().as_deref(), hindrance, "{states:?}");
+            if let Some(hindrance) = hindrance {
+                assert_eq!(BoundPods::hindrance_in(&part.message), hindrance);
+            }
         }
     }
 

@@ -326,8 +326,17 @@ fn a_refused_assignment_has_failed_unless_azure_shows_it() {
     assert_eq!(progress(Some(&off), Some(&failure)), failed);
     assert_eq!(progress(None, Some(&failure)), failed);
     assert_eq!(progress(Some(&on), Some(&failure)), Progress::Assigned);
-    assert_eq!(progress(Some(&off), None), Progress::Created);
+    assert_eq!(
+        progress(Some(&off), None),
+        failed,
+        "a restart forgets the refusal, and Azure has not said yes"
+    );
     assert_eq!(progress(None, None), failed, "nothing new is known");
+    let anew = AssignmentFailure {
+        reason: "RequestDisallowedByPolicy".into(),
+        message: "ask for an exemption".into(),
+    };
+    assert_eq!(progress(Some(&off), Some(&anew)), Progress::Failed(anew));
 }
 
 #[test]

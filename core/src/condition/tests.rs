@@ -12,8 +12,16 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         text.prop_map(|message| Outcome::Retrying { message }),
         text.prop_map(|message| Outcome::Waiting { message }),
         (text, text).prop_map(|(reason, message)| Outcome::Stalled { reason, message }),
-        any::<bool>().prop_map(|applied| Outcome::Suspended { applied }),
+        (any::<bool>(), prop::option::of(text))
+            .prop_map(|(applied, hindrance)| Outcome::Suspended { applied, hindrance }),
     ]
+}
+
+fn suspended(applied: bool, hindrance: Option<&str>) -> Outcome {
+    Outcome::Suspended {
+        applied,
+        hindrance: hindrance.map(str::to_owned),
+    }
 }
 
 fn parts() -> impl Strategy<Value = Vec<Part>> {
@@ -126,7 +134,9 @@ proptest! {
                     (true, _) => {
                         prop_assert_eq!(new.and_then(|c| c.observed_generation), Some(generation));
                     }
-                    (false, Some(old)) if *outcome == (Outcome::Suspended { applied: true }) => {
+                    (false, Some(old))
+                        if matches!(outcome, Outcome::Suspended { applied: true, .. }) =>
+                    {
                         let observed_generation = old.observed_generation.map(|_| generation);
                         let same = Condition { observed_generation, ..old.clone() };
                         prop_assert_eq!(new, Some(&same));
@@ -145,10 +155,26 @@ proptest! {
         history in prop::collection::vec((outcome(), parts()), 0..8),
     ) {
         let before = after(&history).pop().unwrap_or_default();
-        let suspended = Outcome::Suspended { applied: false };
+        let suspended = suspended(false, None);
         let state = conditions(&suspended, &KINDS, &[], 9, &9, &before);
         let ready = find(&state, READY).map(|c| (c.status, c.observed_generation));
         prop_assert_eq!(ready, Some((Status::False, Some(9))));
+    }
+
+    #[test]
+    fn what_is_suspended_is_ready_exactly_while_every_part_is_and_nothing_hinders(
+        history in prop::collection::vec((outcome(), parts()), 0..8),
+        found in parts(), hindrance in prop::option::of("[a-z]{1,8}"),
+    ) {
+        let before = after(&history).pop().unwrap_or_default();
+        let outcome = suspended(true, hindrance.as_deref());
+        let state = conditions(&outcome, &KINDS, &found, 9, &9, &before);
+        let well = KINDS.iter().filter_map(|kind| find(&state, kind)).all(|part| {
+            part.status == Status::True && part.observed_generation == Some(9)
+        });
+        let ready = find(&state, READY).expect("Ready is always there");
+        prop_assert_eq!(ready.status == Status::True, well && hindrance.is_none());
+        prop_assert_eq!(&*ready.reason, SUSPENDED);
     }
 }
 
@@ -164,8 +190,7 @@ fn suspending_what_is_ready_is_no_failure() {
         message: "there".into(),
     };
     let before = conditions(&ready, &KINDS[..1], &[part], 1, &1, &[]);
-    let suspended = Outcome::Suspended { applied: true };
-    let after = conditions(&suspended, &KINDS[..1], &[], 2, &2, &before);
+    let after = conditions(&suspended(true, None), &KINDS[..1], &[], 2, &2, &before);
     assert_eq!(
         find(&after, READY).map(|c| (c.status, c.reason.as_str())),
         Some((Status::True, SUSPENDED))

@@ -17,6 +17,9 @@ use super::objects::Said;
 use super::report::Report;
 use super::tally::{Row, Stage};
 
+/// Reason of a pod on a node that is no machine of Azure.
+const UNKNOWN_MACHINE: &str = "UnknownMachine";
+
 /// How far a pod is with one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assessed<'a> {
@@ -68,6 +71,7 @@ fn one<'a>(
     let failure = report.and_then(|report| report.failures.get(id));
     let carries = report.and_then(|report| report.carries.as_ref());
     let lasting = failure.and_then(|failure| failure.lasting());
+    let before = before.filter(|before| !was_refused_by_us(before));
     let progress = progress(id, carries, lasting, before);
     let trouble = failure.map(|failure| failure.cause.clone());
     Assessed::new(assignment, progress, trouble, false)
@@ -103,12 +107,18 @@ fn before(entry: &Entry, assignment: &Assignment, said: &Said) -> Option<Progres
     (says.resource_id == identity.resource_id).then(|| says.progress.clone())
 }
 
+/// Whether podid itself refused what it serves now: that says nothing about what Azure will say.
+fn was_refused_by_us(before: &Progress) -> bool {
+    matches!(before, Progress::Failed(failure)
+        if Standing::refuses_with(failure) || failure.reason == UNKNOWN_MACHINE)
+}
+
 /// Why there is no machine to put an identity on, unless the node is only new.
 fn unknown_machine(entry: &Entry) -> Option<AssignmentFailure> {
     match entry.machine.as_ref()? {
         Ok(_) | Err(ProviderIdError::Empty) => None,
         Err(error) => Some(AssignmentFailure {
-            reason: "UnknownMachine".to_owned(),
+            reason: UNKNOWN_MACHINE.to_owned(),
             message: format!(
                 "run the pod on a node that is an Azure machine: node {} is not one, {error}",
                 entry.placed.node

@@ -52,11 +52,14 @@ impl Failure {
 /// What an error means to the identity that met it, or to all of a machine.
 pub(super) fn failure_of(error: &AzureError, identity: Option<&ArmId>) -> Failure {
     let reason = error.code().unwrap_or_else(|| error.class().as_str());
-    let about = identity.map(|id| format!(" ({id})")).unwrap_or_default();
+    let step = error.next_step();
+    let names = |id: &&ArmId| step.to_ascii_lowercase().contains(&id.folded());
+    let about = identity.filter(|id| !names(id));
+    let about = about.map(|id| format!(" ({id})")).unwrap_or_default();
     Failure {
         cause: AssignmentFailure {
             reason: reason.to_owned(),
-            message: format!("{}{about}. {error}", error.next_step()),
+            message: format!("{step}{about}. {error}"),
         },
         outlook: outlook(error),
     }
@@ -176,5 +179,15 @@ mod tests {
             "{message}"
         );
         assert!(message.ends_with("Azure's own words."), "{message}");
+        let id = crate::assignment::fake::id("web");
+        let reply = Reply::new(
+            403,
+            "LinkedAuthorizationFailed",
+            format!("scope(s) '{id}' or"),
+        );
+        let error = AzureError::refused(Operation::PatchMachine, "/subscriptions/s", reply);
+        let message = failure_of(&error, Some(&id)).cause.message;
+        let first = message.split(". ").next().unwrap_or_default();
+        assert_eq!(first.matches(id.as_str()).count(), 1, "{message}");
     }
 }

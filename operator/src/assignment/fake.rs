@@ -1,7 +1,7 @@
 //! A pretend cloud for one machine, and a ledger in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,11 +11,12 @@ use podid_azure::{
 };
 use podid_core::arm::ArmId;
 use podid_core::assignment::Ledger;
+use podid_core::binding::Reach;
 use podid_core::target::Target;
 use prometheus_client::registry::Registry;
 
-use super::Metrics;
 use super::ledger::{LedgerError, Ledgers};
+use super::{Assignments, Context, Metrics, Owners, Settings};
 
 pub(super) fn id(name: &str) -> ArmId {
     ArmId::new(identity(name).to_string())
@@ -36,6 +37,30 @@ pub(super) fn metrics() -> Metrics {
     Metrics::register(&mut Registry::default())
 }
 
+/// What assignment works with: one machine, no identities that can be read, and no API server.
+pub(super) fn context(compute: &Arc<FakeCompute>) -> Context {
+    podid_runtime::process::init();
+    let (assignments, _) = Assignments::new();
+    assignments.set_known();
+    let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
+    let client = kube::Client::try_from(nowhere).expect("a client");
+    Context {
+        owners: Owners::nobody(&client),
+        client,
+        compute: Arc::clone(compute) as Arc<dyn Compute>,
+        identities: Arc::new(FakeIdentities::default()),
+        settings: Settings {
+            namespace: "podid-system".into(),
+            reach: Reach::Cluster,
+            interval: Settings::INTERVAL,
+            window: Settings::WINDOW,
+            immutable: BTreeSet::new(),
+        },
+        metrics: metrics(),
+        assignments,
+    }
+}
+
 fn identity(name: &str) -> IdentityId {
     IdentityId::new("s", "apps.1", name)
 }
@@ -54,6 +79,9 @@ struct State {
     refusal: Option<Reply>,
     change: Option<(u16, BTreeSet<IdentityId>)>,
     slowness: Duration,
+    reads: usize,
+    /// The client ids that identities have now; one on the machine keeps that of when it came.
+    client_ids: BTreeMap<IdentityId, String>,
 }
 
 impl FakeCompute {
@@ -69,6 +97,20 @@ impl FakeCompute {
         }))
     }
 
+    /// The identity has this client id from now on; on the machine it is the one of before.
+    pub(super) fn make_anew(&self, name: &str, client_id: &str) {
+        let mut state = self.0.lock().unwrap();
+        state
+            .client_ids
+            .insert(identity(name), client_id.to_owned());
+    }
+
+    pub(super) fn client_id(&self, name: &str) -> Option<String> {
+        let state = self.0.lock().unwrap();
+        let machine = state.machine.as_ref().expect("a machine");
+        machine.client_ids.get(&identity(name)).cloned()
+    }
+
     pub(super) fn on_machine(&self) -> BTreeSet<ArmId> {
         let state = self.0.lock().unwrap();
         let machine = state.machine.as_ref().expect("a machine");
@@ -82,6 +124,11 @@ impl FakeCompute {
     /// How many patches were asked for.
     pub(super) fn patches(&self) -> usize {
         self.0.lock().unwrap().patches.len()
+    }
+
+    /// How often the machine was read.
+    pub(super) fn reads(&self) -> usize {
+        self.0.lock().unwrap().reads
     }
 
     pub(super) fn largest_patch(&self) -> usize {
@@ -208,10 +255,17 @@ impl State {
             };
             return Err(refused(Reply::new(status, code, text)));
         }
-        machine.user_assigned.extend(patch.add().iter().cloned());
-        machine
-            .user_assigned
-            .retain(|id| !patch.remove().contains(id));
+        for id in patch.add() {
+            if machine.user_assigned.insert(id.clone())
+                && let Some(client_id) = self.client_ids.get(id)
+            {
+                machine.client_ids.insert(id.clone(), client_id.clone());
+            }
+        }
+        for id in patch.remove() {
+            machine.user_assigned.remove(id);
+            machine.client_ids.remove(id);
+        }
         Ok(machine.clone())
     }
 }
@@ -219,7 +273,9 @@ impl State {
 #[async_trait]
 impl Compute for FakeCompute {
     async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<MachineIdentity>> {
-        Ok(self.0.lock().unwrap().machine.clone())
+        let mut state = self.0.lock().unwrap();
+        state.reads += 1;
+        Ok(state.machine.clone())
     }
 
     async fn patch_identity(

@@ -14,18 +14,10 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::ledger::Ledgers;
 use super::machine::Machine;
+use super::order::{Order, Wanted};
 use super::report::{Report, Reporter};
-use super::worker::{Order, Worker};
+use super::worker::Worker;
 use super::{Assignments, Context, Metrics};
-
-/// What a machine is to carry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// What is to be on it.
-    pub(super) desired: BTreeSet<ArmId>,
-    /// What may stay if it is there, and is not to be put there.
-    pub(super) kept: BTreeSet<ArmId>,
-}
 
 #[derive(Debug)]
 pub(super) struct Fleet {
@@ -90,26 +82,31 @@ impl Fleet {
             }
             return;
         };
-        let Wanted { desired, kept } = wanted;
-        engaged.promised.extend(desired.iter().cloned());
+        engaged.promised.extend(wanted.desired.iter().cloned());
         engaged.orders.send_if_modified(|order| {
-            let changed = order.desired != desired || order.kept != kept;
+            let changed = order.wanted != wanted;
             if changed {
-                let mut hurried = std::mem::take(&mut order.hurried);
-                hurried.retain(|identity, _| desired.contains(identity));
-                *order = Order {
-                    number: order.number + 1,
-                    hurried,
-                    desired,
-                    kept,
-                };
+                order
+                    .hurried
+                    .retain(|identity, _| wanted.desired.contains(identity));
+                order.number += 1;
+                order.wanted = wanted;
             }
             changed
         });
         self.tell_carried(target);
     }
 
-    /// Has a machine try an identity again at once: somebody says that what was in its way is mended.
+    /// The machines that carry an identity through us, or may.
+    pub(super) fn carriers(&self, identity: &ArmId) -> impl Iterator<Item = &Target> {
+        let carriers = self.engaged.iter().filter(|(_, engaged)| {
+            engaged.promised.contains(identity) || engaged.report.ours.contains(identity)
+        });
+        carriers.map(|(target, _)| target)
+    }
+
+    /// Has a machine compared at once, and an identity tried again if it was refused: somebody says that
+    /// what was in its way is mended.
     pub(super) fn hurry(&mut self, target: &Target, identity: &ArmId) {
         let Some(engaged) = self.engaged.get_mut(target) else {
             return;
@@ -125,8 +122,7 @@ impl Fleet {
         let promised = wanted.desired.clone();
         let (orders, receiver) = watch::channel(Order {
             number: 1,
-            desired: wanted.desired,
-            kept: wanted.kept,
+            wanted,
             ..Order::default()
         });
         let reporter = Reporter::new(target.clone(), &ledger, self.to_us.clone());
@@ -172,7 +168,7 @@ impl Fleet {
         {
             let last = engaged.orders.borrow();
             if last.number == report.order {
-                engaged.promised = last.desired.clone();
+                engaged.promised = last.wanted.desired.clone();
                 rests = report.at_rest;
             }
         }
@@ -232,13 +228,9 @@ fn differing(before: &Report, after: &Report) -> BTreeSet<ArmId> {
 
 #[cfg(test)]
 mod tests {
-    use podid_core::binding::Reach;
-
     use super::*;
-    use crate::assignment::fake::{
-        FakeCompute, FakeIdentities, FakeLedgers, id, ids, metrics, target,
-    };
-    use crate::assignment::{Carried, Owners, Settings};
+    use crate::assignment::fake::{FakeCompute, FakeLedgers, context, id, ids, target};
+    use crate::assignment::{Carried, Settings};
 
     struct Bench {
         fleet: Fleet,
@@ -248,27 +240,9 @@ mod tests {
     }
 
     fn bench() -> Bench {
-        podid_runtime::process::init();
         let compute = Arc::new(FakeCompute::new(&[]));
-        let (assignments, _) = Assignments::new();
-        assignments.set_known();
-        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
-        let client = kube::Client::try_from(nowhere).unwrap();
-        let context = Context {
-            owners: Owners::nobody(&client),
-            client,
-            compute: Arc::clone(&compute) as Arc<dyn Compute>,
-            identities: Arc::new(FakeIdentities::default()),
-            settings: Settings {
-                namespace: "podid-system".into(),
-                reach: Reach::Cluster,
-                interval: Settings::INTERVAL,
-                window: Settings::WINDOW,
-                immutable: BTreeSet::new(),
-            },
-            metrics: metrics(),
-            assignments: assignments.clone(),
-        };
+        let context = context(&compute);
+        let assignments = context.assignments.clone();
         let (fleet, reports) = Fleet::new(&context, Arc::new(FakeLedgers::default()), Drain::new());
         Bench {
             fleet,
@@ -342,6 +316,7 @@ mod tests {
         let unchecked = Wanted {
             desired: ids(&["new"]),
             kept: ids(&["a", "b"]),
+            ..Wanted::default()
         };
         let ledger = Ledger(ids(&["a"]));
         bench.fleet.engage(&target(), unchecked, ledger);
@@ -350,6 +325,23 @@ mod tests {
         bench.fleet.order(&target(), wanted(&["new"]));
         bench.until_nowhere("a").await;
         assert_eq!(bench.compute.on_machine(), ids(&["new"]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_so() {
+        let mut bench = bench();
+        for client_id in ["old", "new"] {
+            bench.compute.make_anew("a", client_id);
+            let client_ids = [(id("a"), client_id.to_owned())].into();
+            let order = Wanted {
+                client_ids,
+                ..wanted(&["a"])
+            };
+            bench.fleet.order(&target(), order);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(bench.compute.client_id("a").as_deref(), Some(client_id));
+        }
+        assert_eq!(bench.compute.patches(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use podid_core::hand_written::{Known, Standing, standing};
 use podid_core::target::{ProviderIdError, Target};
 
 use super::ObjectKey;
-use super::fleet::Wanted;
+use super::order::Wanted;
 use multi::Multi;
 
 /// A pod that holds identities, on its node.
@@ -82,6 +82,8 @@ pub(super) struct Index {
     bindings_naming: Multi<ObjectKey, ObjectKey>,
     /// The pods on each machine that use an identity…
     users: BTreeMap<Target, Multi<ArmId, ObjectKey>>,
+    /// …with the client ids that they use it by…
+    clients: BTreeMap<Target, Multi<(ArmId, String), ObjectKey>>,
     /// …and those for which it has to be checked first.
     unchecked: BTreeMap<Target, Multi<ArmId, ObjectKey>>,
     /// Pods by the managed identities about which Azure has to be asked.
@@ -104,6 +106,7 @@ impl Index {
             bindings_selecting: Multi::default(),
             bindings_naming: Multi::default(),
             users: BTreeMap::new(),
+            clients: BTreeMap::new(),
             unchecked: BTreeMap::new(),
             checking: Multi::default(),
             dirty: Dirty::default(),
@@ -128,8 +131,25 @@ impl Index {
         };
         Wanted {
             desired: ids(&self.users).unwrap_or_default(),
+            client_ids: self.client_ids(target),
             kept: ids(&self.unchecked).unwrap_or_default(),
         }
+    }
+
+    /// The client ids of what a machine should carry, as far as those who use it agree.
+    fn client_ids(&self, target: &Target) -> BTreeMap<ArmId, String> {
+        let mut agreed: BTreeMap<ArmId, Option<String>> = BTreeMap::new();
+        let clients = self.clients.get(target).map(Multi::keys);
+        for (id, client) in clients.into_iter().flatten() {
+            let first = agreed.insert(id.clone(), Some(client.clone()));
+            if first.is_some_and(|first| first.as_ref() != Some(client)) {
+                agreed.insert(id.clone(), None);
+            }
+        }
+        let agreed = agreed.into_iter();
+        agreed
+            .filter_map(|(id, client)| Some((id, client?)))
+            .collect()
     }
 
     /// Whether pods need to know what Azure says of an identity.
@@ -212,6 +232,10 @@ impl Index {
         set(&mut self.recorded, profile.clone(), identity);
         // The AzureIdentity of a profile has the profile's name.
         self.refresh_naming(profile);
+    }
+
+    pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
+        self.recorded.get(profile)
     }
 
     /// What Azure says of a managed identity.
@@ -313,6 +337,13 @@ impl Index {
             if users.insert(id.clone(), key.clone()) {
                 self.dirty.targets.insert(target.clone());
             }
+            if *standing == Standing::Served {
+                let client = (id.clone(), assignment.identity.client_id.clone());
+                let clients = self.clients.entry(target.clone()).or_default();
+                if clients.insert(client, key.clone()) {
+                    self.dirty.targets.insert(target.clone());
+                }
+            }
         }
     }
 
@@ -327,12 +358,10 @@ impl Index {
             let (Some(target), Some(users)) = (entry.target(), self.users_of(standing)) else {
                 continue;
             };
-            let Some(of_target) = users.get_mut(target) else {
-                continue;
-            };
-            let last = of_target.remove(id, key);
-            if of_target.is_empty() {
-                users.remove(target);
+            let mut last = remove_from(users, target, id, key);
+            if *standing == Standing::Served {
+                let client = (id.clone(), assignment.identity.client_id.clone());
+                last |= remove_from(&mut self.clients, target, &client, key);
             }
             if last {
                 self.dirty.targets.insert(target.clone());
@@ -351,6 +380,23 @@ impl Index {
             Standing::Refused(_) => None,
         }
     }
+}
+
+/// Whether this was the last pod of the key on the machine.
+fn remove_from<K: Eq + Hash>(
+    by_target: &mut BTreeMap<Target, Multi<K, ObjectKey>>,
+    target: &Target,
+    key: &K,
+    pod: &ObjectKey,
+) -> bool {
+    let Some(of_target) = by_target.get_mut(target) else {
+        return false;
+    };
+    let last = of_target.remove(key, pod);
+    if of_target.is_empty() {
+        by_target.remove(target);
+    }
+    last
 }
 
 fn selector_of(placed: &PlacedPod) -> &str {

@@ -1,6 +1,7 @@
 //! One machine: brings its identities to what is desired. Observe, plan, write down, change.
 
 mod parts;
+mod renewal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,6 +66,10 @@ pub(super) struct Machine {
     ledger: Ledger,
     /// Neither put on it nor taken away for now.
     kept: BTreeSet<ArmId>,
+    /// The client ids that identities on it should have.
+    client_ids: BTreeMap<ArmId, String>,
+    /// What is being taken off and put on again.
+    renewing: BTreeSet<ArmId>,
     quarantine: Quarantine,
     missed: Option<Instant>,
 }
@@ -89,6 +94,8 @@ impl Machine {
             metrics,
             ledger,
             kept: BTreeSet::new(),
+            client_ids: BTreeMap::new(),
+            renewing: BTreeSet::new(),
             quarantine,
             missed: None,
         }
@@ -107,6 +114,11 @@ impl Machine {
     /// Leaves these where they are, until told otherwise.
     pub(super) fn keep(&mut self, identities: BTreeSet<ArmId>) {
         self.kept = identities;
+    }
+
+    /// Has identities count as absent that show another client id than this, until told otherwise.
+    pub(super) fn expect(&mut self, client_ids: BTreeMap<ArmId, String>) {
+        self.client_ids = client_ids;
     }
 
     /// Tries an identity again without waiting, if it was refused.
@@ -144,7 +156,7 @@ impl Machine {
             return self.vanished(desired, reporter).await;
         };
         self.missed = None;
-        let on_machine = carried_by(&observed);
+        let on_machine = self.present(&observed);
         let stays = &*self.immutable | &self.kept;
         let plan = plan_target(desired, &on_machine, &self.ledger, &stays);
         self.quarantine
@@ -160,7 +172,16 @@ impl Machine {
             true => observed,
             false => {
                 self.record(self.ledger.ahead_of(&due)).await?;
-                self.apply(observed, &due, reporter).await?
+                self.renewing = &self.outdated(&observed) & &due.add;
+                let off = TargetPlan {
+                    remove: self.renewing.clone(),
+                    ..TargetPlan::default()
+                };
+                let machine = self.apply(observed, &off, reporter).await?;
+                let rest = due.without(&self.quarantine.waiting());
+                let after = self.apply(machine, &rest, reporter).await?;
+                self.renewed(&after);
+                after
             }
         };
         self.conclude(desired, &due, &after, reporter).await
@@ -174,14 +195,14 @@ impl Machine {
         after: &MachineIdentity,
         reporter: &mut Reporter,
     ) -> Result<Next, Trouble> {
-        let on_machine = carried_by(after);
+        let on_machine = self.present(after);
         reporter.carries(on_machine.clone());
         let now = Instant::now();
         if is_changing(after) {
             // What is under way may still bring something of ours: the ledger keeps it.
             return Ok(Next::At(now + WHILE_UPDATING));
         }
-        self.record(self.ledger.settled(&on_machine)).await?;
+        self.record(self.ledger.settled(&carried_by(after))).await?;
         let failed = self.quarantine.suspects();
         if !due.without(&failed).add.is_subset(&on_machine) {
             tracing::warn!(machine = %self.target, "Azure confirmed a change that is not to be seen");
@@ -207,9 +228,9 @@ impl Machine {
             match self.patch(&machine, &part).await {
                 Ok(changed) => {
                     machine = changed;
-                    self.quarantine
-                        .retain(|id| !part.add.contains(id) && !part.remove.contains(id));
-                    reporter.carries(&carried_by(&machine) - &parts.leaving());
+                    let passed = &(&part.add | &part.remove) - &self.renewing;
+                    self.quarantine.retain(|id| !passed.contains(id));
+                    reporter.carries(&self.present(&machine) - &parts.leaving());
                 }
                 Err(error) if is_spoilt(&error) => {
                     for identity in parts.isolate(part, &named_by(&error)) {

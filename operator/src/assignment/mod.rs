@@ -13,6 +13,7 @@
 //! | `index` | which pods, hence which machines, a change concerns |
 //! | `dispatch` | the one task that owns the index and starts all work |
 //! | `fleet` | the machines that are worked on |
+//! | `order` | what a machine is to carry, and what to try at once |
 //! | `worker`, `machine` | one machine: when to look, and what to do then |
 //! | `failure` | what a refusal means: what to do, and whether waiting helps |
 //! | `quarantine` | identities that spoil a change, kept apart with back-off |
@@ -39,6 +40,7 @@ mod machine;
 mod metrics;
 mod news;
 mod objects;
+mod order;
 mod owners;
 mod quarantine;
 mod report;

@@ -1,17 +1,16 @@
 //! One task a machine: when to deal with it. What comes in while it is busy or within a short
 //! window goes out together; a slow machine delays no other.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use podid_azure::ErrorClass;
-use podid_core::arm::ArmId;
 use podid_runtime::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::explain;
 use super::machine::{Machine, Next, Trouble};
+use super::order::{News, Order};
 use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
 use super::report::Reporter;
 
@@ -21,28 +20,6 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// …and after trouble that a person must end.
 const FIRST_REFUSAL: Duration = Duration::from_secs(15);
 const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
-
-/// What a machine is to carry. Numbered, so that an answer tells which order it answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Order {
-    pub(super) number: u64,
-    pub(super) desired: BTreeSet<ArmId>,
-    /// What may stay if it is there, and is not to be put there.
-    pub(super) kept: BTreeSet<ArmId>,
-    /// Identities to try at once, by the number of the order that first asked for it.
-    pub(super) hurried: BTreeMap<ArmId, u64>,
-}
-
-impl Order {
-    /// Identities to try at once that an earlier order did not name.
-    fn hurried_since(&self, number: u64) -> impl Iterator<Item = &ArmId> {
-        let newer = self
-            .hurried
-            .iter()
-            .filter(move |(_, asked)| **asked > number);
-        newer.map(|(identity, _)| identity)
-    }
-}
 
 /// When a machine is dealt with.
 #[derive(Debug)]
@@ -60,7 +37,7 @@ impl Worker {
     pub(super) async fn run(mut self, drain: Drain) {
         let mut next = Some(Instant::now() + self.window);
         let mut pause = Pause::default();
-        let mut done = 0;
+        let mut done = Order::default();
         loop {
             tokio::select! {
                 () = drain.draining() => return,
@@ -68,23 +45,23 @@ impl Worker {
                     if changed.is_err() {
                         return;
                     }
-                    let hurried = self.orders.borrow().hurried_since(done).next().is_some();
+                    let due = pause.over(self.orders.borrow().news_since(&done));
                     // What arrives until then goes out together; what arrives then is not put off.
-                    let due = pause.over(hurried).max(Instant::now() + self.window);
+                    let due = due.max(Instant::now() + self.window);
                     next = Some(next.map_or(due, |next| next.min(due)));
                     continue;
                 }
                 () = at(next) => {}
             }
             let order = self.orders.borrow_and_update().clone();
-            self.machine.keep(order.kept.clone());
+            self.machine.keep(order.wanted.kept.clone());
+            self.machine.expect(order.wanted.client_ids.clone());
             order
-                .hurried_since(done)
+                .hurried_since(done.number)
                 .for_each(|id| self.machine.hurry(id));
-            done = order.number;
             let result = self
                 .machine
-                .reconcile(&order.desired, &mut self.reporter)
+                .reconcile(&order.wanted.desired, &mut self.reporter)
                 .await;
             pause.after(&result);
             next = match &result {
@@ -94,6 +71,7 @@ impl Worker {
                 Err(_) => Some(pause.until),
             };
             self.report(&order, &result, pause.failures);
+            done = order;
         }
     }
 
@@ -102,7 +80,7 @@ impl Worker {
         let mut failures = self.machine.failures();
         if let Some(failure) = explain(&next.target, result, failures_in_row) {
             let carries = next.carries.clone().unwrap_or_default();
-            for identity in order.desired.difference(&carries) {
+            for identity in order.wanted.desired.difference(&carries) {
                 failures
                     .entry(identity.clone())
                     .or_insert_with(|| failure.clone());
@@ -153,10 +131,12 @@ impl Pause {
     }
 
     /// When the machine may be looked at again.
-    fn over(&self, hurried: bool) -> Instant {
-        match hurried && !self.firm {
-            true => self.until.min(self.ended + BETWEEN_REQUESTS),
-            false => self.until,
+    fn over(&self, news: News) -> Instant {
+        let asked = self.ended + BETWEEN_REQUESTS;
+        match news {
+            News::Asked if self.failures == 0 => asked,
+            News::Asked | News::Both if !self.firm => self.until.min(asked),
+            News::Asked | News::Both | News::Wanted => self.until,
         }
     }
 }

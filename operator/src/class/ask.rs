@@ -7,9 +7,9 @@ use podid_azure::{AzureError, ErrorClass, ResourceGroupId};
 use podid_core::arm::ArmId;
 use podid_core::class::Class;
 use podid_core::class::azure::{About, Answer, Question, questions};
-use podid_runtime::process::chain;
 
 use super::Context;
+use crate::azure::advice;
 
 /// How many questions are asked at once for one class.
 const AT_ONCE: usize = 4;
@@ -79,7 +79,7 @@ fn group(id: &ArmId) -> ResourceGroupId {
 /// A refusal says something about the class or about the operator's rights to it. Everything else
 /// (no connection, no token, a proxy's page) says only that Azure was not heard.
 fn refusal(error: &AzureError) -> Answer {
-    let text = format!("{}; next step: {}", chain(error), error.next_step());
+    let text = advice(error);
     let is_refusal = match error.class() {
         ErrorClass::Forbidden | ErrorClass::Invalid => true,
         ErrorClass::NotFound => error.code().is_some(),
@@ -113,7 +113,8 @@ mod tests {
             let reply = Reply::new(status, code, "text");
             let error = AzureError::refused(Operation::GetResourceGroup, "/x", reply);
             let answer = refusal(&error);
-            let is_refused = matches!(&answer, Answer::Refused(text) if text.contains("next step"));
+            let is_refused = matches!(&answer, Answer::Refused(text)
+                if text.starts_with(&error.next_step()));
             assert_eq!(is_refused, refused, "{answer:?}");
         }
     }

@@ -162,7 +162,12 @@ async fn counting_profiles_takes_back_nothing_that_was_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_class_stays_ready_while_azure_is_silent_and_a_new_one_is_unknown() {
-    for fault in [Fault::Silent, Fault::Busy, Fault::Proxy, Fault::SignedOut] {
+    for (fault, step) in [
+        (Fault::Silent, ": check that"),
+        (Fault::Busy, ": wait"),
+        (Fault::Proxy, ": check that"),
+        (Fault::SignedOut, ": check the"),
+    ] {
         let world = World::new(json!({}));
         world.strike(Some(fault));
         world.reconcile().await;
@@ -172,7 +177,16 @@ async fn a_class_stays_ready_while_azure_is_silent_and_a_new_one_is_unknown() {
             (Status::Unknown, "Progressing"),
             "{fault:?}"
         );
-        assert!(ready.message.contains("next step"), "{}", ready.message);
+        let why = ready
+            .message
+            .find(" Azure answered")
+            .or_else(|| ready.message.find(" no answer"));
+        let remedy = ready.message.find(step);
+        assert!(
+            remedy.is_some() && remedy < why.or(Some(usize::MAX)),
+            "{}",
+            ready.message
+        );
 
         world.strike(None);
         tokio::time::advance(Duration::from_secs(600)).await;
@@ -227,7 +241,9 @@ async fn a_right_that_is_missing_is_named_and_asked_for_again() {
         ready.message
     );
     assert!(
-        ready.message.contains("next step: grant"),
+        ready
+            .message
+            .contains("in Azure: grant the operator's identity"),
         "{}",
         ready.message
     );

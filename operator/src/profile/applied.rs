@@ -1,6 +1,6 @@
 //! Whether a profile, as it is written now, has been made in full.
 
-use podid_core::condition::Outcome;
+use podid_core::condition::{Outcome, Part, Status};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileSpec};
 use uuid::Uuid;
 
@@ -18,18 +18,27 @@ fn digest(spec: &PodIdentityProfileSpec) -> Option<String> {
     Some(Uuid::new_v5(&NAMESPACE, &text).to_string())
 }
 
-/// What is to be noted as applied after a reconciliation: the spec when all of it is made, and
-/// nothing while something is missing. A suspended profile is not worked on, so its note stays.
-pub(super) fn after(profile: &PodIdentityProfile, outcome: &Outcome) -> Option<String> {
+/// What is to be noted as applied after a reconciliation: the spec when all of it is made, whatever
+/// its pods make of it, and nothing while something is missing. A suspended profile is not worked on,
+/// so its note stays.
+pub(super) fn after(
+    profile: &PodIdentityProfile,
+    outcome: &Outcome,
+    found: &[Part],
+) -> Option<String> {
+    let is_made = |kind: &str| {
+        let mut found = found.iter();
+        found.any(|part| part.kind == kind && part.status == Status::True)
+    };
     match outcome {
-        Outcome::Ready { .. } => digest(&profile.spec),
         Outcome::Suspended { .. } => noted(profile),
-        Outcome::Progressing { .. }
-        | Outcome::Retrying { .. }
-        | Outcome::Waiting { .. }
-        | Outcome::Stalled { .. } => None,
+        _ if MADE.iter().all(|kind| is_made(kind)) => digest(&profile.spec),
+        _ => None,
     }
 }
+
+/// The parts that are made, in Azure and in the cluster.
+const MADE: [&str; 3] = ["IdentityReady", "AccessReady", "BindingReady"];
 
 /// Whether the spec asks for what was made, and no more.
 pub(super) fn is_current(profile: &PodIdentityProfile) -> bool {
@@ -60,7 +69,17 @@ mod tests {
         let ready = Outcome::Ready {
             message: String::new(),
         };
-        let applied = after(&profile(spec, None), &ready);
+        let all = MADE.map(|kind| Part {
+            kind,
+            status: Status::True,
+            reason: "Made".into(),
+            message: String::new(),
+        });
+        let applied = after(&profile(spec.clone(), None), &ready, &all);
+        let message = String::new();
+        let hindered = Outcome::Retrying { message };
+        let of_pods = after(&profile(spec, None), &hindered, &all);
+        assert_eq!(of_pods, applied, "pods that are refused unmake nothing");
         for (spec, current) in [
             (
                 json!({ "className": "c", "identity": { "name": "a" }, "suspend": true }),
@@ -78,10 +97,12 @@ mod tests {
         ] {
             let edited = profile(spec, applied.clone());
             assert_eq!(is_current(&edited), current, "{:?}", edited.spec);
-            let suspended = Outcome::Suspended { applied: current };
-            assert_eq!(after(&edited, &suspended), applied, "the note stays");
-            let message = String::new();
-            assert_eq!(after(&edited, &Outcome::Retrying { message }), None);
+            let suspended = Outcome::Suspended {
+                applied: current,
+                hindrance: None,
+            };
+            assert_eq!(after(&edited, &suspended, &[]), applied, "the note stays");
+            assert_eq!(after(&edited, &hindered, &all[..2]), None);
         }
         assert!(!is_current(&profile(json!({ "className": "c" }), None)));
     }

@@ -11,7 +11,7 @@ use podid_core::desired::Desired;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::{Context, applied};
+use super::Context;
 use crate::class::{self, Usability};
 use crate::conditions::ready_at;
 
@@ -22,6 +22,8 @@ pub(super) enum Decision {
     Pursue(Box<Desired>),
     /// Nothing but to say so.
     Say(Outcome),
+    /// Nothing while its author has suspended it.
+    Suspended,
     /// Nothing at all: what its status says is all that is known.
     Keep,
 }
@@ -30,8 +32,7 @@ pub(super) enum Decision {
 pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Decision {
     let spec = &profile.spec;
     if spec.suspend == Some(true) {
-        let applied = applied::is_current(profile);
-        return Decision::Say(Outcome::Suspended { applied });
+        return Decision::Suspended;
     }
     if let Some(Err(message)) = spec.interval.as_deref().map(interval) {
         return Decision::Say(Outcome::Stalled {

@@ -8,6 +8,8 @@ use podid_core::arm::ArmId;
 use podid_core::condition::Outcome;
 use podid_runtime::process::chain;
 
+use crate::azure::advice;
+
 /// A part of the work, with its own condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
@@ -81,13 +83,12 @@ impl Cause {
         }
     }
 
-    /// A sentence: what failed, on what, why, and the next step. The same cause gives the same
-    /// sentence again.
+    /// What to do first, and then what failed, on what and why: an Event is cut at its end. The same
+    /// cause gives the same sentence again.
     pub(super) fn message(&self) -> String {
-        let what = chain(self);
         match self {
-            Self::Azure(error) => format!("{what}; next step: {}", error.next_step()),
-            _ => what,
+            Self::Azure(error) => advice(error),
+            _ => chain(self),
         }
     }
 
@@ -174,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_cause_and_next_step() {
+    fn a_message_begins_with_the_next_step_and_names_the_cause() {
         let message = refused(403, "AuthorizationFailed").message();
         assert!(
             message.contains("/subscriptions/s") && message.contains("AuthorizationFailed"),
             "{message}"
         );
         assert!(
-            message.contains("next step: grant the operator's identity"),
+            message.starts_with("grant the operator's identity a role"),
             "{message}"
         );
     }

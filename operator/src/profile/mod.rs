@@ -35,6 +35,7 @@ mod reconcile;
 mod reminders;
 pub(crate) mod retry;
 mod status;
+mod suspended;
 pub(crate) mod trigger;
 mod underway;
 mod verdict;

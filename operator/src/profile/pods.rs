@@ -17,7 +17,7 @@ use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-pub(super) use effect::{include, include_breaches};
+pub(super) use effect::{hindrance, include, include_breaches, include_breaches_of_bound};
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
 use super::{Context, trigger};

@@ -20,7 +20,7 @@ use super::error::{Cause, Failure, Stage};
 use super::observe::{Interest, observe};
 use super::status::{self, Account, Report};
 use super::verdict::{Again, Verdict};
-use super::{Context, FINALIZER, cleanup, enforcement, pods, retry, underway};
+use super::{Context, FINALIZER, cleanup, enforcement, pods, retry, suspended, underway};
 use crate::events;
 use crate::metrics::{Controller, Result as Counted};
 
@@ -100,6 +100,7 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
     let verdict = match decide(profile, context) {
         Decision::Pursue(desired) => pursue(profile, &desired, account, context).await,
         Decision::Say(outcome) => Verdict::without_work(outcome, account),
+        Decision::Suspended => suspended::look(profile, account, context).await,
         Decision::Keep => return Ok(Action::await_change()),
     };
     let latest = verdict.noted.as_ref().unwrap_or(profile);

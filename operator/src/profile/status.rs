@@ -126,7 +126,7 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
         role_assignments: (!assignments.is_empty()).then(|| assignments.clone()),
         binding: binding(profile, report).or_else(|| old.binding.clone()),
         planned_changes: planned,
-        applied_spec: applied::after(profile, &report.outcome),
+        applied_spec: applied::after(profile, &report.outcome, &report.parts),
         last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
         ..PodIdentityProfileStatus::default()
     };
@@ -211,6 +211,13 @@ mod tests {
         }
     }
 
+    fn suspended() -> Outcome {
+        Outcome::Suspended {
+            applied: false,
+            hindrance: None,
+        }
+    }
+
     fn refused() -> Outcome {
         Outcome::Stalled {
             reason: "NotAllowedByClass".into(),
@@ -241,7 +248,7 @@ mod tests {
             report(refused(), Status::True, &["apply AzureIdentityBinding"]),
             Report {
                 parts: Vec::new(),
-                ..report(Outcome::Suspended { applied: false }, Status::True, &[])
+                ..report(suspended(), Status::True, &[])
             },
         ] {
             let after = updated(&edited, &report).status.and_then(|s| s.binding);

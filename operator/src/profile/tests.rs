@@ -235,6 +235,60 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
     );
 }
 
+fn one_pod(state: &PodState) -> BoundPods {
+    let mut pods = BoundPods::default();
+    pods.add("web-0", state, &Default::default());
+    pods
+}
+
+fn refused_by_azure() -> PodState {
+    PodState::Failed(AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the operator the right".into(),
+    })
+}
+
+#[tokio::test]
+async fn what_its_pods_are_refused_hinders_a_profile_across_a_restart() {
+    let mut world = World::with_profile(named("a"));
+    world.bind(one_pod(&refused_by_azure()));
+    world.reconcile().await.expect("reconciled");
+    world.restart();
+    world.forget_story();
+    world.reconcile().await.expect("reconciled");
+    world.bind(one_pod(&refused_by_azure()));
+    world.pods_are_known();
+    world.reconcile().await.expect("reconciled");
+    assert_eq!(world.writes(), [""; 0], "nothing else is said meanwhile");
+    assert!(!is_ready(&world.profile()));
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_of_an_edit_forgets_no_hindrance() {
+    let mut world = World::with_profile(named("a"));
+    world.bind(one_pod(&refused_by_azure()));
+    world.reconcile().await.expect("reconciled");
+    let identity = json!({ "name": "a", "tags": { "team": "shop" } });
+    world.change(json!({ "className": "c", "identity": identity }));
+    let hold = world.hold_identity_writes();
+    {
+        let working = world.reconcile();
+        tokio::pin!(working);
+        tokio::select! {
+            _ = &mut working => panic!("not held up"),
+            () = hold.reached() => {}
+        }
+    }
+    world.restart();
+    hold.release();
+    world.reconcile().await.expect("reconciled");
+    let (status, _, message) = conditions(&world.profile(), "Ready").expect("Ready");
+    assert_eq!(
+        (status.as_str(), message.as_str()),
+        ("False", "grant the operator the right")
+    );
+}
+
 #[tokio::test]
 async fn a_profile_is_not_even_ready_at_first_while_an_older_pod_keeps_net_raw() {
     let pod = |selector: &str, account: &str| Pod {

@@ -83,6 +83,11 @@ impl Bench {
 
     /// The pod's AzureAssignedIdentity says `Assigned`, of this identity.
     fn said_assigned(&mut self, resource_id: ArmId) {
+        self.said_before(resource_id, Progress::Assigned);
+    }
+
+    /// It says this.
+    fn said_before(&mut self, resource_id: ArmId, progress: Progress) {
         let name = names::assigned_identity("web", "u", "apps", "web");
         let says = AssignedIdentity {
             node: "node".into(),
@@ -90,7 +95,7 @@ impl Bench {
             resource_id,
             client_id: "c".into(),
             binding: ("apps".into(), "web".into()),
-            progress: Progress::Assigned,
+            progress,
         };
         self.said.insert(name, Some(says));
     }
@@ -157,6 +162,56 @@ fn what_was_said_of_one_identity_opens_no_other() {
         Progress::Created,
         "the AzureIdentity was edited"
     );
+}
+
+fn refusal(reason: &str) -> AssignmentFailure {
+    AssignmentFailure {
+        reason: reason.into(),
+        message: "mend it".into(),
+    }
+}
+
+#[test]
+fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
+    let mut bench = Bench::new(&identity(id("a"), Origin::Profile, NetRaw::Ignore), &[]);
+    let key = ObjectKey::new("apps", "web");
+    bench.index.set_recorded(&key, Some(id("a")));
+    let failed = Progress::Failed(refusal("LinkedAuthorizationFailed"));
+    bench.said_before(id("a"), failed.clone());
+    let looked_at = report(&[], None);
+    let again = report(&[], Some(Outlook::Doubtful));
+    for report in [None, Some(&looked_at), Some(&again)] {
+        assert_eq!(bench.progress(report), failed, "{report:?}");
+        let rows = rows(bench.entry(), &assess(bench.entry(), report, &bench.said));
+        let stage = Stage::Failed(refusal("LinkedAuthorizationFailed"));
+        assert_eq!(
+            rows[&key].stage, stage,
+            "its profile is not ready meanwhile"
+        );
+    }
+    let there = report(&["a"], None);
+    assert_eq!(bench.progress(Some(&there)), Progress::Assigned);
+}
+
+#[test]
+fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
+    let mut bench = Bench::by_hand("a");
+    bench.index.set_known(&id("a"), Some(free()));
+    for reason in [
+        "OwnedByProfile",
+        "ClientIdMismatch",
+        "IdentityNotFound",
+        "IdentityNotReadable",
+        "UnknownMachine",
+    ] {
+        bench.said_before(id("a"), Progress::Failed(refusal(reason)));
+        let looked_at = report(&[], None);
+        assert_eq!(
+            bench.progress(Some(&looked_at)),
+            Progress::Created,
+            "{reason}"
+        );
+    }
 }
 
 #[test]

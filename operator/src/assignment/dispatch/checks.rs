@@ -73,10 +73,10 @@ impl Dispatcher {
         self.index.set_known(identity, known);
     }
 
-    /// A person says that what was in the way of a profile is mended: its identity is tried again at
-    /// once wherever it is missing.
+    /// A person asks for a profile to be looked at: every machine that carries its identity or should
+    /// is compared at once, and the identity tried again where it was refused.
     fn hurry(&mut self, profile: &ObjectKey) {
-        let mut missing = BTreeSet::new();
+        let mut machines = BTreeSet::new();
         for pod in self.tally.pods_of(profile) {
             let Some(entry) = self.index.pod(&pod) else {
                 continue;
@@ -84,20 +84,22 @@ impl Dispatcher {
             let Some(target) = entry.target() else {
                 continue;
             };
-            let carries = self.fleet.report(target);
-            let carries = carries.and_then(|report| report.carries.as_ref());
             for (assignment, _) in entry.wanted() {
                 let identity = &assignment.identity;
-                let of_profile =
-                    identity.namespace == profile.namespace && identity.name == profile.name;
-                let id = &identity.resource_id;
-                if of_profile && !carries.is_some_and(|carries| carries.contains(id)) {
-                    missing.insert((target.clone(), id.clone()));
+                if identity.namespace == profile.namespace && identity.name == profile.name {
+                    machines.insert((target.clone(), identity.resource_id.clone()));
                 }
             }
         }
-        for (target, identity) in missing {
+        if let Some(identity) = self.index.recorded(profile) {
+            let carriers = self.fleet.carriers(identity);
+            machines.extend(carriers.map(|target| (target.clone(), identity.clone())));
+        }
+        for (target, identity) in machines {
             self.fleet.hurry(&target, &identity);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

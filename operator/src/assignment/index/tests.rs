@@ -98,6 +98,14 @@ fn free() -> Known {
     }
 }
 
+/// Objects that name one managed identity may write two client ids.
+fn client_of(net_raw: NetRaw) -> &'static str {
+    match net_raw {
+        NetRaw::Enforce => "another",
+        NetRaw::Audit | NetRaw::Ignore => "c",
+    }
+}
+
 const BY_HAND: Kind = (Origin::HandWritten, NetRaw::Ignore);
 
 fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> Identity {
@@ -105,7 +113,7 @@ fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> Identity {
         namespace: namespace(number / 2).into(),
         name: format!("i{}", number % 2),
         kind: IdentityKind::Managed,
-        client_id: "c".into(),
+        client_id: client_of(net_raw).into(),
         resource_id: resource(of),
         principal_id: None,
         namespaced: number == 3,
@@ -215,6 +223,7 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
     let bindings: Vec<Binding> = bindings.into_values().flatten().collect();
     let identities: Vec<Identity> = identities.into_values().flatten().collect();
     let mut whole = Whole::default();
+    let mut clients: BTreeMap<(Target, ArmId), BTreeSet<String>> = BTreeMap::new();
     for (number, placed) in pods {
         let Some(placed) = placed else { continue };
         let assignments = assignments_of(&placed.pod, &bindings, &identities, Reach::Cluster);
@@ -235,11 +244,24 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
             };
             let on = whole.wanted.entry(target.clone()).or_default();
             match standing(&identity, own, said) {
-                Standing::Served => drop(on.desired.insert(id)),
+                Standing::Served => {
+                    let on_target = clients.entry((target.clone(), id.clone())).or_default();
+                    on_target.insert(identity.client_id);
+                    on.desired.insert(id);
+                }
                 Standing::Unchecked(_) => drop(on.kept.insert(id)),
                 Standing::Refused(_) => {}
             }
         }
+    }
+    for ((target, id), mut clients) in clients {
+        let on = whole.wanted.entry(target).or_default();
+        on.client_ids.extend(
+            clients
+                .pop_first()
+                .filter(|_| clients.is_empty())
+                .map(|one| (id, one)),
+        );
     }
     whole
 }

@@ -280,3 +280,100 @@ async fn what_is_leaving_is_no_longer_reported_as_carried() {
         assert!(!report.carries.expect("looked at").contains(&id("a")));
     }
 }
+
+impl Bench {
+    /// What the AzureIdentities say.
+    fn expect(&mut self, name: &str, client_id: &str) {
+        let client_ids = BTreeMap::from([(id(name), client_id.to_owned())]);
+        self.machine.expect(client_ids);
+    }
+
+    /// Whether the last report said that the identity is on the machine, and whether any did.
+    fn reported(&mut self, name: &str) -> (bool, bool) {
+        let reports = std::iter::from_fn(|| self.reports.try_recv().ok());
+        let carries = reports.filter_map(|report| report.carries);
+        let said: Vec<bool> = carries.map(|ids| ids.contains(&id(name))).collect();
+        (said.last() == Some(&true), said.contains(&true))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_that_was_made_anew_is_taken_off_and_put_on_again() {
+    let mut bench = Bench::new(&["theirs"], &[]);
+    bench.compute.make_anew("a", "old");
+    bench.expect("a", "OLD");
+    bench.reconcile(&["a", "b"]).await.expect("no trouble");
+    assert_eq!(bench.reported("a"), (true, true));
+    assert_eq!(bench.compute.patches(), 1);
+
+    bench.compute.make_anew("a", "new");
+    bench.expect("a", "new");
+    let slow = Duration::from_secs(40);
+    bench.compute.slow_down(slow);
+    let desired = ids(&["a", "b"]);
+    {
+        let working = bench.machine.reconcile(&desired, &mut bench.reporter);
+        let cut = tokio::time::timeout(slow / 2, working).await;
+        assert!(cut.is_err(), "Azure is at it");
+    }
+    assert_eq!(
+        bench.reported("a"),
+        (false, false),
+        "it counts as absent meanwhile"
+    );
+    let next = bench.reconcile(&["a", "b"]).await.expect("no trouble");
+    assert_eq!(next, Next::Compare);
+    assert_eq!(bench.compute.patches(), 3, "one off, one on");
+    assert_eq!(bench.compute.client_id("a").as_deref(), Some("new"));
+    assert_eq!(bench.compute.on_machine(), ids(&["theirs", "a", "b"]));
+    assert_eq!(bench.machine.ledger().0, ids(&["a", "b"]));
+    assert_eq!(bench.reported("a"), (true, true));
+    bench.reconcile(&["a", "b"]).await.expect("no trouble");
+    assert_eq!(bench.compute.patches(), 3, "and that is all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_put_there_stays_whatever_client_id_it_shows() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.compute.make_anew("a", "old");
+    bench.reconcile(&["a"]).await.expect("no trouble");
+    let machine = bench.compute.hide();
+    let mut others = Bench::new(&[], &[]);
+    others.compute.show(machine);
+    others.compute.make_anew("a", "new");
+    others.expect("a", "new");
+    others.reconcile(&["a"]).await.expect("no trouble");
+    assert_eq!(others.compute.patches(), 0);
+    assert_eq!(others.compute.client_id("a").as_deref(), Some("old"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_id_that_putting_on_again_does_not_mend_is_told_and_tried_ever_more_seldom() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.compute.make_anew("a", "right");
+    bench.expect("a", "wrong");
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(3600) {
+        let Next::At(due) = bench.reconcile(&["a", "b"]).await.expect("no trouble") else {
+            panic!("it is not as it should be");
+        };
+        tokio::time::sleep_until(due).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    let patches = bench.compute.patches();
+    assert!((20..70).contains(&patches), "{patches}");
+    let failures = bench.machine.failures();
+    let failure = failures[&id("a")].lasting().expect("told to the pods");
+    assert_eq!(failure.reason, "OldClientId");
+    assert!(
+        failure.message.contains("right") && failure.message.contains("wrong"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(bench.compute.on_machine(), ids(&["a", "b"]));
+    bench.expect("a", "right");
+    let before = bench.compute.patches();
+    let next = bench.reconcile(&["a", "b"]).await.expect("no trouble");
+    assert_eq!((next, bench.compute.patches()), (Next::Compare, before));
+    assert!(bench.machine.failures().is_empty());
+}

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
@@ -53,7 +54,7 @@ impl Bench {
     fn order(&self, desired: &[&str]) {
         self.orders.send_modify(|order| {
             order.number += 1;
-            order.desired = ids(desired);
+            order.wanted.desired = ids(desired);
         });
     }
 
@@ -237,6 +238,27 @@ async fn asking_without_end_does_not_spend_the_machines_calls() {
     }
     let tries = bench.compute.patches() - before;
     assert!((2..=11).contains(&tries), "{tries}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_is_as_it_should_be_is_not_read_without_end_because_people_ask() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.order(&["a"]);
+    bench.report(|report| report.order == 1).await;
+    let (before, started) = (bench.compute.reads(), Instant::now());
+    while started.elapsed() < 10 * BETWEEN_REQUESTS {
+        bench.hurry("a");
+        tokio::time::sleep(WINDOW).await;
+    }
+    let reads = bench.compute.reads() - before;
+    assert!((5..=11).contains(&reads), "{reads}");
+    let asked = Instant::now();
+    bench.hurry("a");
+    bench.order(&["a", "b"]);
+    bench
+        .report(|report| report.carries == Some(ids(&["a", "b"])))
+        .await;
+    assert!(asked.elapsed() <= WINDOW, "a pod waits for nobody who asks");
 }
 
 #[tokio::test(start_paused = true)]

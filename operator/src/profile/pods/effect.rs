@@ -1,7 +1,7 @@
 //! What pods do to the profile that binds them.
 
 use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named};
-use podid_core::condition::{Outcome, Part, READY, Status};
+use podid_core::condition::{Outcome, Part, Status};
 use podid_core::desired::Desired;
 use podid_core::profile::NetRaw;
 use podid_crds::podid::PodIdentityProfile;
@@ -17,11 +17,7 @@ pub(in crate::profile) fn include(
     profile: &PodIdentityProfile,
     context: &Context,
 ) -> Verdict {
-    let hindrance = match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => pods.hindrance(),
-        None => known_hindrance(profile),
-    };
-    match (hindrance, &verdict.report.outcome) {
+    match (hindrance(profile, context), &verdict.report.outcome) {
         (Some(message), Outcome::Ready { .. }) => {
             let report = Report {
                 outcome: Outcome::Retrying { message },
@@ -39,11 +35,23 @@ pub(in crate::profile) fn include(
     }
 }
 
-/// What the status says before pods are known again after a restart.
+/// Why the profile is not ready, if its pods are the reason.
+pub(in crate::profile) fn hindrance(
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Option<String> {
+    match context.assignments.bound_pods(&key_of(profile)) {
+        Some(pods) => pods.hindrance(),
+        None => known_hindrance(profile),
+    }
+}
+
+/// What the status says before pods are known again after a restart, whatever `Ready` says: that
+/// may have been written in the middle of the work.
 fn known_hindrance(profile: &PodIdentityProfile) -> Option<String> {
-    let hindered = condition(profile, ASSIGNMENT_READY)?.status == "False";
-    let ready = condition(profile, READY).filter(|ready| ready.status == "False")?;
-    hindered.then(|| ready.message.clone())
+    let assignment = condition(profile, ASSIGNMENT_READY)?;
+    let hindered = assignment.status == "False";
+    hindered.then(|| BoundPods::hindrance_in(&assignment.message).to_owned())
 }
 
 /// Adds pods that break the rule to whether it is in force.
@@ -53,14 +61,32 @@ pub(in crate::profile) fn include_breaches(
     profile: &PodIdentityProfile,
     context: &Context,
 ) -> Part {
+    let about_to_be = about_to_be_bound(desired, context);
+    include_all(policy, desired.net_raw, &about_to_be, profile, context)
+}
+
+/// The same while no binding is applied.
+pub(in crate::profile) fn include_breaches_of_bound(
+    policy: Part,
+    net_raw: NetRaw,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Part {
+    include_all(policy, net_raw, &Named::default(), profile, context)
+}
+
+fn include_all(
+    policy: Part,
+    net_raw: NetRaw,
+    about_to_be: &Named,
+    profile: &PodIdentityProfile,
+    context: &Context,
+) -> Part {
     if policy.status != Status::True {
         return policy;
     }
     match context.assignments.bound_pods(&key_of(profile)) {
-        Some(pods) => {
-            let about_to_be = about_to_be_bound(desired, context);
-            with_breaches(policy, desired.net_raw, &pods, &about_to_be)
-        }
+        Some(pods) => with_breaches(policy, net_raw, &pods, about_to_be),
         None => known_breaches(profile, policy.kind).unwrap_or(policy),
     }
 }

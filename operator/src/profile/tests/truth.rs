@@ -1,11 +1,13 @@
 //! What the status says is so, of the generation that it names, and it says something at once.
 
 use kube::runtime::controller::Action;
+use podid_core::assignment::pods::PodState;
 use podid_core::condition::{Condition, Status};
+use podid_core::net_raw::Breach;
 use serde_json::json;
 
 use super::world::World;
-use super::{asks_for_a_role, is_ready, named};
+use super::{asks_for_a_role, is_ready, named, one_pod, refused_by_azure};
 use crate::conditions::from_kubernetes;
 
 type Time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -201,4 +203,51 @@ async fn while_a_class_is_being_compared_its_profiles_stay_as_they_were() {
         "of an edited class nothing is known yet"
     );
     assert!(is_ready(&world.profile()));
+}
+
+/// What `Ready`, `AssignmentReady` and `EnforcementReady` say.
+fn three(world: &World) -> [Status; 3] {
+    ["Ready", "AssignmentReady", "EnforcementReady"].map(|kind| find(world, kind).status)
+}
+
+#[tokio::test]
+async fn a_suspended_profile_is_ready_as_long_as_its_pods_are_well() {
+    use Status::{False, True};
+    let keeps = PodState::Refused([Breach::KeepsNetRaw("app".into())].into());
+    for (state, enforcement, remedy) in [
+        (refused_by_azure(), True, "grant the operator the right"),
+        (keeps, False, "correct the"),
+    ] {
+        for suspended_first in [true, false] {
+            let world = World::with_profile(named("a"));
+            world.reconcile().await.expect("reconciled");
+            let mut spec = named("a");
+            spec["suspend"] = json!(true);
+            if suspended_first {
+                world.change(spec.clone());
+            }
+            world.bind(one_pod(&state));
+            world.reconcile().await.expect("reconciled");
+            assert_eq!(three(&world), [False, False, enforcement], "{state:?}");
+            if !suspended_first {
+                world.change(spec);
+                world.reconcile().await.expect("reconciled");
+                assert_eq!(three(&world), [False, False, enforcement], "{state:?}");
+            }
+            let ready = find(&world, "Ready");
+            assert_eq!(ready.reason, "Suspended");
+            assert!(ready.message.starts_with(remedy), "{}", ready.message);
+            world.forget_story();
+            world.reconcile().await.expect("reconciled");
+            assert_eq!(world.writes(), [""; 0], "{state:?}");
+
+            world.bind(one_pod(&PodState::Assigned));
+            world.reconcile().await.expect("reconciled");
+            assert_eq!(three(&world), [True; 3], "{state:?} {suspended_first}");
+            let observed = conditions(&world)
+                .into_iter()
+                .map(|c| c.observed_generation);
+            assert!(observed.into_iter().all(|generation| generation == Some(2)));
+        }
+    }
 }

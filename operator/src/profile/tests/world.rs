@@ -124,6 +124,20 @@ impl World {
         self.context.assignments.set_breaking(&key, Some(pod));
     }
 
+    /// Another process takes over, to whom nothing is known of pods yet.
+    pub(super) fn restart(&mut self) {
+        let (assignments, _) = Assignments::new();
+        self.context = Arc::new(Context {
+            assignments,
+            ..Context::clone(&self.context)
+        });
+    }
+
+    /// Everything about pods has been seen once.
+    pub(super) fn pods_are_known(&self) {
+        self.context.assignments.set_known();
+    }
+
     /// Another replica leads.
     pub(super) fn follow(&self) {
         self.leads.send_replace(false);

@@ -30,7 +30,8 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
     let (reason, message) = says(&profile, "AccessReady");
     assert_eq!(reason, "AuthorizationFailed");
     assert!(
-        message.contains("action 'a'") && message.contains("next step: grant"),
+        message.starts_with("grant the operator's identity a role with the action a on s;")
+            && message.contains("action 'a'"),
         "{message}"
     );
     assert_eq!(

@@ -1,0 +1,67 @@
+//! Identities that were deleted in Azure and made again under the same id: the machine has to let go
+//! of the one of before and take the new one up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use podid_azure::MachineIdentity;
+use podid_core::arm::ArmId;
+use podid_core::assignment::{AssignmentFailure, outdated};
+
+use super::{Machine, carried_by};
+use crate::assignment::failure::{Failure, Outlook};
+
+impl Machine {
+    /// What a machine carries, without what is outdated on it.
+    pub(super) fn present(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
+        &carried_by(machine) - &self.outdated(machine)
+    }
+
+    /// What we put on a machine and was made anew since.
+    pub(super) fn outdated(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
+        let (expected, ledger) = (&self.client_ids, &self.ledger);
+        outdated(expected, &shown_by(machine), ledger, &self.immutable)
+    }
+
+    /// Takes stock of what was put on again: where the machine still shows another client id than is
+    /// expected, trying without a pause would not help.
+    pub(super) fn renewed(&mut self, after: &MachineIdentity) {
+        let renewing = std::mem::take(&mut self.renewing);
+        let (present, outdated) = (self.present(after), self.outdated(after));
+        self.quarantine
+            .retain(|id| !renewing.contains(id) || !present.contains(id));
+        let shown = shown_by(after);
+        for identity in &renewing & &outdated {
+            let failure = self.still_outdated(&identity, &shown);
+            let cause = &failure.cause.message;
+            tracing::warn!(machine = %self.target, %identity, cause, "put on again in vain");
+            self.quarantine.hold(&identity, failure);
+        }
+    }
+
+    fn still_outdated(&self, identity: &ArmId, shown: &BTreeMap<ArmId, String>) -> Failure {
+        let of = |client_ids: &BTreeMap<ArmId, String>| {
+            client_ids.get(identity).cloned().unwrap_or_default()
+        };
+        let (expected, shown) = (of(&self.client_ids), of(shown));
+        Failure {
+            cause: AssignmentFailure {
+                reason: "OldClientId".to_owned(),
+                message: format!(
+                    "have the AzureIdentity name the client id that the identity has in Azure (a \
+                     profile does so when its reconciliation is requested): the machine shows \
+                     {shown} for {identity}, also after it was put on again, and the AzureIdentity \
+                     says {expected}"
+                ),
+            },
+            // Azure may only be slow to show the new one.
+            outlook: Outlook::Doubtful,
+        }
+    }
+}
+
+fn shown_by(machine: &MachineIdentity) -> BTreeMap<ArmId, String> {
+    let shown = machine.client_ids.iter();
+    shown
+        .map(|(id, client_id)| (ArmId::new(id.to_string()), client_id.clone()))
+        .collect()
+}
