@@ -58,15 +58,22 @@ fn one<'a>(
     let before = before(entry, assignment, said);
     let id = &assignment.identity.resource_id;
     if let Some(progress) = progress_unserved(standing, before.clone()) {
-        let trouble = match standing {
-            Standing::Unchecked(trouble) => trouble.clone(),
-            Standing::Served | Standing::Refused(_) => None,
+        // Before it was looked up nothing is to be said, also when something was said before a restart.
+        let (trouble, by_us) = match standing {
+            Standing::Unchecked(_) if progress == Progress::Assigned => (None, false),
+            Standing::Unchecked(trouble) => (trouble.clone(), false),
+            Standing::Refused(failure) => (Some(failure.clone()), true),
+            Standing::Served => (None, false),
         };
-        let by_us = matches!(standing, Standing::Refused(_));
-        return Assessed::new(assignment, progress, trouble, by_us);
+        return Assessed {
+            assignment,
+            progress,
+            trouble,
+            by_us,
+        };
     }
     if let Some(failure) = unknown_machine(entry) {
-        return Assessed::new(assignment, Progress::Failed(failure), None, false);
+        return Assessed::by_azure(assignment, Progress::Failed(failure), None);
     }
     let failure = report.and_then(|report| report.failures.get(id));
     let carries = report.and_then(|report| report.carries.as_ref());
@@ -74,15 +81,15 @@ fn one<'a>(
     let before = before.filter(|before| !was_refused_by_us(before));
     let progress = progress(id, carries, lasting, before);
     let trouble = failure.map(|failure| failure.cause.clone());
-    Assessed::new(assignment, progress, trouble, false)
+    Assessed::by_azure(assignment, progress, trouble)
 }
 
 impl<'a> Assessed<'a> {
-    fn new(
+    /// What podid itself does not refuse.
+    fn by_azure(
         assignment: &'a Assignment,
         progress: Progress,
         trouble: Option<AssignmentFailure>,
-        by_us: bool,
     ) -> Self {
         let trouble = match &progress {
             Progress::Assigned => None,
@@ -93,7 +100,7 @@ impl<'a> Assessed<'a> {
             assignment,
             progress,
             trouble,
-            by_us,
+            by_us: false,
         }
     }
 }

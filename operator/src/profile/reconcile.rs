@@ -149,14 +149,16 @@ async fn pursue(
     account: Account,
     context: &Context,
 ) -> Verdict {
-    let enforcement = enforcement::check(desired.net_raw, &context.client).await;
-    let enforcement = pods::include_breaches(enforcement, desired, profile, context);
+    let policy = enforcement::check(desired.net_raw, &context.client).await;
     let begun = match underway::begin(profile, context).await {
         Ok(begun) => begun,
-        Err(failure) => return Verdict::failed(&failure, account, None, enforcement),
+        Err(failure) => {
+            let enforcement = pods::include_breaches(policy, desired, profile, context);
+            return Verdict::failed(&failure, account, None, enforcement);
+        }
     };
     let current = begun.as_ref().unwrap_or(profile);
-    let mut verdict = carry_out(current, desired, account, enforcement, context).await;
+    let mut verdict = carry_out(current, desired, account, policy, context).await;
     verdict.noted = verdict.noted.or(begun);
     verdict
 }
@@ -166,9 +168,10 @@ async fn carry_out(
     profile: &PodIdentityProfile,
     desired: &Desired,
     account: Account,
-    enforcement: Part,
+    policy: Part,
     context: &Context,
 ) -> Verdict {
+    let enforcement = pods::include_breaches(policy.clone(), desired, profile, context);
     let interest = Interest {
         profile,
         identity: Some(&desired.identity.id),
@@ -203,8 +206,8 @@ async fn carry_out(
     let account = remembered(desired, account, &progress, finished, &applier);
     match done {
         Ok(()) => {
-            // Azure may have taken its time.
-            let enforcement = pods::include_breaches(enforcement, desired, profile, context);
+            // Azure may have taken its time; what pods did before that is not so any more.
+            let enforcement = pods::include_breaches(policy, desired, profile, context);
             let verdict = Verdict::ready(desired, account, progress, enforcement);
             pods::include(verdict, profile, context)
         }

@@ -290,6 +290,20 @@ async fn a_restart_in_the_middle_of_an_edit_forgets_no_hindrance() {
 }
 
 #[tokio::test]
+async fn what_is_only_audited_is_said_once() {
+    let world = World::with_profile(json!({ "className": "c", "netRaw": "Audit" }));
+    let keeps = [Breach::KeepsNetRaw("app".into())].into();
+    let mut pods = BoundPods::default();
+    pods.add("web-0", &PodState::Assigned, &keeps);
+    world.bind(pods);
+    world.reconcile().await.expect("reconciled");
+    let (status, _, message) = conditions(&world.profile(), "EnforcementReady").expect("said");
+    assert_eq!(status, "True");
+    let said = message.matches("served all the same").count();
+    assert_eq!(said, 1, "{message}");
+}
+
+#[tokio::test]
 async fn a_profile_is_not_even_ready_at_first_while_an_older_pod_keeps_net_raw() {
     let pod = |selector: &str, account: &str| Pod {
         namespace: "ns".into(),

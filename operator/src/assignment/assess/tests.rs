@@ -9,6 +9,7 @@ use super::*;
 use crate::assignment::failure::{Failure, Outlook};
 use crate::assignment::fake::{id, ids, target};
 use crate::assignment::index::{Index, PlacedPod};
+use crate::assignment::news;
 
 fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> Identity {
     Identity {
@@ -191,6 +192,27 @@ fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
     }
     let there = report(&["a"], None);
     assert_eq!(bench.progress(Some(&there)), Progress::Assigned);
+}
+
+#[test]
+fn nothing_is_said_against_an_identity_before_it_was_looked_up() {
+    let mut bench = Bench::by_hand("a");
+    let failed = Progress::Failed(refusal("OwnedByProfile"));
+    bench.said_before(id("a"), failed.clone());
+    let said = |bench: &Bench| {
+        let assessed = assess(bench.entry(), None, &bench.said);
+        let warnings = news::warnings(bench.entry(), &assessed).into_iter();
+        let warnings: Vec<_> = warnings.map(|said| (said.reason, said.word)).collect();
+        (assessed[0].progress.clone(), warnings)
+    };
+    assert_eq!(said(&bench), (failed.clone(), vec![]), "a restart");
+    let trouble = Known::NotYet(refusal("Throttled"));
+    bench.index.set_known(&id("a"), Some(trouble));
+    let news = ("IdentityNotAssigned".to_owned(), "Throttled".to_owned());
+    assert_eq!(said(&bench), (failed, vec![news]));
+    bench.index.set_known(&id("a"), Some(Known::Absent));
+    let news = ("IdentityNotFound".to_owned(), "IdentityNotFound".to_owned());
+    assert_eq!(said(&bench).1, [news]);
 }
 
 #[test]

@@ -266,6 +266,7 @@ fn class(ready: &str, observed: i64) -> PodIdentityClass {
             "location": "westeurope", "nodeResourceGroup": "nodes",
             "limits": {
                 "namespaces": { "names": ["*"] },
+                "allowNetRaw": true,
                 "access": [{ "role": "Reader", "scopes": ["/subscriptions/s"] }],
             },
         },
