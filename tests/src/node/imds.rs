@@ -84,9 +84,9 @@ async fn token(State(imds): State<Imds>, Query(query): Query<HashMap<String, Str
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
     drop(asked);
-    let token = match client_id.as_str() {
-        "" => NODE_TOKEN.to_owned(),
-        id => format!("token-of-{id}"),
+    let (token, client_id) = match client_id.as_str() {
+        "" => (NODE_TOKEN.to_owned(), "client-of-the-node".to_owned()),
+        id => (format!("token-of-{id}"), client_id.clone()),
     };
     let body = json!({
         "access_token": token, "client_id": client_id, "expires_in": "86399",
