@@ -136,8 +136,14 @@ impl Binding {
     }
 
     fn takes_account_of(&self, pod: &Pod) -> bool {
-        self.service_accounts.is_empty() || self.service_accounts.contains(&pod.service_account)
+        takes_account(&self.service_accounts, pod)
     }
+}
+
+/// Whether a binding narrowed to these service accounts takes the pod's; none takes any.
+#[must_use]
+pub fn takes_account(service_accounts: &BTreeSet<String>, pod: &Pod) -> bool {
+    service_accounts.is_empty() || service_accounts.contains(&pod.service_account)
 }
 
 /// What the bindings of a cluster come to for one pod.

@@ -85,11 +85,18 @@ impl Standing {
     }
 }
 
+/// Whether a profile answers for an AzureIdentity, so that Azure need not be asked whose it is.
+/// `recorded` is as for [`standing`].
+#[must_use]
+pub fn is_vouched_for(identity: &Identity, recorded: Option<&ArmId>) -> bool {
+    identity.origin == Origin::Profile && recorded == Some(&identity.resource_id)
+}
+
 /// Judges an AzureIdentity of type 0. `recorded` is the identity that the profile of its namespace
 /// and name has in its status.
 #[must_use]
 pub fn standing(identity: &Identity, recorded: Option<&ArmId>, known: Option<&Known>) -> Standing {
-    if identity.origin == Origin::Profile && recorded == Some(&identity.resource_id) {
+    if is_vouched_for(identity, recorded) {
         return Standing::Served;
     }
     match known {

@@ -10,6 +10,7 @@ use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use podid_core::binding::Pod;
 use podid_runtime::process;
+use podid_runtime::text::cut;
 use tokio::sync::mpsc;
 
 /// How many reports may wait while the API server is slow; more are dropped, the log has them.
@@ -74,7 +75,7 @@ impl Reports {
             "{}",
             report.note
         );
-        report.note = shortened(report.note);
+        report.note = cut(&report.note, NOTE_MAX);
         if self.queue.try_send(report).is_err() {
             tracing::debug!("too many reports at once; this one is in the log only");
         }
@@ -99,16 +100,6 @@ impl Said {
         self.0.insert(key, now);
         true
     }
-}
-
-fn shortened(mut note: String) -> String {
-    if note.len() > NOTE_MAX {
-        let most = NOTE_MAX - '…'.len_utf8();
-        let end = (0..=most).rev().find(|at| note.is_char_boundary(*at));
-        note.truncate(end.unwrap_or_default());
-        note.push('…');
-    }
-    note
 }
 
 impl Publisher {

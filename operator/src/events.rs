@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder};
 use podid_core::condition::{READY, SUCCEEDED, SUSPENDED};
+use podid_runtime::text::cut;
 
 /// Longest note that the API server takes, in bytes.
 pub(crate) const NOTE_MAX: usize = 1024;
@@ -125,16 +126,6 @@ pub(crate) fn shortened(note: String) -> String {
     }
     // So many causes that not even their separators fit are cut like one.
     cut(&cut_parts.join(BETWEEN), NOTE_MAX)
-}
-
-fn cut(text: &str, max: usize) -> String {
-    const ELLIPSIS: &str = "…";
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let mut ends = (0..=max.saturating_sub(ELLIPSIS.len())).rev();
-    let end = ends.find(|end| text.is_char_boundary(*end));
-    format!("{}{ELLIPSIS}", &text[..end.unwrap_or_default()])
 }
 
 #[cfg(test)]

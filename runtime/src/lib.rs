@@ -35,6 +35,7 @@ mod readiness;
 mod settings;
 mod signals;
 mod tasks;
+pub mod text;
 
 pub use drain::Drain;
 pub use readiness::{Debt, Readiness, Unpaid};

@@ -10,8 +10,8 @@ use std::hash::Hash;
 
 use podid_core::arm::ArmId;
 use podid_core::assignment::{Assignment, Assignments, assignments_of};
-use podid_core::binding::{Binding, Identity, Origin, Pod, Reach};
-use podid_core::hand_written::{Known, Standing, standing};
+use podid_core::binding::{Binding, Identity, Pod, Reach};
+use podid_core::hand_written::{Known, Standing, is_vouched_for, standing};
 use podid_core::target::{ProviderIdError, Target};
 
 use super::ObjectKey;
@@ -318,8 +318,8 @@ impl Index {
         let key = ObjectKey::new(&identity.namespace, &identity.name);
         let recorded = self.recorded.get(&key);
         let known = self.known.get(&identity.resource_id);
-        let vouched = identity.origin == Origin::Profile && recorded == Some(&identity.resource_id);
-        (standing(identity, recorded, known), !vouched)
+        let needs_azure = !is_vouched_for(identity, recorded);
+        (standing(identity, recorded, known), needs_azure)
     }
 
     fn claim(&mut self, key: &ObjectKey, entry: &Entry) {

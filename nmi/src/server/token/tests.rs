@@ -520,8 +520,8 @@ async fn what_can_never_be_served_is_answered_at_once() {
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
-#[tokio::test]
-async fn an_excepted_pod_gets_what_the_node_would() {
+/// A pod that an exception lets through to the node's own identities.
+fn excepted() -> Entry {
     let mut excepted = entry(true);
     excepted.caller.labels = [("app".to_owned(), "x".to_owned())].into();
     excepted.exceptions = vec![Exception {
@@ -529,20 +529,19 @@ async fn an_excepted_pod_gets_what_the_node_would() {
         name: "e".into(),
         labels: excepted.caller.labels.clone(),
     }];
-    let bench = bench(&[excepted]);
+    excepted
+}
+
+#[tokio::test]
+async fn an_excepted_pod_gets_what_the_node_would() {
+    let bench = bench(&[excepted()]);
     assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
     assert_eq!(*bench.imds.asked.lock().unwrap(), [ImdsIdentity::Unnamed]);
 }
 
 #[tokio::test]
 async fn an_excepted_pod_gets_no_identity_of_a_profile() {
-    let mut excepted = entry(true);
-    excepted.caller.labels = [("app".to_owned(), "x".to_owned())].into();
-    excepted.exceptions = vec![Exception {
-        namespace: "a".into(),
-        name: "e".into(),
-        labels: excepted.caller.labels.clone(),
-    }];
+    let mut excepted = excepted();
     excepted.of_profiles = Arc::new(["client-one".to_owned()].into());
     let bench = bench(&[excepted]);
     for target in [TARGET.to_owned(), format!("{TARGET}&client_id=CLIENT-ONE")] {

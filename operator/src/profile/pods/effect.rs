@@ -1,6 +1,7 @@
 //! What pods do to the profile that binds them.
 
 use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named};
+use podid_core::binding::takes_account;
 use podid_core::condition::{Outcome, Part, Status};
 use podid_core::desired::Desired;
 use podid_core::profile::NetRaw;
@@ -97,8 +98,7 @@ fn about_to_be_bound(desired: &Desired, context: &Context) -> Named {
     let mut named = Named::default();
     let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
     for pod in context.assignments.breaking(namespace, &binding.selector) {
-        let accounts = &binding.service_accounts;
-        if accounts.is_empty() || accounts.contains(&pod.service_account) {
+        if takes_account(&binding.service_accounts, &pod) {
             named.add(&pod.name, &pod.breaches);
         }
     }
