@@ -155,7 +155,7 @@ pub(crate) fn resource_of<'a>(
 
 /// A user-assigned identity's ARM id, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdentityId {
+pub struct ManagedIdentityId {
     /// Subscription, as written.
     pub subscription: String,
     /// Resource group, as written.
@@ -164,7 +164,7 @@ pub struct IdentityId {
     pub name: String,
 }
 
-impl IdentityId {
+impl ManagedIdentityId {
     /// Takes an ARM id of a user-assigned identity apart; `None` when it is anything else or not
     /// [plain](ArmId::is_plain).
     #[must_use]
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_identity_id_is_taken_apart_and_put_together() {
-        let id = IdentityId::parse(&ArmId::new(ID)).expect("an identity");
+        let id = ManagedIdentityId::parse(&ArmId::new(ID)).expect("an identity");
         assert_eq!((id.group.as_str(), id.name.as_str()), ("G.1", "N"));
         assert_eq!(id.arm_id(), ArmId::new(ID));
     }
@@ -240,7 +240,7 @@ mod tests {
             &format!("{ID}#x"),
             &format!("{ID}\\x"),
         ] {
-            assert_eq!(IdentityId::parse(&ArmId::new(id)), None, "{id}");
+            assert_eq!(ManagedIdentityId::parse(&ArmId::new(id)), None, "{id}");
         }
     }
 }

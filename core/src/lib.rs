@@ -5,19 +5,18 @@
 //! tested by property. The operator and `podid plan` run the same plan; the node daemon
 //! decides by resolve.
 
-pub mod admit;
 pub mod arm;
-pub mod assignment;
+pub mod assigned_identity;
+pub mod backend;
 pub mod binding;
 pub mod class;
 pub mod condition;
-pub mod desired;
-pub mod hand_written;
 pub mod names;
 pub mod net_raw;
-pub mod observed;
-pub mod plan;
+pub mod owner;
 pub mod profile;
 pub mod resolve;
 pub mod role;
 pub mod target;
+#[cfg(test)]
+mod testing;

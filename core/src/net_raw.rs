@@ -9,7 +9,22 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whether pods bound by a profile must drop the capability `NET_RAW`: see [`crate::net_raw`].
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum NetRaw {
+    /// A pod that keeps it is refused.
+    #[default]
+    Enforce,
+    /// A pod that keeps it is admitted with a warning and an audit annotation.
+    Audit,
+    /// Nothing is checked.
+    Ignore,
+}
 
 /// A pod's security settings, as far as the rule needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1 as core_v1;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::binding::{self, Binding, Identity, IdentityKind, Origin};
+use podid_core::binding::{self, AzureIdentity, AzureIdentityType, Binding, Origin};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
+use podid_core::net_raw::NetRaw;
 use podid_core::net_raw::{self, Container, PodSecurity};
-use podid_core::profile::{Access, CreationPolicy, NetRaw, Profile};
+use podid_core::profile::{Access, CreationPolicy, Profile};
 
 use crate::aadpodidentity::{
-    AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED, BINDING_LABEL,
+    self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED, BINDING_LABEL,
 };
 use crate::podid::{ClassLimits, PodIdentityClass, PodIdentityProfile};
 
@@ -118,11 +119,11 @@ fn limits(limits: &ClassLimits) -> Limits {
 /// An AzureIdentity as `core` sees it; `None` when its type stands for nothing, so that an
 /// object no schema has checked gives nobody a token.
 #[must_use]
-pub fn identity(object: &AzureIdentity) -> Option<Identity> {
-    Some(Identity {
+pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
+    Some(AzureIdentity {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
-        kind: IdentityKind::from_type(object.spec.kind())?,
+        kind: AzureIdentityType::from_type(object.spec.kind())?,
         client_id: object.spec.client_id().trim().to_owned(),
         resource_id: ArmId::new(object.spec.resource_id()),
         principal_id: object.annotations().get(PRINCIPAL_ID_ANNOTATION).cloned(),
@@ -137,7 +138,7 @@ pub fn identity(object: &AzureIdentity) -> Option<Identity> {
 
 /// An AzureIdentityBinding as `core` sees it.
 #[must_use]
-pub fn binding(object: &AzureIdentityBinding) -> Binding {
+pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
     // An annotation that is there but empty names no service account, hence binds no pod.
     let service_accounts: BTreeSet<String> = object
         .annotations()
@@ -220,7 +221,7 @@ fn origin(object: &impl Resource) -> Origin {
 }
 
 /// An annotation that is missing or says something else asks for the strictest rule.
-fn net_raw(object: &AzureIdentity) -> NetRaw {
+fn net_raw(object: &kinds::AzureIdentity) -> NetRaw {
     if origin(object) == Origin::HandWritten {
         return NetRaw::Ignore;
     }
@@ -235,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    fn azure_identity(owners: Value, annotations: Value) -> Identity {
+    fn azure_identity(owners: Value, annotations: Value) -> AzureIdentity {
         let object = json!({
             "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
             "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},

@@ -8,7 +8,7 @@ use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions};
-use podid_core::binding::Reach;
+use podid_core::binding::BindingScope;
 use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Nft};
 use podid_runtime::{Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 use tokio::sync::{mpsc, watch};
@@ -76,9 +76,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (snapshots, snapshots_receiver) = watch::channel(Arc::default());
     let (calls_sender, calls) = mpsc::channel(CALLS);
     let reach = if args.force_namespaced {
-        Reach::Namespace
+        BindingScope::Namespace
     } else {
-        Reach::Cluster
+        BindingScope::Cluster
     };
     let outputs = Outputs {
         wanted,

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use podid_core::binding::Reach;
+use podid_core::binding::BindingScope;
 use podid_runtime::{Debt, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
@@ -49,7 +49,7 @@ type Looked = (Vec<String>, Result<Seen, KernelError>);
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    reach: Reach,
+    reach: BindingScope,
     outputs: Outputs,
     synced: Option<Debt>,
     world: World,
@@ -63,7 +63,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Knows nothing yet but whom the kernel holds, which is what is wanted at first; pays `synced`
     /// when every watch has brought its first list.
-    pub(crate) fn new(reach: Reach, outputs: Outputs, synced: Debt) -> Self {
+    pub(crate) fn new(reach: BindingScope, outputs: Outputs, synced: Debt) -> Self {
         let proofs = Proofs::inheriting(outputs.wanted.borrow().clone());
         Self {
             reach,

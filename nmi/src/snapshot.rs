@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use podid_core::binding::{Binding, Identity, Reach};
-use podid_core::resolve::{Assignment, Caller, Decision, Exception, Facts, Selector, resolve};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope};
+use podid_core::resolve::{
+    CallingPod, Exception, ResolveInput, Selector, TokenAssignment, TokenDecision, resolve,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -33,34 +35,34 @@ pub(crate) struct Served {
 /// A pod and all that concerns it, picked out before anybody asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) caller: Caller,
+    pub(crate) caller: CallingPod,
     pub(crate) bindings: Vec<Binding>,
-    pub(crate) identities: Vec<Identity>,
+    pub(crate) identities: Vec<AzureIdentity>,
     pub(crate) exceptions: Vec<Exception>,
-    pub(crate) assignments: Vec<Assignment>,
+    pub(crate) assignments: Vec<TokenAssignment>,
     /// Since when assignments are known to be done, by AzureIdentity.
     pub(crate) assigned: BTreeMap<Key, Instant>,
-    pub(crate) reach: Reach,
+    pub(crate) reach: BindingScope,
     /// Client ids, in lower case, of all identities that profiles of the cluster made or adopted.
     pub(crate) of_profiles: Arc<BTreeSet<String>>,
 }
 
 impl Entry {
     /// What this pod gets when it asks for `selector`.
-    pub(crate) fn resolve(&self, selector: &Selector) -> Decision {
-        let facts = Facts {
+    pub(crate) fn resolve(&self, selector: &Selector) -> TokenDecision {
+        let facts = ResolveInput {
             caller: &self.caller,
             bindings: &self.bindings,
             identities: &self.identities,
             exceptions: &self.exceptions,
             assignments: &self.assignments,
-            reach: self.reach,
+            scope: self.reach,
         };
         resolve(&facts, selector)
     }
 
     /// Since when this daemon knows that the identity is assigned for this pod.
-    pub(crate) fn assigned_since(&self, identity: &Identity) -> Option<Instant> {
+    pub(crate) fn assigned_since(&self, identity: &AzureIdentity) -> Option<Instant> {
         let key = Key::new(&identity.namespace, &identity.name);
         self.assigned.get(&key).copied()
     }

@@ -171,7 +171,7 @@ pub struct LeaseArgs {
 
 fn identity_id(text: &str) -> Result<ArmId, String> {
     let id = ArmId::new(text);
-    match podid_core::arm::IdentityId::parse(&id) {
+    match podid_core::arm::ManagedIdentityId::parse(&id) {
         Some(_) => Ok(id),
         None => Err("is not the resource id of a user-assigned identity".to_owned()),
     }
@@ -181,13 +181,13 @@ impl Args {
     /// How assignment is to work.
     #[must_use]
     pub fn assignment(&self) -> assignment::Settings {
-        use podid_core::binding::Reach;
+        use podid_core::binding::BindingScope;
         assignment::Settings {
             namespace: self.namespace.clone(),
             reach: if self.force_namespaced {
-                Reach::Namespace
+                BindingScope::Namespace
             } else {
-                Reach::Cluster
+                BindingScope::Cluster
             },
             interval: self.machine_interval,
             window: self.machine_window,

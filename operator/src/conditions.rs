@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use k8s_openapi::jiff::Timestamp;
-use podid_core::condition::{Condition, READY, Status};
+use podid_core::condition::{Condition, ConditionStatus, READY};
 
 /// The time, in whole seconds, as the API server keeps it.
 pub(crate) fn now() -> meta::Time {
@@ -16,9 +16,9 @@ pub(crate) fn from_kubernetes(condition: &meta::Condition) -> Condition<meta::Ti
     Condition {
         kind: condition.type_.clone(),
         status: match condition.status.as_str() {
-            "True" => Status::True,
-            "False" => Status::False,
-            _ => Status::Unknown,
+            "True" => ConditionStatus::True,
+            "False" => ConditionStatus::False,
+            _ => ConditionStatus::Unknown,
         },
         reason: condition.reason.clone(),
         message: condition.message.clone(),

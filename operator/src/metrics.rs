@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use podid_core::condition::Outcome;
+use podid_core::condition::ReconcileOutcome;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -55,14 +55,14 @@ pub enum Result {
 impl Result {
     /// The word under which an outcome is counted.
     #[must_use]
-    pub fn of(outcome: &Outcome) -> Self {
+    pub fn of(outcome: &ReconcileOutcome) -> Self {
         match outcome {
-            Outcome::Ready { .. } => Self::Ready,
-            Outcome::Progressing { .. } => Self::Progressing,
-            Outcome::Retrying { .. } => Self::Retrying,
-            Outcome::Waiting { .. } => Self::Waiting,
-            Outcome::Stalled { .. } => Self::Stalled,
-            Outcome::Suspended { .. } => Self::Suspended,
+            ReconcileOutcome::Ready { .. } => Self::Ready,
+            ReconcileOutcome::Progressing { .. } => Self::Progressing,
+            ReconcileOutcome::Retrying { .. } => Self::Retrying,
+            ReconcileOutcome::Waiting { .. } => Self::Waiting,
+            ReconcileOutcome::Stalled { .. } => Self::Stalled,
+            ReconcileOutcome::Suspended { .. } => Self::Suspended,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A profile from flags.
 
 use clap::Args;
-use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift, NetRaw};
+use podid_core::net_raw::NetRaw;
+use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift};
 use podid_crds::podid::{AccessRule, BindingSpec, IdentitySpec, PodIdentityProfileSpec};
 use serde_json::{Value, json};
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use podid_core::admit::{Violation, admit, check_class};
 use podid_core::class::Class;
-use podid_core::desired::Desired;
-use podid_core::observed::{Identity, Observed};
-use podid_core::plan::{Plan, Refusal, plan};
+use podid_core::class::{Violation, check_class};
+use podid_core::profile::admit::admit;
+use podid_core::profile::desired::Desired;
+use podid_core::profile::observed::{ManagedIdentity, Observed};
+use podid_core::profile::plan::{Plan, PlanRefusal, plan};
 use podid_core::profile::{CreationPolicy, Drift, Profile};
 use podid_core::role::Role;
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub(super) struct Outcome {
     pub(super) violations: Vec<Violation>,
     /// What podid would not do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) refusals: Vec<Refusal>,
+    pub(super) refusals: Vec<PlanRefusal>,
     /// What podid would do, in words.
     pub(super) changes: Vec<String>,
     /// The same for programs; absent when anything above stands in the way.
@@ -133,7 +134,7 @@ fn assumed(desired: &Desired) -> (Observed, Vec<String>) {
             "identity {} exists, in the class's tenant",
             id.name()
         ));
-        observed.identity = Some(Identity {
+        observed.identity = Some(ManagedIdentity {
             id,
             location: desired.identity.location.clone(),
             tags: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! What the author of a profile should know about its plan, or about why there is none.
 
-use podid_core::admit::Violation;
 use podid_core::class::Class;
+use podid_core::class::Violation;
 use podid_core::profile::Profile;
 
 use crate::roles;

@@ -4,34 +4,34 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn outcome() -> impl Strategy<Value = Outcome> {
+fn outcome() -> impl Strategy<Value = ReconcileOutcome> {
     let text = "[a-z]{1,8}";
     prop_oneof![
-        text.prop_map(|message| Outcome::Ready { message }),
-        text.prop_map(|message| Outcome::Progressing { message }),
-        text.prop_map(|message| Outcome::Retrying { message }),
-        text.prop_map(|message| Outcome::Waiting { message }),
-        (text, text).prop_map(|(reason, message)| Outcome::Stalled { reason, message }),
+        text.prop_map(|message| ReconcileOutcome::Ready { message }),
+        text.prop_map(|message| ReconcileOutcome::Progressing { message }),
+        text.prop_map(|message| ReconcileOutcome::Retrying { message }),
+        text.prop_map(|message| ReconcileOutcome::Waiting { message }),
+        (text, text).prop_map(|(reason, message)| ReconcileOutcome::Stalled { reason, message }),
         (any::<bool>(), prop::option::of(text))
-            .prop_map(|(applied, hindrance)| Outcome::Suspended { applied, hindrance }),
+            .prop_map(|(applied, hindrance)| ReconcileOutcome::Suspended { applied, hindrance }),
     ]
 }
 
-fn suspended(applied: bool, hindrance: Option<&str>) -> Outcome {
-    Outcome::Suspended {
+fn suspended(applied: bool, hindrance: Option<&str>) -> ReconcileOutcome {
+    ReconcileOutcome::Suspended {
         applied,
         hindrance: hindrance.map(str::to_owned),
     }
 }
 
-fn parts() -> impl Strategy<Value = Vec<Part>> {
+fn parts() -> impl Strategy<Value = Vec<SubCondition>> {
     let part = |kind| {
         let status = prop_oneof![
-            Just(Status::True),
-            Just(Status::False),
-            Just(Status::Unknown)
+            Just(ConditionStatus::True),
+            Just(ConditionStatus::False),
+            Just(ConditionStatus::Unknown)
         ];
-        (status, "[a-z]{1,3}").prop_map(move |(status, reason)| Part {
+        (status, "[a-z]{1,3}").prop_map(move |(status, reason)| SubCondition {
             kind,
             status,
             message: reason.clone(),
@@ -52,7 +52,7 @@ fn parts() -> impl Strategy<Value = Vec<Part>> {
 const KINDS: [&str; 2] = ["IdentityReady", "AccessReady"];
 
 /// What a history of reconciliations leaves, one generation and one second each.
-fn after(history: &[(Outcome, Vec<Part>)]) -> Vec<Vec<Condition<i64>>> {
+fn after(history: &[(ReconcileOutcome, Vec<SubCondition>)]) -> Vec<Vec<Condition<i64>>> {
     let mut states: Vec<Vec<Condition<i64>>> = Vec::new();
     for (second, (outcome, parts)) in (1..).zip(history) {
         let before = states.last().cloned().unwrap_or_default();
@@ -74,12 +74,12 @@ proptest! {
             let negative = find(&state, RECONCILING).or(find(&state, STALLED));
             prop_assert!(find(&state, RECONCILING).is_none() || find(&state, STALLED).is_none());
             if let Some(negative) = negative {
-                prop_assert_eq!(negative.status, Status::True, "abnormal-true, else absent");
-                prop_assert_ne!(ready.status, Status::True);
+                prop_assert_eq!(negative.status, ConditionStatus::True, "abnormal-true, else absent");
+                prop_assert_ne!(ready.status, ConditionStatus::True);
                 prop_assert_eq!(&ready.reason, &negative.reason);
                 prop_assert_eq!(&ready.message, &negative.message);
             }
-            if ready.status == Status::Unknown {
+            if ready.status == ConditionStatus::Unknown {
                 prop_assert!(find(&state, RECONCILING).is_some());
             }
             for condition in &state {
@@ -87,7 +87,7 @@ proptest! {
                 let is_part = KINDS.contains(&condition.kind.as_str());
                 prop_assert!(is_part || observed == Some(generation));
                 prop_assert!(observed <= Some(generation));
-                if ready.status == Status::True {
+                if ready.status == ConditionStatus::True {
                     prop_assert_eq!(observed, Some(generation), "nothing lags behind Ready=True");
                 }
                 prop_assert!(!condition.reason.is_empty());
@@ -135,7 +135,7 @@ proptest! {
                         prop_assert_eq!(new.and_then(|c| c.observed_generation), Some(generation));
                     }
                     (false, Some(old))
-                        if matches!(outcome, Outcome::Suspended { applied: true, .. }) =>
+                        if matches!(outcome, ReconcileOutcome::Suspended { applied: true, .. }) =>
                     {
                         let observed_generation = old.observed_generation.map(|_| generation);
                         let same = Condition { observed_generation, ..old.clone() };
@@ -158,7 +158,7 @@ proptest! {
         let suspended = suspended(false, None);
         let state = conditions(&suspended, &KINDS, &[], 9, &9, &before);
         let ready = find(&state, READY).map(|c| (c.status, c.observed_generation));
-        prop_assert_eq!(ready, Some((Status::False, Some(9))));
+        prop_assert_eq!(ready, Some((ConditionStatus::False, Some(9))));
     }
 
     #[test]
@@ -170,22 +170,22 @@ proptest! {
         let outcome = suspended(true, hindrance.as_deref());
         let state = conditions(&outcome, &KINDS, &found, 9, &9, &before);
         let well = KINDS.iter().filter_map(|kind| find(&state, kind)).all(|part| {
-            part.status == Status::True && part.observed_generation == Some(9)
+            part.status == ConditionStatus::True && part.observed_generation == Some(9)
         });
         let ready = find(&state, READY).expect("Ready is always there");
-        prop_assert_eq!(ready.status == Status::True, well && hindrance.is_none());
+        prop_assert_eq!(ready.status == ConditionStatus::True, well && hindrance.is_none());
         prop_assert_eq!(&*ready.reason, SUSPENDED);
     }
 }
 
 #[test]
 fn suspending_what_is_ready_is_no_failure() {
-    let ready = Outcome::Ready {
+    let ready = ReconcileOutcome::Ready {
         message: "fine".into(),
     };
-    let part = Part {
+    let part = SubCondition {
         kind: "IdentityReady",
-        status: Status::True,
+        status: ConditionStatus::True,
         reason: "Found".into(),
         message: "there".into(),
     };
@@ -193,7 +193,7 @@ fn suspending_what_is_ready_is_no_failure() {
     let after = conditions(&suspended(true, None), &KINDS[..1], &[], 2, &2, &before);
     assert_eq!(
         find(&after, READY).map(|c| (c.status, c.reason.as_str())),
-        Some((Status::True, SUSPENDED))
+        Some((ConditionStatus::True, SUSPENDED))
     );
     assert!(find(&after, "IdentityReady").is_some(), "parts stay");
 }

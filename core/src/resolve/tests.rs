@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::binding::Origin;
-use crate::profile::NetRaw;
+use crate::net_raw::NetRaw;
 
 const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
     Microsoft.ManagedIdentity/userAssignedIdentities/";
@@ -10,33 +10,33 @@ const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
 /// A small world: pods, bindings and identities over few names, so that they meet.
 #[derive(Clone, Debug)]
 struct World {
-    caller: Caller,
+    caller: CallingPod,
     bindings: Vec<Binding>,
-    identities: Vec<Identity>,
+    identities: Vec<AzureIdentity>,
     exceptions: Vec<Exception>,
-    assignments: Vec<Assignment>,
-    reach: Reach,
+    assignments: Vec<TokenAssignment>,
+    scope: BindingScope,
 }
 
 impl World {
-    fn facts(&self) -> Facts<'_> {
-        Facts {
+    fn facts(&self) -> ResolveInput<'_> {
+        ResolveInput {
             caller: &self.caller,
             bindings: &self.bindings,
             identities: &self.identities,
             exceptions: &self.exceptions,
             assignments: &self.assignments,
-            reach: self.reach,
+            scope: self.scope,
         }
     }
 
-    fn resolve(&self, selector: &Selector) -> Decision {
+    fn resolve(&self, selector: &Selector) -> TokenDecision {
         resolve(&self.facts(), selector)
     }
 }
 
-fn caller() -> Caller {
-    Caller {
+fn caller() -> CallingPod {
+    CallingPod {
         pod: Pod {
             namespace: "a".into(),
             name: "app".into(),
@@ -51,11 +51,11 @@ fn caller() -> Caller {
     }
 }
 
-fn identity(name: &str) -> Identity {
-    Identity {
+fn identity(name: &str) -> AzureIdentity {
+    AzureIdentity {
         namespace: "a".into(),
         name: name.into(),
-        kind: IdentityKind::Managed,
+        kind: AzureIdentityType::Managed,
         client_id: format!("client-{name}"),
         resource_id: ArmId::new(format!("{RESOURCE}{name}")),
         principal_id: Some(format!("object-{name}")),
@@ -76,13 +76,13 @@ fn binding(identity: &str) -> Binding {
     }
 }
 
-fn assigned(identity: &str) -> Assignment {
-    Assignment {
+fn assigned(identity: &str) -> TokenAssignment {
+    TokenAssignment {
         pod_uid: "uid-1".into(),
         namespace: "a".into(),
         identity: identity.into(),
         resource_id: None,
-        state: AssignmentState::Assigned,
+        state: TokenAssignmentState::Assigned,
     }
 }
 
@@ -94,13 +94,13 @@ fn world(identities: &[&str]) -> World {
         identities: identities.iter().map(|name| identity(name)).collect(),
         exceptions: vec![],
         assignments: identities.iter().map(|name| assigned(name)).collect(),
-        reach: Reach::Cluster,
+        scope: BindingScope::Cluster,
     }
 }
 
-fn refusal(decision: Decision) -> Refusal {
+fn refusal(decision: TokenDecision) -> TokenRefusal {
     match decision {
-        Decision::Refuse(refusal) => refusal,
+        TokenDecision::Refuse(refusal) => refusal,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -109,7 +109,7 @@ fn refusal(decision: Decision) -> Refusal {
 fn the_only_identity_is_served_without_a_selector() {
     assert_eq!(
         world(&["one"]).resolve(&Selector::Only),
-        Decision::Serve(identity("one"))
+        TokenDecision::Serve(identity("one"))
     );
 }
 
@@ -118,7 +118,7 @@ fn several_identities_need_a_selector_in_any_case() {
     let world = world(&["one", "two"]);
     assert_eq!(
         refusal(world.resolve(&Selector::Only)),
-        Refusal::Ambiguous(vec!["a/one".into(), "a/two".into()])
+        TokenRefusal::Ambiguous(vec!["a/one".into(), "a/two".into()])
     );
     let resource = ArmId::new(format!("{RESOURCE}TWO").to_uppercase());
     for selector in [
@@ -128,7 +128,7 @@ fn several_identities_need_a_selector_in_any_case() {
     ] {
         assert_eq!(
             world.resolve(&selector),
-            Decision::Serve(identity("two")),
+            TokenDecision::Serve(identity("two")),
             "{selector:?}"
         );
     }
@@ -147,23 +147,23 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
     world.assignments[0].pod_uid = "an earlier pod of that name".into();
     assert_eq!(
         world.resolve(&Selector::Only),
-        Decision::Wait(identity("one"))
+        TokenDecision::Wait(identity("one"))
     );
-    world.assignments[0] = Assignment {
-        state: AssignmentState::Created,
+    world.assignments[0] = TokenAssignment {
+        state: TokenAssignmentState::Created,
         ..assigned("one")
     };
     assert_eq!(
         world.resolve(&Selector::Only),
-        Decision::Wait(identity("one"))
+        TokenDecision::Wait(identity("one"))
     );
-    world.assignments[0] = Assignment {
-        state: AssignmentState::Unassigned,
+    world.assignments[0] = TokenAssignment {
+        state: TokenAssignmentState::Unassigned,
         ..assigned("one")
     };
     assert_eq!(
         world.resolve(&Selector::Only),
-        Decision::Wait(identity("one"))
+        TokenDecision::Wait(identity("one"))
     );
 }
 
@@ -172,10 +172,10 @@ fn an_assignment_of_the_identity_before_an_edit_opens_no_other() {
     let mut world = world(&["one"]);
     let own = identity("one").resource_id;
     world.assignments[0].resource_id = Some(ArmId::new(own.as_str().to_uppercase()));
-    let served = Decision::Serve(identity("one"));
+    let served = TokenDecision::Serve(identity("one"));
     assert_eq!(world.resolve(&Selector::Only), served);
     world.assignments[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
-    let waits = Decision::Wait(identity("one"));
+    let waits = TokenDecision::Wait(identity("one"));
     assert_eq!(world.resolve(&Selector::Only), waits);
 }
 
@@ -186,18 +186,18 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant the right".into(),
     };
-    world.assignments[0].state = AssignmentState::Failed(failure);
+    world.assignments[0].state = TokenAssignmentState::Failed(failure);
     let refused = refusal(world.resolve(&Selector::Only));
     assert_eq!(refused.word(), "AssignmentFailed");
     assert_eq!(refused.description(), "Identity not found");
     assert!(refused.to_string().contains("grant the right"), "{refused}");
     // Its successor is being written.
-    world.assignments.push(Assignment {
-        state: AssignmentState::Created,
+    world.assignments.push(TokenAssignment {
+        state: TokenAssignmentState::Created,
         ..assigned("one")
     });
     let decision = world.resolve(&Selector::Only);
-    assert_eq!(decision, Decision::Wait(identity("one")));
+    assert_eq!(decision, TokenDecision::Wait(identity("one")));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
             "MalformedResourceId",
         ),
         (
-            |w| w.identities[0].kind = IdentityKind::ServicePrincipalSecret,
+            |w| w.identities[0].kind = AzureIdentityType::ServicePrincipalSecret,
             Selector::Only,
             "ServicePrincipal",
         ),
@@ -271,7 +271,7 @@ fn an_exception_needs_all_its_labels_and_the_pods_namespace() {
         let mut world = world(&["one"]);
         world.exceptions = vec![exception.clone()];
         let passed =
-            world.resolve(&Selector::Only) == Decision::PassThrough("a".into(), "e".into());
+            world.resolve(&Selector::Only) == TokenDecision::PassThrough("a".into(), "e".into());
         assert_eq!(passed, excepted, "{exception:?}");
     }
 }
@@ -280,7 +280,7 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![Just("a"), Just("b")].prop_map(str::to_owned)
 }
 
-fn any_identity() -> impl Strategy<Value = Identity> {
+fn any_identity() -> impl Strategy<Value = AzureIdentity> {
     (
         name(),
         name(),
@@ -290,11 +290,11 @@ fn any_identity() -> impl Strategy<Value = Identity> {
         any::<bool>(),
     )
         .prop_map(
-            |(namespace, name, id, namespaced, kind, of_profile)| Identity {
+            |(namespace, name, id, namespaced, kind, of_profile)| AzureIdentity {
                 namespace,
                 client_id: format!("client-{id}"),
                 resource_id: ArmId::new(format!("{RESOURCE}{id}")),
-                kind: IdentityKind::from_type(kind).expect("a type"),
+                kind: AzureIdentityType::from_type(kind).expect("a type"),
                 principal_id: of_profile.then(|| format!("object-{id}")),
                 namespaced,
                 name,
@@ -328,14 +328,14 @@ fn any_binding() -> impl Strategy<Value = Binding> {
     )
 }
 
-fn any_assignment() -> impl Strategy<Value = Assignment> {
+fn any_assignment() -> impl Strategy<Value = TokenAssignment> {
     (name(), name(), name(), any::<bool>()).prop_map(|(pod_uid, namespace, identity, done)| {
         let state = if done {
-            AssignmentState::Assigned
+            TokenAssignmentState::Assigned
         } else {
-            AssignmentState::Created
+            TokenAssignmentState::Created
         };
-        Assignment {
+        TokenAssignment {
             pod_uid,
             namespace,
             identity,
@@ -358,8 +358,8 @@ prop_compose! {
         let breaches = breaks.then_some(breach).into_iter().collect();
         let mut caller = caller();
         caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
-        let reach = if wide { Reach::Cluster } else { Reach::Namespace };
-        World { caller, bindings, identities, exceptions: vec![], assignments, reach }
+        let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
+        World { caller, bindings, identities, exceptions: vec![], assignments, scope }
     }
 }
 
@@ -377,23 +377,23 @@ proptest! {
     fn nothing_is_served_that_the_binding_rule_does_not_give(
         world in any_world(), selector in any_selector(),
     ) {
-        if let Decision::Serve(identity) | Decision::Wait(identity) = world.resolve(&selector) {
+        if let TokenDecision::Serve(identity) | TokenDecision::Wait(identity) = world.resolve(&selector) {
             let pod = &world.caller.pod;
-            let given = Bound::of(pod, &world.bindings, &world.identities, world.reach);
+            let given = BoundIdentities::of(pod, &world.bindings, &world.identities, world.scope);
             prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
             prop_assert_eq!(given.breaches(pod), None);
             prop_assert!(selector.names(&identity));
-            prop_assert_eq!(identity.kind, IdentityKind::Managed);
+            prop_assert_eq!(identity.kind, AzureIdentityType::Managed);
         }
     }
 
     #[test]
     fn a_served_identity_was_assigned_to_this_pod(world in any_world(), selector in any_selector()) {
-        if let Decision::Serve(identity) = world.resolve(&selector) {
+        if let TokenDecision::Serve(identity) = world.resolve(&selector) {
             let made = world.assignments.iter().any(|a| {
                 a.pod_uid == world.caller.pod.uid
                     && (&a.namespace, &a.identity) == (&identity.namespace, &identity.name)
-                    && a.state == AssignmentState::Assigned
+                    && a.state == TokenAssignmentState::Assigned
             });
             prop_assert!(made);
         }
@@ -417,7 +417,7 @@ proptest! {
             other => other,
         };
         let word = |decision| match decision {
-            Decision::Refuse(refusal) => refusal.word().to_owned(),
+            TokenDecision::Refuse(refusal) => refusal.word().to_owned(),
             other => format!("{other:?}"),
         };
         prop_assert_eq!(word(world.resolve(&selector)), word(world.resolve(&upper)));

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
+use podid_core::backend::Backend;
 use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
-use podid_core::profile::Backend;
 use serde::{Deserialize, Serialize};
 
 /// The facts of one environment, and the limits of what profiles may ask for in it.

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
-use podid_core::profile::{Backend, CreationPolicy, DeletionPolicy, Drift, NetRaw};
+use podid_core::backend::Backend;
+use podid_core::net_raw::NetRaw;
+use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift};
 use serde::{Deserialize, Serialize};
 
 /// An Azure identity for the pods of one application: which identity, what it may do, and which

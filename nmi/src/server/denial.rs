@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use podid_azure::ImdsError;
-use podid_core::binding::Identity;
-use podid_core::resolve::{IDENTITY_NOT_FOUND, Refusal};
+use podid_core::binding::AzureIdentity;
+use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenRefusal};
 use podid_runtime::process;
 
 use super::answer::Failure;
@@ -55,7 +55,7 @@ pub(super) fn moved_link() -> Denial {
     }
 }
 
-pub(super) fn not_assigned(identity: &Identity) -> Denial {
+pub(super) fn not_assigned(identity: &AzureIdentity) -> Denial {
     let name = identity.full_name();
     Denial::new(
         Failure::retry("The identity is not assigned to this node yet", RETRY_AFTER),
@@ -94,7 +94,7 @@ pub(super) fn identity_of_profile(client_id: &str) -> Denial {
 }
 
 /// The assignment is too old for the metadata service to be merely late.
-pub(super) fn unknown_to_imds(identity: &Identity) -> Denial {
+pub(super) fn unknown_to_imds(identity: &AzureIdentity) -> Denial {
     let (name, id) = (identity.full_name(), identity.resource_id.as_str());
     Denial {
         tell: true,
@@ -110,11 +110,11 @@ pub(super) fn unknown_to_imds(identity: &Identity) -> Denial {
     }
 }
 
-pub(super) fn refused(refusal: &Refusal) -> Denial {
+pub(super) fn refused(refusal: &TokenRefusal) -> Denial {
     Denial {
         tell: matches!(
             refusal,
-            Refusal::BreaksNetRawRule(_) | Refusal::NoClientId(_)
+            TokenRefusal::BreaksNetRawRule(_) | TokenRefusal::NoClientId(_)
         ),
         ..Denial::new(
             Failure::invalid(refusal.description()),

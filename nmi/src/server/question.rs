@@ -1,7 +1,7 @@
 //! What the metadata service is asked for a pod.
 
 use podid_azure::{ImdsIdentity, ImdsTokenRequest};
-use podid_core::binding::Identity;
+use podid_core::binding::AzureIdentity;
 use podid_core::resolve::Selector;
 
 use super::guard::Asked;
@@ -32,6 +32,6 @@ pub(super) fn asked_client_id(selector: &Selector) -> &str {
 
 /// The operator assigned the identity by its resource id, and whoever may write an AzureIdentity
 /// chooses its client id freely; so the resource id alone says which identity is meant.
-pub(super) fn by_resource_id(identity: &Identity) -> ImdsIdentity {
+pub(super) fn by_resource_id(identity: &AzureIdentity) -> ImdsIdentity {
     ImdsIdentity::ResourceId(identity.resource_id.as_str().to_owned())
 }

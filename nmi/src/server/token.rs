@@ -10,8 +10,8 @@ use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use podid_azure::{ImdsToken, ImdsTokens};
-use podid_core::binding::Identity;
-use podid_core::resolve::{Decision, IDENTITY_NOT_FOUND};
+use podid_core::binding::AzureIdentity;
+use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenDecision};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -156,27 +156,27 @@ impl Service {
             let entry = still(entry, uid).ok_or_else(denial::not_attested)?;
             record.entry = Some(Arc::clone(&entry));
             match entry.resolve(&asked.selector) {
-                Decision::Serve(identity) => {
+                TokenDecision::Serve(identity) => {
                     note(record, &identity);
                     let serving = self.serve(&entry, &identity, asked, deadline);
                     let as_decided = |snapshot: &Snapshot| {
                         let entry = still(snapshot.at(peer.address).cloned(), uid);
                         let decided = entry.map(|entry| entry.resolve(&asked.selector));
-                        decided == Some(Decision::Serve(identity.clone()))
+                        decided == Some(TokenDecision::Serve(identity.clone()))
                     };
                     if let Some(served) = unless_changed(&mut snapshots, as_decided, serving).await
                     {
                         return served;
                     }
                 }
-                Decision::Wait(identity) => {
+                TokenDecision::Wait(identity) => {
                     note(record, &identity);
                     let changed = timeout_at(deadline, snapshots.changed()).await;
                     if !matches!(changed, Ok(Ok(()))) {
                         return Err(denial::not_assigned(&identity));
                     }
                 }
-                Decision::PassThrough(namespace, name) => {
+                TokenDecision::PassThrough(namespace, name) => {
                     record.reason = Some(format!("excepted by {namespace}/{name}"));
                     let request = imds_request(as_asked(&asked.selector), asked);
                     let token = self.imds.token(&request).await;
@@ -185,7 +185,7 @@ impl Service {
                     check_not_of_profile(&token, &entry)?;
                     return Ok(answer::token(&token, client_id, &asked.resource));
                 }
-                Decision::Refuse(refusal) => return Err(denial::refused(&refusal)),
+                TokenDecision::Refuse(refusal) => return Err(denial::refused(&refusal)),
             }
         }
     }
@@ -194,7 +194,7 @@ impl Service {
     async fn serve(
         &self,
         entry: &Entry,
-        identity: &Identity,
+        identity: &AzureIdentity,
         asked: &Asked,
         deadline: Instant,
     ) -> Result<Response<Full<Bytes>>, Denial> {
@@ -265,7 +265,7 @@ fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
     entry.filter(|entry| entry.caller.pod.uid == uid)
 }
 
-fn note(record: &mut Record, identity: &Identity) {
+fn note(record: &mut Record, identity: &AzureIdentity) {
     record.identity = Some(format!("{}/{}", identity.namespace, identity.name));
     record.client_id = Some(identity.client_id.clone());
 }
@@ -282,12 +282,12 @@ fn check_not_of_profile(token: &ImdsToken, entry: &Entry) -> Result<(), Denial> 
 
 /// Lets a token pass only if it belongs to the client id by which the AzureIdentity goes, which the
 /// pod asked for and the audit log names.
-fn check_owner(token: &ImdsToken, identity: &Identity) -> Result<(), Denial> {
+fn check_owner(token: &ImdsToken, identity: &AzureIdentity) -> Result<(), Denial> {
     let said = &token.client_id;
     if !said.is_empty() && said.eq_ignore_ascii_case(&identity.client_id) {
         return Ok(());
     }
-    let Identity {
+    let AzureIdentity {
         namespace,
         name,
         client_id,

@@ -7,8 +7,8 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use podid_core::binding::{Binding, Identity, Origin, Reach};
-use podid_core::resolve::{Assignment, AssignmentState, Exception};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin};
+use podid_core::resolve::{Exception, TokenAssignment, TokenAssignmentState};
 
 pub(crate) use rows::{PodRow, assignment_row, binding_row, exception_row, identity_row, pod_row};
 use table::Table;
@@ -24,13 +24,13 @@ pub(crate) enum Change {
     /// Of this node's pods.
     Pod(Update<PodRow>),
     /// Of AzureIdentities.
-    Identity(Update<Identity>),
+    Identity(Update<AzureIdentity>),
     /// Of AzureIdentityBindings.
     Binding(Update<Binding>),
     /// Of AzurePodIdentityExceptions.
     Exception(Update<Exception>),
     /// Of this node's AzureAssignedIdentities.
-    Assignment(Update<Assignment>),
+    Assignment(Update<TokenAssignment>),
 }
 
 /// Which pods a change concerns.
@@ -48,10 +48,10 @@ pub(crate) enum Touched {
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pods: Table<PodRow>,
-    identities: Table<Identity>,
+    identities: Table<AzureIdentity>,
     bindings: Table<Binding>,
     exceptions: Table<Exception>,
-    assignments: Table<Assignment>,
+    assignments: Table<TokenAssignment>,
     /// Bindings by the pod label they select.
     by_selector: BTreeMap<String, BTreeSet<Key>>,
     /// Assignments by the pod they are for.
@@ -103,7 +103,7 @@ impl World {
     fn date(&mut self, keys: &BTreeSet<Key>, now: Instant) {
         for key in keys {
             let row = self.assignments.get(key);
-            let done = row.filter(|row| row.state == AssignmentState::Assigned);
+            let done = row.filter(|row| row.state == TokenAssignmentState::Assigned);
             let known = self.assigned.get(key);
             match done {
                 Some(row) if known.is_some_and(|(pod, _)| *pod == row.pod_uid) => {}
@@ -133,7 +133,7 @@ impl World {
     }
 
     /// A pod's share of all objects.
-    pub(crate) fn entry(&self, pod: &PodRow, reach: Reach) -> Entry {
+    pub(crate) fn entry(&self, pod: &PodRow, reach: BindingScope) -> Entry {
         let caller = pod.caller.clone();
         let selected = caller
             .pod

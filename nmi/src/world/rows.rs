@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::ResourceExt;
 use podid_core::arm::ArmId;
-use podid_core::assignment::AssignmentFailure;
-use podid_core::binding::{Binding, Identity};
-use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::binding::{AzureIdentity, Binding};
+use podid_core::resolve::{CallingPod, Exception, TokenAssignment, TokenAssignmentState};
 use podid_crds::aadpodidentity::{
-    AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding, AzurePodIdentityException,
+    self as kinds, AzureAssignedIdentity, AzureIdentityBinding, AzurePodIdentityException,
     STATUS_ASSIGNED, STATUS_FAILED, STATUS_UNASSIGNED,
 };
 use podid_crds::convert;
@@ -20,7 +20,7 @@ use crate::attest::Claim;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PodRow {
     /// As the rules see it.
-    pub(crate) caller: Caller,
+    pub(crate) caller: CallingPod,
     /// Its IPv4 addresses, as the API server knows them.
     pub(crate) addresses: Vec<Ipv4Addr>,
 }
@@ -46,7 +46,7 @@ pub(crate) fn pod_row(pod: &Pod) -> Option<PodRow> {
     let phase = status
         .and_then(|status| status.phase.as_deref())
         .unwrap_or_default();
-    let caller = Caller {
+    let caller = CallingPod {
         pod: convert::pod(pod),
         labels: pod.labels().clone(),
         host_network: spec.host_network.unwrap_or_default(),
@@ -72,7 +72,7 @@ fn addresses(status: &PodStatus) -> Vec<Ipv4Addr> {
     addresses
 }
 
-pub(crate) fn identity_row(object: &AzureIdentity) -> Option<Identity> {
+pub(crate) fn identity_row(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     convert::identity(object)
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn exception_row(object: &AzurePodIdentityException) -> Option<Except
 }
 
 /// An assignment without an owner is for nobody: a name alone could be an earlier pod's.
-pub(crate) fn assignment_row(object: &AzureAssignedIdentity) -> Option<Assignment> {
+pub(crate) fn assignment_row(object: &AzureAssignedIdentity) -> Option<TokenAssignment> {
     let owner = object
         .owner_references()
         .iter()
@@ -98,17 +98,17 @@ pub(crate) fn assignment_row(object: &AzureAssignedIdentity) -> Option<Assignmen
     let identity = object.spec.azure_identity_ref.as_ref()?;
     let status = object.status.clone().unwrap_or_default();
     let state = match status.status.as_deref() {
-        Some(STATUS_ASSIGNED) => AssignmentState::Assigned,
-        Some(STATUS_UNASSIGNED) => AssignmentState::Unassigned,
-        Some(STATUS_FAILED) => AssignmentState::Failed(AssignmentFailure {
+        Some(STATUS_ASSIGNED) => TokenAssignmentState::Assigned,
+        Some(STATUS_UNASSIGNED) => TokenAssignmentState::Unassigned,
+        Some(STATUS_FAILED) => TokenAssignmentState::Failed(AssignmentFailure {
             reason: status.reason.unwrap_or_default(),
             message: status.message.unwrap_or_default(),
         }),
-        _ => AssignmentState::Created,
+        _ => TokenAssignmentState::Created,
     };
     let resource_id = identity.spec.get("resourceID");
     let resource_id = resource_id.and_then(|id| id.as_str()).map(ArmId::new);
-    Some(Assignment {
+    Some(TokenAssignment {
         resource_id,
         pod_uid: owner.uid.clone(),
         namespace: identity.metadata.namespace.clone(),
@@ -187,7 +187,7 @@ mod tests {
         let row = assignment_row(&object(owner)).unwrap();
         assert_eq!(
             (row.pod_uid.as_str(), row.state),
-            ("u", AssignmentState::Assigned)
+            ("u", TokenAssignmentState::Assigned)
         );
         assert_eq!(row.resource_id, Some(ArmId::new("/id")));
         assert_eq!(assignment_row(&object(json!([]))), None);

@@ -4,8 +4,8 @@ use kube::runtime::watcher::Event;
 
 use super::*;
 
-fn assignment(pod_uid: &str, state: AssignmentState) -> Assignment {
-    Assignment {
+fn assignment(pod_uid: &str, state: TokenAssignmentState) -> TokenAssignment {
+    TokenAssignment {
         pod_uid: pod_uid.into(),
         namespace: "ns".into(),
         identity: "i".into(),
@@ -14,7 +14,7 @@ fn assignment(pod_uid: &str, state: AssignmentState) -> Assignment {
     }
 }
 
-fn apply(world: &mut World, row: Option<Assignment>, now: Instant) {
+fn apply(world: &mut World, row: Option<TokenAssignment>, now: Instant) {
     let update = Event::Apply((Key::new("ns", "assignment"), row));
     world.apply(Change::Assignment(update), now);
 }
@@ -29,8 +29,8 @@ fn an_assignment_is_dated_when_it_is_first_seen_to_be_done() {
     let mut world = World::default();
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
-    let made = |uid| Some(assignment(uid, AssignmentState::Assigned));
-    let on_its_way = Some(assignment("u", AssignmentState::Created));
+    let made = |uid| Some(assignment(uid, TokenAssignmentState::Assigned));
+    let on_its_way = Some(assignment("u", TokenAssignmentState::Created));
 
     apply(&mut world, on_its_way.clone(), at(0));
     assert_eq!(since(&world), None);

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use podid_core::assignment::{
-    Assignment, AssignmentFailure, Progress, progress, progress_unserved,
+use podid_core::assigned_identity::{
+    AssignmentFailure, AssignmentState, assignment_state, unverified_state,
 };
-use podid_core::binding::{Identity, Origin};
-use podid_core::hand_written::Standing;
+use podid_core::binding::PodIdentity;
+use podid_core::binding::Verification;
+use podid_core::binding::{AzureIdentity, Origin};
 use podid_core::names;
-use podid_core::profile::NetRaw;
+use podid_core::net_raw::NetRaw;
 use podid_core::target::ProviderIdError;
 
 use super::ObjectKey;
@@ -23,8 +24,8 @@ const UNKNOWN_MACHINE: &str = "UnknownMachine";
 /// How far a pod is with one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Assessed<'a> {
-    pub(super) assignment: &'a Assignment,
-    pub(super) progress: Progress,
+    pub(super) assignment: &'a PodIdentity,
+    pub(super) state: AssignmentState,
     /// What stands in the way, also when it may pass.
     pub(super) trouble: Option<AssignmentFailure>,
     /// Whether podid refuses it, not Azure.
@@ -32,7 +33,7 @@ pub(super) struct Assessed<'a> {
 }
 
 impl Assessed<'_> {
-    fn identity(&self) -> &Identity {
+    fn identity(&self) -> &AzureIdentity {
         &self.assignment.identity
     }
 }
@@ -50,55 +51,55 @@ pub(super) fn assess<'a>(
 
 fn one<'a>(
     entry: &Entry,
-    assignment: &'a Assignment,
-    standing: &Standing,
+    assignment: &'a PodIdentity,
+    standing: &Verification,
     report: Option<&Report>,
     said: &Said,
 ) -> Assessed<'a> {
     let before = before(entry, assignment, said);
     let id = &assignment.identity.resource_id;
-    if let Some(progress) = progress_unserved(standing, before.clone()) {
+    if let Some(state) = unverified_state(standing, before.clone()) {
         // Before it was looked up nothing is to be said, also when something was said before a restart.
         let (trouble, by_us) = match standing {
-            Standing::Unchecked(_) if progress == Progress::Assigned => (None, false),
-            Standing::Unchecked(trouble) => (trouble.clone(), false),
-            Standing::Refused(failure) => (Some(failure.clone()), true),
-            Standing::Served => (None, false),
+            Verification::Pending(_) if state == AssignmentState::Assigned => (None, false),
+            Verification::Pending(trouble) => (trouble.clone(), false),
+            Verification::Refused(failure) => (Some(failure.clone()), true),
+            Verification::Verified => (None, false),
         };
         return Assessed {
             assignment,
-            progress,
+            state,
             trouble,
             by_us,
         };
     }
     if let Some(failure) = unknown_machine(entry) {
-        return Assessed::by_azure(assignment, Progress::Failed(failure), None);
+        return Assessed::by_azure(assignment, AssignmentState::Failed(failure), None);
     }
     let failure = report.and_then(|report| report.failures.get(id));
     let carries = report.and_then(|report| report.carries.as_ref());
     let lasting = failure.and_then(|failure| failure.lasting());
     let before = before.filter(|before| !was_refused_by_us(before));
-    let progress = progress(id, carries, lasting, before);
+    let state = assignment_state(id, carries, lasting, before);
     let trouble = failure.map(|failure| failure.cause.clone());
-    Assessed::by_azure(assignment, progress, trouble)
+    Assessed::by_azure(assignment, state, trouble)
 }
 
 impl<'a> Assessed<'a> {
     /// What podid itself does not refuse.
     fn by_azure(
-        assignment: &'a Assignment,
-        progress: Progress,
+        assignment: &'a PodIdentity,
+        state: AssignmentState,
         trouble: Option<AssignmentFailure>,
     ) -> Self {
-        let trouble = match &progress {
-            Progress::Assigned => None,
-            Progress::Created => trouble,
-            Progress::Failed(failure) => Some(failure.clone()),
+        let trouble = match &state {
+            AssignmentState::Assigned => None,
+            AssignmentState::Created => trouble,
+            AssignmentState::Failed(failure) => Some(failure.clone()),
         };
         Self {
             assignment,
-            progress,
+            state,
             trouble,
             by_us: false,
         }
@@ -107,17 +108,17 @@ impl<'a> Assessed<'a> {
 
 /// How far it was said to be. Said of another identity, it would open that one to whoever edits an
 /// AzureIdentity.
-fn before(entry: &Entry, assignment: &Assignment, said: &Said) -> Option<Progress> {
+fn before(entry: &Entry, assignment: &PodIdentity, said: &Said) -> Option<AssignmentState> {
     let (pod, identity) = (&entry.placed.pod, &assignment.identity);
     let name = names::assigned_identity(&pod.name, &pod.uid, &identity.namespace, &identity.name);
     let says = said.get(&name)?.as_ref()?;
-    (says.resource_id == identity.resource_id).then(|| says.progress.clone())
+    (says.resource_id == identity.resource_id).then(|| says.state.clone())
 }
 
 /// Whether podid itself refused what it serves now: that says nothing about what Azure will say.
-fn was_refused_by_us(before: &Progress) -> bool {
-    matches!(before, Progress::Failed(failure)
-        if Standing::refuses_with(failure) || failure.reason == UNKNOWN_MACHINE)
+fn was_refused_by_us(before: &AssignmentState) -> bool {
+    matches!(before, AssignmentState::Failed(failure)
+        if Verification::refuses_with(failure) || failure.reason == UNKNOWN_MACHINE)
 }
 
 /// Why there is no machine to put an identity on, unless the node is only new.
@@ -137,9 +138,9 @@ fn unknown_machine(entry: &Entry) -> Option<AssignmentFailure> {
 /// What a pod adds to the tally of each profile that binds it.
 pub(super) fn rows(entry: &Entry, assessed: &[Assessed<'_>]) -> BTreeMap<ObjectKey, Row> {
     let pod = &entry.placed.pod;
-    let of_profile = |identity: &&Identity| identity.origin == Origin::Profile;
-    let key = |identity: &Identity| ObjectKey::new(&identity.namespace, &identity.name);
-    let row = |stage, identity: &Identity| Row {
+    let of_profile = |identity: &&AzureIdentity| identity.origin == Origin::Profile;
+    let key = |identity: &AzureIdentity| ObjectKey::new(&identity.namespace, &identity.name);
+    let row = |stage, identity: &AzureIdentity| Row {
         stage,
         audited: match identity.net_raw {
             NetRaw::Audit => pod.breaches.clone(),
@@ -149,7 +150,7 @@ pub(super) fn rows(entry: &Entry, assessed: &[Assessed<'_>]) -> BTreeMap<ObjectK
     if let Some(refused) = &entry.assignments.refused {
         let identities = refused.identities.iter().filter(of_profile);
         let stage = || Stage::Refused(refused.breaches.clone());
-        let refused = |identity: &Identity| {
+        let refused = |identity: &AzureIdentity| {
             Row {
                 stage: stage(),
                 audited: BTreeSet::new(),
@@ -171,10 +172,10 @@ impl Row {
 }
 
 fn stage(assessed: &Assessed<'_>) -> Stage {
-    match &assessed.progress {
-        Progress::Assigned => Stage::Assigned,
-        Progress::Created => Stage::UnderWay(assessed.trouble.clone()),
-        Progress::Failed(failure) => Stage::Failed(failure.clone()),
+    match &assessed.state {
+        AssignmentState::Assigned => Stage::Assigned,
+        AssignmentState::Created => Stage::UnderWay(assessed.trouble.clone()),
+        AssignmentState::Failed(failure) => Stage::Failed(failure.clone()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use podid_azure::{AzureError, ErrorClass};
 use podid_core::arm::ArmId;
-use podid_core::assignment::AssignmentFailure;
+use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::target::Target;
 
 use super::machine::{Next, Trouble};

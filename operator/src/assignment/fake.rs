@@ -10,8 +10,8 @@ use podid_azure::{
     IdentitySpec, MachineIdentity, Operation, Reply, ResourceGroupId, Result, UserAssignedIdentity,
 };
 use podid_core::arm::ArmId;
-use podid_core::assignment::Ledger;
-use podid_core::binding::Reach;
+use podid_core::binding::BindingScope;
+use podid_core::target::AssignmentRecord;
 use podid_core::target::Target;
 use prometheus_client::registry::Registry;
 
@@ -51,7 +51,7 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> Context {
         identities: Arc::new(FakeIdentities::default()),
         settings: Settings {
             namespace: "podid-system".into(),
-            reach: Reach::Cluster,
+            reach: BindingScope::Cluster,
             interval: Settings::INTERVAL,
             window: Settings::WINDOW,
             immutable: BTreeSet::new(),
@@ -381,11 +381,11 @@ impl FakeLedgers {
 
 #[async_trait]
 impl Ledgers for FakeLedgers {
-    async fn load(&self) -> Result<BTreeMap<Target, Ledger>, LedgerError> {
+    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, LedgerError> {
         Ok(BTreeMap::new())
     }
 
-    async fn save(&self, machine: &Target, ledger: &Ledger) -> Result<(), LedgerError> {
+    async fn save(&self, machine: &Target, ledger: &AssignmentRecord) -> Result<(), LedgerError> {
         if *self.broken.lock().unwrap() {
             return Err(LedgerError::fake(machine));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use podid_azure::Compute;
 use podid_core::arm::ArmId;
-use podid_core::assignment::Ledger;
+use podid_core::target::AssignmentRecord;
 use podid_core::target::Target;
 use podid_runtime::Drain;
 use tokio::sync::{mpsc, watch};
@@ -78,7 +78,7 @@ impl Fleet {
     pub(super) fn order(&mut self, target: &Target, wanted: Wanted) {
         let Some(engaged) = self.engaged.get_mut(target) else {
             if !wanted.desired.is_empty() {
-                self.engage(target, wanted, Ledger::default());
+                self.engage(target, wanted, AssignmentRecord::default());
             }
             return;
         };
@@ -118,7 +118,7 @@ impl Fleet {
     }
 
     /// Starts work on a machine that carries what `ledger` says.
-    pub(super) fn engage(&mut self, target: &Target, wanted: Wanted, ledger: Ledger) {
+    pub(super) fn engage(&mut self, target: &Target, wanted: Wanted, ledger: AssignmentRecord) {
         let promised = wanted.desired.clone();
         let (orders, receiver) = watch::channel(Order {
             number: 1,
@@ -318,7 +318,7 @@ mod tests {
             kept: ids(&["a", "b"]),
             ..Wanted::default()
         };
-        let ledger = Ledger(ids(&["a"]));
+        let ledger = AssignmentRecord(ids(&["a"]));
         bench.fleet.engage(&target(), unchecked, ledger);
         tokio::time::sleep(Settings::INTERVAL).await;
         assert_eq!(bench.compute.on_machine(), ids(&["a", "new"]));
@@ -350,7 +350,7 @@ mod tests {
         bench.compute.arrive(&["a", "theirs"]);
         bench
             .fleet
-            .engage(&target(), wanted(&[]), Ledger(ids(&["a"])));
+            .engage(&target(), wanted(&[]), AssignmentRecord(ids(&["a"])));
         assert_eq!(
             bench.assignments.still_assigned(&id("a")),
             Carried::On(vec![target()])

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
-use podid_core::assignment::pods::BoundPods;
 use podid_core::binding::Pod;
+use podid_core::profile::pods::BoundPods;
 use podid_core::target::Target;
 use tokio::sync::mpsc;
 

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use podid_core::arm::ArmId;
-use podid_core::assignment::{Assignment, Assignments, assignments_of};
-use podid_core::binding::{Binding, Identity, Pod, Reach};
-use podid_core::hand_written::{Known, Standing, is_vouched_for, standing};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, Pod};
+use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
+use podid_core::binding::{PodIdentities, PodIdentity, pod_identities};
 use podid_core::target::{ProviderIdError, Target};
 
 use super::ObjectKey;
@@ -31,15 +31,15 @@ pub(super) struct Entry {
     pub(super) placed: PlacedPod,
     /// The machine under the pod; `None` while its node is not known (yet, or any more).
     pub(super) machine: Option<Result<Target, ProviderIdError>>,
-    pub(super) assignments: Assignments,
+    pub(super) assignments: PodIdentities,
     /// How each wanted assignment stands, and whether Azure has to be asked for that.
-    standings: Vec<(Standing, bool)>,
+    standings: Vec<(Verification, bool)>,
 }
 
 impl Entry {
     /// The wanted assignments, each with how it stands.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = (&Assignment, &Standing)> {
-        let standings = self.standings.iter().map(|(standing, _)| standing);
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (&PodIdentity, &Verification)> {
+        let standings = self.standings.iter().map(|(verify, _)| verify);
         self.assignments.wanted.iter().zip(standings)
     }
 
@@ -67,15 +67,15 @@ pub(super) struct Dirty {
 
 #[derive(Debug)]
 pub(super) struct Index {
-    reach: Reach,
+    reach: BindingScope,
     pods: HashMap<ObjectKey, Entry>,
     nodes: HashMap<String, Result<Target, ProviderIdError>>,
     bindings: HashMap<ObjectKey, Binding>,
-    identities: HashMap<ObjectKey, Identity>,
+    identities: HashMap<ObjectKey, AzureIdentity>,
     /// The identity that each profile has in its status.
     recorded: HashMap<ObjectKey, ArmId>,
     /// What Azure said of managed identities.
-    known: HashMap<ArmId, Known>,
+    known: HashMap<ArmId, IdentityLookup>,
     pods_on_node: Multi<String, ObjectKey>,
     pods_selecting: Multi<String, ObjectKey>,
     bindings_selecting: Multi<String, ObjectKey>,
@@ -92,7 +92,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(reach: Reach) -> Self {
+    pub(super) fn new(reach: BindingScope) -> Self {
         Self {
             reach,
             pods: HashMap::new(),
@@ -216,7 +216,7 @@ impl Index {
         self.refresh_selecting(&selectors);
     }
 
-    pub(super) fn set_identity(&mut self, key: &ObjectKey, identity: Option<Identity>) {
+    pub(super) fn set_identity(&mut self, key: &ObjectKey, identity: Option<AzureIdentity>) {
         if self.identities.get(key) == identity.as_ref() {
             return;
         }
@@ -239,7 +239,7 @@ impl Index {
     }
 
     /// What Azure says of a managed identity.
-    pub(super) fn set_known(&mut self, identity: &ArmId, known: Option<Known>) {
+    pub(super) fn set_known(&mut self, identity: &ArmId, known: Option<IdentityLookup>) {
         if self.known.get(identity) == known.as_ref() {
             return;
         }
@@ -297,7 +297,7 @@ impl Index {
         let identities = named
             .iter()
             .filter_map(|identity| self.identities.get(identity));
-        let assignments = assignments_of(
+        let assignments = pod_identities(
             &placed.pod,
             bindings.iter().copied(),
             identities,
@@ -314,12 +314,12 @@ impl Index {
     }
 
     /// How an identity stands, and whether Azure has to be asked for that.
-    fn standing(&self, identity: &Identity) -> (Standing, bool) {
+    fn standing(&self, identity: &AzureIdentity) -> (Verification, bool) {
         let key = ObjectKey::new(&identity.namespace, &identity.name);
         let recorded = self.recorded.get(&key);
         let known = self.known.get(&identity.resource_id);
-        let needs_azure = !is_vouched_for(identity, recorded);
-        (standing(identity, recorded, known), needs_azure)
+        let needs_azure = !is_made_by_profile(identity, recorded);
+        (verify(identity, recorded, known), needs_azure)
     }
 
     fn claim(&mut self, key: &ObjectKey, entry: &Entry) {
@@ -328,16 +328,16 @@ impl Index {
                 self.dirty.checks.insert(id.clone());
             }
         }
-        for (assignment, standing) in entry.wanted() {
+        for (assignment, verify) in entry.wanted() {
             let id = &assignment.identity.resource_id;
-            let (Some(target), Some(users)) = (entry.target(), self.users_of(standing)) else {
+            let (Some(target), Some(users)) = (entry.target(), self.users_of(verify)) else {
                 continue;
             };
             let users = users.entry(target.clone()).or_default();
             if users.insert(id.clone(), key.clone()) {
                 self.dirty.targets.insert(target.clone());
             }
-            if *standing == Standing::Served {
+            if *verify == Verification::Verified {
                 let client = (id.clone(), assignment.identity.client_id.clone());
                 let clients = self.clients.entry(target.clone()).or_default();
                 if clients.insert(client, key.clone()) {
@@ -353,13 +353,13 @@ impl Index {
                 self.dirty.checks.insert(id.clone());
             }
         }
-        for (assignment, standing) in entry.wanted() {
+        for (assignment, verify) in entry.wanted() {
             let id = &assignment.identity.resource_id;
-            let (Some(target), Some(users)) = (entry.target(), self.users_of(standing)) else {
+            let (Some(target), Some(users)) = (entry.target(), self.users_of(verify)) else {
                 continue;
             };
             let mut last = remove_from(users, target, id, key);
-            if *standing == Standing::Served {
+            if *verify == Verification::Verified {
                 let client = (id.clone(), assignment.identity.client_id.clone());
                 last |= remove_from(&mut self.clients, target, &client, key);
             }
@@ -372,12 +372,12 @@ impl Index {
     /// Where pods are noted for an identity that stands so.
     fn users_of(
         &mut self,
-        standing: &Standing,
+        verify: &Verification,
     ) -> Option<&mut BTreeMap<Target, Multi<ArmId, ObjectKey>>> {
-        match standing {
-            Standing::Served => Some(&mut self.users),
-            Standing::Unchecked(_) => Some(&mut self.unchecked),
-            Standing::Refused(_) => None,
+        match verify {
+            Verification::Verified => Some(&mut self.users),
+            Verification::Pending(_) => Some(&mut self.unchecked),
+            Verification::Refused(_) => None,
         }
     }
 }

@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::assignment::Ledger;
 use podid_core::names;
+use podid_core::target::AssignmentRecord;
 use podid_core::target::Target;
 
 use crate::FIELD_MANAGER;
@@ -45,10 +45,10 @@ impl LedgerError {
 #[async_trait]
 pub(super) trait Ledgers: Send + Sync + fmt::Debug {
     /// All ledgers there are.
-    async fn load(&self) -> Result<BTreeMap<Target, Ledger>, LedgerError>;
+    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, LedgerError>;
 
     /// Replaces the ledger of a machine; an empty one is deleted.
-    async fn save(&self, machine: &Target, ledger: &Ledger) -> Result<(), LedgerError>;
+    async fn save(&self, machine: &Target, ledger: &AssignmentRecord) -> Result<(), LedgerError>;
 }
 
 /// Ledgers in the operator's namespace.
@@ -68,7 +68,7 @@ impl ConfigMapLedgers {
 
 #[async_trait]
 impl Ledgers for ConfigMapLedgers {
-    async fn load(&self) -> Result<BTreeMap<Target, Ledger>, LedgerError> {
+    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, LedgerError> {
         let params = ListParams::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let list = self.0.list(&params).await.map_err(|source| LedgerError {
             what: "reading the ledgers of what is on machines".to_owned(),
@@ -77,7 +77,7 @@ impl Ledgers for ConfigMapLedgers {
         Ok(list.items.iter().filter_map(read).collect())
     }
 
-    async fn save(&self, machine: &Target, ledger: &Ledger) -> Result<(), LedgerError> {
+    async fn save(&self, machine: &Target, ledger: &AssignmentRecord) -> Result<(), LedgerError> {
         let name = names::ledger(machine.id());
         let saved = match ledger.0.is_empty() {
             true => match self.0.delete(&name, &DeleteParams::default()).await {
@@ -100,7 +100,7 @@ impl Ledgers for ConfigMapLedgers {
     }
 }
 
-fn to_config_map(name: &str, machine: &Target, ledger: &Ledger) -> ConfigMap {
+fn to_config_map(name: &str, machine: &Target, ledger: &AssignmentRecord) -> ConfigMap {
     let lines: Vec<&str> = ledger.0.iter().map(ArmId::as_str).collect();
     let data = [
         (MACHINE, machine.to_string()),
@@ -117,7 +117,7 @@ fn to_config_map(name: &str, machine: &Target, ledger: &Ledger) -> ConfigMap {
     }
 }
 
-fn read(object: &ConfigMap) -> Option<(Target, Ledger)> {
+fn read(object: &ConfigMap) -> Option<(Target, AssignmentRecord)> {
     let data = object.data.as_ref()?;
     let Some(machine) = data.get(MACHINE).and_then(|id| Target::parse(id)) else {
         tracing::warn!(
@@ -135,7 +135,7 @@ fn read(object: &ConfigMap) -> Option<(Target, Ledger)> {
         .map(ArmId::new)
         .filter(|id| !id.as_str().is_empty())
         .collect();
-    Some((machine, Ledger(identities)))
+    Some((machine, AssignmentRecord(identities)))
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/p",
         )
         .expect("a scale set");
-        let ledger = Ledger(["/a/B", "/c"].map(ArmId::new).into());
+        let ledger = AssignmentRecord(["/a/B", "/c"].map(ArmId::new).into());
         let object = to_config_map("x", &machine, &ledger);
         assert_eq!(read(&object), Some((machine, ledger)));
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use podid_azure::{AzureError, ErrorClass, Identities, UserAssignedIdentity};
 use podid_core::arm::ArmId;
-use podid_core::assignment::AssignmentFailure;
-use podid_core::desired::Owner;
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::owner::Owner;
 use tokio::time::Instant;
 
 use super::failure::failure_of;

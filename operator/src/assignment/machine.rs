@@ -12,7 +12,7 @@ use podid_azure::{
     ResourceGroupId,
 };
 use podid_core::arm::ArmId;
-use podid_core::assignment::{Ledger, TargetPlan, plan_target};
+use podid_core::target::{AssignmentRecord, TargetPlan, plan_target};
 use podid_core::target::{Target, TargetKind};
 use tokio::time::{Instant, sleep};
 
@@ -63,7 +63,7 @@ pub(super) struct Machine {
     ledgers: Arc<dyn Ledgers>,
     immutable: Arc<BTreeSet<ArmId>>,
     metrics: Metrics,
-    ledger: Ledger,
+    ledger: AssignmentRecord,
     /// Neither put on it nor taken away for now.
     kept: BTreeSet<ArmId>,
     /// The client ids that identities on it should have.
@@ -81,7 +81,7 @@ impl Machine {
         ledgers: Arc<dyn Ledgers>,
         immutable: Arc<BTreeSet<ArmId>>,
         metrics: Metrics,
-        ledger: Ledger,
+        ledger: AssignmentRecord,
     ) -> Self {
         let address = address_of(&target);
         let quarantine = Quarantine::default();
@@ -102,7 +102,7 @@ impl Machine {
     }
 
     /// What we put on it.
-    pub(super) fn ledger(&self) -> &Ledger {
+    pub(super) fn ledger(&self) -> &AssignmentRecord {
         &self.ledger
     }
 
@@ -172,7 +172,7 @@ impl Machine {
             true => observed,
             false => {
                 self.record(self.ledger.ahead_of(&due)).await?;
-                self.renewing = &self.outdated(&observed) & &due.add;
+                self.renewing = &self.recreated(&observed) & &due.add;
                 let off = TargetPlan {
                     remove: self.renewing.clone(),
                     ..TargetPlan::default()
@@ -286,7 +286,7 @@ impl Machine {
         tracing::info!(machine = %self.target, "no such machine in Azure (any more)");
         self.quarantine = Quarantine::default();
         reporter.carries(BTreeSet::new());
-        self.record(Ledger::default()).await?;
+        self.record(AssignmentRecord::default()).await?;
         Ok(if desired.is_empty() {
             Next::Rest
         } else {
@@ -294,7 +294,7 @@ impl Machine {
         })
     }
 
-    async fn record(&mut self, ledger: Ledger) -> Result<(), LedgerError> {
+    async fn record(&mut self, ledger: AssignmentRecord) -> Result<(), LedgerError> {
         if ledger != self.ledger {
             self.ledgers.save(&self.target, &ledger).await?;
             self.ledger = ledger;

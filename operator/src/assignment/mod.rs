@@ -55,7 +55,7 @@ use std::time::Duration;
 
 use podid_azure::{Compute, Identities};
 use podid_core::arm::ArmId;
-use podid_core::binding::Reach;
+use podid_core::binding::BindingScope;
 use podid_runtime::{BoxError, Drain};
 
 pub use handle::{Assignments, Carried, Change};
@@ -120,7 +120,7 @@ pub struct Settings {
     /// Namespace of the operator, where it records what it has put on machines.
     pub namespace: String,
     /// How far identities reach (`--force-namespaced`).
-    pub reach: Reach,
+    pub reach: BindingScope,
     /// How often each machine is compared with what it should have, when nothing changes.
     pub interval: Duration,
     /// How long changes of one machine are collected before they go out together.

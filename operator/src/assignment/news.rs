@@ -1,6 +1,6 @@
 //! Why a pod does not have its identities, in words for the one who described the pod.
 
-use podid_core::binding::{Binding, Identity};
+use podid_core::binding::{AzureIdentity, Binding};
 
 use super::announce::Warning;
 use super::assess::Assessed;
@@ -25,7 +25,7 @@ pub(super) fn warnings(entry: &Entry, assessed: &[Assessed<'_>]) -> Vec<Warning>
     all.chain(unassigned).collect()
 }
 
-fn malformed(identity: &Identity) -> Warning {
+fn malformed(identity: &AzureIdentity) -> Warning {
     Warning {
         subject: identity.full_name(),
         reason: NOT_ASSIGNED.to_owned(),

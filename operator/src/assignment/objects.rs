@@ -6,7 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::assignment::{AssignedIdentity, AssignmentFailure, ObjectsPlan, Progress};
+use podid_core::assigned_identity::{
+    AssignedIdentity, AssignedIdentityPlan, AssignmentFailure, AssignmentState,
+};
 use podid_core::binding::Pod;
 use podid_core::names;
 use podid_crds::aadpodidentity::{
@@ -43,11 +45,11 @@ pub(super) struct SeenObject {
 
 impl SeenObject {
     /// The identity it is about, for people, and how far that has come.
-    pub(super) fn progress(&self) -> Option<(String, Progress)> {
+    pub(super) fn progress(&self) -> Option<(String, AssignmentState)> {
         let says = self.says.as_ref()?;
         Some((
             format!("{}/{}", says.identity.0, says.identity.1),
-            says.progress.clone(),
+            says.state.clone(),
         ))
     }
 }
@@ -122,7 +124,7 @@ pub(super) async fn write(
     client: Client,
     namespace: String,
     pod: Option<Pod>,
-    plan: ObjectsPlan,
+    plan: AssignedIdentityPlan,
 ) -> Written {
     let api: Api<AzureAssignedIdentity> = Api::namespaced(client, &namespace);
     let mut written = Written::default();
@@ -135,7 +137,7 @@ pub(super) async fn write(
 async fn write_into(
     api: &Api<AzureAssignedIdentity>,
     pod: Option<&Pod>,
-    plan: &ObjectsPlan,
+    plan: &AssignedIdentityPlan,
     written: &mut Written,
 ) -> kube::Result<()> {
     for name in &plan.delete {
@@ -188,10 +190,10 @@ fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIde
         "clientID": says.client_id,
     });
     let binding = json!({ "azureIdentity": says.identity.1, "selector": pod.selector });
-    let (status, failure) = match &says.progress {
-        Progress::Created => (STATUS_CREATED, None),
-        Progress::Assigned => (STATUS_ASSIGNED, None),
-        Progress::Failed(failure) => (STATUS_FAILED, Some(failure)),
+    let (status, failure) = match &says.state {
+        AssignmentState::Created => (STATUS_CREATED, None),
+        AssignmentState::Assigned => (STATUS_ASSIGNED, None),
+        AssignmentState::Failed(failure) => (STATUS_FAILED, Some(failure)),
     };
     AzureAssignedIdentity {
         metadata: ObjectMeta {
@@ -256,10 +258,10 @@ fn says(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
     let text = |field: &str| identity.spec.get(field).and_then(Value::as_str);
     let names = |metadata: &EmbeddedMetadata| (metadata.namespace.clone(), metadata.name.clone());
     let status = object.status.as_ref()?;
-    let progress = match status.status.as_deref()? {
-        STATUS_CREATED => Progress::Created,
-        STATUS_ASSIGNED => Progress::Assigned,
-        STATUS_FAILED => Progress::Failed(AssignmentFailure {
+    let state = match status.status.as_deref()? {
+        STATUS_CREATED => AssignmentState::Created,
+        STATUS_ASSIGNED => AssignmentState::Assigned,
+        STATUS_FAILED => AssignmentState::Failed(AssignmentFailure {
             reason: status.reason.clone()?,
             message: status.message.clone()?,
         }),
@@ -271,7 +273,7 @@ fn says(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
         resource_id: ArmId::new(text("resourceID")?),
         client_id: text("clientID")?.to_owned(),
         binding: names(&binding.metadata),
-        progress,
+        state,
     })
 }
 

@@ -103,7 +103,7 @@ pub(super) fn with_jitter(duration: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use podid_core::assignment::AssignmentFailure;
+    use podid_core::assigned_identity::AssignmentFailure;
 
     use super::*;
     use crate::assignment::failure::Outlook;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use podid_core::arm::ArmId;
-use podid_core::assignment::Ledger;
+use podid_core::target::AssignmentRecord;
 use podid_core::target::Target;
 use tokio::sync::mpsc;
 
@@ -36,7 +36,11 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// A reporter about a machine that an earlier run may have left something on.
-    pub(super) fn new(target: Target, ledger: &Ledger, to: mpsc::UnboundedSender<Report>) -> Self {
+    pub(super) fn new(
+        target: Target,
+        ledger: &AssignmentRecord,
+        to: mpsc::UnboundedSender<Report>,
+    ) -> Self {
         let next = Report {
             target,
             order: 0,

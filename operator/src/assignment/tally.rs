@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use podid_core::assignment::AssignmentFailure;
-use podid_core::assignment::pods::{BoundPods, PodState, USUAL_WAIT};
+use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::net_raw::Breach;
+use podid_core::profile::pods::{BoundPods, PodState, USUAL_WAIT};
 use tokio::time::Instant;
 
 use super::ObjectKey;

@@ -12,11 +12,11 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use podid_core::assignment::holds_identities;
-use podid_core::binding::{Binding, Identity};
+use podid_core::binding::holds_identities;
+use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::target::{ProviderIdError, Target};
 use podid_crds::aadpodidentity::{
-    AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding, BINDING_LABEL,
+    self as kinds, AzureAssignedIdentity, AzureIdentityBinding, BINDING_LABEL,
 };
 use podid_crds::convert;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ use super::objects::{self, SeenObject};
 pub(super) enum Event {
     Pod(ObjectKey, Option<PlacedPod>),
     Node(String, Option<Result<Target, ProviderIdError>>),
-    Identity(ObjectKey, Option<Identity>),
+    Identity(ObjectKey, Option<AzureIdentity>),
     Binding(ObjectKey, Option<Binding>),
     Assigned(ObjectKey, Option<SeenObject>),
     /// Everything of one kind that was there has been told.
@@ -195,7 +195,7 @@ fn machine_of(node: &Node) -> Result<Target, ProviderIdError> {
     Target::from_provider_id(provider_id.unwrap_or_default())
 }
 
-fn identity(object: AzureIdentity) -> Option<Identity> {
+fn identity(object: kinds::AzureIdentity) -> Option<AzureIdentity> {
     let identity = convert::identity(&object);
     if identity.is_none() {
         let (object, kind) = (key_of(&object), object.spec.kind());

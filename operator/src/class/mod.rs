@@ -21,8 +21,8 @@ use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_azure::{Cloud, RoleAssignments, Subscriptions};
-use podid_core::admit::{Mend, Violation, check_class};
 use podid_core::class::{self, Class};
+use podid_core::class::{FixedBy, Violation, check_class};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 pub use schedule::Schedule;
@@ -73,7 +73,7 @@ fn wrong(field: &str, value: &str, why: String) -> Violation {
         field: field.to_owned(),
         value: value.to_owned(),
         why,
-        mend: Mend::Author,
+        mend: FixedBy::Author,
     }
 }
 

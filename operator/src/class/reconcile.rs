@@ -5,7 +5,7 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use podid_core::class::Class;
 use podid_core::class::azure::{Before, judge};
-use podid_core::condition::Outcome;
+use podid_core::condition::ReconcileOutcome;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityClass;
 
@@ -54,10 +54,10 @@ pub(super) async fn reconcile(
 }
 
 /// What is wrong with the class whatever Azure says, so that Azure is not asked.
-fn malformed(class: &Class, context: &Context) -> Option<Outcome> {
+fn malformed(class: &Class, context: &Context) -> Option<ReconcileOutcome> {
     let problems = context.facts.problems(class);
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| Outcome::Stalled {
+    (!texts.is_empty()).then(|| ReconcileOutcome::Stalled {
         reason: "InvalidSpec".to_owned(),
         message: texts.join(" | "),
     })
@@ -68,7 +68,7 @@ async fn confirm(
     class: &PodIdentityClass,
     facts: &Class,
     context: &Context,
-) -> Result<(Action, Option<Outcome>), StatusError> {
+) -> Result<(Action, Option<ReconcileOutcome>), StatusError> {
     let status = class.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_ref());
     let speaks = ready_at(class.meta().generation, conditions).is_some();
@@ -80,7 +80,14 @@ async fn confirm(
         true => None,
         false => {
             let message = "asking Azure whether the class is right".to_owned();
-            Some(write(class, Some(&Outcome::Progressing { message }), context).await?)
+            Some(
+                write(
+                    class,
+                    Some(&ReconcileOutcome::Progressing { message }),
+                    context,
+                )
+                .await?,
+            )
         }
     };
     let answers = ask(facts, context).await;
@@ -98,13 +105,13 @@ async fn confirm(
 /// How long until Azure is asked again.
 fn wait(
     class: &PodIdentityClass,
-    outcome: Option<&Outcome>,
+    outcome: Option<&ReconcileOutcome>,
     asked: Option<Duration>,
     context: &Context,
 ) -> Duration {
     let uid = class.uid().unwrap_or_default();
     match outcome {
-        Some(Outcome::Ready { .. } | Outcome::Stalled { .. }) => {
+        Some(ReconcileOutcome::Ready { .. } | ReconcileOutcome::Stalled { .. }) => {
             context.retries.forget(&uid);
             jittered(context.interval)
         }

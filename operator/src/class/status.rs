@@ -2,7 +2,7 @@
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
-use podid_core::condition::{self, Outcome};
+use podid_core::condition::{self, ReconcileOutcome};
 use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(super) async fn read(
 /// it is then.
 pub(super) async fn write(
     class: &PodIdentityClass,
-    outcome: Option<&Outcome>,
+    outcome: Option<&ReconcileOutcome>,
     context: &Context,
 ) -> Result<PodIdentityClass, StatusError> {
     let updated = PodIdentityClass {
@@ -76,7 +76,7 @@ pub(super) async fn write(
 
 fn status(
     class: &PodIdentityClass,
-    outcome: Option<&Outcome>,
+    outcome: Option<&ReconcileOutcome>,
     context: &Context,
 ) -> PodIdentityClassStatus {
     let old = class.status.clone().unwrap_or_default();
@@ -90,7 +90,7 @@ fn status(
     let conditions = condition::conditions(outcome, &[], &[], generation, &now(), &before);
     let last_handled_reconcile_at = match outcome {
         // Azure has not answered yet.
-        Outcome::Progressing { .. } => old.last_handled_reconcile_at,
+        ReconcileOutcome::Progressing { .. } => old.last_handled_reconcile_at,
         _ => class.annotations().get(REQUESTED_AT).cloned(),
     };
     PodIdentityClassStatus {

@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use kube::runtime::controller::Action;
-use podid_core::condition::Status;
+use podid_core::condition::ConditionStatus;
 use serde_json::json;
 use world::{Fault, INTERVAL, World};
 
@@ -19,7 +19,7 @@ async fn a_class_is_ready_when_azure_has_confirmed_it() {
     let ready = world.ready();
     assert_eq!(
         (ready.status, ready.observed_generation),
-        (Status::True, Some(1))
+        (ConditionStatus::True, Some(1))
     );
     assert_eq!(ready.message, "identities are made in ids, westeurope");
     assert_eq!(world.calls().len(), CALLS, "{:?}", world.calls());
@@ -72,7 +72,7 @@ async fn what_azure_does_not_have_is_not_ready_and_named() {
         let ready = world.ready();
         assert_eq!(
             (ready.status, &*ready.reason),
-            (Status::False, reason),
+            (ConditionStatus::False, reason),
             "{}",
             ready.message
         );
@@ -83,7 +83,7 @@ async fn what_azure_does_not_have_is_not_ready_and_named() {
     world.reconcile().await;
     assert_eq!(
         world.ready().status,
-        Status::True,
+        ConditionStatus::True,
         "a custom role that is there"
     );
 }
@@ -94,7 +94,7 @@ async fn no_call_is_made_for_a_class_that_is_malformed() {
     assert_eq!(world.reconcile().await, Action::await_change());
     assert_eq!(
         (world.ready().status, &*world.ready().reason),
-        (Status::False, "InvalidSpec")
+        (ConditionStatus::False, "InvalidSpec")
     );
     assert_eq!(world.calls(), [""; 0]);
 }
@@ -117,7 +117,7 @@ async fn azure_is_asked_on_change_and_at_the_interval_and_not_for_each_profile()
     world.reconcile().await;
     world.reconcile().await;
     assert_eq!(world.calls().len(), 3 * CALLS, "once after a change");
-    assert_eq!(world.ready().status, Status::False);
+    assert_eq!(world.ready().status, ConditionStatus::False);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +129,11 @@ async fn a_request_is_handled_at_once_and_only_once() {
     world.request("granted");
     world.reconcile().await;
     world.reconcile().await;
-    assert_eq!(world.ready().status, Status::True, "without a wait");
+    assert_eq!(
+        world.ready().status,
+        ConditionStatus::True,
+        "without a wait"
+    );
     assert_eq!(world.handled().as_deref(), Some("granted"));
     assert_eq!(world.calls().len(), 2 * CALLS);
 
@@ -152,7 +156,7 @@ async fn counting_profiles_takes_back_nothing_that_was_said() {
         world.reconcile().await;
         assert_eq!(
             world.ready().status,
-            Status::True,
+            ConditionStatus::True,
             "whatever the cache shows"
         );
         assert_eq!(world.counted(), Some(count));
@@ -174,7 +178,7 @@ async fn a_class_stays_ready_while_azure_is_silent_and_a_new_one_is_unknown() {
         let ready = world.ready();
         assert_eq!(
             (ready.status, &*ready.reason),
-            (Status::Unknown, "Progressing"),
+            (ConditionStatus::Unknown, "Progressing"),
             "{fault:?}"
         );
         let why = ready
@@ -191,13 +195,13 @@ async fn a_class_stays_ready_while_azure_is_silent_and_a_new_one_is_unknown() {
         world.strike(None);
         tokio::time::advance(Duration::from_secs(600)).await;
         world.reconcile().await;
-        assert_eq!(world.ready().status, Status::True);
+        assert_eq!(world.ready().status, ConditionStatus::True);
 
         let written = world.statuses().len();
         world.strike(Some(fault));
         tokio::time::advance(INTERVAL.mul_f64(1.11)).await;
         world.reconcile().await;
-        assert_eq!(world.ready().status, Status::True, "{fault:?}");
+        assert_eq!(world.ready().status, ConditionStatus::True, "{fault:?}");
         assert_eq!(world.statuses().len(), written, "nothing flaps");
     }
 }
@@ -233,7 +237,7 @@ async fn a_right_that_is_missing_is_named_and_asked_for_again() {
     let ready = world.ready();
     assert_eq!(
         (ready.status, &*ready.reason),
-        (Status::False, "ProgressingWithRetry")
+        (ConditionStatus::False, "ProgressingWithRetry")
     );
     assert!(
         ready.message.contains("AuthorizationFailed"),
@@ -250,5 +254,5 @@ async fn a_right_that_is_missing_is_named_and_asked_for_again() {
     world.strike(None);
     tokio::time::advance(Duration::from_secs(2)).await;
     world.reconcile().await;
-    assert_eq!(world.ready().status, Status::True);
+    assert_eq!(world.ready().status, ConditionStatus::True);
 }

@@ -1,7 +1,7 @@
 //! Whether profiles may use a class, as its own status says.
 
 use kube::Resource;
-use podid_core::condition::Status;
+use podid_core::condition::ConditionStatus;
 use podid_crds::podid::PodIdentityClass;
 
 use crate::conditions::ready_at;
@@ -25,8 +25,8 @@ pub fn usability(class: &PodIdentityClass) -> Usability {
     let conditions = status.and_then(|status| status.conditions.as_ref());
     let ready = ready_at(class.meta().generation, conditions);
     match ready.map(|ready| (ready.status, ready.message)) {
-        Some((Status::True, _)) => Usability::Usable,
-        Some((Status::False, message)) => Usability::Unusable(message),
-        Some((Status::Unknown, _)) | None => Usability::Unknown,
+        Some((ConditionStatus::True, _)) => Usability::Usable,
+        Some((ConditionStatus::False, message)) => Usability::Unusable(message),
+        Some((ConditionStatus::Unknown, _)) | None => Usability::Unknown,
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a profile, as it is written now, has been made in full.
 
-use podid_core::condition::{Outcome, Part, Status};
+use podid_core::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileSpec};
 use uuid::Uuid;
 
@@ -23,15 +23,15 @@ fn digest(spec: &PodIdentityProfileSpec) -> Option<String> {
 /// so its note stays.
 pub(super) fn after(
     profile: &PodIdentityProfile,
-    outcome: &Outcome,
-    found: &[Part],
+    outcome: &ReconcileOutcome,
+    found: &[SubCondition],
 ) -> Option<String> {
     let is_made = |kind: &str| {
         let mut found = found.iter();
-        found.any(|part| part.kind == kind && part.status == Status::True)
+        found.any(|part| part.kind == kind && part.status == ConditionStatus::True)
     };
     match outcome {
-        Outcome::Suspended { .. } => noted(profile),
+        ReconcileOutcome::Suspended { .. } => noted(profile),
         _ if MADE.iter().all(|kind| is_made(kind)) => digest(&profile.spec),
         _ => None,
     }
@@ -66,18 +66,18 @@ mod tests {
     #[test]
     fn suspending_is_no_edit_and_everything_else_is() {
         let spec = json!({ "className": "c", "identity": { "name": "a" } });
-        let ready = Outcome::Ready {
+        let ready = ReconcileOutcome::Ready {
             message: String::new(),
         };
-        let all = MADE.map(|kind| Part {
+        let all = MADE.map(|kind| SubCondition {
             kind,
-            status: Status::True,
+            status: ConditionStatus::True,
             reason: "Made".into(),
             message: String::new(),
         });
         let applied = after(&profile(spec.clone(), None), &ready, &all);
         let message = String::new();
-        let hindered = Outcome::Retrying { message };
+        let hindered = ReconcileOutcome::Retrying { message };
         let of_pods = after(&profile(spec, None), &hindered, &all);
         assert_eq!(of_pods, applied, "pods that are refused unmake nothing");
         for (spec, current) in [
@@ -97,7 +97,7 @@ mod tests {
         ] {
             let edited = profile(spec, applied.clone());
             assert_eq!(is_current(&edited), current, "{:?}", edited.spec);
-            let suspended = Outcome::Suspended {
+            let suspended = ReconcileOutcome::Suspended {
                 applied: current,
                 hindrance: None,
             };

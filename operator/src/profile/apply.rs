@@ -2,10 +2,13 @@
 
 use podid_azure::{IdentitySpec, RoleAssignmentSpec};
 use podid_core::arm::ArmId;
-use podid_core::desired::{Grantee, Owner};
 use podid_core::names;
-use podid_core::observed::{Identity, IdentityObject, Observed, RecordedAssignment};
-use podid_core::plan::{Access, Plan, Step, is_ours, made_for};
+use podid_core::owner::Owner;
+use podid_core::profile::desired::Grantee;
+use podid_core::profile::observed::{
+    IdentityObject, ManagedIdentity, Observed, RecordedRoleAssignment,
+};
+use podid_core::profile::plan::{Plan, RoleGrant, Step, is_ours, made_for};
 use podid_core::role::Role;
 use podid_crds::podid::PodIdentityProfile;
 use uuid::Uuid;
@@ -19,9 +22,9 @@ use crate::azure;
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     /// The identity, once it is there.
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Option<ManagedIdentity>,
     /// Role assignments to remember.
-    pub(super) assignments: Vec<RecordedAssignment>,
+    pub(super) assignments: Vec<RecordedRoleAssignment>,
     /// Steps done, in words.
     pub(super) done: Vec<String>,
     /// The profile with the status that was written while the plan was being done.
@@ -51,7 +54,7 @@ impl Progress {
         }
     }
 
-    fn remember(&mut self, entry: RecordedAssignment) {
+    fn remember(&mut self, entry: RecordedRoleAssignment) {
         self.forget(&entry.id);
         self.assignments.push(entry);
     }
@@ -165,7 +168,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn grant(&self, access: &Access, progress: &mut Progress) -> Result<(), Cause> {
+    async fn grant(&self, access: &RoleGrant, progress: &mut Progress) -> Result<(), Cause> {
         let role = self.role(access).await?;
         let Some(principal) = principal(access, progress) else {
             // The plan creates the identity first.
@@ -185,13 +188,13 @@ impl Applier<'_> {
             .put(access.scope.as_str(), name, &spec)
             .await
         {
-            Ok(made) => RecordedAssignment {
+            Ok(made) => RecordedRoleAssignment {
                 id: ArmId::new(made.id),
                 ..wanted.clone()
             },
             Err(error) if error.code() == Some("RoleAssignmentExists") => {
                 match self.existing(access, role, &principal).await? {
-                    Some(found) => RecordedAssignment {
+                    Some(found) => RecordedRoleAssignment {
                         role: access.role.to_string(),
                         ..found
                     },
@@ -209,7 +212,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    async fn role(&self, access: &Access) -> Result<Uuid, Cause> {
+    async fn role(&self, access: &RoleGrant) -> Result<Uuid, Cause> {
         match &access.role {
             Role::Known(id) => Ok(*id),
             Role::Named(name) => {
@@ -223,10 +226,10 @@ impl Applier<'_> {
     /// The equal assignment that Azure says exists under another name.
     async fn existing(
         &self,
-        access: &Access,
+        access: &RoleGrant,
         role: Uuid,
         principal: &str,
-    ) -> Result<Option<RecordedAssignment>, Cause> {
+    ) -> Result<Option<RecordedRoleAssignment>, Cause> {
         let scope = access.scope.as_str();
         let found = self
             .context
@@ -236,7 +239,7 @@ impl Applier<'_> {
             .await?;
         let mut found = found.into_iter().filter_map(observe::assignment);
         let equal = found.find(|found| found.role == role && found.scope == access.scope);
-        Ok(equal.map(|found| RecordedAssignment {
+        Ok(equal.map(|found| RecordedRoleAssignment {
             created: is_ours(&found, self.owner, &self.observed.record),
             id: found.id,
             ..entry(access, role, principal)
@@ -259,25 +262,25 @@ impl Applier<'_> {
     }
 
     /// Whether a grant is this profile's own, and not one for all profiles of the cluster.
-    fn is_own(&self, access: &Access) -> bool {
+    fn is_own(&self, access: &RoleGrant) -> bool {
         access.description == self.owner.marker()
     }
 }
 
-fn principal(access: &Access, progress: &Progress) -> Option<String> {
+fn principal(access: &RoleGrant, progress: &Progress) -> Option<String> {
     match &access.to {
         Grantee::Identity => progress
             .identity
             .as_ref()
             .map(|found| found.principal_id.clone()),
-        Grantee::Machines(principal) => Some(principal.clone()),
+        Grantee::Kubelet(principal) => Some(principal.clone()),
     }
 }
 
-fn entry(access: &Access, role: Uuid, principal: &str) -> RecordedAssignment {
+fn entry(access: &RoleGrant, role: Uuid, principal: &str) -> RecordedRoleAssignment {
     let name = names::role_assignment(&access.scope, &role, principal);
     let provider = "providers/Microsoft.Authorization/roleAssignments";
-    RecordedAssignment {
+    RecordedRoleAssignment {
         id: ArmId::new(format!("{}/{provider}/{name}", access.scope)),
         role: access.role.to_string(),
         scope: access.scope.clone(),

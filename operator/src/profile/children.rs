@@ -7,7 +7,7 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
-use podid_core::observed::{BindingObject, Child, IdentityObject};
+use podid_core::profile::observed::{BindingObject, Child, IdentityObject};
 use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
 };

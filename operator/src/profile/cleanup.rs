@@ -5,10 +5,11 @@ use std::time::Instant;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use podid_core::admit;
-use podid_core::condition::Outcome;
-use podid_core::desired::{Desired, Owner};
-use podid_core::plan::{Deletion, plan_deletion};
+use podid_core::condition::ReconcileOutcome;
+use podid_core::owner::Owner;
+use podid_core::profile::admit;
+use podid_core::profile::desired::Desired;
+use podid_core::profile::plan::{Deletion, plan_deletion};
 use podid_crds::convert;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 
@@ -126,10 +127,10 @@ fn owner(profile: &PodIdentityProfile, class: Option<&PodIdentityClass>) -> Owne
 /// While a profile goes, nothing about it stalls: it is tried until it is gone.
 fn report(failure: &Failure, account: Account) -> Report {
     let outcome = match failure.cause.outcome() {
-        Outcome::Progressing { message } => Outcome::Progressing {
+        ReconcileOutcome::Progressing { message } => ReconcileOutcome::Progressing {
             message: format!("deleting: {message}"),
         },
-        _ => Outcome::Retrying {
+        _ => ReconcileOutcome::Retrying {
             message: format!("deleting: {}", failure.cause.message()),
         },
     };

@@ -5,9 +5,10 @@ use std::time::Duration;
 use k8s_openapi::jiff::SignedDuration;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
-use podid_core::admit::{self, Violation};
-use podid_core::condition::Outcome;
-use podid_core::desired::Desired;
+use podid_core::class::Violation;
+use podid_core::condition::ReconcileOutcome;
+use podid_core::profile::admit;
+use podid_core::profile::desired::Desired;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
@@ -21,7 +22,7 @@ pub(super) enum Decision {
     /// Work for this.
     Pursue(Box<Desired>),
     /// Nothing but to say so.
-    Say(Outcome),
+    Say(ReconcileOutcome),
     /// Nothing while its author has suspended it.
     Suspended,
     /// Nothing at all: what its status says is all that is known.
@@ -35,12 +36,12 @@ pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Decisio
         return Decision::Suspended;
     }
     if let Some(Err(message)) = spec.interval.as_deref().map(interval) {
-        return Decision::Say(Outcome::Stalled {
+        return Decision::Say(ReconcileOutcome::Stalled {
             reason: "InvalidSpec".to_owned(),
             message,
         });
     }
-    let waiting = |message| Decision::Say(Outcome::Waiting { message });
+    let waiting = |message| Decision::Say(ReconcileOutcome::Waiting { message });
     let Some(class) = context.classes.get(&ObjectRef::new(&spec.class_name)) else {
         let name = &spec.class_name;
         return waiting(format!(
@@ -62,7 +63,7 @@ pub(super) fn decide(profile: &PodIdentityProfile, context: &Context) -> Decisio
         Usability::Unknown if speaks(profile) => return Decision::Keep,
         Usability::Unknown => {
             let message = format!("waiting until PodIdentityClass {name} is compared with Azure");
-            return Decision::Say(Outcome::Progressing { message });
+            return Decision::Say(ReconcileOutcome::Progressing { message });
         }
     }
     let namespace = profile.namespace().unwrap_or_default();
@@ -83,9 +84,9 @@ fn speaks(profile: &PodIdentityProfile) -> bool {
     ready_at(profile.meta().generation, conditions).is_some()
 }
 
-fn stalled(violations: &[Violation]) -> Outcome {
+fn stalled(violations: &[Violation]) -> ReconcileOutcome {
     let texts: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    Outcome::Stalled {
+    ReconcileOutcome::Stalled {
         reason: "NotAllowedByClass".to_owned(),
         message: texts.join(" | "),
     }

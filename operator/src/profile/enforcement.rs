@@ -4,8 +4,8 @@ use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use kube::{Api, Client};
-use podid_core::condition::{Part, Status};
-use podid_core::profile::NetRaw;
+use podid_core::condition::{ConditionStatus, SubCondition};
+use podid_core::net_raw::NetRaw;
 
 use super::error::Cause;
 
@@ -19,13 +19,13 @@ const ENFORCE: &str = "podid-net-raw-enforce";
 const AUDIT: &str = "podid-net-raw-audit";
 
 /// Looks whether the policy is installed and bound.
-pub(super) async fn check(net_raw: NetRaw, client: &Client) -> Part {
+pub(super) async fn check(net_raw: NetRaw, client: &Client) -> SubCondition {
     let (policy, reason) = match net_raw {
         NetRaw::Enforce => (ENFORCE, "Enforced"),
         NetRaw::Audit => (AUDIT, "Audited"),
         NetRaw::Ignore => {
             return part(
-                Status::True,
+                ConditionStatus::True,
                 "Ignored",
                 "netRaw is Ignore; pods may keep NET_RAW".to_owned(),
             );
@@ -33,12 +33,12 @@ pub(super) async fn check(net_raw: NetRaw, client: &Client) -> Part {
     };
     match is_installed(policy, client).await {
         Ok(true) => part(
-            Status::True,
+            ConditionStatus::True,
             reason,
             format!("policy {policy} holds pods to dropping NET_RAW"),
         ),
         Ok(false) => part(
-            Status::False,
+            ConditionStatus::False,
             "PolicyMissing",
             format!(
                 "ValidatingAdmissionPolicy {policy} or its binding is not installed, so nothing \
@@ -46,7 +46,7 @@ pub(super) async fn check(net_raw: NetRaw, client: &Client) -> Part {
                  spec.netRaw where the class allows it"
             ),
         ),
-        Err(cause) => part(Status::Unknown, &cause.reason(), cause.message()),
+        Err(cause) => part(ConditionStatus::Unknown, &cause.reason(), cause.message()),
     }
 }
 
@@ -70,8 +70,8 @@ async fn is_installed(policy: &str, client: &Client) -> Result<bool, Cause> {
             .is_some())
 }
 
-fn part(status: Status, reason: &str, message: String) -> Part {
-    Part {
+fn part(status: ConditionStatus, reason: &str, message: String) -> SubCondition {
+    SubCondition {
         kind: KIND,
         status,
         reason: reason.to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use podid_azure::{AzureError, ErrorClass};
 use podid_core::arm::ArmId;
-use podid_core::condition::Outcome;
+use podid_core::condition::ReconcileOutcome;
 use podid_runtime::process::chain;
 
 use crate::azure::advice;
@@ -93,24 +93,28 @@ impl Cause {
     }
 
     /// How the whole reconciliation came out.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> ReconcileOutcome {
         let message = self.message();
         match self {
             Self::Azure(error) => match error.class() {
-                ErrorClass::Propagating => Outcome::Progressing { message },
-                ErrorClass::Invalid => Outcome::Stalled {
+                ErrorClass::Propagating => ReconcileOutcome::Progressing { message },
+                ErrorClass::Invalid => ReconcileOutcome::Stalled {
                     reason: self.reason(),
                     message,
                 },
-                _ if error.code() == Some("RoleDefinitionDoesNotExist") => Outcome::Stalled {
-                    reason: self.reason(),
-                    message,
-                },
-                _ => Outcome::Retrying { message },
+                _ if error.code() == Some("RoleDefinitionDoesNotExist") => {
+                    ReconcileOutcome::Stalled {
+                        reason: self.reason(),
+                        message,
+                    }
+                }
+                _ => ReconcileOutcome::Retrying { message },
             },
-            Self::StillAssigned { .. } => Outcome::Progressing { message },
-            Self::Cluster { .. } | Self::NotOursAnyMore(_) => Outcome::Retrying { message },
-            Self::NotAnIdentity(_) | Self::NoRole { .. } => Outcome::Stalled {
+            Self::StillAssigned { .. } => ReconcileOutcome::Progressing { message },
+            Self::Cluster { .. } | Self::NotOursAnyMore(_) => {
+                ReconcileOutcome::Retrying { message }
+            }
+            Self::NotAnIdentity(_) | Self::NoRole { .. } => ReconcileOutcome::Stalled {
                 reason: self.reason(),
                 message,
             },
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn causes_become_what_gitops_tools_act_on() {
-        use Outcome::{Progressing, Retrying, Stalled};
+        use ReconcileOutcome::{Progressing, Retrying, Stalled};
         assert!(matches!(
             refused(403, "AuthorizationFailed").outcome(),
             Retrying { .. }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use podid_core::condition::{self, Outcome};
+use podid_core::condition::{self, ReconcileOutcome};
 use podid_crds::podid::PodIdentityProfile;
 use podid_runtime::BoxError;
 use serde_json::json;
@@ -69,7 +69,7 @@ impl Reporter {
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
         let generation = meta.generation.unwrap_or_default();
-        let outcome = Outcome::Stalled {
+        let outcome = ReconcileOutcome::Stalled {
             reason: "Unreadable".to_owned(),
             message: format!(
                 "spec: {}; correct it and apply the profile again",

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use podid_azure::{ErrorClass, RoleAssignment, UserAssignedIdentity};
+use podid_azure::{ErrorClass, UserAssignedIdentity};
 use podid_core::arm::ArmId;
-use podid_core::desired::{Grant, Grantee};
-use podid_core::observed::{Assignment, Identity, Observed, Record};
+use podid_core::profile::desired::{Grant, Grantee};
+use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
 use podid_core::role::Role;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub(super) struct Interest<'a> {
     /// Roles it comes to.
     pub(super) grants: &'a [Grant],
     /// What is remembered.
-    pub(super) record: Record,
+    pub(super) record: ProfileRecord,
 }
 
 /// Looks at everything a plan is made from.
@@ -62,7 +62,10 @@ pub(super) async fn observe(
     })
 }
 
-pub(super) async fn identity(id: &ArmId, context: &Context) -> Result<Option<Identity>, Cause> {
+pub(super) async fn identity(
+    id: &ArmId,
+    context: &Context,
+) -> Result<Option<ManagedIdentity>, Cause> {
     let parsed = azure::identity_id(id).ok_or_else(|| Cause::NotAnIdentity(id.clone()))?;
     let found = context.azure.identities.get(&parsed).await?;
     Ok(found.map(|found| seen(id, found)))
@@ -71,7 +74,10 @@ pub(super) async fn identity(id: &ArmId, context: &Context) -> Result<Option<Ide
 /// The identity that podid made before the profile meant another. One that cannot be read, since
 /// its subscription is gone or the operator's rights there, holds up nothing: it counts as not
 /// shown, and is read once more before it is deleted.
-async fn former(interest: &Interest<'_>, context: &Context) -> Result<Option<Identity>, Cause> {
+async fn former(
+    interest: &Interest<'_>,
+    context: &Context,
+) -> Result<Option<ManagedIdentity>, Cause> {
     let recorded = interest.record.identity.as_ref();
     let former = recorded.filter(|it| it.created && Some(&it.id) != interest.identity);
     let Some(former) = former else {
@@ -89,8 +95,8 @@ async fn former(interest: &Interest<'_>, context: &Context) -> Result<Option<Ide
 }
 
 /// An identity in the words of `core`; the id stays as it was asked for.
-pub(super) fn seen(id: &ArmId, found: UserAssignedIdentity) -> Identity {
-    Identity {
+pub(super) fn seen(id: &ArmId, found: UserAssignedIdentity) -> ManagedIdentity {
+    ManagedIdentity {
         id: id.clone(),
         location: found.location,
         tags: found.tags,
@@ -137,13 +143,13 @@ pub(super) async fn role_id(
 /// below another is left out, since a list reaches down. Listing a whole subscription instead
 /// would ask for more rights than the operator needs.
 fn questions(
-    identity: Option<&Identity>,
+    identity: Option<&ManagedIdentity>,
     grants: &[Grant],
-    record: &Record,
+    record: &ProfileRecord,
 ) -> BTreeSet<(String, ArmId)> {
     let principal_of = |grant: &Grant| match &grant.to {
         Grantee::Identity => identity.map(|identity| identity.principal_id.clone()),
-        Grantee::Machines(principal) => Some(principal.clone()),
+        Grantee::Kubelet(principal) => Some(principal.clone()),
     };
     let wanted = grants
         .iter()
@@ -169,9 +175,9 @@ fn questions(
 async fn assignments(
     questions: BTreeSet<(String, ArmId)>,
     context: &Context,
-) -> Result<Vec<Assignment>, Cause> {
+) -> Result<Vec<RoleAssignment>, Cause> {
     let roles = &context.azure.roles;
-    let lists: Vec<Vec<RoleAssignment>> = stream::iter(questions)
+    let lists: Vec<Vec<podid_azure::RoleAssignment>> = stream::iter(questions)
         .map(|(principal, scope)| async move {
             roles.list_for_principal(scope.as_str(), &principal).await
         })
@@ -179,7 +185,7 @@ async fn assignments(
         .try_collect()
         .await?;
     let found = lists.into_iter().flatten().filter_map(assignment);
-    let each_once: BTreeMap<ArmId, Assignment> = found
+    let each_once: BTreeMap<ArmId, RoleAssignment> = found
         .map(|assignment| (assignment.id.clone(), assignment))
         .collect();
     Ok(each_once.into_values().collect())
@@ -187,8 +193,8 @@ async fn assignments(
 
 /// An assignment in the words of `core`; `None` for one whose role is no GUID, which Azure does
 /// not make.
-pub(super) fn assignment(found: RoleAssignment) -> Option<Assignment> {
-    Some(Assignment {
+pub(super) fn assignment(found: podid_azure::RoleAssignment) -> Option<RoleAssignment> {
+    Some(RoleAssignment {
         role: Role::parse(&found.role_definition_id).id()?,
         id: ArmId::new(found.id),
         scope: ArmId::new(found.scope),
@@ -199,7 +205,7 @@ pub(super) fn assignment(found: RoleAssignment) -> Option<Assignment> {
 
 #[cfg(test)]
 mod tests {
-    use podid_core::observed::RecordedAssignment;
+    use podid_core::profile::observed::RecordedRoleAssignment;
 
     use super::*;
 
@@ -214,21 +220,21 @@ mod tests {
         };
         let group = "/subscriptions/s/resourceGroups/g";
         let grants = [
-            grant(group, Grantee::Machines("M".into())),
+            grant(group, Grantee::Kubelet("M".into())),
             grant(
                 &format!("{group}/providers/x"),
-                Grantee::Machines("m".into()),
+                Grantee::Kubelet("m".into()),
             ),
             grant("/subscriptions/s", Grantee::Identity),
         ];
-        let gone = RecordedAssignment {
+        let gone = RecordedRoleAssignment {
             id: ArmId::new("/a"),
             role: "Reader".into(),
             scope: ArmId::new(group),
             principal_id: "gone".into(),
             created: true,
         };
-        let record = Record {
+        let record = ProfileRecord {
             identity: None,
             assignments: vec![gone],
         };

@@ -7,10 +7,10 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use podid_core::condition::Part;
-use podid_core::desired::Desired;
-use podid_core::plan::{self, Plan, Step};
+use podid_core::condition::SubCondition;
 use podid_core::profile::Drift;
+use podid_core::profile::desired::Desired;
+use podid_core::profile::plan::{self, Plan, Step};
 use podid_crds::podid::PodIdentityProfile;
 use tracing::Instrument;
 
@@ -168,7 +168,7 @@ async fn carry_out(
     profile: &PodIdentityProfile,
     desired: &Desired,
     account: Account,
-    policy: Part,
+    policy: SubCondition,
     context: &Context,
 ) -> Verdict {
     let enforcement = pods::include_breaches(policy.clone(), desired, profile, context);

@@ -6,8 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::condition::{self, Condition, Outcome, Part, Status};
-use podid_core::observed::{Identity, Record, RecordedAssignment, RecordedIdentity};
+use podid_core::condition::{self, Condition, ConditionStatus, ReconcileOutcome, SubCondition};
+use podid_core::profile::observed::{
+    ManagedIdentity, ProfileRecord, RecordedIdentity, RecordedRoleAssignment,
+};
 use podid_crds::convert;
 use podid_crds::podid::{
     BindingStatus, IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus,
@@ -22,9 +24,9 @@ use crate::conditions::{from_kubernetes, now, to_kubernetes};
 /// What a reconciliation says about a profile.
 #[derive(Clone, Debug)]
 pub(super) struct Report {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: ReconcileOutcome,
     /// Parts that something was found out about.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<SubCondition>,
     /// What is remembered from now on.
     pub(super) account: Account,
     /// Steps that were only planned.
@@ -49,7 +51,7 @@ impl Account {
     }
 
     /// The same in the words of `core`.
-    pub(super) fn record(&self) -> Record {
+    pub(super) fn record(&self) -> ProfileRecord {
         let identity = self.identity.as_ref().map(|identity| RecordedIdentity {
             id: ArmId::new(&identity.resource_id),
             principal_id: identity.principal_id.clone(),
@@ -58,21 +60,21 @@ impl Account {
         let assignments = self
             .assignments
             .iter()
-            .map(|assignment| RecordedAssignment {
+            .map(|assignment| RecordedRoleAssignment {
                 id: ArmId::new(&assignment.id),
                 role: assignment.role.clone(),
                 scope: ArmId::new(&assignment.scope),
                 principal_id: assignment.principal_id.clone(),
                 created: assignment.created,
             });
-        Record {
+        ProfileRecord {
             identity,
             assignments: assignments.collect(),
         }
     }
 
     /// Role assignments as they are to be remembered, in an order that does not change.
-    pub(super) fn remember(&mut self, assignments: &[RecordedAssignment]) {
+    pub(super) fn remember(&mut self, assignments: &[RecordedRoleAssignment]) {
         self.assignments = assignments
             .iter()
             .map(|assignment| RoleAssignmentStatus {
@@ -87,7 +89,7 @@ impl Account {
     }
 
     /// The identity that is in use from now on.
-    pub(super) fn use_identity(&mut self, identity: &Identity, created: bool) {
+    pub(super) fn use_identity(&mut self, identity: &ManagedIdentity, created: bool) {
         self.identity = Some(IdentityStatus {
             resource_id: identity.id.to_string(),
             client_id: identity.client_id.clone(),
@@ -138,7 +140,8 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
 
 /// The binding of the spec, if this reconciliation found it applied.
 fn binding(profile: &PodIdentityProfile, report: &Report) -> Option<BindingStatus> {
-    let bound = |part: &Part| part.kind == "BindingReady" && part.status == Status::True;
+    let bound =
+        |part: &SubCondition| part.kind == "BindingReady" && part.status == ConditionStatus::True;
     let applied = report.parts.iter().any(bound) && report.planned.is_empty();
     applied.then(|| {
         let wanted = convert::profile(profile, BTreeMap::new());
@@ -185,7 +188,7 @@ const KINDS: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
-    use podid_core::profile::NetRaw;
+    use podid_core::net_raw::NetRaw;
 
     use super::*;
 
@@ -196,8 +199,8 @@ mod tests {
         PodIdentityProfile::new("shop", serde_json::from_value(spec).unwrap())
     }
 
-    fn report(outcome: Outcome, bound: Status, planned: &[&str]) -> Report {
-        let part = Part {
+    fn report(outcome: ReconcileOutcome, bound: ConditionStatus, planned: &[&str]) -> Report {
+        let part = SubCondition {
             kind: "BindingReady",
             status: bound,
             reason: "Bound".into(),
@@ -211,15 +214,15 @@ mod tests {
         }
     }
 
-    fn suspended() -> Outcome {
-        Outcome::Suspended {
+    fn suspended() -> ReconcileOutcome {
+        ReconcileOutcome::Suspended {
             applied: false,
             hindrance: None,
         }
     }
 
-    fn refused() -> Outcome {
-        Outcome::Stalled {
+    fn refused() -> ReconcileOutcome {
+        ReconcileOutcome::Stalled {
             reason: "NotAllowedByClass".into(),
             message: "no".into(),
         }
@@ -228,10 +231,13 @@ mod tests {
     /// Admission goes by this field, so only what was applied may change it.
     #[test]
     fn the_binding_in_the_status_is_the_one_that_was_applied() {
-        let ready = Outcome::Ready {
+        let ready = ReconcileOutcome::Ready {
             message: "ready".into(),
         };
-        let applied = updated(&profile("a", "Enforce"), &report(ready, Status::True, &[]));
+        let applied = updated(
+            &profile("a", "Enforce"),
+            &report(ready, ConditionStatus::True, &[]),
+        );
         let binding = applied.status.clone().and_then(|status| status.binding);
         let wanted = BindingStatus {
             selector: "a".into(),
@@ -244,11 +250,15 @@ mod tests {
             ..profile("b", "Ignore")
         };
         for report in [
-            report(refused(), Status::False, &[]),
-            report(refused(), Status::True, &["apply AzureIdentityBinding"]),
+            report(refused(), ConditionStatus::False, &[]),
+            report(
+                refused(),
+                ConditionStatus::True,
+                &["apply AzureIdentityBinding"],
+            ),
             Report {
                 parts: Vec::new(),
-                ..report(suspended(), Status::True, &[])
+                ..report(suspended(), ConditionStatus::True, &[])
             },
         ] {
             let after = updated(&edited, &report).status.and_then(|s| s.binding);

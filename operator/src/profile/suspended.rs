@@ -1,7 +1,7 @@
 //! A profile whose author has suspended it: nothing is worked on, and what its pods come to still is
 //! so.
 
-use podid_core::condition::{Outcome, Status};
+use podid_core::condition::{ConditionStatus, ReconcileOutcome};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::status::{Account, Report};
@@ -15,7 +15,7 @@ pub(super) async fn look(
     context: &Context,
 ) -> Verdict {
     let applied = applied::is_current(profile);
-    let outcome = Outcome::Suspended {
+    let outcome = ReconcileOutcome::Suspended {
         applied,
         hindrance: pods::hindrance(profile, context),
     };
@@ -24,12 +24,12 @@ pub(super) async fn look(
         let net_raw = profile.spec.net_raw;
         let policy = enforcement::check(net_raw, &context.client).await;
         let enforcement = pods::include_breaches_of_bound(policy, net_raw, profile, context);
-        if enforcement.status != Status::True {
+        if enforcement.status != ConditionStatus::True {
             // Nobody tells when a policy is installed.
             verdict.again = Again::AtInterval;
         }
         // What could not be read says nothing new.
-        let known = Some(enforcement).filter(|part| part.status != Status::Unknown);
+        let known = Some(enforcement).filter(|part| part.status != ConditionStatus::Unknown);
         verdict.report = Report {
             parts: known.into_iter().collect(),
             ..verdict.report

@@ -5,10 +5,10 @@ mod world;
 
 use kube::runtime::controller::Action;
 use podid_azure::{AzureError, Operation, Reply};
-use podid_core::assignment::AssignmentFailure;
-use podid_core::assignment::pods::{BoundPods, PodState};
+use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::binding::Pod;
 use podid_core::net_raw::Breach;
+use podid_core::profile::pods::{BoundPods, PodState};
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use world::World;

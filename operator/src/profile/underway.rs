@@ -3,8 +3,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
-use podid_core::condition::{Outcome, READY, RECONCILING, STALLED};
-use podid_core::plan::{Plan, Step};
+use podid_core::condition::{READY, RECONCILING, ReconcileOutcome, STALLED};
+use podid_core::profile::plan::{Plan, Step};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::Context;
@@ -46,7 +46,7 @@ pub(super) async fn note(
     context: &Context,
 ) -> Result<PodIdentityProfile, kube::Error> {
     let report = Report {
-        outcome: Outcome::Progressing {
+        outcome: ReconcileOutcome::Progressing {
             message: doing.to_owned(),
         },
         parts: Vec::new(),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use podid_core::arm::ArmId;
-use podid_core::condition::{Outcome, Part, Status};
-use podid_core::desired::Desired;
-use podid_core::plan::{Plan, Refusal};
+use podid_core::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
+use podid_core::profile::desired::Desired;
+use podid_core::profile::plan::{Plan, PlanRefusal};
 use podid_crds::podid::{IdentityStatus, PodIdentityProfile, RoleAssignmentStatus};
 
 use super::apply::Progress;
@@ -33,7 +33,7 @@ pub(super) enum Again {
 }
 
 impl Verdict {
-    pub(super) fn without_work(outcome: Outcome, account: Account) -> Self {
+    pub(super) fn without_work(outcome: ReconcileOutcome, account: Account) -> Self {
         let report = Report {
             outcome,
             parts: Vec::new(),
@@ -52,7 +52,7 @@ impl Verdict {
         desired: &Desired,
         account: Account,
         progress: Progress,
-        enforcement: Part,
+        enforcement: SubCondition,
     ) -> Self {
         let identity = account.identity.clone().unwrap_or_default();
         let name = desired.identity.id.name().to_owned();
@@ -68,7 +68,7 @@ impl Verdict {
             identity_part(&identity),
             part(
                 Stage::Access,
-                Status::True,
+                ConditionStatus::True,
                 "Granted",
                 format!(
                     "the identity holds {}, machines hold {} on it",
@@ -78,15 +78,15 @@ impl Verdict {
             ),
             part(
                 Stage::Binding,
-                Status::True,
+                ConditionStatus::True,
                 "Bound",
                 format!("pods with aadpodidbinding={selector} are bound"),
             ),
         ];
         let (outcome, again) = match enforcement.status {
-            Status::True => (Outcome::Ready { message }, Again::AtInterval),
-            Status::False | Status::Unknown => (
-                Outcome::Waiting {
+            ConditionStatus::True => (ReconcileOutcome::Ready { message }, Again::AtInterval),
+            ConditionStatus::False | ConditionStatus::Unknown => (
+                ReconcileOutcome::Waiting {
                     message: enforcement.message.clone(),
                 },
                 // When pods come and go, we are told.
@@ -115,19 +115,19 @@ impl Verdict {
         failure: &Failure,
         account: Account,
         progress: Option<Progress>,
-        enforcement: Part,
+        enforcement: SubCondition,
     ) -> Self {
         let cause = &failure.cause;
         let outcome = cause.outcome();
         let again = match outcome {
-            Outcome::Stalled { .. } => Again::AtInterval,
+            ReconcileOutcome::Stalled { .. } => Again::AtInterval,
             _ => Again::Soon {
                 asked: cause.retry_after(),
             },
         };
         let hit = part(
             failure.stage,
-            Status::False,
+            ConditionStatus::False,
             &cause.reason(),
             cause.message(),
         );
@@ -159,23 +159,33 @@ impl Verdict {
         }
     }
 
-    pub(super) fn refused(refusals: &[Refusal], account: Account, enforcement: Part) -> Self {
+    pub(super) fn refused(
+        refusals: &[PlanRefusal],
+        account: Account,
+        enforcement: SubCondition,
+    ) -> Self {
         let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
         let message = texts.join(" | ");
         let reason = refusals
             .first()
-            .map_or("Refused", Refusal::reason)
+            .map_or("Refused", PlanRefusal::reason)
             .to_owned();
-        let (outcome, again) = match refusals.iter().all(Refusal::may_pass) {
-            true => (Outcome::Retrying { message }, Again::Soon { asked: None }),
-            false => (Outcome::Stalled { reason, message }, Again::AtInterval),
+        let (outcome, again) = match refusals.iter().all(PlanRefusal::may_pass) {
+            true => (
+                ReconcileOutcome::Retrying { message },
+                Again::Soon { asked: None },
+            ),
+            false => (
+                ReconcileOutcome::Stalled { reason, message },
+                Again::AtInterval,
+            ),
         };
         let parts = refusals
             .iter()
             .map(|refusal| {
                 part(
                     stage_of(refusal),
-                    Status::False,
+                    ConditionStatus::False,
                     refusal.reason(),
                     refusal.to_string(),
                 )
@@ -196,7 +206,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn drifted(plan: &Plan, account: Account, enforcement: Part) -> Self {
+    pub(super) fn drifted(plan: &Plan, account: Account, enforcement: SubCondition) -> Self {
         let planned = plan.sentences();
         let message = format!(
             "{} planned and left to a person, because spec.drift is Observe; see \
@@ -206,7 +216,7 @@ impl Verdict {
                 count => format!("{count} changes are"),
             }
         );
-        let outcome = Outcome::Stalled {
+        let outcome = ReconcileOutcome::Stalled {
             reason: "DriftDetected".to_owned(),
             message,
         };
@@ -225,13 +235,13 @@ impl Verdict {
     }
 }
 
-fn part(stage: Stage, status: Status, reason: &str, message: String) -> Part {
+fn part(stage: Stage, status: ConditionStatus, reason: &str, message: String) -> SubCondition {
     let kind = match stage {
         Stage::Identity => "IdentityReady",
         Stage::Access => "AccessReady",
         Stage::Binding => "BindingReady",
     };
-    Part {
+    SubCondition {
         kind,
         status,
         reason: reason.to_owned(),
@@ -253,7 +263,7 @@ fn count(number: usize, thing: &str) -> String {
     }
 }
 
-fn identity_part(identity: &IdentityStatus) -> Part {
+fn identity_part(identity: &IdentityStatus) -> SubCondition {
     let origin = if identity.created {
         "Created"
     } else {
@@ -262,19 +272,19 @@ fn identity_part(identity: &IdentityStatus) -> Part {
     let id = &identity.resource_id;
     part(
         Stage::Identity,
-        Status::True,
+        ConditionStatus::True,
         origin,
         format!("identity {id} is there"),
     )
 }
 
-fn stage_of(refusal: &Refusal) -> Stage {
+fn stage_of(refusal: &PlanRefusal) -> Stage {
     match refusal {
-        Refusal::OwnedByAnother { .. }
-        | Refusal::NotOurs { .. }
-        | Refusal::NothingToAdopt { .. }
-        | Refusal::WrongTenant { .. } => Stage::Identity,
-        Refusal::UnknownRole { .. } => Stage::Access,
-        Refusal::ForeignChild { .. } => Stage::Binding,
+        PlanRefusal::OwnedByAnother { .. }
+        | PlanRefusal::NotOurs { .. }
+        | PlanRefusal::NothingToAdopt { .. }
+        | PlanRefusal::WrongTenant { .. } => Stage::Identity,
+        PlanRefusal::UnknownRole { .. } => Stage::Access,
+        PlanRefusal::ForeignChild { .. } => Stage::Binding,
     }
 }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::admit::tests::class;
 use crate::class::AccessLimit;
+use crate::profile::admit::tests::class;
 
 /// The class of the tests, with limits that Azure has to be asked about.
 fn wide() -> Class {
@@ -68,7 +68,7 @@ fn what_azure_confirms_is_ready() {
     for before in [Before::Nothing, Before::Known] {
         let outcome = judge(&wide(), &answers, before);
         assert!(
-            matches!(outcome, Some(Outcome::Ready { .. })),
+            matches!(outcome, Some(ReconcileOutcome::Ready { .. })),
             "{outcome:?}"
         );
     }
@@ -102,8 +102,8 @@ fn every_problem_names_field_value_and_remedy() {
     for (field, answer, remedy, stalls) in cases {
         let outcome = judge(&wide(), &but(field, answer), Before::Known).expect("an outcome");
         let (reason, message) = match outcome {
-            Outcome::Stalled { reason, message } => (Some(reason), message),
-            Outcome::Retrying { message } => (None, message),
+            ReconcileOutcome::Stalled { reason, message } => (Some(reason), message),
+            ReconcileOutcome::Retrying { message } => (None, message),
             other => panic!("{field}: {other:?}"),
         };
         assert_eq!(reason.as_deref(), stalls, "{message}");
@@ -115,7 +115,9 @@ fn every_problem_names_field_value_and_remedy() {
 #[test]
 fn a_subscription_of_another_tenant_names_both() {
     let answers = but("spec.subscriptionId", Answer::Tenant("other".into()));
-    let Some(Outcome::Stalled { reason, message }) = judge(&wide(), &answers, Before::Known) else {
+    let Some(ReconcileOutcome::Stalled { reason, message }) =
+        judge(&wide(), &answers, Before::Known)
+    else {
         panic!("not stalled");
     };
     assert_eq!(reason, "WrongTenant");
@@ -132,7 +134,8 @@ fn a_missing_subscription_is_said_once() {
         .into_iter()
         .map(|question| (question, Answer::Absent))
         .collect();
-    let Some(Outcome::Retrying { message }) = judge(&wide(), &answers, Before::Nothing) else {
+    let Some(ReconcileOutcome::Retrying { message }) = judge(&wide(), &answers, Before::Nothing)
+    else {
         panic!("not retrying");
     };
     assert!(!message.contains(" | "), "{message}");
@@ -144,7 +147,7 @@ fn while_azure_is_silent_what_was_known_stays() {
     assert_eq!(judge(&wide(), &answers, Before::Known), None);
     let outcome = judge(&wide(), &answers, Before::Nothing);
     assert!(
-        matches!(&outcome, Some(Outcome::Progressing { message }) if message.contains("no answer")),
+        matches!(&outcome, Some(ReconcileOutcome::Progressing { message }) if message.contains("no answer")),
         "{outcome:?}"
     );
 }
@@ -176,7 +179,7 @@ proptest! {
             (About::Group(_) | About::Role { .. }, Answer::Present) => true,
             _ => false,
         };
-        let ready = matches!(outcome, Some(Outcome::Ready { .. }));
+        let ready = matches!(outcome, Some(ReconcileOutcome::Ready { .. }));
         prop_assert_eq!(ready, asked.iter().all(confirms), "{:?}", outcome);
     }
 }

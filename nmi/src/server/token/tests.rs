@@ -7,11 +7,11 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, Secret};
 use podid_core::arm::ArmId;
-use podid_core::assignment::AssignmentFailure;
-use podid_core::binding::{Binding, IdentityKind, Origin, Pod, Reach};
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::binding::{AzureIdentityType, Binding, BindingScope, Origin, Pod};
 use podid_core::net_raw::Breach;
-use podid_core::profile::NetRaw;
-use podid_core::resolve::{Assignment, AssignmentState, Caller, Exception};
+use podid_core::net_raw::NetRaw;
+use podid_core::resolve::{CallingPod, Exception, TokenAssignment, TokenAssignmentState};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -65,10 +65,10 @@ fn entry(assigned: bool) -> Entry {
         service_account: "default".into(),
         breaches: [].into(),
     };
-    let identity = Identity {
+    let identity = AzureIdentity {
         namespace: "a".into(),
         name: "one".into(),
-        kind: IdentityKind::Managed,
+        kind: AzureIdentityType::Managed,
         client_id: "client-one".into(),
         resource_id: ArmId::new(RESOURCE_ID),
         principal_id: None,
@@ -85,11 +85,11 @@ fn entry(assigned: bool) -> Entry {
         origin: Origin::Profile,
     };
     let state = if assigned {
-        AssignmentState::Assigned
+        TokenAssignmentState::Assigned
     } else {
-        AssignmentState::Created
+        TokenAssignmentState::Created
     };
-    let assignment = Assignment {
+    let assignment = TokenAssignment {
         pod_uid: "uid-1".into(),
         namespace: "a".into(),
         identity: "one".into(),
@@ -97,7 +97,7 @@ fn entry(assigned: bool) -> Entry {
         state,
     };
     Entry {
-        caller: Caller {
+        caller: CallingPod {
             pod,
             labels: [].into(),
             host_network: false,
@@ -111,14 +111,14 @@ fn entry(assigned: bool) -> Entry {
             .then(|| (Key::new("a", "one"), Instant::now()))
             .into_iter()
             .collect(),
-        reach: Reach::Cluster,
+        reach: BindingScope::Cluster,
         of_profiles: Arc::default(),
     }
 }
 
 fn failed() -> Entry {
     let mut entry = entry(false);
-    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
+    entry.assignments[0].state = TokenAssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant it".into(),
     });

@@ -1,7 +1,7 @@
 use podid_core::arm::ArmId;
-use podid_core::assignment::AssignedIdentity;
-use podid_core::binding::{Binding, IdentityKind, Pod, Reach};
-use podid_core::hand_written::Known;
+use podid_core::assigned_identity::AssignedIdentity;
+use podid_core::binding::IdentityLookup;
+use podid_core::binding::{AzureIdentityType, Binding, BindingScope, Pod};
 use podid_core::net_raw::Breach;
 use podid_core::target::Target;
 
@@ -11,11 +11,11 @@ use crate::assignment::fake::{id, ids, target};
 use crate::assignment::index::{Index, PlacedPod};
 use crate::assignment::news;
 
-fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> Identity {
-    Identity {
+fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> AzureIdentity {
+    AzureIdentity {
         namespace: "apps".into(),
         name: "web".into(),
-        kind: IdentityKind::Managed,
+        kind: AzureIdentityType::Managed,
         client_id: "c".into(),
         resource_id,
         principal_id: None,
@@ -25,8 +25,8 @@ fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> Identity {
     }
 }
 
-fn free() -> Known {
-    Known::Found {
+fn free() -> IdentityLookup {
+    IdentityLookup::Found {
         client_id: "c".into(),
         owner: None,
     }
@@ -39,8 +39,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(identity: &Identity, breaches: &[Breach]) -> Self {
-        let mut index = Index::new(Reach::Cluster);
+    fn new(identity: &AzureIdentity, breaches: &[Breach]) -> Self {
+        let mut index = Index::new(BindingScope::Cluster);
         let key = ObjectKey::new("apps", "web");
         let binding = Binding {
             namespace: "apps".into(),
@@ -84,11 +84,11 @@ impl Bench {
 
     /// The pod's AzureAssignedIdentity says `Assigned`, of this identity.
     fn said_assigned(&mut self, resource_id: ArmId) {
-        self.said_before(resource_id, Progress::Assigned);
+        self.said_before(resource_id, AssignmentState::Assigned);
     }
 
     /// It says this.
-    fn said_before(&mut self, resource_id: ArmId, progress: Progress) {
+    fn said_before(&mut self, resource_id: ArmId, state: AssignmentState) {
         let name = names::assigned_identity("web", "u", "apps", "web");
         let says = AssignedIdentity {
             node: "node".into(),
@@ -96,14 +96,14 @@ impl Bench {
             resource_id,
             client_id: "c".into(),
             binding: ("apps".into(), "web".into()),
-            progress,
+            state,
         };
         self.said.insert(name, Some(says));
     }
 
-    fn progress(&self, report: Option<&Report>) -> Progress {
+    fn progress(&self, report: Option<&Report>) -> AssignmentState {
         let assessed = assess(self.entry(), report, &self.said);
-        assessed[0].progress.clone()
+        assessed[0].state.clone()
     }
 
     fn stage(&self) -> Row {
@@ -141,11 +141,16 @@ fn report(carries: &[&str], failure: Option<Outlook>) -> Report {
 fn an_identity_that_is_there_for_others_is_not_assigned_before_it_is_checked() {
     let mut bench = Bench::by_hand("a");
     let there = report(&["a"], None);
-    assert_eq!(bench.progress(Some(&there)), Progress::Created);
+    assert_eq!(bench.progress(Some(&there)), AssignmentState::Created);
     bench.index.set_known(&id("a"), Some(free()));
-    assert_eq!(bench.progress(Some(&there)), Progress::Assigned);
-    bench.index.set_known(&id("a"), Some(Known::Absent));
-    assert!(matches!(bench.progress(Some(&there)), Progress::Failed(_)));
+    assert_eq!(bench.progress(Some(&there)), AssignmentState::Assigned);
+    bench
+        .index
+        .set_known(&id("a"), Some(IdentityLookup::Absent));
+    assert!(matches!(
+        bench.progress(Some(&there)),
+        AssignmentState::Failed(_)
+    ));
 }
 
 #[test]
@@ -154,13 +159,13 @@ fn what_was_said_of_one_identity_opens_no_other() {
     bench.said_assigned(id("a"));
     assert_eq!(
         bench.progress(None),
-        Progress::Assigned,
+        AssignmentState::Assigned,
         "a restart stops nothing"
     );
     bench.said_assigned(id("another"));
     assert_eq!(
         bench.progress(None),
-        Progress::Created,
+        AssignmentState::Created,
         "the AzureIdentity was edited"
     );
 }
@@ -177,7 +182,7 @@ fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
     let mut bench = Bench::new(&identity(id("a"), Origin::Profile, NetRaw::Ignore), &[]);
     let key = ObjectKey::new("apps", "web");
     bench.index.set_recorded(&key, Some(id("a")));
-    let failed = Progress::Failed(refusal("LinkedAuthorizationFailed"));
+    let failed = AssignmentState::Failed(refusal("LinkedAuthorizationFailed"));
     bench.said_before(id("a"), failed.clone());
     let looked_at = report(&[], None);
     let again = report(&[], Some(Outlook::Doubtful));
@@ -191,26 +196,28 @@ fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
         );
     }
     let there = report(&["a"], None);
-    assert_eq!(bench.progress(Some(&there)), Progress::Assigned);
+    assert_eq!(bench.progress(Some(&there)), AssignmentState::Assigned);
 }
 
 #[test]
 fn nothing_is_said_against_an_identity_before_it_was_looked_up() {
     let mut bench = Bench::by_hand("a");
-    let failed = Progress::Failed(refusal("OwnedByProfile"));
+    let failed = AssignmentState::Failed(refusal("OwnedByProfile"));
     bench.said_before(id("a"), failed.clone());
     let said = |bench: &Bench| {
         let assessed = assess(bench.entry(), None, &bench.said);
         let warnings = news::warnings(bench.entry(), &assessed).into_iter();
         let warnings: Vec<_> = warnings.map(|said| (said.reason, said.word)).collect();
-        (assessed[0].progress.clone(), warnings)
+        (assessed[0].state.clone(), warnings)
     };
     assert_eq!(said(&bench), (failed.clone(), vec![]), "a restart");
-    let trouble = Known::NotYet(refusal("Throttled"));
+    let trouble = IdentityLookup::NotYet(refusal("Throttled"));
     bench.index.set_known(&id("a"), Some(trouble));
     let news = ("IdentityNotAssigned".to_owned(), "Throttled".to_owned());
     assert_eq!(said(&bench), (failed, vec![news]));
-    bench.index.set_known(&id("a"), Some(Known::Absent));
+    bench
+        .index
+        .set_known(&id("a"), Some(IdentityLookup::Absent));
     let news = ("IdentityNotFound".to_owned(), "IdentityNotFound".to_owned());
     assert_eq!(said(&bench).1, [news]);
 }
@@ -226,11 +233,11 @@ fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
         "IdentityNotReadable",
         "UnknownMachine",
     ] {
-        bench.said_before(id("a"), Progress::Failed(refusal(reason)));
+        bench.said_before(id("a"), AssignmentState::Failed(refusal(reason)));
         let looked_at = report(&[], None);
         assert_eq!(
             bench.progress(Some(&looked_at)),
-            Progress::Created,
+            AssignmentState::Created,
             "{reason}"
         );
     }
@@ -243,7 +250,7 @@ fn only_what_lasts_is_told_to_the_pod_as_failed() {
     for outlook in [Outlook::Passing, Outlook::Doubtful, Outlook::Lasting] {
         let report = report(&[], Some(outlook));
         let assessed = assess(bench.entry(), Some(&report), &bench.said);
-        let failed = matches!(assessed[0].progress, Progress::Failed(_));
+        let failed = matches!(assessed[0].state, AssignmentState::Failed(_));
         assert_eq!(failed, outlook == Outlook::Lasting, "{outlook:?}");
         let trouble = assessed[0].trouble.as_ref();
         assert_eq!(trouble.map(|it| it.reason.as_str()), Some("Refused"));
@@ -256,7 +263,7 @@ fn a_node_that_is_no_machine_of_azure_is_told_at_once_and_a_new_one_is_waited_fo
     bench.index.set_known(&id("a"), Some(free()));
     let elsewhere = Target::from_provider_id("kind://elsewhere");
     bench.index.set_node("node", Some(elsewhere));
-    let Progress::Failed(failure) = bench.progress(None) else {
+    let AssignmentState::Failed(failure) = bench.progress(None) else {
         panic!("it does not come by waiting");
     };
     assert_eq!(failure.reason, "UnknownMachine");
@@ -264,7 +271,7 @@ fn a_node_that_is_no_machine_of_azure_is_told_at_once_and_a_new_one_is_waited_fo
     bench
         .index
         .set_node("node", Some(Target::from_provider_id("")));
-    assert_eq!(bench.progress(None), Progress::Created);
+    assert_eq!(bench.progress(None), AssignmentState::Created);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use podid_core::arm::ArmId;
-use podid_core::hand_written::Known;
+use podid_core::binding::IdentityLookup;
 
 use super::{Dispatcher, Ended};
 use crate::assignment::ObjectKey;
@@ -62,10 +62,10 @@ impl Dispatcher {
 
     fn tell(&mut self, identity: &ArmId) {
         let known = self.lookups.reading(identity).map(|reading| match reading {
-            Reading::NotYet(trouble) => Known::NotYet(trouble.clone()),
-            Reading::Absent => Known::Absent,
-            Reading::Unreadable(text) => Known::Unreadable(text.clone()),
-            Reading::Found { client_id, owner } => Known::Found {
+            Reading::NotYet(trouble) => IdentityLookup::NotYet(trouble.clone()),
+            Reading::Absent => IdentityLookup::Absent,
+            Reading::Unreadable(text) => IdentityLookup::Unreadable(text.clone()),
+            Reading::Found { client_id, owner } => IdentityLookup::Found {
                 client_id: client_id.clone(),
                 owner: owner.clone().map(|owner| self.context.owners.judge(owner)),
             },

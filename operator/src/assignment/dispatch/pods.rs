@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use podid_core::assignment::{ObjectsPlan, Progress, assigned_identities, plan_objects};
+use podid_core::assigned_identity::{
+    AssignedIdentityPlan, AssignmentState, assigned_identities, plan_assigned_identities,
+};
 use podid_core::target::ProviderIdError;
 
 use super::{Dispatcher, Ended};
@@ -39,7 +41,7 @@ impl Dispatcher {
         }
         let open = desired
             .values()
-            .filter(|says| says.progress == Progress::Created)
+            .filter(|says| says.state == AssignmentState::Created)
             .count();
         let backlog = self.backlog.set(&key, open);
         self.context.metrics.set_backlog(backlog);
@@ -47,8 +49,8 @@ impl Dispatcher {
             Some(pod) => self.announcer.warn(pod, warnings),
             None => self.announcer.forget(&key),
         }
-        let plan = plan_objects(&desired, &said);
-        if plan == ObjectsPlan::default() {
+        let plan = plan_assigned_identities(&desired, &said);
+        if plan == AssignedIdentityPlan::default() {
             self.jobs.succeeded(&key);
             return;
         }
@@ -68,7 +70,7 @@ impl Dispatcher {
             self.observed.remove(&ObjectKey::new(&key.namespace, name));
         }
         for (name, seen) in written.applied {
-            if let (Some((identity, Progress::Assigned)), Some(entry)) =
+            if let (Some((identity, AssignmentState::Assigned)), Some(entry)) =
                 (seen.progress(), self.index.pod(&key))
             {
                 self.announcer.assigned(&entry.placed.pod, &identity);
@@ -100,6 +102,6 @@ fn desired_objects(entry: &Entry, assessed: &[Assessed<'_>]) -> objects::Wanted 
     assigned_identities(&placed.pod, &placed.node, wanted, |_, identity| {
         let mut assessed = assessed.iter();
         let found = assessed.find(|one| one.assignment.identity == *identity);
-        found.map_or(Progress::Created, |one| one.progress.clone())
+        found.map_or(AssignmentState::Created, |one| one.state.clone())
     })
 }

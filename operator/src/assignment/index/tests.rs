@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{IdentityKind, Origin};
+use podid_core::binding::{AzureIdentityType, Origin};
 use podid_core::net_raw::Breach;
-use podid_core::profile::NetRaw;
+use podid_core::net_raw::NetRaw;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ enum Fact {
     /// What the profile of an AzureIdentity's name has in its status.
     Recorded(usize, Option<usize>),
     /// What Azure says of a managed identity.
-    Known(usize, Option<Known>),
+    Known(usize, Option<IdentityLookup>),
 }
 
 /// Where an AzureIdentity comes from, and what it asks of pods.
@@ -91,8 +91,8 @@ fn identity_key(number: usize) -> ObjectKey {
 }
 
 /// Nobody's, with the client id that objects here write.
-fn free() -> Known {
-    Known::Found {
+fn free() -> IdentityLookup {
+    IdentityLookup::Found {
         client_id: "c".into(),
         owner: None,
     }
@@ -108,11 +108,11 @@ fn client_of(net_raw: NetRaw) -> &'static str {
 
 const BY_HAND: Kind = (Origin::HandWritten, NetRaw::Ignore);
 
-fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> Identity {
-    Identity {
+fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> AzureIdentity {
+    AzureIdentity {
         namespace: namespace(number / 2).into(),
         name: format!("i{}", number % 2),
-        kind: IdentityKind::Managed,
+        kind: AzureIdentityType::Managed,
         client_id: client_of(net_raw).into(),
         resource_id: resource(of),
         principal_id: None,
@@ -143,12 +143,12 @@ fn breaches() -> impl Strategy<Value = Vec<Breach>> {
     ]
 }
 
-fn known() -> impl Strategy<Value = Known> {
-    let wrong = Known::Found {
+fn known() -> impl Strategy<Value = IdentityLookup> {
+    let wrong = IdentityLookup::Found {
         client_id: "another".into(),
         owner: None,
     };
-    prop_oneof![2 => Just(free()), 1 => Just(wrong), 1 => Just(Known::Absent)]
+    prop_oneof![2 => Just(free()), 1 => Just(wrong), 1 => Just(IdentityLookup::Absent)]
 }
 
 fn fact() -> impl Strategy<Value = Fact> {
@@ -221,12 +221,13 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
         }
     }
     let bindings: Vec<Binding> = bindings.into_values().flatten().collect();
-    let identities: Vec<Identity> = identities.into_values().flatten().collect();
+    let identities: Vec<AzureIdentity> = identities.into_values().flatten().collect();
     let mut whole = Whole::default();
     let mut clients: BTreeMap<(Target, ArmId), BTreeSet<String>> = BTreeMap::new();
     for (number, placed) in pods {
         let Some(placed) = placed else { continue };
-        let assignments = assignments_of(&placed.pod, &bindings, &identities, Reach::Cluster);
+        let assignments =
+            pod_identities(&placed.pod, &bindings, &identities, BindingScope::Cluster);
         if assignments.refused.is_some() {
             whole.refused.insert(pod_key(number));
         }
@@ -243,14 +244,14 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
                 continue;
             };
             let on = whole.wanted.entry(target.clone()).or_default();
-            match standing(&identity, own, said) {
-                Standing::Served => {
+            match verify(&identity, own, said) {
+                Verification::Verified => {
                     let on_target = clients.entry((target.clone(), id.clone())).or_default();
                     on_target.insert(identity.client_id);
                     on.desired.insert(id);
                 }
-                Standing::Unchecked(_) => drop(on.kept.insert(id)),
-                Standing::Refused(_) => {}
+                Verification::Pending(_) => drop(on.kept.insert(id)),
+                Verification::Refused(_) => {}
             }
         }
     }
@@ -273,7 +274,7 @@ fn targets() -> BTreeSet<Target> {
 proptest! {
     #[test]
     fn step_by_step_comes_to_the_same_as_all_at_once(facts in vec(fact(), 0..60)) {
-        let mut index = Index::new(Reach::Cluster);
+        let mut index = Index::new(BindingScope::Cluster);
         facts.iter().for_each(|fact| apply(&mut index, fact));
         let mut expected = by_the_rules(&facts);
         for target in targets() {
@@ -294,7 +295,7 @@ proptest! {
 
     #[test]
     fn whatever_changes_is_told(facts in vec(fact(), 0..60)) {
-        let mut index = Index::new(Reach::Cluster);
+        let mut index = Index::new(BindingScope::Cluster);
         for fact in &facts {
             let before: Vec<_> = targets().iter().map(|target| index.wanted(target)).collect();
             let asked: Vec<_> = (0..3).map(|id| index.needs_check(&resource(id))).collect();
@@ -322,7 +323,7 @@ proptest! {
 
     #[test]
     fn telling_the_same_again_is_no_change(facts in vec(fact(), 0..40)) {
-        let mut index = Index::new(Reach::Cluster);
+        let mut index = Index::new(BindingScope::Cluster);
         for fact in &facts {
             apply(&mut index, fact);
             index.take_dirty();
@@ -333,7 +334,7 @@ proptest! {
 
     #[test]
     fn when_everything_is_gone_nothing_is_kept(facts in vec(fact(), 0..40)) {
-        let mut index = Index::new(Reach::Cluster);
+        let mut index = Index::new(BindingScope::Cluster);
         facts.iter().for_each(|fact| apply(&mut index, fact));
         for number in 0..6 {
             apply(&mut index, &Fact::Pod(number, None));
@@ -344,13 +345,13 @@ proptest! {
             apply(&mut index, &Fact::Known(number, None));
         }
         index.take_dirty();
-        prop_assert_eq!(format!("{index:?}"), format!("{:?}", Index::new(Reach::Cluster)));
+        prop_assert_eq!(format!("{index:?}"), format!("{:?}", Index::new(BindingScope::Cluster)));
     }
 }
 
 #[test]
 fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
-    let mut index = Index::new(Reach::Cluster);
+    let mut index = Index::new(BindingScope::Cluster);
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(
@@ -367,7 +368,7 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
 
 #[test]
 fn equal_pod_names_in_two_namespaces_protect_each_other() {
-    let mut index = Index::new(Reach::Cluster);
+    let mut index = Index::new(BindingScope::Cluster);
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(

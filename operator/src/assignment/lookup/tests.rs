@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use podid_azure::{Operation, Reply};
-use podid_core::desired::TAG_PROFILE;
+use podid_core::owner::TAG_PROFILE;
 
 use super::*;
 use crate::assignment::fake::{FakeIdentities, id};

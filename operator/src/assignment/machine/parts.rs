@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use podid_azure::IdentityPatch;
 use podid_core::arm::ArmId;
-use podid_core::assignment::TargetPlan;
+use podid_core::target::TargetPlan;
 
 /// The parts of a plan that are still to be carried out.
 #[derive(Debug)]

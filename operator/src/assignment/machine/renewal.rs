@@ -5,32 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use podid_azure::MachineIdentity;
 use podid_core::arm::ArmId;
-use podid_core::assignment::{AssignmentFailure, outdated};
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::target::recreated;
 
 use super::{Machine, carried_by};
 use crate::assignment::failure::{Failure, Outlook};
 
 impl Machine {
-    /// What a machine carries, without what is outdated on it.
+    /// What a machine carries, without what is recreated on it.
     pub(super) fn present(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
-        &carried_by(machine) - &self.outdated(machine)
+        &carried_by(machine) - &self.recreated(machine)
     }
 
     /// What we put on a machine and was made anew since.
-    pub(super) fn outdated(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
+    pub(super) fn recreated(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
         let (expected, ledger) = (&self.client_ids, &self.ledger);
-        outdated(expected, &shown_by(machine), ledger, &self.immutable)
+        recreated(expected, &shown_by(machine), ledger, &self.immutable)
     }
 
     /// Takes stock of what was put on again: where the machine still shows another client id than is
     /// expected, trying without a pause would not help.
     pub(super) fn renewed(&mut self, after: &MachineIdentity) {
         let renewing = std::mem::take(&mut self.renewing);
-        let (present, outdated) = (self.present(after), self.outdated(after));
+        let (present, recreated) = (self.present(after), self.recreated(after));
         self.quarantine
             .retain(|id| !renewing.contains(id) || !present.contains(id));
         let shown = shown_by(after);
-        for identity in &renewing & &outdated {
+        for identity in &renewing & &recreated {
             let failure = self.still_outdated(&identity, &shown);
             let cause = &failure.cause.message;
             tracing::warn!(machine = %self.target, %identity, cause, "put on again in vain");

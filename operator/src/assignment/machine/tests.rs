@@ -18,7 +18,7 @@ impl Bench {
             Arc::new(FakeCompute::new(on_machine)),
             Arc::new(FakeLedgers::default()),
         );
-        let ledger = Ledger(ids(ledger));
+        let ledger = AssignmentRecord(ids(ledger));
         let (to, reports) = mpsc::unbounded_channel();
         let reporter = Reporter::new(target(), &ledger, to);
         let machine = Machine::new(

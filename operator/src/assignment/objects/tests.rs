@@ -11,30 +11,30 @@ fn pod() -> Pod {
     }
 }
 
-fn says(progress: Progress) -> AssignedIdentity {
+fn says(state: AssignmentState) -> AssignedIdentity {
     AssignedIdentity {
         node: "node-1".into(),
         identity: ("team".into(), "web".into()),
         resource_id: ArmId::new("/subscriptions/s/x/Web"),
         client_id: "c".into(),
         binding: ("team".into(), "web-binding".into()),
-        progress,
+        state,
     }
 }
 
-fn object(version: &str, progress: Progress) -> AzureAssignedIdentity {
-    let mut object = to_object(&pod(), "name", &says(progress));
+fn object(version: &str, state: AssignmentState) -> AzureAssignedIdentity {
+    let mut object = to_object(&pod(), "name", &says(state));
     object.metadata.resource_version = Some(version.into());
     object
 }
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    let failed = Progress::Failed(AssignmentFailure {
+    let failed = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant the right".into(),
     });
-    for progress in [Progress::Created, Progress::Assigned, failed] {
+    for progress in [AssignmentState::Created, AssignmentState::Assigned, failed] {
         let object = object("1", progress.clone());
         let text = serde_json::to_string(&object).expect("JSON");
         let object: AzureAssignedIdentity = serde_json::from_str(&text).expect("an object");
@@ -46,7 +46,7 @@ fn what_is_written_is_what_is_read() {
 
 #[test]
 fn an_object_carries_what_readers_and_the_garbage_collector_need() {
-    let object = serde_json::to_value(object("1", Progress::Created)).expect("JSON");
+    let object = serde_json::to_value(object("1", AssignmentState::Created)).expect("JSON");
     assert_eq!(object["status"]["status"], "Created");
     assert_eq!(object["metadata"]["labels"]["nodename"], "node-1");
     assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid-1");
@@ -61,7 +61,7 @@ fn an_object_carries_what_readers_and_the_garbage_collector_need() {
 
 #[test]
 fn an_object_that_says_something_else_is_written_again() {
-    let mut object = object("1", Progress::Assigned);
+    let mut object = object("1", AssignmentState::Assigned);
     object.status = Some(AzureAssignedIdentityStatus {
         status: Some("Unassigned".into()),
         ..AzureAssignedIdentityStatus::default()
@@ -75,10 +75,10 @@ fn an_object_that_says_something_else_is_written_again() {
 fn late_news_of_a_watch_does_not_undo_what_we_wrote() {
     let (key, mut observed) = (ObjectKey::new("apps", "name"), Observed::default());
     let pod = ObjectKey::new("apps", pod().name);
-    observed.set(&key, seen(&object("12", Progress::Assigned)));
-    observed.set(&key, seen(&object("9", Progress::Created)));
+    observed.set(&key, seen(&object("12", AssignmentState::Assigned)));
+    observed.set(&key, seen(&object("9", AssignmentState::Created)));
     let of_pod = observed.of_pod(&pod);
-    assert_eq!(of_pod["name"], Some(says(Progress::Assigned)));
+    assert_eq!(of_pod["name"], Some(says(AssignmentState::Assigned)));
     assert_eq!(observed.remove(&key), Some(pod.clone()));
     assert!(observed.of_pod(&pod).is_empty());
     assert_eq!(observed.remove(&key), None);

@@ -5,7 +5,7 @@ use super::*;
 use crate::assignment::fake::{FakeCompute, FakeLedgers, id, ids, metrics, target};
 use crate::assignment::report::Report;
 use podid_azure::Compute;
-use podid_core::assignment::Ledger;
+use podid_core::target::AssignmentRecord;
 use tokio::sync::mpsc;
 
 const INTERVAL: Duration = Duration::from_secs(180);
@@ -30,9 +30,9 @@ impl Bench {
             Arc::new(FakeLedgers::default()),
             Arc::default(),
             metrics(),
-            Ledger::default(),
+            AssignmentRecord::default(),
         );
-        let reporter = Reporter::new(target(), &Ledger::default(), to);
+        let reporter = Reporter::new(target(), &AssignmentRecord::default(), to);
         let worker = Worker {
             machine,
             orders: receiver,

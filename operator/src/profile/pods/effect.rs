@@ -1,10 +1,10 @@
 //! What pods do to the profile that binds them.
 
-use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named};
-use podid_core::binding::takes_account;
-use podid_core::condition::{Outcome, Part, Status};
-use podid_core::desired::Desired;
-use podid_core::profile::NetRaw;
+use podid_core::binding::accepts_service_account;
+use podid_core::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
+use podid_core::net_raw::NetRaw;
+use podid_core::profile::desired::Desired;
+use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods, NamedPods};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::{NAMED, PODS_KEEP_NET_RAW, condition, key_of};
@@ -19,9 +19,9 @@ pub(in crate::profile) fn include(
     context: &Context,
 ) -> Verdict {
     match (hindrance(profile, context), &verdict.report.outcome) {
-        (Some(message), Outcome::Ready { .. }) => {
+        (Some(message), ReconcileOutcome::Ready { .. }) => {
             let report = Report {
-                outcome: Outcome::Retrying { message },
+                outcome: ReconcileOutcome::Retrying { message },
                 ..verdict.report
             };
             // Assignment tries again by itself, and tells when something changes.
@@ -57,33 +57,33 @@ fn known_hindrance(profile: &PodIdentityProfile) -> Option<String> {
 
 /// Adds pods that break the rule to whether it is in force.
 pub(in crate::profile) fn include_breaches(
-    policy: Part,
+    policy: SubCondition,
     desired: &Desired,
     profile: &PodIdentityProfile,
     context: &Context,
-) -> Part {
+) -> SubCondition {
     let about_to_be = about_to_be_bound(desired, context);
     include_all(policy, desired.net_raw, &about_to_be, profile, context)
 }
 
 /// The same while no binding is applied.
 pub(in crate::profile) fn include_breaches_of_bound(
-    policy: Part,
+    policy: SubCondition,
     net_raw: NetRaw,
     profile: &PodIdentityProfile,
     context: &Context,
-) -> Part {
-    include_all(policy, net_raw, &Named::default(), profile, context)
+) -> SubCondition {
+    include_all(policy, net_raw, &NamedPods::default(), profile, context)
 }
 
 fn include_all(
-    policy: Part,
+    policy: SubCondition,
     net_raw: NetRaw,
-    about_to_be: &Named,
+    about_to_be: &NamedPods,
     profile: &PodIdentityProfile,
     context: &Context,
-) -> Part {
-    if policy.status != Status::True {
+) -> SubCondition {
+    if policy.status != ConditionStatus::True {
         return policy;
     }
     match context.assignments.bound_pods(&key_of(profile)) {
@@ -94,11 +94,11 @@ fn include_all(
 
 /// Pods that break the rule and that the profile binds as soon as its binding is applied: the profile
 /// must not be ready for the moment until they are counted.
-fn about_to_be_bound(desired: &Desired, context: &Context) -> Named {
-    let mut named = Named::default();
+fn about_to_be_bound(desired: &Desired, context: &Context) -> NamedPods {
+    let mut named = NamedPods::default();
     let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
     for pod in context.assignments.breaking(namespace, &binding.selector) {
-        if takes_account(&binding.service_accounts, &pod) {
+        if accepts_service_account(&binding.service_accounts, &pod) {
             named.add(&pod.name, &pod.breaches);
         }
     }
@@ -106,19 +106,19 @@ fn about_to_be_bound(desired: &Desired, context: &Context) -> Named {
 }
 
 pub(super) fn with_breaches(
-    policy: Part,
+    policy: SubCondition,
     net_raw: NetRaw,
     pods: &BoundPods,
-    about_to_be: &Named,
-) -> Part {
+    about_to_be: &NamedPods,
+) -> SubCondition {
     let audited = &pods.audited;
     let refused = match pods.refused.count {
         0 => about_to_be,
         _ => &pods.refused,
     };
     match net_raw {
-        NetRaw::Enforce if refused.count > 0 => Part {
-            status: Status::False,
+        NetRaw::Enforce if refused.count > 0 => SubCondition {
+            status: ConditionStatus::False,
             reason: PODS_KEEP_NET_RAW.to_owned(),
             message: format!(
                 "correct the pods' template as their Events say, and recreate these pods; until then \
@@ -127,7 +127,7 @@ pub(super) fn with_breaches(
             ),
             ..policy
         },
-        NetRaw::Audit if audited.count > 0 => Part {
+        NetRaw::Audit if audited.count > 0 => SubCondition {
             message: format!(
                 "{}; served all the same, because netRaw is Audit: {}",
                 policy.message,
@@ -139,11 +139,11 @@ pub(super) fn with_breaches(
     }
 }
 
-fn known_breaches(profile: &PodIdentityProfile, kind: &'static str) -> Option<Part> {
+fn known_breaches(profile: &PodIdentityProfile, kind: &'static str) -> Option<SubCondition> {
     let known = condition(profile, kind)?;
-    (known.reason == PODS_KEEP_NET_RAW).then(|| Part {
+    (known.reason == PODS_KEEP_NET_RAW).then(|| SubCondition {
         kind,
-        status: Status::False,
+        status: ConditionStatus::False,
         reason: known.reason.clone(),
         message: known.message.clone(),
     })

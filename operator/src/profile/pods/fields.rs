@@ -1,8 +1,8 @@
 //! The fields of a profile's status that are about pods.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods};
 use podid_core::condition::Condition;
+use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileStatus, RefusedPodStatus};
 
 use super::condition;

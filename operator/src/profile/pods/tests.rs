@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-use podid_core::assignment::AssignmentFailure;
-use podid_core::assignment::pods::{ASSIGNMENT_READY, BoundPods, Named, PodState};
-use podid_core::condition::{Part, Status};
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::condition::{ConditionStatus, SubCondition};
 use podid_core::net_raw::Breach;
-use podid_core::profile::NetRaw;
+use podid_core::net_raw::NetRaw;
+use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods, NamedPods, PodState};
 use podid_crds::podid::PodIdentityProfileStatus;
 
 use super::effect::with_breaches;
@@ -31,10 +31,10 @@ fn failed(reason: &str) -> PodState {
     })
 }
 
-fn policy() -> Part {
-    Part {
+fn policy() -> SubCondition {
+    SubCondition {
         kind: "EnforcementReady",
-        status: Status::True,
+        status: ConditionStatus::True,
         reason: "Enforced".into(),
         message: "the policy holds".into(),
     }
@@ -67,7 +67,7 @@ fn only_what_changes_readiness_is_news() {
 
 #[test]
 fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
-    let none = Named::default();
+    let none = NamedPods::default();
     let pods = pods(&[
         ("b", refused()),
         ("a", refused()),
@@ -76,7 +76,7 @@ fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
     let part = with_breaches(policy(), NetRaw::Enforce, &pods, &none);
     assert_eq!(
         (part.status, part.reason.as_str()),
-        (Status::False, PODS_KEEP_NET_RAW)
+        (ConditionStatus::False, PODS_KEEP_NET_RAW)
     );
     let named = "a (container app does not drop NET_RAW), b (container app does not drop NET_RAW)";
     assert!(
@@ -94,7 +94,7 @@ fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
     let breaches = [Breach::HostPid].into();
     audited.add("a", &PodState::Assigned, &breaches);
     let part = with_breaches(policy(), NetRaw::Audit, &audited, &none);
-    assert_eq!(part.status, Status::True);
+    assert_eq!(part.status, ConditionStatus::True);
     assert!(
         part.message.contains("a (the pod sets hostPID: true)"),
         "{}",

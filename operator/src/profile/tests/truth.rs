@@ -1,9 +1,9 @@
 //! What the status says is so, of the generation that it names, and it says something at once.
 
 use kube::runtime::controller::Action;
-use podid_core::assignment::pods::PodState;
-use podid_core::condition::{Condition, Status};
+use podid_core::condition::{Condition, ConditionStatus};
 use podid_core::net_raw::Breach;
+use podid_core::profile::pods::PodState;
 use serde_json::json;
 
 use super::world::World;
@@ -58,7 +58,7 @@ async fn while_a_slow_write_goes_on_the_status_says_which() {
     let ready = find(&world, "Ready");
     assert_eq!(
         (ready.status, &*ready.reason),
-        (Status::Unknown, "Progressing")
+        (ConditionStatus::Unknown, "Progressing")
     );
     assert_eq!(ready.message, "creating identity cart");
     hold.release();
@@ -76,7 +76,10 @@ async fn suspending_alone_keeps_ready_and_an_edit_beside_it_does_not() {
     world.change(spec);
     world.reconcile().await.expect("reconciled");
     let ready = find(&world, "Ready");
-    assert_eq!((ready.status, &*ready.reason), (Status::True, "Suspended"));
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (ConditionStatus::True, "Suspended")
+    );
     let generations: Vec<_> = conditions(&world)
         .iter()
         .map(|c| c.observed_generation)
@@ -95,7 +98,7 @@ async fn suspending_alone_keeps_ready_and_an_edit_beside_it_does_not() {
     let ready = find(&world, "Ready");
     assert_eq!(
         (ready.status, &*ready.reason, ready.observed_generation),
-        (Status::False, "Suspended", Some(3))
+        (ConditionStatus::False, "Suspended", Some(3))
     );
     assert_eq!(parts(&world), before, "no part has come to the edit");
     assert_eq!(world.writes(), ["write status \"Suspended\""]);
@@ -112,7 +115,10 @@ async fn what_was_not_ready_is_not_ready_when_suspended() {
     let world = World::with_profile(json!({ "className": "c", "suspend": true }));
     world.reconcile().await.expect("reconciled");
     let ready = find(&world, "Ready");
-    assert_eq!((ready.status, &*ready.reason), (Status::False, "Suspended"));
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (ConditionStatus::False, "Suspended")
+    );
     assert_eq!(world.writes(), ["write status \"Suspended\""]);
 }
 
@@ -124,7 +130,7 @@ async fn an_edit_that_the_class_refuses_leaves_every_part_as_it_was() {
     assert!(
         before
             .iter()
-            .any(|c| c.kind == "AccessReady" && c.status == Status::True)
+            .any(|c| c.kind == "AccessReady" && c.status == ConditionStatus::True)
     );
 
     let owner = json!([{ "role": "Owner", "scope": "/subscriptions/s" }]);
@@ -133,7 +139,7 @@ async fn an_edit_that_the_class_refuses_leaves_every_part_as_it_was() {
     let ready = find(&world, "Ready");
     assert_eq!(
         (ready.status, &*ready.reason, ready.observed_generation),
-        (Status::False, "NotAllowedByClass", Some(2))
+        (ConditionStatus::False, "NotAllowedByClass", Some(2))
     );
     assert_eq!(parts(&world), before);
 }
@@ -146,7 +152,7 @@ async fn a_profile_waits_for_its_class_and_what_runs_keeps_running() {
     let ready = find(&world, "Ready");
     assert_eq!(
         (ready.status, &*ready.reason),
-        (Status::False, "DependencyNotReady")
+        (ConditionStatus::False, "DependencyNotReady")
     );
     assert_eq!(
         ready.message,
@@ -184,7 +190,7 @@ async fn while_a_class_is_being_compared_its_profiles_stay_as_they_were() {
     let ready = find(&world, "Ready");
     assert_eq!(
         (ready.status, &*ready.reason),
-        (Status::Unknown, "Progressing")
+        (ConditionStatus::Unknown, "Progressing")
     );
     assert!(
         ready.message.contains("PodIdentityClass c"),
@@ -206,13 +212,13 @@ async fn while_a_class_is_being_compared_its_profiles_stay_as_they_were() {
 }
 
 /// What `Ready`, `AssignmentReady` and `EnforcementReady` say.
-fn three(world: &World) -> [Status; 3] {
+fn three(world: &World) -> [ConditionStatus; 3] {
     ["Ready", "AssignmentReady", "EnforcementReady"].map(|kind| find(world, kind).status)
 }
 
 #[tokio::test]
 async fn a_suspended_profile_is_ready_as_long_as_its_pods_are_well() {
-    use Status::{False, True};
+    use ConditionStatus::{False, True};
     let keeps = PodState::Refused([Breach::KeepsNetRaw("app".into())].into());
     for (state, enforcement, remedy) in [
         (refused_by_azure(), True, "grant the operator the right"),

@@ -18,8 +18,8 @@ use podid_azure::{
     Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions, UserAssignedIdentity,
 };
-use podid_core::assignment::pods::BoundPods;
 use podid_core::binding::Pod;
+use podid_core::profile::pods::BoundPods;
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_core::binding::{Binding, Identity, IdentityKind, Origin, Pod};
-use podid_core::profile::NetRaw;
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use podid_core::net_raw::NetRaw;
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -78,11 +78,11 @@ impl Bench {
     }
 }
 
-fn identity() -> Identity {
-    Identity {
+fn identity() -> AzureIdentity {
+    AzureIdentity {
         namespace: "apps".into(),
         name: "web".into(),
-        kind: IdentityKind::Managed,
+        kind: AzureIdentityType::Managed,
         client_id: "c".into(),
         resource_id: id("a"),
         principal_id: None,

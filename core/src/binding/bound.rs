@@ -1,0 +1,388 @@
+//! Which identities a pod is bound to. One rule, run by the operator (to put identities on
+//! machines) and by the node daemon (to answer a pod), so that the two never disagree.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+use crate::net_raw::Breach;
+use crate::net_raw::NetRaw;
+
+/// A pod, as far as binding it to an identity needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pod {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub name: String,
+    /// Uid of the pod.
+    pub uid: String,
+    /// Value of the label `aadpodidbinding`; `None` when the pod does not carry it.
+    pub selector: Option<String>,
+    /// Service account the pod runs as.
+    pub service_account: String,
+    /// In which ways the pod breaks the rule of `netRaw: Enforce`.
+    pub breaches: BTreeSet<Breach>,
+}
+
+/// Where an AzureIdentity or AzureIdentityBinding comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Origin {
+    /// Somebody wrote it.
+    #[default]
+    HandWritten,
+    /// A PodIdentityProfile of its namespace is its controlling owner.
+    Profile,
+}
+
+/// An AzureIdentity, as far as binding needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AzureIdentity {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// What kind of identity it is.
+    pub kind: AzureIdentityType,
+    /// Client id, as written.
+    pub client_id: String,
+    /// ARM id of a managed identity, as written; empty for a service principal.
+    pub resource_id: ArmId,
+    /// Object id of its service principal; only a profile's AzureIdentity tells it.
+    pub principal_id: Option<String>,
+    /// Whether only pods of the same namespace may use it.
+    pub namespaced: bool,
+    /// Where the object comes from.
+    pub origin: Origin,
+    /// What is asked of the pods that use it; [`NetRaw::Ignore`] when hand-written.
+    pub net_raw: NetRaw,
+}
+
+impl AzureIdentity {
+    /// Namespace and name of the object, as `payments/checkout`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Kind of an AzureIdentity (`spec.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum AzureIdentityType {
+    /// 0: a user-assigned managed identity.
+    Managed,
+    /// 1: a service principal with a secret.
+    ServicePrincipalSecret,
+    /// 2: a service principal with a certificate.
+    ServicePrincipalCertificate,
+}
+
+impl AzureIdentityType {
+    /// Reads `spec.type`; `None` for a number that stands for nothing.
+    #[must_use]
+    pub fn from_type(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Managed),
+            1 => Some(Self::ServicePrincipalSecret),
+            2 => Some(Self::ServicePrincipalCertificate),
+            _ => None,
+        }
+    }
+}
+
+/// An AzureIdentityBinding, as far as binding needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Binding {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// Name of the AzureIdentity, in the binding's namespace.
+    pub identity: String,
+    /// Value of the pod label; empty matches nothing.
+    pub selector: String,
+    /// Service accounts that narrow the binding; empty: any.
+    pub service_accounts: BTreeSet<String>,
+    /// Where the object comes from.
+    pub origin: Origin,
+}
+
+/// How far an identity reaches beyond its namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum BindingScope {
+    /// Pods of any namespace, unless the identity is marked as namespaced.
+    #[default]
+    Cluster,
+    /// Pods of the identity's own namespace only (`--force-namespaced`).
+    Namespace,
+}
+
+impl Binding {
+    /// Whether this binding gives `pod` the use of `identity`, other bindings aside.
+    #[must_use]
+    pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
+        let reached = pod.namespace == identity.namespace
+            || (scope == BindingScope::Cluster && !identity.namespaced);
+        self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
+    }
+
+    fn names(&self, identity: &AzureIdentity) -> bool {
+        self.namespace == identity.namespace && self.identity == identity.name
+    }
+
+    fn selects(&self, pod: &Pod) -> bool {
+        !self.selector.is_empty() && pod.selector.as_ref() == Some(&self.selector)
+    }
+
+    fn takes_account_of(&self, pod: &Pod) -> bool {
+        accepts_service_account(&self.service_accounts, pod)
+    }
+}
+
+/// Whether a binding narrowed to these service accounts takes the pod's; none takes any.
+#[must_use]
+pub fn accepts_service_account(service_accounts: &BTreeSet<String>, pod: &Pod) -> bool {
+    service_accounts.is_empty() || service_accounts.contains(&pod.service_account)
+}
+
+/// What the bindings of a cluster come to for one pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BoundIdentities<'a> {
+    /// The identities the pod is bound to, each once, with the first binding by namespace and name
+    /// that gives it; in the order of the identities' namespace and name.
+    pub uses: Vec<(&'a AzureIdentity, &'a Binding)>,
+    /// Bindings that select the pod and name an AzureIdentity that does not exist, in order.
+    pub dangling: Vec<&'a Binding>,
+}
+
+impl<'a> BoundIdentities<'a> {
+    /// Works out what `pod` is bound to.
+    ///
+    /// A profile of the pod's own namespace that names the pod's label decides about the pod alone:
+    /// bindings of other namespaces are then left out, or anybody could give the pod a second
+    /// identity and so have it refused for naming none.
+    #[must_use]
+    pub fn of(
+        pod: &Pod,
+        bindings: impl IntoIterator<Item = &'a Binding>,
+        identities: impl IntoIterator<Item = &'a AzureIdentity>,
+        scope: BindingScope,
+    ) -> Self {
+        let own = |binding: &Binding| binding.namespace == pod.namespace;
+        let selecting = bindings.into_iter().filter(|binding| binding.selects(pod));
+        let mut selecting: Vec<&Binding> = selecting.collect();
+        if selecting
+            .iter()
+            .any(|binding| own(binding) && binding.origin == Origin::Profile)
+        {
+            selecting.retain(|binding| own(binding));
+        }
+        selecting.sort();
+        let mut identities: Vec<&AzureIdentity> = identities.into_iter().collect();
+        identities.sort();
+        identities.dedup();
+        let binding_of = |identity: &&'a AzureIdentity| {
+            let mut all = selecting.iter();
+            let found = all.find(|binding| binding.binds(pod, identity, scope));
+            found.map(|binding| (*identity, *binding))
+        };
+        let exists = |binding: &Binding| identities.iter().any(|one| binding.names(one));
+        let dangling = selecting.iter().filter(|binding| {
+            let reached = own(binding) || scope == BindingScope::Cluster;
+            reached && binding.takes_account_of(pod) && !exists(binding)
+        });
+        Self {
+            dangling: dangling.copied().collect(),
+            uses: identities.iter().filter_map(binding_of).collect(),
+        }
+    }
+
+    /// In which ways `pod` breaks the rule of an identity it is bound to; `None` when it is not held
+    /// to the rule, or keeps it. One strict identity holds the pod to the rule for all of them: a
+    /// pod that can speak in the name of others must not hold any.
+    #[must_use]
+    pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
+        let strict =
+            |(identity, _): &(&AzureIdentity, &Binding)| identity.net_raw == NetRaw::Enforce;
+        let held = !pod.breaches.is_empty() && self.uses.iter().any(strict);
+        held.then_some(&pod.breaches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(namespace: &str, selector: Option<&str>) -> Pod {
+        Pod {
+            namespace: namespace.into(),
+            name: "p".into(),
+            uid: "u".into(),
+            selector: selector.map(Into::into),
+            service_account: "default".into(),
+            breaches: BTreeSet::new(),
+        }
+    }
+
+    fn identity(namespaced: bool) -> AzureIdentity {
+        AzureIdentity {
+            namespace: "a".into(),
+            name: "i".into(),
+            kind: AzureIdentityType::Managed,
+            client_id: "c".into(),
+            resource_id: "/x".into(),
+            principal_id: None,
+            namespaced,
+            origin: Origin::HandWritten,
+            net_raw: NetRaw::Ignore,
+        }
+    }
+
+    fn binding(selector: &str) -> Binding {
+        Binding {
+            namespace: "a".into(),
+            name: "b".into(),
+            identity: "i".into(),
+            selector: selector.into(),
+            service_accounts: BTreeSet::new(),
+            origin: Origin::HandWritten,
+        }
+    }
+
+    #[test]
+    fn an_empty_selector_matches_no_pod() {
+        for selector in [None, Some("")] {
+            let pod = pod("a", selector);
+            assert!(
+                !binding("").binds(&pod, &identity(false), BindingScope::Cluster),
+                "{selector:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn reach_follows_the_annotation_and_the_flag() {
+        let (near, far) = (pod("a", Some("s")), pod("z", Some("s")));
+        let table = [
+            (&near, false, BindingScope::Cluster, true),
+            (&far, false, BindingScope::Cluster, true),
+            (&near, true, BindingScope::Cluster, true),
+            (&far, true, BindingScope::Cluster, false),
+            (&near, false, BindingScope::Namespace, true),
+            (&far, false, BindingScope::Namespace, false),
+        ];
+        for (pod, namespaced, scope, binds) in table {
+            assert_eq!(
+                binding("s").binds(pod, &identity(namespaced), scope),
+                binds,
+                "{} {namespaced} {scope:?}",
+                pod.namespace
+            );
+        }
+    }
+
+    #[test]
+    fn service_accounts_narrow_a_binding() {
+        let mut narrow = binding("s");
+        narrow.service_accounts = ["app".to_owned()].into();
+        let mut pod = pod("a", Some("s"));
+        assert!(!narrow.binds(&pod, &identity(true), BindingScope::Cluster));
+        pod.service_account = "app".into();
+        assert!(narrow.binds(&pod, &identity(true), BindingScope::Cluster));
+    }
+
+    fn bound<'a>(
+        pod: &Pod,
+        bindings: &'a [Binding],
+        identities: &'a [AzureIdentity],
+        scope: BindingScope,
+    ) -> (Vec<String>, Vec<&'a str>) {
+        let bound = BoundIdentities::of(pod, bindings, identities, scope);
+        let dangling = bound.dangling.iter().map(|b| b.identity.as_str()).collect();
+        let uses = bound.uses.iter();
+        (uses.map(|(one, _)| one.full_name()).collect(), dangling)
+    }
+
+    #[test]
+    fn two_bindings_to_one_identity_bind_it_once_by_the_first() {
+        let second = Binding {
+            name: "b2".into(),
+            ..binding("s")
+        };
+        let (bindings, identities) = ([second, binding("s")], [identity(false)]);
+        let pod = pod("a", Some("s"));
+        let bound = BoundIdentities::of(&pod, &bindings, &identities, BindingScope::Cluster);
+        assert_eq!(bound.uses, [(&identities[0], &bindings[1])]);
+    }
+
+    #[test]
+    fn a_profile_of_the_pods_namespace_decides_alone() {
+        let foreign = Binding {
+            namespace: "z".into(),
+            ..binding("s")
+        };
+        let theirs = AzureIdentity {
+            namespace: "z".into(),
+            ..identity(false)
+        };
+        let (mut own, identities) = (binding("s"), [identity(true), theirs]);
+        let pod = pod("a", Some("s"));
+        let all = |own: &Binding| {
+            let bindings = [own.clone(), foreign.clone()];
+            bound(&pod, &bindings, &identities, BindingScope::Cluster).0
+        };
+        assert_eq!(all(&own), ["a/i", "z/i"]);
+        own.origin = Origin::Profile;
+        assert_eq!(all(&own), ["a/i"]);
+        // The profile speaks for its label, also where it turns a pod away.
+        own.service_accounts = ["another".to_owned()].into();
+        assert_eq!(all(&own), Vec::<String>::new());
+        // A profile of another namespace decides nothing here.
+        own.namespace = "y".into();
+        assert_eq!(all(&own), ["z/i"]);
+    }
+
+    #[test]
+    fn a_binding_to_an_identity_that_does_not_exist_is_told_to_those_it_selects() {
+        let pod = pod("a", Some("s"));
+        let dangling = |namespace: &str, selector: &str, scope| {
+            let bindings = [Binding {
+                namespace: namespace.into(),
+                identity: "gone".into(),
+                ..binding(selector)
+            }];
+            let identities = [identity(false)];
+            let found = bound(&pod, &bindings, &identities, scope).1;
+            found.len() == 1
+        };
+        assert!(dangling("a", "s", BindingScope::Namespace));
+        assert!(dangling("z", "s", BindingScope::Cluster));
+        assert!(!dangling("z", "s", BindingScope::Namespace));
+        assert!(!dangling("a", "other", BindingScope::Cluster));
+    }
+
+    #[test]
+    fn one_strict_identity_holds_the_pod_to_the_rule_for_all() {
+        let strict = AzureIdentity {
+            name: "strict".into(),
+            net_raw: NetRaw::Enforce,
+            ..identity(false)
+        };
+        let to_strict = Binding {
+            identity: "strict".into(),
+            ..binding("s")
+        };
+        let (bindings, identities) = ([binding("s"), to_strict], [identity(false), strict]);
+        let mut pod = pod("a", Some("s"));
+        let breaks = |pod: &Pod, count: usize| {
+            let bound =
+                BoundIdentities::of(pod, &bindings[..count], &identities, BindingScope::Cluster);
+            bound.breaches(pod).is_some()
+        };
+        assert!(!breaks(&pod, 2), "it keeps the rule");
+        pod.breaches = [Breach::KeepsNetRaw("app".into())].into();
+        assert!(breaks(&pod, 2));
+        assert!(!breaks(&pod, 1), "nothing strict binds it");
+    }
+}

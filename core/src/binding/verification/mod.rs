@@ -1,0 +1,201 @@
+//! Whether the managed identity that an AzureIdentity names may be served through it.
+//!
+//! Whoever may write AzureIdentities names any managed identity in one. So the operator reads the
+//! identity in Azure before it assigns it: one that carries the tags of a profile is that profile's,
+//! and is served through other objects only where the class of that profile allows it. An
+//! AzureIdentity that claims to be a profile's is believed only as far as the profile's own record
+//! goes, because an owner reference can be written by hand as well.
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+use crate::assigned_identity::AssignmentFailure;
+use crate::binding::{AzureIdentity, Origin};
+use crate::class::Class;
+use crate::owner::Owner;
+
+/// What is known of a managed identity in Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum IdentityLookup {
+    /// It could not be read yet, for a reason that may pass.
+    NotYet(AssignmentFailure),
+    /// There is none of this id.
+    Absent,
+    /// The operator may not read it, or the id leads nowhere: Azure's words.
+    Unreadable(String),
+    /// It is there.
+    Found {
+        /// Its client id.
+        client_id: String,
+        /// Whose it is, by its tags.
+        owner: Option<TaggedOwner>,
+    },
+}
+
+/// The profile that the tags of an identity name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaggedOwner {
+    /// As the tags say.
+    pub owner: Owner,
+    /// Whether a profile of this cluster is meant that exists.
+    pub lives_here: bool,
+    /// Whether the class of that profile lets others serve it.
+    pub shared: bool,
+}
+
+impl TaggedOwner {
+    /// Judges tags by the profile of the named namespace and name in this cluster, if there is one:
+    /// its uid, and its class.
+    #[must_use]
+    pub fn judge(owner: Owner, profile: Option<(&str, Option<&Class>)>) -> Self {
+        let profile = profile.filter(|(uid, _)| *uid == owner.uid);
+        let class = profile.and_then(|(_, class)| class);
+        let ours = class.is_some_and(|class| class.cluster_name == owner.cluster);
+        Self {
+            lives_here: profile.is_some() && (class.is_none() || ours),
+            shared: ours && class.is_some_and(|class| class.limits.allow_hand_written),
+            owner,
+        }
+    }
+}
+
+/// What an AzureIdentity comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Verification {
+    /// It may be assigned.
+    Verified,
+    /// Azure has not said yet; with what stands in the way, if anything does. Nothing is put on a
+    /// machine, and nothing taken away.
+    Pending(Option<AssignmentFailure>),
+    /// It is not served until a person acts.
+    Refused(AssignmentFailure),
+}
+
+/// Reasons that podid itself has to refuse an identity.
+const OWNED: &str = "OwnedByProfile";
+const MISMATCH: &str = "ClientIdMismatch";
+const ABSENT: &str = "IdentityNotFound";
+const UNREADABLE: &str = "IdentityNotReadable";
+
+impl Verification {
+    /// Whether `failure` is one that [`Verification::Refused`] comes with, and not Azure's about a machine.
+    #[must_use]
+    pub fn refuses_with(failure: &AssignmentFailure) -> bool {
+        [OWNED, MISMATCH, ABSENT, UNREADABLE].contains(&failure.reason.as_str())
+    }
+}
+
+/// Whether a profile answers for an AzureIdentity, so that Azure need not be asked whose it is.
+/// `recorded` is as for [`verify`].
+#[must_use]
+pub fn is_made_by_profile(identity: &AzureIdentity, recorded: Option<&ArmId>) -> bool {
+    identity.origin == Origin::Profile && recorded == Some(&identity.resource_id)
+}
+
+/// Judges an AzureIdentity of type 0. `recorded` is the identity that the profile of its namespace
+/// and name has in its status.
+#[must_use]
+pub fn verify(
+    identity: &AzureIdentity,
+    recorded: Option<&ArmId>,
+    known: Option<&IdentityLookup>,
+) -> Verification {
+    if is_made_by_profile(identity, recorded) {
+        return Verification::Verified;
+    }
+    match known {
+        None => Verification::Pending(None),
+        Some(IdentityLookup::NotYet(trouble)) => Verification::Pending(Some(trouble.clone())),
+        // The profile has just made it, or makes it again; that is its own concern.
+        Some(IdentityLookup::Absent) if identity.origin == Origin::Profile => {
+            Verification::Pending(None)
+        }
+        Some(IdentityLookup::Absent) => Verification::Refused(absent(identity)),
+        Some(IdentityLookup::Unreadable(text)) => Verification::Refused(unreadable(identity, text)),
+        Some(IdentityLookup::Found { client_id, owner }) => {
+            judge(identity, client_id, owner.as_ref())
+        }
+    }
+}
+
+fn judge(identity: &AzureIdentity, client_id: &str, owner: Option<&TaggedOwner>) -> Verification {
+    let foreign = owner.filter(|owner| !owner.shared && !is_own(identity, owner));
+    if let Some(foreign) = foreign {
+        return Verification::Refused(owned(identity, foreign));
+    }
+    if !identity.client_id.eq_ignore_ascii_case(client_id) {
+        return Verification::Refused(mismatch(identity, client_id));
+    }
+    Verification::Verified
+}
+
+/// Whether the AzureIdentity is the child of the very profile that the tags name.
+fn is_own(identity: &AzureIdentity, tagged: &TaggedOwner) -> bool {
+    let owner = &tagged.owner;
+    identity.origin == Origin::Profile
+        && tagged.lives_here
+        && owner.namespace == identity.namespace
+        && owner.profile == identity.name
+}
+
+fn owned(identity: &AzureIdentity, tagged: &TaggedOwner) -> AssignmentFailure {
+    let (id, owner) = (&identity.resource_id, &tagged.owner);
+    let (namespace, profile) = (&owner.namespace, &owner.profile);
+    let remedy = match tagged.lives_here {
+        true => format!(
+            "have the pods bound by PodIdentityProfile {namespace}/{profile}, or let the platform \
+             team set limits.allowHandWritten in its class"
+        ),
+        false => {
+            "use another identity, or remove its podid-* tags in Azure if no profile uses it any \
+                  more"
+                .to_owned()
+        }
+    };
+    AssignmentFailure {
+        reason: OWNED.to_owned(),
+        message: format!(
+            "{remedy}: by its tags in Azure, {id} belongs to {owner}, and is not served through an \
+             AzureIdentity that was written by hand"
+        ),
+    }
+}
+
+fn mismatch(identity: &AzureIdentity, right: &str) -> AssignmentFailure {
+    let (id, wrong) = (&identity.resource_id, &identity.client_id);
+    AssignmentFailure {
+        reason: MISMATCH.to_owned(),
+        message: format!(
+            "set spec.clientID of AzureIdentity {} to {right}: that is the client id of {id}, and \
+             {wrong:?} is not",
+            identity.full_name()
+        ),
+    }
+}
+
+fn absent(identity: &AzureIdentity) -> AssignmentFailure {
+    AssignmentFailure {
+        reason: ABSENT.to_owned(),
+        message: format!(
+            "create the identity in Azure, or correct spec.resourceID of AzureIdentity {}: there is \
+             no {}",
+            identity.full_name(),
+            identity.resource_id
+        ),
+    }
+}
+
+fn unreadable(identity: &AzureIdentity, text: &str) -> AssignmentFailure {
+    AssignmentFailure {
+        reason: UNREADABLE.to_owned(),
+        message: format!(
+            "grant the operator's identity Managed Identity Operator on {}, or correct \
+             spec.resourceID of AzureIdentity {}: podid reads an identity before it assigns it. {text}",
+            identity.resource_id,
+            identity.full_name()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+use super::*;
+use crate::backend::Backend;
+use crate::binding::AzureIdentityType;
+use crate::class::{Cloud, Limits};
+use crate::net_raw::NetRaw;
+
+fn identity(origin: Origin) -> AzureIdentity {
+    AzureIdentity {
+        namespace: "team".into(),
+        name: "web".into(),
+        kind: AzureIdentityType::Managed,
+        client_id: "C1".into(),
+        resource_id: ArmId::new("/id/web"),
+        principal_id: None,
+        namespaced: false,
+        origin,
+        net_raw: NetRaw::Ignore,
+    }
+}
+
+fn owner(namespace: &str, profile: &str) -> Owner {
+    Owner {
+        cluster: "prod".into(),
+        namespace: namespace.into(),
+        profile: profile.into(),
+        uid: "u1".into(),
+    }
+}
+
+fn class(allow_hand_written: bool) -> Class {
+    Class {
+        name: "standard".into(),
+        cloud: Cloud::AzurePublicCloud,
+        cluster_name: "prod".into(),
+        tenant_id: "t".into(),
+        subscription_id: "s".into(),
+        resource_group: "g".into(),
+        location: "l".into(),
+        node_resource_group: "n".into(),
+        default_backend: Backend::NodeAssigned,
+        node_grants: None,
+        limits: Limits {
+            allow_hand_written,
+            ..Limits::default()
+        },
+    }
+}
+
+fn found(client_id: &str, owner: Option<TaggedOwner>) -> IdentityLookup {
+    IdentityLookup::Found {
+        client_id: client_id.into(),
+        owner,
+    }
+}
+
+fn reason(verify: &Verification) -> &str {
+    match verify {
+        Verification::Verified => "served",
+        Verification::Pending(None) => "unchecked",
+        Verification::Pending(Some(failure)) | Verification::Refused(failure) => &failure.reason,
+    }
+}
+
+#[test]
+fn an_identity_is_served_by_hand_when_it_is_nobodys_or_the_class_allows_it() {
+    use Origin::{HandWritten, Profile};
+    let of = |namespace: &str, profile: &str, uid: Option<&str>, class: Option<&Class>| {
+        let owner = owner(namespace, profile);
+        Some(TaggedOwner::judge(owner, uid.map(|uid| (uid, class))))
+    };
+    let (shut, open) = (class(false), class(true));
+    let another_cluster = Class {
+        cluster_name: "test".into(),
+        ..class(true)
+    };
+    let table = [
+        ("nobody's", HandWritten, None, "served"),
+        (
+            "another namespace's",
+            HandWritten,
+            of("shop", "cart", Some("u1"), Some(&shut)),
+            "OwnedByProfile",
+        ),
+        (
+            "its own namespace's",
+            HandWritten,
+            of("team", "web", Some("u1"), Some(&shut)),
+            "OwnedByProfile",
+        ),
+        (
+            "of a class that allows it",
+            HandWritten,
+            of("shop", "cart", Some("u1"), Some(&open)),
+            "served",
+        ),
+        (
+            "of a profile that was made anew",
+            HandWritten,
+            of("shop", "cart", Some("u2"), Some(&open)),
+            "OwnedByProfile",
+        ),
+        (
+            "of another cluster",
+            HandWritten,
+            of("shop", "cart", Some("u1"), Some(&another_cluster)),
+            "OwnedByProfile",
+        ),
+        (
+            "of a profile that is gone",
+            HandWritten,
+            of("shop", "cart", None, None),
+            "OwnedByProfile",
+        ),
+        (
+            "of a profile without its class",
+            HandWritten,
+            of("shop", "cart", Some("u1"), None),
+            "OwnedByProfile",
+        ),
+        (
+            "the child's own profile's",
+            Profile,
+            of("team", "web", Some("u1"), Some(&shut)),
+            "served",
+        ),
+        (
+            "not of the profile that is claimed",
+            Profile,
+            of("shop", "cart", Some("u1"), Some(&shut)),
+            "OwnedByProfile",
+        ),
+    ];
+    for (what, origin, owner, expected) in table {
+        let known = found("c1", owner);
+        let verify = verify(&identity(origin), None, Some(&known));
+        assert_eq!(reason(&verify), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_profiles_record_alone_is_enough_and_a_claim_alone_is_not() {
+    let (own, other) = (ArmId::new("/ID/web"), ArmId::new("/id/other"));
+    let claims = identity(Origin::Profile);
+    assert_eq!(verify(&claims, Some(&own), None), Verification::Verified);
+    let unchecked = Verification::Pending(None);
+    assert_eq!(verify(&claims, Some(&other), None), unchecked);
+    assert_eq!(verify(&claims, None, None), unchecked);
+    assert_eq!(
+        verify(&claims, None, Some(&IdentityLookup::Absent)),
+        unchecked,
+        "its profile has just made it"
+    );
+    let by_hand = identity(Origin::HandWritten);
+    assert_eq!(verify(&by_hand, Some(&own), None), unchecked);
+}
+
+#[test]
+fn what_azure_says_decides() {
+    let trouble = AssignmentFailure {
+        reason: "Throttled".into(),
+        message: "wait".into(),
+    };
+    let table = [
+        (found("c1", None), "served"),
+        (found("C1", None), "served"),
+        (found("c2", None), "ClientIdMismatch"),
+        (IdentityLookup::Absent, "IdentityNotFound"),
+        (
+            IdentityLookup::Unreadable("403".into()),
+            "IdentityNotReadable",
+        ),
+        (IdentityLookup::NotYet(trouble), "Throttled"),
+    ];
+    for (known, expected) in table {
+        let verify = verify(&identity(Origin::HandWritten), None, Some(&known));
+        assert_eq!(reason(&verify), expected, "{known:?}");
+        let lasting = matches!(verify, Verification::Refused(_));
+        assert_eq!(lasting, !matches!(expected, "served" | "Throttled"));
+    }
+}
+
+#[test]
+fn a_refusal_begins_with_what_to_do() {
+    let by_hand = identity(Origin::HandWritten);
+    let message = |known: &IdentityLookup| match verify(&by_hand, None, Some(known)) {
+        Verification::Refused(failure) => failure.message,
+        other => panic!("{other:?}"),
+    };
+    let wrong = message(&found("c2", None));
+    let start = "set spec.clientID of AzureIdentity team/web to c2: ";
+    assert!(wrong.starts_with(start), "{wrong}");
+    let shut = class(false);
+    let tagged = TaggedOwner::judge(owner("shop", "cart"), Some(("u1", Some(&shut))));
+    let owned = message(&found("c1", Some(tagged)));
+    assert!(
+        owned.starts_with("have the pods bound by PodIdentityProfile shop/cart"),
+        "{owned}"
+    );
+    assert!(owned.contains("limits.allowHandWritten"), "{owned}");
+}

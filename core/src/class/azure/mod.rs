@@ -1,0 +1,273 @@
+//! What Azure must confirm before a class can be used: that the subscription is there and belongs
+//! to the tenant, that the groups and the region are there, and that the roles of the limits have
+//! names that Azure knows.
+//!
+//! [`questions`] says what to ask, [`judge`] what the answers come to. Asking is the operator's.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::arm::ArmId;
+use crate::class::Class;
+use crate::condition::ReconcileOutcome;
+use crate::role::Role;
+
+/// One thing to ask Azure, and the field that makes it worth asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Path of the field, as `spec.resourceGroup`.
+    pub field: String,
+    /// Its value.
+    pub value: String,
+    /// What to ask.
+    pub about: About,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Whether this subscription is there, and which tenant it belongs to.
+    Subscription(String),
+    /// Which regions this subscription may use.
+    Regions(String),
+    /// Whether this resource group is there.
+    Group(ArmId),
+    /// Whether a role of this name can be assigned at this scope.
+    Role {
+        /// Its name for people.
+        name: String,
+        /// The first of the limit's scopes.
+        scope: ArmId,
+    },
+}
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is there.
+    Present,
+    /// Azure says that it is not there.
+    Absent,
+    /// The subscription is there and belongs to this tenant.
+    Tenant(String),
+    /// Names of regions.
+    Regions(Vec<String>),
+    /// Azure will not say, until a person does something; a sentence that says what.
+    Refused(String),
+    /// Nobody answered, or only that it is to be asked later; a sentence about why.
+    Unanswered(String),
+}
+
+/// What was known of a class, as it is written now, before Azure was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// Whether it could be used.
+    Known,
+}
+
+/// Everything to ask about a class, each thing once, in the order of its fields. It is bounded by
+/// the class: four questions, one for each group beside its own, one for each role that only
+/// Azure knows by name.
+#[must_use]
+pub fn questions(class: &Class) -> Vec<Question> {
+    let subscription = &class.subscription_id;
+    let question = |field: &str, value: &str, about| Question {
+        field: field.to_owned(),
+        value: value.to_owned(),
+        about,
+    };
+    let about = About::Subscription(subscription.clone());
+    let mut all = vec![question("spec.subscriptionId", subscription, about)];
+    let about = About::Group(class.group_id());
+    all.push(question("spec.resourceGroup", &class.resource_group, about));
+    let about = About::Regions(subscription.clone());
+    all.push(question("spec.location", &class.location, about));
+    let (node_group, about) = (&class.node_resource_group, class.node_group_id());
+    all.push(question(
+        "spec.nodeResourceGroup",
+        node_group,
+        About::Group(about),
+    ));
+    for (index, limit) in class.limits.access.iter().enumerate() {
+        if let (Role::Named(name), Some(scope)) = (Role::parse(&limit.role), limit.scopes.first()) {
+            let field = format!("spec.limits.access[{index}].role");
+            let scope = scope.clone();
+            all.push(question(&field, &limit.role, About::Role { name, scope }));
+        }
+    }
+    for (index, group) in class.limits.identity_groups.iter().enumerate() {
+        let field = format!("spec.limits.identityGroups[{index}]");
+        all.push(question(
+            &field,
+            group.as_str(),
+            About::Group(group.clone()),
+        ));
+    }
+    let mut asked = BTreeSet::new();
+    all.retain(|question| asked.insert(question.about.key()));
+    all
+}
+
+/// What the answers come to; `None` when they add nothing to what is known already, so that a
+/// class that could be used can be used while Azure is silent.
+#[must_use]
+pub fn judge(
+    class: &Class,
+    answers: &[(Question, Answer)],
+    before: Before,
+) -> Option<ReconcileOutcome> {
+    let mut problems: Vec<Problem> = answers
+        .iter()
+        .filter_map(|(question, answer)| problem(class, question, answer))
+        .collect();
+    // Whatever else cannot be found is not found because the subscription is not.
+    if let Some(at) = problems.iter().position(|it| it.hides_others) {
+        problems = vec![problems.swap_remove(at)];
+    }
+    if !problems.is_empty() {
+        return Some(not_ready(&problems));
+    }
+    let silent = answers.iter().find_map(|(question, answer)| match answer {
+        Answer::Unanswered(why) => Some(format!("{}: {why}", question.field)),
+        _ => None,
+    });
+    match (silent, before) {
+        (None, _) => {
+            let (group, location) = (&class.resource_group, &class.location);
+            let message = format!("identities are made in {group}, {location}");
+            Some(ReconcileOutcome::Ready { message })
+        }
+        (Some(_), Before::Known) => None,
+        (Some(why), Before::Nothing) => {
+            let message = format!("asking Azure whether the class is right; {why}");
+            Some(ReconcileOutcome::Progressing { message })
+        }
+    }
+}
+
+/// What keeps a class from being used.
+struct Problem {
+    /// A word for programs.
+    reason: &'static str,
+    /// Whether only another spec, or another cloud, can end it.
+    lasts: bool,
+    /// Whether it is why others are there.
+    hides_others: bool,
+    text: String,
+}
+
+fn problem(class: &Class, question: &Question, answer: &Answer) -> Option<Problem> {
+    let Question { field, value, .. } = question;
+    let (reason, lasts, why, remedy) = match (&question.about, answer) {
+        (_, Answer::Refused(why)) => {
+            let text = format!("{field}: {value:?} cannot be looked up in Azure: {why}");
+            return Some(Problem {
+                reason: "NotConfirmed",
+                lasts: false,
+                hides_others: false,
+                text,
+            });
+        }
+        (_, Answer::Unanswered(_)) => return None,
+        (About::Group(_) | About::Role { .. }, Answer::Present) => return None,
+        (About::Subscription(_), Answer::Tenant(tenant)) => {
+            if tenant.eq_ignore_ascii_case(&class.tenant_id) {
+                return None;
+            }
+            let text = format!(
+                "spec.tenantId: {:?} is not the tenant of subscription {value}, which is \
+                 {tenant}; correct spec.tenantId or spec.subscriptionId",
+                class.tenant_id
+            );
+            return Some(Problem {
+                reason: "WrongTenant",
+                lasts: true,
+                hides_others: false,
+                text,
+            });
+        }
+        (About::Regions(id), Answer::Regions(regions)) => {
+            if regions
+                .iter()
+                .any(|region| region.eq_ignore_ascii_case(value))
+            {
+                return None;
+            }
+            (
+                "LocationNotFound",
+                true,
+                format!("is not a region that subscription {id} may use"),
+                format!("correct {field} to one of `az account list-locations`"),
+            )
+        }
+        (About::Subscription(_), _) => (
+            "SubscriptionNotFound",
+            false,
+            "is not a subscription that the operator's identity can see".to_owned(),
+            format!("correct {field}, or give the operator's identity access to it"),
+        ),
+        (About::Group(id), _) => (
+            "ResourceGroupNotFound",
+            false,
+            format!(
+                "is not a resource group of subscription {}",
+                id.subscription().unwrap_or_default()
+            ),
+            format!("create it, or correct {field}"),
+        ),
+        (About::Role { name, scope }, _) => (
+            "RoleNotFound",
+            true,
+            format!("is not a role that Azure knows at {scope}"),
+            format!("correct {field}, or make a custom role named {name:?} there"),
+        ),
+        (About::Regions(id), _) => (
+            "SubscriptionNotFound",
+            false,
+            format!("cannot be compared with the regions of subscription {id}"),
+            "correct spec.subscriptionId".to_owned(),
+        ),
+    };
+    Some(Problem {
+        reason,
+        lasts,
+        hides_others: reason == "SubscriptionNotFound",
+        text: format!("{field}: {value:?} {why}; {remedy}"),
+    })
+}
+
+/// What a person must correct in the class is not helped by trying again.
+fn not_ready(problems: &[Problem]) -> ReconcileOutcome {
+    let texts: Vec<&str> = problems.iter().map(|problem| &*problem.text).collect();
+    let message = texts.join(" | ");
+    match problems.iter().find(|problem| problem.lasts) {
+        Some(problem) => ReconcileOutcome::Stalled {
+            reason: problem.reason.to_owned(),
+            message,
+        },
+        None => ReconcileOutcome::Retrying { message },
+    }
+}
+
+impl About {
+    /// Equal for questions that Azure would answer with the same words.
+    fn key(&self) -> String {
+        self.to_string().to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subscription(id) => write!(f, "subscription {id}"),
+            Self::Regions(id) => write!(f, "regions of subscription {id}"),
+            Self::Group(id) => write!(f, "resource group {id}"),
+            Self::Role { name, .. } => write!(f, "role {name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

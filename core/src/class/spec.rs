@@ -1,0 +1,131 @@
+//! The facts and limits of an environment, as plain values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::arm::ArmId;
+use crate::backend::Backend;
+
+/// Azure cloud, by the name that `azure.json` and the metadata service use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Cloud {
+    /// The public cloud.
+    #[default]
+    AzurePublicCloud,
+    /// Azure US Government.
+    AzureUSGovernmentCloud,
+    /// Azure operated in China.
+    AzureChinaCloud,
+}
+
+/// Where Managed Identity Operator is granted to the machines' identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IdentityOperatorGrant {
+    /// On each profile's identity.
+    #[default]
+    Identity,
+    /// On the resource group of the identities.
+    ResourceGroup,
+    /// Nowhere: somebody else sees to it.
+    None,
+}
+
+/// Where Virtual Machine Contributor is granted to the machines' identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MachineContributorGrant {
+    /// On the resource group of the machines.
+    #[default]
+    NodeResourceGroup,
+    /// Nowhere: somebody else sees to it.
+    None,
+}
+
+/// A class as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Class {
+    /// Name of the class.
+    pub name: String,
+    /// See [`Cloud`].
+    pub cloud: Cloud,
+    /// Name of the cluster.
+    pub cluster_name: String,
+    /// Tenant, a GUID.
+    pub tenant_id: String,
+    /// Subscription of created identities, a GUID.
+    pub subscription_id: String,
+    /// Resource group of created identities.
+    pub resource_group: String,
+    /// Region of created identities.
+    pub location: String,
+    /// Resource group of the machines.
+    pub node_resource_group: String,
+    /// Backend of profiles that name none.
+    pub default_backend: Backend,
+    /// Roles for the machines' identity.
+    pub node_grants: Option<NodeGrants>,
+    /// What profiles may ask for.
+    pub limits: Limits,
+}
+
+/// Roles for the kubelet's or control plane's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeGrants {
+    /// Object id of that identity.
+    pub principal_id: String,
+    /// See [`IdentityOperatorGrant`].
+    pub identity_operator: IdentityOperatorGrant,
+    /// See [`MachineContributorGrant`].
+    pub machine_contributor: MachineContributorGrant,
+}
+
+/// What profiles may ask for; empty means none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Namespaces by name; `*` stands for all.
+    pub namespaces: BTreeSet<String>,
+    /// Namespaces by labels, all of which must fit; `None`: not by labels.
+    pub namespace_labels: Option<BTreeMap<String, String>>,
+    /// Roles and the scopes that cover them.
+    pub access: Vec<AccessLimit>,
+    /// Groups, beside the class's own, whose identities may be adopted.
+    pub identity_groups: Vec<ArmId>,
+    /// Backends that a profile may choose, beside the default.
+    pub backends: BTreeSet<Backend>,
+    /// Whether a profile may set `netRaw` to `Audit` or `Ignore`.
+    pub allow_net_raw: bool,
+    /// Whether identities of its profiles are also served through AzureIdentities that were written by
+    /// hand.
+    pub allow_hand_written: bool,
+}
+
+/// One role, and the scopes at or below which it may be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccessLimit {
+    /// Role name, role GUID or full role definition id, as written.
+    pub role: String,
+    /// Scopes, each covering itself and all below it.
+    pub scopes: Vec<ArmId>,
+}
+
+impl Class {
+    /// ARM id of the group in which identities are created.
+    #[must_use]
+    pub fn group_id(&self) -> ArmId {
+        self.group(&self.resource_group)
+    }
+
+    /// ARM id of the machines' group.
+    #[must_use]
+    pub fn node_group_id(&self) -> ArmId {
+        self.group(&self.node_resource_group)
+    }
+
+    fn group(&self, name: &str) -> ArmId {
+        ArmId::new(format!(
+            "/subscriptions/{}/resourceGroups/{name}",
+            self.subscription_id
+        ))
+    }
+}

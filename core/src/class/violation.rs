@@ -1,0 +1,47 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// One field that the rules do not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Violation {
+    /// Path of the field, as `spec.access[0].scope`.
+    pub field: String,
+    /// Its value.
+    pub value: String,
+    /// Why it is not allowed.
+    pub why: String,
+    /// Who can mend it.
+    pub mend: FixedBy,
+}
+
+/// Who can mend a violation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FixedBy {
+    /// The author of the object: no class could allow the value.
+    Author,
+    /// The author of the profile, or the owner of this class by widening the field of it.
+    Class {
+        /// Name of the class.
+        class: String,
+        /// Field of the class that would allow the value.
+        field: String,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?} {}", self.field, self.value, self.why)?;
+        match &self.mend {
+            FixedBy::Author => write!(f, "; correct {}", self.field),
+            FixedBy::Class { class, field } => {
+                write!(
+                    f,
+                    "; correct it, or ask the owner of class {class} to allow it in {field}"
+                )
+            }
+        }
+    }
+}

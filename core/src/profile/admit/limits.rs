@@ -1,0 +1,148 @@
+use crate::arm::{ArmId, ManagedIdentityId};
+use crate::class::{AccessLimit, Class, FixedBy, Limits, Violation};
+use crate::net_raw::NetRaw;
+use crate::profile::{Access, CreationPolicy, Profile};
+use crate::role::Role;
+
+/// Everything a profile asks for beyond what its class allows, in the order of its fields.
+pub(super) fn violations(profile: &Profile, class: &Class) -> Vec<Violation> {
+    let check = Check { profile, class };
+    let mut found = Vec::new();
+    found.extend(check.namespace());
+    found.extend(check.identity());
+    found.extend(check.tags());
+    for (index, access) in profile.access.iter().enumerate() {
+        found.extend(check.access(index, access));
+    }
+    found.extend(check.backend());
+    found.extend(check.net_raw());
+    found
+}
+
+struct Check<'a> {
+    profile: &'a Profile,
+    class: &'a Class,
+}
+
+impl Check<'_> {
+    fn limits(&self) -> &Limits {
+        &self.class.limits
+    }
+
+    fn wrong(&self, field: &str, value: &str, why: &str) -> Violation {
+        let (field, value, why) = (field.to_owned(), value.to_owned(), why.to_owned());
+        Violation {
+            field,
+            value,
+            why,
+            mend: FixedBy::Author,
+        }
+    }
+
+    fn beyond(&self, field: &str, value: &str, why: &str, limit: &str) -> Violation {
+        let class = self.class.name.clone();
+        let mend = FixedBy::Class {
+            class,
+            field: format!("spec.limits.{limit}"),
+        };
+        Violation {
+            mend,
+            ..self.wrong(field, value, why)
+        }
+    }
+
+    fn namespace(&self) -> Option<Violation> {
+        let (names, namespace) = (&self.limits().namespaces, &self.profile.namespace);
+        let by_name = names.contains("*") || names.contains(namespace);
+        let has = |(key, value)| self.profile.namespace_labels.get(key) == Some(value);
+        let by_labels = self
+            .limits()
+            .namespace_labels
+            .as_ref()
+            .is_some_and(|labels| !labels.is_empty() && labels.iter().all(has));
+        let why = "is not a namespace that may use this class";
+        (!by_name && !by_labels)
+            .then(|| self.beyond("metadata.namespace", namespace, why, "namespaces"))
+    }
+
+    fn identity(&self) -> Option<Violation> {
+        let id = self.profile.identity_id.as_ref()?;
+        let field = "spec.identity.resourceId";
+        if ManagedIdentityId::parse(id).is_none() {
+            let why = "is not the resource id of a user-assigned identity";
+            return Some(self.wrong(field, id.as_str(), why));
+        }
+        if self.profile.creation_policy != CreationPolicy::Adopt {
+            let why = "names an existing identity, which creationPolicy does not let adopt";
+            return Some(self.wrong(field, id.as_str(), why));
+        }
+        let own = self.class.group_id();
+        let groups = std::iter::once(&own).chain(&self.limits().identity_groups);
+        let why = "lies in a resource group whose identities may not be adopted";
+        (!groups.into_iter().any(|group| covers(group, id)))
+            .then(|| self.beyond(field, id.as_str(), why, "identityGroups"))
+    }
+
+    fn tags(&self) -> Option<Violation> {
+        let ours = |key: &&String| key.to_ascii_lowercase().starts_with("podid-");
+        let key = self.profile.tags.keys().find(ours)?;
+        Some(self.wrong("spec.identity.tags", key, "is a tag that podid sets itself"))
+    }
+
+    fn access(&self, index: usize, access: &Access) -> Option<Violation> {
+        let (role, scope) = (Role::parse(&access.role), &access.scope);
+        let field = |name: &str| format!("spec.access[{index}].{name}");
+        if scope.subscription().is_none() || !scope.is_plain() {
+            let why = "is not an ARM id that starts with /subscriptions/…";
+            return Some(self.wrong(&field("scope"), scope.as_str(), why));
+        }
+        let listed: Vec<&AccessLimit> = self
+            .limits()
+            .access
+            .iter()
+            .filter(|limit| allows_role(limit, &role))
+            .collect();
+        if listed.is_empty() {
+            let why = match role.is_privileged() {
+                true => "gives the right to give rights, and the class does not list it by name",
+                false => "is not a role that a profile of this class may ask for",
+            };
+            return Some(self.beyond(&field("role"), &access.role, why, "access"));
+        }
+        let scopes = listed.iter().flat_map(|limit| &limit.scopes);
+        let why = format!("is not at or below a scope where {role} may be asked for");
+        (!scopes.into_iter().any(|limit| covers(limit, scope)))
+            .then(|| self.beyond(&field("scope"), scope.as_str(), &why, "access"))
+    }
+
+    fn backend(&self) -> Option<Violation> {
+        let backend = self.profile.backend?;
+        let allowed =
+            backend == self.class.default_backend || self.limits().backends.contains(&backend);
+        let why = "is not a backend that a profile of this class may choose";
+        (!allowed).then(|| self.beyond("spec.backend", &format!("{backend:?}"), why, "backends"))
+    }
+
+    fn net_raw(&self) -> Option<Violation> {
+        let net_raw = self.profile.net_raw;
+        let why = "loosens the NET_RAW rule, which this class does not let profiles do";
+        (net_raw != NetRaw::Enforce && !self.limits().allow_net_raw)
+            .then(|| self.beyond("spec.netRaw", &format!("{net_raw:?}"), why, "allowNetRaw"))
+    }
+}
+
+/// A role that gives rights counts as listed only where it is written out by name: a GUID that
+/// nobody recognises must not open the subscription.
+fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
+    let by_name = || {
+        let listed = limit.role.trim();
+        role.built_in_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case(listed))
+    };
+    Role::parse(&limit.role).is(role) && (!role.is_privileged() || by_name())
+}
+
+/// A scope that is empty would cover everything; it covers nothing here.
+fn covers(limit: &ArmId, scope: &ArmId) -> bool {
+    limit.subscription().is_some() && limit.is_plain() && limit.covers(scope)
+}

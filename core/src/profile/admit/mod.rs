@@ -1,0 +1,146 @@
+//! Whether a profile stays within the limits of its class, decided before any call to Azure.
+//!
+//! Limits deny by default: what a class does not list, its profiles do not get.
+
+mod limits;
+
+use std::collections::BTreeMap;
+
+use crate::arm::{ArmId, ManagedIdentityId};
+use crate::backend::Backend;
+use crate::class::{Class, IdentityOperatorGrant, MachineContributorGrant, Violation};
+use crate::names;
+use crate::owner::Owner;
+use crate::profile::Profile;
+use crate::profile::desired::{Desired, DesiredBinding, DesiredIdentity, Grant, Grantee};
+use crate::role::{MANAGED_IDENTITY_OPERATOR, Role, VIRTUAL_MACHINE_CONTRIBUTOR};
+
+/// What the profile wants, if its class allows all of it.
+///
+/// # Errors
+///
+/// Every violation, in the order of the profile's fields; never an empty list.
+pub fn admit(profile: &Profile, class: &Class) -> Result<Desired, Vec<Violation>> {
+    let violations = limits::violations(profile, class);
+    if violations.is_empty() {
+        Ok(desired(profile, class))
+    } else {
+        Err(violations)
+    }
+}
+
+fn desired(profile: &Profile, class: &Class) -> Desired {
+    let owner = Owner {
+        cluster: class.cluster_name.clone(),
+        namespace: profile.namespace.clone(),
+        profile: profile.name.clone(),
+        uid: profile.uid.clone(),
+    };
+    let id = identity_id(profile, class);
+    let backend = profile.backend.unwrap_or(class.default_backend);
+    Desired {
+        tenant_id: class.tenant_id.clone(),
+        grants: grants(profile, class, &id, backend),
+        identity: DesiredIdentity {
+            id,
+            location: class.location.clone(),
+            tags: tags(profile, &owner),
+            creation: profile.creation_policy,
+        },
+        binding: DesiredBinding {
+            selector: profile.selector.clone(),
+            service_accounts: profile.service_accounts.clone(),
+        },
+        backend,
+        net_raw: profile.net_raw,
+        drift: profile.drift,
+        deletion_policy: profile.deletion_policy,
+        owner,
+    }
+}
+
+/// ARM id of the identity that the profile means: the one it names, or one in the class's group.
+#[must_use]
+pub fn identity_id(profile: &Profile, class: &Class) -> ArmId {
+    if let Some(id) = &profile.identity_id {
+        return id.clone();
+    }
+    let derived = || names::identity(&class.cluster_name, &profile.namespace, &profile.name);
+    let id = ManagedIdentityId {
+        subscription: class.subscription_id.clone(),
+        group: class.resource_group.clone(),
+        name: profile.identity_name.clone().unwrap_or_else(derived),
+    };
+    id.arm_id()
+}
+
+fn tags(profile: &Profile, owner: &Owner) -> BTreeMap<String, String> {
+    let mut tags = profile.tags.clone();
+    tags.extend(owner.tags());
+    tags
+}
+
+fn grants(profile: &Profile, class: &Class, identity: &ArmId, backend: Backend) -> Vec<Grant> {
+    let mut grants: Vec<Grant> = Vec::new();
+    for (index, access) in profile.access.iter().enumerate() {
+        let grant = Grant {
+            role: Role::parse(&access.role),
+            scope: access.scope.clone(),
+            to: Grantee::Identity,
+            shared: false,
+            field: format!("spec.access[{index}]"),
+        };
+        let twice = |other: &Grant| other.role.is(&grant.role) && other.scope == grant.scope;
+        if !grants.iter().any(twice) {
+            grants.push(grant);
+        }
+    }
+    match backend {
+        Backend::NodeAssigned => grants.extend(machine_grants(class, identity)),
+    }
+    grants
+}
+
+/// What the machines' identity needs so that machines may carry the profile's identity.
+fn machine_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
+    let Some(wanted) = &class.node_grants else {
+        return Vec::new();
+    };
+    let grant = |role, scope, shared, field: &str| Grant {
+        role: Role::parse(role),
+        scope,
+        to: Grantee::Kubelet(wanted.principal_id.clone()),
+        shared,
+        field: format!("class.spec.nodeGrants.{field}"),
+    };
+    let operator = "managedIdentityOperator";
+    let on_identities = match wanted.identity_operator {
+        IdentityOperatorGrant::Identity => Some(grant(
+            MANAGED_IDENTITY_OPERATOR,
+            identity.clone(),
+            false,
+            operator,
+        )),
+        IdentityOperatorGrant::ResourceGroup => Some(grant(
+            MANAGED_IDENTITY_OPERATOR,
+            class.group_id(),
+            true,
+            operator,
+        )),
+        IdentityOperatorGrant::None => None,
+    };
+    let contributor = "virtualMachineContributor";
+    let on_machines = match wanted.machine_contributor {
+        MachineContributorGrant::NodeResourceGroup => Some(grant(
+            VIRTUAL_MACHINE_CONTRIBUTOR,
+            class.node_group_id(),
+            true,
+            contributor,
+        )),
+        MachineContributorGrant::None => None,
+    };
+    on_identities.into_iter().chain(on_machines).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

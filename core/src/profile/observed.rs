@@ -1,0 +1,171 @@
+//! What Azure and the cluster hold for one profile, and what podid remembers of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::arm::ArmId;
+use crate::net_raw::NetRaw;
+
+/// Everything a plan is made from, beside the desire. [`Observed::default`] is an empty world.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// The identity of the desired id, if there is one.
+    pub identity: Option<ManagedIdentity>,
+    /// The identity that the record names, if it is another and Azure shows it.
+    pub former: Option<ManagedIdentity>,
+    /// Role assignments of every principal that a plan may concern, at the scopes that the desire
+    /// or the record name. More do no harm.
+    pub assignments: Vec<RoleAssignment>,
+    /// Roles that only Azure can find, by their name in lower case: the GUID, or `None` when
+    /// there is no such role. A name that is absent was not looked up.
+    pub roles: BTreeMap<String, Option<Uuid>>,
+    /// The AzureIdentity of the profile's name.
+    pub azure_identity: Option<Child<IdentityObject>>,
+    /// The AzureIdentityBinding of the profile's name.
+    pub binding: Option<Child<BindingObject>>,
+    /// What podid remembers of its own work.
+    pub record: ProfileRecord,
+}
+
+impl Observed {
+    /// What Azure shows under this id, of what was looked at.
+    #[must_use]
+    pub fn shown(&self, id: &ArmId) -> Option<&ManagedIdentity> {
+        let mut shown = self.identity.iter().chain(&self.former);
+        shown.find(|identity| identity.id == *id)
+    }
+}
+
+/// A managed identity in Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedIdentity {
+    /// Its ARM id.
+    pub id: ArmId,
+    /// Its region.
+    pub location: String,
+    /// All its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Client id.
+    pub client_id: String,
+    /// Object id of its service principal.
+    pub principal_id: String,
+    /// Its tenant.
+    pub tenant_id: String,
+}
+
+impl ManagedIdentity {
+    /// A tag by its name, which Azure compares without letter case.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let mut tags = self.tags.iter();
+        tags.find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A role assignment in Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleAssignment {
+    /// Its ARM id.
+    pub id: ArmId,
+    /// Where it holds.
+    pub scope: ArmId,
+    /// GUID of the role.
+    pub role: Uuid,
+    /// Object id of the principal.
+    pub principal_id: String,
+    /// Free text that it was made with.
+    pub description: Option<String>,
+}
+
+/// An object in the cluster that belongs, or should belong, to a profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Child<T> {
+    /// Whether the profile is its controlling owner.
+    pub owned: bool,
+    /// The GitOps object that applies it, as `Kustomization flux-system/apps`, if one does.
+    pub applied_by: Option<String>,
+    /// What it says.
+    pub object: T,
+}
+
+/// What an AzureIdentity says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityObject {
+    /// ARM id of the identity.
+    pub resource_id: ArmId,
+    /// Client id of the identity.
+    pub client_id: String,
+    /// Object id of its service principal; `None` when the object does not tell it.
+    pub principal_id: Option<String>,
+    /// Whether only pods of its namespace may use it.
+    pub namespaced: bool,
+    /// What is asked of the pods that use it.
+    pub net_raw: NetRaw,
+}
+
+/// What an AzureIdentityBinding says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingObject {
+    /// Name of the AzureIdentity.
+    pub identity: String,
+    /// Value of the pod label.
+    pub selector: String,
+    /// Service accounts that narrow it; empty: any.
+    pub service_accounts: BTreeSet<String>,
+}
+
+/// What podid remembers of its work for one profile (the profile's status).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileRecord {
+    /// The identity it used last.
+    pub identity: Option<RecordedIdentity>,
+    /// The role assignments it made or found.
+    pub assignments: Vec<RecordedRoleAssignment>,
+}
+
+/// An identity in the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedIdentity {
+    /// Its ARM id.
+    pub id: ArmId,
+    /// Object id of its service principal.
+    pub principal_id: String,
+    /// Whether podid made it and so may delete it.
+    pub created: bool,
+}
+
+/// A role assignment in the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedRoleAssignment {
+    /// Its ARM id.
+    pub id: ArmId,
+    /// The role, as the profile or class names it.
+    pub role: String,
+    /// Where it holds.
+    pub scope: ArmId,
+    /// Object id of the principal.
+    pub principal_id: String,
+    /// Whether podid made it and so may delete it.
+    pub created: bool,
+}
+
+impl ProfileRecord {
+    /// Whether podid made the assignment of this id.
+    #[must_use]
+    pub fn made(&self, assignment: &ArmId) -> bool {
+        self.assignments
+            .iter()
+            .any(|recorded| recorded.created && recorded.id == *assignment)
+    }
+}

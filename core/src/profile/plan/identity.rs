@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use super::roles;
+use crate::owner::Owner;
+use crate::profile::desired::Desired;
+use crate::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RecordedIdentity};
+use crate::profile::plan::refusal::PlanRefusal;
+use crate::profile::plan::step::Step;
+use crate::profile::{CreationPolicy, DeletionPolicy};
+
+/// Whose an identity is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// podid made it for this profile.
+    Ours,
+    /// podid made it for a profile that has, or had, the same name in a cluster of the same name.
+    Namesake(String),
+    /// It carries the tags of another profile.
+    Another(String),
+    /// Nobody's tags are on it.
+    Nobody,
+}
+
+/// Whose an identity is, by its tags; by the record when somebody took the tags away.
+pub(super) fn ownership(
+    identity: &ManagedIdentity,
+    owner: &Owner,
+    record: &ProfileRecord,
+) -> Ownership {
+    if let Some(tagged) = Owner::from_tags(&identity.tags) {
+        let same_name = [&tagged.cluster, &tagged.namespace, &tagged.profile]
+            == [&owner.cluster, &owner.namespace, &owner.profile];
+        let words = format!("{tagged} (uid {})", tagged.uid);
+        // The uid alone says it: the cluster's name is not known once its class is gone.
+        let same_uid = !owner.uid.is_empty() && tagged.uid == owner.uid;
+        return match (same_uid, same_name) {
+            (true, _) => Ownership::Ours,
+            (false, true) => Ownership::Namesake(words),
+            (false, false) => Ownership::Another(words),
+        };
+    }
+    let made = record.identity.as_ref().is_some_and(|recorded| {
+        recorded.created
+            && recorded.id == identity.id
+            && recorded
+                .principal_id
+                .eq_ignore_ascii_case(&identity.principal_id)
+    });
+    if made {
+        Ownership::Ours
+    } else {
+        Ownership::Nobody
+    }
+}
+
+/// Whether podid made the identity for this owner, and so may delete it.
+#[must_use]
+pub fn made_for(identity: &ManagedIdentity, owner: &Owner, record: &ProfileRecord) -> bool {
+    ownership(identity, owner, record) == Ownership::Ours
+}
+
+/// Whether podid made the identity it remembers. What Azure says now counts for more than the
+/// record: somebody else may have made it anew or taken it over. But one that Azure does not show
+/// may only not show *yet*, so the record alone is enough then; whoever deletes looks once more.
+pub(super) fn made(recorded: &RecordedIdentity, owner: &Owner, observed: &Observed) -> bool {
+    match observed.shown(&recorded.id) {
+        Some(shown) => made_for(shown, owner, &observed.record),
+        None => recorded.created,
+    }
+}
+
+/// Steps until the identity is as desired.
+pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, PlanRefusal> {
+    let wanted = &desired.identity;
+    let adopts = wanted.creation != CreationPolicy::Create;
+    let Some(identity) = &observed.identity else {
+        return match wanted.creation {
+            CreationPolicy::Adopt => Err(PlanRefusal::NothingToAdopt {
+                id: wanted.id.clone(),
+            }),
+            CreationPolicy::Create | CreationPolicy::CreateOrAdopt => {
+                Ok(vec![Step::CreateIdentity {
+                    id: wanted.id.clone(),
+                    location: wanted.location.clone(),
+                    tags: wanted.tags.clone(),
+                }])
+            }
+        };
+    };
+    if !identity.tenant_id.eq_ignore_ascii_case(&desired.tenant_id) {
+        return Err(PlanRefusal::WrongTenant {
+            id: wanted.id.clone(),
+            tenant: identity.tenant_id.clone(),
+            wanted: desired.tenant_id.clone(),
+        });
+    }
+    match ownership(identity, &desired.owner, &observed.record) {
+        Ownership::Ours => Ok(retag(desired, identity)),
+        Ownership::Namesake(_) if adopts => Ok(retag(desired, identity)),
+        Ownership::Nobody if adopts => Ok(adopt(observed, identity)),
+        Ownership::Namesake(owner) | Ownership::Another(owner) => {
+            Err(PlanRefusal::OwnedByAnother {
+                id: wanted.id.clone(),
+                owner,
+            })
+        }
+        Ownership::Nobody => Err(PlanRefusal::NotOurs {
+            id: wanted.id.clone(),
+        }),
+    }
+}
+
+/// Adopting is a note in the record: an identity that somebody else manages is left as it is.
+fn adopt(observed: &Observed, identity: &ManagedIdentity) -> Vec<Step> {
+    let known = observed.record.identity.as_ref().is_some_and(|recorded| {
+        recorded.id == identity.id
+            && recorded
+                .principal_id
+                .eq_ignore_ascii_case(&identity.principal_id)
+    });
+    if known {
+        Vec::new()
+    } else {
+        vec![Step::AdoptIdentity {
+            id: identity.id.clone(),
+        }]
+    }
+}
+
+/// Tags that others put on the identity stay; a write replaces all, so it repeats them.
+fn retag(desired: &Desired, identity: &ManagedIdentity) -> Vec<Step> {
+    let wanted = &desired.identity.tags;
+    if wanted
+        .iter()
+        .all(|(key, value)| identity.tag(key) == Some(value))
+    {
+        return Vec::new();
+    }
+    let foreign = identity
+        .tags
+        .iter()
+        .filter(|(key, _)| !wanted.keys().any(|ours| ours.eq_ignore_ascii_case(key)));
+    let tags: BTreeMap<String, String> = foreign
+        .chain(wanted)
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    vec![Step::UpdateTags {
+        id: desired.identity.id.clone(),
+        location: identity.location.clone(),
+        tags,
+    }]
+}
+
+/// Steps that put away the identity the profile used before, when it now means another.
+pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
+    let former = observed.record.identity.as_ref();
+    let Some(former) = former.filter(|former| former.id != desired.identity.id) else {
+        return Vec::new();
+    };
+    let mut steps = vec![Step::AwaitUnassigned {
+        id: former.id.clone(),
+    }];
+    steps.extend(roles::revoke_former(desired, observed));
+    let made = made(former, &desired.owner, observed);
+    if may_delete(made, desired.deletion_policy) {
+        steps.push(Step::DeleteIdentity {
+            id: former.id.clone(),
+        });
+    }
+    steps
+}
+
+/// Whether an identity goes with its profile.
+pub(super) fn may_delete(made: bool, policy: DeletionPolicy) -> bool {
+    made && policy == DeletionPolicy::Delete
+}

@@ -1,0 +1,95 @@
+//! What to do next for one profile: desired minus observed, as a value to print, compare and do.
+//!
+//! The order of the steps is the order in which they are safe: an identity before its rights,
+//! rights before pods can use them, and on the way back pods first, then machines, then rights,
+//! then the identity. Doing a plan and planning again gives an empty plan.
+
+mod children;
+mod delete;
+mod identity;
+mod refusal;
+mod roles;
+mod step;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use delete::{Deletion, plan_deletion};
+pub use identity::made_for;
+pub use refusal::PlanRefusal;
+pub use roles::is_ours;
+pub use step::{RoleGrant, Step};
+
+use crate::profile::desired::Desired;
+use crate::profile::observed::{Observed, RecordedRoleAssignment};
+
+/// Steps in the order in which they are to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Role assignments that are wanted and there already.
+    pub held: Vec<RecordedRoleAssignment>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Every step in words.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        self.steps.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl fmt::Display for Plan {
+    /// One step a line, numbered.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing to do");
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{:>2}. {step}", index + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done so that `observed` becomes as `desired`. Against [`Observed::default`] it
+/// is the whole story of a fresh profile.
+///
+/// # Errors
+///
+/// Everything that stands in the way and that podid will not decide by itself; never an empty
+/// list. Nothing is to be done then.
+pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, Vec<PlanRefusal>> {
+    let mut refusals = Vec::new();
+    let mut steps = Vec::new();
+    match identity::steps(desired, observed) {
+        Ok(found) => steps.extend(found),
+        Err(refusal) => refusals.push(refusal),
+    }
+    let roles = roles::steps(desired, observed);
+    refusals.extend(roles.refusals);
+    refusals.extend(children::refusals(&desired.owner, observed));
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    steps.extend(roles.grants);
+    steps.extend(children::steps(desired, observed));
+    steps.extend(roles.revokes);
+    steps.extend(identity::retire(desired, observed));
+    Ok(Plan {
+        steps,
+        held: roles.held,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+
+/// Something in Azure or in the cluster that podid will not touch, and without which it cannot
+/// go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "refusal", rename_all_fields = "camelCase")]
+pub enum PlanRefusal {
+    /// The identity carries the tags of another profile.
+    OwnedByAnother {
+        /// ARM id of the identity.
+        id: ArmId,
+        /// Whose it is, as its tags say.
+        owner: String,
+    },
+    /// The identity exists, nobody's tags are on it, and the profile does not say to adopt it.
+    NotOurs {
+        /// ARM id of the identity.
+        id: ArmId,
+    },
+    /// The profile adopts an identity that does not exist.
+    NothingToAdopt {
+        /// ARM id of the identity.
+        id: ArmId,
+    },
+    /// The identity lives in another tenant than the class says.
+    WrongTenant {
+        /// ARM id of the identity.
+        id: ArmId,
+        /// Its tenant.
+        tenant: String,
+        /// The class's tenant.
+        wanted: String,
+    },
+    /// There is no role of that name.
+    UnknownRole {
+        /// Field that names it.
+        field: String,
+        /// The name.
+        role: String,
+        /// Where it was looked up.
+        scope: ArmId,
+    },
+    /// An object of the profile's name exists and belongs to somebody else.
+    ForeignChild {
+        /// Kind of the object.
+        kind: &'static str,
+        /// Namespace of the object.
+        namespace: String,
+        /// Name of the object.
+        name: String,
+        /// The GitOps object that applies it, if one does.
+        applied_by: Option<String>,
+    },
+}
+
+impl PlanRefusal {
+    /// Field of the profile (or class) that leads there.
+    #[must_use]
+    pub fn field(&self) -> String {
+        match self {
+            Self::OwnedByAnother { .. } | Self::NotOurs { .. } | Self::NothingToAdopt { .. } => {
+                "spec.identity".to_owned()
+            }
+            Self::WrongTenant { .. } => "class.spec.tenantId".to_owned(),
+            Self::UnknownRole { field, .. } => format!("{field}.role"),
+            Self::ForeignChild { .. } => "metadata.name".to_owned(),
+        }
+    }
+
+    /// A word for conditions and metrics; the set is closed.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::OwnedByAnother { .. } => "IdentityOwnedByAnother",
+            Self::NotOurs { .. } => "IdentityExists",
+            Self::NothingToAdopt { .. } => "IdentityNotFound",
+            Self::WrongTenant { .. } => "WrongTenant",
+            Self::UnknownRole { .. } => "RoleNotFound",
+            Self::ForeignChild { .. } => "ObjectExists",
+        }
+    }
+
+    /// Whether it may well come right without anybody changing the profile: what is to be adopted
+    /// may still be on its way.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::NothingToAdopt { .. })
+    }
+}
+
+impl fmt::Display for PlanRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnedByAnother { id, owner } => write!(
+                f,
+                "identity {id} belongs to {owner}, as its tags say; choose another \
+                 spec.identity.name, or delete that profile first"
+            ),
+            Self::NotOurs { id } => write!(
+                f,
+                "identity {id} exists and was not made by podid for this profile; set \
+                 spec.identity.creationPolicy to Adopt or CreateOrAdopt to use it, or choose \
+                 another spec.identity.name"
+            ),
+            Self::NothingToAdopt { id } => write!(
+                f,
+                "identity {id} is to be adopted and does not exist; create it, or correct \
+                 spec.identity"
+            ),
+            Self::WrongTenant { id, tenant, wanted } => write!(
+                f,
+                "identity {id} lives in tenant {tenant}, and the class says {wanted}; correct \
+                 spec.tenantId of the class, or choose an identity of that tenant"
+            ),
+            Self::UnknownRole { field, role, scope } => write!(
+                f,
+                "{field}.role: there is no role {role:?} at {scope}; correct the name, or give \
+                 the role's GUID"
+            ),
+            Self::ForeignChild {
+                kind,
+                namespace,
+                name,
+                applied_by,
+            } => {
+                write!(f, "{kind} {namespace}/{name} exists and ")?;
+                match applied_by {
+                    Some(by) => write!(f, "is applied by {by}; remove it there")?,
+                    None => f.write_str("does not belong to this profile; delete it")?,
+                }
+                f.write_str(", or give the profile another name")
+            }
+        }
+    }
+}

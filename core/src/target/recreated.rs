@@ -1,0 +1,58 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::arm::ArmId;
+use crate::target::AssignmentRecord;
+
+/// The identities on a machine that are not what their id stands for any more: each was deleted in
+/// Azure and made again under the same id, and the machine still holds the one of before, for which
+/// nobody gets tokens. They count as absent, and are to be taken off and put on again.
+///
+/// `expected` is the client id that the AzureIdentity says, `shown` the one that the machine shows;
+/// where either is not known, nothing is concluded. Only what we put there is named, and nothing
+/// `immutable`.
+#[must_use]
+pub fn recreated(
+    expected: &BTreeMap<ArmId, String>,
+    shown: &BTreeMap<ArmId, String>,
+    record: &AssignmentRecord,
+    immutable: &BTreeSet<ArmId>,
+) -> BTreeSet<ArmId> {
+    let differs = |id: &&ArmId| {
+        let (expected, shown) = (expected.get(*id), shown.get(*id));
+        let both = expected.zip(shown);
+        both.is_some_and(|(expected, shown)| !expected.eq_ignore_ascii_case(shown))
+    };
+    let ours = record.0.difference(immutable);
+    ours.filter(differs).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ours_is_outdated_and_only_where_both_client_ids_are_known() {
+        let id = ArmId::new("/id/A");
+        let of = |client: &str| match client {
+            "" => BTreeMap::new(),
+            _ => BTreeMap::from([(ArmId::new("/ID/a"), client.to_owned())]),
+        };
+        let (ours, theirs) = (
+            AssignmentRecord([id.clone()].into()),
+            AssignmentRecord::default(),
+        );
+        let (all, none) = (BTreeSet::from([id.clone()]), BTreeSet::new());
+        let table = [
+            ("new", "old", &ours, &none, &all),
+            ("new", "NEW", &ours, &none, &none),
+            ("", "old", &ours, &none, &none),
+            ("new", "", &ours, &none, &none),
+            ("new", "old", &theirs, &none, &none),
+            ("new", "old", &ours, &all, &none),
+        ];
+        for (expected, shown, record, immutable, named) in table {
+            let found = recreated(&of(expected), &of(shown), record, immutable);
+            assert_eq!(found, *named, "{expected:?} {shown:?}");
+        }
+    }
+}

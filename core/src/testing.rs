@@ -1,0 +1,54 @@
+//! Values that several tests start from.
+
+use std::collections::BTreeSet;
+
+use crate::arm::ArmId;
+use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use crate::net_raw::NetRaw;
+
+pub(crate) fn id(name: &str) -> ArmId {
+    ArmId::new(format!(
+        "/subscriptions/s/resourceGroups/g/providers/{}/{name}",
+        crate::arm::IDENTITY_TYPE
+    ))
+}
+
+pub(crate) fn ids(names: &[&str]) -> BTreeSet<ArmId> {
+    names.iter().map(|name| id(name)).collect()
+}
+
+pub(crate) fn pod() -> Pod {
+    Pod {
+        namespace: "apps".into(),
+        name: "web-0".into(),
+        uid: "u1".into(),
+        selector: Some("web".into()),
+        service_account: "default".into(),
+        breaches: BTreeSet::new(),
+    }
+}
+
+pub(crate) fn identity(name: &str, kind: AzureIdentityType, resource_id: ArmId) -> AzureIdentity {
+    AzureIdentity {
+        namespace: "apps".into(),
+        name: name.into(),
+        kind,
+        client_id: "c".into(),
+        resource_id,
+        principal_id: None,
+        namespaced: false,
+        origin: Origin::HandWritten,
+        net_raw: NetRaw::Ignore,
+    }
+}
+
+pub(crate) fn binding(name: &str, identity: &str) -> Binding {
+    Binding {
+        namespace: "apps".into(),
+        name: name.into(),
+        identity: identity.into(),
+        selector: "web".into(),
+        service_accounts: BTreeSet::new(),
+        origin: Origin::HandWritten,
+    }
+}
