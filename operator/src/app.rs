@@ -177,7 +177,7 @@ impl Running {
     }
 }
 
-/// Starts watches as tasks, each with its debt.
+/// Starts watches as tasks, each with its check.
 struct Watcher {
     client: Client,
     readiness: Readiness,
@@ -190,8 +190,8 @@ impl Watcher {
         malformed: impl FnMut(crate::watch::Malformed) + Send + 'static,
     ) -> Watch<K> {
         let kind = <K as kube::Resource>::plural(&()).into_owned();
-        let debt = self.readiness.owe(format!("watch of {kind}"));
-        let (watch, feed) = Watch::new(Api::all(self.client.clone()), debt);
+        let check = self.readiness.register(format!("watch of {kind}"));
+        let (watch, feed) = Watch::new(Api::all(self.client.clone()), check);
         self.tasks
             .background(format!("watch of {kind}"), feed.run(malformed));
         watch
@@ -218,7 +218,7 @@ async fn first_token(
     readiness: Readiness,
 ) -> Result<(), BoxError> {
     leadership.gained().await;
-    let debt = readiness.owe("token for Azure");
+    let check = readiness.register("token for Azure");
     let scope = arm.endpoints().arm_scope();
     while let Err(error) = arm.credential().token(&scope).await {
         let next_step = error.next_step();
@@ -229,7 +229,7 @@ async fn first_token(
         );
         tokio::time::sleep(TOKEN_RETRY).await;
     }
-    drop(debt);
+    drop(check);
     std::future::pending().await
 }
 
