@@ -56,7 +56,7 @@ pub use imds::{
 #[cfg(feature = "arm")]
 pub use {
     absent::Deleted,
-    arm::{Arm, Operation, RetryPolicy},
+    arm::{Arm, ArmCall, ArmGate, GateDecision, OpenGate, Operation},
     compute::{ArmCompute, Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity},
     credential::{Credential, CredentialOptions, Token},
     endpoints::{Cloud, Endpoints, EndpointsError},

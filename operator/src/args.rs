@@ -8,8 +8,6 @@ use podid_azure::Cloud;
 use podid_core::arm::ArmId;
 use podid_runtime::{Settings, build_info, parse_duration};
 
-use crate::assignment;
-
 /// Turns PodIdentityProfiles into Azure identities that pods can use.
 ///
 /// The operator watches profiles and classes, creates or adopts the managed identity of each
@@ -177,25 +175,6 @@ fn identity_id(text: &str) -> Result<ArmId, String> {
     }
 }
 
-impl Args {
-    /// How assignment is to work.
-    #[must_use]
-    pub fn assignment(&self) -> assignment::Settings {
-        use podid_core::binding::BindingScope;
-        assignment::Settings {
-            namespace: self.namespace.clone(),
-            reach: if self.force_namespaced {
-                BindingScope::Namespace
-            } else {
-                BindingScope::Cluster
-            },
-            interval: self.machine_interval,
-            window: self.machine_window,
-            immutable: self.immutable_identities.iter().cloned().collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -226,13 +205,5 @@ mod tests {
                 .to_string();
             assert!(error.contains(flag) && error.contains(value), "{error}");
         }
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_parts() {
-        let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
-        let settings = args.assignment();
-        assert_eq!(settings.interval, assignment::Settings::INTERVAL);
-        assert_eq!(settings.window, assignment::Settings::WINDOW);
     }
 }

@@ -10,6 +10,7 @@ pub mod azure;
 pub mod class;
 mod conditions;
 mod events;
+pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod profile;

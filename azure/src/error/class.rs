@@ -70,9 +70,10 @@ pub(super) fn classify(error: &AzureError) -> ErrorClass {
     match error {
         AzureError::Refused { reply, .. } => classify_arm(reply),
         AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),
-        AzureError::OperationUnfinished { .. } | AzureError::NoAnswer { .. } => {
-            ErrorClass::Transient
-        }
+        // A gate refuses for the moment; it says nothing about the call itself.
+        AzureError::OperationUnfinished { .. }
+        | AzureError::NoAnswer { .. }
+        | AzureError::NotSent { .. } => ErrorClass::Transient,
         AzureError::NoToken { reply, .. } => reply
             .as_deref()
             .map_or(ErrorClass::Transient, classify_entra),

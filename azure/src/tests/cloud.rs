@@ -22,8 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, rustls, server::TlsStream};
 
 use crate::{
-    Arm, Cloud, Credential, CredentialOptions, Endpoints, RetryPolicy, Secret, Transport,
-    TransportOptions,
+    Arm, ArmGate, Cloud, Credential, CredentialOptions, Endpoints, OpenGate, Secret, Transport,
+    TransportOptions, arm::RetryPolicy,
 };
 
 const TOKEN_PATH: &str = "/tenant/oauth2/v2.0/token";
@@ -148,8 +148,17 @@ impl Canned {
         self.arm_at(&self.url)
     }
 
+    /// A connection through a gate.
+    pub(super) fn arm_behind(&self, gate: Arc<dyn ArmGate>) -> Arm {
+        self.connect(&self.url, gate)
+    }
+
     /// A connection that has Entra here and ARM elsewhere.
     pub(super) fn arm_at(&self, url: &str) -> Arm {
+        self.connect(url, Arc::new(OpenGate))
+    }
+
+    fn connect(&self, url: &str, gate: Arc<dyn ArmGate>) -> Arm {
         let options = TransportOptions {
             extra_ca_file: Some(self.ca.path().to_owned()),
             request_timeout: Duration::from_secs(10),
@@ -169,7 +178,7 @@ impl Canned {
             max_retry_after: Duration::from_secs(1),
             ..RetryPolicy::default()
         };
-        Arm::with_retry(endpoints, transport, credential, retry)
+        Arm::new(endpoints, transport, credential, gate).with_retry(retry)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod absence;
 mod cloud;
+mod gate;
 mod identities;
 mod logs;
 mod machines;

@@ -207,7 +207,12 @@ impl Stage {
             token_file: token.expect("a token"),
         };
         let credential = Credential::new(credential, &endpoints, &transport).expect("a credential");
-        Arm::new(endpoints, transport, credential)
+        Arm::new(
+            endpoints,
+            transport,
+            credential,
+            std::sync::Arc::new(podid_azure::OpenGate),
+        )
     }
 
     /// Asks the simulator itself.

@@ -82,7 +82,12 @@ impl Cloud {
         };
         let transport = Transport::new(&transport).expect("a transport");
         let credential = Credential::new(options, &endpoints, &transport).expect("a credential");
-        Arm::new(endpoints, transport, credential)
+        Arm::new(
+            endpoints,
+            transport,
+            credential,
+            std::sync::Arc::new(podid_azure::OpenGate),
+        )
     }
 
     /// The metadata service of an instance of the scale set.
