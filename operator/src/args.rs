@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use podid_azure::Cloud;
+use podid_azure::AzureCloud;
 use podid_core::arm::ArmId;
 use podid_runtime::{Settings, build_info, parse_duration};
 
@@ -12,7 +12,7 @@ use podid_runtime::{Settings, build_info, parse_duration};
 ///
 /// The operator watches profiles and classes, creates or adopts the managed identity of each
 /// profile, grants it roles, writes AzureIdentity and AzureIdentityBinding, and puts identities
-/// on the machines under the pods that are bound to them. Several replicas may run: one leads,
+/// on the VMs and scale sets under the pods that are bound to them. Several replicas may run: one leads,
 /// the others wait with warm caches.
 #[derive(Debug, Parser)]
 #[command(name = "podid-operator", version = build_info::VERSION)]
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Namespace of the operator's own objects: its lease, and what it put on which machine
+    /// Namespace of the operator's own objects: its lease, and what it put on which VM or scale set
     #[arg(
         long,
         env = "PODID_NAMESPACE",
@@ -61,21 +61,21 @@ pub struct Args {
     )]
     pub interval: Duration,
 
-    /// How often each machine is compared with what its pods need
+    /// How often each VM or scale set is compared with what its pods need
     #[arg(
-        long, env = "PODID_MACHINE_INTERVAL", value_name = "DURATION",
+        long, env = "PODID_TARGET_INTERVAL", value_name = "DURATION",
         default_value = "180s", value_parser = parse_duration
     )]
-    pub machine_interval: Duration,
+    pub target_interval: Duration,
 
-    /// How long changes of one machine are collected before they go out together
+    /// How long changes of one VM or scale set are collected before they go out together
     #[arg(
-        long, env = "PODID_MACHINE_WINDOW", value_name = "DURATION",
+        long, env = "PODID_TARGET_WINDOW", value_name = "DURATION",
         default_value = "250ms", value_parser = parse_duration
     )]
-    pub machine_window: Duration,
+    pub target_window: Duration,
 
-    /// Resource ids of identities that are never taken off a machine, separated by commas
+    /// Resource ids of identities that are never taken off a VM or scale set, separated by commas
     #[arg(
         long, env = "PODID_IMMUTABLE_IDENTITIES", value_name = "IDS", value_delimiter = ',',
         value_parser = identity_id
@@ -123,7 +123,7 @@ pub struct AzureArgs {
         value_name = "CLOUD",
         default_value = "AzurePublicCloud"
     )]
-    pub cloud: Cloud,
+    pub cloud: AzureCloud,
 
     /// Address of Azure Resource Manager in place of the cloud's
     #[arg(long, env = "PODID_ARM_ENDPOINT", value_name = "URL")]
@@ -143,7 +143,7 @@ pub struct AzureArgs {
 pub enum CredentialKind {
     /// A Kubernetes service account token, exchanged at Entra: no password anywhere.
     WorkloadIdentity,
-    /// An identity of the machine the operator runs on.
+    /// An identity of the VM the operator runs on.
     ManagedIdentity,
     /// An application and its password.
     ClientSecret,

@@ -1,4 +1,4 @@
-//! The cloud as the controllers see it, and the two crates' words for the same things.
+//! Azure as the controllers see it, and ids between `podid-core` and `podid-azure`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Azure {
     pub roles: Arc<dyn RoleAssignments>,
     /// Subscriptions and resource groups.
     pub subscriptions: Arc<dyn Subscriptions>,
-    /// Identities on machines.
+    /// Identities of VMs and scale sets.
     pub compute: Arc<dyn Compute>,
 }
 
@@ -129,7 +129,7 @@ fn credential(args: &AzureArgs) -> Result<CredentialOptions, AzureSetupError> {
     })
 }
 
-/// The id of an identity in the cloud's words; `None` when it is the id of anything else.
+/// The id of a managed identity as `podid-azure` has it; `None` when it is the id of anything else.
 #[must_use]
 pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
     id.as_str().parse().ok()

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::Stream;
+use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use podid_runtime::Drain;
 use tokio::sync::watch;
 
-use crate::args::LeaseArgs;
-use crate::gate::ClusterAccess;
+use crate::args::Args;
 use crate::metrics::Metrics;
 
 /// How long a leader may be silent before another takes over, in seconds.
@@ -22,7 +22,7 @@ const DURATION: u64 = 15;
 const GRACE: u64 = 10;
 
 /// Longest wait for a connection, and for an answer, of a call about the lease.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause between the two tries.
 const RETRY: Duration = Duration::from_secs(1);
@@ -42,9 +42,6 @@ pub enum LeaderError {
         /// What the API server said.
         source: LeaseManagerError,
     },
-    /// The client for the lease could not be made.
-    #[error("the client for the lease cannot be made")]
-    Client(#[source] kube::Error),
     /// Somebody else leads now.
     #[error("another replica leads now; stopping so that two never write")]
     Lost,
@@ -108,33 +105,29 @@ pub struct Election {
 }
 
 impl Election {
-    /// Joins; a missing lease is made.
+    /// Joins; a missing lease is made. The calls of `client` end within [`REQUEST_TIMEOUT`], so that they
+    /// end in time for the lease, whatever hangs elsewhere.
     ///
     /// # Errors
     /// The lease cannot be read or made.
     pub async fn join(
-        cluster: &ClusterAccess,
-        namespace: &str,
-        args: &LeaseArgs,
+        client: Client,
+        args: &Args,
         leads: LeadershipSender,
         metrics: Metrics,
     ) -> Result<Self, LeaderError> {
-        // Its calls end in time for the lease, whatever hangs elsewhere.
-        let client = cluster
-            .lease_client(REQUEST_TIMEOUT)
-            .map_err(LeaderError::Client)?;
-        let mut builder = LeaseManagerBuilder::new(client, &args.lease)
-            .with_namespace(namespace)
+        let mut builder = LeaseManagerBuilder::new(client, &args.lease.lease)
+            .with_namespace(&args.namespace)
             .with_duration(DURATION)
             .with_grace(GRACE);
-        if let Some(replica) = &args.replica {
+        if let Some(replica) = &args.lease.replica {
             builder = builder
                 .with_identity(replica)
                 .with_field_manager(format!("podid-operator-lease-{replica}"));
         }
         let manager = builder.build().await.map_err(|source| LeaderError::Setup {
-            namespace: namespace.to_owned(),
-            name: args.lease.clone(),
+            namespace: args.namespace.clone(),
+            name: args.lease.lease.clone(),
             source,
         })?;
         Ok(Self {

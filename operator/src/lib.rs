@@ -1,5 +1,5 @@
 //! The controllers of podid: profiles become identities in Azure and objects in the cluster,
-//! identities come on the machines under the pods that are bound to them.
+//! identities are assigned to the VMs and scale sets under the pods that are bound to them.
 //!
 //! Every controller works the same way: *observe* reads, `podid-core` decides, *apply* acts.
 

@@ -24,7 +24,7 @@ use crate::readiness::{PendingCheck, Readiness};
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Most connections at a time. A probe and a scrape or two are all there should be; the one that is
-/// open longest makes room for a new one, so that nobody keeps probes out by being silent.
+/// open longest is closed for a new one, so that silent connections do not keep probes out.
 const CONNECTIONS: usize = 64;
 /// How long one connection may last, which is for one request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);

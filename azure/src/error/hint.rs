@@ -93,7 +93,7 @@ fn for_code(code: &str) -> Option<&'static str> {
             "register the resource provider that Azure names in the subscription"
         }
         "InvalidAuthenticationTokenAudience" => {
-            "check the cloud and the ARM audience in the settings"
+            "check the cloud and the address of Azure Resource Manager in the settings"
         }
         "InvalidAuthenticationTokenTenant" => "check the tenant id in the settings",
         "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" => {
@@ -135,7 +135,11 @@ mod tests {
 
     fn step(code: &str, message: &str) -> String {
         let reply = Reply::new(403, code, message);
-        next_step(&AzureError::refused(Operation::PatchMachine, "/x", reply))
+        next_step(&AzureError::refused(
+            Operation::PatchComputeIdentity,
+            "/x",
+            reply,
+        ))
     }
 
     #[test]

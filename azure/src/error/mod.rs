@@ -212,7 +212,7 @@ impl AzureError {
     }
 
     /// The user-assigned identities that the text of the answer names. Azure says only there which
-    /// identity of many spoilt a patch.
+    /// identity of many was the reason to refuse a patch.
     pub fn named_identities(&self) -> Vec<IdentityId> {
         self.reply()
             .map(Reply::named_identities)

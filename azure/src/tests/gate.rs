@@ -8,12 +8,12 @@ use std::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{
-    ArmCall, ArmCompute, ArmGate, ArmIdentities, ArmRoleAssignments, ArmSubscriptions, AzureError,
-    Compute, ComputeTarget, ErrorClass, GateDecision, Identities, IdentityId, IdentityPatch,
-    IdentitySpec, MachineIdentity, ResourceGroupId, RoleAssignmentSpec, RoleAssignments,
-    Subscriptions,
+    Arm, ArmCall, ArmCompute, ArmGate, ArmIdentities, ArmRoleAssignments, ArmSubscriptions,
+    AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, GateDecision, Identities,
+    IdentityId, IdentityPatch, ResourceGroupId, RoleAssignmentSpec, RoleAssignments, Subscriptions,
+    UserAssignedIdentitySpec,
 };
 
 const SCOPE: &str = "/subscriptions/s/resourceGroups/g";
@@ -64,8 +64,8 @@ fn id() -> IdentityId {
     IdentityId::new("s", "g", "web")
 }
 
-fn spec() -> IdentitySpec {
-    IdentitySpec {
+fn spec() -> UserAssignedIdentitySpec {
+    UserAssignedIdentitySpec {
         location: "westeurope".to_owned(),
         tags: BTreeMap::new(),
     }
@@ -78,6 +78,10 @@ fn pool() -> ComputeTarget {
     }
 }
 
+fn addition() -> IdentityPatch {
+    IdentityPatch::new(&ComputeIdentity::default(), [id()], [])
+}
+
 fn is_not_sent(error: &AzureError) {
     assert!(matches!(error, AzureError::NotSent { .. }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::Transient);
@@ -85,49 +89,52 @@ fn is_not_sent(error: &AzureError) {
     assert_eq!(cause, "this replica does not lead");
 }
 
-#[tokio::test]
-async fn no_client_has_a_way_around_the_gate() {
-    let cloud = Canned::start().await;
-    let gate = Scripted::new(|_, _| refuse());
-    let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
-
-    let identities = ArmIdentities::new(&arm);
+/// Makes every call of every client, each of which must be refused; how many there were.
+async fn every_call(arm: &Arm) -> usize {
+    let identities = ArmIdentities::new(arm);
     let group = ResourceGroupId::new("s", "g");
     is_not_sent(&identities.get(&id()).await.unwrap_err());
     is_not_sent(&identities.put(&id(), &spec()).await.unwrap_err());
     is_not_sent(&identities.delete(&id()).await.unwrap_err());
     is_not_sent(&identities.list_by_group(&group).await.unwrap_err());
 
-    let roles = ArmRoleAssignments::new(&arm);
+    let subscriptions = ArmSubscriptions::new(arm);
+    is_not_sent(&subscriptions.get("s").await.unwrap_err());
+    is_not_sent(&subscriptions.locations("s").await.unwrap_err());
+    is_not_sent(&subscriptions.group(&group).await.unwrap_err());
+
+    let (compute, patch) = (ArmCompute::new(arm), addition());
+    is_not_sent(&compute.get_identity(&pool()).await.unwrap_err());
+    let patched = compute.patch_identity(&pool(), &patch, None).await;
+    is_not_sent(&patched.unwrap_err());
+
+    9 + every_call_about_roles(&ArmRoleAssignments::new(arm)).await
+}
+
+async fn every_call_about_roles(roles: &ArmRoleAssignments) -> usize {
     let role = RoleAssignmentSpec {
         role_definition_id: "r".to_owned(),
         principal_id: "p".to_owned(),
         description: None,
     };
-    let assignment = format!(
-        "{SCOPE}/providers/Microsoft.Authorization/roleAssignments/{}",
-        Uuid::nil()
-    );
+    let name = Uuid::nil();
+    let assignment = format!("{SCOPE}/providers/Microsoft.Authorization/roleAssignments/{name}");
     is_not_sent(&roles.list_for_principal(SCOPE, "p").await.unwrap_err());
-    is_not_sent(&roles.put(SCOPE, Uuid::nil(), &role).await.unwrap_err());
+    is_not_sent(&roles.put(SCOPE, name, &role).await.unwrap_err());
     is_not_sent(&roles.delete(&assignment).await.unwrap_err());
     let found = roles.role_definition_by_name(SCOPE, "Reader").await;
     is_not_sent(&found.unwrap_err());
+    4
+}
 
-    let compute = ArmCompute::new(&arm);
-    let patch = IdentityPatch::new(&MachineIdentity::default(), [id()], []);
-    is_not_sent(&compute.get_identity(&pool()).await.unwrap_err());
-    let patched = compute.patch_identity(&pool(), &patch, None).await;
-    is_not_sent(&patched.unwrap_err());
-
-    let subscriptions = ArmSubscriptions::new(&arm);
-    is_not_sent(&subscriptions.get("s").await.unwrap_err());
-    is_not_sent(&subscriptions.locations("s").await.unwrap_err());
-    is_not_sent(&subscriptions.group(&group).await.unwrap_err());
-
+#[tokio::test]
+async fn no_client_has_a_way_around_the_gate() {
+    let cloud = Canned::start().await;
+    let gate = Scripted::new(|_, _| refuse());
+    let made = every_call(&cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>)).await;
     assert_eq!(cloud.seen().len(), 0, "nothing has left");
     let calls = gate.calls();
-    assert_eq!(calls.len(), 13, "each was asked about once: {calls:?}");
+    assert_eq!(calls.len(), made, "each was asked about once: {calls:?}");
     for (method, is_write) in calls {
         assert_eq!(is_write, method != "GET", "{method}");
     }
@@ -137,7 +144,7 @@ async fn no_client_has_a_way_around_the_gate() {
 async fn a_repeat_is_asked_about_as_well() {
     let cloud = Canned::start().await;
     let path = id().to_string();
-    cloud.on("PUT", &path, [Answer::error(503, "ServerBusy")]);
+    cloud.on("PUT", &path, [CannedAnswer::error(503, "ServerBusy")]);
     let gate = Scripted::new(|_, before| match before {
         0 => GateDecision::Send,
         _ => refuse(),
@@ -156,7 +163,7 @@ async fn a_try_with_a_fresh_token_is_asked_about_as_well() {
     cloud.on(
         "DELETE",
         &path,
-        [Answer::error(401, "ExpiredAuthenticationToken")],
+        [CannedAnswer::error(401, "ExpiredAuthenticationToken")],
     );
     let gate = Scripted::new(|_, before| match before {
         0 => GateDecision::Send,
@@ -203,14 +210,14 @@ async fn looks_at_a_running_operation_are_reads() {
     let cloud = Canned::start().await;
     let path = pool().to_string();
     let status = format!("{}/operations/1", cloud.url);
-    let accepted = Answer::json(202, json!({})).header("Azure-AsyncOperation", status);
+    let accepted = CannedAnswer::json(202, json!({})).header("Azure-AsyncOperation", status);
     cloud.on("PATCH", &path, [accepted.header("Retry-After", 0)]);
-    let succeeded = Answer::json(200, json!({"status": "Succeeded"}));
+    let succeeded = CannedAnswer::json(200, json!({"status": "Succeeded"}));
     cloud.on("GET", "/operations/1", [succeeded]);
-    cloud.on("GET", &path, [Answer::json(200, json!({}))]);
+    cloud.on("GET", &path, [CannedAnswer::json(200, json!({}))]);
     let gate = Scripted::new(|_, _| GateDecision::Send);
     let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
-    let patch = IdentityPatch::new(&MachineIdentity::default(), [id()], []);
+    let patch = addition();
     ArmCompute::new(&arm)
         .patch_identity(&pool(), &patch, None)
         .await
@@ -225,4 +232,24 @@ async fn looks_at_a_running_operation_are_reads() {
             called("GET", false)
         ]
     );
+}
+
+#[tokio::test]
+async fn a_refused_look_ends_the_wait_for_an_operation() {
+    let cloud = Canned::start().await;
+    let status = format!("{}/operations/1", cloud.url);
+    let accepted = CannedAnswer::json(202, json!({})).header("Azure-AsyncOperation", status);
+    let accepted = accepted.header("Retry-After", 0);
+    cloud.on("PATCH", &pool().to_string(), [accepted]);
+    let gate = Scripted::new(|call, _| match call.is_write() {
+        true => GateDecision::Send,
+        false => refuse(),
+    });
+    let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
+    let patch = addition();
+    let patched = ArmCompute::new(&arm)
+        .patch_identity(&pool(), &patch, None)
+        .await;
+    is_not_sent(&patched.unwrap_err());
+    assert_eq!(gate.calls().len(), 2, "one write, one look");
 }

@@ -6,6 +6,7 @@ use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use podid_core::binding::BindingScope;
 use podid_runtime::{BoxError, Drain, Tasks};
+use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::FIELD_MANAGER;
@@ -13,6 +14,7 @@ use crate::args::Args;
 use crate::assignment::{self, Assignments, Change, Owners};
 use crate::azure::Azure;
 use crate::class::{self, Facts};
+use crate::gate::GateMetrics;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{self, Watches};
@@ -24,9 +26,27 @@ pub(super) struct Controllers<'a> {
     pub(super) azure: Azure,
     pub(super) leadership: Leadership,
     pub(super) watches: Watches,
-    pub(super) metrics: Metrics,
-    pub(super) assignment_metrics: assignment::Metrics,
+    pub(super) counters: Counters,
     pub(super) drain: Drain,
+}
+
+/// All metrics of the operator.
+#[derive(Clone, Debug)]
+pub(super) struct Counters {
+    pub(super) controllers: Metrics,
+    pub(super) assignment: assignment::Metrics,
+    pub(super) gate: GateMetrics,
+}
+
+impl Counters {
+    /// Registers them; once a process.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        Self {
+            controllers: Metrics::register(registry),
+            assignment: assignment::Metrics::register(registry),
+            gate: GateMetrics::register(registry),
+        }
+    }
 }
 
 impl Controllers<'_> {
@@ -47,7 +67,7 @@ impl Controllers<'_> {
             profiles: self.watches.profiles.store(),
             leadership: self.leadership.clone(),
             recorder: self.recorder(),
-            metrics: self.metrics.clone(),
+            metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             schedule: class::Schedule::default(),
             retries: profile::Retries::default(),
@@ -71,7 +91,7 @@ impl Controllers<'_> {
             assignments,
             leadership: self.leadership.clone(),
             recorder: self.recorder(),
-            metrics: self.metrics.clone(),
+            metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             retries: profile::Retries::default(),
             reminders: profile::Reminders::default(),
@@ -91,7 +111,7 @@ impl Controllers<'_> {
             identities: Arc::clone(&self.azure.identities),
             owners: Owners::new(profiles, classes),
             settings: assignment_settings(self.args),
-            metrics: self.assignment_metrics.clone(),
+            metrics: self.counters.assignment.clone(),
             assignments,
         };
         let (leadership, drain) = (self.leadership.clone(), self.drain.clone());
@@ -129,8 +149,8 @@ fn assignment_settings(args: &Args) -> assignment::Settings {
         } else {
             BindingScope::Cluster
         },
-        interval: args.machine_interval,
-        window: args.machine_window,
+        interval: args.target_interval,
+        window: args.target_window,
         immutable: args.immutable_identities.iter().cloned().collect(),
     }
 }

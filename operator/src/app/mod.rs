@@ -8,16 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use controllers::Controllers;
+use controllers::{Controllers, Counters};
 use podid_azure::Arm;
 use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 
 use crate::args::Args;
-use crate::gate::{CallHook, ClusterAccess, Gate, GateMetrics};
+use crate::gate::{CallHook, ClusterAccess, Gate};
 use crate::leader::{Election, Leadership};
-use crate::metrics::Metrics;
-use crate::profile::MalformedReporter;
-use crate::{assignment, azure};
+use crate::{azure, leader};
 
 /// Wait between two attempts to get a first token for Azure.
 const TOKEN_RETRY: Duration = Duration::from_secs(5);
@@ -57,13 +55,11 @@ pub async fn start(
 ) -> Result<Running, BoxError> {
     let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
     let mut registry = metrics::registry("operator");
-    let counters = Metrics::register(&mut registry);
-    let assignment_metrics = assignment::Metrics::register(&mut registry);
-    let gate_metrics = GateMetrics::register(&mut registry);
+    let counters = Counters::register(&mut registry);
 
     // The gate comes first: there is no client for Azure or the API server without it.
     let (leads, leadership) = Leadership::new();
-    let gate = Gate::new(leadership.clone(), gate_metrics).with_hook(hook);
+    let gate = Gate::new(leadership.clone(), counters.gate.clone()).with_hook(hook);
     let (azure, arm) = azure::connect(&args.azure, gate.clone())?;
     let cluster = ClusterAccess::find(args.kubeconfig.as_deref(), &args.namespace).await?;
     let client = cluster.client(gate)?;
@@ -73,37 +69,28 @@ pub async fn start(
     let serving = admin.serve(readiness.clone(), drain.clone(), registry);
     tasks.background("admin", serving);
 
-    let election = Election::join(
-        &cluster,
-        &args.namespace,
-        &args.lease,
-        leads,
-        counters.clone(),
-    )
-    .await?;
+    let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
+    let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;
     tasks.background("lease", election.clone().task(drain.clone()));
     let token = first_token(arm, leadership.clone(), readiness.clone());
     tasks.background("azure token", token);
-    let (malformed, unreadable) = MalformedReporter::new(client.clone(), leadership.clone());
-    tasks.background("unreadable profiles", malformed.run());
 
-    let watches = watches::start(&client, &readiness, &mut tasks, unreadable);
     let controllers = Controllers {
+        watches: watches::start(&client, &leadership, &readiness, &mut tasks),
         args: &args,
         client,
         azure,
         leadership,
-        watches,
-        metrics: counters,
-        assignment_metrics,
+        counters,
         drain: drain.clone(),
     };
     controllers.start(&mut tasks);
+    let drain_timeout = args.runtime.drain_timeout;
     Ok(Running {
         admin: address,
         tasks,
         drain,
-        drain_timeout: args.runtime.drain_timeout,
+        drain_timeout,
         election,
     })
 }

@@ -2,19 +2,21 @@
 
 use kube::{Api, Client, Resource};
 use podid_runtime::{Readiness, Tasks};
-use tokio::sync::mpsc;
 
-use crate::profile::Watches;
+use crate::leader::Leadership;
+use crate::profile::{MalformedReporter, Watches};
 use crate::watch::{Malformed, Watch, Watched};
 
-/// Starts the watches as tasks. The process is not ready before each has listed what there is. Profiles
-/// that exist and cannot be read go to `unreadable`.
+/// Starts the watches as tasks. The process is not ready before each has listed what there is. A
+/// profile that exists and cannot be read is told so in its status.
 pub(super) fn start(
     client: &Client,
+    leadership: &Leadership,
     readiness: &Readiness,
     tasks: &mut Tasks,
-    unreadable: mpsc::UnboundedSender<Malformed>,
 ) -> Watches {
+    let (reporter, unreadable) = MalformedReporter::new(client.clone(), leadership.clone());
+    tasks.background("unreadable profiles", reporter.run());
     let mut starter = Starter {
         client,
         readiness,

@@ -29,6 +29,12 @@ pub enum ClusterAccessError {
     /// There is neither a kubeconfig nor a service account.
     #[error("no way to the API server was found; give --kubeconfig, or run in a pod")]
     Infer(#[from] InferConfigError),
+    /// What was found cannot be used.
+    #[error(
+        "no client for the API server can be made; check the certificates and the credential of the \
+         kubeconfig"
+    )]
+    Client(#[from] kube::Error),
 }
 
 /// Address of the API server and the operator's credential for it. Clients are made from it, and
@@ -61,7 +67,7 @@ impl ClusterAccess {
     ///
     /// # Errors
     /// The credential or the certificates cannot be used.
-    pub fn client(&self, gate: Gate) -> Result<Client, kube::Error> {
+    pub fn client(&self, gate: Gate) -> Result<Client, ClusterAccessError> {
         let mut config = self.0.clone();
         // kube's own repeats happen below every layer that can be added, where no gate sees them. They
         // are switched off there and made above the gate, by the same policy.
@@ -80,13 +86,13 @@ impl ClusterAccess {
     ///
     /// # Errors
     /// The credential or the certificates cannot be used.
-    pub(crate) fn lease_client(&self, timeout: Duration) -> Result<Client, kube::Error> {
+    pub(crate) fn lease_client(&self, timeout: Duration) -> Result<Client, ClusterAccessError> {
         let mut config = self.0.clone();
         config.connect_timeout = Some(timeout);
         config.read_timeout = Some(timeout);
         config.write_timeout = Some(timeout);
         config.default_retry = false;
-        Client::try_from(config)
+        Ok(Client::try_from(config)?)
     }
 
     #[cfg(test)]
