@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 /// How long a leader may be silent before another takes over, in seconds.
 const DURATION: u64 = 15;
 
-/// How long before that it renews, in seconds: room for two tries of [`REQUEST_TIMEOUT`] each to
+/// How long before that it renews, in seconds: enough for two tries of [`REQUEST_TIMEOUT`] each to
 /// connect and to answer.
 const GRACE: u64 = 10;
 

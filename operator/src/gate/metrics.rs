@@ -16,7 +16,7 @@ pub struct GateMetrics {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
-    target: CallDestination,
+    destination: CallDestination,
     kind: CallKind,
     outcome: CallOutcome,
 }
@@ -45,7 +45,7 @@ impl GateMetrics {
 
     pub(super) fn count(&self, call: &OutgoingCall, decision: &GateDecision) {
         let labels = CallLabels {
-            target: call.destination,
+            destination: call.destination,
             kind: call.kind,
             outcome: match decision {
                 GateDecision::Send | GateDecision::LoseAnswer => CallOutcome::Done,

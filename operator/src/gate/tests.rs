@@ -124,8 +124,8 @@ async fn a_follower_reads_and_none_of_its_writes_leaves() {
     assert_eq!(
         counted(&registry),
         [
-            r#"calls_total{target="Cluster",kind="Read",outcome="Done"} 1"#,
-            r#"calls_total{target="Cluster",kind="Write",outcome="Refused"} 3"#,
+            r#"calls_total{destination="Cluster",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Cluster",kind="Write",outcome="Refused"} 3"#,
         ]
     );
 }
@@ -145,8 +145,8 @@ async fn the_leader_reads_and_writes_and_its_repeats_are_counted() {
     assert_eq!(
         counted(&registry),
         [
-            r#"calls_total{target="Cluster",kind="Read",outcome="Done"} 1"#,
-            r#"calls_total{target="Cluster",kind="Write",outcome="Done"} 2"#,
+            r#"calls_total{destination="Cluster",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Cluster",kind="Write",outcome="Done"} 2"#,
         ]
     );
 }
@@ -248,9 +248,9 @@ fn azure_is_read_by_everybody_and_written_by_the_leader() {
     assert_eq!(
         counted(&registry),
         [
-            r#"calls_total{target="Azure",kind="Read",outcome="Done"} 1"#,
-            r#"calls_total{target="Azure",kind="Write",outcome="Done"} 1"#,
-            r#"calls_total{target="Azure",kind="Write",outcome="Refused"} 3"#,
+            r#"calls_total{destination="Azure",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Azure",kind="Write",outcome="Done"} 1"#,
+            r#"calls_total{destination="Azure",kind="Write",outcome="Refused"} 3"#,
         ]
     );
 }
