@@ -4,7 +4,7 @@ use url::Url;
 
 /// One of Microsoft's clouds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-pub enum Cloud {
+pub enum AzureCloud {
     /// `AzurePublicCloud`
     #[default]
     Public,
@@ -23,9 +23,8 @@ pub enum Cloud {
 pub struct Endpoints {
     arm: Url,
     authority: Url,
+    /// Audience of ARM tokens, with its trailing slash.
     arm_audience: String,
-    vault_suffix: String,
-    storage_suffix: String,
 }
 
 /// An address or a cloud's name that cannot be used.
@@ -46,7 +45,7 @@ pub enum EndpointsError {
     },
 }
 
-impl Cloud {
+impl AzureCloud {
     /// The name that `azure.json` and IMDS use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,13 +56,13 @@ impl Cloud {
     }
 }
 
-impl fmt::Display for Cloud {
+impl fmt::Display for AzureCloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Cloud {
+impl FromStr for AzureCloud {
     type Err = EndpointsError;
 
     /// Reads the names of `azure.json` and of the Azure CLI, in any letter case.
@@ -81,38 +80,30 @@ impl FromStr for Cloud {
 
 impl Endpoints {
     /// The addresses of one of Microsoft's clouds.
-    pub fn of(cloud: Cloud) -> Self {
-        let (arm, authority, vault, storage) = match cloud {
-            Cloud::Public => (
+    pub fn of(cloud: AzureCloud) -> Self {
+        let (arm, authority) = match cloud {
+            AzureCloud::Public => (
                 "https://management.azure.com",
                 "https://login.microsoftonline.com",
-                "vault.azure.net",
-                "core.windows.net",
             ),
-            Cloud::UsGovernment => (
+            AzureCloud::UsGovernment => (
                 "https://management.usgovcloudapi.net",
                 "https://login.microsoftonline.us",
-                "vault.usgovcloudapi.net",
-                "core.usgovcloudapi.net",
             ),
-            Cloud::China => (
+            AzureCloud::China => (
                 "https://management.chinacloudapi.cn",
                 "https://login.chinacloudapi.cn",
-                "vault.azure.cn",
-                "core.chinacloudapi.cn",
             ),
         };
         Self {
             arm: known(arm),
             authority: known(authority),
             arm_audience: format!("{arm}/"),
-            vault_suffix: vault.to_owned(),
-            storage_suffix: storage.to_owned(),
         }
     }
 
     /// Puts ARM at another address. The audience of its tokens stays that of the cloud, as it does
-    /// for azure-sim; see [`with_arm_audience`](Self::with_arm_audience).
+    /// for azure-sim.
     ///
     /// # Errors
     /// If it is not of the form `https://host[:port]`.
@@ -130,13 +121,6 @@ impl Endpoints {
         Ok(self)
     }
 
-    /// Asks for ARM tokens of another audience.
-    #[must_use]
-    pub fn with_arm_audience(mut self, audience: impl Into<String>) -> Self {
-        self.arm_audience = audience.into();
-        self
-    }
-
     /// Base URL of ARM.
     pub fn arm(&self) -> &Url {
         &self.arm
@@ -147,25 +131,10 @@ impl Endpoints {
         &self.authority
     }
 
-    /// Audience of ARM tokens, with its trailing slash.
-    pub fn arm_audience(&self) -> &str {
-        &self.arm_audience
-    }
-
     /// Scope of ARM tokens. Entra takes what stands before the *last* slash as the audience, so
     /// the doubled slash is meant.
     pub fn arm_scope(&self) -> String {
         format!("{}/.default", self.arm_audience)
-    }
-
-    /// Domain of Key Vaults, such as `vault.azure.net`.
-    pub fn vault_suffix(&self) -> &str {
-        &self.vault_suffix
-    }
-
-    /// Domain of Storage, such as `core.windows.net`.
-    pub fn storage_suffix(&self) -> &str {
-        &self.storage_suffix
     }
 }
 
@@ -194,27 +163,34 @@ fn base_url(what: &'static str, text: &str) -> Result<Url, EndpointsError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cloud, Endpoints};
+    use super::{AzureCloud, Endpoints};
 
     #[test]
     fn every_cloud_is_found_by_its_name() {
-        for cloud in [Cloud::Public, Cloud::UsGovernment, Cloud::China] {
-            assert_eq!(cloud.as_str().to_uppercase().parse::<Cloud>(), Ok(cloud));
+        for cloud in [
+            AzureCloud::Public,
+            AzureCloud::UsGovernment,
+            AzureCloud::China,
+        ] {
+            assert_eq!(
+                cloud.as_str().to_uppercase().parse::<AzureCloud>(),
+                Ok(cloud)
+            );
             let endpoints = Endpoints::of(cloud);
-            assert_eq!(endpoints.arm_audience(), endpoints.arm().as_str());
+            assert_eq!(endpoints.arm_audience, endpoints.arm().as_str());
         }
-        assert!("AzureGermanCloud".parse::<Cloud>().is_err());
+        assert!("AzureGermanCloud".parse::<AzureCloud>().is_err());
     }
 
     #[test]
     fn the_scope_keeps_the_slash_of_the_audience() {
-        let scope = Endpoints::of(Cloud::Public).arm_scope();
+        let scope = Endpoints::of(AzureCloud::Public).arm_scope();
         assert_eq!(scope, "https://management.azure.com//.default");
     }
 
     #[test]
     fn only_bare_https_addresses_are_taken() {
-        let with_arm = |url| Endpoints::of(Cloud::Public).with_arm(url);
+        let with_arm = |url| Endpoints::of(AzureCloud::Public).with_arm(url);
         assert!(with_arm("https://127.0.0.1:8443").is_ok());
         for url in [
             "http://127.0.0.1",

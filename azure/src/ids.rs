@@ -16,7 +16,7 @@ pub struct ResourceGroupId {
 /// The id of a user-assigned managed identity.
 ///
 /// Compares and hashes without regard to letter case: ARM answers with `resourcegroups` where it
-/// was asked with `resourceGroups`, and machines may return the id in yet another case.
+/// was asked with `resourceGroups`, and VMs and scale sets may return the id in yet another case.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct IdentityId {
     /// Subscription id, a GUID.

@@ -1,11 +1,11 @@
-//! The cloud: everything podid says to Azure, in Azure's own words.
+//! The client of Azure: every call that podid makes there, in Azure's own words.
 //!
 //! | need | trait | made of |
 //! |---|---|---|
 //! | user-assigned identities | [`Identities`] | `azure_mgmt_msi` |
 //! | role assignments | [`RoleAssignments`] | `azure_mgmt_authorization` |
 //! | subscriptions and groups | [`Subscriptions`] | our own typed client |
-//! | identities on machines | [`Compute`] | our own typed client |
+//! | identities of VMs and scale sets | [`Compute`] | our own typed client |
 //! | tokens of a node's identities | [`ImdsTokens`] | our own client |
 //!
 //! Decisions are made against the traits, so that callers can be tested with a fake; the
@@ -56,12 +56,14 @@ pub use imds::{
 #[cfg(feature = "arm")]
 pub use {
     absent::Deleted,
-    arm::{Arm, Operation, RetryPolicy},
-    compute::{ArmCompute, Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity},
+    arm::{Arm, ArmCall, ArmGate, GateDecision, OpenGate, Operation},
+    compute::{
+        ArmCompute, Compute, ComputeIdentity, ComputeTarget, IdentityPatch, ResourceIdentityType,
+    },
     credential::{Credential, CredentialOptions, Token},
-    endpoints::{Cloud, Endpoints, EndpointsError},
+    endpoints::{AzureCloud, Endpoints, EndpointsError},
     error::{AzureError, ErrorClass, Reply, ReplyDetail, Result},
-    identities::{ArmIdentities, Identities, IdentitySpec, UserAssignedIdentity},
+    identities::{ArmIdentities, Identities, UserAssignedIdentity, UserAssignedIdentitySpec},
     ids::{IdentityId, ParseIdError, ResourceGroupId},
     roles::{
         ArmRoleAssignments, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition,

@@ -41,7 +41,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let mut registry = metrics::registry("nmi");
     let metrics = Metrics::register(&mut registry);
     let admin = admin::bind(args.settings.admin_addr).await?;
-    let synced = readiness.owe("watches synced");
+    let synced = readiness.register("watches synced");
     tasks.background(
         "admin",
         admin.serve(readiness.clone(), drain.clone(), registry),

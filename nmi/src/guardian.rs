@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use podid_netfilter::{BridgeMonitor, Caller, Listeners, Monitor, Plan, Rules, RulesError};
-use podid_runtime::{Debt, Readiness, process};
+use podid_runtime::{Readiness, ReadinessCheck, process};
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
@@ -30,7 +30,7 @@ pub(crate) struct Guardian<R> {
     wanted: watch::Receiver<BTreeSet<Caller>>,
     held: watch::Sender<BTreeSet<Caller>>,
     readiness: Readiness,
-    debt: Option<Debt>,
+    check: Option<ReadinessCheck>,
     metrics: Metrics,
     succeeded: bool,
 }
@@ -63,7 +63,7 @@ impl<R: Rules> Guardian<R> {
             wanted: wanted_receiver,
             held,
             readiness,
-            debt: None,
+            check: None,
             metrics,
             succeeded: false,
         };
@@ -88,7 +88,7 @@ impl<R: Rules> Guardian<R> {
                 () = bridges.changed() => self.follow().await,
                 () = monitor.disturbed() => self.mend("somebody changed podid's rules").await,
                 () = tokio::time::sleep(LOOK_INTERVAL) => self.mend("podid's rules had changed").await,
-                () = tokio::time::sleep(RETRY_PAUSE), if self.debt.is_some() => self.follow().await,
+                () = tokio::time::sleep(RETRY_PAUSE), if self.check.is_some() => self.follow().await,
             }
         }
         // What this daemon serves, it serves by what the kernel held last. It ends when it is told.
@@ -112,7 +112,7 @@ impl<R: Rules> Guardian<R> {
     async fn converge(&mut self) -> Option<usize> {
         match self.rules.converge(&self.plan).await {
             Ok(outcome) => {
-                self.debt = None;
+                self.check = None;
                 for (caller, error) in &outcome.failed {
                     tracing::warn!(
                         ?caller,
@@ -134,15 +134,15 @@ impl<R: Rules> Guardian<R> {
         self.succeeded = matches!(error, RulesError::Succeeded { .. });
         if self.succeeded {
             tracing::warn!(error = process::chain(error), "leaving the rules alone");
-            self.debt = Some(self.readiness.owe("sole daemon of the node"));
+            self.check = Some(self.readiness.register("sole daemon of the node"));
             return;
         }
         tracing::error!(
             error = process::chain(error),
             "the rules are not as planned; trying again"
         );
-        if self.debt.is_none() {
-            self.debt = Some(self.readiness.owe("rules in place"));
+        if self.check.is_none() {
+            self.check = Some(self.readiness.register("rules in place"));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use podid_core::binding::BindingScope;
-use podid_runtime::{Debt, process};
+use podid_runtime::{ReadinessCheck, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -51,7 +51,7 @@ type Looked = (Vec<String>, Result<Seen, KernelError>);
 pub(crate) struct Keeper {
     reach: BindingScope,
     outputs: Outputs,
-    synced: Option<Debt>,
+    synced: Option<ReadinessCheck>,
     world: World,
     entries: BTreeMap<String, Arc<Entry>>,
     proofs: Proofs,
@@ -63,7 +63,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Knows nothing yet but whom the kernel holds, which is what is wanted at first; pays `synced`
     /// when every watch has brought its first list.
-    pub(crate) fn new(reach: BindingScope, outputs: Outputs, synced: Debt) -> Self {
+    pub(crate) fn new(reach: BindingScope, outputs: Outputs, synced: ReadinessCheck) -> Self {
         let proofs = Proofs::inheriting(outputs.wanted.borrow().clone());
         Self {
             reach,

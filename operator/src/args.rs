@@ -4,17 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use podid_azure::Cloud;
+use podid_azure::AzureCloud;
 use podid_core::arm::ArmId;
 use podid_runtime::{Settings, build_info, parse_duration};
-
-use crate::assignment;
 
 /// Turns PodIdentityProfiles into Azure identities that pods can use.
 ///
 /// The operator watches profiles and classes, creates or adopts the managed identity of each
 /// profile, grants it roles, writes AzureIdentity and AzureIdentityBinding, and puts identities
-/// on the machines under the pods that are bound to them. Several replicas may run: one leads,
+/// on the VMs and scale sets under the pods that are bound to them. Several replicas may run: one leads,
 /// the others wait with warm caches.
 #[derive(Debug, Parser)]
 #[command(name = "podid-operator", version = build_info::VERSION)]
@@ -35,7 +33,7 @@ pub struct Args {
     #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
-    /// Namespace of the operator's own objects: its lease, and what it put on which machine
+    /// Namespace of the operator's own objects: its lease, and what it put on which VM or scale set
     #[arg(
         long,
         env = "PODID_NAMESPACE",
@@ -63,21 +61,21 @@ pub struct Args {
     )]
     pub interval: Duration,
 
-    /// How often each machine is compared with what its pods need
+    /// How often each VM or scale set is compared with what its pods need
     #[arg(
-        long, env = "PODID_MACHINE_INTERVAL", value_name = "DURATION",
+        long, env = "PODID_TARGET_INTERVAL", value_name = "DURATION",
         default_value = "180s", value_parser = parse_duration
     )]
-    pub machine_interval: Duration,
+    pub target_interval: Duration,
 
-    /// How long changes of one machine are collected before they go out together
+    /// How long changes of one VM or scale set are collected before they go out together
     #[arg(
-        long, env = "PODID_MACHINE_WINDOW", value_name = "DURATION",
+        long, env = "PODID_TARGET_WINDOW", value_name = "DURATION",
         default_value = "250ms", value_parser = parse_duration
     )]
-    pub machine_window: Duration,
+    pub target_window: Duration,
 
-    /// Resource ids of identities that are never taken off a machine, separated by commas
+    /// Resource ids of identities that are never taken off a VM or scale set, separated by commas
     #[arg(
         long, env = "PODID_IMMUTABLE_IDENTITIES", value_name = "IDS", value_delimiter = ',',
         value_parser = identity_id
@@ -125,7 +123,7 @@ pub struct AzureArgs {
         value_name = "CLOUD",
         default_value = "AzurePublicCloud"
     )]
-    pub cloud: Cloud,
+    pub cloud: AzureCloud,
 
     /// Address of Azure Resource Manager in place of the cloud's
     #[arg(long, env = "PODID_ARM_ENDPOINT", value_name = "URL")]
@@ -145,7 +143,7 @@ pub struct AzureArgs {
 pub enum CredentialKind {
     /// A Kubernetes service account token, exchanged at Entra: no password anywhere.
     WorkloadIdentity,
-    /// An identity of the machine the operator runs on.
+    /// An identity of the VM the operator runs on.
     ManagedIdentity,
     /// An application and its password.
     ClientSecret,
@@ -174,25 +172,6 @@ fn identity_id(text: &str) -> Result<ArmId, String> {
     match podid_core::arm::ManagedIdentityId::parse(&id) {
         Some(_) => Ok(id),
         None => Err("is not the resource id of a user-assigned identity".to_owned()),
-    }
-}
-
-impl Args {
-    /// How assignment is to work.
-    #[must_use]
-    pub fn assignment(&self) -> assignment::Settings {
-        use podid_core::binding::BindingScope;
-        assignment::Settings {
-            namespace: self.namespace.clone(),
-            reach: if self.force_namespaced {
-                BindingScope::Namespace
-            } else {
-                BindingScope::Cluster
-            },
-            interval: self.machine_interval,
-            window: self.machine_window,
-            immutable: self.immutable_identities.iter().cloned().collect(),
-        }
     }
 }
 
@@ -226,13 +205,5 @@ mod tests {
                 .to_string();
             assert!(error.contains(flag) && error.contains(value), "{error}");
         }
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_parts() {
-        let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
-        let settings = args.assignment();
-        assert_eq!(settings.interval, assignment::Settings::INTERVAL);
-        assert_eq!(settings.window, assignment::Settings::WINDOW);
     }
 }

@@ -1,4 +1,4 @@
-//! The cloud as the controllers see it, and the two crates' words for the same things.
+//! Azure as the controllers see it, and ids between `podid-core` and `podid-azure`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use podid_core::arm::ArmId;
 use podid_runtime::process::chain;
 
 use crate::args::{AzureArgs, CredentialKind};
+use crate::gate::Gate;
 
 /// What a person can do about an error, and then what it is.
 pub(crate) fn advice(error: &AzureError) -> String {
@@ -27,7 +28,7 @@ pub struct Azure {
     pub roles: Arc<dyn RoleAssignments>,
     /// Subscriptions and resource groups.
     pub subscriptions: Arc<dyn Subscriptions>,
-    /// Identities on machines.
+    /// Identities of VMs and scale sets.
     pub compute: Arc<dyn Compute>,
 }
 
@@ -61,11 +62,11 @@ pub enum AzureSetupError {
     Credential(#[from] AzureError),
 }
 
-/// Connects as the flags say; nothing is sent yet.
+/// Connects as the flags say, through the gate; nothing is sent yet.
 ///
 /// # Errors
 /// A flag is missing or malformed, or a file cannot be read.
-pub fn connect(args: &AzureArgs) -> Result<(Azure, Arm), AzureSetupError> {
+pub fn connect(args: &AzureArgs, gate: Gate) -> Result<(Azure, Arm), AzureSetupError> {
     let mut endpoints = Endpoints::of(args.cloud);
     if let Some(url) = &args.arm_endpoint {
         endpoints = endpoints.with_arm(url)?;
@@ -79,7 +80,7 @@ pub fn connect(args: &AzureArgs) -> Result<(Azure, Arm), AzureSetupError> {
     };
     let transport = Transport::new(&options)?;
     let credential = Credential::new(credential(args)?, &endpoints, &transport)?;
-    let arm = Arm::new(endpoints, transport, credential);
+    let arm = Arm::new(endpoints, transport, credential, Arc::new(gate));
     let azure = Azure {
         identities: Arc::new(ArmIdentities::new(&arm)),
         roles: Arc::new(ArmRoleAssignments::new(&arm)),
@@ -128,7 +129,7 @@ fn credential(args: &AzureArgs) -> Result<CredentialOptions, AzureSetupError> {
     })
 }
 
-/// The id of an identity in the cloud's words; `None` when it is the id of anything else.
+/// The id of a managed identity as `podid-azure` has it; `None` when it is the id of anything else.
 #[must_use]
 pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
     id.as_str().parse().ok()

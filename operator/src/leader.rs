@@ -2,26 +2,27 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::Stream;
-use kube::{Client, Config};
+use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use podid_runtime::Drain;
 use tokio::sync::watch;
 
-use crate::args::LeaseArgs;
+use crate::args::Args;
 use crate::metrics::Metrics;
 
 /// How long a leader may be silent before another takes over, in seconds.
 const DURATION: u64 = 15;
 
-/// How long before that it renews, in seconds: room for two tries of [`REQUEST_TIMEOUT`] each to
+/// How long before that it renews, in seconds: enough for two tries of [`REQUEST_TIMEOUT`] each to
 /// connect and to answer.
 const GRACE: u64 = 10;
 
 /// Longest wait for a connection, and for an answer, of a call about the lease.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause between the two tries.
 const RETRY: Duration = Duration::from_secs(1);
@@ -41,9 +42,6 @@ pub enum LeaderError {
         /// What the API server said.
         source: LeaseManagerError,
     },
-    /// The client for the lease could not be made.
-    #[error("the client for the lease cannot be made")]
-    Client(#[source] kube::Error),
     /// Somebody else leads now.
     #[error("another replica leads now; stopping so that two never write")]
     Lost,
@@ -56,7 +54,18 @@ pub enum LeaderError {
 #[derive(Clone, Debug)]
 pub struct Leadership(watch::Receiver<bool>);
 
+/// The other end of [`Leadership`], for the [`Election`] alone.
+#[derive(Debug)]
+pub struct LeadershipSender(watch::Sender<bool>);
+
 impl Leadership {
+    /// A replica that does not lead yet.
+    #[must_use]
+    pub fn new() -> (LeadershipSender, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (LeadershipSender(sender), Self(receiver))
+    }
+
     /// Whether this replica leads now.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -89,42 +98,44 @@ impl Leadership {
 #[derive(Clone, Debug)]
 pub struct Election {
     manager: Arc<LeaseManager>,
-    leads: Arc<watch::Sender<bool>>,
+    leads: Arc<LeadershipSender>,
+    /// Whether it led at any time, hence may still hold the lease.
+    has_led: Arc<AtomicBool>,
     metrics: Metrics,
 }
 
 impl Election {
-    /// Joins; a missing lease is made.
+    /// Joins; a missing lease is made. The calls of `client` end within [`REQUEST_TIMEOUT`], so that they
+    /// end in time for the lease, whatever hangs elsewhere.
     ///
     /// # Errors
     /// The lease cannot be read or made.
     pub async fn join(
-        config: &Config,
-        namespace: &str,
-        args: &LeaseArgs,
+        client: Client,
+        args: &Args,
+        leads: LeadershipSender,
         metrics: Metrics,
-    ) -> Result<(Self, Leadership), LeaderError> {
-        let mut builder = LeaseManagerBuilder::new(client(config)?, &args.lease)
-            .with_namespace(namespace)
+    ) -> Result<Self, LeaderError> {
+        let mut builder = LeaseManagerBuilder::new(client, &args.lease.lease)
+            .with_namespace(&args.namespace)
             .with_duration(DURATION)
             .with_grace(GRACE);
-        if let Some(replica) = &args.replica {
+        if let Some(replica) = &args.lease.replica {
             builder = builder
                 .with_identity(replica)
                 .with_field_manager(format!("podid-operator-lease-{replica}"));
         }
         let manager = builder.build().await.map_err(|source| LeaderError::Setup {
-            namespace: namespace.to_owned(),
-            name: args.lease.clone(),
+            namespace: args.namespace.clone(),
+            name: args.lease.lease.clone(),
             source,
         })?;
-        let (sender, receiver) = watch::channel(false);
-        let election = Self {
+        Ok(Self {
             manager: Arc::new(manager),
-            leads: Arc::new(sender),
+            leads: Arc::new(leads),
+            has_led: Arc::default(),
             metrics,
-        };
-        Ok((election, Leadership(receiver)))
+        })
     }
 
     /// Leads when it is this replica's turn, and renews from then on.
@@ -133,47 +144,58 @@ impl Election {
     /// It led and does not any more.
     pub async fn run(self) -> Result<Infallible, LeaderError> {
         loop {
-            let leads = match self.manager.changed().await {
-                Ok(leads) => leads,
-                Err(error) if *self.leads.borrow() => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "lease not renewed"
-                    );
-                    tokio::time::sleep(RETRY).await;
-                    self.manager
-                        .changed()
-                        .await
-                        .map_err(LeaderError::NotRenewed)?
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "lease not readable"
-                    );
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-            };
-            if *self.leads.borrow() && !leads {
-                return Err(LeaderError::Lost);
+            let changed = self.changed().await;
+            if self.leads() && !matches!(changed, Ok(true)) {
+                // From here on the gate refuses every write, also those of work that goes on.
+                self.set_leads(false);
             }
-            tracing::info!(leads, "leader election");
-            self.metrics.set_leader(leads);
-            self.leads.send_replace(leads);
+            let was_leading = self.has_led.load(Ordering::Relaxed);
+            match changed {
+                Ok(false) if was_leading => return Err(LeaderError::Lost),
+                Ok(leads) => {
+                    tracing::info!(leads, "leader election");
+                    self.set_leads(leads);
+                }
+                Err(error) if was_leading => return Err(LeaderError::NotRenewed(error)),
+                Err(_) => tokio::time::sleep(RETRY).await,
+            }
         }
+    }
+
+    /// Waits until it changes who leads, or the lease cannot be used. A leader tries a second time before
+    /// it gives up.
+    async fn changed(&self) -> Result<bool, LeaseManagerError> {
+        let error = match self.manager.changed().await {
+            Ok(leads) => return Ok(leads),
+            Err(error) => error,
+        };
+        if !self.leads() {
+            warn(&error, "lease not readable");
+            return Err(error);
+        }
+        warn(&error, "lease not renewed");
+        tokio::time::sleep(RETRY).await;
+        self.manager.changed().await
+    }
+
+    fn leads(&self) -> bool {
+        *self.leads.0.borrow()
+    }
+
+    fn set_leads(&self, leads: bool) {
+        self.has_led.fetch_or(leads, Ordering::Relaxed);
+        self.metrics.set_leader(leads);
+        self.leads.0.send_replace(leads);
     }
 
     /// Lets another replica lead at once; for a process that has stopped working.
     pub async fn release(&self) {
-        if !*self.leads.borrow() {
+        if !self.has_led.load(Ordering::Relaxed) {
             return;
         }
+        self.set_leads(false);
         if let Err(error) = self.manager.release().await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "lease not released"
-            );
+            warn(&error, "lease not released");
         }
     }
 
@@ -189,12 +211,6 @@ impl Election {
     }
 }
 
-/// A client of its own, whose calls end in time for the lease, whatever hangs elsewhere.
-fn client(config: &Config) -> Result<Client, LeaderError> {
-    let mut config = config.clone();
-    config.connect_timeout = Some(REQUEST_TIMEOUT);
-    config.read_timeout = Some(REQUEST_TIMEOUT);
-    config.write_timeout = Some(REQUEST_TIMEOUT);
-    config.default_retry = false;
-    Client::try_from(config).map_err(LeaderError::Client)
+fn warn(error: &LeaseManagerError, what: &'static str) {
+    tracing::warn!(error = error as &dyn std::error::Error, "{what}");
 }

@@ -1,5 +1,5 @@
 //! The controllers of podid: profiles become identities in Azure and objects in the cluster,
-//! identities come on the machines under the pods that are bound to them.
+//! identities are assigned to the VMs and scale sets under the pods that are bound to them.
 //!
 //! Every controller works the same way: *observe* reads, `podid-core` decides, *apply* acts.
 
@@ -10,6 +10,7 @@ pub mod azure;
 pub mod class;
 mod conditions;
 mod events;
+pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod profile;

@@ -33,7 +33,7 @@ pub enum Controller {
 
 /// How a reconciliation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Result {
+pub enum CountedOutcome {
     /// All is as wanted.
     Ready,
     /// Work goes on.
@@ -52,7 +52,7 @@ pub enum Result {
     Failed,
 }
 
-impl Result {
+impl CountedOutcome {
     /// The word under which an outcome is counted.
     #[must_use]
     pub fn of(outcome: &ReconcileOutcome) -> Self {
@@ -70,7 +70,7 @@ impl Result {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReconcileLabels {
     controller: Controller,
-    result: Result,
+    result: CountedOutcome,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,7 +109,7 @@ impl Metrics {
     }
 
     /// One reconciliation is over.
-    pub fn reconciled(&self, controller: Controller, result: Result, took: Duration) {
+    pub fn reconciled(&self, controller: Controller, result: CountedOutcome, took: Duration) {
         self.reconciles
             .get_or_create(&ReconcileLabels { controller, result })
             .inc();

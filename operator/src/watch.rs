@@ -9,7 +9,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store, store::Writer};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
-use podid_runtime::{BoxError, Debt, Drain};
+use podid_runtime::{BoxError, Drain, ReadinessCheck};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -61,13 +61,13 @@ pub struct Feed<K: Watched> {
     api: Api<DeserializeGuard<K>>,
     watch: Watch<K>,
     writer: Writer<K>,
-    debt: Option<Debt>,
+    check: Option<ReadinessCheck>,
 }
 
 impl<K: Watched> Watch<K> {
-    /// A watch, and the feed that must run for it. `debt` is paid when everything has been seen.
+    /// A watch, and the feed that must run for it. `check` passes when everything has been seen.
     #[must_use]
-    pub fn new(api: Api<DeserializeGuard<K>>, debt: Debt) -> (Self, Feed<K>) {
+    pub fn new(api: Api<DeserializeGuard<K>>, check: ReadinessCheck) -> (Self, Feed<K>) {
         let writer = Writer::default();
         let watch = Self {
             store: writer.as_reader(),
@@ -80,7 +80,7 @@ impl<K: Watched> Watch<K> {
                 api,
                 watch,
                 writer,
-                debt: Some(debt),
+                check: Some(check),
             },
         )
     }
@@ -185,7 +185,7 @@ impl<K: Watched> Feed<K> {
             .chain(self.watch.store.state())
             .for_each(|object| self.tell(object));
         self.watch.seen.send_replace(true);
-        self.debt = None;
+        self.check = None;
     }
 
     fn forget(&mut self, key: &ObjectRef<K>) {

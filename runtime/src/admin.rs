@@ -19,12 +19,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::drain::Drain;
-use crate::readiness::{Readiness, Unpaid};
+use crate::readiness::{PendingCheck, Readiness};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Most connections at a time. A probe and a scrape or two are all there should be; the one that is
-/// open longest makes room for a new one, so that nobody keeps probes out by being silent.
+/// open longest is closed for a new one, so that silent connections do not keep probes out.
 const CONNECTIONS: usize = 64;
 /// How long one connection may last, which is for one request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -144,43 +144,43 @@ async fn health() -> &'static str {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+struct ReadyResponse {
     ready: bool,
     draining: bool,
-    unpaid: Vec<Unpaid>,
+    pending: Vec<PendingCheck>,
 }
 
-impl Report {
+impl ReadyResponse {
     fn text(&self) -> String {
         let mut lines = vec![if self.ready { "ready" } else { "not ready" }.to_owned()];
         if self.draining {
             lines.push("- stopping".to_owned());
         }
         lines.extend(
-            self.unpaid
+            self.pending
                 .iter()
-                .map(|d| format!("- {} ({} s)", d.name, d.seconds)),
+                .map(|check| format!("- {} ({} s)", check.name, check.seconds)),
         );
         lines.join("\n") + "\n"
     }
 }
 
 async fn ready(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let (draining, unpaid) = (shared.drain.is_draining(), shared.readiness.unpaid());
-    let report = Report {
-        ready: !draining && unpaid.is_empty(),
+    let (draining, pending) = (shared.drain.is_draining(), shared.readiness.pending());
+    let response = ReadyResponse {
+        ready: !draining && pending.is_empty(),
         draining,
-        unpaid,
+        pending,
     };
-    let status = if report.ready {
+    let status = if response.ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     if wants_json(&headers) {
-        (status, Json(report)).into_response()
+        (status, Json(response)).into_response()
     } else {
-        (status, report.text()).into_response()
+        (status, response.text()).into_response()
     }
 }
 
@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn readyz_names_what_is_missing_in_text_and_json() {
         let (readiness, drain) = (Readiness::new(), Drain::new());
-        let debt = readiness.owe("rules in place");
+        let check = readiness.register("rules in place");
         let address = start(&readiness, &drain).await;
 
         let (status, _, body) = fetch(address, "/readyz", "*/*").await;
@@ -241,9 +241,9 @@ mod tests {
         let (status, _, body) = fetch(address, "/readyz", "application/json").await;
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(status, 503);
-        assert_eq!(body["unpaid"][0]["name"], "rules in place");
+        assert_eq!(body["pending"][0]["name"], "rules in place");
 
-        drop(debt);
+        drop(check);
         let (status, _, body) = fetch(address, "/readyz", "*/*").await;
         assert_eq!((status, body.as_str()), (200, "ready\n"));
     }

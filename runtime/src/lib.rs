@@ -1,4 +1,4 @@
-//! The plumbing of every podid daemon.
+//! What every podid daemon has: logs, metrics, readiness, supervised tasks, an orderly end.
 //!
 //! A daemon's `main.rs` hands its `app::run` to [`process::run`]; the wiring then reads:
 //!
@@ -16,9 +16,9 @@
 //!     let admin = admin::bind(settings.admin_addr).await?; // admin.local_addr() is the real one
 //!     tasks.background("admin", admin.serve(readiness.clone(), drain.clone(), registry));
 //!
-//!     let synced = readiness.owe("first sync");
+//!     let synced = readiness.register("first sync");
 //!     tasks.required("server", serve(drain.clone()));
-//!     drop(synced); // paid: /readyz turns 200
+//!     drop(synced); // passed: /readyz turns 200
 //!
 //!     tasks.supervise(&drain, settings.drain_timeout).await?;
 //!     Ok(())
@@ -38,7 +38,7 @@ mod tasks;
 pub mod text;
 
 pub use drain::Drain;
-pub use readiness::{Debt, Readiness, Unpaid};
+pub use readiness::{PendingCheck, Readiness, ReadinessCheck};
 pub use settings::{LogFilter, LogFormat, LogSettings, Settings, parse_duration};
 pub use signals::{SignalError, Signals};
 pub use tasks::{BoxError, TaskError, Tasks};

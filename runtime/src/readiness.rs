@@ -1,4 +1,4 @@
-//! Readiness as a set of named debts.
+//! Readiness as a set of named checks.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,106 +8,107 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// What a process still owes before it may be called ready.
+/// What must have worked before a process may be called ready.
 ///
-/// Whoever starts something that must have worked first takes a [`Debt`] and drops it when it has.
-/// A debt can be taken again at any time, for instance when an upstream is lost: the process is
-/// then not ready until that is paid too. Clones share one state.
+/// Whoever starts something that must have worked first registers a [`ReadinessCheck`], and drops it
+/// when it has worked. A check can be registered again at any time, for instance when the API server
+/// is lost: the process is then not ready until that check has passed too. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
-    ledger: Arc<Mutex<Ledger>>,
+    checks: Arc<Mutex<Checks>>,
 }
 
 #[derive(Debug, Default)]
-struct Ledger {
+struct Checks {
     next_id: u64,
-    open: BTreeMap<u64, Entry>,
+    pending: BTreeMap<u64, Registered>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Registered {
     name: Cow<'static, str>,
     since: Instant,
 }
 
-/// One open debt, as `/readyz` lists it.
+/// A check that has not passed yet, as `/readyz` lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unpaid {
-    /// What is still owed.
+pub struct PendingCheck {
+    /// What must still work, for people to read.
     pub name: String,
-    /// For how long, in whole seconds.
+    /// Whole seconds since it was registered.
     pub seconds: u64,
 }
 
 impl Readiness {
-    /// A process that owes nothing, hence is ready.
+    /// No checks: a process that is ready.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a debt. Dropping the returned guard pays it.
-    #[must_use = "dropping the debt pays it at once"]
-    pub fn owe(&self, name: impl Into<Cow<'static, str>>) -> Debt {
-        let mut ledger = self.ledger();
-        let id = ledger.next_id;
-        ledger.next_id += 1;
-        let entry = Entry {
+    /// Registers a check, which passes when the returned value is dropped. Two of one name are two
+    /// checks.
+    #[must_use = "the check passes at once when this is dropped"]
+    pub fn register(&self, name: impl Into<Cow<'static, str>>) -> ReadinessCheck {
+        let mut checks = self.lock();
+        let id = checks.next_id;
+        checks.next_id += 1;
+        let registered = Registered {
             name: name.into(),
             since: Instant::now(),
         };
-        tracing::debug!(debt = %entry.name, "not ready until this is done");
-        ledger.open.insert(id, entry);
-        Debt {
+        tracing::debug!(check = %registered.name, "not ready until this check passes");
+        checks.pending.insert(id, registered);
+        ReadinessCheck {
             readiness: self.clone(),
             id,
         }
     }
 
-    /// Whether nothing is owed.
+    /// Whether every check has passed.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ledger().open.is_empty()
+        self.lock().pending.is_empty()
     }
 
-    /// The open debts, oldest first.
+    /// The checks that have not passed, oldest first.
     #[must_use]
-    pub fn unpaid(&self) -> Vec<Unpaid> {
-        let unpaid = |entry: &Entry| Unpaid {
-            name: entry.name.to_string(),
-            seconds: entry.since.elapsed().as_secs(),
+    pub fn pending(&self) -> Vec<PendingCheck> {
+        let pending = |check: &Registered| PendingCheck {
+            name: check.name.to_string(),
+            seconds: check.since.elapsed().as_secs(),
         };
-        self.ledger().open.values().map(unpaid).collect()
+        self.lock().pending.values().map(pending).collect()
     }
 
-    fn pay(&self, id: u64) {
-        let mut ledger = self.ledger();
-        let Some(entry) = ledger.open.remove(&id) else {
+    fn pass(&self, id: u64) {
+        let mut checks = self.lock();
+        let Some(check) = checks.pending.remove(&id) else {
             return;
         };
-        let took: Duration = entry.since.elapsed();
-        let left = ledger.open.len();
-        tracing::info!(debt = %entry.name, ?took, left, ready = left == 0, "readiness debt paid");
+        let took: Duration = check.since.elapsed();
+        let left = checks.pending.len();
+        tracing::info!(check = %check.name, ?took, left, ready = left == 0, "readiness check passed");
     }
 
-    /// Nothing here can panic while the lock is held, so a poisoned ledger is still a true one.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing here can panic while the lock is held, so the state behind a poisoned lock is whole.
+    fn lock(&self) -> MutexGuard<'_, Checks> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A debt of [`Readiness`], paid when dropped; but not when dropped by a panic, because then the
-/// thing owed was not done.
+/// A check of [`Readiness`]. It passes when it is dropped; but not when it is dropped by a panic,
+/// because then what it stands for has not worked.
 #[derive(Debug)]
-pub struct Debt {
+pub struct ReadinessCheck {
     readiness: Readiness,
     id: u64,
 }
 
-impl Drop for Debt {
+impl Drop for ReadinessCheck {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.readiness.pay(self.id);
+            self.readiness.pass(self.id);
         }
     }
 }
@@ -117,17 +118,17 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn debts_are_listed_with_their_age_and_paid_by_dropping() {
+    async fn checks_are_listed_with_their_age_and_pass_by_dropping() {
         let readiness = Readiness::new();
         assert!(readiness.is_ready());
 
-        let watches = readiness.owe("watches synced");
+        let watches = readiness.register("watches synced");
         tokio::time::advance(Duration::from_secs(3)).await;
-        let rules = readiness.owe("rules in place");
+        let rules = readiness.register("rules in place");
         let names: Vec<_> = readiness
-            .unpaid()
+            .pending()
             .into_iter()
-            .map(|d| (d.name, d.seconds))
+            .map(|check| (check.name, check.seconds))
             .collect();
         assert_eq!(
             names,
@@ -135,35 +136,35 @@ mod tests {
         );
 
         drop(watches);
-        assert!(!readiness.is_ready(), "one debt is still open");
+        assert!(!readiness.is_ready(), "one check is still pending");
         drop(rules);
         assert!(readiness.is_ready());
     }
 
     #[test]
-    fn a_debt_can_be_taken_again_later() {
+    fn a_check_can_be_registered_again_later() {
         let readiness = Readiness::new();
-        drop(readiness.owe("api server reachable"));
-        let again = readiness.owe("api server reachable");
+        drop(readiness.register("api server reachable"));
+        let again = readiness.register("api server reachable");
         assert!(!readiness.is_ready());
         drop(again);
         assert!(readiness.is_ready());
     }
 
     #[test]
-    fn two_debts_of_one_name_are_two_debts() {
+    fn two_checks_of_one_name_are_two_checks() {
         let readiness = Readiness::new();
-        let (first, _second) = (readiness.owe("node"), readiness.owe("node"));
+        let (first, _second) = (readiness.register("node"), readiness.register("node"));
         drop(first);
-        assert_eq!(readiness.unpaid().len(), 1);
+        assert_eq!(readiness.pending().len(), 1);
     }
 
     #[test]
-    fn a_panic_does_not_pay() {
+    fn a_panic_does_not_let_a_check_pass() {
         let readiness = Readiness::new();
-        let debt = readiness.owe("canary");
+        let check = readiness.register("canary");
         let panicked = std::thread::spawn(move || {
-            let _held = debt;
+            let _moved = check;
             panic!("the canary died");
         });
         assert!(panicked.join().is_err());

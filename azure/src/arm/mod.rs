@@ -1,3 +1,4 @@
+mod gate;
 mod headers;
 mod legacy;
 mod operation;
@@ -7,10 +8,11 @@ mod send;
 
 use std::{sync::Arc as Shared, time::Duration};
 
+pub use gate::{ArmCall, ArmGate, GateDecision, OpenGate};
 pub(crate) use legacy::Session;
 pub(crate) use operation::Call;
 pub use operation::Operation;
-pub use retry::RetryPolicy;
+pub(crate) use retry::RetryPolicy;
 pub(crate) use send::{ArmRequest, ArmResponse};
 
 use crate::{Credential, Endpoints, Transport};
@@ -28,6 +30,7 @@ struct Inner {
     transport: Transport,
     credential: Credential,
     retry: RetryPolicy,
+    gate: Shared<dyn ArmGate>,
     operation_timeout: Duration,
 }
 
@@ -36,25 +39,33 @@ impl Arm {
     /// to a few minutes.
     const OPERATION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-    /// Puts the parts together. Nothing is sent yet.
-    pub fn new(endpoints: Endpoints, transport: Transport, credential: Credential) -> Self {
-        Self::with_retry(endpoints, transport, credential, RetryPolicy::default())
-    }
-
-    /// As [`new`](Self::new), with another [`RetryPolicy`].
-    pub fn with_retry(
+    /// Puts the parts together. Nothing is sent yet. There is no `Arm`, hence no client of ARM,
+    /// without a gate.
+    pub fn new(
         endpoints: Endpoints,
         transport: Transport,
         credential: Credential,
-        retry: RetryPolicy,
+        gate: Shared<dyn ArmGate>,
     ) -> Self {
-        let operation_timeout = Self::OPERATION_TIMEOUT;
         let inner = Inner {
             endpoints,
             transport,
             credential,
+            retry: RetryPolicy::default(),
+            gate,
+            operation_timeout: Self::OPERATION_TIMEOUT,
+        };
+        Self {
+            inner: Shared::new(inner),
+        }
+    }
+
+    /// The same parts with another [`RetryPolicy`]; for tests, which have less time.
+    #[cfg(test)]
+    pub(crate) fn with_retry(self, retry: RetryPolicy) -> Self {
+        let inner = Inner {
             retry,
-            operation_timeout,
+            ..Shared::into_inner(self.inner).expect("an Arm without clones")
         };
         Self {
             inner: Shared::new(inner),

@@ -29,9 +29,9 @@ pub enum Operation {
     /// [`Subscriptions::group`](crate::Subscriptions::group)
     GetResourceGroup,
     /// [`Compute::get_identity`](crate::Compute::get_identity)
-    GetMachine,
+    GetComputeIdentity,
     /// [`Compute::patch_identity`](crate::Compute::patch_identity)
-    PatchMachine,
+    PatchComputeIdentity,
     /// [`Credential::token`](crate::Credential::token)
     GetToken,
 }
@@ -51,8 +51,8 @@ impl Operation {
             Self::GetSubscription => "get_subscription",
             Self::ListLocations => "list_locations",
             Self::GetResourceGroup => "get_resource_group",
-            Self::GetMachine => "get_machine",
-            Self::PatchMachine => "patch_machine",
+            Self::GetComputeIdentity => "get_compute_identity",
+            Self::PatchComputeIdentity => "patch_compute_identity",
             Self::GetToken => "get_token",
         }
     }
@@ -73,8 +73,8 @@ impl fmt::Display for Operation {
             Self::GetSubscription => "reading subscription",
             Self::ListLocations => "listing the regions of",
             Self::GetResourceGroup => "reading resource group",
-            Self::GetMachine => "reading machine",
-            Self::PatchMachine => "changing the identities of machine",
+            Self::GetComputeIdentity => "reading the identities of",
+            Self::PatchComputeIdentity => "changing the identities of",
             Self::GetToken => "asking for a token with",
         })
     }

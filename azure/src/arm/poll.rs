@@ -22,7 +22,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 
 /// Where the state of an operation is read.
 #[derive(Clone, Debug, PartialEq)]
-enum Watch {
+enum StatusAddress {
     /// A status document, `Azure-AsyncOperation`.
     Status(Url),
     /// An address that answers 202 while the operation runs, `Location`.
@@ -32,7 +32,7 @@ enum Watch {
 }
 
 #[derive(Debug, PartialEq)]
-enum Progress {
+enum OperationProgress {
     Running,
     Done,
 }
@@ -40,14 +40,14 @@ enum Progress {
 /// The part of a status document or of a resource that tells where an operation is.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct State {
+struct StatusDocument {
     status: String,
-    properties: Option<Properties>,
+    properties: Option<ResourceProperties>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Properties {
+struct ResourceProperties {
     provisioning_state: Option<String>,
 }
 
@@ -64,31 +64,25 @@ impl Arm {
     ) -> Result<()> {
         let started = Instant::now();
         let mut wait = FIRST_WAIT;
-        let Some(mut watch) = self.first_watch(call, resource, &accepted)? else {
+        let Some(mut address) = self.first_address(call, resource, &accepted)? else {
             return Ok(());
         };
         let mut asked = retry_after(&accepted.headers, SystemTime::now());
         loop {
             sleep(asked.unwrap_or(wait).max(SHORTEST_WAIT)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
-            let waited = started.elapsed();
-            if waited > self.inner.operation_timeout {
-                let (operation, resource) = (call.operation, call.resource.clone());
-                return Err(AzureError::OperationUnfinished {
-                    operation,
-                    resource,
-                    waited,
-                });
-            }
-            match self.look(call, &watch).await {
-                Ok(response) if watch.progress(call, &response)? == Progress::Done => return Ok(()),
+            self.refuse_long_wait(call, started.elapsed())?;
+            match self.look(call, &address).await {
+                Ok(response) if address.progress(call, &response)? == OperationProgress::Done => {
+                    return Ok(());
+                }
                 Ok(response) => {
                     asked = retry_after(&response.headers, SystemTime::now());
-                    watch = watch.renewed(call, &response)?;
+                    address = address.renewed(call, &response)?;
                 }
                 // Azure forgets operations; what they did is still to be seen.
-                Err(error) if is_lost(&error) && !watch.is_resource() => {
-                    watch = Watch::Resource(resource.clone());
+                Err(error) if is_lost(&error) && !address.is_resource() => {
+                    address = StatusAddress::Resource(resource.clone());
                 }
                 // The operation goes on, whether we can see it or not.
                 Err(error) if is_passing(&error) => asked = error.retry_after(),
@@ -97,46 +91,61 @@ impl Arm {
         }
     }
 
-    async fn look(&self, call: &Call, watch: &Watch) -> Result<ArmResponse> {
-        let (Watch::Status(url) | Watch::Location(url) | Watch::Resource(url)) = watch;
+    fn refuse_long_wait(&self, call: &Call, waited: Duration) -> Result<()> {
+        if waited <= self.inner.operation_timeout {
+            return Ok(());
+        }
+        Err(AzureError::OperationUnfinished {
+            operation: call.operation,
+            resource: call.resource.clone(),
+            waited,
+        })
+    }
+
+    async fn look(&self, call: &Call, address: &StatusAddress) -> Result<ArmResponse> {
+        let (StatusAddress::Status(url)
+        | StatusAddress::Location(url)
+        | StatusAddress::Resource(url)) = address;
         self.send(call, &ArmRequest::get(url.clone())).await
     }
 
-    /// What to watch after the first answer, or nothing if the work is done already.
-    fn first_watch(
+    /// Where to look after the first answer; nowhere if the work is done already.
+    fn first_address(
         &self,
         call: &Call,
         resource: &Url,
         accepted: &ArmResponse,
-    ) -> Result<Option<Watch>> {
-        if let Some(watch) = pointed_to(call, accepted)? {
-            return Ok(Some(watch));
+    ) -> Result<Option<StatusAddress>> {
+        if let Some(address) = pointed_to(call, accepted)? {
+            return Ok(Some(address));
         }
-        let watch = Watch::Resource(resource.clone());
+        let address = StatusAddress::Resource(resource.clone());
         if accepted.status == StatusCode::ACCEPTED {
-            return Ok(Some(watch));
+            return Ok(Some(address));
         }
-        Ok((watch.progress(call, accepted)? == Progress::Running).then_some(watch))
+        Ok((address.progress(call, accepted)? == OperationProgress::Running).then_some(address))
     }
 }
 
-impl Watch {
+impl StatusAddress {
     fn is_resource(&self) -> bool {
         matches!(self, Self::Resource(_))
     }
 
-    fn progress(&self, call: &Call, response: &ArmResponse) -> Result<Progress> {
+    fn progress(&self, call: &Call, response: &ArmResponse) -> Result<OperationProgress> {
         match self {
-            Self::Location(_) if response.status == StatusCode::ACCEPTED => Ok(Progress::Running),
-            Self::Location(_) => Ok(Progress::Done),
+            Self::Location(_) if response.status == StatusCode::ACCEPTED => {
+                Ok(OperationProgress::Running)
+            }
+            Self::Location(_) => Ok(OperationProgress::Done),
             Self::Status(_) => {
-                let state: State = response.json(call)?;
-                ended(call, &state.status, response)
+                let document: StatusDocument = response.json(call)?;
+                ended(call, &document.status, response)
             }
             Self::Resource(_) => {
-                let state: State = response.json(call)?;
+                let document: StatusDocument = response.json(call)?;
                 // A resource without the property is changed at once.
-                let state = state.properties.and_then(|it| it.provisioning_state);
+                let state = document.properties.and_then(|it| it.provisioning_state);
                 ended(call, state.as_deref().unwrap_or("Succeeded"), response)
             }
         }
@@ -153,7 +162,7 @@ impl Watch {
     }
 }
 
-fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<Watch>> {
+fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<StatusAddress>> {
     let url = |name: &HeaderName| match response.header(name) {
         None => Ok(None),
         Some(text) => Url::parse(&text)
@@ -161,19 +170,19 @@ fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<Watch>> {
             .map_err(|source| call.malformed("a bad operation URL", Some(Box::new(source)))),
     };
     if let Some(url) = url(&headers::ASYNC_OPERATION)? {
-        return Ok(Some(Watch::Status(url)));
+        return Ok(Some(StatusAddress::Status(url)));
     }
-    Ok(url(&LOCATION)?.map(Watch::Location))
+    Ok(url(&LOCATION)?.map(StatusAddress::Location))
 }
 
 /// Any word that is not an end means that the operation runs.
-fn ended(call: &Call, status: &str, response: &ArmResponse) -> Result<Progress> {
+fn ended(call: &Call, status: &str, response: &ArmResponse) -> Result<OperationProgress> {
     let is = |word| status.eq_ignore_ascii_case(word);
     if is("Succeeded") {
-        return Ok(Progress::Done);
+        return Ok(OperationProgress::Done);
     }
     if !(is("Failed") || is("Canceled")) {
-        return Ok(Progress::Running);
+        return Ok(OperationProgress::Running);
     }
     Err(AzureError::OperationEnded {
         operation: call.operation,
@@ -187,9 +196,11 @@ fn is_lost(error: &AzureError) -> bool {
     matches!(error.status(), Some(404 | 410))
 }
 
+/// A look that the gate refused would be refused again, and again.
 fn is_passing(error: &AzureError) -> bool {
-    matches!(
-        error.class(),
-        ErrorClass::Throttled { .. } | ErrorClass::Transient
-    )
+    !matches!(error, AzureError::NotSent { .. })
+        && matches!(
+            error.class(),
+            ErrorClass::Throttled { .. } | ErrorClass::Transient
+        )
 }

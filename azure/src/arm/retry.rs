@@ -8,15 +8,15 @@ use crate::{AzureError, ErrorClass};
 /// tried again; all calls of this crate are idempotent. Anything longer is the caller's to decide:
 /// it knows what else could be done meanwhile.
 #[derive(Clone, Debug)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// Tries in all; 1 means that nothing is repeated.
-    pub max_attempts: u32,
+    pub(crate) max_attempts: u32,
     /// Wait before the second try; doubled for each further one.
-    pub first_delay: Duration,
+    pub(crate) first_delay: Duration,
     /// Longest wait of our own choosing.
-    pub max_delay: Duration,
+    pub(crate) max_delay: Duration,
     /// Longest `Retry-After` that is waited out here.
-    pub max_retry_after: Duration,
+    pub(crate) max_retry_after: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -40,6 +40,8 @@ impl RetryPolicy {
             return None;
         }
         let asked = match error.class() {
+            // The gate would refuse the repeat as well.
+            _ if matches!(error, AzureError::NotSent { .. }) => return None,
             ErrorClass::Throttled { retry_after } => retry_after,
             ErrorClass::Transient => error.retry_after(),
             _ => return None,

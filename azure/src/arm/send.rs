@@ -1,15 +1,18 @@
-use std::time::{Instant, SystemTime};
+use std::{
+    error::Error,
+    time::{Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use reqwest::{
-    Method, StatusCode,
+    Method, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, IF_MATCH},
 };
 use tracing::{Instrument, Span, debug, field};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Arm, Call, headers};
+use super::{Arm, ArmCall, Call, GateDecision, headers};
 use crate::{AzureError, Reply, Result, Token, retry_after::retry_after};
 
 /// A request before it has a token.
@@ -152,12 +155,60 @@ impl Arm {
             .await
     }
 
+    /// Sends the request if the gate lets it pass. The gate is asked here and nowhere else, because
+    /// every attempt comes through here.
     async fn send_once(
         &self,
         call: &Call,
         request: &ArmRequest,
         token: &Token,
     ) -> Result<ArmResponse> {
+        let about_to_leave = ArmCall {
+            operation: call.operation,
+            resource: &call.resource,
+            method: &request.method,
+        };
+        match self.inner.gate.admit(&about_to_leave) {
+            GateDecision::Send => self.exchange(call, request, token).await,
+            GateDecision::LoseAnswer => {
+                // What Azure answered is what a caller whose connection broke does not learn.
+                let _lost = self.exchange(call, request, token).await;
+                Err(self.no_answer(call, "the answer was thrown away".into()))
+            }
+            GateDecision::Refuse(source) => Err(AzureError::NotSent {
+                operation: call.operation,
+                resource: call.resource.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// One request, and its whole answer.
+    async fn exchange(
+        &self,
+        call: &Call,
+        request: &ArmRequest,
+        token: &Token,
+    ) -> Result<ArmResponse> {
+        // The URL is in the message already, with less noise.
+        let no_answer = |error: reqwest::Error| self.no_answer(call, error.without_url().into());
+        let sent = self.build(request, token).send().await;
+        let response = sent.map_err(no_answer)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(no_answer)?;
+        if status.is_success() {
+            Ok(ArmResponse {
+                status,
+                headers,
+                body,
+            })
+        } else {
+            let reply = read_error(status, &headers, &body);
+            Err(AzureError::refused(call.operation, &call.resource, reply))
+        }
+    }
+
+    fn build(&self, request: &ArmRequest, token: &Token) -> RequestBuilder {
         let client = self.inner.transport.client();
         let mut builder = client
             .request(request.method.clone(), request.url.clone())
@@ -171,25 +222,15 @@ impl Arm {
         if let Some(etag) = &request.if_match {
             builder = builder.header(IF_MATCH, etag);
         }
-        let no_answer = |source: reqwest::Error| AzureError::NoAnswer {
+        builder
+    }
+
+    fn no_answer(&self, call: &Call, source: Box<dyn Error + Send + Sync>) -> AzureError {
+        AzureError::NoAnswer {
             operation: call.operation,
             resource: call.resource.clone(),
             host: self.inner.endpoints.arm().authority().to_owned(),
-            // The URL is in the message already, with less noise.
-            source: Box::new(source.without_url()),
-        };
-        let response = builder.send().await.map_err(no_answer)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(no_answer)?;
-        if status.is_success() {
-            Ok(ArmResponse {
-                status,
-                headers,
-                body,
-            })
-        } else {
-            let reply = read_error(status, &headers, &body);
-            Err(AzureError::refused(call.operation, &call.resource, reply))
+            source,
         }
     }
 }

@@ -5,14 +5,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Compute, ComputeTarget, IdentityKind, IdentityPatch, MachineIdentity};
+use super::{Compute, ComputeIdentity, ComputeTarget, IdentityPatch, ResourceIdentityType};
 use crate::{
     Arm, IdentityId, Operation, Result,
     absent::is_absent,
     arm::{ArmRequest, ArmResponse, Call},
 };
 
-/// The first version in which both kinds of machine take `If-Match` and scale sets carry an etag
+/// The first version in which VMs and scale sets take `If-Match` and scale sets carry an etag
 /// is 2023-09-01; this later one is what the Azure SDK for Go sends.
 const API_VERSION: &str = "2025-04-01";
 
@@ -28,7 +28,7 @@ impl ArmCompute {
         Self { arm: arm.clone() }
     }
 
-    async fn read(&self, call: &Call, target: &ComputeTarget) -> Result<MachineIdentity> {
+    async fn read(&self, call: &Call, target: &ComputeTarget) -> Result<ComputeIdentity> {
         let url = self.arm.url(&target.to_string(), API_VERSION);
         let response = self.arm.send(call, &ArmRequest::get(url)).await?;
         parse(call, &response)
@@ -37,10 +37,10 @@ impl ArmCompute {
 
 #[async_trait]
 impl Compute for ArmCompute {
-    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<MachineIdentity>> {
-        let call = Call::new(Operation::GetMachine, target)?;
+    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
+        let call = Call::new(Operation::GetComputeIdentity, target)?;
         match self.read(&call, target).await {
-            Ok(machine) => Ok(Some(machine)),
+            Ok(found) => Ok(Some(found)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -51,8 +51,8 @@ impl Compute for ArmCompute {
         target: &ComputeTarget,
         patch: &IdentityPatch,
         if_match: Option<&str>,
-    ) -> Result<MachineIdentity> {
-        let call = Call::new(Operation::PatchMachine, target)?;
+    ) -> Result<ComputeIdentity> {
+        let call = Call::new(Operation::PatchComputeIdentity, target)?;
         let url = self.arm.url(&target.to_string(), API_VERSION);
         let request = ArmRequest {
             body: Some(patch.to_body().to_string().into()),
@@ -65,42 +65,42 @@ impl Compute for ArmCompute {
     }
 }
 
-/// The few words of a machine's description that matter here.
+/// The part of ARM's description of a VM or scale set that is read here.
 #[derive(Deserialize)]
-struct Machine {
+struct WireCompute {
     #[serde(default)]
-    identity: Option<Identity>,
+    identity: Option<WireIdentity>,
     #[serde(default)]
     etag: Option<String>,
     #[serde(default)]
-    properties: Option<Properties>,
+    properties: Option<WireProperties>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Properties {
+struct WireProperties {
     provisioning_state: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Identity {
+struct WireIdentity {
     #[serde(rename = "type")]
     kind: Option<String>,
     principal_id: Option<String>,
     user_assigned_identities: Option<BTreeMap<String, Value>>,
 }
 
-/// What Azure shows of an identity on a machine; ids of other forms than expected are no reason not
-/// to read the machine.
+/// The client id that Azure shows of an identity. One of another form than expected counts as not shown,
+/// so that the rest of the answer can still be read.
 fn client_id(shown: &Value) -> Option<&str> {
     let client_id = shown.get("clientId")?.as_str()?;
     (!client_id.is_empty()).then_some(client_id)
 }
 
-fn parse(call: &Call, response: &ArmResponse) -> Result<MachineIdentity> {
-    let machine: Machine = response.json(call)?;
-    let identity = machine.identity.unwrap_or_default();
+fn parse(call: &Call, response: &ArmResponse) -> Result<ComputeIdentity> {
+    let compute: WireCompute = response.json(call)?;
+    let identity = compute.identity.unwrap_or_default();
     let ids = identity.user_assigned_identities.unwrap_or_default();
     let (mut user_assigned, mut client_ids) = (BTreeSet::new(), BTreeMap::new());
     for (id, shown) in &ids {
@@ -111,12 +111,12 @@ fn parse(call: &Call, response: &ArmResponse) -> Result<MachineIdentity> {
         }
         user_assigned.insert(id);
     }
-    Ok(MachineIdentity {
-        kind: IdentityKind::parse(identity.kind.as_deref().unwrap_or_default()),
+    Ok(ComputeIdentity {
+        kind: ResourceIdentityType::parse(identity.kind.as_deref().unwrap_or_default()),
         system_principal_id: identity.principal_id,
         user_assigned,
         client_ids,
-        etag: machine.etag,
-        provisioning_state: machine.properties.and_then(|it| it.provisioning_state),
+        etag: compute.etag,
+        provisioning_state: compute.properties.and_then(|it| it.provisioning_state),
     })
 }

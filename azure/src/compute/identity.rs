@@ -4,16 +4,17 @@ use serde_json::{Map, Value, json};
 
 use crate::IdentityId;
 
-/// Which kinds of identity a machine has. Azure writes this as one word list, `type`.
+/// Which kinds of identity a VM or scale set has. ARM writes both as one word list,
+/// `identity.type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct IdentityKind {
-    /// The machine has an identity of its own.
+pub struct ResourceIdentityType {
+    /// It has a system-assigned identity.
     pub system_assigned: bool,
-    /// The machine has user-assigned identities.
+    /// It has user-assigned identities.
     pub user_assigned: bool,
 }
 
-impl IdentityKind {
+impl ResourceIdentityType {
     /// Reads Azure's word list, whatever its letter case and blanks. Unknown words are ignored.
     pub fn parse(text: &str) -> Self {
         let has = |word: &str| {
@@ -37,26 +38,26 @@ impl IdentityKind {
     }
 }
 
-/// The identities of one machine and what is needed to change them.
+/// The identities of one VM or scale set, and what is needed to change them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct MachineIdentity {
+pub struct ComputeIdentity {
     /// Which kinds it has.
-    pub kind: IdentityKind,
-    /// Object id of the machine's own identity, if it has one.
+    pub kind: ResourceIdentityType,
+    /// Object id of the system-assigned identity, if it has one.
     pub system_principal_id: Option<String>,
     /// The user-assigned identities on it.
     pub user_assigned: BTreeSet<IdentityId>,
     /// Their client ids, as far as Azure shows them. One that was deleted and made again under the
     /// same id has another here than the identity itself.
     pub client_ids: BTreeMap<IdentityId, String>,
-    /// Version of the machine's description, for `if_match`. Absent on old API versions.
+    /// Version of the description, for `if_match`. Absent on old API versions.
     pub etag: Option<String>,
     /// `Succeeded`, `Updating`, `Deleting`, `Failed`, … Do not patch while it is `Deleting`.
     pub provisioning_state: Option<String>,
 }
 
-impl MachineIdentity {
-    /// Whether the machine is being deleted; a patch would be refused then.
+impl ComputeIdentity {
+    /// Whether the VM or scale set is being deleted; a patch would be refused then.
     pub fn is_deleting(&self) -> bool {
         self.provisioning_state
             .as_deref()
@@ -64,10 +65,11 @@ impl MachineIdentity {
     }
 }
 
-/// A change of a machine's user-assigned identities. The machine's own identity is never touched.
+/// A change of the user-assigned identities of a VM or scale set. A system-assigned identity is never
+/// touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityPatch {
-    kind: IdentityKind,
+    kind: ResourceIdentityType,
     add: BTreeSet<IdentityId>,
     remove: BTreeSet<IdentityId>,
 }
@@ -76,26 +78,26 @@ impl IdentityPatch {
     /// Most identities one patch should name. Azure refuses more than 150 in a request.
     pub const MAX_CHANGES: usize = 100;
 
-    /// The patch that adds and removes these on a machine in the state `current`.
+    /// The patch that adds and removes these where `current` is the state.
     ///
     /// An identity named in both sets is added.
     pub fn new(
-        current: &MachineIdentity,
+        current: &ComputeIdentity,
         add: impl IntoIterator<Item = IdentityId>,
         remove: impl IntoIterator<Item = IdentityId>,
     ) -> Self {
         let add: BTreeSet<_> = add.into_iter().collect();
         let remove: BTreeSet<_> = remove.into_iter().filter(|id| !add.contains(id)).collect();
         let some_stay = current.user_assigned.iter().any(|id| !remove.contains(id));
-        let kind = IdentityKind {
+        let kind = ResourceIdentityType {
             system_assigned: current.kind.system_assigned,
             user_assigned: some_stay || !add.is_empty(),
         };
         Self { kind, add, remove }
     }
 
-    /// The kinds the machine has after the patch.
-    pub fn kind(&self) -> IdentityKind {
+    /// The kinds that are there after the patch.
+    pub fn kind(&self) -> ResourceIdentityType {
         self.kind
     }
 

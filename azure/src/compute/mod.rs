@@ -5,14 +5,14 @@ use std::fmt;
 
 use async_trait::async_trait;
 pub use client::ArmCompute;
-pub use identity::{IdentityKind, IdentityPatch, MachineIdentity};
+pub use identity::{ComputeIdentity, IdentityPatch, ResourceIdentityType};
 
 use crate::{ResourceGroupId, Result};
 
-/// What identities are put on: a virtual machine, or the model of a scale set.
+/// What identities are assigned to: a VM, or the model of a scale set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub enum ComputeTarget {
-    /// A virtual machine; also a node of a flexible scale set.
+    /// A VM; also an instance of a flexible scale set.
     Vm {
         /// The group it lives in.
         group: ResourceGroupId,
@@ -39,7 +39,7 @@ impl fmt::Display for ComputeTarget {
     }
 }
 
-/// The managed identities of machines.
+/// The managed identities of VMs and scale sets.
 ///
 /// **Guarantees.** `patch_identity` merges: identities that the patch does not name stay. It
 /// returns when the operation has ended, with the state read after that. Nothing that Azure marks
@@ -51,15 +51,15 @@ impl fmt::Display for ComputeTarget {
 /// between is noticed.
 ///
 /// **Errors.** [`AzureError`](crate::AzureError). Classes a caller decides on:
-/// - `PreconditionFailed`, `Conflict`: somebody else changed the machine; read, plan again.
+/// - `PreconditionFailed`, `Conflict`: somebody else changed it; read, plan again.
 /// - `Forbidden` with code `LinkedAuthorizationFailed`, `Invalid` with code
 ///   `FailedIdentityOperation`: one named identity is missing or may not be assigned, and nothing
 ///   was applied. [`AzureError::named_identities`](crate::AzureError::named_identities) says which.
 /// - `Throttled`: leave this target alone for the time given; others are not affected.
 #[async_trait]
 pub trait Compute: Send + Sync + fmt::Debug {
-    /// Reads the identities of a machine; `None` if there is no such machine.
-    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<MachineIdentity>>;
+    /// Reads the identities of a VM or scale set; `None` if it is not there.
+    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<ComputeIdentity>>;
 
     /// Adds and removes identities, waits for the operation to end and reads the result.
     async fn patch_identity(
@@ -67,5 +67,5 @@ pub trait Compute: Send + Sync + fmt::Debug {
         target: &ComputeTarget,
         patch: &IdentityPatch,
         if_match: Option<&str>,
-    ) -> Result<MachineIdentity>;
+    ) -> Result<ComputeIdentity>;
 }

@@ -16,15 +16,15 @@ use crate::{AzureError, Endpoints, Result, Transport, TransportError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a credential of azure_identity is made from, again and again.
+/// Makes credentials of azure_identity, always from the same settings.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct CredentialBuilder {
     options: CredentialOptions,
     authority: String,
     transport: Transport,
 }
 
-impl Parts {
+impl CredentialBuilder {
     pub(super) fn new(
         options: CredentialOptions,
         endpoints: &Endpoints,
@@ -86,7 +86,7 @@ impl Parts {
         }
     }
 
-    /// IMDS is on this machine: a proxy would ask for the proxy's own identity.
+    /// IMDS is on this VM: a proxy would ask for the identity of the VM that the proxy runs on.
     fn imds_options(&self) -> Result<ClientOptions, TransportError> {
         Ok(client_options(
             self.transport.without_proxy()?.client().clone(),

@@ -19,7 +19,7 @@ pub(super) struct EntraClient(pub(super) reqwest::Client);
 
 #[derive(Debug, thiserror::Error)]
 #[error("Entra answered {0}")]
-struct Refusal(Reply);
+struct EntraRefusal(Reply);
 
 #[async_trait]
 impl HttpClient for EntraClient {
@@ -29,7 +29,7 @@ impl HttpClient for EntraClient {
             return Ok(response);
         }
         let reply = read(&response.try_into_raw_response().await?);
-        Err(Error::new(ErrorKind::Credential, Refusal(reply)))
+        Err(Error::new(ErrorKind::Credential, EntraRefusal(reply)))
     }
 }
 
@@ -47,7 +47,7 @@ fn read(response: &RawResponse) -> Reply {
 pub(super) fn reply_in(error: &Error) -> Option<Reply> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(Refusal(reply)) = error.downcast_ref() {
+        if let Some(EntraRefusal(reply)) = error.downcast_ref() {
             return Some(reply.clone());
         }
         if let Some(ErrorKind::HttpResponse {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use azure_core::credentials::TokenCredential;
-use build::Parts;
+use build::CredentialBuilder;
 
 use crate::{AzureError, Endpoints, Operation, Result, Secret, Transport, arm::Call};
 
@@ -25,9 +25,9 @@ pub enum CredentialOptions {
         /// when the kubelet has renewed it.
         token_file: PathBuf,
     },
-    /// An identity of the virtual machine this runs on.
+    /// An identity of the VM this process runs on.
     ManagedIdentity {
-        /// Client id of a user-assigned identity; none for the machine's own.
+        /// Client id of a user-assigned identity; none for the system-assigned one.
         client_id: Option<String>,
     },
     /// An application and its password.
@@ -45,7 +45,7 @@ pub enum CredentialOptions {
 #[derive(Debug)]
 pub struct Credential {
     kind: &'static str,
-    parts: Parts,
+    builder: CredentialBuilder,
     current: RwLock<Generation>,
 }
 
@@ -99,14 +99,14 @@ impl Credential {
         transport: &Transport,
     ) -> Result<Self> {
         let kind = options.kind();
-        let parts = Parts::new(options, endpoints, transport);
+        let builder = CredentialBuilder::new(options, endpoints, transport);
         let current = RwLock::new(Generation {
             number: 0,
-            credential: parts.build(kind)?,
+            credential: builder.build(kind)?,
         });
         Ok(Self {
             kind,
-            parts,
+            builder,
             current,
         })
     }
@@ -157,7 +157,7 @@ impl Credential {
     pub(crate) fn forget(&self, refused: &Token) -> Result<()> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.number == refused.generation {
-            let credential = self.parts.build(self.kind)?;
+            let credential = self.builder.build(self.kind)?;
             *current = Generation {
                 number: current.number + 1,
                 credential,

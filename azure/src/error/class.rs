@@ -11,24 +11,25 @@ pub enum ErrorClass {
         /// How long Azure asked to wait.
         retry_after: Option<Duration>,
     },
-    /// Azure or the way to it is ill (5xx, no answer). Try again with back-off.
+    /// Azure or the connection to it fails for now (5xx, no answer), or the call was not sent. Try again
+    /// with back-off.
     Transient,
-    /// Something just made is not known everywhere yet. Transient for some minutes after it was
-    /// made, permanent later.
+    /// Something that was just made has not been replicated within Azure yet. It passes within minutes
+    /// of the creation; later it is permanent.
     Propagating,
     /// What the call named, or what holds it (group, subscription), is not there.
     NotFound,
-    /// Somebody else is at it, or it exists already. Read, plan again.
+    /// Somebody else is changing it, or it exists already. Read, plan again.
     Conflict,
     /// It changed since it was read (`If-Match`). Read, plan again.
     PreconditionFailed,
-    /// We may not do this, or a policy or a lock forbids it. A person must act.
+    /// The caller lacks the right, or a policy or a lock forbids it. A person must act.
     Forbidden,
-    /// Azure does not accept who we are. A person must act.
+    /// Azure does not accept the credential. A person must act.
     Unauthenticated,
     /// The request can never work as it is. A person must act.
     Invalid,
-    /// Azure answered in a way that we do not accept.
+    /// Azure answered something that is not accepted here.
     Unexpected,
 }
 
@@ -70,9 +71,10 @@ pub(super) fn classify(error: &AzureError) -> ErrorClass {
     match error {
         AzureError::Refused { reply, .. } => classify_arm(reply),
         AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),
-        AzureError::OperationUnfinished { .. } | AzureError::NoAnswer { .. } => {
-            ErrorClass::Transient
-        }
+        // A gate refuses for the moment; it says nothing about the call itself.
+        AzureError::OperationUnfinished { .. }
+        | AzureError::NoAnswer { .. }
+        | AzureError::NotSent { .. } => ErrorClass::Transient,
         AzureError::NoToken { reply, .. } => reply
             .as_deref()
             .map_or(ErrorClass::Transient, classify_entra),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     fn ended(status: &str, code: &str) -> ErrorClass {
-        let (operation, resource) = (Operation::PatchMachine, String::new());
+        let (operation, resource) = (Operation::PatchComputeIdentity, String::new());
         let reply = Box::new(Reply::new(200, code, ""));
         let status = status.to_owned();
         AzureError::OperationEnded {

@@ -21,6 +21,9 @@ pub(super) fn next_step(error: &AzureError) -> String {
              IMDS is there"
                 .to_owned()
         }
+        AzureError::NotSent { .. } => {
+            "nothing is to be done here; whoever may make the call makes it".to_owned()
+        }
         AzureError::BadResource { .. } => "correct the id or scope".to_owned(),
         // ARM gives each of its refusals a code.
         AzureError::Refused { reply, .. } if reply.status == 404 && reply.code.is_empty() => {
@@ -90,7 +93,7 @@ fn for_code(code: &str) -> Option<&'static str> {
             "register the resource provider that Azure names in the subscription"
         }
         "InvalidAuthenticationTokenAudience" => {
-            "check the cloud and the ARM audience in the settings"
+            "check the cloud and the address of Azure Resource Manager in the settings"
         }
         "InvalidAuthenticationTokenTenant" => "check the tenant id in the settings",
         "AADSTS70021" | "AADSTS700211" | "AADSTS700212" | "AADSTS700213" => {
@@ -132,7 +135,11 @@ mod tests {
 
     fn step(code: &str, message: &str) -> String {
         let reply = Reply::new(403, code, message);
-        next_step(&AzureError::refused(Operation::PatchMachine, "/x", reply))
+        next_step(&AzureError::refused(
+            Operation::PatchComputeIdentity,
+            "/x",
+            reply,
+        ))
     }
 
     #[test]

@@ -115,6 +115,18 @@ pub enum AzureError {
         host: String,
     },
 
+    /// The gate of this connection refused the call; nothing was sent.
+    #[error("{operation} {resource}: not sent")]
+    NotSent {
+        /// What was to be tried.
+        operation: Operation,
+        /// On what.
+        resource: String,
+        /// Why the gate refused it.
+        #[source]
+        source: Source,
+    },
+
     /// The id or scope cannot be part of a URL; nothing was sent.
     #[error(
         "{operation} {resource:?}: not a resource id or scope: it must start with '/' and hold no '%', '?', '#', '\\\\' or '.' segments"
@@ -183,6 +195,7 @@ impl AzureError {
             | Self::NoToken { operation, .. }
             | Self::Malformed { operation, .. }
             | Self::ForeignUrl { operation, .. }
+            | Self::NotSent { operation, .. }
             | Self::BadResource { operation, .. } => Some(*operation),
             Self::Credential { .. } => None,
         }
@@ -199,7 +212,7 @@ impl AzureError {
     }
 
     /// The user-assigned identities that the text of the answer names. Azure says only there which
-    /// identity of many spoilt a patch.
+    /// identity of many was the reason to refuse a patch.
     pub fn named_identities(&self) -> Vec<IdentityId> {
         self.reply()
             .map(Reply::named_identities)

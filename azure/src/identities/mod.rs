@@ -26,7 +26,7 @@ pub struct UserAssignedIdentity {
 
 /// What [`Identities::put`] writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdentitySpec {
+pub struct UserAssignedIdentitySpec {
     /// Azure region. For an identity that exists it must be the region it has.
     pub location: String,
     /// Azure tags. They **replace** the tags the identity has.
@@ -54,7 +54,11 @@ pub trait Identities: Send + Sync + fmt::Debug {
     async fn get(&self, id: &IdentityId) -> Result<Option<UserAssignedIdentity>>;
 
     /// Creates the identity or updates its tags.
-    async fn put(&self, id: &IdentityId, spec: &IdentitySpec) -> Result<UserAssignedIdentity>;
+    async fn put(
+        &self,
+        id: &IdentityId,
+        spec: &UserAssignedIdentitySpec,
+    ) -> Result<UserAssignedIdentity>;
 
     /// Deletes the identity. No new tokens from then on; those already issued live until they
     /// expire.

@@ -8,7 +8,7 @@ use azure_mgmt_msi::package_2023_01_31::{
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 
-use super::{Identities, IdentitySpec, UserAssignedIdentity};
+use super::{Identities, UserAssignedIdentity, UserAssignedIdentitySpec};
 use crate::{
     Arm, Deleted, IdentityId, Operation, ResourceGroupId, Result,
     absent::is_absent,
@@ -54,7 +54,11 @@ impl Identities for ArmIdentities {
         }
     }
 
-    async fn put(&self, id: &IdentityId, spec: &IdentitySpec) -> Result<UserAssignedIdentity> {
+    async fn put(
+        &self,
+        id: &IdentityId,
+        spec: &UserAssignedIdentitySpec,
+    ) -> Result<UserAssignedIdentity> {
         let session = self.session(Operation::PutIdentity, id)?;
         let mut body = TrackedResource::new(spec.location.clone());
         body.tags = Some(

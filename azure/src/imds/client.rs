@@ -15,7 +15,7 @@ const TOKEN_PATH: &str = "/metadata/identity/oauth2/token";
 /// Where IMDS is and how long it may take.
 #[derive(Clone, Debug)]
 pub struct ImdsOptions {
-    /// Base URL, `http://169.254.169.254` on every Azure machine.
+    /// Base URL, `http://169.254.169.254` on every Azure VM.
     pub base_url: String,
     /// Longest time for one request.
     pub timeout: Duration,
@@ -65,7 +65,7 @@ impl Imds {
             .join(TOKEN_PATH)
             .map_err(|source| failed(source.into()))?;
         let client = reqwest::Client::builder()
-            // The service is on this machine: through a proxy, the proxy's would answer.
+            // The service is on this VM: through a proxy, that of the proxy's VM would answer.
             .no_proxy()
             .redirect(Policy::none())
             // Plain HTTP needs no certificates; reading the trust store takes its time.
@@ -156,12 +156,12 @@ impl ImdsTokens for Imds {
 /// IMDS writes numbers as text; a number is taken as well.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Number {
+enum NumberOrText {
     Number(u64),
     Text(String),
 }
 
-impl Number {
+impl NumberOrText {
     fn read<E: de::Error>(self) -> Result<u64, E> {
         match self {
             Self::Number(number) => Ok(number),
@@ -173,16 +173,16 @@ impl Number {
 }
 
 pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    Number::deserialize(deserializer)?.read()
+    NumberOrText::deserialize(deserializer)?.read()
 }
 
 /// Missing, null and empty text count as not said.
 pub(super) fn optional_number<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u64>, D::Error> {
-    match Option::<Number>::deserialize(deserializer)? {
+    match Option::<NumberOrText>::deserialize(deserializer)? {
         None => Ok(None),
-        Some(Number::Text(text)) if text.is_empty() => Ok(None),
+        Some(NumberOrText::Text(text)) if text.is_empty() => Ok(None),
         Some(number) => number.read().map(Some),
     }
 }

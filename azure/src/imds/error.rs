@@ -61,7 +61,7 @@ impl ImdsError {
         }
     }
 
-    /// Whether IMDS does not know the identity on this machine. Just after the identity was
+    /// Whether IMDS does not know the identity on this VM. Just after the identity was
     /// assigned this passes by itself.
     pub fn is_identity_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 400, description, .. }

@@ -11,7 +11,7 @@ pub use error::ImdsError;
 
 use crate::Secret;
 
-/// A request for a token of one of the machine's identities.
+/// A request for a token of one of the VM's identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImdsTokenRequest {
     /// Which identity.
@@ -22,7 +22,7 @@ pub struct ImdsTokenRequest {
     pub headers: ClientHeaders,
 }
 
-/// Names one of the machine's identities; the words are those of IMDS.
+/// Names one of the VM's identities by a query parameter of IMDS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImdsIdentity {
     /// By `client_id`.
@@ -89,14 +89,14 @@ pub struct ImdsToken {
     pub token_type: String,
 }
 
-/// Tokens from the Instance Metadata Service of the machine this process runs on.
+/// Tokens from the Instance Metadata Service of the VM this process runs on.
 ///
 /// **Guarantees.** One request per call: nothing is cached and nothing is retried here, so the
 /// caller alone decides about both. Never through a proxy, never a redirect, never with an
 /// `X-Forwarded-For` header. The call ends within the time given in [`ImdsOptions`].
 ///
-/// **Assumptions.** The service allows 20 requests a second and 5 at a time per machine; callers
-/// coalesce.
+/// **Assumptions.** The service allows 20 requests a second and 5 at a time per VM; callers
+/// share answers.
 ///
 /// **Errors.** [`ImdsError`]; [`ImdsError::Refused`] holds the answer for passing on.
 #[async_trait]

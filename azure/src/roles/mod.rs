@@ -61,7 +61,7 @@ pub struct RoleDefinition {
 /// - `RoleAssignmentExists` (class `Conflict`): the same principal has the same role on the same
 ///   scope under another name. List and adopt. Match the code, never the text.
 /// - `RoleAssignmentUpdateNotPermitted` (class `Conflict`): the name is taken by something else.
-/// - `PrincipalNotFound` (class `Propagating`): the directory has not heard of the principal yet.
+/// - `PrincipalNotFound` (class `Propagating`): the directory has not replicated the principal yet.
 /// - `RoleAssignmentLimitExceeded` (class `Invalid`): the subscription is full.
 #[async_trait]
 pub trait RoleAssignments: Send + Sync + fmt::Debug {

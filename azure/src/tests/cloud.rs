@@ -22,8 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, rustls, server::TlsStream};
 
 use crate::{
-    Arm, Cloud, Credential, CredentialOptions, Endpoints, RetryPolicy, Secret, Transport,
-    TransportOptions,
+    Arm, ArmGate, AzureCloud, Credential, CredentialOptions, Endpoints, OpenGate, Secret,
+    Transport, TransportOptions, arm::RetryPolicy,
 };
 
 const TOKEN_PATH: &str = "/tenant/oauth2/v2.0/token";
@@ -52,13 +52,13 @@ impl Seen {
 
 /// An answer to give.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct CannedAnswer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
 }
 
-impl Answer {
+impl CannedAnswer {
     pub(super) fn json(status: u16, body: Value) -> Self {
         Self {
             status,
@@ -90,14 +90,14 @@ impl Answer {
 
 #[derive(Default)]
 struct Script {
-    answers: HashMap<String, VecDeque<Answer>>,
+    answers: HashMap<String, VecDeque<CannedAnswer>>,
     seen: Vec<Seen>,
     tokens: u32,
 }
 
 type Shared = Arc<Mutex<Script>>;
 
-/// A pretend cloud on a port of its own: ARM and Entra under one address.
+/// A fake of ARM and Entra, under one address on a port of its own.
 pub(super) struct Canned {
     pub(super) url: String,
     ca: NamedTempFile,
@@ -124,7 +124,12 @@ impl Canned {
     }
 
     /// Gives these answers in turn; the last one again and again.
-    pub(super) fn on(&self, method: &str, path: &str, answers: impl IntoIterator<Item = Answer>) {
+    pub(super) fn on(
+        &self,
+        method: &str,
+        path: &str,
+        answers: impl IntoIterator<Item = CannedAnswer>,
+    ) {
         let answers = answers.into_iter().collect();
         self.script
             .lock()
@@ -148,14 +153,23 @@ impl Canned {
         self.arm_at(&self.url)
     }
 
+    /// A connection through a gate.
+    pub(super) fn arm_behind(&self, gate: Arc<dyn ArmGate>) -> Arm {
+        self.connect(&self.url, gate)
+    }
+
     /// A connection that has Entra here and ARM elsewhere.
     pub(super) fn arm_at(&self, url: &str) -> Arm {
+        self.connect(url, Arc::new(OpenGate))
+    }
+
+    fn connect(&self, url: &str, gate: Arc<dyn ArmGate>) -> Arm {
         let options = TransportOptions {
             extra_ca_file: Some(self.ca.path().to_owned()),
             request_timeout: Duration::from_secs(10),
             ..TransportOptions::default()
         };
-        let endpoints = Endpoints::of(Cloud::Public).with_arm(url).unwrap();
+        let endpoints = Endpoints::of(AzureCloud::Public).with_arm(url).unwrap();
         let endpoints = endpoints.with_authority(&self.url).unwrap();
         let transport = Transport::new(&options).unwrap();
         let options = CredentialOptions::ClientSecret {
@@ -169,7 +183,7 @@ impl Canned {
             max_retry_after: Duration::from_secs(1),
             ..RetryPolicy::default()
         };
-        Arm::with_retry(endpoints, transport, credential, retry)
+        Arm::new(endpoints, transport, credential, gate).with_retry(retry)
     }
 }
 
@@ -194,7 +208,7 @@ async fn answer(State(script): State<Shared>, request: Request) -> Response {
 }
 
 impl Script {
-    fn next(&mut self, seen: &Seen) -> Answer {
+    fn next(&mut self, seen: &Seen) -> CannedAnswer {
         if let Some(answers) = self
             .answers
             .get_mut(&format!("{} {}", seen.method, seen.path))
@@ -210,12 +224,12 @@ impl Script {
         if seen.path == TOKEN_PATH {
             self.tokens += 1;
             let token = format!("token-{}", self.tokens);
-            return Answer::json(
+            return CannedAnswer::json(
                 200,
                 json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token}),
             );
         }
-        Answer::error(501, "NotInTheScript")
+        CannedAnswer::error(501, "NotInTheScript")
     }
 }
 

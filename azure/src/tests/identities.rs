@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{
-    ArmIdentities, AzureError, Deleted, ErrorClass, Identities, IdentityId, IdentitySpec,
-    ResourceGroupId,
+    ArmIdentities, AzureError, Deleted, ErrorClass, Identities, IdentityId, ResourceGroupId,
+    UserAssignedIdentitySpec,
 };
 
 const LIST: &str = "/subscriptions/s/resourceGroups/g/providers/\
@@ -23,13 +23,13 @@ fn body(name: &str) -> serde_json::Value {
     })
 }
 
-pub(super) fn identity(status: u16, name: &str) -> Answer {
-    Answer::json(status, body(name))
+pub(super) fn identity(status: u16, name: &str) -> CannedAnswer {
+    CannedAnswer::json(status, body(name))
 }
 
-fn page(names: &[&str], next: Option<String>) -> Answer {
+fn page(names: &[&str], next: Option<String>) -> CannedAnswer {
     let value: Vec<_> = names.iter().map(|name| body(name)).collect();
-    Answer::json(200, json!({"value": value, "nextLink": next}))
+    CannedAnswer::json(200, json!({"value": value, "nextLink": next}))
 }
 
 async fn list(cloud: &Canned) -> Result<Vec<String>, AzureError> {
@@ -46,7 +46,7 @@ async fn put_sends_location_and_tags_and_nothing_else() {
     cloud.on("PUT", &format!("{LIST}/web"), [identity(201, "web")]);
     let id = IdentityId::new("s", "g", "web");
     let tags = BTreeMap::from([("podid-cluster".to_owned(), "blue".to_owned())]);
-    let spec = IdentitySpec {
+    let spec = UserAssignedIdentitySpec {
         location: "westeurope".to_owned(),
         tags: tags.clone(),
     };
@@ -74,14 +74,14 @@ async fn a_missing_identity_or_group_is_none_but_a_missing_subscription_is_an_er
     cloud.on(
         "GET",
         &format!("{LIST}/web"),
-        [Answer::error(404, "ResourceNotFound")],
+        [CannedAnswer::error(404, "ResourceNotFound")],
     );
     assert_eq!(identities.get(&id).await.unwrap(), None);
     for method in ["GET", "DELETE"] {
         cloud.on(
             method,
             &format!("{LIST}/web"),
-            [Answer::error(404, "ResourceGroupNotFound")],
+            [CannedAnswer::error(404, "ResourceGroupNotFound")],
         );
     }
     assert_eq!(identities.get(&id).await.unwrap(), None);
@@ -89,7 +89,7 @@ async fn a_missing_identity_or_group_is_none_but_a_missing_subscription_is_an_er
     cloud.on(
         "GET",
         &format!("{LIST}/web"),
-        [Answer::error(404, "SubscriptionNotFound")],
+        [CannedAnswer::error(404, "SubscriptionNotFound")],
     );
     let error = identities.get(&id).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotFound);
@@ -103,7 +103,7 @@ async fn deleting_tells_whether_there_was_something() {
     cloud.on(
         "DELETE",
         &path,
-        [Answer::text(200, ""), Answer::text(204, "")],
+        [CannedAnswer::text(200, ""), CannedAnswer::text(204, "")],
     );
     let identities = ArmIdentities::new(&cloud.arm());
     let id = IdentityId::new("s", "g", "web");
@@ -172,8 +172,8 @@ async fn pages_in_a_circle_end_in_an_error() {
 async fn an_answer_that_is_no_identity_is_told_apart() {
     let cloud = Canned::start().await;
     for answer in [
-        Answer::text(200, "<html>"),
-        Answer::json(200, json!({"location": "x"})),
+        CannedAnswer::text(200, "<html>"),
+        CannedAnswer::json(200, json!({"location": "x"})),
     ] {
         cloud.on("GET", &format!("{LIST}/web"), [answer]);
         let id = IdentityId::new("s", "g", "web");

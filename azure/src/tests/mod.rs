@@ -2,9 +2,10 @@
 
 mod absence;
 mod cloud;
+mod compute;
+mod gate;
 mod identities;
 mod logs;
-mod machines;
 mod roles;
 mod sending;
 mod subscriptions;

@@ -1,7 +1,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{ArmRoleAssignments, Deleted, ErrorClass, RoleAssignmentSpec, RoleAssignments};
 
 const SCOPE: &str = "/subscriptions/s/resourceGroups/g";
@@ -42,7 +42,7 @@ async fn put(cloud: &Canned) -> crate::Result<crate::RoleAssignment> {
 async fn put_says_that_the_principal_is_a_service_principal() {
     let cloud = Canned::start().await;
     let path = format!("{}/{}", assignments(SCOPE), Uuid::nil());
-    cloud.on("PUT", &path, [Answer::json(201, assignment())]);
+    cloud.on("PUT", &path, [CannedAnswer::json(201, assignment())]);
     let made = put(&cloud).await.unwrap();
     assert_eq!(
         (made.scope.as_str(), made.role_definition_id.as_str()),
@@ -73,7 +73,7 @@ async fn refusals_are_told_apart_by_code() {
     for (status, code, class) in expected {
         let cloud = Canned::start().await;
         let path = format!("{}/{}", assignments(SCOPE), Uuid::nil());
-        cloud.on("PUT", &path, [Answer::error(status, code)]);
+        cloud.on("PUT", &path, [CannedAnswer::error(status, code)]);
         let error = put(&cloud).await.unwrap_err();
         assert_eq!((error.code(), error.class()), (Some(code), class));
         assert_eq!(cloud.seen().len(), 1, "{code} must not be repeated here");
@@ -83,7 +83,7 @@ async fn refusals_are_told_apart_by_code() {
 #[tokio::test]
 async fn the_list_is_filtered_by_principal_also_at_the_root() {
     let cloud = Canned::start().await;
-    let page = || Answer::json(200, json!({"value": [assignment()]}));
+    let page = || CannedAnswer::json(200, json!({"value": [assignment()]}));
     cloud.on("GET", &assignments(SCOPE), [page()]);
     cloud.on("GET", &assignments(""), [page()]);
     let roles = ArmRoleAssignments::new(&cloud.arm());
@@ -108,7 +108,10 @@ async fn deleting_tells_whether_there_was_something() {
     cloud.on(
         "DELETE",
         &id,
-        [Answer::json(200, assignment()), Answer::text(204, "")],
+        [
+            CannedAnswer::json(200, assignment()),
+            CannedAnswer::text(204, ""),
+        ],
     );
     let roles = ArmRoleAssignments::new(&cloud.arm());
     assert_eq!(roles.delete(&id).await.unwrap(), Deleted::Removed);
@@ -123,7 +126,7 @@ async fn a_role_is_found_by_its_name() {
     cloud.on(
         "GET",
         &path,
-        [Answer::json(200, json!({"value": [definition]}))],
+        [CannedAnswer::json(200, json!({"value": [definition]}))],
     );
     let roles = ArmRoleAssignments::new(&cloud.arm());
     let found = roles

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{ArmIdentities, AzureError, ErrorClass, Identities, IdentityId, Operation};
 
 const PATH: &str = "/subscriptions/s/resourceGroups/g/providers/\
@@ -12,7 +12,7 @@ fn id() -> IdentityId {
     IdentityId::new("s", "g", "web")
 }
 
-fn found() -> Answer {
+fn found() -> CannedAnswer {
     super::identities::identity(200, "web")
 }
 
@@ -44,7 +44,10 @@ async fn a_refused_token_is_dropped_once() {
     cloud.on(
         "GET",
         PATH,
-        [Answer::error(401, "ExpiredAuthenticationToken"), found()],
+        [
+            CannedAnswer::error(401, "ExpiredAuthenticationToken"),
+            found(),
+        ],
     );
     get(&cloud).await.unwrap();
     let tokens: Vec<_> = cloud
@@ -61,7 +64,7 @@ async fn a_token_refused_twice_is_an_error() {
     cloud.on(
         "GET",
         PATH,
-        [Answer::error(401, "InvalidAuthenticationToken")],
+        [CannedAnswer::error(401, "InvalidAuthenticationToken")],
     );
     let error = get(&cloud).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Unauthenticated);
@@ -71,14 +74,14 @@ async fn a_token_refused_twice_is_an_error() {
 #[tokio::test]
 async fn gateways_that_answer_in_html_are_tried_again() {
     let cloud = Canned::start().await;
-    let html = |status| Answer::text(status, "<html>\n<h1>Bad Gateway</h1></html>");
+    let html = |status| CannedAnswer::text(status, "<html>\n<h1>Bad Gateway</h1></html>");
     cloud.on(
         "GET",
         PATH,
         [
             html(502),
             html(504),
-            Answer::error(500, "InternalServerError"),
+            CannedAnswer::error(500, "InternalServerError"),
             found(),
         ],
     );
@@ -87,12 +90,12 @@ async fn gateways_that_answer_in_html_are_tried_again() {
 }
 
 #[tokio::test]
-async fn a_lasting_illness_is_reported_with_its_text() {
+async fn a_lasting_outage_is_reported_with_its_text() {
     let cloud = Canned::start().await;
     cloud.on(
         "GET",
         PATH,
-        [Answer::text(503, "<h1>Down\r\nfor  repair</h1>")],
+        [CannedAnswer::text(503, "<h1>Down\r\nfor  repair</h1>")],
     );
     let error = get(&cloud).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Transient);
@@ -106,7 +109,8 @@ async fn a_lasting_illness_is_reported_with_its_text() {
 #[tokio::test]
 async fn a_short_throttle_is_waited_out() {
     let cloud = Canned::start().await;
-    let throttled = Answer::error(429, "SubscriptionRequestsThrottled").header("Retry-After", 1);
+    let throttled =
+        CannedAnswer::error(429, "SubscriptionRequestsThrottled").header("Retry-After", 1);
     cloud.on("GET", PATH, [throttled, found()]);
     let started = std::time::Instant::now();
     get(&cloud).await.unwrap();
@@ -121,7 +125,8 @@ async fn a_long_throttle_goes_to_the_caller_in_both_forms() {
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(120));
     for header in ["120".to_owned(), date] {
         let cloud = Canned::start().await;
-        let throttled = Answer::error(429, "OperationNotAllowed").header("Retry-After", &header);
+        let throttled =
+            CannedAnswer::error(429, "OperationNotAllowed").header("Retry-After", &header);
         cloud.on("GET", PATH, [throttled]);
         let error = get(&cloud).await.unwrap_err();
         let ErrorClass::Throttled {
@@ -162,7 +167,7 @@ async fn entras_refusal_is_known_by_its_number() {
     cloud.on(
         "POST",
         "/tenant/oauth2/v2.0/token",
-        [Answer::json(401, refusal)],
+        [CannedAnswer::json(401, refusal)],
     );
     let error = get(&cloud).await.unwrap_err();
     assert_eq!(error.code(), Some("AADSTS7000222"));

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{
     ArmSubscriptions, ErrorClass, Location, ResourceGroup, ResourceGroupId, Subscription,
     Subscriptions,
@@ -14,7 +14,7 @@ async fn a_subscription_is_read_with_its_tenant_and_regions() {
     let cloud = Canned::start().await;
     let body =
         json!({"id": SUBSCRIPTION, "subscriptionId": "s", "tenantId": "t", "state": "Enabled"});
-    cloud.on("GET", SUBSCRIPTION, [Answer::json(200, body)]);
+    cloud.on("GET", SUBSCRIPTION, [CannedAnswer::json(200, body)]);
     let region = json!({
         "id": "/subscriptions/s/locations/westeurope", "name": "westeurope", "type": "Region",
         "displayName": "West Europe", "metadata": {"regionType": "Physical"},
@@ -23,7 +23,7 @@ async fn a_subscription_is_read_with_its_tenant_and_regions() {
     cloud.on(
         "GET",
         &regions,
-        [Answer::json(200, json!({"value": [region]}))],
+        [CannedAnswer::json(200, json!({"value": [region]}))],
     );
     let subscriptions = ArmSubscriptions::new(&cloud.arm());
     let (id, tenant_id) = ("s".to_owned(), "t".to_owned());
@@ -45,7 +45,7 @@ async fn a_subscription_is_read_with_its_tenant_and_regions() {
 async fn a_group_is_read_whatever_its_letter_case() {
     let cloud = Canned::start().await;
     let body = json!({"name": "APPS", "location": "westeurope", "properties": {}});
-    cloud.on("GET", GROUP, [Answer::json(200, body)]);
+    cloud.on("GET", GROUP, [CannedAnswer::json(200, body)]);
     let id = ResourceGroupId::new("s", "Apps");
     let location = "westeurope".to_owned();
     assert_eq!(
@@ -62,7 +62,7 @@ async fn only_azure_says_that_a_subscription_or_a_group_is_not_there() {
     let cloud = Canned::start().await;
     let subscriptions = ArmSubscriptions::new(&cloud.arm());
     let id = ResourceGroupId::new("s", "Apps");
-    let absent = |code| [Answer::error(404, code)];
+    let absent = |code| [CannedAnswer::error(404, code)];
     cloud.on("GET", SUBSCRIPTION, absent("SubscriptionNotFound"));
     cloud.on("GET", GROUP, absent("ResourceGroupNotFound"));
     assert_eq!(subscriptions.get("s").await.unwrap(), None);
@@ -85,7 +85,7 @@ async fn only_azure_says_that_a_subscription_or_a_group_is_not_there() {
 #[tokio::test]
 async fn a_refusal_to_read_says_which_right_is_missing() {
     let cloud = Canned::start().await;
-    let refused = Answer::error(403, "AuthorizationFailed");
+    let refused = CannedAnswer::error(403, "AuthorizationFailed");
     cloud.on("GET", "/subscriptions/s/locations", [refused]);
     let subscriptions = ArmSubscriptions::new(&cloud.arm());
     let error = subscriptions.locations("s").await.unwrap_err();

@@ -125,7 +125,7 @@ mod tests {
 
     fn refused(status: u16, code: &str) -> AzureError {
         let reply = Reply::new(status, code, "Azure's own words.");
-        AzureError::refused(Operation::PatchMachine, "/subscriptions/s", reply)
+        AzureError::refused(Operation::PatchComputeIdentity, "/subscriptions/s", reply)
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(again, believed, "{status} {code}");
         }
         let unanswered = AzureError::NoAnswer {
-            operation: Operation::PatchMachine,
+            operation: Operation::PatchComputeIdentity,
             resource: "/x".into(),
             host: "arm".into(),
             source: "connection reset".into(),
@@ -185,7 +185,7 @@ mod tests {
             "LinkedAuthorizationFailed",
             format!("scope(s) '{id}' or"),
         );
-        let error = AzureError::refused(Operation::PatchMachine, "/subscriptions/s", reply);
+        let error = AzureError::refused(Operation::PatchComputeIdentity, "/subscriptions/s", reply);
         let message = failure_of(&error, Some(&id)).cause.message;
         let first = message.split(". ").next().unwrap_or_default();
         assert_eq!(first.matches(id.as_str()).count(), 1, "{message}");

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use podid_azure::{
-    AzureError, Compute, ComputeTarget, Deleted, Identities, IdentityId, IdentityPatch,
-    IdentitySpec, MachineIdentity, Operation, Reply, ResourceGroupId, Result, UserAssignedIdentity,
+    AzureError, Compute, ComputeIdentity, ComputeTarget, Deleted, Identities, IdentityId,
+    IdentityPatch, Operation, Reply, ResourceGroupId, Result, UserAssignedIdentity,
+    UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
 use podid_core::binding::BindingScope;
@@ -71,7 +72,7 @@ pub(super) struct FakeCompute(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    machine: Option<MachineIdentity>,
+    machine: Option<ComputeIdentity>,
     patches: Vec<usize>,
     spoilt: BTreeSet<IdentityId>,
     names_spoilt: bool,
@@ -87,9 +88,9 @@ struct State {
 impl FakeCompute {
     pub(super) fn new(on_machine: &[&str]) -> Self {
         let user_assigned = on_machine.iter().map(|name| identity(name)).collect();
-        let machine = MachineIdentity {
+        let machine = ComputeIdentity {
             user_assigned,
-            ..MachineIdentity::default()
+            ..ComputeIdentity::default()
         };
         Self(Mutex::new(State {
             machine: Some(machine),
@@ -217,11 +218,11 @@ impl FakeCompute {
     }
 
     /// Azure does not find the machine, until it is shown again.
-    pub(super) fn hide(&self) -> MachineIdentity {
+    pub(super) fn hide(&self) -> ComputeIdentity {
         self.0.lock().unwrap().machine.take().expect("a machine")
     }
 
-    pub(super) fn show(&self, machine: MachineIdentity) {
+    pub(super) fn show(&self, machine: ComputeIdentity) {
         self.0.lock().unwrap().machine = Some(machine);
     }
 
@@ -232,10 +233,10 @@ impl FakeCompute {
 }
 
 impl State {
-    fn patch(&mut self, target: &ComputeTarget, patch: &IdentityPatch) -> Result<MachineIdentity> {
+    fn patch(&mut self, target: &ComputeTarget, patch: &IdentityPatch) -> Result<ComputeIdentity> {
         self.patches.push(patch.add().len() + patch.remove().len());
         let refused =
-            |reply| AzureError::refused(Operation::PatchMachine, target.to_string(), reply);
+            |reply| AzureError::refused(Operation::PatchComputeIdentity, target.to_string(), reply);
         let machine = self.machine.as_mut().expect("a machine");
         if let Some(reply) = &self.refusal {
             return Err(refused(reply.clone()));
@@ -272,7 +273,7 @@ impl State {
 
 #[async_trait]
 impl Compute for FakeCompute {
-    async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<MachineIdentity>> {
+    async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         Ok(state.machine.clone())
@@ -283,7 +284,7 @@ impl Compute for FakeCompute {
         target: &ComputeTarget,
         patch: &IdentityPatch,
         _: Option<&str>,
-    ) -> Result<MachineIdentity> {
+    ) -> Result<ComputeIdentity> {
         let slowness = self.0.lock().unwrap().slowness;
         tokio::time::sleep(slowness).await;
         self.0.lock().unwrap().patch(target, patch)
@@ -349,7 +350,11 @@ impl Identities for FakeIdentities {
         Ok(there.get(&ArmId::new(id.to_string())).cloned())
     }
 
-    async fn put(&self, _: &IdentityId, _: &IdentitySpec) -> Result<UserAssignedIdentity> {
+    async fn put(
+        &self,
+        _: &IdentityId,
+        _: &UserAssignedIdentitySpec,
+    ) -> Result<UserAssignedIdentity> {
         read_only(Operation::PutIdentity)
     }
 

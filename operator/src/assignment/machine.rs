@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use podid_azure::{
-    AzureError, Compute, ComputeTarget, ErrorClass, IdentityId, IdentityPatch, MachineIdentity,
+    AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, IdentityId, IdentityPatch,
     ResourceGroupId,
 };
 use podid_core::arm::ArmId;
@@ -192,7 +192,7 @@ impl Machine {
         &mut self,
         desired: &BTreeSet<ArmId>,
         due: &TargetPlan,
-        after: &MachineIdentity,
+        after: &ComputeIdentity,
         reporter: &mut Reporter,
     ) -> Result<Next, Trouble> {
         let on_machine = self.present(after);
@@ -219,10 +219,10 @@ impl Machine {
     /// that the others pass.
     async fn apply(
         &mut self,
-        mut machine: MachineIdentity,
+        mut machine: ComputeIdentity,
         plan: &TargetPlan,
         reporter: &mut Reporter,
-    ) -> Result<MachineIdentity, AzureError> {
+    ) -> Result<ComputeIdentity, AzureError> {
         let mut parts = Parts::new(plan, &self.quarantine.suspects());
         while let Some(part) = parts.next() {
             match self.patch(&machine, &part).await {
@@ -250,9 +250,9 @@ impl Machine {
 
     async fn patch(
         &self,
-        machine: &MachineIdentity,
+        machine: &ComputeIdentity,
         part: &TargetPlan,
-    ) -> Result<MachineIdentity, AzureError> {
+    ) -> Result<ComputeIdentity, AzureError> {
         let patch = IdentityPatch::new(machine, azure_ids(&part.add), azure_ids(&part.remove));
         tracing::info!(machine = %self.target, plan = %part, "changing the identities of a machine");
         let started = Instant::now();
@@ -334,7 +334,7 @@ fn is_conflict(error: &AzureError) -> bool {
 }
 
 /// Whether Azure has not finished an earlier change.
-fn is_changing(machine: &MachineIdentity) -> bool {
+fn is_changing(machine: &ComputeIdentity) -> bool {
     let ends = ["Succeeded", "Failed", "Canceled"];
     let state = machine.provisioning_state.as_deref();
     state.is_some_and(|state| !ends.iter().any(|end| end.eq_ignore_ascii_case(state)))
@@ -348,7 +348,7 @@ fn named_by(error: &AzureError) -> BTreeSet<ArmId> {
         .collect()
 }
 
-fn carried_by(machine: &MachineIdentity) -> BTreeSet<ArmId> {
+fn carried_by(machine: &ComputeIdentity) -> BTreeSet<ArmId> {
     machine
         .user_assigned
         .iter()

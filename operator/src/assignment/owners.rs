@@ -92,9 +92,9 @@ impl Owners {
     pub(super) fn nobody(client: &kube::Client) -> Self {
         let readiness = podid_runtime::Readiness::new();
         let api = kube::Api::all(client.clone());
-        let (profiles, _) = Watch::new(api, readiness.owe("profiles"));
+        let (profiles, _) = Watch::new(api, readiness.register("profiles"));
         let api = kube::Api::all(client.clone());
-        let (classes, _) = Watch::new(api, readiness.owe("classes"));
+        let (classes, _) = Watch::new(api, readiness.register("classes"));
         Self::new(profiles, classes)
     }
 }

@@ -20,7 +20,7 @@ use kube::Client;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
-use podid_azure::{Cloud, RoleAssignments, Subscriptions};
+use podid_azure::{AzureCloud, RoleAssignments, Subscriptions};
 use podid_core::class::{self, Class};
 use podid_core::class::{FixedBy, Violation, check_class};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
@@ -40,7 +40,7 @@ const CONCURRENCY: u16 = 4;
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Cloud the operator talks to.
-    pub cloud: Cloud,
+    pub cloud: AzureCloud,
     /// Tenant of the operator's own identity, where it is known.
     pub tenant_id: Option<String>,
 }
@@ -51,9 +51,9 @@ impl Facts {
     pub fn problems(&self, class: &Class) -> Vec<Violation> {
         let mut problems = check_class(class);
         let cloud = match class.cloud {
-            class::Cloud::AzurePublicCloud => Cloud::Public,
-            class::Cloud::AzureUSGovernmentCloud => Cloud::UsGovernment,
-            class::Cloud::AzureChinaCloud => Cloud::China,
+            class::Cloud::AzurePublicCloud => AzureCloud::Public,
+            class::Cloud::AzureUSGovernmentCloud => AzureCloud::UsGovernment,
+            class::Cloud::AzureChinaCloud => AzureCloud::China,
         };
         if cloud != self.cloud {
             let why = format!("is another cloud than the operator's, {}", self.cloud);

@@ -14,7 +14,7 @@ use super::ask::ask;
 use super::status::{StatusError, read, write};
 use super::usability::{Usability, usability};
 use crate::conditions::ready_at;
-use crate::metrics::{Controller, Result as Counted};
+use crate::metrics::{Controller, CountedOutcome as Counted};
 use crate::profile::retry::jittered;
 
 /// Wait after an API server that refused.

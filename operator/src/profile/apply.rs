@@ -1,6 +1,6 @@
 //! Effects: does what a plan says, step by step, and keeps account of what came of it.
 
-use podid_azure::{IdentitySpec, RoleAssignmentSpec};
+use podid_azure::{RoleAssignmentSpec, UserAssignedIdentitySpec};
 use podid_core::arm::ArmId;
 use podid_core::names;
 use podid_core::owner::Owner;
@@ -102,7 +102,7 @@ impl Applier<'_> {
         match step {
             Step::CreateIdentity { id, location, tags }
             | Step::UpdateTags { id, location, tags } => {
-                let spec = IdentitySpec {
+                let spec = UserAssignedIdentitySpec {
                     location: location.clone(),
                     tags: tags.clone(),
                 };

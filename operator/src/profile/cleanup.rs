@@ -19,7 +19,7 @@ use super::error::Failure;
 use super::observe::{Interest, observe};
 use super::reconcile::{ReconcileError, conclude};
 use super::status::{Account, Report};
-use crate::metrics::{Controller, Result as Counted};
+use crate::metrics::{Controller, CountedOutcome as Counted};
 
 /// Undoes everything; returns when the finalizer may go.
 pub(super) async fn cleanup(

@@ -22,7 +22,7 @@ use super::status::{self, Account, Report};
 use super::verdict::{Again, Verdict};
 use super::{Context, FINALIZER, cleanup, enforcement, pods, retry, suspended, underway};
 use crate::events;
-use crate::metrics::{Controller, Result as Counted};
+use crate::metrics::{Controller, CountedOutcome as Counted};
 
 /// Why a reconciliation could not be brought to its end, so that not even the status says so.
 #[derive(Debug, thiserror::Error)]

@@ -29,7 +29,7 @@ fn feed(readiness: &Readiness) -> (Watch<ConfigMap>, Feed<ConfigMap>) {
     let (service, _) =
         mock::pair::<http::Request<kube::client::Body>, http::Response<kube::client::Body>>();
     let client = kube::Client::new(service, "ns");
-    Watch::new(Api::all(client), readiness.owe("configmaps"))
+    Watch::new(Api::all(client), readiness.register("configmaps"))
 }
 
 fn names(watch: &Watch<ConfigMap>) -> Vec<String> {

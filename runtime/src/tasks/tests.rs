@@ -106,11 +106,11 @@ async fn forcing_does_not_wait_for_the_deadline() {
 async fn a_failure_while_draining_is_reported() {
     let (drain, mut tasks) = (Drain::new(), Tasks::new());
     let stop = drain.clone();
-    tasks.required("ledger", async move {
+    tasks.required("status", async move {
         stop.draining().await;
         Err::<(), _>("last write refused")
     });
     drain.start();
     let error = tasks.supervise(&drain, TIMEOUT).await.unwrap_err();
-    assert_eq!(chain(&error), "task ledger failed: last write refused");
+    assert_eq!(chain(&error), "task status failed: last write refused");
 }

@@ -1,13 +1,13 @@
 //! A lab of its own in which the operator runs, for tests of what it does to machines. Tests take
 //! turns on it: they count calls, break the cloud and kill the operator.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{
-    Arm, ArmCompute, Cloud, Compute, ComputeTarget, Credential, CredentialOptions, Endpoints,
-    IdentityId, IdentityPatch, ResourceGroupId, Transport, TransportOptions,
+    Arm, ArmCompute, AzureCloud, Compute, ComputeTarget, Credential, CredentialOptions, Endpoints,
+    IdentityId, IdentityPatch, OpenGate, ResourceGroupId, Transport, TransportOptions,
 };
 use podid_lab::control::Service;
 use podid_lab::daemon::OPERATOR_CLIENT_ID;
@@ -186,7 +186,7 @@ impl Stage {
     pub(crate) fn arm(&self) -> Arm {
         let ports = self.lab.endpoints();
         let url = |port: u16| format!("https://127.0.0.1:{port}");
-        let endpoints = Endpoints::of(Cloud::Public)
+        let endpoints = Endpoints::of(AzureCloud::Public)
             .with_arm(&url(ports.arm))
             .and_then(|endpoints| endpoints.with_authority(&url(ports.entra)))
             .expect("addresses");
@@ -207,7 +207,7 @@ impl Stage {
             token_file: token.expect("a token"),
         };
         let credential = Credential::new(credential, &endpoints, &transport).expect("a credential");
-        Arm::new(endpoints, transport, credential)
+        Arm::new(endpoints, transport, credential, Arc::new(OpenGate))
     }
 
     /// Asks the simulator itself.
@@ -260,7 +260,7 @@ fn start() -> Lab {
 fn operator(lab: &Lab, replica: u16) -> Service {
     let service =
         install::operator(lab, &programs::folder(), replica).expect("the operator's program");
-    service.env("PODID_MACHINE_INTERVAL", "3s")
+    service.env("PODID_TARGET_INTERVAL", "3s")
 }
 
 fn machines(state: &Value) -> impl Iterator<Item = &Value> {

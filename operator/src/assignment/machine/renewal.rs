@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use podid_azure::MachineIdentity;
+use podid_azure::ComputeIdentity;
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::target::recreated;
@@ -13,19 +13,19 @@ use crate::assignment::failure::{Failure, Outlook};
 
 impl Machine {
     /// What a machine carries, without what is recreated on it.
-    pub(super) fn present(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
+    pub(super) fn present(&self, machine: &ComputeIdentity) -> BTreeSet<ArmId> {
         &carried_by(machine) - &self.recreated(machine)
     }
 
     /// What we put on a machine and was made anew since.
-    pub(super) fn recreated(&self, machine: &MachineIdentity) -> BTreeSet<ArmId> {
+    pub(super) fn recreated(&self, machine: &ComputeIdentity) -> BTreeSet<ArmId> {
         let (expected, ledger) = (&self.client_ids, &self.ledger);
         recreated(expected, &shown_by(machine), ledger, &self.immutable)
     }
 
     /// Takes stock of what was put on again: where the machine still shows another client id than is
     /// expected, trying without a pause would not help.
-    pub(super) fn renewed(&mut self, after: &MachineIdentity) {
+    pub(super) fn renewed(&mut self, after: &ComputeIdentity) {
         let renewing = std::mem::take(&mut self.renewing);
         let (present, recreated) = (self.present(after), self.recreated(after));
         self.quarantine
@@ -60,7 +60,7 @@ impl Machine {
     }
 }
 
-fn shown_by(machine: &MachineIdentity) -> BTreeMap<ArmId, String> {
+fn shown_by(machine: &ComputeIdentity) -> BTreeMap<ArmId, String> {
     let shown = machine.client_ids.iter();
     shown
         .map(|(id, client_id)| (ArmId::new(id.to_string()), client_id.clone()))

@@ -13,8 +13,8 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
-    AzureError, Cloud, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
-    RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
+    AzureCloud, AzureError, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId,
+    Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions,
 };
 use podid_core::condition::{Condition, READY};
@@ -185,7 +185,7 @@ fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Co
         subscriptions: Arc::new(Fake(Arc::clone(state))),
         roles: Arc::new(Fake(Arc::clone(state))),
         facts: Facts {
-            cloud: Cloud::Public,
+            cloud: AzureCloud::Public,
             tenant_id: None,
         },
         profiles,

@@ -13,10 +13,10 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
-    AzureError, Cloud, Compute, ComputeTarget, Deleted, Identities, IdentityId, IdentityPatch,
-    IdentitySpec, Location, MachineIdentity, Operation, Reply, ResourceGroup, ResourceGroupId,
-    Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
-    Subscriptions, UserAssignedIdentity,
+    AzureCloud, AzureError, Compute, ComputeIdentity, ComputeTarget, Deleted, Identities,
+    IdentityId, IdentityPatch, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
+    RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
+    Subscriptions, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::binding::Pod;
 use podid_core::profile::pods::BoundPods;
@@ -241,7 +241,7 @@ fn context(
             compute: Arc::new(fake),
         },
         facts: Facts {
-            cloud: Cloud::Public,
+            cloud: AzureCloud::Public,
             tenant_id: None,
         },
         classes,
@@ -372,7 +372,11 @@ impl Identities for Fake {
         Ok(state.identities.get(&id.name).cloned())
     }
 
-    async fn put(&self, id: &IdentityId, spec: &IdentitySpec) -> Result<UserAssignedIdentity> {
+    async fn put(
+        &self,
+        id: &IdentityId,
+        spec: &UserAssignedIdentitySpec,
+    ) -> Result<UserAssignedIdentity> {
         let hold = lock(&self.0).hold.clone();
         if let Some(hold) = hold {
             hold.reached.notify_one();
@@ -503,7 +507,7 @@ impl Subscriptions for Fake {
 
 #[async_trait]
 impl Compute for Fake {
-    async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<MachineIdentity>> {
+    async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
         Ok(None)
     }
 
@@ -512,10 +516,10 @@ impl Compute for Fake {
         machine: &ComputeTarget,
         _: &IdentityPatch,
         _: Option<&str>,
-    ) -> Result<MachineIdentity> {
+    ) -> Result<ComputeIdentity> {
         let reply = Reply::new(404, "ResourceNotFound", "no machines here");
         Err(AzureError::refused(
-            Operation::PatchMachine,
+            Operation::PatchComputeIdentity,
             machine.to_string(),
             reply,
         ))

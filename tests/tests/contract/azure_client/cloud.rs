@@ -1,7 +1,11 @@
 //! A pretend cloud and our client for it.
 
 use std::{
-    collections::BTreeMap, io::Write as _, net::TcpListener, path::Path, sync::LazyLock,
+    collections::BTreeMap,
+    io::Write as _,
+    net::TcpListener,
+    path::Path,
+    sync::{Arc, LazyLock},
     time::SystemTime,
 };
 
@@ -12,8 +16,8 @@ use azure_sim::{
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use podid_azure::{
-    Arm, ComputeTarget, Credential, CredentialOptions, Endpoints, IdentityId, IdentitySpec, Imds,
-    ImdsOptions, ResourceGroupId, Secret, Transport, TransportOptions,
+    Arm, ComputeTarget, Credential, CredentialOptions, Endpoints, IdentityId, Imds, ImdsOptions,
+    OpenGate, ResourceGroupId, Secret, Transport, TransportOptions, UserAssignedIdentitySpec,
 };
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -68,7 +72,7 @@ impl Cloud {
 
     pub(super) fn arm_as(&self, options: CredentialOptions) -> Arm {
         let url = |service| format!("https://{}", self.sim.address(service).expect("a listener"));
-        let endpoints = Endpoints::of(podid_azure::Cloud::Public);
+        let endpoints = Endpoints::of(podid_azure::AzureCloud::Public);
         let endpoints = endpoints
             .with_arm(&url(Service::Arm))
             .expect("an https address");
@@ -82,7 +86,7 @@ impl Cloud {
         };
         let transport = Transport::new(&transport).expect("a transport");
         let credential = Credential::new(options, &endpoints, &transport).expect("a credential");
-        Arm::new(endpoints, transport, credential)
+        Arm::new(endpoints, transport, credential, Arc::new(OpenGate))
     }
 
     /// The metadata service of an instance of the scale set.
@@ -152,8 +156,8 @@ pub(super) fn id(name: &str) -> IdentityId {
     IdentityId::new(DEFAULT_SUBSCRIPTION, "apps", name)
 }
 
-pub(super) fn spec() -> IdentitySpec {
-    IdentitySpec {
+pub(super) fn spec() -> UserAssignedIdentitySpec {
+    UserAssignedIdentitySpec {
         location: DEFAULT_LOCATION.to_owned(),
         tags: BTreeMap::new(),
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use azure_sim::{Effect, Fault, Operation, Outcome, Preset};
 use podid_azure::{
-    ArmCompute, ArmIdentities, ArmRoleAssignments, AzureError, Compute, ErrorClass, Identities,
-    IdentityPatch, ImdsError, MachineIdentity, RoleAssignmentSpec, RoleAssignments,
+    ArmCompute, ArmIdentities, ArmRoleAssignments, AzureError, Compute, ComputeIdentity,
+    ErrorClass, Identities, IdentityPatch, ImdsError, RoleAssignmentSpec, RoleAssignments,
 };
 use uuid::Uuid;
 
@@ -26,9 +26,9 @@ fn lag(calls: u64) -> Effect {
     }
 }
 
-async fn patch(cloud: &Cloud, add: &[&str]) -> Result<MachineIdentity, AzureError> {
+async fn patch(cloud: &Cloud, add: &[&str]) -> Result<ComputeIdentity, AzureError> {
     let add = add.iter().copied().map(id);
-    let patch = IdentityPatch::new(&MachineIdentity::default(), add, []);
+    let patch = IdentityPatch::new(&ComputeIdentity::default(), add, []);
     ArmCompute::new(&cloud.arm())
         .patch_identity(&pool(), &patch, None)
         .await

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azure_sim::{DEFAULT_SUBSCRIPTION, Operation};
 use podid_azure::{
-    ArmIdentities, Deleted, ErrorClass, Identities, IdentityId, IdentitySpec, ResourceGroupId,
+    ArmIdentities, Deleted, ErrorClass, Identities, IdentityId, ResourceGroupId,
+    UserAssignedIdentitySpec,
 };
 
 use super::cloud::{Cloud, PASSWORD, STRANGER, id, password, spec};
@@ -20,7 +21,7 @@ async fn an_identity_lives_is_changed_and_dies() {
     );
 
     let tags = BTreeMap::from([("podid-cluster".to_owned(), "blue".to_owned())]);
-    let changed = IdentitySpec {
+    let changed = UserAssignedIdentitySpec {
         tags: tags.clone(),
         ..spec()
     };

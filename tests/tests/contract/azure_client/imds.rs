@@ -1,7 +1,7 @@
 use azure_sim::Operation;
 use podid_azure::{
-    ArmCompute, ArmIdentities, ClientHeaders, Compute, Identities, IdentityPatch, Imds, ImdsError,
-    ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens, MachineIdentity,
+    ArmCompute, ArmIdentities, ClientHeaders, Compute, ComputeIdentity, Identities, IdentityPatch,
+    Imds, ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens,
 };
 
 use super::cloud::{Cloud, id, pool};
@@ -14,7 +14,7 @@ pub(super) async fn assign(cloud: &Cloud, name: &str) -> String {
         .await
         .unwrap()
         .unwrap();
-    let patch = IdentityPatch::new(&MachineIdentity::default(), [id(name)], []);
+    let patch = IdentityPatch::new(&ComputeIdentity::default(), [id(name)], []);
     ArmCompute::new(&arm)
         .patch_identity(&pool(), &patch, None)
         .await

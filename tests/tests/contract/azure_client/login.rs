@@ -82,7 +82,7 @@ async fn a_service_account_that_is_not_trusted_is_told_what_did_not_match() {
 
 #[test]
 fn a_missing_token_file_is_found_before_the_first_call() {
-    let endpoints = Endpoints::of(podid_azure::Cloud::Public);
+    let endpoints = Endpoints::of(podid_azure::AzureCloud::Public);
     let transport = Transport::new(&TransportOptions::default()).unwrap();
     let options: CredentialOptions = workload_identity(Path::new("no/such/file"));
     let error = Credential::new(options, &endpoints, &transport).unwrap_err();

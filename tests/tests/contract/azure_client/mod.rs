@@ -2,10 +2,10 @@
 //! has wrong shows here.
 
 mod cloud;
+mod compute;
 mod faults;
 mod identities;
 mod imds;
 mod login;
-mod machines;
 mod roles;
 mod subscriptions;

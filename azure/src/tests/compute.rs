@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use super::cloud::{Answer, Canned};
+use super::cloud::{Canned, CannedAnswer};
 use crate::{
-    ArmCompute, AzureError, Compute, ComputeTarget, ErrorClass, IdentityId, IdentityPatch,
-    MachineIdentity, ResourceGroupId, Result,
+    ArmCompute, AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, IdentityId,
+    IdentityPatch, ResourceGroupId, Result,
 };
 
 const PATH: &str =
@@ -21,7 +21,7 @@ fn id(name: &str) -> IdentityId {
 }
 
 /// A scale set with its own identity and the named ones, with the read-only values Azure adds.
-fn machine(state: &str, names: &[&str]) -> Answer {
+fn scale_set(state: &str, names: &[&str]) -> CannedAnswer {
     let known = json!({"principalId": "p", "clientId": "c"});
     let map: serde_json::Map<String, Value> = names
         .iter()
@@ -36,23 +36,23 @@ fn machine(state: &str, names: &[&str]) -> Answer {
         "type": kind, "principalId": "own", "tenantId": "t", "userAssignedIdentities": map,
     });
     let properties = json!({"provisioningState": state});
-    Answer::json(
+    CannedAnswer::json(
         200,
         json!({"etag": "\"7\"", "identity": identity, "properties": properties}),
     )
 }
 
-async fn add(cloud: &Canned, name: &str) -> Result<MachineIdentity> {
-    let patch = IdentityPatch::new(&MachineIdentity::default(), [id(name)], []);
+async fn add(cloud: &Canned, name: &str) -> Result<ComputeIdentity> {
+    let patch = IdentityPatch::new(&ComputeIdentity::default(), [id(name)], []);
     ArmCompute::new(&cloud.arm())
         .patch_identity(&target(), &patch, Some("\"7\""))
         .await
 }
 
 #[tokio::test]
-async fn a_machine_is_read_whatever_its_letter_case() {
+async fn a_scale_set_is_read_whatever_its_letter_case() {
     let cloud = Canned::start().await;
-    cloud.on("GET", PATH, [machine("Succeeded", &["one"])]);
+    cloud.on("GET", PATH, [scale_set("Succeeded", &["one"])]);
     let compute = ArmCompute::new(&cloud.arm());
     let read = compute.get_identity(&target()).await.unwrap().unwrap();
     assert!(read.kind.system_assigned && read.kind.user_assigned);
@@ -62,15 +62,15 @@ async fn a_machine_is_read_whatever_its_letter_case() {
 }
 
 #[tokio::test]
-async fn only_a_missing_machine_or_group_is_a_machine_that_is_gone() {
+async fn only_a_missing_scale_set_or_group_is_a_scale_set_that_is_gone() {
     let cloud = Canned::start().await;
     let compute = ArmCompute::new(&cloud.arm());
     for code in ["ResourceNotFound", "ResourceGroupNotFound"] {
-        cloud.on("GET", PATH, [Answer::error(404, code)]);
+        cloud.on("GET", PATH, [CannedAnswer::error(404, code)]);
         assert_eq!(compute.get_identity(&target()).await.unwrap(), None);
     }
     for code in ["SubscriptionNotFound", "InvalidResourceType", ""] {
-        cloud.on("GET", PATH, [Answer::error(404, code)]);
+        cloud.on("GET", PATH, [CannedAnswer::error(404, code)]);
         let error = compute.get_identity(&target()).await.unwrap_err();
         assert_eq!(error.class(), ErrorClass::NotFound, "{code}");
     }
@@ -79,8 +79,8 @@ async fn only_a_missing_machine_or_group_is_a_machine_that_is_gone() {
 #[tokio::test]
 async fn a_patch_names_what_changes_and_echoes_nothing() {
     let cloud = Canned::start().await;
-    cloud.on("GET", PATH, [machine("Succeeded", &["stays", "goes"])]);
-    cloud.on("PATCH", PATH, [machine("Succeeded", &["stays", "comes"])]);
+    cloud.on("GET", PATH, [scale_set("Succeeded", &["stays", "goes"])]);
+    cloud.on("PATCH", PATH, [scale_set("Succeeded", &["stays", "comes"])]);
     let compute = ArmCompute::new(&cloud.arm());
     let current = compute.get_identity(&target()).await.unwrap().unwrap();
     let patch = IdentityPatch::new(&current, [id("comes")], [id("goes")]);
@@ -105,9 +105,12 @@ async fn the_last_identity_goes_with_its_kind() {
     cloud.on(
         "GET",
         PATH,
-        [machine("Succeeded", &["last"]), machine("Succeeded", &[])],
+        [
+            scale_set("Succeeded", &["last"]),
+            scale_set("Succeeded", &[]),
+        ],
     );
-    cloud.on("PATCH", PATH, [machine("Succeeded", &[])]);
+    cloud.on("PATCH", PATH, [scale_set("Succeeded", &[])]);
     let compute = ArmCompute::new(&cloud.arm());
     let current = compute.get_identity(&target()).await.unwrap().unwrap();
     let patch = IdentityPatch::new(&current, [], [id("LAST")]);
@@ -128,11 +131,11 @@ async fn the_last_identity_goes_with_its_kind() {
 async fn an_operation_is_followed_to_its_end() {
     let cloud = Canned::start().await;
     let running = |to| {
-        Answer::json(200, json!({"status": "InProgress"}))
+        CannedAnswer::json(200, json!({"status": "InProgress"}))
             .header("Azure-AsyncOperation", format!("{}/{to}", cloud.url))
             .header("Retry-After", 0)
     };
-    let accepted = machine("Updating", &[])
+    let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/first", cloud.url))
         .header("Location", format!("{}/result", cloud.url))
         .header("Retry-After", 0);
@@ -143,10 +146,10 @@ async fn an_operation_is_followed_to_its_end() {
         "/second",
         [
             running("second"),
-            Answer::json(200, json!({"status": "Succeeded"})),
+            CannedAnswer::json(200, json!({"status": "Succeeded"})),
         ],
     );
-    cloud.on("GET", PATH, [machine("Succeeded", &["one"])]);
+    cloud.on("GET", PATH, [scale_set("Succeeded", &["one"])]);
     assert_eq!(
         add(&cloud, "one").await.unwrap().user_assigned,
         [id("one")].into()
@@ -159,15 +162,15 @@ async fn an_operation_is_followed_to_its_end() {
 async fn an_accepted_operation_without_a_status_address_is_followed_by_location_or_resource() {
     let cloud = Canned::start().await;
     let location = format!("{}/result", cloud.url);
-    let accepted = || Answer::text(202, "").header("Retry-After", 0);
+    let accepted = || CannedAnswer::text(202, "").header("Retry-After", 0);
     cloud.on(
         "PATCH",
         PATH,
         [accepted().header("Location", location), accepted()],
     );
-    cloud.on("GET", "/result", [accepted(), Answer::text(204, "")]);
-    let updating = machine("Updating", &[]).header("Retry-After", 0);
-    let done = || machine("Succeeded", &["one"]);
+    cloud.on("GET", "/result", [accepted(), CannedAnswer::text(204, "")]);
+    let updating = scale_set("Updating", &[]).header("Retry-After", 0);
+    let done = || scale_set("Succeeded", &["one"]);
     cloud.on("GET", PATH, [done(), updating, done()]);
     add(&cloud, "one").await.unwrap();
     assert_eq!(
@@ -185,12 +188,16 @@ async fn an_accepted_operation_without_a_status_address_is_followed_by_location_
 #[tokio::test]
 async fn a_lost_operation_is_judged_by_the_machine() {
     let cloud = Canned::start().await;
-    let accepted = machine("Updating", &[])
+    let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/lost", cloud.url))
         .header("Retry-After", 0);
     cloud.on("PATCH", PATH, [accepted]);
-    cloud.on("GET", "/lost", [Answer::error(404, "OperationNotFound")]);
-    let done = || machine("Succeeded", &["one"]).header("Retry-After", 0);
+    cloud.on(
+        "GET",
+        "/lost",
+        [CannedAnswer::error(404, "OperationNotFound")],
+    );
+    let done = || scale_set("Succeeded", &["one"]).header("Retry-After", 0);
     cloud.on("GET", PATH, [done()]);
     add(&cloud, "one").await.unwrap();
 }
@@ -198,14 +205,14 @@ async fn a_lost_operation_is_judged_by_the_machine() {
 #[tokio::test]
 async fn an_operation_goes_on_while_it_cannot_be_seen() {
     let cloud = Canned::start().await;
-    let accepted = machine("Updating", &[])
+    let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/status", cloud.url))
         .header("Retry-After", 0);
-    let ill = || Answer::text(503, "<h1>busy</h1>");
-    let done = Answer::json(200, json!({"status": "Succeeded"}));
+    let ill = || CannedAnswer::text(503, "<h1>busy</h1>");
+    let done = CannedAnswer::json(200, json!({"status": "Succeeded"}));
     cloud.on("PATCH", PATH, [accepted]);
     cloud.on("GET", "/status", [ill(), ill(), ill(), ill(), done]);
-    cloud.on("GET", PATH, [machine("Succeeded", &["one"])]);
+    cloud.on("GET", PATH, [scale_set("Succeeded", &["one"])]);
     add(&cloud, "one").await.unwrap();
     assert_eq!(
         cloud
@@ -220,13 +227,13 @@ async fn an_operation_goes_on_while_it_cannot_be_seen() {
 #[tokio::test]
 async fn an_operation_that_fails_later_is_an_error_with_its_code() {
     let cloud = Canned::start().await;
-    let accepted = machine("Updating", &[])
+    let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/status", cloud.url))
         .header("Retry-After", 0);
     let failed =
         json!({"status": "Failed", "error": {"code": "OperationPreempted", "message": "m"}});
     cloud.on("PATCH", PATH, [accepted]);
-    cloud.on("GET", "/status", [Answer::json(200, failed)]);
+    cloud.on("GET", "/status", [CannedAnswer::json(200, failed)]);
     let error = add(&cloud, "one").await.unwrap_err();
     assert_eq!(
         (error.code(), error.class()),
@@ -237,7 +244,7 @@ async fn an_operation_that_fails_later_is_an_error_with_its_code() {
 #[tokio::test]
 async fn an_operation_on_another_host_is_not_followed() {
     let (cloud, thief) = (Canned::start().await, Canned::start().await);
-    let accepted = machine("Updating", &[])
+    let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/status", thief.url))
         .header("Retry-After", 0);
     cloud.on("PATCH", PATH, [accepted]);
@@ -251,11 +258,15 @@ async fn the_identity_that_spoils_a_patch_is_named() {
     let cloud = Canned::start().await;
     let message = format!("over linked scope(s) '{},{}' or", id("one"), id("two"));
     let refused = json!({"error": {"code": "LinkedAuthorizationFailed", "message": message}});
-    cloud.on("PATCH", PATH, [Answer::json(403, refused)]);
+    cloud.on("PATCH", PATH, [CannedAnswer::json(403, refused)]);
     let error = add(&cloud, "one").await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Forbidden);
     assert_eq!(error.named_identities(), [id("one"), id("two")]);
-    cloud.on("PATCH", PATH, [Answer::error(412, "PreconditionFailed")]);
+    cloud.on(
+        "PATCH",
+        PATH,
+        [CannedAnswer::error(412, "PreconditionFailed")],
+    );
     let error = add(&cloud, "one").await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::PreconditionFailed);
 }

@@ -47,12 +47,13 @@ pub enum TaskError {
 #[derive(Debug, Default)]
 pub struct Tasks {
     running: JoinSet<Result<(), BoxError>>,
-    entries: HashMap<Id, Entry>,
+    tasks: HashMap<Id, Task>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Task {
     name: Cow<'static, str>,
+    /// Whether a drain waits for it.
     awaited: bool,
 }
 
@@ -92,7 +93,7 @@ impl Tasks {
         let handle = self
             .running
             .spawn(async move { task.await.map_err(Into::into) });
-        self.entries.insert(handle.id(), Entry { name, awaited });
+        self.tasks.insert(handle.id(), Task { name, awaited });
     }
 
     /// Runs until the process is asked to stop through `drain`, or a task ends; then drains: waits
@@ -123,7 +124,7 @@ impl Tasks {
     /// Waits until no required task is left; the first failure among them.
     async fn awaited_ends(&mut self) -> Result<(), TaskError> {
         let mut first = Ok(());
-        while self.entries.values().any(|entry| entry.awaited) {
+        while self.tasks.values().any(|task| task.awaited) {
             first = first.and(self.next_end().await.into_result());
         }
         first
@@ -131,10 +132,10 @@ impl Tasks {
 
     async fn cut_off(&mut self, drain: &Drain) {
         let late: Vec<_> = self
-            .entries
+            .tasks
             .values()
-            .filter(|e| e.awaited)
-            .map(|e| e.name.as_ref())
+            .filter(|task| task.awaited)
+            .map(|task| task.name.as_ref())
             .collect();
         if !late.is_empty() {
             tracing::warn!(tasks = late.join(", "), "not finished in time; cut off");
@@ -143,17 +144,17 @@ impl Tasks {
         self.running.shutdown().await;
     }
 
-    async fn next_end(&mut self) -> End {
+    async fn next_end(&mut self) -> TaskEnd {
         loop {
             match self.running.join_next_with_id().await {
                 Some(Ok((id, result))) => {
-                    return End {
+                    return TaskEnd {
                         name: self.forget(id),
                         result: Ok(result),
                     };
                 }
                 Some(Err(error)) => {
-                    return End {
+                    return TaskEnd {
                         name: self.forget(error.id()),
                         result: Err(error),
                     };
@@ -165,19 +166,19 @@ impl Tasks {
     }
 
     fn forget(&mut self, id: Id) -> Cow<'static, str> {
-        self.entries
+        self.tasks
             .remove(&id)
-            .map_or(Cow::Borrowed("unknown"), |entry| entry.name)
+            .map_or(Cow::Borrowed("unknown"), |task| task.name)
     }
 }
 
 /// How one task ended.
-struct End {
+struct TaskEnd {
     name: Cow<'static, str>,
     result: Result<Result<(), BoxError>, JoinError>,
 }
 
-impl End {
+impl TaskEnd {
     /// The error of a task that should have gone on.
     fn into_unasked(self) -> TaskError {
         let name = self.name.clone();

@@ -1,9 +1,9 @@
 use azure_sim::Operation;
-use podid_azure::{ArmCompute, Compute, ComputeTarget, ErrorClass, IdentityPatch, MachineIdentity};
+use podid_azure::{ArmCompute, Compute, ComputeIdentity, ComputeTarget, ErrorClass, IdentityPatch};
 
 use super::cloud::{Cloud, PASSWORD, STRANGER, id, nodes, password, pool, vm};
 
-async fn read(compute: &ArmCompute, target: &ComputeTarget) -> MachineIdentity {
+async fn read(compute: &ArmCompute, target: &ComputeTarget) -> ComputeIdentity {
     compute
         .get_identity(target)
         .await

@@ -1,0 +1,58 @@
+//! What may leave for Azure Resource Manager, decided by the caller of this crate.
+
+use std::{error::Error, fmt};
+
+use reqwest::Method;
+
+use super::Operation;
+
+/// One request to ARM that is about to leave.
+#[derive(Clone, Copy, Debug)]
+pub struct ArmCall<'a> {
+    /// Which function of this crate makes it.
+    pub operation: Operation,
+    /// Resource id or scope that it is about.
+    pub resource: &'a str,
+    /// HTTP method.
+    pub method: &'a Method,
+}
+
+impl ArmCall<'_> {
+    /// Whether the request changes something in Azure. The method tells, not the operation: a
+    /// `PATCH` that Azure works on for long is followed by `GET`s of the same operation.
+    pub fn is_write(&self) -> bool {
+        !self.method.is_safe()
+    }
+}
+
+/// What becomes of a call that is about to leave.
+#[derive(Debug)]
+pub enum GateDecision {
+    /// It is sent, and its answer goes to the caller.
+    Send,
+    /// It is sent, and its answer is thrown away: the caller sees a connection that broke before
+    /// the answer came. For tests of what happens then.
+    LoseAnswer,
+    /// It is not sent; the caller gets an error with this reason.
+    Refuse(Box<dyn Error + Send + Sync>),
+}
+
+/// Decides about every request to ARM.
+///
+/// **Guarantee.** [`Arm`](super::Arm) asks once for each request immediately before it leaves, when the
+/// token for it is at hand: for each page of a list, each look at a running operation, and each repeat.
+/// Requests for tokens are not asked about: they go to Entra or IMDS and change nothing.
+pub trait ArmGate: Send + Sync + fmt::Debug {
+    /// Decides about one request. It must return at once.
+    fn admit(&self, call: &ArmCall<'_>) -> GateDecision;
+}
+
+/// Lets every request pass; for programs that no other replica writes beside.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenGate;
+
+impl ArmGate for OpenGate {
+    fn admit(&self, _call: &ArmCall<'_>) -> GateDecision {
+        GateDecision::Send
+    }
+}

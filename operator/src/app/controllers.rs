@@ -1,0 +1,171 @@
+//! The three controllers, each from the same parts.
+
+use std::sync::Arc;
+
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+use podid_core::binding::BindingScope;
+use podid_runtime::{BoxError, Drain, Tasks};
+use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
+
+use crate::FIELD_MANAGER;
+use crate::args::Args;
+use crate::assignment::{self, Assignments, Change, Owners};
+use crate::azure::Azure;
+use crate::class::{self, Facts};
+use crate::gate::GateMetrics;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::profile::{self, Watches};
+
+/// What the controllers have in common. `client` and `azure` let only the leader write.
+pub(super) struct Controllers<'a> {
+    pub(super) args: &'a Args,
+    pub(super) client: Client,
+    pub(super) azure: Azure,
+    pub(super) leadership: Leadership,
+    pub(super) watches: Watches,
+    pub(super) counters: Counters,
+    pub(super) drain: Drain,
+}
+
+/// All metrics of the operator.
+#[derive(Clone, Debug)]
+pub(super) struct Counters {
+    pub(super) controllers: Metrics,
+    pub(super) assignment: assignment::Metrics,
+    pub(super) gate: GateMetrics,
+}
+
+impl Counters {
+    /// Registers them; once a process.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        Self {
+            controllers: Metrics::register(registry),
+            assignment: assignment::Metrics::register(registry),
+            gate: GateMetrics::register(registry),
+        }
+    }
+}
+
+impl Controllers<'_> {
+    /// Starts them as tasks, each waited for when the process drains.
+    pub(super) fn start(self, tasks: &mut Tasks) {
+        let (assignments, changes) = Assignments::new();
+        tasks.required("classes", self.classes());
+        tasks.required("profiles", self.profiles(assignments.clone(), changes));
+        tasks.required("assigned identities", self.assigned_identities(assignments));
+    }
+
+    fn classes(&self) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        let context = class::Context {
+            client: self.client.clone(),
+            subscriptions: Arc::clone(&self.azure.subscriptions),
+            roles: Arc::clone(&self.azure.roles),
+            facts: self.facts(),
+            profiles: self.watches.profiles.store(),
+            leadership: self.leadership.clone(),
+            recorder: self.recorder(),
+            metrics: self.counters.controllers.clone(),
+            interval: self.args.interval,
+            schedule: class::Schedule::default(),
+            retries: profile::Retries::default(),
+        };
+        let (classes, profiles) = (self.watches.classes.clone(), self.watches.profiles.clone());
+        class::run(context, classes, profiles, self.drain.clone())
+    }
+
+    fn profiles(
+        &self,
+        assignments: Assignments,
+        changes: mpsc::UnboundedReceiver<Change>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        let context = profile::Context {
+            client: self.client.clone(),
+            azure: self.azure.clone(),
+            facts: self.facts(),
+            classes: self.watches.classes.store(),
+            namespaces: self.watches.namespaces.store(),
+            profiles: self.watches.profiles.store(),
+            assignments,
+            leadership: self.leadership.clone(),
+            recorder: self.recorder(),
+            metrics: self.counters.controllers.clone(),
+            interval: self.args.interval,
+            retries: profile::Retries::default(),
+            reminders: profile::Reminders::default(),
+        };
+        let (watches, concurrency) = (self.watches.clone(), self.args.concurrency);
+        profile::run(context, watches, changes, concurrency, self.drain.clone())
+    }
+
+    fn assigned_identities(
+        &self,
+        assignments: Assignments,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        let (profiles, classes) = (self.watches.profiles.clone(), self.watches.classes.clone());
+        let context = assignment::Context {
+            client: self.client.clone(),
+            compute: Arc::clone(&self.azure.compute),
+            identities: Arc::clone(&self.azure.identities),
+            owners: Owners::new(profiles, classes),
+            settings: assignment_settings(self.args),
+            metrics: self.counters.assignment.clone(),
+            assignments,
+        };
+        let (leadership, drain) = (self.leadership.clone(), self.drain.clone());
+        async move {
+            // The other two keep their queues warm on every replica. This one has nothing to prepare:
+            // it starts when this replica leads.
+            tokio::select! {
+                () = leadership.gained() => assignment::run(context, drain).await,
+                () = drain.draining() => Ok(()),
+            }
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            cloud: self.args.azure.cloud,
+            tenant_id: self.args.azure.tenant_id.clone(),
+        }
+    }
+
+    fn recorder(&self) -> Recorder {
+        let reporter = Reporter {
+            controller: FIELD_MANAGER.into(),
+            instance: self.args.lease.replica.clone(),
+        };
+        Recorder::new(self.client.clone(), reporter)
+    }
+}
+
+fn assignment_settings(args: &Args) -> assignment::Settings {
+    assignment::Settings {
+        namespace: args.namespace.clone(),
+        reach: if args.force_namespaced {
+            BindingScope::Namespace
+        } else {
+            BindingScope::Cluster
+        },
+        interval: args.target_interval,
+        window: args.target_window,
+        immutable: args.immutable_identities.iter().cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn defaults_of_the_flags_are_those_of_the_parts() {
+        let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
+        let settings = assignment_settings(&args);
+        assert_eq!(settings.interval, assignment::Settings::INTERVAL);
+        assert_eq!(settings.window, assignment::Settings::WINDOW);
+    }
+}

@@ -1,0 +1,138 @@
+//! The wiring: from flags to running tasks.
+
+mod controllers;
+mod watches;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use controllers::{Controllers, Counters};
+use podid_azure::Arm;
+use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
+
+use crate::args::Args;
+use crate::gate::{CallHook, ClusterAccess, Gate};
+use crate::leader::{Election, Leadership};
+use crate::{azure, leader};
+
+/// Wait between two attempts to get a first token for Azure.
+const TOKEN_RETRY: Duration = Duration::from_secs(5);
+
+/// An operator that runs.
+#[derive(Debug)]
+pub struct Running {
+    admin: SocketAddr,
+    tasks: Tasks,
+    drain: Drain,
+    drain_timeout: Duration,
+    election: Election,
+}
+
+/// Runs the operator to its end.
+///
+/// # Errors
+/// It could not start, a task of it ended, or another replica leads.
+pub async fn run(args: Args) -> Result<(), BoxError> {
+    logging::init(&args.runtime.log)?;
+    let drain = Drain::new();
+    let signals = Signals::install()?.forward_to(drain.clone());
+    let mut running = start(args, drain, None).await?;
+    running.tasks.background("signals", signals);
+    running.finish().await
+}
+
+/// Starts everything, and returns when the admin address is bound. `hook` sees each call that the
+/// operator makes, and may refuse it or have its answer thrown away.
+///
+/// # Errors
+/// A flag, the API server's answer about the lease, or the admin address.
+pub async fn start(
+    args: Args,
+    drain: Drain,
+    hook: Option<Arc<CallHook>>,
+) -> Result<Running, BoxError> {
+    let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
+    let mut registry = metrics::registry("operator");
+    let counters = Counters::register(&mut registry);
+
+    // The gate comes first: there is no client for Azure or the API server without it.
+    let (leads, leadership) = Leadership::new();
+    let gate = Gate::new(leadership.clone(), counters.gate.clone()).with_hook(hook);
+    let (azure, arm) = azure::connect(&args.azure, gate.clone())?;
+    let cluster = ClusterAccess::find(args.kubeconfig.as_deref(), &args.namespace).await?;
+    let client = cluster.client(gate)?;
+
+    let admin = admin::bind(args.runtime.admin_addr).await?;
+    let address = admin.local_addr();
+    let serving = admin.serve(readiness.clone(), drain.clone(), registry);
+    tasks.background("admin", serving);
+
+    let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
+    let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;
+    tasks.background("lease", election.clone().task(drain.clone()));
+    let token = first_token(arm, leadership.clone(), readiness.clone());
+    tasks.background("azure token", token);
+
+    let controllers = Controllers {
+        watches: watches::start(&client, &leadership, &readiness, &mut tasks),
+        args: &args,
+        client,
+        azure,
+        leadership,
+        counters,
+        drain: drain.clone(),
+    };
+    controllers.start(&mut tasks);
+    let drain_timeout = args.runtime.drain_timeout;
+    Ok(Running {
+        admin: address,
+        tasks,
+        drain,
+        drain_timeout,
+        election,
+    })
+}
+
+impl Running {
+    /// The admin address really bound.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Runs until the drain, then lets another replica lead.
+    ///
+    /// # Errors
+    /// The first task that ended unasked, or that failed while draining.
+    pub async fn finish(self) -> Result<(), BoxError> {
+        let ended = self.tasks.supervise(&self.drain, self.drain_timeout).await;
+        // Every task has ended, so that nothing of this replica writes beside the next leader.
+        self.election.release().await;
+        Ok(ended?)
+    }
+}
+
+/// Keeps a leader that cannot prove to Azure who it is from being ready; the log says why. A follower
+/// needs no token to be ready: it must count as ready, or a rollout of two replicas would never end.
+async fn first_token(
+    arm: Arm,
+    leadership: Leadership,
+    readiness: Readiness,
+) -> Result<(), BoxError> {
+    leadership.gained().await;
+    let check = readiness.register("token for Azure");
+    let scope = arm.endpoints().arm_scope();
+    while let Err(error) = arm.credential().token(&scope).await {
+        let next_step = error.next_step();
+        tracing::warn!(
+            error = &error as &dyn Error,
+            next_step,
+            "no token for Azure; trying again"
+        );
+        tokio::time::sleep(TOKEN_RETRY).await;
+    }
+    drop(check);
+    std::future::pending().await
+}

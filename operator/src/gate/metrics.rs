@@ -1,0 +1,57 @@
+//! The count of calls. All label sets are closed.
+
+use podid_azure::GateDecision;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::{CallDestination, CallKind, OutgoingCall};
+
+/// How many calls came to the gate. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct GateMetrics {
+    calls: Family<CallLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    destination: CallDestination,
+    kind: CallKind,
+    outcome: CallOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum CallOutcome {
+    /// It was sent, whatever came back.
+    Done,
+    /// It was not sent.
+    Refused,
+}
+
+impl GateMetrics {
+    /// Registers `podid_calls_total`; once a process.
+    #[must_use]
+    pub fn register(registry: &mut Registry) -> Self {
+        let calls = Family::default();
+        registry.register(
+            "calls",
+            "Calls to Azure Resource Manager and to the API server, repeats included, by what became \
+             of them: done, or refused because this replica does not lead",
+            calls.clone(),
+        );
+        Self { calls }
+    }
+
+    pub(super) fn count(&self, call: &OutgoingCall, decision: &GateDecision) {
+        let labels = CallLabels {
+            destination: call.destination,
+            kind: call.kind,
+            outcome: match decision {
+                GateDecision::Send | GateDecision::LoseAnswer => CallOutcome::Done,
+                GateDecision::Refuse(_) => CallOutcome::Refused,
+            },
+        };
+        self.calls.get_or_create(&labels).inc();
+    }
+}

@@ -1,0 +1,132 @@
+//! The one place that every call of the operator passes immediately before it leaves, to Azure or to
+//! the API server: here writes of a replica that does not lead are refused, and calls are counted.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod` | the decision about a call |
+//! | `azure` | the way from the clients of Azure to that decision |
+//! | `cluster` | the way from the client of the API server to it, and the only way to make such a client |
+//! | `metrics` | the count |
+//!
+//! No call gets around it, and the types show that. A client of Azure is made from a
+//! [`podid_azure::Arm`], and an `Arm` cannot be made without a gate. A client of the API server is made
+//! from a [`ClusterAccess`], which keeps the address and the credential to itself; only the lease, by
+//! which the leader is found, has a client without a gate.
+
+mod azure;
+mod cluster;
+mod metrics;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use cluster::ClusterAccess;
+pub use metrics::GateMetrics;
+pub use podid_azure::GateDecision;
+use prometheus_client::encoding::EncodeLabelValue;
+
+use crate::leader::Leadership;
+
+/// Where a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum CallDestination {
+    /// Azure Resource Manager.
+    Azure,
+    /// The API server.
+    Cluster,
+}
+
+/// Whether a call changes something where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum CallKind {
+    /// It changes nothing.
+    Read,
+    /// It may change something.
+    Write,
+}
+
+/// A call that is about to leave: one attempt, one page or one look at a running operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingCall {
+    /// Where it goes.
+    pub destination: CallDestination,
+    /// Whether it changes something there.
+    pub kind: CallKind,
+    /// HTTP method and what it is about: an ARM resource id or scope, or a path of the API server.
+    /// `PATCH /api/v1/namespaces/shop/configmaps/web`
+    pub what: String,
+}
+
+/// Why a call did not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum CallRefused {
+    /// Only the leader writes.
+    #[error(
+        "{what} was not sent, because this replica does not lead; the replica that leads does it"
+    )]
+    NotLeading {
+        /// The call, as in [`OutgoingCall::what`].
+        what: String,
+    },
+}
+
+/// A function that sees each call that leadership allows, and may refuse it or have its answer thrown
+/// away. Tests count calls with it, limit them, and end the operator's work between any two.
+pub type CallHook = dyn Fn(&OutgoingCall) -> GateDecision + Send + Sync;
+
+/// The decision about each call. Clones share one state.
+#[derive(Clone)]
+pub struct Gate {
+    leadership: Leadership,
+    metrics: GateMetrics,
+    hook: Option<Arc<CallHook>>,
+}
+
+impl Gate {
+    /// A gate for writes of the leader and for reads of every replica.
+    #[must_use]
+    pub fn new(leadership: Leadership, metrics: GateMetrics) -> Self {
+        Self {
+            leadership,
+            metrics,
+            hook: None,
+        }
+    }
+
+    /// The same gate, which asks `hook` about each call as well.
+    #[must_use]
+    pub fn with_hook(self, hook: Option<Arc<CallHook>>) -> Self {
+        Self { hook, ..self }
+    }
+
+    /// Decides about a call and counts it.
+    fn check(&self, call: &OutgoingCall) -> GateDecision {
+        let decision = self.decide(call);
+        self.metrics.count(call, &decision);
+        decision
+    }
+
+    fn decide(&self, call: &OutgoingCall) -> GateDecision {
+        // Whether this replica leads is asked here and not once for a piece of work: the lease may be
+        // lost between two attempts of one call.
+        if call.kind == CallKind::Write && !self.leadership.is_held() {
+            let what = call.what.clone();
+            return GateDecision::Refuse(CallRefused::NotLeading { what }.into());
+        }
+        match &self.hook {
+            Some(hook) => hook(call),
+            None => GateDecision::Send,
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("leadership", &self.leadership)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The gate between real clients and a real server on the loopback.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use podid_azure::{ArmCall, ArmGate, Operation};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::*;
+
+const PATH: &str = "/api/v1/namespaces/shop/configmaps";
+
+/// A server that answers each request with the next status of a list, and from its end on with 200.
+struct Server {
+    url: String,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// `on_request` is called with each request before it is answered.
+    async fn start(
+        statuses: &[StatusCode],
+        on_request: impl Fn(&str) + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (log, statuses) = (Arc::clone(&seen), statuses.to_vec());
+        let answer = move |request: Request| async move {
+            let what = format!("{} {}", request.method(), request.uri().path());
+            on_request(&what);
+            let mut log = log.lock().unwrap();
+            log.push(what);
+            config_map(
+                statuses
+                    .get(log.len() - 1)
+                    .copied()
+                    .unwrap_or(StatusCode::OK),
+            )
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, seen }
+    }
+
+    fn client(&self, gate: Gate) -> Client {
+        podid_runtime::process::init();
+        ClusterAccess::at(&self.url).client(gate).unwrap()
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn config_map(status: StatusCode) -> Response {
+    let body = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web"}}"#;
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A gate, whether its replica leads, and what it has counted.
+fn gate(leads: bool) -> (Gate, watch::Sender<bool>, Registry) {
+    let (sender, leadership) = Leadership::fixed(leads);
+    let mut registry = Registry::default();
+    let gate = Gate::new(leadership, GateMetrics::register(&mut registry));
+    (gate, sender, registry)
+}
+
+fn counted(registry: &Registry) -> Vec<String> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("calls_total"));
+    let mut counts: Vec<_> = lines.map(str::to_owned).collect();
+    counts.sort();
+    counts
+}
+
+fn config_maps(client: Client) -> Api<ConfigMap> {
+    Api::namespaced(client, "shop")
+}
+
+async fn patch(api: &Api<ConfigMap>) -> Result<ConfigMap, kube::Error> {
+    let patch = serde_json::json!({"data": {"a": "b"}});
+    api.patch("web", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+}
+
+/// The text that a refused write ends with.
+fn refusal(error: &kube::Error) -> String {
+    assert!(matches!(error, kube::Error::Service(_)), "{error:?}");
+    podid_runtime::process::chain(error)
+}
+
+#[tokio::test]
+async fn a_follower_reads_and_none_of_its_writes_leaves() {
+    let server = Server::start(&[], |_| ()).await;
+    let (gate, _leads, registry) = gate(false);
+    let api = config_maps(server.client(gate));
+
+    api.get("web").await.unwrap();
+    let (post, delete) = (PostParams::default(), DeleteParams::default());
+    let object = ConfigMap::default();
+    let refused = [
+        ("PATCH", patch(&api).await.unwrap_err()),
+        ("POST", api.create(&post, &object).await.unwrap_err()),
+        ("DELETE", api.delete("web", &delete).await.unwrap_err()),
+    ];
+    for (method, error) in refused {
+        let text = refusal(&error);
+        assert!(text.contains(&format!("{method} {PATH}")), "{text}");
+        assert!(text.contains("this replica does not lead"), "{text}");
+    }
+    assert_eq!(server.seen(), [format!("GET {PATH}/web")]);
+    assert_eq!(
+        counted(&registry),
+        [
+            r#"calls_total{destination="Cluster",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Cluster",kind="Write",outcome="Refused"} 3"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_leader_reads_and_writes_and_its_repeats_are_counted() {
+    let server = Server::start(&[StatusCode::SERVICE_UNAVAILABLE], |_| ()).await;
+    let (gate, _leads, registry) = gate(true);
+    let api = config_maps(server.client(gate));
+    patch(&api).await.unwrap();
+    api.get("web").await.unwrap();
+    let patched = format!("PATCH {PATH}/web");
+    assert_eq!(
+        server.seen(),
+        [patched.clone(), patched, format!("GET {PATH}/web")]
+    );
+    assert_eq!(
+        counted(&registry),
+        [
+            r#"calls_total{destination="Cluster",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Cluster",kind="Write",outcome="Done"} 2"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn leadership_lost_between_two_attempts_stops_the_second() {
+    let (gate, leads, _registry) = gate(true);
+    // The first answer says "again", and leadership is lost before it arrives.
+    let server = Server::start(&[StatusCode::SERVICE_UNAVAILABLE], {
+        let leads = leads.clone();
+        move |_| {
+            leads.send_replace(false);
+        }
+    })
+    .await;
+    let error = patch(&config_maps(server.client(gate))).await.unwrap_err();
+    assert!(refusal(&error).contains("does not lead"), "{error:?}");
+    assert_eq!(server.seen(), [format!("PATCH {PATH}/web")]);
+}
+
+#[tokio::test]
+async fn a_hook_sees_what_is_about_to_leave_and_may_refuse_it() {
+    let server = Server::start(&[], |_| ()).await;
+    let (gate, leads, _registry) = gate(true);
+    let calls: Arc<Mutex<Vec<OutgoingCall>>> = Arc::default();
+    let log = Arc::clone(&calls);
+    let gate = gate.with_hook(Some(Arc::new(move |call| {
+        log.lock().unwrap().push(call.clone());
+        GateDecision::Refuse("the budget is spent".into())
+    })));
+    let api = config_maps(server.client(gate));
+    let error = patch(&api).await.unwrap_err();
+    assert!(
+        refusal(&error).ends_with("the budget is spent"),
+        "{error:?}"
+    );
+    // What leadership forbids is not asked for.
+    leads.send_replace(false);
+    patch(&api).await.unwrap_err();
+    let seen = OutgoingCall {
+        destination: CallDestination::Cluster,
+        kind: CallKind::Write,
+        what: format!("PATCH {PATH}/web"),
+    };
+    assert_eq!(*calls.lock().unwrap(), [seen]);
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_cut_call_has_its_effect_and_looks_like_a_lost_answer() {
+    let server = Server::start(&[], |_| ()).await;
+    let (gate, _leads, _registry) = gate(true);
+    let gate = gate.with_hook(Some(Arc::new(|_| GateDecision::LoseAnswer)));
+    let error = patch(&config_maps(server.client(gate))).await.unwrap_err();
+    assert_eq!(server.seen(), [format!("PATCH {PATH}/web")]);
+    let kube::Error::Service(source) = &error else {
+        panic!("{error:?}");
+    };
+    let source = source.downcast_ref::<io::Error>().unwrap();
+    assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn the_lease_is_written_before_anybody_leads() {
+    let server = Server::start(&[], |_| ()).await;
+    podid_runtime::process::init();
+    let access = ClusterAccess::at(&server.url);
+    let client = access.lease_client(Duration::from_secs(5)).unwrap();
+    patch(&config_maps(client)).await.unwrap();
+    assert_eq!(server.seen(), [format!("PATCH {PATH}/web")]);
+}
+
+#[test]
+fn azure_is_read_by_everybody_and_written_by_the_leader() {
+    let (gate, leads, registry) = gate(false);
+    let resource = "/subscriptions/s/resourceGroups/g";
+    let admit = |method: &Method| {
+        ArmGate::admit(
+            &gate,
+            &ArmCall {
+                operation: Operation::PutIdentity,
+                resource,
+                method,
+            },
+        )
+    };
+    assert!(matches!(admit(&Method::GET), GateDecision::Send));
+    for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+        let GateDecision::Refuse(reason) = admit(&method) else {
+            panic!("{method} must be refused");
+        };
+        let text = reason.to_string();
+        assert!(text.starts_with(&format!("{method} {resource} ")), "{text}");
+        assert!(text.contains("this replica does not lead"), "{text}");
+        assert!(reason.source().is_none());
+    }
+    leads.send_replace(true);
+    assert!(matches!(admit(&Method::PUT), GateDecision::Send));
+    assert_eq!(
+        counted(&registry),
+        [
+            r#"calls_total{destination="Azure",kind="Read",outcome="Done"} 1"#,
+            r#"calls_total{destination="Azure",kind="Write",outcome="Done"} 1"#,
+            r#"calls_total{destination="Azure",kind="Write",outcome="Refused"} 3"#,
+        ]
+    );
+}
