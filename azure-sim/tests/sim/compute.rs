@@ -1,6 +1,6 @@
 //! Machines and scale sets: the identity map, the long-running PATCH, and what is refused.
 
-use azure_sim::{Effect, Fault, Operation, Options, Outcome, World};
+use azure_sim::{Effect, Fault, Operation, Options, Outcome, Seed};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -149,12 +149,11 @@ async fn one_bad_identity_fails_the_whole_patch() {
 
 #[tokio::test]
 async fn assigning_needs_the_right_to_each_identity() {
-    let mut world = World::demo().unwrap();
-    world
-        .role_assignments
+    let mut seed = Seed::demo().unwrap();
+    seed.role_assignments
         .retain(|a| a.role != "Managed Identity Operator");
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;
@@ -290,7 +289,7 @@ async fn instances_and_lists_show_what_is_there() {
 
 #[tokio::test]
 async fn a_flexible_sets_machines_have_identities_of_their_own() {
-    let world = World::parse(
+    let seed = Seed::parse(
         r"
         scaleSets: [{name: flex, resourceGroup: nodes, orchestration: Flexible, identity: {userAssigned: [demo]}}]
         virtualMachines: [{name: flex_a, resourceGroup: nodes, scaleSet: flex}]
@@ -302,7 +301,7 @@ async fn a_flexible_sets_machines_have_identities_of_their_own() {
     )
     .unwrap();
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;

@@ -1,6 +1,6 @@
 //! Key Vault and Blob Storage.
 
-use azure_sim::{Options, RoleAssignment, World};
+use azure_sim::{Options, RoleAssignment, Seed};
 
 use crate::harness::{ARM, Got, Lab, NOBODY, OPERATOR, STORAGE, SUB, TENANT, VAULT, instance};
 
@@ -96,24 +96,24 @@ async fn a_vault_challenges_and_refuses_in_azures_words() {
 
 #[tokio::test]
 async fn lists_of_storage_follow_the_role_and_its_scope() {
-    let mut world = World::demo().unwrap();
+    let mut seed = Seed::demo().unwrap();
     let account = format!(
         "/subscriptions/{SUB}/resourceGroups/podid/providers/Microsoft.Storage/storageAccounts/demostore"
     );
-    world.role_assignments.push(RoleAssignment {
+    seed.role_assignments.push(RoleAssignment {
         role: "Storage Blob Data Reader".into(),
         principal: "nobody".into(),
         scope: format!("{account}/blobServices/default/containers/letters"),
         ..RoleAssignment::default()
     });
-    world.role_assignments.push(RoleAssignment {
+    seed.role_assignments.push(RoleAssignment {
         role: "Storage Blob Data Reader".into(),
         principal: "operator".into(),
         scope: account,
         ..RoleAssignment::default()
     });
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;

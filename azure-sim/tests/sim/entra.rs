@@ -1,7 +1,7 @@
 //! Token endpoints and discovery documents.
 
 use azure_sim::{
-    Application, Effect, Fault, FederatedCredential, Issuer, Operation, Options, Secret, World,
+    Application, Effect, Fault, FederatedCredential, Issuer, Operation, Options, Secret, Seed,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -153,8 +153,8 @@ async fn a_secret_gets_a_token_in_both_generations() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_has_its_number() {
-    let mut world = World::demo().unwrap();
-    world.applications.push(Application {
+    let mut seed = Seed::demo().unwrap();
+    seed.applications.push(Application {
         name: "stale".into(),
         client_id: Some("30000000-0000-4000-8000-00000000000f".into()),
         secrets: vec![Secret {
@@ -164,7 +164,7 @@ async fn what_is_wrong_with_a_request_has_its_number() {
         ..Application::default()
     });
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;
@@ -232,10 +232,10 @@ async fn what_is_wrong_with_a_request_has_its_number() {
 #[tokio::test]
 async fn a_registered_certificate_signs_for_its_application() {
     let key = Key::new();
-    let mut world = World::demo().unwrap();
-    world.applications[0].certificates.push(key.pem.clone());
+    let mut seed = Seed::demo().unwrap();
+    seed.applications[0].certificates.push(key.pem.clone());
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;
@@ -282,20 +282,20 @@ async fn a_registered_certificate_signs_for_its_application() {
 
 /// A cloud in which the operator and the identity `demo` trust an issuer.
 async fn federated(issuer: Issuer) -> (Lab, String) {
-    let mut world = World::demo().unwrap();
+    let mut seed = Seed::demo().unwrap();
     let trust = FederatedCredential {
         name: "cluster".into(),
         issuer: issuer.issuer.clone(),
         subject: SUBJECT.into(),
         audiences: vec![AUDIENCE.into()],
     };
-    world.applications[0]
+    seed.applications[0]
         .federated_credentials
         .push(trust.clone());
-    world.identities[0].federated_credentials.push(trust);
-    world.issuers.push(issuer);
+    seed.identities[0].federated_credentials.push(trust);
+    seed.issuers.push(issuer);
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;
@@ -400,11 +400,11 @@ async fn an_issuer_is_asked_for_its_keys_or_reported_unreachable() {
 async fn a_credential_written_through_arm_counts() {
     let key = Key::new();
     let lab = Lab::demo().await;
-    let world = World {
+    let seed = Seed {
         issuers: vec![issuer(key.key_set("k1"))],
-        ..World::default()
+        ..Seed::default()
     };
-    lab.sim.merge_world(&world).unwrap();
+    lab.sim.merge_seed(&seed).unwrap();
     let arm = lab.arm().await;
     let made = arm.make_identity("web").await;
     let client = made["properties"]["clientId"].as_str().unwrap();

@@ -1,6 +1,6 @@
 //! Each preset from outside, and that a fault is only where it is aimed.
 
-use azure_sim::{AzureSim, Effect, Fault, Operation, Options, Preset, World};
+use azure_sim::{AzureSim, Effect, Fault, Operation, Options, Preset, Seed};
 use serde_json::{Value, json};
 
 use crate::harness::{Lab, SUB, identity, identity_id, instance, pool};
@@ -123,9 +123,9 @@ async fn a_poisoned_identity_spoils_every_patch_it_is_in() {
 
 #[tokio::test]
 async fn imds_updates_for_a_while() {
-    let world = World::demo().unwrap();
+    let seed = Seed::demo().unwrap();
     let lab = Lab::start(Options {
-        world,
+        seed,
         speed: 1e6,
         ..Options::default()
     })

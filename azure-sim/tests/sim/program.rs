@@ -35,7 +35,7 @@ fn it_says_in_one_line_where_it_listens_and_writes_its_certificate() {
     let machine = crate::harness::instance(0);
     let mut running = Running(
         program(&[
-            "--world",
+            "--seed-file",
             "demo",
             "--json",
             "--admin",
@@ -69,8 +69,8 @@ fn what_it_cannot_do_it_says_in_one_line() {
         (&["--admin", "0.0.0.0:0"][..], "give a loopback address"),
         (&["--admin", &busy], "cannot listen on"),
         (
-            &["--admin", "127.0.0.1:0", "--world", "nowhere.yaml"],
-            "cannot read the world file nowhere.yaml",
+            &["--admin", "127.0.0.1:0", "--seed-file", "nowhere.yaml"],
+            "cannot read the seed file nowhere.yaml",
         ),
         (&["--speed", "0"], "expected a number above 0"),
         (
