@@ -1,5 +1,5 @@
-//! The resources as the simulator keeps them: seeds with their defaults filled in, and what
-//! requests have made of them since.
+//! The resources as the simulator keeps them: those of the seed with defaults filled in, and the
+//! changes that requests have made.
 
 mod compute;
 mod containers;

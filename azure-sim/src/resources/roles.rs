@@ -72,7 +72,9 @@ impl Permission {
     }
 }
 
-/// In Azure `x/*/read` covers `x/read` too: Managed Identity Operator reads and assigns identities by `userAssignedIdentities/*/read` and `userAssignedIdentities/*/assign/action`.
+/// In Azure `x/*/read` covers `x/read` too: the role Managed Identity Operator has the actions
+/// `userAssignedIdentities/*/read` and `userAssignedIdentities/*/assign/action`, and with them reads
+/// and assigns identities.
 fn matches(pattern: &str, action: &str) -> bool {
     glob(pattern, action) || (pattern.contains("/*/") && glob(&pattern.replace("/*/", "/"), action))
 }

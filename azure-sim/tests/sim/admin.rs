@@ -146,6 +146,8 @@ async fn a_seed_is_merged_whole_or_not_at_all() {
     let more =
         "virtualMachines: [{name: vm2, resourceGroup: nodes, identity: {userAssigned: [demo]}}]";
     assert_eq!(admin.post("/seed", more).await.status, 204);
+    let former_path = "/world";
+    assert_eq!(admin.post(former_path, more).await.status, 204);
     let state = admin.get("/state").await;
     assert_eq!(state["virtualMachines"].as_array().unwrap().len(), 2);
     assert_eq!(
@@ -189,7 +191,7 @@ async fn a_seed_is_merged_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn the_admin_api_answers_to_no_foreign_name() {
+async fn the_admin_api_refuses_requests_for_another_host_name() {
     let lab = Lab::demo().await;
     let admin = Admin(&lab);
     let got = lab

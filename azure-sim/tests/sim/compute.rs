@@ -1,4 +1,4 @@
-//! Machines and scale sets: the identity map, the long-running PATCH, and what is refused.
+//! VMs and scale sets: the identity map, the long-running PATCH, and what is refused.
 
 use azure_sim::{Effect, Fault, Operation, Options, Outcome, Seed};
 use reqwest::Method;
@@ -218,7 +218,7 @@ async fn conditions_guard_a_change() {
 }
 
 #[tokio::test]
-async fn a_put_replaces_and_makes_nothing() {
+async fn a_put_replaces_and_creates_nothing() {
     let lab = Lab::quick().await;
     let arm = lab.arm().await;
     arm.make_identity("web").await;
@@ -288,7 +288,7 @@ async fn instances_and_lists_show_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_flexible_sets_machines_have_identities_of_their_own() {
+async fn vms_of_a_flexible_scale_set_have_identities_of_their_own() {
     let seed = Seed::parse(
         r"
         scaleSets: [{name: flex, resourceGroup: nodes, orchestration: Flexible, identity: {userAssigned: [demo]}}]
@@ -320,7 +320,7 @@ async fn a_flexible_sets_machines_have_identities_of_their_own() {
     assert_eq!(
         imds.token("").await.status,
         400,
-        "the model's identity is not the machine's"
+        "the model's identity is not the VM's"
     );
     assert_eq!(arm.get(&identity("demo")).await.status, 200);
 }

@@ -50,7 +50,7 @@ async fn a_subscription_names_its_tenant_and_its_regions() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_may_not_be_read_differ() {
+async fn a_missing_resource_and_a_missing_role_have_different_errors() {
     let lab = lab().await;
     let (arm, nobody) = (lab.arm().await, lab.arm_as(NOBODY).await);
     let other = "/subscriptions/99999999-0000-4000-8000-000000000001";

@@ -19,7 +19,7 @@ async fn get(lab: &Lab, url: &str, token: Option<&str>) -> Got {
 }
 
 #[tokio::test]
-async fn a_machines_identity_reads_the_secret_it_may_read() {
+async fn an_identity_of_a_vm_reads_the_secret_that_its_role_allows() {
     let lab = Lab::demo().await;
     let token = lab.imds(&instance(0)).token("").await.json()["access_token"]
         .as_str()

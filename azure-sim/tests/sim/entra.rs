@@ -95,7 +95,7 @@ async fn assert_with(lab: &Lab, client: &str, assertion: &str) -> Got {
 }
 
 #[tokio::test]
-async fn a_secret_gets_a_token_in_both_generations() {
+async fn a_secret_gets_a_token_at_v1_and_v2_endpoints() {
     let lab = Lab::demo().await;
     let secret = [
         ("grant_type", "client_credentials"),
@@ -152,7 +152,7 @@ async fn a_secret_gets_a_token_in_both_generations() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_has_its_number() {
+async fn each_invalid_token_request_has_its_error_number() {
     let mut seed = Seed::demo().unwrap();
     seed.applications.push(Application {
         name: "stale".into(),
@@ -397,7 +397,7 @@ async fn an_issuer_is_asked_for_its_keys_or_reported_unreachable() {
 }
 
 #[tokio::test]
-async fn a_credential_written_through_arm_counts() {
+async fn a_credential_written_through_arm_is_effective() {
     let key = Key::new();
     let lab = Lab::demo().await;
     let seed = Seed {

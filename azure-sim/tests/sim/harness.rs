@@ -97,7 +97,7 @@ impl Lab {
         Self { sim, http }
     }
 
-    /// An address with the port of the simulator: names are resolved, ports are not.
+    /// A URL with the simulator's port: the client resolves host names to it, but not ports.
     pub(crate) fn url(&self, address: &str) -> String {
         let port = self.sim.address(Service::Arm).unwrap().port();
         let mut url = reqwest::Url::parse(address).unwrap();
@@ -141,12 +141,12 @@ impl Lab {
         self.arm_as(OPERATOR).await
     }
 
-    /// Serves the metadata service of a machine on a free loopback port.
-    pub(crate) fn imds(&self, machine: &str) -> Imds<'_> {
+    /// Serves the metadata service of a VM on a free loopback port.
+    pub(crate) fn imds(&self, vm: &str) -> Imds<'_> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Imds {
             lab: self,
-            at: self.sim.serve_imds(machine, listener).unwrap(),
+            at: self.sim.serve_imds(vm, listener).unwrap(),
         }
     }
 

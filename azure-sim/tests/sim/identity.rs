@@ -168,7 +168,7 @@ async fn without_a_role_there_is_neither_reading_nor_writing() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages_and_say_how_much_budget_is_left() {
+async fn lists_have_pages_and_state_the_remaining_requests() {
     let options = Options {
         seed: Seed::demo().unwrap(),
         page_size: 2,

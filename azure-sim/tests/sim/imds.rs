@@ -1,4 +1,4 @@
-//! The metadata service: tokens for the machine's own identities, and the exact words.
+//! The metadata service: tokens for the VM's own identities, and the exact texts.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ async fn a_token_comes_in_the_exact_form_all_sdks_take() {
 }
 
 #[tokio::test]
-async fn the_back_end_gives_the_same_token_again() {
+async fn the_metadata_service_caches_tokens() {
     let lab = Lab::demo().await;
     let imds = lab.imds(&instance(0));
     let first = imds.token("").await.json()["access_token"].clone();
@@ -107,7 +107,7 @@ async fn four_selectors_name_an_identity_and_only_one_may() {
 }
 
 #[tokio::test]
-async fn a_machine_has_its_own_identities_and_no_others() {
+async fn a_vm_gets_tokens_for_its_own_identities_only() {
     let lab = Lab::quick().await;
     let arm = lab.arm().await;
     let not_found = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
@@ -152,7 +152,7 @@ async fn a_machine_has_its_own_identities_and_no_others() {
     assert_eq!(
         set.token(&format!("&client_id={anew}")).await.text,
         not_found,
-        "the machine knows the old one"
+        "the VM has the old one"
     );
     assert_eq!(
         set.token(&format!("&msi_res_id={}", identity_id("web")))
@@ -268,7 +268,7 @@ async fn requests_that_imds_refuses() {
 }
 
 #[tokio::test]
-async fn a_machine_learns_about_itself() {
+async fn instance_metadata_describes_the_vm() {
     let lab = Lab::demo().await;
     let imds = lab.imds(&instance(1));
     let all = imds
@@ -325,7 +325,7 @@ async fn a_machine_learns_about_itself() {
 }
 
 #[tokio::test]
-async fn a_machine_that_is_not_there_has_no_metadata_service() {
+async fn an_unknown_vm_has_no_metadata_service() {
     let lab = Lab::demo().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let refused = lab.sim.serve_imds(&instance(9), listener);

@@ -1,4 +1,4 @@
-//! Role definitions and assignments, and that they count.
+//! Role definitions and role assignments, and their effect.
 
 use azure_sim::{Options, RoleAssignment, Seed};
 use serde_json::{Value, json};
@@ -217,7 +217,7 @@ async fn roles_are_found_by_name() {
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on() {
+async fn a_role_is_effective_from_the_next_request() {
     let lab = Lab::demo().await;
     let arm = lab.arm().await;
     let reader = lab.arm_as(crate::harness::NOBODY).await;
