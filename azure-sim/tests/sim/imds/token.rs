@@ -1,12 +1,13 @@
-//! The metadata service: tokens for the VM's own identities, and the exact texts.
+//! Tokens for the VM's own identities, and their exact form.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Got, Lab, TENANT, VAULT, claims, identity, identity_id, instance, pool, vm1};
+use crate::harness::{Lab, TENANT, VAULT, claims, identity, identity_id, instance, pool, vm1};
 
-const TOKEN: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
+/// Path of a token request, without the resource.
+pub(super) const TOKEN: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
 
 #[tokio::test]
 async fn a_token_comes_in_the_exact_form_all_sdks_take() {
@@ -178,156 +179,4 @@ async fn a_system_identity_comes_first() {
         claims["xms_mirid"].as_str().unwrap().to_lowercase(),
         instance(0).to_lowercase()
     );
-}
-
-#[tokio::test]
-async fn requests_that_imds_refuses() {
-    let lab = Lab::demo().await;
-    let imds = lab.imds(&instance(0));
-    let send =
-        async |request: reqwest::RequestBuilder| Got::of(request.send().await.unwrap()).await;
-    let path = format!("{TOKEN}&resource={VAULT}");
-    let bare = send(imds.request(&path)).await;
-    assert_eq!(
-        (bare.status, &bare.json()["error_description"]),
-        (400, &json!("Required metadata header not specified"))
-    );
-    let probe = send(imds.request("/metadata/identity/oauth2/token")).await;
-    assert_eq!(probe.status, 400);
-    let forwarded = send(
-        imds.request(&path)
-            .header("Metadata", "true")
-            .header("X-Forwarded-For", "1.2.3.4"),
-    )
-    .await;
-    assert_eq!(forwarded.status, 400);
-    let capital = send(
-        imds.request(&path.replace("/metadata", "/MetaData"))
-            .header("metadata", "True"),
-    )
-    .await;
-    assert_eq!(capital.status, 200);
-    let post = send(
-        lab.http
-            .post(format!("http://{}{path}", imds.at))
-            .header("Metadata", "true"),
-    )
-    .await;
-    assert_eq!(
-        (post.status, &post.json()["error"]),
-        (405, &json!("method_not_allowed"))
-    );
-
-    assert_eq!(
-        imds.get(&path.replace("/oauth2/", "/OAuth2/")).await.status,
-        404,
-        "the rest is case-sensitive"
-    );
-    for v2 in [
-        "getplatformmetadata?cred-api-version=2.0",
-        "issuecredential",
-    ] {
-        assert_eq!(
-            imds.get(&format!("/metadata/identity/{v2}")).await.json()["error"],
-            "not_found"
-        );
-    }
-    let resource = imds.get(TOKEN).await;
-    assert_eq!(
-        (resource.status, &resource.json()["error"]),
-        (400, &json!("invalid_request"))
-    );
-    let odd = imds
-        .get(&format!("{TOKEN}&resource=https://nothing.example"))
-        .await;
-    assert_eq!(
-        (odd.status, &odd.json()["error"]),
-        (400, &json!("invalid_resource"))
-    );
-    assert!(
-        odd.json()["error_description"]
-            .as_str()
-            .unwrap()
-            .starts_with("AADSTS500011: ")
-    );
-    for version in [
-        "",
-        "?api-version=",
-        "?api-version=2018-01-01",
-        "?api-version=2017-12-01",
-    ] {
-        let got = imds
-            .get(&format!("/metadata/identity/oauth2/token{version}"))
-            .await;
-        assert_eq!(
-            (got.status, &got.json()["newest-versions"][0]),
-            (400, &json!("2025-04-07")),
-            "{version}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn instance_metadata_describes_the_vm() {
-    let lab = Lab::demo().await;
-    let imds = lab.imds(&instance(1));
-    let all = imds
-        .get("/metadata/instance?format=json&api-version=2021-10-01")
-        .await
-        .json();
-    assert_eq!(all["compute"]["name"], "pool1_1");
-    assert_eq!(all["compute"]["vmScaleSetName"], "pool1");
-    assert_eq!(all["compute"]["resourceId"], instance(1));
-    assert_eq!(all["compute"]["osProfile"]["computerName"], "pool1000001");
-    let address = "/metadata/instance/network/interface/0/ipv4/ipAddress/0/privateIpAddress";
-    let text = imds
-        .get(&format!("{address}?api-version=2017-08-01&format=text"))
-        .await;
-    assert_eq!(
-        (text.text.as_str(), text.header("content-type")),
-        ("10.200.0.11", "text/plain; charset=utf-8")
-    );
-    assert_eq!(
-        imds.get(&format!("{address}?api-version=2017-08-01"))
-            .await
-            .status,
-        400,
-        "a leaf is text"
-    );
-    let names = imds
-        .get("/metadata/instance?api-version=2021-10-01&format=text")
-        .await;
-    assert_eq!(names.text, "compute/\nnetwork/");
-    assert_eq!(
-        imds.get("/metadata/instance/nothing?api-version=2021-10-01")
-            .await
-            .status,
-        404
-    );
-    assert!(
-        imds.get("/metadata/versions").await.json()["apiVersions"]
-            .as_array()
-            .unwrap()
-            .len()
-            > 30
-    );
-    let info = imds
-        .get("/metadata/identity/info?api-version=2018-02-01")
-        .await;
-    assert_eq!(info.json(), json!({"tenantId": TENANT}));
-    assert_eq!(
-        imds.get("/metadata/loadbalancer?api-version=2020-10-01")
-            .await
-            .status,
-        404
-    );
-    assert_eq!(imds.get("/latest/meta-data/").await.status, 404);
-}
-
-#[tokio::test]
-async fn an_unknown_vm_has_no_metadata_service() {
-    let lab = Lab::demo().await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = lab.sim.serve_imds(&instance(9), listener);
-    assert!(refused.is_err_and(|e| e.to_string().contains("virtualMachines/9")));
 }
