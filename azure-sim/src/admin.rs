@@ -1,37 +1,39 @@
-//! The simulator's own API: faults, calls, state and world. Plain HTTP without authentication, for
-//! loopback only.
+//! The simulator's own API: faults, calls, state and seed. It is plain HTTP without authentication,
+//! for loopback only.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, Preset};
+use crate::message::{Reply, Request};
 use crate::operation::OperationPattern;
+use crate::seed::Seed;
 use crate::shared::Shared;
-use crate::wire::{Reply, Request};
-use crate::world::World;
 
-/// A preset by name, with what is narrowed.
+/// A preset by name; the other fields replace the preset's.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Narrowed {
+struct PresetRequest {
     preset: Preset,
     operation: Option<OperationPattern>,
     resource: Option<String>,
     count: Option<u64>,
     seconds: Option<f64>,
     probability: Option<f64>,
-    seed: Option<u64>,
+    #[serde(rename = "seed")]
+    random_seed: Option<u64>,
 }
 
-impl Narrowed {
+impl PresetRequest {
     fn apply(self, fault: Fault) -> Fault {
         Fault {
             name: fault.name,
             operation: self.operation.unwrap_or(fault.operation),
             resource: self.resource.or(fault.resource),
             effect: fault.effect,
-            // A limit of one kind given here replaces the preset's limit of the other kind.
+            // A fault ends at whichever limit is reached first. So a limit of one kind in the
+            // request also replaces the preset's limit of the other kind.
             count: self
                 .count
                 .or(fault.count.filter(|_| self.seconds.is_none())),
@@ -39,15 +41,15 @@ impl Narrowed {
                 .seconds
                 .or(fault.seconds.filter(|_| self.count.is_none())),
             probability: self.probability.unwrap_or(fault.probability),
-            seed: self.seed.or(fault.seed),
+            random_seed: self.random_seed.or(fault.random_seed),
         }
     }
 }
 
 /// Answers a request to the admin API.
 pub(crate) fn respond(shared: &Shared, request: &Request) -> Reply {
-    // A page in a browser can reach loopback too, by a name that resolves to it; it cannot choose
-    // this header.
+    // Protection against DNS rebinding: a page in a browser can reach loopback by a name that
+    // resolves to it, but the browser sends that name as `Host`, and the page cannot change it.
     if !is_local(&request.host) {
         return failure(
             StatusCode::FORBIDDEN,
@@ -65,22 +67,23 @@ pub(crate) fn respond(shared: &Shared, request: &Request) -> Reply {
         (Method::GET, ["counters"]) => ok(&shared.calls().counters()),
         (Method::GET, ["faults"]) => ok(&json!({"faults": shared.faults().list()})),
         (Method::GET, ["faults", "presets"]) => presets(shared),
-        (Method::POST, ["faults"]) => arm(shared, request),
+        (Method::POST, ["faults"]) => arm_fault(shared, request),
         (Method::DELETE, ["faults"]) => {
             shared.faults().clear();
             Reply::empty(StatusCode::NO_CONTENT)
         }
-        (Method::DELETE, ["faults", id]) => disarm(shared, id),
+        (Method::DELETE, ["faults", id]) => disarm_fault(shared, id),
         (Method::GET, ["state"]) => {
             let mut state = shared.state();
-            state.settle(shared.clock);
+            state.end_due_operations(shared.clock);
             ok(&state.summary())
         }
-        (Method::POST, ["world"]) => merge(shared, request),
+        // `world` is the former name of this path.
+        (Method::POST, ["seed" | "world"]) => merge_seed(shared, request),
         _ => failure(
             StatusCode::NOT_FOUND,
             "there are GET /calls /counters /faults /faults/presets /state /healthz, POST /faults \
-             /world, DELETE /calls /faults /faults/{id}",
+             /seed, DELETE /calls /faults /faults/{id}",
         ),
     }
 }
@@ -112,7 +115,7 @@ fn presets(shared: &Shared) -> Reply {
     }
 }
 
-fn arm(shared: &Shared, request: &Request) -> Reply {
+fn arm_fault(shared: &Shared, request: &Request) -> Reply {
     let fault = match read_fault(shared, &request.body) {
         Ok(fault) => fault,
         Err(problem) => return failure(StatusCode::BAD_REQUEST, &problem),
@@ -124,12 +127,12 @@ fn arm(shared: &Shared, request: &Request) -> Reply {
 fn read_fault(shared: &Shared, body: &[u8]) -> Result<Fault, String> {
     let value: Value = serde_json::from_slice(body).map_err(|e| e.to_string())?;
     let fault = if value.get("preset").is_some() {
-        let narrowed: Narrowed = serde_json::from_value(value).map_err(|e| e.to_string())?;
-        let fault = narrowed
+        let request: PresetRequest = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        let fault = request
             .preset
             .fault(shared.clock)
             .map_err(|e| e.to_string())?;
-        narrowed.apply(fault)
+        request.apply(fault)
     } else {
         serde_json::from_value(value).map_err(|e| e.to_string())?
     };
@@ -142,7 +145,7 @@ fn read_fault(shared: &Shared, body: &[u8]) -> Result<Fault, String> {
     Ok(fault)
 }
 
-fn disarm(shared: &Shared, id: &str) -> Reply {
+fn disarm_fault(shared: &Shared, id: &str) -> Reply {
     match id.parse().map(|id| shared.faults().disarm(id)) {
         Ok(true) => Reply::empty(StatusCode::NO_CONTENT),
         _ => failure(
@@ -152,9 +155,9 @@ fn disarm(shared: &Shared, id: &str) -> Reply {
     }
 }
 
-fn merge(shared: &Shared, request: &Request) -> Reply {
+fn merge_seed(shared: &Shared, request: &Request) -> Reply {
     let text = String::from_utf8_lossy(&request.body);
-    let merged = World::parse(&text, "the request").and_then(|world| shared.state().merge(&world));
+    let merged = Seed::parse(&text, "the request").and_then(|seed| shared.state().merge(&seed));
     match merged {
         Ok(()) => Reply::empty(StatusCode::NO_CONTENT),
         Err(error) => failure(StatusCode::BAD_REQUEST, &error.to_string()),

@@ -1,43 +1,39 @@
-//! What may be said on the command line.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use azure_sim::Service;
-use clap::Parser;
+use clap::{Args as ClapArgs, Parser};
 
 const EXAMPLES: &str = "\
-Example: a small cloud on loopback, and a token for the first instance of its scale set.
+Example: a small simulated Azure on loopback, and a token for the first instance of its scale set.
 
-  azure-sim --world demo --ca-file ca.pem --imds 127.0.0.1:8169=\\
+  azure-sim --seed-file demo --ca-file ca.pem --imds 127.0.0.1:8169=\\
 /subscriptions/20000000-0000-4000-8000-000000000001/resourceGroups/nodes/providers/\\
 Microsoft.Compute/virtualMachineScaleSets/pool1/virtualMachines/0
 
   curl -H Metadata:true -G http://127.0.0.1:8169/metadata/identity/oauth2/token \\
     -d api-version=2018-02-01 -d resource=https://vault.azure.net
 
-Make it go wrong, then see what was called:
+Inject a fault, then see what was called:
 
   curl -X POST http://127.0.0.1:8170/faults -d '{\"preset\": \"imds-updating\", \"seconds\": 5}'
   curl http://127.0.0.1:8170/counters";
 
-/// A pretend Azure: Resource Manager, Entra ID, instance metadata, Key Vault and Blob Storage,
+/// A simulated Azure: Resource Manager, Entra ID, instance metadata, Key Vault and Blob Storage,
 /// without an account and without a network.
 #[derive(Debug, Parser)]
 #[command(name = "azure-sim", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What exists at first: a JSON or YAML file, `demo` for the built-in example, or `empty`.
-    #[arg(
-        long,
-        env = "AZURE_SIM_WORLD",
-        default_value = "empty",
-        value_name = "FILE"
-    )]
-    pub(crate) world: WorldSource,
+    /// The resources that exist at the start: a JSON or YAML file, `demo` for the built-in example,
+    /// or `empty` (the default).
+    #[arg(long, env = "AZURE_SIM_SEED_FILE", value_name = "FILE")]
+    seed_file: Option<SeedSource>,
 
-    /// Serve TLS on ADDRESS. Azure's host names reach their service on every such listener; a
-    /// client that names none of them gets SERVICE (arm, entra or data). May be given often.
+    /// Serve TLS on ADDRESS. Azure's host names reach their service on every such listener; a request
+    /// for any other name gets SERVICE (arm, entra or data). May be repeated.
     #[arg(
         long,
         env = "AZURE_SIM_LISTEN",
@@ -47,13 +43,13 @@ pub(crate) struct Args {
     )]
     pub(crate) listen: Vec<Listen>,
 
-    /// Serve the metadata service of a machine on ADDRESS: a VM, or an instance of a uniform
-    /// scale set, by its resource id. May be given often.
+    /// Serve the instance metadata service of VM on ADDRESS: the resource id of a VM, or of an
+    /// instance of a uniform scale set. May be repeated.
     #[arg(
         long,
         env = "AZURE_SIM_IMDS",
         value_delimiter = ',',
-        value_name = "ADDRESS=MACHINE"
+        value_name = "ADDRESS=VM"
     )]
     pub(crate) imds: Vec<Imds>,
 
@@ -71,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long, env = "AZURE_SIM_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Another name or address for the server certificate. May be given often.
+    /// Another name or address for the server certificate. May be repeated.
     #[arg(
         long,
         env = "AZURE_SIM_EXTRA_NAMES",
@@ -80,28 +76,52 @@ pub(crate) struct Args {
     )]
     pub(crate) extra_name: Vec<String>,
 
-    /// How much faster than the wall spans of time pass: token lifetimes, delays, Retry-After.
+    /// Divide spans of time by FACTOR: token lifetimes, delays, Retry-After.
     #[arg(long, env = "AZURE_SIM_SPEED", default_value_t = 1.0, value_parser = speed, value_name = "FACTOR")]
     pub(crate) speed: f64,
 
-    /// Seed of every chance.
-    #[arg(long, env = "AZURE_SIM_SEED", default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Seed of the random numbers in new ids, token lifetimes and faults; 1 by default.
+    #[arg(long, env = "AZURE_SIM_RANDOM_SEED", value_name = "NUMBER")]
+    random_seed: Option<u64>,
 
-    /// Print where everything listens as one line of JSON.
+    /// Print the addresses of all listeners as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    former: FormerNames,
 }
 
-/// Where the first world comes from.
-#[derive(Clone, Debug)]
-pub(crate) enum WorldSource {
+/// Former names of options, and of their environment variables, that scripts may still use.
+#[derive(Debug, ClapArgs)]
+struct FormerNames {
+    #[arg(long, env = "AZURE_SIM_WORLD", hide = true)]
+    world: Option<SeedSource>,
+
+    #[arg(long, env = "AZURE_SIM_SEED", hide = true)]
+    seed: Option<u64>,
+}
+
+impl Args {
+    pub(crate) fn seed_source(&self) -> SeedSource {
+        let given = self.seed_file.as_ref().or(self.former.world.as_ref());
+        given.cloned().unwrap_or(SeedSource::Empty)
+    }
+
+    pub(crate) fn random_seed(&self) -> u64 {
+        self.random_seed.or(self.former.seed).unwrap_or(1)
+    }
+}
+
+/// Where the seed comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SeedSource {
     Empty,
     Demo,
     File(PathBuf),
 }
 
-impl FromStr for WorldSource {
+impl FromStr for SeedSource {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -129,7 +149,7 @@ impl FromStr for Listen {
             "arm" => Service::Arm,
             "entra" => Service::Entra,
             "data" => Service::Data,
-            other => return Err(format!("`{other}` is none of arm, entra, data")),
+            other => return Err(format!("`{other}` is not one of arm, entra, data")),
         };
         Ok(Self {
             address: parse_address(address)?,
@@ -138,30 +158,31 @@ impl FromStr for Listen {
     }
 }
 
-/// A metadata service.
+/// An instance metadata service.
 #[derive(Clone, Debug)]
 pub(crate) struct Imds {
     pub(crate) address: SocketAddr,
-    pub(crate) machine: String,
+    /// Resource id.
+    pub(crate) vm: String,
 }
 
 impl FromStr for Imds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, machine) = text
+        let (address, vm) = text
             .split_once('=')
-            .ok_or("expected ADDRESS=MACHINE, such as 127.0.0.1:8169=/subscriptions/…")?;
+            .ok_or("expected ADDRESS=VM, such as 127.0.0.1:8169=/subscriptions/…")?;
         Ok(Self {
             address: parse_address(address)?,
-            machine: machine.into(),
+            vm: vm.into(),
         })
     }
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
-        .map_err(|_| format!("`{text}` is no address and port, such as 127.0.0.1:8443"))
+        .map_err(|_| format!("`{text}` is not an address with a port, such as 127.0.0.1:8443"))
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -180,6 +201,24 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn former_names_of_options_still_work() {
+        let parse = |args: &[&str]| Args::parse_from([&["azure-sim"], args].concat());
+        let args = parse(&["--world", "demo", "--seed", "7"]);
+        assert_eq!(
+            (args.seed_source(), args.random_seed()),
+            (SeedSource::Demo, 7)
+        );
+        let args = parse(&["--seed-file", "a.yaml", "--random-seed", "8"]);
+        let file = SeedSource::File("a.yaml".into());
+        assert_eq!((args.seed_source(), args.random_seed()), (file, 8));
+        let args = parse(&[]);
+        assert_eq!(
+            (args.seed_source(), args.random_seed()),
+            (SeedSource::Empty, 1)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The call log: what was asked, by whom, and what was answered.
+//! The call log: which operations were called, by whom, and with what result.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,45 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::OperationPattern;
 
-/// Calls kept; older ones are forgotten, the counters are not.
-const KEPT: usize = 20_000;
+/// Calls kept. Older ones are dropped; the counters still include them.
+const CAPACITY: usize = 20_000;
 
-/// One call.
+/// One call, as `GET /calls` shows it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
-    /// Its number, from 1.
+    /// Sequence number, from 1; never reused.
     pub seq: u64,
     /// When it was answered.
     pub time: jiff::Timestamp,
-    /// What was asked, such as `arm.identity.put`.
+    /// Name of the operation, such as `arm.identity.put`.
     pub operation: String,
-    /// HTTP verb.
+    /// HTTP method.
     pub method: String,
-    /// Host it was sent to.
+    /// Host name from the request, without the port.
     pub host: String,
     /// Path, without the query.
     pub path: String,
-    /// The resource concerned: its id, the tenant, or the machine that asked IMDS.
+    /// The resource concerned: its id; for Entra the tenant, with the client id of a token request;
+    /// for IMDS the id of the VM that asked.
     pub resource: String,
-    /// HTTP status; 0 where the connection was dropped.
+    /// HTTP status; 0 if a fault dropped the connection.
     pub status: u16,
-    /// Object id of the caller, where one was proven.
+    /// Object id of the caller, if the request proved one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
-    /// Name of the fault that struck.
+    /// Name of the fault that matched the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
-/// How often each operation ended how.
+/// Numbers of calls, as `GET /counters` shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// All calls.
+    /// Number of all calls.
     pub total: u64,
-    /// Calls by operation.
+    /// Number of calls by operation.
     pub operations: BTreeMap<String, u64>,
-    /// Calls by operation and status, `arm.identity.put 201`.
+    /// Number of calls by operation and status, as in `arm.identity.put 201`.
     pub outcomes: BTreeMap<String, u64>,
 }
 
@@ -67,13 +68,13 @@ impl CallLog {
             .or_default() += 1;
         let outcome = format!("{} {}", call.operation, call.status);
         *self.counters.outcomes.entry(outcome).or_default() += 1;
-        if self.calls.len() == KEPT {
+        if self.calls.len() == CAPACITY {
             self.calls.pop_front();
         }
         self.calls.push_back(call);
     }
 
-    /// The calls kept, oldest first, of the operations meant.
+    /// The calls kept, oldest first; only those whose operation fits the pattern, if there is one.
     pub(crate) fn list(&self, pattern: Option<&OperationPattern>) -> Vec<Call> {
         self.calls
             .iter()
@@ -86,7 +87,7 @@ impl CallLog {
         self.counters.clone()
     }
 
-    /// Forgets calls and counters; numbering goes on.
+    /// Removes calls and counters; the sequence numbers go on.
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
         self.counters = Counters::default();

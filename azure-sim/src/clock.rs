@@ -1,21 +1,24 @@
-//! Time, which can be compressed.
+//! The clock, which can shorten spans of time.
 //!
-//! The date is always the real one, so that clients and simulator agree on `exp` and `nbf`. What
-//! `speed` shortens is every *span*: token lifetimes, delays, asynchronous operations, lags,
-//! `Retry-After`. With speed 60 a token of 24 hours says, and lives, 24 minutes.
+//! Dates are always real, so that clients and simulator agree on `exp` and `nbf`. `speed` divides
+//! *spans*: token lifetimes, delays, asynchronous operations, lags, `Retry-After`. With speed 60 a
+//! token of 24 hours states a lifetime of 24 minutes, and expires after them.
+//!
+//! "Azure's seconds" are seconds before this division: what Azure documents or what a fault says.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// The simulator's clock.
+/// The clock of one simulator.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     speed: f64,
 }
 
 impl Clock {
-    /// A clock on which spans pass `speed` times as fast as on the wall; 0 and less count as 1.
+    /// A clock on which spans pass `speed` times as fast as in real time. A speed that is not a
+    /// finite number above 0 counts as 1.
     pub(crate) fn new(speed: f64) -> Self {
         Self {
             speed: if speed.is_finite() && speed > 0.0 {
@@ -36,19 +39,19 @@ impl Clock {
         self.now().as_second()
     }
 
-    /// How long `seconds` of Azure's time take on the wall.
+    /// How long `seconds` of Azure's take in real time.
     pub(crate) fn span(&self, seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds.max(0.0) / self.speed).unwrap_or(Duration::MAX)
     }
 
-    /// The same in whole seconds, rounded up: what `Retry-After` and token lifetimes say. Zero
-    /// stays zero, anything else is at least one.
+    /// The same in whole seconds, rounded up, as `Retry-After` and token lifetimes state it. Only 0
+    /// gives 0.
     pub(crate) fn whole_seconds(&self, seconds: f64) -> u64 {
         (seconds.max(0.0) / self.speed).ceil() as u64
     }
 
-    /// Azure's seconds that pass while a client waits as [`Self::whole_seconds`] told it, at least
-    /// one on the wall: rounding up makes it wait longer than the compressed span.
+    /// Azure's seconds that pass while a client waits for [`Self::whole_seconds`], at least one real
+    /// second. Because of the rounding this can be longer than `seconds`.
     pub(crate) fn waited(&self, seconds: f64) -> f64 {
         self.whole_seconds(seconds).max(1) as f64 * self.speed
     }
@@ -59,22 +62,22 @@ impl Clock {
     }
 }
 
-/// `2026-01-14T20:29:53.1234567Z`, ARM's form: seven digits of fraction.
+/// `2026-01-14T20:29:53.1234567Z`, ARM's format, with seven fractional digits.
 pub(crate) fn arm_time(t: Timestamp) -> String {
     format!("{}0Z", t.strftime("%Y-%m-%dT%H:%M:%S%.6f"))
 }
 
-/// `2026-01-14 20:29:53Z`, Entra's form.
+/// `2026-01-14 20:29:53Z`, Entra's format.
 pub(crate) fn entra_time(t: Timestamp) -> String {
     t.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// `6/15/2026 8:22:51 AM`, the form in ARM's message about expired tokens.
+/// `6/15/2026 8:22:51 AM`, the format in ARM's message about expired tokens.
 pub(crate) fn us_time(t: Timestamp) -> String {
     t.strftime("%-m/%-d/%Y %-I:%M:%S %p").to_string()
 }
 
-/// `Wed, 21 Oct 2026 07:28:00 GMT`, the form of HTTP headers.
+/// `Wed, 21 Oct 2026 07:28:00 GMT`, the format in HTTP headers.
 pub(crate) fn http_time(t: Timestamp) -> String {
     t.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_senseless_speed_is_the_real_one() {
+    fn an_invalid_speed_counts_as_1() {
         for speed in [0.0, -3.0, f64::NAN, f64::INFINITY] {
             assert_eq!(Clock::new(speed).whole_seconds(7.0), 7);
         }

@@ -1,6 +1,7 @@
-//! Text patterns with `*`, as role definitions and fault patterns use them.
+//! Text patterns with `*`, as in role definitions and operation patterns.
 
-/// Whether `text` fits `pattern`, letter case aside; `*` stands for any text, also none.
+/// Whether `text` matches `pattern`, without regard to letter case. `*` stands for any text, the
+/// empty text included.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
     let mut parts = pattern.split('*');
@@ -29,7 +30,7 @@ mod tests {
     use super::glob;
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn a_star_matches_any_text() {
         assert!(glob("*", "anything"));
         assert!(glob("*/read", "Microsoft.Compute/virtualMachines/READ"));
         assert!(!glob("*/read", "Microsoft.Compute/virtualMachines/write"));

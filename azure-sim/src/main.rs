@@ -1,4 +1,4 @@
-//! The pretend Azure as a program: `azure-sim --help`.
+//! The simulated Azure as a program: `azure-sim --help`.
 #![allow(clippy::print_stdout)]
 
 mod args;
@@ -6,13 +6,13 @@ mod args;
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::{Context, Result, bail};
-use azure_sim::{AzureSim, Options, TlsListener, World};
+use azure_sim::{AzureSim, Options, Seed, TlsListener};
 use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::args::{Args, WorldSource};
+use self::args::{Args, SeedSource};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -28,11 +28,15 @@ async fn main() -> Result<()> {
             .with_context(|| format!("cannot write the certificate to {}", file.display()))?;
     }
     let mut imds = Vec::new();
-    for machine in &args.imds {
-        let address = sim.serve_imds(&machine.machine, bind(machine.address)?)?;
-        imds.push((machine.machine.as_str(), address));
+    for imds_args in &args.imds {
+        let address = sim.serve_imds(&imds_args.vm, bind(imds_args.address)?)?;
+        imds.push((imds_args.vm.as_str(), address));
     }
-    announce(&args, &sim, &imds);
+    if args.json {
+        print_json(&args, &sim, &imds);
+    } else {
+        print_text(&args, &sim, &imds);
+    }
     tokio::select! {
         _ = stop.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C")?,
@@ -48,10 +52,10 @@ fn options(args: &Args) -> Result<Options> {
             args.admin
         );
     }
-    let world = match &args.world {
-        WorldSource::Empty => World::default(),
-        WorldSource::Demo => World::demo()?,
-        WorldSource::File(file) => World::from_file(file)?,
+    let seed = match args.seed_source() {
+        SeedSource::Empty => Seed::default(),
+        SeedSource::Demo => Seed::demo()?,
+        SeedSource::File(file) => Seed::from_file(&file)?,
     };
     let tls = args
         .listen
@@ -64,9 +68,9 @@ fn options(args: &Args) -> Result<Options> {
         })
         .collect::<Result<_>>()?;
     Ok(Options {
-        world,
+        seed,
         speed: args.speed,
-        seed: args.seed,
+        random_seed: args.random_seed(),
         tls,
         admin: Some(bind(args.admin)?),
         extra_names: args.extra_name.clone(),
@@ -79,34 +83,35 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}; choose another address or port"))
 }
 
-fn announce(args: &Args, sim: &AzureSim, imds: &[(&str, SocketAddr)]) {
-    if args.json {
-        let tls: Vec<_> = sim
-            .addresses()
-            .iter()
-            .map(|(service, address)| json!({"service": service, "address": address}))
-            .collect();
-        let imds: Vec<_> = imds
-            .iter()
-            .map(|(machine, address)| json!({"machine": machine, "address": address}))
-            .collect();
-        let ca_file = args.ca_file.as_ref().map(|f| f.display().to_string());
-        println!(
-            "{}",
-            json!({"tls": tls, "imds": imds, "admin": sim.admin_addr(), "caFile": ca_file})
-        );
-        return;
-    }
+/// One line of JSON on standard output. `machine` is the resource id of a VM; scripts read this key.
+fn print_json(args: &Args, sim: &AzureSim, imds: &[(&str, SocketAddr)]) {
+    let tls: Vec<_> = sim
+        .addresses()
+        .iter()
+        .map(|(service, address)| json!({"service": service, "address": address}))
+        .collect();
+    let imds: Vec<_> = imds
+        .iter()
+        .map(|(vm, address)| json!({"machine": vm, "address": address}))
+        .collect();
+    let ca_file = args.ca_file.as_ref().map(|f| f.display().to_string());
+    println!(
+        "{}",
+        json!({"tls": tls, "imds": imds, "admin": sim.admin_addr(), "caFile": ca_file})
+    );
+}
+
+fn print_text(args: &Args, sim: &AzureSim, imds: &[(&str, SocketAddr)]) {
     for (service, address) in sim.addresses() {
         println!("{service:<6} https://{address}");
     }
-    for (machine, address) in imds {
-        println!("imds   http://{address}  {machine}");
+    for (vm, address) in imds {
+        println!("imds   http://{address}  {vm}");
     }
     println!("admin  http://{}", sim.admin_addr());
     match &args.ca_file {
         Some(file) => println!("trust  {}", file.display()),
-        None => println!("trust  nobody yet; write the certificate out with --ca-file"),
+        None => println!("trust  no certificate file; write one with --ca-file"),
     }
     println!("Stop with Ctrl-C.");
 }

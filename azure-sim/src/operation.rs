@@ -1,5 +1,5 @@
-//! The closed set of operations the simulator knows, by name: what faults aim at and the call log
-//! counts.
+//! The operations that the simulator knows, by name. Faults select calls by operation, and the call
+//! log counts them by operation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,10 +17,10 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Every operation there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// Every operation.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its name, as faults and the call log write it.
+            /// The name in faults, in the call log and in counters.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -39,8 +39,8 @@ operations! {
     IdentityDelete = "arm.identity.delete",
     /// List of identities in a group or subscription.
     IdentityList = "arm.identity.list",
-    /// No request of its own: one identity taken up by a machine or scale set, inside a PATCH or
-    /// PUT of that. The resource is the identity.
+    /// One identity assigned to a VM or scale set. It is no request of its own but a part of a PATCH
+    /// or PUT of the VM or scale set; its resource is the identity.
     IdentityAssign = "arm.identity.assign",
     /// GET of a resource's system-assigned identity.
     SystemIdentityGet = "arm.systemidentity.get",
@@ -78,13 +78,13 @@ operations! {
     VmssInstanceGet = "arm.vmssinstance.get",
     /// List of a scale set's instances.
     VmssInstanceList = "arm.vmssinstance.list",
-    /// GET of a machine.
+    /// GET of a VM.
     VmGet = "arm.vm.get",
-    /// PUT of a machine.
+    /// PUT of a VM.
     VmPut = "arm.vm.put",
-    /// PATCH of a machine.
+    /// PATCH of a VM.
     VmPatch = "arm.vm.patch",
-    /// List of machines.
+    /// List of VMs.
     VmList = "arm.vm.list",
     /// Poll of an asynchronous operation.
     OperationGet = "arm.operation.get",
@@ -110,13 +110,13 @@ operations! {
     EntraInstance = "entra.instance",
     /// Any other request to Entra.
     EntraOther = "entra.other",
-    /// Token request of a machine.
+    /// Token request of a VM.
     ImdsToken = "imds.token",
     /// Instance metadata.
     ImdsInstance = "imds.instance",
     /// Version list.
     ImdsVersions = "imds.versions",
-    /// Tenant of the machine.
+    /// Tenant of the VM.
     ImdsInfo = "imds.info",
     /// Any other request to IMDS.
     ImdsOther = "imds.other",
@@ -144,13 +144,13 @@ impl Serialize for Operation {
     }
 }
 
-/// One operation, or all whose names are alike: `arm.vmss.patch`, `arm.vmss.*`, `arm.*.get`, `*`.
+/// One operation, or several by a pattern in which `*` stands for any text: `arm.vmss.patch`, `arm.vmss.*`, `arm.*.get`, `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OperationPattern(String);
 
 impl OperationPattern {
-    /// Whether `operation` is meant.
+    /// Whether the pattern selects `operation`.
     pub fn matches(&self, operation: Operation) -> bool {
         self.matches_name(operation.name())
     }
@@ -160,7 +160,7 @@ impl OperationPattern {
     }
 }
 
-/// A pattern that means no operation at all.
+/// A pattern that selects no operation.
 #[derive(Debug, thiserror::Error)]
 #[error("no operation matches `{0}`; known are {known}", known = known())]
 pub struct UnknownOperation(String);
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_means_one_operation_a_family_or_all() -> Result<(), UnknownOperation> {
+    fn a_pattern_selects_one_operation_several_or_all() -> Result<(), UnknownOperation> {
         let one: OperationPattern = "arm.vmss.patch".parse()?;
         assert!(one.matches(Operation::VmssPatch));
         assert!(!one.matches(Operation::VmssPut));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_means_nothing_is_refused() {
+    fn a_pattern_that_selects_no_operation_is_refused() {
         let refused = "arm.vmms.*".parse::<OperationPattern>();
         assert!(refused.is_err_and(|e| e.to_string().contains("arm.vmss.patch")));
     }

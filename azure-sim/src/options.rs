@@ -1,4 +1,4 @@
-//! How a simulator is started, and why it cannot be.
+//! Options of a simulator, and the errors of starting it.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::UnknownOperation;
+use crate::seed::{Seed, SeedError};
 use crate::tls::{CertificateAuthority, TlsError};
-use crate::tokens::SignerError;
-use crate::world::{World, WorldError};
+use crate::tokens::TokenIssuerError;
 
-/// What a TLS listener serves to a client that names no Azure host (an address, `localhost`).
-/// A request for an Azure host reaches that host's service on every listener.
+/// The service that a TLS listener serves to requests for no Azure host name (for an address or
+/// `localhost`). A request for an Azure host name reaches that host's service on every listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
@@ -19,7 +19,8 @@ pub enum Service {
     Arm,
     /// Entra ID.
     Entra,
-    /// Key Vault and Storage; these need the real host name to know which one is meant.
+    /// Key Vault and Storage. Which vault or account is meant only the host name says, so a request
+    /// without one is answered with an error.
     Data,
 }
 
@@ -36,33 +37,34 @@ impl std::fmt::Display for Service {
 /// A bound socket to serve TLS on.
 #[derive(Debug)]
 pub struct TlsListener {
-    /// Bound by the caller, in the network namespace of the caller's choice.
+    /// Bound by the caller, in a network namespace of the caller's choice.
     pub listener: TcpListener,
-    /// Served to clients that name no Azure host.
+    /// Service for requests that name no Azure host.
     pub service: Service,
 }
 
-/// How a simulator is started.
+/// Options of a simulator.
 #[derive(Debug)]
 pub struct Options {
-    /// What exists at first.
-    pub world: World,
-    /// How much faster than the wall spans of time pass.
+    /// The resources that exist at the start.
+    pub seed: Seed,
+    /// Factor by which spans of time are shortened: token lifetimes, delays, `Retry-After`. 1 is
+    /// real time.
     pub speed: f64,
-    /// Source of every chance: identifiers, token lifetimes, faults.
-    pub seed: u64,
-    /// How long a change of a machine or scale set runs, in Azure's seconds.
+    /// Seed of the random numbers in new ids, token lifetimes and faults.
+    pub random_seed: u64,
+    /// How long a change of a VM or scale set runs, in seconds before `speed` shortens them.
     pub compute_seconds: f64,
     /// Items per page of a list.
     pub page_size: usize,
     /// Sockets for ARM, Entra and data. Empty: one each on a free loopback port.
     pub tls: Vec<TlsListener>,
-    /// Socket for the admin API; a free loopback port if absent. It has no authentication: keep
-    /// it on loopback.
+    /// Socket for the admin API; a free loopback port if absent. The API has no authentication, so
+    /// keep it on loopback.
     pub admin: Option<TcpListener>,
     /// Certificate authority; a new one if absent.
     pub ca: Option<CertificateAuthority>,
-    /// Lifetime of the certificates made here.
+    /// Lifetime of the certificates that the simulator makes.
     pub ca_lifetime: Duration,
     /// Names and addresses in the server certificate beyond Azure's and loopback.
     pub extra_names: Vec<String>,
@@ -71,9 +73,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            world: World::default(),
+            seed: Seed::default(),
             speed: 1.0,
-            seed: 1,
+            random_seed: 1,
             compute_seconds: 2.0,
             page_size: 100,
             tls: Vec::new(),
@@ -85,13 +87,13 @@ impl Default for Options {
     }
 }
 
-/// Why a simulator cannot start, or cannot do what is asked of it.
+/// Why a simulator cannot start, or cannot carry out a call of [`AzureSim`](crate::AzureSim).
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// A socket cannot be bound or taken over.
+    /// A socket cannot be bound or registered with tokio.
     #[error("cannot listen on {what}")]
     Listen {
-        /// Which socket.
+        /// What the socket is for.
         what: String,
         /// What the operating system said.
         source: std::io::Error,
@@ -101,14 +103,14 @@ pub enum SimError {
     Tls(#[from] TlsError),
     /// The token signing key cannot be made.
     #[error(transparent)]
-    Signer(#[from] SignerError),
-    /// The world contradicts itself.
+    TokenIssuer(#[from] TokenIssuerError),
+    /// The seed cannot be read or contradicts itself.
     #[error(transparent)]
-    World(#[from] WorldError),
-    /// There is no such machine.
-    #[error("no virtual machine or scale set instance `{0}` in this world; add it first")]
-    UnknownMachine(String),
-    /// A fault aims at nothing.
+    Seed(#[from] SeedError),
+    /// No VM and no instance of a uniform scale set has this id.
+    #[error("no virtual machine or scale set instance `{0}` is simulated; add it to the seed")]
+    UnknownVm(String),
+    /// A fault's pattern selects no operation.
     #[error(transparent)]
     UnknownOperation(#[from] UnknownOperation),
 }

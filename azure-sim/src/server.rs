@@ -1,6 +1,7 @@
-//! Sockets: accepting, TLS, HTTP/1.1, and reading a request to its end.
+//! Sockets: accepting connections, TLS, HTTP/1.1, and reading a request to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,36 +13,31 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::router::{self, Endpoint};
+use crate::message::{Reply, Request};
+use crate::router::{self, DroppedByFault, Endpoint};
 use crate::shared::Shared;
-use crate::wire::{Reply, Request};
 
-/// ARM's own limit on a request body.
+/// Longest request body in bytes; ARM has the same limit.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-/// How long a client may take over its TLS handshake, and over its headers.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Pause after an `accept` that failed for lack of resources.
+/// Time a client has for its TLS handshake, and again for its headers.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Pause after an `accept` that failed. The usual cause is a lack of file descriptors, and an
+/// immediate retry would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a connection ends without an answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Hangup {
-    /// A fault says so.
-    #[error("dropped by a fault")]
-    Fault,
-}
-
-/// Takes over a listener bound by somebody else, in whatever network namespace that was.
-pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+/// Registers a bound listener with tokio. The listener stays in the network namespace in which it
+/// was bound.
+pub(crate) fn into_tokio(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
 
-/// Serves until the task is aborted; its connections end with it.
+/// Serves until the task is aborted. Its connections end with it: the `JoinSet` aborts them when it
+/// is dropped.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     listener: TcpListener,
@@ -52,6 +48,7 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            // Reaps ended connections, so that the set does not grow without limit.
             Some(_) = connections.join_next() => continue,
         };
         let (stream, peer) = match accepted {
@@ -66,20 +63,29 @@ pub(crate) async fn serve(
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
         let (shared, tls, endpoint) = (Arc::clone(&shared), tls.clone(), endpoint.clone());
-        connections.spawn(async move {
-            let Some(tls) = tls else {
-                return converse(shared, stream, endpoint).await;
-            };
-            match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => converse(shared, stream, endpoint).await,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
-            }
-        });
+        connections.spawn(connect(shared, stream, peer, tls, endpoint));
     }
 }
 
-async fn converse(
+/// One connection from its TLS handshake, if it has one, to its end.
+async fn connect(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    endpoint: Endpoint,
+) {
+    let Some(tls) = tls else {
+        return serve_http(shared, stream, endpoint).await;
+    };
+    match tokio::time::timeout(CLIENT_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_http(shared, stream, endpoint).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+    }
+}
+
+async fn serve_http(
     shared: Arc<Shared>,
     stream: impl AsyncRead + AsyncWrite + Unpin,
     endpoint: Endpoint,
@@ -87,7 +93,7 @@ async fn converse(
     let service = service_fn(|request| answer(&shared, &endpoint, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(CLIENT_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "connection ended");
@@ -98,7 +104,7 @@ async fn answer(
     shared: &Arc<Shared>,
     endpoint: &Endpoint,
     request: http::Request<Incoming>,
-) -> Result<http::Response<Full<Bytes>>, Hangup> {
+) -> Result<http::Response<Full<Bytes>>, DroppedByFault> {
     let reply = match read(request).await {
         Ok(request) => router::respond(shared, endpoint, &request).await?,
         Err(status) => Reply::empty(status).with("connection", "close"),
@@ -109,6 +115,7 @@ async fn answer(
     Ok(response)
 }
 
+/// Reads the body to its end; the error is the status to answer.
 async fn read(request: http::Request<Incoming>) -> Result<Request, StatusCode> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT)
@@ -140,7 +147,7 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, StatusCode> {
     })
 }
 
-/// An authority without its port and without the brackets of an IPv6 address.
+/// The host of an authority: without the port, and without the brackets of an IPv6 address.
 fn host_of(authority: &str) -> &str {
     match authority
         .strip_prefix('[')

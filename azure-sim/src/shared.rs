@@ -2,49 +2,52 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::arm::Buckets;
 use crate::calls::CallLog;
 use crate::clock::Clock;
-use crate::faults::FaultBook;
+use crate::faults::FaultRegistry;
 use crate::options::{Options, SimError};
 use crate::state::State;
-use crate::tokens::Signer;
+use crate::throttle::TokenBuckets;
+use crate::tokens::TokenIssuer;
 
-/// What all services of one simulator share.
+/// What all services of one simulator share. Each mutable part has a lock of its own, because a
+/// service reads the state for the whole of a request and consults the faults meanwhile.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    /// Items per page of a list; at least 1.
     pub(crate) page_size: usize,
+    /// How long a change of a VM or scale set runs, in Azure's seconds.
     pub(crate) compute_seconds: f64,
-    pub(crate) signer: Signer,
+    pub(crate) token_issuer: TokenIssuer,
     state: Mutex<State>,
-    faults: Mutex<FaultBook>,
+    faults: Mutex<FaultRegistry>,
     calls: Mutex<CallLog>,
-    buckets: Mutex<Buckets>,
+    buckets: Mutex<TokenBuckets>,
 }
 
 impl Shared {
-    /// What the options say, with the state their world begins with.
     pub(crate) fn new(options: &Options) -> Result<Self, SimError> {
         let clock = Clock::new(options.speed);
         Ok(Self {
             clock,
             page_size: options.page_size.max(1),
             compute_seconds: options.compute_seconds,
-            signer: Signer::generate()?,
-            state: Mutex::new(State::new(&options.world, options.seed)?),
-            faults: Mutex::new(FaultBook::new(clock, options.seed)),
+            token_issuer: TokenIssuer::generate()?,
+            state: Mutex::new(State::new(&options.seed, options.random_seed)?),
+            faults: Mutex::new(FaultRegistry::new(clock, options.random_seed)),
             calls: Mutex::default(),
-            buckets: Mutex::new(Buckets::new(clock)),
+            buckets: Mutex::new(TokenBuckets::new(clock)),
         })
     }
 
-    /// The cloud's state. Take it before [`Self::faults`], never the other way round.
+    /// Lock order: a caller that needs both takes the state before [`Self::faults`]. The opposite
+    /// order can deadlock.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
-    pub(crate) fn faults(&self) -> MutexGuard<'_, FaultBook> {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, FaultRegistry> {
         lock(&self.faults)
     }
 
@@ -52,12 +55,13 @@ impl Shared {
         lock(&self.calls)
     }
 
-    pub(crate) fn buckets(&self) -> MutexGuard<'_, Buckets> {
+    pub(crate) fn buckets(&self) -> MutexGuard<'_, TokenBuckets> {
         lock(&self.buckets)
     }
 }
 
-/// A panic elsewhere leaves data that is still whole: every change here is a single step.
+/// Locks, also after a panic of another holder: every change under these locks is a single step,
+/// so the data is whole even then.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A running simulator, as a value.
+//! A running simulator.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use crate::faults::{ArmedFault, Fault, Preset};
 use crate::operation::OperationPattern;
 use crate::options::{Options, Service, SimError, TlsListener};
 use crate::router::Endpoint;
+use crate::seed::Seed;
 use crate::server;
 use crate::shared::{Shared, lock};
 use crate::tls::CertificateAuthority;
-use crate::world::World;
 
-/// A running pretend cloud. Dropping it ends every listener and connection.
+/// A running simulator. Dropping it ends every listener and connection.
 #[derive(Debug)]
 pub struct AzureSim {
     shared: Arc<Shared>,
@@ -33,7 +33,7 @@ impl AzureSim {
     /// Starts a simulator on the current tokio runtime; when it returns, every socket listens.
     ///
     /// # Errors
-    /// [`SimError`] when a socket, a certificate or the world is not usable.
+    /// [`SimError`] when a socket, a certificate or the seed is not usable.
     pub async fn start(options: Options) -> Result<Self, SimError> {
         let shared = Arc::new(Shared::new(&options)?);
         let ca = match options.ca {
@@ -44,27 +44,18 @@ impl AzureSim {
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
         for TlsListener { listener, service } in or_loopback(options.tls)? {
-            let (listener, address) = adopt(listener, &service.to_string())?;
-            let endpoint = Endpoint::Cloud(service);
-            tasks.spawn(server::serve(
-                Arc::clone(&shared),
-                listener,
-                Some(tls.clone()),
-                endpoint,
-            ));
+            let (listener, address) = into_tokio(listener, &service.to_string())?;
+            let (shared, endpoint) = (Arc::clone(&shared), Endpoint::Cloud(service));
+            tasks.spawn(server::serve(shared, listener, Some(tls.clone()), endpoint));
             addresses.push((service, address));
         }
         let listener = match options.admin {
             Some(listener) => listener,
             None => loopback("admin")?,
         };
-        let (listener, admin) = adopt(listener, "admin")?;
-        tasks.spawn(server::serve(
-            Arc::clone(&shared),
-            listener,
-            None,
-            Endpoint::Admin,
-        ));
+        let (listener, admin) = into_tokio(listener, "admin")?;
+        let serving = server::serve(Arc::clone(&shared), listener, None, Endpoint::Admin);
+        tasks.spawn(serving);
         Ok(Self {
             shared,
             addresses,
@@ -98,40 +89,42 @@ impl AzureSim {
         &self.ca_pem
     }
 
-    /// Serves the metadata service of one machine on a bound socket, in whatever network
-    /// namespace that socket is, and returns its address. `machine` is the resource id of a VM or
-    /// of a uniform scale set's instance, letter case aside.
+    /// Serves the metadata service of one VM on a bound socket, in the network namespace in which
+    /// that socket was bound, and returns the socket's address. `vm` is the resource id of a VM or
+    /// of an instance of a uniform scale set, without regard to letter case.
     ///
     /// # Errors
-    /// [`SimError::UnknownMachine`], or [`SimError::Listen`].
-    pub fn serve_imds(&self, machine: &str, listener: TcpListener) -> Result<SocketAddr, SimError> {
+    /// [`SimError::UnknownVm`], or [`SimError::Listen`].
+    pub fn serve_imds(&self, vm: &str, listener: TcpListener) -> Result<SocketAddr, SimError> {
         let id = self
             .shared
             .state()
-            .machine_id(machine)
-            .ok_or_else(|| SimError::UnknownMachine(machine.into()))?;
+            .vm_id(vm)
+            .ok_or_else(|| SimError::UnknownVm(vm.into()))?;
+        // The caller may be outside the runtime, where tokio cannot register a socket.
         let _guard = self.runtime.enter();
-        let (listener, address) = adopt(listener, "IMDS")?;
+        let (listener, address) = into_tokio(listener, "IMDS")?;
         let serving = server::serve(Arc::clone(&self.shared), listener, None, Endpoint::Imds(id));
         lock(&self.tasks).spawn_on(serving, &self.runtime);
         Ok(address)
     }
 
-    /// Adds what `world` holds to the cloud. What has the same id is replaced, identities and role
-    /// assignments keep what they were given since; tenant and location stay as they are.
+    /// Adds the resources of `seed`. A resource of the same id is replaced, except that an identity
+    /// keeps the ids and federated credentials that the seed does not set, and a VM or scale set
+    /// its assigned identities. The tenant and the default region stay as they are.
     ///
     /// # Errors
-    /// [`SimError::World`]; the cloud is then unchanged.
-    pub fn merge_world(&self, world: &World) -> Result<(), SimError> {
-        Ok(self.shared.state().merge(world)?)
+    /// [`SimError::Seed`]; the state is then unchanged.
+    pub fn merge_seed(&self, seed: &Seed) -> Result<(), SimError> {
+        Ok(self.shared.state().merge(seed)?)
     }
 
-    /// Arms a fault and returns its number.
+    /// Arms a fault: it applies to calls from now on. Returns its number.
     pub fn arm_fault(&self, fault: Fault) -> u64 {
         self.shared.faults().arm(fault)
     }
 
-    /// The fault a preset stands for, to narrow and arm.
+    /// The fault of a preset, to narrow down and arm.
     ///
     /// # Errors
     /// Never for a released simulator: presets are tested.
@@ -139,7 +132,7 @@ impl AzureSim {
         Ok(preset.fault(self.shared.clock)?)
     }
 
-    /// All armed faults.
+    /// All armed faults, those already spent included.
     pub fn faults(&self) -> Vec<ArmedFault> {
         self.shared.faults().list()
     }
@@ -149,7 +142,8 @@ impl AzureSim {
         self.shared.faults().clear();
     }
 
-    /// Calls so far, oldest first; of some operations only, if a pattern is given.
+    /// Calls so far, oldest first, limited to the operations of `pattern` if one is given. Only the
+    /// latest 20,000 are kept.
     pub fn calls(&self, pattern: Option<&OperationPattern>) -> Vec<Call> {
         self.shared.calls().list(pattern)
     }
@@ -159,24 +153,20 @@ impl AzureSim {
         self.shared.calls().counters()
     }
 
-    /// Forgets calls and counters.
-    pub fn clear_calls(&self) {
-        self.shared.calls().clear();
-    }
-
     /// Identities, role assignments and what is assigned where, as `GET /state` shows it.
     pub fn state(&self) -> Value {
         self.shared.state().summary()
     }
 
-    /// Ends every listener and connection, and waits for that.
+    /// Ends every listener and connection, and returns when they have ended.
     pub async fn shutdown(self) {
         let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         tasks.shutdown().await;
     }
 }
 
-fn adopt(
+/// `what` names the socket in the error.
+fn into_tokio(
     listener: TcpListener,
     what: &str,
 ) -> Result<(tokio::net::TcpListener, SocketAddr), SimError> {
@@ -184,11 +174,12 @@ fn adopt(
         what: what.into(),
         source,
     };
-    let listener = server::adopt(listener).map_err(failed)?;
+    let listener = server::into_tokio(listener).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }
 
+/// The listeners given; without any, one per service on a free loopback port.
 fn or_loopback(given: Vec<TlsListener>) -> Result<Vec<TlsListener>, SimError> {
     if !given.is_empty() {
         return Ok(given);

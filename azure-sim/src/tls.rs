@@ -12,22 +12,13 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 
-/// Names in every server certificate: Azure's own, and those of a loopback listener.
-const NAMES: &[&str] = &[
-    "management.azure.com",
-    "login.microsoftonline.com",
-    "login.windows.net",
-    "login.microsoft.com",
-    "sts.windows.net",
-    "*.vault.azure.net",
-    "*.blob.core.windows.net",
-    "localhost",
-    "127.0.0.1",
-    "::1",
-];
+use crate::host_names::{ARM_HOST, BLOB_SUFFIX, ENTRA_HOSTS, VAULT_SUFFIX};
 
-/// Certificates are good from a day before they are made, for clients whose clock is behind.
-const SLACK: Duration = Duration::from_secs(86_400);
+/// Names of a loopback listener.
+const LOOPBACK_NAMES: &[&str] = &["localhost", "127.0.0.1", "::1"];
+
+/// Certificates are valid from a day before they are made, for clients whose clock is behind.
+const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
 /// A certificate authority, as PEM.
 #[derive(Clone)]
@@ -49,7 +40,8 @@ impl fmt::Debug for CertificateAuthority {
 /// A certificate that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// Making or signing failed: a name that is none, or an authority that is no certificate.
+    /// Making or signing it failed: an extra name is no valid DNS name or address, or the given
+    /// authority is no certificate with its key.
     #[error("cannot make the certificate")]
     Certificate(#[from] rcgen::Error),
     /// The TLS library refuses what was made.
@@ -58,10 +50,10 @@ pub enum TlsError {
 }
 
 impl CertificateAuthority {
-    /// A new authority, trusted by nobody yet.
+    /// A new authority, valid for `lifetime` from now.
     ///
     /// # Errors
-    /// [`TlsError::Certificate`] when the machine has no randomness to offer.
+    /// [`TlsError::Certificate`] when the operating system provides no random numbers.
     pub fn generate(lifetime: Duration) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let mut params = params(Vec::new(), "azure-sim certificate authority", lifetime)?;
@@ -74,18 +66,17 @@ impl CertificateAuthority {
         })
     }
 
-    /// A server configuration whose certificate holds Azure's names and `extra` ones.
+    /// A server configuration whose certificate is valid for Azure's names, for loopback, and for
+    /// `extra` names and addresses.
     pub(crate) fn server_config(
         &self,
         extra: &[String],
         lifetime: Duration,
     ) -> Result<Arc<ServerConfig>, TlsError> {
         let issuer = Issuer::from_ca_cert_pem(&self.cert_pem, KeyPair::from_pem(&self.key_pem)?)?;
-        let names = NAMES
-            .iter()
-            .map(|n| (*n).to_owned())
-            .chain(extra.iter().cloned())
-            .collect();
+        let mut names = azure_names();
+        names.extend(LOOPBACK_NAMES.iter().map(|n| (*n).to_owned()));
+        names.extend_from_slice(extra);
         let key = KeyPair::generate()?;
         let mut params = params(names, "azure-sim", lifetime)?;
         params.use_authority_key_identifier_extension = true;
@@ -93,8 +84,8 @@ impl CertificateAuthority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let cert: CertificateDer<'static> = params.signed_by(&key, &issuer)?.der().clone();
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        // The provider is named, not taken from the process, so that a library user need not
-        // install one.
+        // The provider is given here, not taken from the process's default, so that a user of this
+        // library need not install one.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -102,6 +93,14 @@ impl CertificateAuthority {
             .with_single_cert(vec![cert], key)?;
         Ok(Arc::new(config))
     }
+}
+
+/// Azure's host names, with wildcards for vaults and accounts.
+fn azure_names() -> Vec<String> {
+    let mut names = vec![ARM_HOST.to_owned()];
+    names.extend(ENTRA_HOSTS.iter().map(|n| (*n).to_owned()));
+    names.extend([VAULT_SUFFIX, BLOB_SUFFIX].map(|suffix| format!("*{suffix}")));
+    names
 }
 
 fn params(
@@ -112,7 +111,7 @@ fn params(
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, subject);
     let now = OffsetDateTime::now_utc();
-    params.not_before = now - SLACK;
+    params.not_before = now - CLOCK_SKEW;
     params.not_after = now + lifetime;
     Ok(params)
 }

@@ -1,4 +1,5 @@
-//! Access tokens: real JWTs, signed with a key of the simulator's own and checked by its services.
+//! Access tokens: real JWTs. The simulator signs them with a key of its own, and its services verify
+//! them.
 
 use std::time::Instant;
 
@@ -11,51 +12,53 @@ use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::wire::Request;
+use crate::message::Request;
 
-/// Clock difference services forgive, in seconds.
+/// Clock difference that services tolerate, in seconds.
 const SKEW: i64 = 300;
 
 /// The signing key cannot be made.
 #[derive(Debug, thiserror::Error)]
-pub enum SignerError {
-    /// No key, or no certificate for it.
+pub enum TokenIssuerError {
+    /// The key or its certificate cannot be generated.
     #[error("cannot make the token signing key")]
     Key(#[from] rcgen::Error),
-    /// The JWT library does not take it.
+    /// The JWT library does not accept the key.
     #[error("cannot use the token signing key")]
     Jwt(#[from] jsonwebtoken::errors::Error),
 }
 
-/// Signs and checks tokens.
-pub(crate) struct Signer {
+/// Signs and verifies tokens.
+pub(crate) struct TokenIssuer {
     encoding: EncodingKey,
     decoding: DecodingKey,
     key_id: String,
-    /// The published key.
+    /// The public key as Entra publishes it.
     jwk: Value,
 }
 
-impl std::fmt::Debug for Signer {
+impl std::fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signer")
+        f.debug_struct("TokenIssuer")
             .field("key_id", &self.key_id)
             .finish_non_exhaustive()
     }
 }
 
-/// A token and the span it is good for.
+/// A token and its validity. `Debug` does not show the token.
 #[derive(Clone)]
-pub(crate) struct Minted {
-    pub(crate) token: String,
+pub(crate) struct AccessToken {
+    pub(crate) jwt: String,
+    /// Seconds since the epoch.
     pub(crate) not_before: i64,
+    /// Seconds since the epoch.
     pub(crate) expires: i64,
-    pub(crate) born: Instant,
+    pub(crate) issued_at: Instant,
 }
 
-impl std::fmt::Debug for Minted {
+impl std::fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Minted")
+        f.debug_struct("AccessToken")
             .field("expires", &self.expires)
             .finish_non_exhaustive()
     }
@@ -66,15 +69,15 @@ impl std::fmt::Debug for Minted {
 pub(crate) struct Subject {
     pub(crate) client_id: String,
     pub(crate) object_id: String,
-    /// `1` for a secret, `2` for a certificate or a managed identity.
-    pub(crate) strength: &'static str,
+    /// The claim `appidacr`: `1` for a secret, `2` for a certificate or a managed identity.
+    pub(crate) appidacr: &'static str,
     /// Resource id of the managed identity.
     pub(crate) identity: Option<String>,
-    /// Resource id of the machine that asked.
-    pub(crate) machine: Option<String>,
+    /// Resource id of the VM or scale set that the managed identity is assigned to.
+    pub(crate) azure_resource: Option<String>,
 }
 
-/// The claims services look at.
+/// The claims that services read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Caller {
     pub(crate) aud: String,
@@ -88,7 +91,7 @@ pub(crate) struct Caller {
 
 /// Why a request's token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum TokenError {
     Missing,
     Malformed,
     /// Wrong signature or issuer.
@@ -98,9 +101,9 @@ pub(crate) enum Refused {
     NotYet,
 }
 
-impl Signer {
-    /// A signer with a new RSA key of 2048 bits.
-    pub(crate) fn generate() -> Result<Self, SignerError> {
+impl TokenIssuer {
+    /// An issuer with a new RSA key of 2048 bits.
+    pub(crate) fn generate() -> Result<Self, TokenIssuerError> {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         let mut params = CertificateParams::default();
         params
@@ -127,111 +130,122 @@ impl Signer {
         })
     }
 
-    /// The key set, with the issuer of a tenant.
+    /// The JSON Web Key Set of the tenant with this issuer.
     pub(crate) fn key_set(&self, issuer: &str) -> Value {
         let mut jwk = self.jwk.clone();
         jwk["issuer"] = json!(issuer);
         json!({"keys": [jwk]})
     }
 
-    /// A token with the claims of a v1 app token.
-    pub(crate) fn mint(
+    /// A token with the claims of Entra's v1 app tokens. `now` and `lifetime` are in seconds.
+    pub(crate) fn issue_token(
         &self,
         tenant: &str,
         audience: &str,
         subject: &Subject,
         now: i64,
         lifetime: u64,
-    ) -> Result<Minted, SignerError> {
+    ) -> Result<AccessToken, TokenIssuerError> {
         let expires = now.saturating_add_unsigned(lifetime);
-        let issuer = issuer_v1(tenant);
-        let mut claims = json!({
-            "aud": audience,
-            "iss": issuer,
-            "iat": now,
-            "nbf": now,
-            "exp": expires,
-            "aio": opaque(),
-            "appid": subject.client_id,
-            "appidacr": subject.strength,
-            "idp": issuer,
-            "idtyp": "app",
-            "oid": subject.object_id,
-            "rh": opaque(),
-            "sub": subject.object_id,
-            "tid": tenant,
-            "uti": opaque(),
-            "ver": "1.0",
-        });
-        if let Some(identity) = &subject.identity {
-            claims["xms_mirid"] = json!(identity);
-        }
-        if let Some(machine) = &subject.machine {
-            claims["xms_az_rid"] = json!(machine);
-        }
+        let claims = claims(tenant, audience, subject, now, expires);
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(self.key_id.clone());
         header.x5t = Some(self.key_id.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &self.encoding)?;
-        Ok(Minted {
-            token,
+        let jwt = jsonwebtoken::encode(&header, &claims, &self.encoding)?;
+        Ok(AccessToken {
+            jwt,
             not_before: now,
             expires,
-            born: Instant::now(),
+            issued_at: Instant::now(),
         })
     }
 
-    /// Who sent a request, if its token is one of this tenant's for one of these audiences.
+    /// Who sent a request, if its bearer token is from this tenant and for one of these audiences.
+    /// `now` is in seconds since the epoch.
     pub(crate) fn caller(
         &self,
         request: &Request,
         tenant: &str,
         audiences: &[&str],
         now: i64,
-    ) -> Result<Caller, Refused> {
+    ) -> Result<Caller, TokenError> {
         let token = match request.bearer() {
-            None => return Err(Refused::Missing),
-            Some("") => return Err(Refused::Malformed),
+            None => return Err(TokenError::Missing),
+            Some("") => return Err(TokenError::Malformed),
             Some(token) => token,
         };
-        let mut checks = Validation::new(Algorithm::RS256);
-        // Audience and time are checked below, to answer each failure in Azure's own words.
-        checks.validate_exp = false;
-        checks.validate_aud = false;
-        let caller = jsonwebtoken::decode::<Caller>(token, &self.decoding, &checks)
-            .map_err(|e| match e.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Forged,
-                _ => Refused::Malformed,
-            })?
-            .claims;
+        let caller = self.verify_signature(token)?;
         if caller.tid != tenant || caller.iss != issuer_v1(tenant) {
-            return Err(Refused::Forged);
+            return Err(TokenError::Forged);
         }
         let audience = caller.aud.trim_end_matches('/');
         if !audiences
             .iter()
             .any(|a| a.trim_end_matches('/').eq_ignore_ascii_case(audience))
         {
-            return Err(Refused::Audience(caller.aud));
+            return Err(TokenError::Audience(caller.aud));
         }
         if caller.exp < now {
-            return Err(Refused::Expired(
+            return Err(TokenError::Expired(
                 Timestamp::from_second(caller.exp).unwrap_or_default(),
             ));
         }
         if caller.nbf > now + SKEW {
-            return Err(Refused::NotYet);
+            return Err(TokenError::NotYet);
         }
         Ok(caller)
     }
+
+    fn verify_signature(&self, token: &str) -> Result<Caller, TokenError> {
+        let mut checks = Validation::new(Algorithm::RS256);
+        // The caller checks audience and time, because Azure answers each failure differently.
+        checks.validate_exp = false;
+        checks.validate_aud = false;
+        jsonwebtoken::decode::<Caller>(token, &self.decoding, &checks)
+            .map(|decoded| decoded.claims)
+            .map_err(|e| match e.kind() {
+                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::Forged,
+                _ => TokenError::Malformed,
+            })
+    }
 }
 
-/// The issuer of the tokens Azure's own services take.
+/// The claims of Entra's v1 app tokens; `now` and `expires` are in seconds since the epoch.
+fn claims(tenant: &str, audience: &str, subject: &Subject, now: i64, expires: i64) -> Value {
+    let issuer = issuer_v1(tenant);
+    let mut claims = json!({
+        "aud": audience,
+        "iss": issuer,
+        "iat": now,
+        "nbf": now,
+        "exp": expires,
+        "aio": opaque(),
+        "appid": subject.client_id,
+        "appidacr": subject.appidacr,
+        "idp": issuer,
+        "idtyp": "app",
+        "oid": subject.object_id,
+        "rh": opaque(),
+        "sub": subject.object_id,
+        "tid": tenant,
+        "uti": opaque(),
+        "ver": "1.0",
+    });
+    if let Some(identity) = &subject.identity {
+        claims["xms_mirid"] = json!(identity);
+    }
+    if let Some(resource) = &subject.azure_resource {
+        claims["xms_az_rid"] = json!(resource);
+    }
+    claims
+}
+
+/// The `iss` claim in tokens for Azure's services. They expect v1 tokens.
 pub(crate) fn issuer_v1(tenant: &str) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }
 
-/// Claims that mean nothing to anybody but Entra.
+/// A random value for claims that only Entra interprets.
 fn opaque() -> String {
     URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes())
 }

@@ -1,39 +1,39 @@
-//! Who calls ARM.
+//! ARM's answers to tokens that it does not accept.
 
 use http::StatusCode;
 
 use super::error::ArmError;
 use crate::clock::{Clock, us_time};
-use crate::router::ENTRA_HOST;
-use crate::tokens::Refused;
+use crate::host_names::ENTRA_HOST;
+use crate::tokens::TokenError;
 
-/// The audiences ARM takes.
+/// The audiences that ARM accepts.
 pub(super) const AUDIENCES: &[&str] = &[
     "https://management.core.windows.net/",
     "https://management.azure.com/",
 ];
 
-/// ARM's answer to a token it does not take.
-pub(super) fn refusal(refused: &Refused, tenant: &str, clock: Clock) -> ArmError {
+/// ARM's answer to a token that it does not accept.
+pub(super) fn refusal(refused: &TokenError, tenant: &str, clock: Clock) -> ArmError {
     let (code, message) = match refused {
-        Refused::Missing => (
+        TokenError::Missing => (
             "AuthenticationFailed",
             "Authentication failed. The 'Authorization' header is missing.".to_owned(),
         ),
-        Refused::Malformed => (
+        TokenError::Malformed => (
             "InvalidAuthenticationToken",
             "The access token is invalid.".to_owned(),
         ),
-        Refused::Forged => (
+        TokenError::Forged => (
             "InvalidAuthenticationToken",
             "The access token signature or issuer is invalid.".to_owned(),
         ),
-        Refused::NotYet => (
+        TokenError::NotYet => (
             "InvalidAuthenticationToken",
             "The access token is not valid yet.".to_owned(),
         ),
-        Refused::Audience(found) => ("InvalidAuthenticationTokenAudience", audience(found)),
-        Refused::Expired(at) => (
+        TokenError::Audience(found) => ("InvalidAuthenticationTokenAudience", audience(found)),
+        TokenError::Expired(at) => (
             "ExpiredAuthenticationToken",
             format!(
                 "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.",

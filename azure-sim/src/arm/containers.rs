@@ -1,15 +1,16 @@
-//! Subscriptions, their regions, and resource groups: only there to be read.
+//! Subscriptions, their regions, and resource groups. They can only be read.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::context::{self, Context};
 use super::error::{ArmError, Result};
+use super::kind::Container;
 use super::regions;
-use super::route::Container;
-use crate::state::ids::fold;
-use crate::state::{Group, State};
-use crate::wire::Reply;
+use crate::ids::normalize;
+use crate::message::Reply;
+use crate::resources::Group;
+use crate::state::State;
 
 const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
 const READ_LOCATIONS: &str = "Microsoft.Resources/subscriptions/locations/read";
@@ -20,7 +21,7 @@ pub(super) fn subscription(context: &Context<'_>, state: &State, id: &str) -> Re
     context.require(state, READ_SUBSCRIPTION, &scope)?;
     let name = state
         .subscriptions
-        .get(&fold(id))
+        .get(&normalize(id))
         .map_or(id, String::as_str);
     Ok(Reply::json(
         StatusCode::OK,
@@ -28,10 +29,10 @@ pub(super) fn subscription(context: &Context<'_>, state: &State, id: &str) -> Re
     ))
 }
 
-/// The subscriptions the caller may read: no rights are an empty list, not a refusal.
+/// The subscriptions that the caller may read. Without any role the list is empty, not refused.
 pub(super) fn subscriptions(context: &Context<'_>, state: &State) -> Result<Reply> {
     let may_read = |id: &&String| {
-        state.may(
+        state.is_allowed(
             &context.caller.oid,
             READ_SUBSCRIPTION,
             &format!("/subscriptions/{id}"),
@@ -41,10 +42,10 @@ pub(super) fn subscriptions(context: &Context<'_>, state: &State) -> Result<Repl
     context.page(visible.map(|id| render_subscription(state, id)).collect())
 }
 
-/// All at once: this list has no pages.
+/// The regions of a subscription. This list has no pages in Azure.
 pub(super) fn locations(context: &Context<'_>, state: &State, id: &str) -> Result<Reply> {
     context.require(state, READ_LOCATIONS, &format!("/subscriptions/{id}"))?;
-    let regions = regions::of(&state.location);
+    let regions = regions::including(&state.location);
     let value: Vec<_> = regions
         .map(|(name, shown)| {
             json!({
@@ -67,14 +68,15 @@ pub(super) fn group(context: &Context<'_>, state: &State, place: &Container) -> 
     Ok(Reply::json(StatusCode::OK, &render_group(group)))
 }
 
-/// The groups of a subscription the caller may read.
+/// The groups of a subscription that the caller may read. The list is refused only if there is none
+/// and the caller may not read the groups of the whole subscription.
 pub(super) fn groups(context: &Context<'_>, state: &State, subscription: &str) -> Result<Reply> {
     let visible: Vec<_> = state
         .groups
         .values()
         .filter(|g| g.subscription.eq_ignore_ascii_case(subscription))
         .filter(|g| {
-            state.may(
+            state.is_allowed(
                 &context.caller.oid,
                 READ_GROUP,
                 &scope(&g.subscription, &g.name),
@@ -83,7 +85,7 @@ pub(super) fn groups(context: &Context<'_>, state: &State, subscription: &str) -
         .map(render_group)
         .collect();
     let whole = format!("/subscriptions/{subscription}");
-    if visible.is_empty() && !state.may(&context.caller.oid, READ_GROUP, &whole) {
+    if visible.is_empty() && !state.is_allowed(&context.caller.oid, READ_GROUP, &whole) {
         return Err(ArmError::forbidden(
             &context.caller.appid,
             &context.caller.oid,

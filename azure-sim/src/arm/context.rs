@@ -1,4 +1,4 @@
-//! What every ARM handler is given.
+//! What every ARM handler gets.
 
 use std::time::Instant;
 
@@ -7,29 +7,32 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::{ArmError, Result};
+use super::kind::Container;
 use super::route::Route;
+use crate::answer::Invocation;
+use crate::ids::{ResourceId, group_key};
+use crate::message::{Reply, Request};
 use crate::operation::Operation;
-use crate::router::Named;
+use crate::resources::Group;
 use crate::shared::Shared;
-use crate::state::ids::{ResourceId, group_key};
-use crate::state::{Group, State};
+use crate::state::State;
 use crate::tokens::Caller;
-use crate::wire::{Reply, Request};
 
-/// A request that has been let in.
+/// A request whose caller is authenticated.
 pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
     pub(super) request: &'a Request,
     pub(super) route: &'a Route,
-    pub(super) named: &'a Named,
+    pub(super) invocation: &'a Invocation,
     pub(super) caller: Caller,
+    /// The `api-version`, once it is checked.
     pub(super) version: &'a str,
 }
 
 impl Context<'_> {
-    /// Refuses with 403 unless the caller may do `action` at `scope`.
+    /// Fails with 403 unless the caller's roles allow `action` at `scope`.
     pub(super) fn require(&self, state: &State, action: &str, scope: &str) -> Result<()> {
-        if state.may(&self.caller.oid, action, scope) {
+        if state.is_allowed(&self.caller.oid, action, scope) {
             return Ok(());
         }
         Err(ArmError::forbidden(
@@ -40,19 +43,24 @@ impl Context<'_> {
         ))
     }
 
-    /// The group a resource is in, or 404.
+    /// The resource group of a resource, or 404.
     pub(super) fn group<'s>(&self, state: &'s State, id: &ResourceId) -> Result<&'s Group> {
         group(state, &id.subscription, &id.group)
     }
 
-    /// Whether a fault hides what was written at `born` from this very operation.
-    pub(super) fn lags(&self, born: Instant) -> bool {
-        self.lags_in(self.named.operation, &self.route.path, born)
+    /// Whether a fault hides what was written at `written_at` from this request.
+    pub(super) fn lags(&self, written_at: Instant) -> bool {
+        self.lags_in(self.invocation.operation, &self.route.path, written_at)
     }
 
     /// The same for another operation or resource.
-    pub(super) fn lags_in(&self, operation: Operation, resource: &str, born: Instant) -> bool {
-        self.shared.faults().lags(operation, resource, born)
+    pub(super) fn lags_in(
+        &self,
+        operation: Operation,
+        resource: &str,
+        written_at: Instant,
+    ) -> bool {
+        self.shared.faults().lags(operation, resource, written_at)
     }
 
     /// The body as JSON.
@@ -65,7 +73,7 @@ impl Context<'_> {
         })
     }
 
-    /// One page of a list, with a link to the next.
+    /// One page of a list, with a link to the next page if there is one.
     pub(super) fn page(&self, items: Vec<Value>) -> Result<Reply> {
         let top = self
             .number("$top")?
@@ -108,6 +116,14 @@ impl Context<'_> {
             "https://{}{}?{query}",
             self.request.authority, self.request.path
         )
+    }
+}
+
+/// Fails with 404 if a container is a resource group that does not exist.
+pub(super) fn require_group(state: &State, container: &Container) -> Result<()> {
+    match &container.group {
+        Some(name) => group(state, &container.subscription, name).map(|_| ()),
+        None => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Microsoft.Authorization/roleDefinitions`, read only.
+//! `Microsoft.Authorization/roleDefinitions`. They can only be read.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::{ArmError, Result};
 use super::filter::{self, Term};
-use super::route::subscription_of;
-use crate::state::ids::{covers, fold};
-use crate::state::{Definition, State};
-use crate::wire::Reply;
+use super::kind::subscription_of;
+use crate::ids::{covers, normalize};
+use crate::message::Reply;
+use crate::resources::Definition;
+use crate::state::State;
 
 const READ: &str = "Microsoft.Authorization/roleDefinitions/read";
 
 pub(super) fn get(context: &Context<'_>, state: &State, scope: &str, id: &str) -> Result<Reply> {
-    // Built-in roles belong to nobody: at the root everyone may look them up.
+    // Everyone may read built-in roles at the root scope.
     if scope != "/" {
         context.require(state, READ, scope)?;
     }
@@ -47,12 +48,12 @@ pub(super) fn missing(id: &str) -> ArmError {
 }
 
 fn assignable(definition: &Definition, scope: &str) -> bool {
-    let scope = fold(scope);
+    let scope = normalize(scope);
     definition
         .role
         .assignable_scopes
         .iter()
-        .map(|s| fold(s))
+        .map(|s| normalize(s))
         .any(|s| covers(&s, &scope) || covers(&scope, &s))
 }
 
@@ -65,7 +66,7 @@ fn wanted(definition: &Definition, terms: &[Term]) -> Result<bool> {
             Term::Equals(name, value) if name == "type" => {
                 typ(definition).eq_ignore_ascii_case(value)
             }
-            // Everything listed is assignable at the scope or below it.
+            // It changes nothing: the list only has roles that are assignable at the scope or below.
             Term::Function(name, None) if name == "atscopeandbelow" => true,
             Term::Equals(name, _) | Term::Function(name, _) => return Err(filter::refused(name)),
         };
@@ -86,7 +87,7 @@ fn typ(definition: &Definition) -> &'static str {
 
 fn render(definition: &Definition, scope: &str) -> Value {
     let Definition { guid, role, .. } = definition;
-    // Seen from a subscription, a role's id begins with that subscription.
+    // The id of a role starts with the subscription of the request's scope, if it has one.
     let prefix = subscription_of(scope)
         .map(|s| format!("/subscriptions/{s}"))
         .unwrap_or_default();

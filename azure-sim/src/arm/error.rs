@@ -1,12 +1,11 @@
-//! ARM's errors, in its envelope.
+//! ARM's errors.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::wire::Reply;
+use crate::message::Reply;
 
-/// An error as ARM answers it. Clients match on status and code; texts follow Azure's where those
-/// are known.
+/// An error of ARM's. Clients go by status and code. The messages are Azure's where these are known.
 #[derive(Clone, Debug)]
 pub(crate) struct ArmError {
     pub(crate) status: StatusCode,
@@ -41,7 +40,7 @@ impl ArmError {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
-    /// A missing resource, in the words ARM uses for every type.
+    /// A resource that does not exist, with the message that ARM uses for all types.
     pub(crate) fn resource_not_found(kind: &str, name: &str, group: &str) -> Self {
         Self::not_found(
             "ResourceNotFound",
@@ -52,7 +51,7 @@ impl ArmError {
         )
     }
 
-    /// The caller may not do that there.
+    /// The caller's roles do not allow the action.
     pub(crate) fn forbidden(client: &str, object: &str, action: &str, scope: &str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -65,7 +64,7 @@ impl ArmError {
         )
     }
 
-    /// Something real Azure does and the simulator does not.
+    /// A feature of Azure that the simulator does not have.
     pub(crate) fn not_simulated(what: impl std::fmt::Display) -> Self {
         Self::new(
             StatusCode::NOT_IMPLEMENTED,

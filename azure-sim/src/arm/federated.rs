@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::{ArmError, Result};
 use super::identity::{find, not_found};
+use crate::ids::{ResourceId, normalize};
+use crate::message::Reply;
 use crate::operation::Operation;
-use crate::state::ids::{ResourceId, fold};
-use crate::state::{Federated, State};
-use crate::wire::Reply;
-use crate::world::FederatedCredential;
+use crate::resources::{Federated, Identity};
+use crate::seed::FederatedCredential;
+use crate::state::State;
 
 const TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials";
-/// Credentials one identity may have.
+/// Largest number of credentials per identity.
 const LIMIT: usize = 20;
-/// Characters of an issuer, subject or audience.
+/// Largest number of characters in an issuer, subject or audience.
 const LENGTH: usize = 600;
 
 #[derive(Deserialize)]
@@ -47,8 +48,8 @@ pub(super) fn get(
     name: &str,
 ) -> Result<Reply> {
     context.require(state, &action("read"), &id.path())?;
-    match find(state, id)?.federated.get(&fold(name)) {
-        Some(found) if !context.lags(found.born) => {
+    match find(state, id)?.federated.get(&normalize(name)) {
+        Some(found) if !context.lags(found.written_at) => {
             Ok(Reply::json(StatusCode::OK, &render(id, &found.credential)))
         }
         _ => Err(ArmError::resource_not_found(
@@ -66,9 +67,9 @@ pub(super) fn put(
     name: &str,
 ) -> Result<Reply> {
     context.require(state, &action("write"), &id.path())?;
-    let born = find(state, id)?.born;
-    // A credential on an identity that is not known everywhere yet fails like one without parent.
-    if context.lags_in(Operation::FederatedPut, &id.path(), born) {
+    let written_at = find(state, id)?.created_at;
+    // While a lag hides the identity, its credentials are refused as if it did not exist.
+    if context.lags_in(Operation::FederatedPut, &id.path(), written_at) {
         return Err(not_found(id));
     }
     let Body { properties } = context.body()?;
@@ -78,49 +79,47 @@ pub(super) fn put(
         .identities
         .get_mut(&id.key())
         .ok_or_else(|| not_found(id))?;
-    let key = fold(name);
-    let known = identity.federated.contains_key(&key);
+    let key = normalize(name);
+    check_unique(identity, &key, &properties)?;
+    if !identity.federated.contains_key(&key) && identity.federated.len() >= LIMIT {
+        return Err(too_many());
+    }
+    let credential = FederatedCredential {
+        name: name.into(),
+        issuer: properties.issuer,
+        subject: properties.subject,
+        audiences: properties.audiences,
+    };
+    let body = render(id, &credential);
+    let entry = Federated {
+        credential,
+        written_at: Instant::now(),
+    };
+    let status = match identity.federated.insert(key, entry) {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::CREATED,
+    };
+    Ok(Reply::json(status, &body))
+}
+
+fn too_many() -> ArmError {
+    bad(format!(
+        "A managed identity may have at most {LIMIT} federated identity credentials."
+    ))
+}
+
+/// No other credential of the identity may have the same issuer and subject.
+fn check_unique(identity: &Identity, key: &str, properties: &Properties) -> Result<()> {
     let taken = identity.federated.iter().any(|(other, f)| {
-        *other != key
+        other != key
             && f.credential.issuer == properties.issuer
             && f.credential.subject == properties.subject
     });
-    if taken {
-        return Err(bad(
-            "Issuer and subject combination already exists for this Managed Identity.",
-        ));
+    if !taken {
+        return Ok(());
     }
-    if !known && identity.federated.len() >= LIMIT {
-        return Err(bad(format!(
-            "A managed identity may have at most {LIMIT} federated identity credentials."
-        )));
-    }
-    let Properties {
-        issuer,
-        subject,
-        audiences,
-    } = properties;
-    let credential = FederatedCredential {
-        name: name.into(),
-        issuer,
-        subject,
-        audiences,
-    };
-    let body = render(id, &credential);
-    identity.federated.insert(
-        key,
-        Federated {
-            credential,
-            born: Instant::now(),
-        },
-    );
-    Ok(Reply::json(
-        if known {
-            StatusCode::OK
-        } else {
-            StatusCode::CREATED
-        },
-        &body,
+    Err(bad(
+        "Issuer and subject combination already exists for this Managed Identity.",
     ))
 }
 
@@ -135,7 +134,7 @@ pub(super) fn delete(
         .identities
         .get_mut(&id.key())
         .ok_or_else(|| not_found(id))?;
-    let status = match identity.federated.remove(&fold(name)) {
+    let status = match identity.federated.remove(&normalize(name)) {
         Some(_) => StatusCode::OK,
         None => StatusCode::NO_CONTENT,
     };
@@ -155,7 +154,7 @@ fn bad(message: impl Into<String>) -> ArmError {
     ArmError::bad_request("BadRequest", message)
 }
 
-/// `^[a-zA-Z0-9]{1}[a-zA-Z0-9-_]{2,119}$`
+/// Azure's rule: `^[a-zA-Z0-9]{1}[a-zA-Z0-9-_]{2,119}$`.
 fn check_name(name: &str) -> Result<()> {
     let fits = (3..=120).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

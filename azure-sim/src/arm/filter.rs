@@ -1,8 +1,8 @@
-//! The `$filter` of role lists: functions and comparisons joined by `and`.
+//! The `$filter` of role lists: functions and comparisons, joined by `and`.
 
 use super::error::{ArmError, Result};
 
-/// One term.
+/// One term of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Term {
     /// `name()` or `name('value')`, the name in lower case.
@@ -11,7 +11,7 @@ pub(super) enum Term {
     Equals(String, String),
 }
 
-/// Reads a filter; none at all is no terms.
+/// Parses a filter. Without a filter there are no terms.
 pub(super) fn parse(text: Option<&str>) -> Result<Vec<Term>> {
     let text = text.unwrap_or_default().trim();
     if text.is_empty() {
@@ -20,7 +20,7 @@ pub(super) fn parse(text: Option<&str>) -> Result<Vec<Term>> {
     split_on_and(text).into_iter().map(term).collect()
 }
 
-/// The error for a term the list does not know.
+/// The error for a term that the list does not support.
 pub(super) fn refused(term: &str) -> ArmError {
     ArmError::bad_request(
         "BadRequestFormat",
@@ -32,7 +32,7 @@ pub(super) fn refused(term: &str) -> ArmError {
     )
 }
 
-/// Splits at `and` outside of quotes.
+/// Splits at `and`, except inside quotes.
 fn split_on_and(text: &str) -> Vec<&str> {
     let lower = text.to_ascii_lowercase();
     let mut terms = Vec::new();
@@ -72,7 +72,7 @@ fn term(text: &str) -> Result<Term> {
     }
 }
 
-/// The text between quotes; a doubled quote inside stands for one.
+/// The text between quotes. A doubled quote inside it stands for one quote.
 fn unquote(text: &str) -> Option<String> {
     let inner = text.strip_prefix('\'')?.strip_suffix('\'')?;
     Some(inner.replace("''", "'"))

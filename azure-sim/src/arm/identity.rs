@@ -1,5 +1,5 @@
 //! `Microsoft.ManagedIdentity/userAssignedIdentities`, and the system-assigned identity of a
-//! resource. No call here is long-running.
+//! resource. No operation here is long-running.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,19 +8,20 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::context::{self, Context};
 use super::error::{ArmError, Result};
-use super::route::Container;
+use super::kind::Container;
+use crate::ids::{ResourceId, USER_ASSIGNED_IDENTITIES, covers, last, normalize};
+use crate::message::Reply;
 use crate::operation::Operation;
-use crate::state::ids::{IDENTITIES, ResourceId, fold, last};
-use crate::state::{Identity, State};
-use crate::wire::Reply;
+use crate::resources::Identity;
+use crate::state::State;
 
 const READ: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
 const WRITE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/write";
 const DELETE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/delete";
 const READ_SYSTEM: &str = "Microsoft.ManagedIdentity/identities/read";
-/// The api-version that brought `isolationScope`.
+/// The first api-version with `isolationScope`.
 const ISOLATION_SINCE: &str = "2024-11-30";
 
 #[derive(Deserialize)]
@@ -41,7 +42,7 @@ pub(super) fn get(context: &Context<'_>, state: &State, id: &ResourceId) -> Resu
     context.require(state, READ, &id.path())?;
     context.group(state, id)?;
     let identity = find(state, id)?;
-    if context.lags(identity.born) {
+    if context.lags(identity.created_at) {
         return Err(not_found(id));
     }
     Ok(Reply::json(
@@ -55,46 +56,44 @@ pub(super) fn put(context: &Context<'_>, state: &mut State, id: &ResourceId) -> 
     context.group(state, id)?;
     check_name(&id.name)?;
     let body: Body = context.body()?;
-    let location = body
-        .location
-        .as_deref()
-        .map(region)
-        .filter(|l| !l.is_empty())
-        .ok_or_else(|| {
-            ArmError::bad_request(
-                "LocationRequired",
-                "The location property is required for this definition.",
-            )
-        })?;
-    let isolation = isolation(body.properties)?;
+    let location = required_location(body.location.as_deref())?;
+    let isolation = isolation(body.properties)?.unwrap_or_else(|| "None".into());
+    let tags = body.tags.unwrap_or_default();
     let status = match state.identities.get_mut(&id.key()) {
         Some(identity) if region(&identity.location) != location => {
-            return Err(moved(identity, &location));
+            return Err(location_conflict(identity, &location));
         }
         Some(identity) => {
-            identity.tags = body.tags.unwrap_or_default();
-            identity.isolation_scope = isolation.unwrap_or_else(|| "None".into());
+            identity.tags = tags;
+            identity.isolation_scope = isolation;
             StatusCode::OK
         }
         None => {
             let identity = Identity {
                 id: id.clone(),
                 location,
-                tags: body.tags.unwrap_or_default(),
-                client_id: state.guid(),
-                principal_id: state.guid(),
-                isolation_scope: isolation.unwrap_or_else(|| "None".into()),
+                tags,
+                client_id: state.random_guid(),
+                principal_id: state.random_guid(),
+                isolation_scope: isolation,
                 federated: BTreeMap::new(),
-                born: Instant::now(),
+                created_at: Instant::now(),
             };
             state.identities.insert(id.key(), identity);
             StatusCode::CREATED
         }
     };
-    Ok(Reply::json(
-        status,
-        &render(find(state, id)?, context.version, &state.tenant),
-    ))
+    let body = render(find(state, id)?, context.version, &state.tenant);
+    Ok(Reply::json(status, &body))
+}
+
+fn required_location(given: Option<&str>) -> Result<String> {
+    given.map(region).filter(|l| !l.is_empty()).ok_or_else(|| {
+        ArmError::bad_request(
+            "LocationRequired",
+            "The location property is required for this definition.",
+        )
+    })
 }
 
 pub(super) fn patch(context: &Context<'_>, state: &mut State, id: &ResourceId) -> Result<Reply> {
@@ -117,7 +116,7 @@ pub(super) fn patch(context: &Context<'_>, state: &mut State, id: &ResourceId) -
     ))
 }
 
-/// The role assignments of the identity stay behind, as they do in Azure.
+/// The role assignments of the identity stay, as in Azure.
 pub(super) fn delete(context: &Context<'_>, state: &mut State, id: &ResourceId) -> Result<Reply> {
     context.require(state, DELETE, &id.path())?;
     let status = match state.identities.remove(&id.key()) {
@@ -128,31 +127,25 @@ pub(super) fn delete(context: &Context<'_>, state: &mut State, id: &ResourceId) 
 }
 
 pub(super) fn list(context: &Context<'_>, state: &State, place: &Container) -> Result<Reply> {
-    let subscription = &place.subscription;
-    let scope = match &place.group {
-        Some(group) => format!("/subscriptions/{subscription}/resourceGroups/{group}"),
-        None => format!("/subscriptions/{subscription}"),
-    };
+    let scope = place.scope();
     context.require(state, READ, &scope)?;
-    if let Some(group) = &place.group {
-        super::context::group(state, subscription, group)?;
-    }
-    let here = fold(&scope);
+    context::require_group(state, place)?;
+    let scope = normalize(&scope);
     let items = state
         .identities
         .values()
-        .filter(|i| crate::state::ids::covers(&here, &i.id.key()))
-        .filter(|i| !context.lags_in(Operation::IdentityList, &i.id.path(), i.born))
+        .filter(|i| covers(&scope, &i.id.key()))
+        .filter(|i| !context.lags_in(Operation::IdentityList, &i.id.path(), i.created_at))
         .map(|i| render(i, context.version, &state.tenant));
     context.page(items.collect())
 }
 
-/// The system-assigned identity of a machine or scale set.
-pub(super) fn system(context: &Context<'_>, state: &State, scope: &str) -> Result<Reply> {
+/// The system-assigned identity of a VM or scale set.
+pub(super) fn system_assigned(context: &Context<'_>, state: &State, scope: &str) -> Result<Reply> {
     context.require(state, READ_SYSTEM, scope)?;
-    let host = state.hosts.get(&fold(scope));
-    let system = host.and_then(|h| Some((h, h.block.system.as_ref()?)));
-    let Some((host, system)) = system else {
+    let compute = state.compute.get(&normalize(scope));
+    let system = compute.and_then(|c| Some((c, c.identity.system_assigned.as_ref()?)));
+    let Some((compute, system)) = system else {
         return Err(ArmError::not_found(
             "ResourceNotFound",
             format!("The resource '{scope}' has no system-assigned identity."),
@@ -164,7 +157,7 @@ pub(super) fn system(context: &Context<'_>, state: &State, scope: &str) -> Resul
             "id": format!("{scope}/providers/Microsoft.ManagedIdentity/identities/default"),
             "name": "default",
             "type": "Microsoft.ManagedIdentity/identities",
-            "location": host.location,
+            "location": compute.location,
             "properties": {
                 "tenantId": state.tenant,
                 "principalId": system.principal_id,
@@ -180,10 +173,10 @@ pub(super) fn find<'s>(state: &'s State, id: &ResourceId) -> Result<&'s Identity
 }
 
 pub(super) fn not_found(id: &ResourceId) -> ArmError {
-    ArmError::resource_not_found(IDENTITIES, &id.name, &id.group)
+    ArmError::resource_not_found(USER_ASSIGNED_IDENTITIES, &id.name, &id.group)
 }
 
-fn moved(identity: &Identity, location: &str) -> ArmError {
+fn location_conflict(identity: &Identity, location: &str) -> ArmError {
     let Identity {
         id, location: here, ..
     } = identity;
@@ -198,11 +191,12 @@ fn moved(identity: &Identity, location: &str) -> ArmError {
     )
 }
 
-/// `West Europe` and `westeurope` are the same region.
+/// The name of a region: `West Europe` and `westeurope` are the same.
 fn region(text: &str) -> String {
     text.to_lowercase().replace(' ', "")
 }
 
+/// The `isolationScope` of a request, spelled as Azure does; `None` if it has none.
 fn isolation(properties: Option<Properties>) -> Result<Option<String>> {
     let Some(properties) = properties else {
         return Ok(None);
@@ -230,7 +224,7 @@ fn isolation(properties: Option<Properties>) -> Result<Option<String>> {
         })
 }
 
-/// 3 to 128 letters, digits, `-` and `_`, the first a letter or digit.
+/// Azure's rule: 3 to 128 letters, digits, `-` and `_`, and the first is a letter or digit.
 fn check_name(name: &str) -> Result<()> {
     let fits = (3..=128).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -262,7 +256,7 @@ fn render(identity: &Identity, version: &str, tenant: &str) -> Value {
     json!({
         "id": id,
         "name": last(&id),
-        "type": IDENTITIES,
+        "type": USER_ASSIGNED_IDENTITIES,
         "location": identity.location,
         "tags": identity.tags,
         "properties": properties,

@@ -1,6 +1,6 @@
-//! Regions that a subscription may use.
+//! Regions that a subscription can use.
 
-/// Short names and names for people of regions of the public cloud, and a few of the others.
+/// Names and display names: regions of the public cloud, and one each of two other clouds.
 const REGIONS: &[(&str, &str)] = &[
     ("australiaeast", "Australia East"),
     ("australiasoutheast", "Australia Southeast"),
@@ -41,11 +41,12 @@ const REGIONS: &[(&str, &str)] = &[
     ("chinanorth3", "China North 3"),
 ];
 
-/// All regions there are; that of the world is one of them, whatever it is called.
-pub(super) fn of(world: &str) -> impl Iterator<Item = (&str, &str)> {
-    let own = REGIONS
+/// All regions, with names and display names. `own`, the region of the seed, is one of them even if
+/// Azure has no such region.
+pub(super) fn including(own: &str) -> impl Iterator<Item = (&str, &str)> {
+    let unknown = REGIONS
         .iter()
-        .all(|(name, _)| !name.eq_ignore_ascii_case(world))
-        .then_some((world, world));
-    REGIONS.iter().copied().chain(own)
+        .all(|(name, _)| !name.eq_ignore_ascii_case(own))
+        .then_some((own, own));
+    REGIONS.iter().copied().chain(unknown)
 }

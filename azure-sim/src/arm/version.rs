@@ -1,11 +1,11 @@
-//! Which api-versions ARM takes, by resource type.
+//! The api-versions that ARM accepts, by resource type.
 
 use super::error::{ArmError, Result};
-use super::route::Kind;
-use crate::wire::Request;
+use super::kind::Kind;
+use crate::message::Request;
 
-/// The oldest version of each type whose wire form is the one simulated. Newer ones are taken too,
-/// also those not published yet.
+/// The oldest version of each resource type whose JSON is the one simulated. All newer versions are
+/// accepted, even ones that Azure has not published yet.
 fn oldest(kind: &Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Identity(_) | Kind::Identities(_) | Kind::SystemIdentity { .. } => {
@@ -21,9 +21,9 @@ fn oldest(kind: &Kind) -> (&'static str, &'static str) {
         Kind::RoleAssignment { .. } | Kind::RoleAssignments { .. } => {
             ("roleAssignments", "2015-07-01")
         }
-        // Before this the identities of a machine were an array, not a map.
-        Kind::Host(_)
-        | Kind::Hosts(..)
+        // In older versions the user-assigned identities were an array, not a map.
+        Kind::Compute(_)
+        | Kind::ComputeList(..)
         | Kind::Upgrade(_)
         | Kind::Instance(..)
         | Kind::Instances(_)

@@ -1,26 +1,29 @@
-//! Key Vault: getting a secret, in a vault that goes by roles.
+//! Key Vault: getting a secret, in the role-based permission model.
 
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::may;
+use super::access::is_allowed;
+use crate::answer::{Answer, Invocation};
+use crate::host_names::{ENTRA_HOST, VAULT_SUFFIX};
+use crate::ids::stable_guid;
+use crate::message::{Reply, Request};
 use crate::operation::Operation;
-use crate::router::{Answer, ENTRA_HOST, Named, VAULT_SUFFIX};
+use crate::resources::{DataStore, Plane};
+use crate::seed::{Sensitive, Vault};
 use crate::shared::Shared;
-use crate::state::ids::named;
-use crate::state::{Plane, State, Store};
-use crate::tokens::{Caller, Refused, issuer_v1};
-use crate::wire::{Reply, Request};
-use crate::world::Vault;
+use crate::state::State;
+use crate::tokens::{Caller, TokenError, issuer_v1};
 
 const RESOURCE: &str = "https://vault.azure.net";
 const GET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 
-/// What a request to a vault asks for.
+/// A request to a vault, by its path.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     vault: String,
+    /// Name and, if the path has one, version.
     secret: Option<(String, Option<String>)>,
 }
 
@@ -44,21 +47,21 @@ impl Route {
         }
     }
 
-    /// A request to a data listener that does not say which vault or account it means.
-    pub(crate) fn nowhere() -> Self {
+    /// A request whose host name is that of no vault and no account.
+    pub(crate) fn without_vault() -> Self {
         Self {
             vault: String::new(),
             secret: None,
         }
     }
 
-    pub(crate) fn named(&self) -> Named {
+    pub(crate) fn invocation(&self) -> Invocation {
         match &self.secret {
-            Some((name, _)) => Named {
+            Some((name, _)) => Invocation {
                 operation: Operation::SecretGet,
                 resource: format!("{}/secrets/{name}", self.vault),
             },
-            None => Named {
+            None => Invocation {
                 operation: Operation::VaultOther,
                 resource: self.vault.clone(),
             },
@@ -76,12 +79,13 @@ pub(crate) fn answer(shared: &Shared, request: &Request, route: &Route) -> Answe
         );
         return error(StatusCode::NOT_FOUND, "VaultNotFound", &text, None).into();
     };
-    let caller = shared
-        .signer
-        .caller(request, &state.tenant, &[RESOURCE], shared.clock.epoch());
+    let caller =
+        shared
+            .token_issuer
+            .caller(request, &state.tenant, &[RESOURCE], shared.clock.epoch());
     let (reply, principal) = match caller {
         Ok(caller) => (
-            admitted(shared, &state, request, route, vault, &caller),
+            get_secret(shared, &state, request, route, vault, &caller),
             Some(caller.oid),
         ),
         Err(refused) => (challenge(&refused, &state.tenant), None),
@@ -94,12 +98,12 @@ pub(crate) fn answer(shared: &Shared, request: &Request, route: &Route) -> Answe
     Answer { reply, principal }
 }
 
-fn admitted(
+fn get_secret(
     shared: &Shared,
     state: &State,
     request: &Request,
     route: &Route,
-    vault: &Store<Vault>,
+    vault: &DataStore<Vault>,
     caller: &Caller,
 ) -> Reply {
     let Some((name, version)) = &route.secret else {
@@ -111,89 +115,85 @@ fn admitted(
         return error(StatusCode::BAD_REQUEST, "BadParameter", text, None);
     }
     let scope = format!("{}/secrets/{name}", vault.id.path());
-    if !may(
-        shared,
-        state,
-        Operation::SecretGet,
-        &caller.oid,
-        (Plane::Data, GET_SECRET),
-        &scope,
-    ) {
+    let (operation, need) = (Operation::SecretGet, (Plane::Data, GET_SECRET));
+    if !is_allowed(shared, state, operation, &caller.oid, need, &scope) {
         return forbidden(state, vault, caller, &scope);
     }
-    let found = vault
-        .content
-        .secrets
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name));
-    let found = found.filter(|(known, _)| {
-        version
-            .as_ref()
-            .is_none_or(|v| v.eq_ignore_ascii_case(&version_of(vault, known)))
-    });
-    let Some((known, value)) = found else {
+    let Some((known, value)) = find_secret(vault, name, version.as_deref()) else {
         let text = format!(
             "A secret with (name/id) {name} was not found in this key vault. If you recently \
              deleted this secret you may be able to recover it using the correct recovery command."
         );
         return error(StatusCode::NOT_FOUND, "SecretNotFound", &text, None);
     };
-    let version = version_of(vault, known);
+    let body = secret_json(state, vault, known, value);
+    Reply::json(StatusCode::OK, &body)
+}
+
+fn secret_json(state: &State, vault: &DataStore<Vault>, name: &str, value: &Sensitive) -> Value {
+    let host = vault.content.name.to_lowercase();
+    let version = version_of(vault, name);
+    // Seeds state no time for secrets. The oldest role assignment stands for the start.
     let created = state
         .assignments
         .values()
         .map(|a| a.created.as_second())
         .min()
         .unwrap_or_default();
-    Reply::json(
-        StatusCode::OK,
-        &json!({
-            "value": value.reveal(),
-            "id": format!("https://{}{VAULT_SUFFIX}/secrets/{known}/{version}", vault.content.name.to_lowercase()),
-            "attributes": {
-                "enabled": true,
-                "created": created,
-                "updated": created,
-                "recoveryLevel": "Recoverable+Purgeable",
-                "recoverableDays": 90,
-            },
-            "tags": {},
-        }),
-    )
+    json!({
+        "value": value.reveal(),
+        "id": format!("https://{host}{VAULT_SUFFIX}/secrets/{name}/{version}"),
+        "attributes": {
+            "enabled": true,
+            "created": created,
+            "updated": created,
+            "recoveryLevel": "Recoverable+Purgeable",
+            "recoverableDays": 90,
+        },
+        "tags": {},
+    })
 }
 
-/// Versions are 32 digits; this one changes with the value.
-fn version_of(vault: &Store<Vault>, secret: &str) -> String {
+/// A secret by name and, if given, version; with its name as it was created.
+fn find_secret<'a>(
+    vault: &'a DataStore<Vault>,
+    name: &str,
+    version: Option<&str>,
+) -> Option<(&'a String, &'a Sensitive)> {
+    let mut secrets = vault.content.secrets.iter();
+    let found = secrets.find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.filter(|(known, _)| {
+        version.is_none_or(|v| v.eq_ignore_ascii_case(&version_of(vault, known)))
+    })
+}
+
+/// The version of a secret: 32 hexadecimal digits, different for each value.
+fn version_of(vault: &DataStore<Vault>, secret: &str) -> String {
     let value = vault.content.secrets.get(secret).map_or("", |v| v.reveal());
-    named(
+    stable_guid(
         "secret",
         &format!("{}|{secret}|{value}", vault.content.name),
     )
     .replace('-', "")
 }
 
-fn challenge(refused: &Refused, tenant: &str) -> Reply {
-    let (code, text) = match refused {
-        Refused::Missing => (
-            "Unauthorized",
-            "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
-        ),
-        Refused::Audience(found) => (
-            "Unauthorized",
-            format!("AKV10022: Invalid audience. Expected {RESOURCE}, found: {found}."),
-        ),
-        Refused::Expired(_) => ("Unauthorized", "AKV10041: The token is expired.".to_owned()),
-        Refused::Malformed | Refused::Forged | Refused::NotYet => (
-            "Unauthorized",
-            "AKV10046: Unable to resolve the key used for signature validation.".to_owned(),
-        ),
+fn challenge(refused: &TokenError, tenant: &str) -> Reply {
+    let text = match refused {
+        TokenError::Missing => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        TokenError::Audience(found) => {
+            format!("AKV10022: Invalid audience. Expected {RESOURCE}, found: {found}.")
+        }
+        TokenError::Expired(_) => "AKV10041: The token is expired.".to_owned(),
+        TokenError::Malformed | TokenError::Forged | TokenError::NotYet => {
+            "AKV10046: Unable to resolve the key used for signature validation.".to_owned()
+        }
     };
     let challenge =
         format!("Bearer authorization=\"https://{ENTRA_HOST}/{tenant}\", resource=\"{RESOURCE}\"");
-    error(StatusCode::UNAUTHORIZED, code, &text, None).with("www-authenticate", challenge)
+    error(StatusCode::UNAUTHORIZED, "Unauthorized", &text, None).with("www-authenticate", challenge)
 }
 
-fn forbidden(state: &State, vault: &Store<Vault>, caller: &Caller, scope: &str) -> Reply {
+fn forbidden(state: &State, vault: &DataStore<Vault>, caller: &Caller, scope: &str) -> Reply {
     let text = format!(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny \
          assignments or role definitions were changed recently, please observe propagation \

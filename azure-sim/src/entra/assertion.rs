@@ -1,49 +1,20 @@
 //! Client assertions: signed with a registered certificate, or by a trusted issuer.
 
-use serde::Deserialize;
-
+use super::claims::Claims;
 use super::error::{EntraError, Result};
-use super::token::Form;
+use super::form::Form;
 use super::{certificate, federation};
 use crate::clock::us_time;
+use crate::message::Request;
+use crate::resources::Client;
 use crate::shared::Shared;
-use crate::state::Client;
-use crate::wire::Request;
 
-/// The only kind of assertion there is.
+/// The only value of `client_assertion_type` that Entra accepts.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Clock difference forgiven, in seconds.
+/// Clock difference that Entra tolerates, in seconds.
 const SKEW: i64 = 300;
 
-/// The claims of an assertion, believed only once its signature is checked.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Claims {
-    pub(super) iss: String,
-    pub(super) sub: String,
-    pub(super) aud: Audience,
-    /// JWT dates may have a fraction, and MSAL for Python sends one.
-    exp: f64,
-    nbf: Option<f64>,
-}
-
-/// `aud` may be one text or several.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Audience {
-    pub(super) fn all(&self) -> Vec<&str> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many.iter().map(String::as_str).collect(),
-        }
-    }
-}
-
-/// Checks an assertion in full: who signed it, for whom, whether it is in time.
+/// Verifies an assertion: signature, issuer, audience and time.
 pub(super) async fn check(
     shared: &Shared,
     request: &Request,
@@ -62,6 +33,8 @@ pub(super) async fn check(
     let claims = jsonwebtoken::dangerous::insecure_decode::<Claims>(assertion)
         .map_err(|_| EntraError::invalid_client(50_027, "JWT token is invalid or malformed."))?
         .claims;
+    // An assertion issued by the client itself is signed with its certificate. Any other issuer must
+    // be trusted through a federated credential.
     let own = form
         .get("client_id")
         .is_some_and(|id| id.eq_ignore_ascii_case(&claims.iss));

@@ -1,15 +1,15 @@
-//! Assertions an application signs itself, with a certificate registered for it.
+//! Assertions that an application signs itself, with a certificate that is registered for it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::assertion::Claims;
+use super::claims::Claims;
 use super::error::{EntraError, Result};
-use crate::router::ENTRA_HOSTS;
-use crate::state::Client;
-use crate::wire::Request;
+use crate::host_names::ENTRA_HOSTS;
+use crate::message::Request;
+use crate::resources::Client;
 
 pub(super) fn check(
     request: &Request,
@@ -65,7 +65,7 @@ fn verify(assertion: &str, algorithm: Algorithm, key: &DecodingKey) -> Result<()
         .map_err(|_| invalid("Client assertion contains an invalid signature"))
 }
 
-/// Whether an `aud` is the tenant's token endpoint, at Azure's address or the one asked.
+/// Whether an `aud` is the tenant's token endpoint: at Azure's host, or at the host of the request.
 fn is_endpoint(audience: &str, request: &Request) -> bool {
     let Ok(url) = url::Url::parse(audience) else {
         return false;
@@ -82,7 +82,7 @@ fn is_endpoint(audience: &str, request: &Request) -> bool {
     here && same_tenant(url.path()) == same_tenant(&request.path)
 }
 
-/// Thumbprints come in both base64 alphabets, with and without padding.
+/// Clients encode thumbprints in either base64 alphabet, with or without padding.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let plain = text
         .trim_end_matches('=')

@@ -1,16 +1,17 @@
-//! Documents that SDKs read before they ask for a token. Addresses in them are those the request
-//! came to, so that they hold on a loopback port too; the issuer is always Azure's.
+//! Documents that SDKs read before they request a token. Their addresses have the host and port of
+//! the request, so that they are right on a loopback port too. The issuer is always Azure's.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{EntraError, Version};
-use crate::router::{ENTRA_HOST, ENTRA_HOSTS};
+use super::error::EntraError;
+use super::route::Version;
+use crate::host_names::{ENTRA_HOST, ENTRA_HOSTS};
+use crate::message::{Reply, Request};
 use crate::shared::Shared;
 use crate::tokens::issuer_v1;
-use crate::wire::{Reply, Request};
 
-/// Names that stand for any tenant.
+/// Names that clients may use instead of a tenant.
 const ANY: &[&str] = &["common", "organizations", "consumers"];
 
 pub(super) fn configuration(
@@ -56,7 +57,7 @@ pub(super) fn configuration(
 
 pub(super) fn keys(shared: &Shared) -> Reply {
     let issuer = format!("https://{ENTRA_HOST}/{}/v2.0", shared.state().tenant);
-    public(shared.signer.key_set(&issuer))
+    public(shared.token_issuer.key_set(&issuer))
 }
 
 pub(super) fn instance(request: &Request) -> Reply {
@@ -80,7 +81,7 @@ pub(super) fn instance(request: &Request) -> Reply {
     }))
 }
 
-/// The error for a tenant nobody knows.
+/// The error for a tenant that does not exist.
 pub(super) fn unknown_tenant(tenant: &str) -> EntraError {
     if uuid::Uuid::parse_str(tenant).is_err() && !tenant.contains('.') {
         return EntraError::invalid_request(

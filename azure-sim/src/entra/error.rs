@@ -1,11 +1,11 @@
-//! Entra's errors: a number, a word, and a text that repeats the number.
+//! Entra's errors: a number, an OAuth error code, and a text that contains the number.
 
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::clock::entra_time;
-use crate::wire::Reply;
+use crate::message::Reply;
 
 /// An `AADSTS…` error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl EntraError {
         Self::new(number, "invalid_request", StatusCode::BAD_REQUEST, text)
     }
 
-    /// The resource a token is asked for is not known.
+    /// A token is requested for a resource that is not known.
     pub(crate) fn unknown_resource(resource: &str, tenant: &str) -> Self {
         let text = format!(
             "The resource principal named {resource} was not found in the tenant named {tenant}. \
@@ -52,7 +52,7 @@ impl EntraError {
         Self::new(500_011, "invalid_resource", StatusCode::BAD_REQUEST, text)
     }
 
-    /// The body; IMDS passes it on as it is.
+    /// The answer; IMDS returns it unchanged.
     pub(crate) fn reply(&self, now: Timestamp) -> Reply {
         let Self {
             number,

@@ -1,5 +1,5 @@
-//! Assertions of a trusted OIDC issuer: found by issuer, audience and subject, then checked with
-//! the issuer's real keys.
+//! Assertions of a trusted OIDC issuer. A federated credential must match their issuer, audience and
+//! subject; then the signature is verified with the issuer's real keys.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,15 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::assertion::Claims;
+use super::claims::Claims;
 use super::error::{EntraError, Result};
 use crate::operation::Operation;
+use crate::resources::Client;
+use crate::seed::{FederatedCredential, Issuer};
 use crate::shared::Shared;
-use crate::state::Client;
-use crate::world::{FederatedCredential, Issuer};
 
-/// How long an issuer may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time an issuer has to answer one request.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Configuration {
@@ -30,9 +30,10 @@ pub(super) async fn check(
     claims: &Claims,
     client: &Client,
 ) -> Result<()> {
-    let written = match_record(claims, client)?;
-    let asked = format!("{}/{}", shared.state().tenant, client.client_id());
-    if written.is_some_and(|at| shared.faults().lags(Operation::EntraToken, &asked, at)) {
+    let written_at = match_record(claims, client)?;
+    let resource = format!("{}/{}", shared.state().tenant, client.client_id());
+    let lags = |at| shared.faults().lags(Operation::EntraToken, &resource, at);
+    if written_at.is_some_and(lags) {
         return Err(no_record(700_213, "subject", &claims.sub));
     }
     let issuer = shared.state().issuers.get(&claims.iss).cloned();
@@ -41,7 +42,7 @@ pub(super) async fn check(
         ..Issuer::default()
     });
     let keys = fetch_keys(&issuer).await.map_err(|problem| {
-        tracing::warn!(issuer = %issuer.issuer, problem, "the keys of an issuer cannot be had");
+        tracing::warn!(issuer = %issuer.issuer, problem, "cannot get the keys of an issuer");
         EntraError::invalid_request(
             50_166,
             format!(
@@ -53,8 +54,8 @@ pub(super) async fn check(
     verify(assertion, &keys)
 }
 
-/// When the credential that fits was written. The first of issuer, audience and subject that no
-/// credential of the client has names the error.
+/// When the matching credential was written. Without a match the error names the first of issuer,
+/// audience and subject that no credential of the client has.
 fn match_record(claims: &Claims, client: &Client) -> Result<Option<Instant>> {
     let audiences = claims.aud.all();
     let mut records: Vec<(&FederatedCredential, Option<Instant>)> = client.federated();
@@ -71,7 +72,7 @@ fn match_record(claims: &Claims, client: &Client) -> Result<Option<Instant>> {
         ));
     }
     match records.iter().find(|(c, _)| c.subject == claims.sub) {
-        Some((_, written)) => Ok(*written),
+        Some((_, written_at)) => Ok(*written_at),
         None => Err(no_record(700_213, "subject", &claims.sub)),
     }
 }
@@ -120,7 +121,7 @@ fn bad_signature(reason: &str) -> EntraError {
     )
 }
 
-/// The issuer's keys, fetched afresh each time: a rotated key counts at once.
+/// The issuer's keys. They are fetched each time, so that a rotated key is effective at once.
 async fn fetch_keys(issuer: &Issuer) -> std::result::Result<JwkSet, String> {
     if let Some(keys) = &issuer.jwks {
         return serde_json::from_value(keys.clone())
@@ -149,7 +150,7 @@ async fn fetch_keys(issuer: &Issuer) -> std::result::Result<JwkSet, String> {
 }
 
 fn http_client(issuer: &Issuer) -> reqwest::Result<reqwest::Client> {
-    let mut builder = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
+    let mut builder = reqwest::Client::builder().timeout(FETCH_TIMEOUT).no_proxy();
     if let Some(ca) = &issuer.ca {
         builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(ca.as_bytes())?);
     }

@@ -1,7 +1,7 @@
-//! Which services Entra issues tokens for.
+//! The services that Entra issues tokens for.
 
 use super::error::EntraError;
-use crate::router::{BLOB_SUFFIX, VAULT_SUFFIX};
+use crate::host_names::{BLOB_SUFFIX, VAULT_SUFFIX};
 use crate::state::State;
 
 /// Hosts of Azure services with a resource principal in every tenant.
@@ -28,7 +28,7 @@ const KNOWN: &[&str] = &[
     "search.azure.com",
 ];
 
-/// The audience of a token for `resource`: the resource as asked, if it is known.
+/// The audience of a token for `resource`: `resource` itself, if it is known.
 pub(crate) fn audience(state: &State, resource: &str) -> Result<String, EntraError> {
     let host = resource
         .split_once("://")

@@ -1,44 +1,20 @@
-//! The token endpoints: who asks, by what proof, for what.
+//! The token endpoints for client credentials.
 
-use std::collections::BTreeMap;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::error::{EntraError, Result};
-use super::{Version, assertion, discovery, resource};
-use crate::router::Answer;
+use super::form::Form;
+use super::route::Version;
+use super::{assertion, discovery, resource};
+use crate::answer::Answer;
+use crate::message::{Reply, Request};
+use crate::resources::Client;
 use crate::shared::Shared;
-use crate::state::Client;
-use crate::tokens::{Minted, Subject};
-use crate::wire::{Reply, Request};
+use crate::tokens::{AccessToken, Subject};
 
-/// Lifetimes of app tokens, in seconds: by chance between these.
+/// The lifetime of an app token is random between these, in seconds.
 const LIFETIME: (f64, f64) = (3600.0, 5400.0);
-
-/// The form of a token request.
-pub(super) struct Form(BTreeMap<String, String>);
-
-impl Form {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|v| !v.is_empty())
-    }
-
-    fn require(&self, name: &str) -> Result<&str> {
-        self.get(name).ok_or_else(|| {
-            EntraError::invalid_request(
-                900_144,
-                format!("The request body must contain the following parameter: '{name}'."),
-            )
-        })
-    }
-}
 
 pub(super) async fn issue(
     shared: &Shared,
@@ -50,52 +26,59 @@ pub(super) async fn issue(
     if tenant != ours {
         return Err(discovery::unknown_tenant(tenant));
     }
-    let form = read_form(request);
-    if form.require("grant_type")? != "client_credentials" {
-        return Err(EntraError::new(
-            70_003,
-            "unsupported_grant_type",
-            StatusCode::BAD_REQUEST,
-            "The app requested an unsupported grant type; azure-sim simulates client_credentials.",
-        ));
-    }
+    let form = Form::read(request);
+    check_grant_type(&form)?;
     let resource = resource_of(&form, version)?;
     let client_id = form.require("client_id")?;
     let client = shared
         .state()
         .client(client_id)
         .ok_or_else(|| unknown_client(client_id, &ours))?;
-    let strength = prove(shared, request, &form, &client).await?;
+    let appidacr = authenticate(shared, request, &form, &client).await?;
     let subject = Subject {
         client_id: client_id.to_lowercase(),
         object_id: client.object_id().to_owned(),
-        strength,
+        appidacr,
         identity: match &client {
             Client::App(_) => None,
             Client::Identity(identity) => Some(identity.id.path()),
         },
-        machine: None,
+        azure_resource: None,
     };
-    let minted = mint(shared, &ours, &resource, &subject)?;
-    let reply = success(&minted, &resource, version)
-        .with("cache-control", "no-store, no-cache")
-        .with("pragma", "no-cache");
+    let token = issue_token(shared, &ours, &resource, &subject)?;
     Ok(Answer {
-        reply,
+        reply: success(&token, &resource, version),
         principal: Some(subject.object_id),
     })
 }
 
-fn mint(shared: &Shared, tenant: &str, resource: &str, subject: &Subject) -> Result<Minted> {
+fn check_grant_type(form: &Form) -> Result<()> {
+    if form.require("grant_type")? == "client_credentials" {
+        return Ok(());
+    }
+    Err(EntraError::new(
+        70_003,
+        "unsupported_grant_type",
+        StatusCode::BAD_REQUEST,
+        "The app requested an unsupported grant type; azure-sim simulates client_credentials.",
+    ))
+}
+
+fn issue_token(
+    shared: &Shared,
+    tenant: &str,
+    resource: &str,
+    subject: &Subject,
+) -> Result<AccessToken> {
     let mut state = shared.state();
     let audience = resource::audience(&state, resource)?;
     let lifetime = shared
         .clock
-        .whole_seconds(state.between(LIFETIME.0, LIFETIME.1));
+        .whole_seconds(state.random_between(LIFETIME.0, LIFETIME.1));
     drop(state);
     shared
-        .signer
-        .mint(tenant, &audience, subject, shared.clock.epoch(), lifetime)
+        .token_issuer
+        .issue_token(tenant, &audience, subject, shared.clock.epoch(), lifetime)
         .map_err(|e| {
             EntraError::new(
                 90_055,
@@ -106,25 +89,7 @@ fn mint(shared: &Shared, tenant: &str, resource: &str, subject: &Subject) -> Res
         })
 }
 
-/// The form, with the client taken from HTTP Basic if it comes that way.
-fn read_form(request: &Request) -> Form {
-    let mut form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body)
-        .into_owned()
-        .collect();
-    let basic = request
-        .header("authorization")
-        .and_then(|v| v.strip_prefix("Basic "))
-        .and_then(|v| STANDARD.decode(v.trim()).ok())
-        .and_then(|v| String::from_utf8(v).ok());
-    if let Some((id, secret)) = basic.as_deref().and_then(|b| b.split_once(':')) {
-        let decoded = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        form.insert("client_id".into(), decoded(id));
-        form.insert("client_secret".into(), decoded(secret));
-    }
-    Form(form)
-}
-
-/// v1 names a resource; v2 a scope, of which the part before the last slash is the resource.
+/// v1 requests name a resource. v2 requests name a scope: the resource followed by `/.default`.
 fn resource_of(form: &Form, version: Version) -> Result<String> {
     if version == Version::V1 {
         return Ok(form.require("resource")?.to_owned());
@@ -173,8 +138,8 @@ fn unknown_client(client_id: &str, tenant: &str) -> EntraError {
     )
 }
 
-/// Checks the client's proof and returns its strength, `appidacr`.
-async fn prove(
+/// Verifies the client's credential and returns the claim `appidacr` for it.
+async fn authenticate(
     shared: &Shared,
     request: &Request,
     form: &Form,
@@ -197,16 +162,16 @@ fn check_secret(shared: &Shared, secret: &str, client: &Client) -> Result<()> {
     let Client::App(app) = client else {
         return Err(wrong_secret(client));
     };
-    let mut fitting = app
+    let mut matching = app
         .registered
         .secrets
         .iter()
         .filter(|s| s.value.reveal() == secret)
         .peekable();
-    if fitting.peek().is_none() {
+    if matching.peek().is_none() {
         return Err(wrong_secret(client));
     }
-    if fitting.all(|s| s.expires.is_some_and(|at| at <= shared.clock.now())) {
+    if matching.all(|s| s.expires.is_some_and(|at| at <= shared.clock.now())) {
         return Err(EntraError::invalid_client(
             7_000_222,
             format!(
@@ -229,24 +194,26 @@ fn wrong_secret(client: &Client) -> EntraError {
     )
 }
 
-fn success(minted: &Minted, resource: &str, version: Version) -> Reply {
-    let left = minted.expires - minted.not_before;
+fn success(token: &AccessToken, resource: &str, version: Version) -> Reply {
+    let left = token.expires - token.not_before;
     let body = match version {
         Version::V2 => json!({
             "token_type": "Bearer",
             "expires_in": left,
             "ext_expires_in": left,
-            "access_token": minted.token,
+            "access_token": token.jwt,
         }),
         Version::V1 => json!({
             "token_type": "Bearer",
             "expires_in": left.to_string(),
             "ext_expires_in": left.to_string(),
-            "expires_on": minted.expires.to_string(),
-            "not_before": minted.not_before.to_string(),
+            "expires_on": token.expires.to_string(),
+            "not_before": token.not_before.to_string(),
             "resource": resource,
-            "access_token": minted.token,
+            "access_token": token.jwt,
         }),
     };
     Reply::json(StatusCode::OK, &body)
+        .with("cache-control", "no-store, no-cache")
+        .with("pragma", "no-cache")
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::wire::Reply;
+use crate::message::Reply;
 
-/// What happens to a struck call.
+/// What happens to a call that a fault applies to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -16,26 +16,26 @@ use crate::wire::Reply;
     deny_unknown_fields
 )]
 pub enum Effect {
-    /// This answer instead of the service's; nothing is done.
+    /// This answer instead of the service's. The service does not see the call.
     Respond {
         /// HTTP status.
         status: u16,
         /// Headers of the answer.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,
-        /// JSON, or a string sent as it is (as HTML unless a header says otherwise); empty if
-        /// absent.
+        /// JSON. A string is sent as it is, as HTML unless a header says otherwise. Absent: an empty
+        /// body.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<Value>,
     },
-    /// The usual answer, later.
+    /// The service's answer, later.
     Delay {
-        /// Azure's seconds.
+        /// Azure's seconds before the service sees the call.
         seconds: f64,
     },
-    /// The connection is closed without an answer; nothing is done.
+    /// The connection is closed without an answer. The service does not see the call.
     Drop,
-    /// The usual answer, changed on its way out.
+    /// The service's answer, changed.
     Alter {
         /// Another status.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,40 +47,40 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         merge: Option<Value>,
     },
-    /// How the asynchronous operation goes that a struck PATCH or PUT of compute starts.
+    /// The course of the asynchronous operation that a PATCH or PUT of a VM or scale set starts.
     Async {
         /// Polls answered `InProgress` before the outcome.
         polls: u32,
         /// Azure's seconds of each `Retry-After`.
         retry_after: f64,
-        /// The end.
+        /// How the operation ends.
         #[serde(default)]
         outcome: Outcome,
         /// Error code of a failure.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
     },
-    /// What was just written is not known here yet, so the call answers as if it were not there:
-    /// reads 404, role assignments `PrincipalNotFound`, IMDS `Identity not found`, token exchange
-    /// AADSTS700213, vault and storage 403. Over when either limit is reached; never without one.
-    /// A lag of `imds.token` may be narrowed to a machine or to an identity.
+    /// Replication lag: what was just written is not visible to the call yet. Reads answer 404, role
+    /// assignments `PrincipalNotFound`, IMDS `Identity not found`, a token exchange AADSTS700213,
+    /// vault and storage 403. The lag ends when either limit is reached, and never without a limit.
+    /// The `resource` of a fault on `imds.token` may be part of a VM's id or of an identity's id.
     Lag {
         /// Azure's seconds since the write.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<f64>,
-        /// Calls since the write.
+        /// Number of calls since the write.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         calls: Option<u64>,
-        /// Spares role assignments that say `principalType`, as Azure mostly does.
+        /// Does not apply to role assignments with a `principalType`: Azure accepts most of those.
         #[serde(default)]
         spare_typed: bool,
     },
 }
 
-/// The end of an asynchronous operation.
+/// How an asynchronous operation ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The change holds.
+    /// The change stays.
     #[default]
     Succeeded,
     /// The change is undone.
@@ -90,7 +90,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word in the operation's status.
+    /// The `status` of the operation.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_altered_answer_keeps_what_was_not_named() {
+    fn an_altered_answer_keeps_what_the_patch_does_not_name() {
         let reply = Reply::json(
             http::StatusCode::OK,
             &json!({"expires_in": "86399", "x": 1}),

@@ -1,28 +1,29 @@
-//! The usual faults under their names.
+//! Well-known faults by name.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Effect, Fault, Outcome};
+use super::effect::{Effect, Outcome};
+use super::fault::Fault;
 use crate::clock::Clock;
 use crate::operation::{Operation, OperationPattern, UnknownOperation};
 
-/// A fault Azure is known for, ready to arm.
+/// A fault that Azure is known for, ready to arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// ARM refuses writes with 429 and a `Retry-After`.
     ArmThrottle,
-    /// A change of compute runs for several polls.
+    /// A change of a VM or scale set runs for several polls.
     SlowAsync,
-    /// ARM answers 502 in HTML, some times.
+    /// ARM answers 502 in HTML for some calls.
     ServerErrors,
     /// What was just written reads as 404 for some calls.
     ReadAfterWrite,
-    /// The directory does not know a new principal yet.
+    /// Role assignments do not find a new principal yet.
     PrincipalReplication,
-    /// One identity cannot be put on any machine, and fails every PATCH that holds it. Narrow it
-    /// with `resource`.
+    /// An identity cannot be assigned to any VM or scale set, and every PATCH that contains it fails.
+    /// Select the identity with `resource`.
     PoisonedIdentity,
     /// IMDS is updating and answers 410.
     ImdsUpdating,
@@ -31,8 +32,8 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Every preset there is.
-    pub const ALL: &'static [Self] = &[
+    /// Every preset.
+    pub(crate) const ALL: &'static [Self] = &[
         Self::ArmThrottle,
         Self::SlowAsync,
         Self::ServerErrors,
@@ -43,8 +44,8 @@ impl Preset {
         Self::IdentityLag,
     ];
 
-    /// Its name, as `POST /faults` takes it.
-    pub fn name(self) -> &'static str {
+    /// The name in `POST /faults`.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ArmThrottle => "arm-throttle",
             Self::SlowAsync => "slow-async",
@@ -57,54 +58,20 @@ impl Preset {
         }
     }
 
-    /// The fault itself, with nothing narrowed.
+    /// The fault of this preset.
     pub(crate) fn fault(self, clock: Clock) -> Result<Fault, UnknownOperation> {
         let fault = match self {
             Self::ArmThrottle => Fault::new(pattern("arm.*")?, arm_throttle(clock)).times(1),
-            Self::SlowAsync => {
-                let outcome = Outcome::Succeeded;
-                let slow = Effect::Async {
-                    polls: 3,
-                    retry_after: 10.0,
-                    outcome,
-                    code: None,
-                };
-                Fault::new(pattern("arm.vm*")?, slow)
-            }
+            Self::SlowAsync => Fault::new(pattern("arm.vm*")?, slow_operation()),
             Self::ServerErrors => Fault::new(pattern("arm.*")?, bad_gateway()).times(3),
-            Self::ReadAfterWrite => {
-                let lag = Effect::Lag {
-                    seconds: None,
-                    calls: Some(3),
-                    spare_typed: false,
-                };
-                Fault::new(pattern("arm.*.get")?, lag)
-            }
+            Self::ReadAfterWrite => Fault::new(pattern("arm.*.get")?, lag(None, Some(3), false)),
             Self::PrincipalReplication => {
-                let lag = Effect::Lag {
-                    seconds: Some(30.0),
-                    calls: None,
-                    spare_typed: true,
-                };
-                Fault::new(Operation::RoleAssignmentPut, lag)
+                Fault::new(Operation::RoleAssignmentPut, lag(Some(30.0), None, true))
             }
-            Self::PoisonedIdentity => {
-                let lag = Effect::Lag {
-                    seconds: None,
-                    calls: None,
-                    spare_typed: false,
-                };
-                Fault::new(Operation::IdentityAssign, lag)
-            }
+            // A lag without a limit: no VM or scale set ever finds the identity.
+            Self::PoisonedIdentity => Fault::new(Operation::IdentityAssign, lag(None, None, false)),
             Self::ImdsUpdating => Fault::new(pattern("imds.*")?, gone()).lasting(70.0),
-            Self::IdentityLag => {
-                let lag = Effect::Lag {
-                    seconds: Some(30.0),
-                    calls: None,
-                    spare_typed: false,
-                };
-                Fault::new(Operation::ImdsToken, lag)
-            }
+            Self::IdentityLag => Fault::new(Operation::ImdsToken, lag(Some(30.0), None, false)),
         };
         Ok(Fault {
             name: Some(self.name().into()),
@@ -115,6 +82,23 @@ impl Preset {
 
 fn pattern(text: &str) -> Result<OperationPattern, UnknownOperation> {
     text.parse()
+}
+
+fn lag(seconds: Option<f64>, calls: Option<u64>, spare_typed: bool) -> Effect {
+    Effect::Lag {
+        seconds,
+        calls,
+        spare_typed,
+    }
+}
+
+fn slow_operation() -> Effect {
+    Effect::Async {
+        polls: 3,
+        retry_after: 10.0,
+        outcome: Outcome::Succeeded,
+        code: None,
+    }
 }
 
 fn arm_throttle(clock: Clock) -> Effect {

@@ -1,10 +1,10 @@
-//! Errors of the metadata service: always JSON.
+//! Errors of the metadata service. They are always JSON.
 
 use http::StatusCode;
 use serde_json::json;
 
 use crate::entra::EntraError;
-use crate::wire::Reply;
+use crate::message::Reply;
 
 pub(super) type Result<T> = std::result::Result<T, ImdsError>;
 
@@ -15,9 +15,10 @@ pub(super) enum ImdsError {
         error: &'static str,
         description: String,
     },
-    /// No api-version, or an unknown one; the answer names the newest, oldest of them first.
+    /// `api-version` is missing or unknown. The answer lists the newest versions; here they are in
+    /// ascending order.
     Version { newest: &'static [&'static str] },
-    /// Said by Entra and passed on.
+    /// An error of Entra's, which IMDS returns unchanged.
     Entra(EntraError, jiff::Timestamp),
 }
 
@@ -42,7 +43,7 @@ impl ImdsError {
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
-    /// Clients look for this very text.
+    /// Clients compare this text, so it must stay exactly so.
     pub(super) fn identity_not_found() -> Self {
         Self::invalid_request("Identity not found")
     }

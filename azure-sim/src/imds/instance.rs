@@ -1,25 +1,21 @@
-//! Instance metadata: what the machine is told about itself.
+//! Instance metadata: the properties of the VM that asks.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::error::{ImdsError, Result};
-use crate::state::{Machine, State};
-use crate::wire::{Reply, Request};
+use crate::message::{Reply, Request};
+use crate::resources::Vm;
+use crate::state::State;
 
-/// The address of a machine whose world names none.
+/// Address of a VM whose seed has no `privateIp`.
 const NO_ADDRESS: &str = "10.0.0.4";
 
-pub(super) fn answer(
-    state: &State,
-    request: &Request,
-    machine: &str,
-    path: &[String],
-) -> Result<Reply> {
-    let machine = state
-        .machine(machine)
+pub(super) fn answer(state: &State, request: &Request, vm: &str, path: &[String]) -> Result<Reply> {
+    let vm = state
+        .vm(vm)
         .ok_or_else(|| ImdsError::not_found("The machine is gone"))?;
-    let document = document(&machine);
+    let document = json!({"compute": compute(&vm), "network": network(&vm)});
     let found = path
         .iter()
         .filter(|s| !s.is_empty())
@@ -50,7 +46,7 @@ fn step_into<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
     }
 }
 
-/// What is below a branch, one name a line; branches end in a slash.
+/// The names below a branch, one per line. Those of branches end in a slash.
 fn names(value: &Value) -> String {
     let line = |name: String, below: &Value| {
         if below.is_object() || below.is_array() {
@@ -71,31 +67,27 @@ fn names(value: &Value) -> String {
     lines.join("\n")
 }
 
-fn document(machine: &Machine<'_>) -> Value {
-    json!({"compute": compute(machine), "network": network(machine)})
-}
-
-/// Every value is a string; what is unknown is empty.
-fn compute(machine: &Machine<'_>) -> Value {
-    let host = machine.host;
-    let tags = &host.tags;
+/// IMDS gives every value as a string, and an empty one where it knows nothing.
+fn compute(vm: &Vm<'_>) -> Value {
+    let compute = vm.compute;
+    let tags = &compute.tags;
     let joined: Vec<_> = tags.iter().map(|(k, v)| format!("{k}:{v}")).collect();
     let listed: Vec<_> = tags
         .iter()
         .map(|(k, v)| json!({"name": k, "value": v}))
         .collect();
-    let (set_id, set_name) = machine.scale_set.clone().unwrap_or_default();
+    let (set_id, set_name) = vm.scale_set.clone().unwrap_or_default();
     json!({
         "azEnvironment": "AzurePublicCloud",
         "customData": "",
         "isHostCompatibilityLayerVm": "false",
         "licenseType": "",
-        "location": host.location,
-        "name": machine.name,
+        "location": compute.location,
+        "name": vm.name,
         "offer": "",
         "osProfile": {
             "adminUsername": "azureuser",
-            "computerName": machine.computer_name,
+            "computerName": vm.computer_name,
             "disablePasswordAuthentication": "true",
         },
         "osType": "Linux",
@@ -109,26 +101,26 @@ fn compute(machine: &Machine<'_>) -> Value {
         "provider": "Microsoft.Compute",
         "publicKeys": [],
         "publisher": "",
-        "resourceGroupName": host.id.group,
-        "resourceId": machine.id,
+        "resourceGroupName": compute.id.group,
+        "resourceId": vm.id,
         "securityProfile": {"secureBootEnabled": "false", "virtualTpmEnabled": "false"},
         "sku": "",
         "storageProfile": {"dataDisks": [], "osDisk": {"osType": "Linux"}},
-        "subscriptionId": host.id.subscription,
+        "subscriptionId": compute.id.subscription,
         "tags": joined.join(";"),
         "tagsList": listed,
         "userData": "",
         "version": "",
         "virtualMachineScaleSet": {"id": set_id},
-        "vmId": machine.unique_id,
+        "vmId": vm.unique_id,
         "vmScaleSetName": set_name,
         "vmSize": "Standard_D2s_v5",
         "zone": "",
     })
 }
 
-fn network(machine: &Machine<'_>) -> Value {
-    let address = machine.private_ip.unwrap_or(NO_ADDRESS);
+fn network(vm: &Vm<'_>) -> Value {
+    let address = vm.private_ip.unwrap_or(NO_ADDRESS);
     let subnet = address
         .rsplit_once('.')
         .map_or_else(String::new, |(net, _)| format!("{net}.0"));
@@ -138,11 +130,11 @@ fn network(machine: &Machine<'_>) -> Value {
             "subnet": [{"address": subnet, "prefix": "24"}],
         },
         "ipv6": {"ipAddress": []},
-        "macAddress": mac(&machine.unique_id),
+        "macAddress": mac(&vm.unique_id),
     }]})
 }
 
-/// A locally administered address, always the same for the same machine.
+/// A locally administered MAC address, always the same for the same VM.
 fn mac(unique_id: &str) -> String {
     let digits: String = unique_id
         .chars()

@@ -1,4 +1,4 @@
-//! Tokens for the identities on this machine, and for no other.
+//! Tokens for the identities that are assigned to the VM, and for no others.
 
 use std::collections::HashSet;
 
@@ -6,57 +6,60 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::error::{ImdsError, Result};
+use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::entra;
+use crate::ids::normalize;
+use crate::message::{Reply, Request};
 use crate::operation::Operation;
-use crate::router::Answer;
+use crate::resources::IdentityBlock;
 use crate::shared::Shared;
-use crate::state::{IdentityBlock, State, ids::fold};
-use crate::tokens::{Minted, Subject};
-use crate::wire::{Reply, Request};
+use crate::state::State;
+use crate::tokens::{AccessToken, Subject};
 
 /// Lifetime of a managed identity's token, in seconds.
 const LIFETIME: f64 = 86_400.0;
-/// The back end keeps a token and gives it out again until it is this old.
-const RENEW: f64 = 3_600.0;
-/// The ways to name an identity; `mi_res_id` is not documented, but sent by old SDKs.
+/// The metadata service caches a token for this long, in seconds.
+const CACHED_FOR: f64 = 3_600.0;
+/// Query parameters that select an identity. `mi_res_id` is not documented, but old SDKs send it.
 const SELECTORS: &[&str] = &["client_id", "object_id", "msi_res_id", "mi_res_id"];
 
-/// An identity of the machine.
+/// An identity that the VM can use.
 #[derive(Debug)]
-struct Usable {
+struct UsableIdentity {
     client_id: String,
     principal_id: String,
-    /// Folded id of a user-assigned identity.
+    /// Normalized id of a user-assigned identity; absent for the system-assigned one.
     key: Option<String>,
-    /// As `xms_mirid` shows it.
-    shown: String,
+    /// The claim `xms_mirid`: the resource id of the identity, or of the VM.
+    resource_id: String,
 }
 
 pub(super) fn answer(
     shared: &Shared,
     state: &mut State,
     request: &Request,
-    machine: &str,
+    vm: &str,
 ) -> Result<Answer> {
     refuse_repeated(request)?;
     let resource = value(request, "resource").ok_or_else(|| {
         ImdsError::invalid_request("Required query variable 'resource' is missing")
     })?;
-    let usable = usable(shared, state, machine)?;
+    let usable = usable(shared, state, vm)?;
     let identity = choose(&usable, request)?;
     let audience = entra::known_audience(state, resource)
         .map_err(|e| ImdsError::Entra(e, shared.clock.now()))?;
-    let minted = token(shared, state, machine, identity, &audience)?;
-    let left = (minted.expires - shared.clock.epoch()).max(0).to_string();
-    // The order matters: MSAL.NET reads both times into one field, and the last one wins.
+    let token = token(shared, state, vm, identity, &audience)?;
+    let left = (token.expires - shared.clock.epoch()).max(0).to_string();
+    // The order of the fields matters: MSAL.NET reads `expires_in` and `expires_on` into one field,
+    // and the last one counts.
     let body = json!({
-        "access_token": minted.token,
+        "access_token": token.jwt,
         "client_id": identity.client_id,
         "expires_in": left,
-        "expires_on": minted.expires.to_string(),
+        "expires_on": token.expires.to_string(),
         "ext_expires_in": left,
-        "not_before": minted.not_before.to_string(),
+        "not_before": token.not_before.to_string(),
         "resource": resource,
         "token_type": "Bearer",
     });
@@ -82,47 +85,48 @@ fn refuse_repeated(request: &Request) -> Result<()> {
     }
 }
 
-/// The identities this machine can use now: assigned to it or its scale set, in effect, and still
-/// the ones that exist.
-fn usable(shared: &Shared, state: &State, machine: &str) -> Result<Vec<Usable>> {
-    let found = state
-        .machine(machine)
-        .ok_or_else(ImdsError::identity_not_found)?;
-    let IdentityBlock { system, users } = &found.host.block;
-    let system = system.as_ref().map(|s| Usable {
+/// The identities that the VM can use now. Each is assigned to it or to its uniform scale set, the
+/// operation that assigned it has ended, and it was not deleted since.
+fn usable(shared: &Shared, state: &State, vm: &str) -> Result<Vec<UsableIdentity>> {
+    let found = state.vm(vm).ok_or_else(ImdsError::identity_not_found)?;
+    let IdentityBlock {
+        system_assigned: system,
+        user_assigned: users,
+    } = &found.compute.identity;
+    let system = system.as_ref().map(|s| UsableIdentity {
         client_id: s.client_id.clone(),
         principal_id: s.principal_id.clone(),
         key: None,
-        shown: found.id.clone(),
+        resource_id: found.id.clone(),
     });
-    let users = users.iter().filter(|(key, attached)| {
+    let users = users.iter().filter(|(key, assigned)| {
         let current = state
             .identities
             .get(*key)
-            .is_some_and(|i| i.client_id == attached.client_id);
-        // A lag may be aimed at the machine or at the identity.
-        let both = format!("{machine} {key}");
-        attached.active
+            .is_some_and(|i| i.client_id == assigned.client_id);
+        // A fault on `imds.token` may select the VM or the identity.
+        let both = format!("{vm} {key}");
+        assigned.active
             && current
             && !shared
                 .faults()
-                .lags(Operation::ImdsToken, &both, attached.since)
+                .lags(Operation::ImdsToken, &both, assigned.active_since)
     });
-    let users = users.map(|(key, attached)| Usable {
-        client_id: attached.client_id.clone(),
-        principal_id: attached.principal_id.clone(),
+    let users = users.map(|(key, assigned)| UsableIdentity {
+        client_id: assigned.client_id.clone(),
+        principal_id: assigned.principal_id.clone(),
         key: Some(key.clone()),
-        shown: attached.id.clone(),
+        resource_id: assigned.id.clone(),
     });
     Ok(system.into_iter().chain(users).collect())
 }
 
-fn choose<'a>(usable: &'a [Usable], request: &Request) -> Result<&'a Usable> {
-    let named: Vec<_> = SELECTORS
+fn choose<'a>(usable: &'a [UsableIdentity], request: &Request) -> Result<&'a UsableIdentity> {
+    let invocation: Vec<_> = SELECTORS
         .iter()
         .filter_map(|name| Some((*name, value(request, name)?)))
         .collect();
-    match named[..] {
+    match invocation[..] {
         [] => default(usable),
         [(selector, wanted)] => usable
             .iter()
@@ -134,7 +138,7 @@ fn choose<'a>(usable: &'a [Usable], request: &Request) -> Result<&'a Usable> {
     }
 }
 
-fn default(usable: &[Usable]) -> Result<&Usable> {
+fn default(usable: &[UsableIdentity]) -> Result<&UsableIdentity> {
     match usable {
         [] => Err(ImdsError::identity_not_found()),
         [only] => Ok(only),
@@ -146,48 +150,45 @@ fn default(usable: &[Usable]) -> Result<&Usable> {
     }
 }
 
-impl Usable {
+impl UsableIdentity {
     fn is(&self, selector: &str, wanted: &str) -> bool {
         match selector {
             "client_id" => self.client_id.eq_ignore_ascii_case(wanted),
             "object_id" => self.principal_id.eq_ignore_ascii_case(wanted),
-            _ => self.key.as_ref().is_some_and(|key| *key == fold(wanted)),
+            _ => self
+                .key
+                .as_ref()
+                .is_some_and(|key| *key == normalize(wanted)),
         }
     }
 }
 
+/// A cached token, or a new one.
 fn token(
     shared: &Shared,
     state: &mut State,
-    machine: &str,
-    identity: &Usable,
+    vm: &str,
+    identity: &UsableIdentity,
     audience: &str,
-) -> Result<Minted> {
+) -> Result<AccessToken> {
     let now = shared.clock.epoch();
     let key = (
-        machine.to_owned(),
+        vm.to_owned(),
         identity.client_id.clone(),
         audience.to_owned(),
     );
-    if let Some(kept) = state
+    if let Some(cached) = state
         .imds_tokens
         .get(&key)
-        .filter(|m| fresh(m, shared.clock, now))
+        .filter(|t| fresh(t, shared.clock, now))
     {
-        return Ok(kept.clone());
+        return Ok(cached.clone());
     }
-    let host = state.machine(machine).map(|m| m.host.id.path());
-    let subject = Subject {
-        client_id: identity.client_id.clone(),
-        object_id: identity.principal_id.clone(),
-        strength: "2",
-        identity: Some(identity.shown.clone()),
-        machine: host.filter(|_| identity.key.is_some()),
-    };
+    let subject = subject(state, vm, identity);
     let lifetime = shared.clock.whole_seconds(LIFETIME);
-    let minted = shared
-        .signer
-        .mint(&state.tenant, audience, &subject, now, lifetime)
+    let token = shared
+        .token_issuer
+        .issue_token(&state.tenant, audience, &subject, now, lifetime)
         .map_err(|e| {
             ImdsError::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -195,10 +196,23 @@ fn token(
                 e.to_string(),
             )
         })?;
-    state.imds_tokens.insert(key, minted.clone());
-    Ok(minted)
+    state.imds_tokens.insert(key, token.clone());
+    Ok(token)
 }
 
-fn fresh(minted: &Minted, clock: Clock, now: i64) -> bool {
-    clock.age(minted.born) < RENEW && minted.expires > now
+fn subject(state: &State, vm: &str, identity: &UsableIdentity) -> Subject {
+    // Tokens of the system-assigned identity have no claim for the resource: it is the identity.
+    let user_assigned = identity.key.is_some();
+    let compute = state.vm(vm).map(|vm| vm.compute.id.path());
+    Subject {
+        client_id: identity.client_id.clone(),
+        object_id: identity.principal_id.clone(),
+        appidacr: "2",
+        identity: Some(identity.resource_id.clone()),
+        azure_resource: compute.filter(|_| user_assigned),
+    }
+}
+
+fn fresh(token: &AccessToken, clock: Clock, now: i64) -> bool {
+    clock.age(token.issued_at) < CACHED_FOR && token.expires > now
 }

@@ -1,89 +1,69 @@
-//! The cloud as it is now. One value behind one lock; services read and change it, and everything
-//! else (HTTP, time, faults) stays outside.
+//! The state of the simulated Azure: one value behind one lock. Services read and change it; HTTP
+//! and faults are not its concern.
 
-mod access;
 mod compute;
-mod directory;
-pub(crate) mod ids;
 mod load;
+mod principals;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::{Value, json};
 
-pub(crate) use access::{Assignment, Definition, Plane};
-pub(crate) use compute::{
-    Attached, Change, Host, HostKind, IdentityBlock, Machine, SystemIdentity,
+use crate::resources::{
+    App, Assignment, AsyncOperation, ComputeResource, DataStore, Definition, Group, Identity,
 };
-pub(crate) use directory::{App, Client, Federated, Identity};
+use crate::seed::{Issuer, Seed, StorageAccount, Vault};
+use crate::tokens::AccessToken;
 
-use crate::tokens::Minted;
-use crate::world::{Issuer, StorageAccount, Vault, World, WorldError};
-use ids::ResourceId;
-
-/// A resource group.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) subscription: String,
-    pub(crate) name: String,
-    pub(crate) location: String,
-}
-
-/// A vault or storage account, and where it lives.
-#[derive(Clone, Debug)]
-pub(crate) struct Store<T> {
-    pub(crate) id: ResourceId,
-    pub(crate) location: String,
-    pub(crate) content: T,
-}
-
-/// Everything there is. Maps are keyed by folded id unless they say otherwise.
+/// All resources. Maps are keyed by normalized id unless a field says otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) tenant: String,
+    /// Region of resources whose seed names none.
     pub(crate) location: String,
-    pub(crate) born: Instant,
-    /// Ids by folded id.
+    pub(crate) started_at: Instant,
+    /// Subscription ids as given, by normalized id.
     pub(crate) subscriptions: BTreeMap<String, String>,
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) identities: BTreeMap<String, Identity>,
-    pub(crate) hosts: BTreeMap<String, Host>,
-    /// By operation id.
-    pub(crate) changes: BTreeMap<String, Change>,
-    /// By folded name.
-    pub(crate) vaults: BTreeMap<String, Store<Vault>>,
-    /// By folded name.
-    pub(crate) accounts: BTreeMap<String, Store<StorageAccount>>,
-    /// By folded name.
+    /// VMs and scale sets.
+    pub(crate) compute: BTreeMap<String, ComputeResource>,
+    /// By operation id. Ended operations stay, so that they can still be polled.
+    pub(crate) async_operations: BTreeMap<String, AsyncOperation>,
+    /// By name in lower case.
+    pub(crate) vaults: BTreeMap<String, DataStore<Vault>>,
+    /// By name in lower case.
+    pub(crate) accounts: BTreeMap<String, DataStore<StorageAccount>>,
+    /// By normalized name.
     pub(crate) apps: BTreeMap<String, App>,
-    /// By GUID.
+    /// By GUID in lower case.
     pub(crate) definitions: BTreeMap<String, Definition>,
-    /// By folded GUID: names are unique in the tenant.
+    /// By GUID in lower case: the names of assignments are unique in the tenant.
     pub(crate) assignments: BTreeMap<String, Assignment>,
-    /// By issuer, exactly.
+    /// By issuer, exactly as tokens state it.
     pub(crate) issuers: BTreeMap<String, Issuer>,
-    /// Audiences beyond the well-known.
+    /// Audiences beyond the well-known Azure services.
     pub(crate) audiences: Vec<String>,
-    /// Tokens IMDS has given out, by machine, identity and resource.
-    pub(crate) imds_tokens: BTreeMap<(String, String, String), Minted>,
-    chance: StdRng,
+    /// Tokens that IMDS caches, by VM, client id and audience.
+    pub(crate) imds_tokens: BTreeMap<(String, String, String), AccessToken>,
+    random: StdRng,
 }
 
 impl State {
-    /// The state a world begins with.
-    pub(crate) fn new(world: &World, seed: u64) -> Result<Self, WorldError> {
-        let mut state = Self {
-            tenant: world.tenant_id.to_lowercase(),
-            location: world.location.clone(),
-            born: Instant::now(),
+    /// The tenant and region of the seed, without any resource.
+    fn empty(seed: &Seed, random_seed: u64) -> Self {
+        Self {
+            tenant: seed.tenant_id.to_lowercase(),
+            location: seed.location.clone(),
+            started_at: Instant::now(),
             subscriptions: BTreeMap::new(),
             groups: BTreeMap::new(),
             identities: BTreeMap::new(),
-            hosts: BTreeMap::new(),
-            changes: BTreeMap::new(),
+            compute: BTreeMap::new(),
+            async_operations: BTreeMap::new(),
             vaults: BTreeMap::new(),
             accounts: BTreeMap::new(),
             apps: BTreeMap::new(),
@@ -92,72 +72,19 @@ impl State {
             issuers: BTreeMap::new(),
             audiences: Vec::new(),
             imds_tokens: BTreeMap::new(),
-            chance: StdRng::seed_from_u64(seed),
-        };
-        state.add_built_in_roles()?;
-        state.merge(world)?;
-        Ok(state)
+            random: StdRng::seed_from_u64(random_seed),
+        }
     }
 
-    /// A fresh random GUID.
-    pub(crate) fn guid(&mut self) -> String {
-        uuid::Builder::from_random_bytes(self.chance.random())
+    /// A new random GUID.
+    pub(crate) fn random_guid(&mut self) -> String {
+        uuid::Builder::from_random_bytes(self.random.random())
             .into_uuid()
             .to_string()
     }
 
-    /// A number of the half-open range, by chance.
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        self.chance.random_range(low..high)
+    /// A random number of the half-open range `low..high`.
+    pub(crate) fn random_between(&mut self, low: f64, high: f64) -> f64 {
+        self.random.random_range(low..high)
     }
-
-    /// The state for people and tests: identities, assignments, and what is on which machine.
-    /// Nothing secret is in it.
-    pub(crate) fn summary(&self) -> Value {
-        let (machines, sets): (Vec<_>, Vec<_>) = self.hosts.values().partition(|h| h.is_machine());
-        json!({
-            "tenantId": self.tenant,
-            "subscriptions": self.subscriptions.values().collect::<Vec<_>>(),
-            "identities": self.identities.values().map(summary_of_identity).collect::<Vec<_>>(),
-            "applications": self.apps.values().map(|a| json!({
-                "name": a.registered.name, "clientId": a.client_id, "objectId": a.object_id,
-                "federatedCredentials": a.registered.federated_credentials,
-            })).collect::<Vec<_>>(),
-            "roleAssignments": self.assignments.values().map(|a| json!({
-                "name": a.name,
-                "scope": a.scope,
-                "role": self.definitions.get(&a.role).map_or(a.role.as_str(), |d| &d.role.role_name),
-                "principalId": a.principal_id,
-            })).collect::<Vec<_>>(),
-            "virtualMachines": machines.into_iter().map(summary_of_host).collect::<Vec<_>>(),
-            "scaleSets": sets.into_iter().map(|h| self.summary_of_set(h)).collect::<Vec<_>>(),
-        })
-    }
-
-    fn summary_of_set(&self, set: &Host) -> Value {
-        let mut summary = summary_of_host(set);
-        let instances: Vec<_> = self.instances(set).into_iter().map(|m| m.id).collect();
-        summary["instances"] = json!(instances);
-        summary
-    }
-}
-
-fn summary_of_identity(identity: &Identity) -> Value {
-    json!({
-        "id": identity.id.path(),
-        "location": identity.location,
-        "clientId": identity.client_id,
-        "principalId": identity.principal_id,
-        "tags": identity.tags,
-        "federatedCredentials": identity.federated.values().map(|f| &f.credential).collect::<Vec<_>>(),
-    })
-}
-
-fn summary_of_host(host: &Host) -> Value {
-    json!({
-        "id": host.id.path(),
-        "provisioningState": host.provisioning_state(),
-        "systemAssigned": host.block.system.is_some(),
-        "userAssigned": host.block.users.values().map(|a| &a.id).collect::<Vec<_>>(),
-    })
 }

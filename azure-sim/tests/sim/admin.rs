@@ -140,12 +140,14 @@ async fn every_preset_listed_can_be_armed_as_listed() {
 }
 
 #[tokio::test]
-async fn a_world_is_merged_whole_or_not_at_all() {
+async fn a_seed_is_merged_whole_or_not_at_all() {
     let lab = Lab::demo().await;
     let admin = Admin(&lab);
     let more =
         "virtualMachines: [{name: vm2, resourceGroup: nodes, identity: {userAssigned: [demo]}}]";
-    assert_eq!(admin.post("/world", more).await.status, 204);
+    assert_eq!(admin.post("/seed", more).await.status, 204);
+    let former_path = "/world";
+    assert_eq!(admin.post(former_path, more).await.status, 204);
     let state = admin.get("/state").await;
     assert_eq!(state["virtualMachines"].as_array().unwrap().len(), 2);
     assert_eq!(
@@ -153,7 +155,7 @@ async fn a_world_is_merged_whole_or_not_at_all() {
         2
     );
     let bad = r#"{"virtualMachines": [{"name": "vm3"}], "roleAssignments": [{"role": "King", "principal": "operator"}]}"#;
-    let refused = admin.post("/world", bad).await;
+    let refused = admin.post("/seed", bad).await;
     assert!(
         refused.status == 400 && refused.text.contains("King"),
         "{}",
@@ -177,9 +179,9 @@ async fn a_world_is_merged_whole_or_not_at_all() {
             "scaleSets: [{name: a, instances: [{id: x}]}]",
             "instance `x`",
         ),
-        ("identities: {", "the request is not a world"),
+        ("identities: {", "the request is not a seed"),
     ] {
-        let refused = admin.post("/world", wrong).await;
+        let refused = admin.post("/seed", wrong).await;
         assert!(
             refused.status == 400 && refused.text.contains(said),
             "{wrong}: {}",
@@ -189,7 +191,7 @@ async fn a_world_is_merged_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn the_admin_api_answers_to_no_foreign_name() {
+async fn the_admin_api_refuses_requests_for_another_host_name() {
     let lab = Lab::demo().await;
     let admin = Admin(&lab);
     let got = lab

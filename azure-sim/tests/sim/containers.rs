@@ -1,22 +1,22 @@
 //! Subscriptions, their regions, and groups.
 
-use azure_sim::{Options, RoleAssignment, World};
+use azure_sim::{Options, RoleAssignment, Seed};
 
 use crate::harness::{Lab, NOBODY, SUB};
 
 const SUBSCRIPTIONS: &str = "api-version=2022-12-01";
 const GROUPS: &str = "api-version=2021-04-01";
 
-/// The demo's world, whose operator may read the subscription as well.
+/// The demo's seed, whose operator may read the subscription as well.
 async fn lab() -> Lab {
-    let mut world = World::demo().unwrap();
-    world.role_assignments.push(RoleAssignment {
+    let mut seed = Seed::demo().unwrap();
+    seed.role_assignments.push(RoleAssignment {
         role: "Reader".to_owned(),
         principal: "operator".to_owned(),
         ..RoleAssignment::default()
     });
     Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await
@@ -40,7 +40,7 @@ async fn a_subscription_names_its_tenant_and_its_regions() {
     let westeurope = regions
         .iter()
         .find(|region| region["name"] == "westeurope")
-        .expect("the world's own region");
+        .expect("the seed's own region");
     assert_eq!(westeurope["displayName"], "West Europe");
     assert_eq!(
         westeurope["id"],
@@ -50,7 +50,7 @@ async fn a_subscription_names_its_tenant_and_its_regions() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_may_not_be_read_differ() {
+async fn a_missing_resource_and_a_missing_role_have_different_errors() {
     let lab = lab().await;
     let (arm, nobody) = (lab.arm().await, lab.arm_as(NOBODY).await);
     let other = "/subscriptions/99999999-0000-4000-8000-000000000001";

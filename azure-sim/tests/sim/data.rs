@@ -1,6 +1,6 @@
 //! Key Vault and Blob Storage.
 
-use azure_sim::{Options, RoleAssignment, World};
+use azure_sim::{Options, RoleAssignment, Seed};
 
 use crate::harness::{ARM, Got, Lab, NOBODY, OPERATOR, STORAGE, SUB, TENANT, VAULT, instance};
 
@@ -19,7 +19,7 @@ async fn get(lab: &Lab, url: &str, token: Option<&str>) -> Got {
 }
 
 #[tokio::test]
-async fn a_machines_identity_reads_the_secret_it_may_read() {
+async fn an_identity_of_a_vm_reads_the_secret_that_its_role_allows() {
     let lab = Lab::demo().await;
     let token = lab.imds(&instance(0)).token("").await.json()["access_token"]
         .as_str()
@@ -96,24 +96,24 @@ async fn a_vault_challenges_and_refuses_in_azures_words() {
 
 #[tokio::test]
 async fn lists_of_storage_follow_the_role_and_its_scope() {
-    let mut world = World::demo().unwrap();
+    let mut seed = Seed::demo().unwrap();
     let account = format!(
         "/subscriptions/{SUB}/resourceGroups/podid/providers/Microsoft.Storage/storageAccounts/demostore"
     );
-    world.role_assignments.push(RoleAssignment {
+    seed.role_assignments.push(RoleAssignment {
         role: "Storage Blob Data Reader".into(),
         principal: "nobody".into(),
         scope: format!("{account}/blobServices/default/containers/letters"),
         ..RoleAssignment::default()
     });
-    world.role_assignments.push(RoleAssignment {
+    seed.role_assignments.push(RoleAssignment {
         role: "Storage Blob Data Reader".into(),
         principal: "operator".into(),
         scope: account,
         ..RoleAssignment::default()
     });
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;

@@ -1,6 +1,6 @@
-//! Each preset from outside, and that a fault is only where it is aimed.
+//! The effect of each preset, and that a fault applies to the calls it selects only.
 
-use azure_sim::{AzureSim, Effect, Fault, Operation, Options, Preset, World};
+use azure_sim::{AzureSim, Effect, Fault, Operation, Options, Preset, Seed};
 use serde_json::{Value, json};
 
 use crate::harness::{Lab, SUB, identity, identity_id, instance, pool};
@@ -84,7 +84,7 @@ async fn what_was_just_written_reads_as_missing() {
 }
 
 #[tokio::test]
-async fn a_new_principal_is_not_known_unless_its_type_is_said() {
+async fn a_new_principal_is_not_found_unless_the_request_has_its_type() {
     let lab = Lab::demo().await;
     let arm = lab.arm().await;
     lab.sim
@@ -105,7 +105,7 @@ async fn a_new_principal_is_not_known_unless_its_type_is_said() {
 }
 
 #[tokio::test]
-async fn a_poisoned_identity_spoils_every_patch_it_is_in() {
+async fn a_poisoned_identity_fails_every_patch_that_contains_it() {
     let lab = Lab::quick().await;
     let arm = lab.arm().await;
     arm.make_identity("bad").await;
@@ -123,9 +123,9 @@ async fn a_poisoned_identity_spoils_every_patch_it_is_in() {
 
 #[tokio::test]
 async fn imds_updates_for_a_while() {
-    let world = World::demo().unwrap();
+    let seed = Seed::demo().unwrap();
     let lab = Lab::start(Options {
-        world,
+        seed,
         speed: 1e6,
         ..Options::default()
     })
@@ -201,7 +201,7 @@ async fn an_answer_can_be_altered_on_its_way_out() {
 }
 
 #[tokio::test]
-async fn a_role_takes_its_time_to_reach_a_vault() {
+async fn a_lag_delays_a_role_at_a_vault() {
     let lab = Lab::demo().await;
     let lag = Effect::Lag {
         seconds: None,
@@ -221,7 +221,7 @@ async fn a_role_takes_its_time_to_reach_a_vault() {
 }
 
 #[tokio::test]
-async fn a_fault_of_logins_can_be_aimed_at_one_client() {
+async fn a_fault_on_token_requests_can_select_one_client() {
     let lab = Lab::demo().await;
     let drop = Fault::new(Operation::EntraToken, Effect::Drop);
     lab.sim.arm_fault(drop.on(crate::harness::NOBODY.0));

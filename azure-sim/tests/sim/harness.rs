@@ -1,8 +1,8 @@
-//! A simulator of the demo world and a client that finds Azure's real names at it.
+//! A simulator of the demo seed and a client that finds Azure's real names at it.
 
 use std::net::{SocketAddr, TcpListener};
 
-use azure_sim::{AzureSim, DEFAULT_SUBSCRIPTION, DEFAULT_TENANT, Options, Service, World};
+use azure_sim::{AzureSim, DEFAULT_SUBSCRIPTION, DEFAULT_TENANT, Options, Seed, Service};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -61,17 +61,17 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) async fn demo() -> Self {
         Self::start(Options {
-            world: World::demo().unwrap(),
+            seed: Seed::demo().unwrap(),
             ..Options::default()
         })
         .await
     }
 
-    /// A demo cloud in which a machine changes at once.
+    /// A demo cloud in which a change of a VM or scale set ends at once.
     pub(crate) async fn quick() -> Self {
-        let world = World::demo().unwrap();
+        let seed = Seed::demo().unwrap();
         Self::start(Options {
-            world,
+            seed,
             compute_seconds: 0.0,
             ..Options::default()
         })
@@ -97,7 +97,7 @@ impl Lab {
         Self { sim, http }
     }
 
-    /// An address with the port of the simulator: names are resolved, ports are not.
+    /// A URL with the simulator's port: the client resolves host names to it, but not ports.
     pub(crate) fn url(&self, address: &str) -> String {
         let port = self.sim.address(Service::Arm).unwrap().port();
         let mut url = reqwest::Url::parse(address).unwrap();
@@ -141,16 +141,16 @@ impl Lab {
         self.arm_as(OPERATOR).await
     }
 
-    /// Serves the metadata service of a machine on a free loopback port.
-    pub(crate) fn imds(&self, machine: &str) -> Imds<'_> {
+    /// Serves the metadata service of a VM on a free loopback port.
+    pub(crate) fn imds(&self, vm: &str) -> Imds<'_> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Imds {
             lab: self,
-            at: self.sim.serve_imds(machine, listener).unwrap(),
+            at: self.sim.serve_imds(vm, listener).unwrap(),
         }
     }
 
-    /// The object id of an application of the world.
+    /// The object id of an application of the seed.
     pub(crate) fn object_id(&self, application: &str) -> String {
         let state = self.sim.state();
         let apps = state["applications"].as_array().unwrap();

@@ -1,6 +1,6 @@
 //! Managed identities and their federated credentials.
 
-use azure_sim::{Options, World};
+use azure_sim::{Options, Seed};
 use serde_json::json;
 
 use crate::harness::{ARM, Got, Lab, NOBODY, OPERATOR, SUB, VAULT, identity, identity_id};
@@ -168,9 +168,9 @@ async fn without_a_role_there_is_neither_reading_nor_writing() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages_and_say_how_much_budget_is_left() {
+async fn lists_have_pages_and_state_the_remaining_requests() {
     let options = Options {
-        world: World::demo().unwrap(),
+        seed: Seed::demo().unwrap(),
         page_size: 2,
         ..Options::default()
     };

@@ -10,15 +10,15 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The test is over either way; a program that is gone already is as good.
+        // An error means that the program has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 fn program(args: &[&str]) -> Command {
-    // Beside the folder of this test program: what cargo tells the compiler would be the program
-    // of the clone in which this was compiled.
+    // Found beside this test program. `CARGO_BIN_EXE_azure-sim` would be the path at compile time,
+    // which can be that of another clone with the same target folder.
     let own = std::env::current_exe().unwrap();
     let mut command = Command::new(own.with_file_name("../azure-sim"));
     command
@@ -29,13 +29,13 @@ fn program(args: &[&str]) -> Command {
 }
 
 #[test]
-fn it_says_in_one_line_where_it_listens_and_writes_its_certificate() {
+fn it_prints_its_addresses_as_json_and_writes_its_certificate() {
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     let machine = crate::harness::instance(0);
     let mut running = Running(
         program(&[
-            "--world",
+            "--seed-file",
             "demo",
             "--json",
             "--admin",
@@ -62,15 +62,15 @@ fn it_says_in_one_line_where_it_listens_and_writes_its_certificate() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says_in_one_line() {
+fn every_startup_error_is_reported_without_a_panic() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = taken.local_addr().unwrap().to_string();
     for (args, expected) in [
         (&["--admin", "0.0.0.0:0"][..], "give a loopback address"),
         (&["--admin", &busy], "cannot listen on"),
         (
-            &["--admin", "127.0.0.1:0", "--world", "nowhere.yaml"],
-            "cannot read the world file nowhere.yaml",
+            &["--admin", "127.0.0.1:0", "--seed-file", "nowhere.yaml"],
+            "cannot read the seed file nowhere.yaml",
         ),
         (&["--speed", "0"], "expected a number above 0"),
         (

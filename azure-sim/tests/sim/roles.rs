@@ -1,6 +1,6 @@
-//! Role definitions and assignments, and that they count.
+//! Role definitions and role assignments, and their effect.
 
-use azure_sim::{Options, RoleAssignment, World};
+use azure_sim::{Options, RoleAssignment, Seed};
 use serde_json::{Value, json};
 
 use crate::harness::{Arm, Lab, OPERATOR, SUB, identity, identity_id};
@@ -118,14 +118,14 @@ async fn what_cannot_be_assigned_is_refused() {
 
 #[tokio::test]
 async fn lists_look_up_down_and_at_one_principal() {
-    let mut world = World::demo().unwrap();
-    world.role_assignments.push(RoleAssignment {
+    let mut seed = Seed::demo().unwrap();
+    seed.role_assignments.push(RoleAssignment {
         role: "Reader".into(),
         principal: "operator".into(),
         ..RoleAssignment::default()
     });
     let lab = Lab::start(Options {
-        world,
+        seed,
         ..Options::default()
     })
     .await;
@@ -217,7 +217,7 @@ async fn roles_are_found_by_name() {
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on() {
+async fn a_role_is_effective_from_the_next_request() {
     let lab = Lab::demo().await;
     let arm = lab.arm().await;
     let reader = lab.arm_as(crate::harness::NOBODY).await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use azure_sim::{
     Application, AzureSim, CertificateAuthority, FederatedCredential, Identity, Instance, Issuer,
-    Options, Orchestration, Place, ResourceGroup, RoleAssignment, ScaleSet, Service, SimError,
-    StorageAccount, TlsListener, Vault, VirtualMachine, VmIdentity, World, WorldError,
+    Options, Orchestration, Place, ResourceGroup, RoleAssignment, ScaleSet, Seed, SeedError,
+    Service, SimError, StorageAccount, TlsListener, Vault, VirtualMachine, VmIdentity,
 };
 
 use super::cluster::{ISSUER, OPERATOR_ACCOUNT};
@@ -48,7 +48,7 @@ const CERTIFIED: Duration = Duration::from_secs(365 * 86_400);
 pub enum CloudError {
     /// The world file cannot be used.
     #[error(transparent)]
-    World(#[from] WorldError),
+    Seed(#[from] SeedError),
     /// The simulator refused.
     #[error("the simulated Azure did not start")]
     Sim(#[from] SimError),
@@ -74,7 +74,7 @@ pub(crate) struct CloudSockets {
 }
 
 /// Host names that lead to the simulator in this world.
-pub(crate) fn hosts(world: &World) -> Vec<String> {
+pub(crate) fn hosts(world: &Seed) -> Vec<String> {
     let fixed = AZURE_HOSTS.iter().map(|&host| host.to_owned());
     let vaults = world
         .vaults
@@ -94,7 +94,7 @@ pub(crate) fn authority() -> Result<CertificateAuthority, CloudError> {
 
 /// Starts the simulator on the loopback sockets and, inside the lab, on 443.
 pub(crate) async fn start(
-    world: World,
+    world: Seed,
     speed: f64,
     authority: CertificateAuthority,
     sockets: CloudSockets,
@@ -110,7 +110,7 @@ pub(crate) async fn start(
         (sockets.data, Service::Data),
     ];
     let options = Options {
-        world,
+        seed: world,
         speed,
         tls: tls
             .map(|(listener, service)| TlsListener { listener, service })
@@ -130,9 +130,9 @@ pub(crate) fn world(
     file: Option<&PathBuf>,
     layout: &Layout,
     cluster_ca: &str,
-) -> Result<World, CloudError> {
+) -> Result<Seed, CloudError> {
     let mut world = match file {
-        Some(path) => World::from_file(path)?,
+        Some(path) => Seed::from_file(path)?,
         None => own_world(),
     };
     add_machines(&mut world, layout);
@@ -151,15 +151,15 @@ fn group(name: &str) -> ResourceGroup {
     }
 }
 
-fn own_world() -> World {
-    let mut world = World {
+fn own_world() -> Seed {
+    let mut world = Seed {
         tenant_id: TENANT.to_owned(),
         location: LOCATION.to_owned(),
         subscriptions: vec![SUBSCRIPTION.to_owned()],
         resource_groups: vec![group(RESOURCE_GROUP), group(NODE_GROUP)],
         applications: vec![operator()],
         role_assignments: operator_roles(),
-        ..World::default()
+        ..Seed::default()
     };
     world.vaults.push(Vault {
         name: VAULT.to_owned(),
@@ -210,7 +210,7 @@ fn operator_roles() -> Vec<RoleAssignment> {
         .collect()
 }
 
-fn add_machines(world: &mut World, layout: &Layout) {
+fn add_machines(world: &mut Seed, layout: &Layout) {
     let place = Place {
         subscription: Some(SUBSCRIPTION.to_owned()),
         ..Place::in_group(NODE_GROUP)

@@ -69,7 +69,7 @@ impl Stage {
             "location": LOCATION,
             "identities": [{ "name": name, "resourceGroup": RESOURCE_GROUP }],
         });
-        self.admin(Method::POST, "/world", Some(world)).await;
+        self.admin(Method::POST, "/seed", Some(world)).await;
         self.find_identity(name).await
     }
 

@@ -1,97 +1,106 @@
-//! Machines and scale sets as ARM writes them.
+//! The JSON of VMs and scale sets in ARM.
 
 use serde_json::{Map, Value, json};
 
-use crate::state::{Host, HostKind, IdentityBlock, Machine, State};
-use crate::world::Orchestration;
+use crate::resources::{ComputeKind, ComputeResource, IdentityBlock, Vm};
+use crate::seed::Orchestration;
+use crate::state::State;
 
-/// Size of every machine; nothing here depends on it.
+/// Size of every VM. No behaviour depends on it.
 const SIZE: &str = "Standard_D2s_v5";
 
-/// A machine or scale set.
-pub(super) fn host(state: &State, host: &Host) -> Value {
-    let properties = match &host.kind {
-        HostKind::Machine {
+/// A VM or scale set.
+pub(super) fn compute(state: &State, compute: &ComputeResource) -> Value {
+    let id = &compute.id;
+    let mut body = resource(&id.path(), &id.name, id.kind, compute);
+    // A flexible scale set without a VM profile has no `sku`.
+    if let ComputeKind::ScaleSet {
+        orchestration: Orchestration::Uniform,
+        ..
+    } = compute.kind
+    {
+        let capacity = state.instances(compute).len();
+        body["sku"] = json!({"name": SIZE, "tier": "Standard", "capacity": capacity});
+    }
+    add_identity(&mut body, &compute.identity, &state.tenant);
+    body["properties"] = properties(state, compute);
+    body["etag"] = json!(compute.etag());
+    body
+}
+
+fn properties(state: &State, compute: &ComputeResource) -> Value {
+    match &compute.kind {
+        ComputeKind::VirtualMachine {
             computer_name,
             scale_set,
             ..
         } => {
             let mut properties = json!({
-                "vmId": host.unique_id,
-                "provisioningState": host.provisioning_state(),
+                "vmId": compute.unique_id,
+                "provisioningState": compute.provisioning_state(),
                 "hardwareProfile": {"vmSize": SIZE},
                 "osProfile": {"computerName": computer_name},
             });
-            if let Some(set) = scale_set.as_ref().and_then(|s| state.hosts.get(s)) {
+            if let Some(set) = scale_set.as_ref().and_then(|s| state.compute.get(s)) {
                 properties["virtualMachineScaleSet"] = json!({"id": set.id.path()});
             }
             properties
         }
-        HostKind::ScaleSet { orchestration, .. } => json!({
-            "uniqueId": host.unique_id,
-            "provisioningState": host.provisioning_state(),
+        ComputeKind::ScaleSet { orchestration, .. } => json!({
+            "uniqueId": compute.unique_id,
+            "provisioningState": compute.provisioning_state(),
             "orchestrationMode": orchestration,
             "upgradePolicy": {"mode": "Manual"},
         }),
-    };
-    let mut body = resource(&host.id.path(), &host.id.name, host.id.kind, host);
-    if let HostKind::ScaleSet { orchestration, .. } = &host.kind {
-        let capacity = state.instances(host).len();
-        // A flexible set without a profile has no size of its own.
-        if *orchestration == Orchestration::Uniform {
-            body["sku"] = json!({"name": SIZE, "tier": "Standard", "capacity": capacity});
-        }
     }
-    with_identity(&mut body, &host.block, &state.tenant);
-    body["properties"] = properties;
-    body["etag"] = json!(host.etag());
-    body
 }
 
-/// A machine as a member of its scale set.
-pub(super) fn machine(state: &State, machine: &Machine<'_>) -> Value {
-    let Some(instance_id) = machine.instance_id else {
-        return host(state, machine.host);
+/// An instance of a scale set: in a flexible one it is a VM resource like any other.
+pub(super) fn instance(state: &State, vm: &Vm<'_>) -> Value {
+    let Some(instance_id) = vm.instance_id else {
+        return compute(state, vm.compute);
     };
     let kind = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines";
-    let mut body = resource(&machine.id, &machine.name, kind, machine.host);
+    let mut body = resource(&vm.id, &vm.name, kind, vm.compute);
     body["instanceId"] = json!(instance_id);
-    with_identity(&mut body, &machine.host.block, &state.tenant);
+    add_identity(&mut body, &vm.compute.identity, &state.tenant);
     body["properties"] = json!({
-        "vmId": machine.unique_id,
+        "vmId": vm.unique_id,
         "latestModelApplied": true,
         "provisioningState": "Succeeded",
         "hardwareProfile": {"vmSize": SIZE},
-        "osProfile": {"computerName": machine.computer_name},
+        "osProfile": {"computerName": vm.computer_name},
     });
     body
 }
 
-fn resource(id: &str, name: &str, kind: &str, host: &Host) -> Value {
-    json!({"id": id, "name": name, "type": kind, "location": host.location, "tags": host.tags})
+fn resource(id: &str, name: &str, kind: &str, compute: &ComputeResource) -> Value {
+    json!({"id": id, "name": name, "type": kind, "location": compute.location, "tags": compute.tags})
 }
 
-fn with_identity(body: &mut Value, block: &IdentityBlock, tenant: &str) {
-    let typ = match (block.system.is_some(), block.users.is_empty()) {
+/// Adds the `identity` block, unless there are no identities.
+fn add_identity(body: &mut Value, block: &IdentityBlock, tenant: &str) {
+    let typ = match (
+        block.system_assigned.is_some(),
+        block.user_assigned.is_empty(),
+    ) {
         (false, true) => return,
         (true, true) => "SystemAssigned",
         (false, false) => "UserAssigned",
         (true, false) => "SystemAssigned, UserAssigned",
     };
     let mut identity = json!({"type": typ});
-    if let Some(system) = &block.system {
+    if let Some(system) = &block.system_assigned {
         identity["principalId"] = json!(system.principal_id);
         identity["tenantId"] = json!(tenant);
     }
-    if !block.users.is_empty() {
+    if !block.user_assigned.is_empty() {
         let users: Map<String, Value> = block
-            .users
+            .user_assigned
             .values()
             .map(|a| {
-                (
-                    a.id.clone(),
-                    json!({"principalId": a.principal_id, "clientId": a.client_id}),
-                )
+                let ids = json!({"principalId": a.principal_id, "clientId": a.client_id});
+                (a.id.clone(), ids)
             })
             .collect();
         identity["userAssignedIdentities"] = Value::Object(users);

@@ -12,7 +12,7 @@ use std::{
 use azure_sim::{
     Application, AzureSim, DEFAULT_LOCATION, DEFAULT_SUBSCRIPTION, DEFAULT_TENANT,
     FederatedCredential, Identity, Instance, Issuer, Options, Place, RoleAssignment, ScaleSet,
-    Secret as SimSecret, Service, VirtualMachine, VmIdentity, World,
+    Secret as SimSecret, Seed, Service, VirtualMachine, VmIdentity,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use podid_azure::{
@@ -53,7 +53,7 @@ impl Cloud {
     pub(super) async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         // Tenfold: a wait of seven seconds takes one.
         let mut options = Options {
-            world: world(),
+            seed: seed(),
             speed: 10.0,
             ..Options::default()
         };
@@ -181,7 +181,7 @@ pub(super) fn vm() -> ComputeTarget {
     }
 }
 
-fn world() -> World {
+fn seed() -> Seed {
     let mut jwk = Jwk::from_encoding_key(&CLUSTER_KEY, Algorithm::RS256).expect("a public key");
     jwk.common.key_id = Some("k1".to_owned());
     let identity = |name: &str| Identity {
@@ -189,7 +189,7 @@ fn world() -> World {
         place: Place::in_group("apps"),
         ..Identity::default()
     };
-    World {
+    Seed {
         identities: ["alpha", "beta", "gamma"].map(identity).into(),
         applications: vec![
             application("operator", OPERATOR),
@@ -216,7 +216,7 @@ fn world() -> World {
             jwks: Some(json!({ "keys": [jwk] })),
             ..Issuer::default()
         }],
-        ..World::default()
+        ..Seed::default()
     }
 }
 

@@ -32,7 +32,7 @@ async fn a_subscription_is_read_with_its_regions_and_groups() {
 async fn whoever_may_not_read_is_told_which_right_is_missing() {
     let cloud = Cloud::start_with(|options| {
         options
-            .world
+            .seed
             .role_assignments
             .retain(|held: &RoleAssignment| held.principal != "stranger");
     })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use azure_sim::{
     AzureSim, DEFAULT_SUBSCRIPTION, DEFAULT_TENANT, FederatedCredential, Issuer, Options,
-    RoleAssignment, Service, World,
+    RoleAssignment, Seed, Service,
 };
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -24,7 +24,7 @@ const AUDIENCE: &str = "api://AzureADTokenExchange";
 /// An SDK is imported and has some dozen calls to make.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The demo world, in which the operator may also prove itself by certificate and by a cluster's
+/// The demo seed, in which the operator may also prove itself by certificate and by a cluster's
 /// token, and the identity `demo` may also list blobs.
 pub(super) struct Cloud {
     pub(super) sim: AzureSim,
@@ -42,9 +42,9 @@ impl Cloud {
             .self_signed(&key)
             .expect("a certificate");
         let signing = EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).expect("a PEM key");
-        let world = world(&certificate.pem(), &signing);
+        let seed = seed(&certificate.pem(), &signing);
         let options = Options {
-            world,
+            seed,
             speed: 10.0,
             ..Options::default()
         };
@@ -113,33 +113,33 @@ impl Cloud {
     }
 }
 
-fn world(certificate: &str, signing: &EncodingKey) -> World {
-    let mut world = World::demo().expect("the demo world");
+fn seed(certificate: &str, signing: &EncodingKey) -> Seed {
+    let mut seed = Seed::demo().expect("the demo seed");
     let trust = FederatedCredential {
         name: "cluster".into(),
         issuer: ISSUER.into(),
         subject: SUBJECT.into(),
         audiences: vec![AUDIENCE.into()],
     };
-    world.applications[0].certificates.push(certificate.into());
-    world.applications[0]
+    seed.applications[0].certificates.push(certificate.into());
+    seed.applications[0]
         .federated_credentials
         .push(trust.clone());
-    world.identities[0].federated_credentials.push(trust);
+    seed.identities[0].federated_credentials.push(trust);
     let mut jwk = json!(Jwk::from_encoding_key(signing, Algorithm::RS256).expect("a public key"));
     jwk["kid"] = json!("cluster");
     let jwks = Some(json!({"keys": [jwk]}));
-    world.issuers.push(Issuer {
+    seed.issuers.push(Issuer {
         issuer: ISSUER.into(),
         jwks,
         ..Issuer::default()
     });
-    world.role_assignments.push(RoleAssignment {
+    seed.role_assignments.push(RoleAssignment {
         role: "Storage Blob Data Reader".into(),
         principal: "demo".into(),
         ..RoleAssignment::default()
     });
-    world
+    seed
 }
 
 /// A token as the cluster gives its service accounts.
@@ -180,7 +180,7 @@ fn config(sim: &AzureSim, imds: u16, proofs: &[(&str, Value)]) -> Map<String, Va
         ("demo", state["identities"][0].clone()),
         (
             "principal",
-            nobody.expect("it is in the demo world")["objectId"].clone(),
+            nobody.expect("it is in the demo seed")["objectId"].clone(),
         ),
     ];
     let all = known.iter().chain(proofs);

@@ -158,6 +158,6 @@ async fn the_sdk_gets_over_throttling_slow_changes_and_html() {
         json!({"names": ["demo", "web"], "state": "Succeeded"})
     );
     for fault in cloud.sim.faults() {
-        assert!(fault.struck > 0, "{:?} struck nobody", fault.fault.name);
+        assert!(fault.matched > 0, "{:?} matched no call", fault.fault.name);
     }
 }

@@ -1,0 +1,30 @@
+//! What the router and the services exchange: the operation that a request asks for, and the
+//! service's answer to it.
+
+use crate::message::Reply;
+use crate::operation::Operation;
+
+/// An operation on a resource: what faults are matched against and what the call log records.
+#[derive(Clone, Debug)]
+pub(crate) struct Invocation {
+    pub(crate) operation: Operation,
+    /// The resource's id; where it has none (a tenant, a vault), its name.
+    pub(crate) resource: String,
+}
+
+/// A service's answer, and who asked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    /// Object id of the caller; absent where the request did not prove one.
+    pub(crate) principal: Option<String>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            principal: None,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! VMs and scale sets.
+
+mod change;
+mod read;

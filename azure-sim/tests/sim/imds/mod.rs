@@ -1,0 +1,5 @@
+//! The metadata service.
+
+mod instance;
+mod refusals;
+mod token;
