@@ -85,7 +85,10 @@ fn the_header_is_read_in_any_case() {
 fn forwarded_requests_and_other_methods_are_refused() {
     let uri: Uri = format!("{TOKEN}?{QUERY}").parse().unwrap();
     let forwarded = headers(&[("metadata", "true"), ("x-forwarded-for", "10.0.0.1")]);
-    assert_eq!(status(validate(&request(Method::GET, &uri, &forwarded))), 400);
+    assert_eq!(
+        status(validate(&request(Method::GET, &uri, &forwarded))),
+        400
+    );
     for method in [
         Method::HEAD,
         Method::POST,
