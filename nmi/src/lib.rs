@@ -18,7 +18,7 @@
 //! API server ─► watch ─► pod_state (world: objects by pod) ─┬─► snapshot ─► server
 //! kernel     ─► attest (processes, namespaces, links) ──────┘
 //!                             core::attest compares both
-//!                        pod_state ─► intercept ─► kernel rules (whom the attested listener hears)
+//!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
 
 pub mod app;

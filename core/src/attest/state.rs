@@ -36,7 +36,7 @@ pub(super) struct AttestationState {
 }
 
 impl AttestationState {
-    /// A pod that nobody has looked at yet.
+    /// A pod before its first look.
     pub(super) fn new(claim: Claim) -> Self {
         Self {
             claim,

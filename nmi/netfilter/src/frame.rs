@@ -7,7 +7,7 @@ use nlink::netlink::nftables::{CmpOp, Expr, LookupExpr, MetaKey, PayloadBase, Re
 pub(crate) struct FrameField(PayloadBase, u32, u32);
 
 pub(crate) const SOURCE_MAC: FrameField = FrameField(PayloadBase::LinkLayer, 6, 6);
-/// As it came over the wire: of a frame with a VLAN tag, the tag's.
+/// As it was received: of a frame with a VLAN tag, the tag's.
 pub(crate) const ETHERTYPE: FrameField = FrameField(PayloadBase::LinkLayer, 12, 2);
 pub(crate) const IP_SOURCE: FrameField = FrameField(PayloadBase::Network, 12, 4);
 /// For Ethernet and IPv4 (RFC 826).

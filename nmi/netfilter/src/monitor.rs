@@ -1,4 +1,4 @@
-//! Noticing that somebody else changed our rules.
+//! Announcements of changes that other processes make to podid's rules.
 
 use std::fmt;
 use std::time::Duration;

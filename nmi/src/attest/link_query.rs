@@ -1,7 +1,7 @@
 //! One link of the node as it is now. This is asked before every token leaves, so it must be quick;
 //! and its answer decides whether the token leaves, so it must be the answer to this very question.
 //!
-//! Opening a netlink socket costs several times what the question does, so sockets are kept. Three
+//! Opening and closing a netlink socket costs more than the question does, so sockets are kept. Three
 //! things keep an answer to an earlier question from being taken for a later one:
 //!
 //! - A socket has one question at a time: it is taken out of the pool for it.
@@ -33,8 +33,8 @@ const ANSWER_MAX: usize = 32 * 1024;
 /// Most sockets that wait for their next question. More questions at a time than the runtime has
 /// threads are not possible, so this is only a bound.
 const KEPT_SOCKETS: usize = 16;
-/// The attribute that says what an answer may leave out, and statistics as one such thing: reading
-/// the counters of every CPU would take most of the time (linux/if_link.h, linux/rtnetlink.h).
+/// The attribute that says what an answer may leave out (linux/if_link.h), and its bit for statistics
+/// (linux/rtnetlink.h): they are a quarter of an answer, and nobody reads them here.
 const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 

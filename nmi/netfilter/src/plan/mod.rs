@@ -19,7 +19,7 @@ pub struct RulesPlan {
     /// Which daemon's plan this is: each that starts on a node counts one up from the last. The plan
     /// of a daemon is no longer applied once a later daemon has taken over.
     pub generation: u32,
-    /// Whom the attested listener hears.
+    /// The only sources whose packets reach the attested listener.
     pub sources: BTreeSet<AllowedSource>,
 }
 

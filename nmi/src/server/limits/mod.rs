@@ -1,7 +1,7 @@
 //! How many connections are served at a time, and whose, so that nobody keeps the others out.
 //!
 //! Every attested pod has a few slots of its own, whatever others do. More come out of a pool
-//! that all share; when that is empty, whoever has most gives up an idle connection. Callers who are
+//! that all share; when that is empty, an idle connection of the pod that has most is ended. Callers that are
 //! not attested share a small pool of their own, because addresses can be invented.
 
 use std::collections::{BTreeMap, HashMap};
@@ -40,7 +40,7 @@ struct Budget {
 pub(crate) enum ConnectionOwner {
     /// Of an attested pod, by uid.
     Pod(String),
-    /// Of somebody at this address.
+    /// Of a caller at this address that is not attested.
     Unattested(Ipv4Addr),
 }
 
@@ -157,7 +157,7 @@ impl OpenConnections {
             .sum()
     }
 
-    /// Ends the longest idle connection of whoever has most, so that the pool comes to be shared
+    /// Ends the longest idle connection of the owner that has most, so that the pool comes to be shared
     /// evenly; of `owner` itself when it has all it may have.
     fn make_room(&mut self, owner: &ConnectionOwner) -> bool {
         let (own, most) = (self.count(owner), owner.budget().most);

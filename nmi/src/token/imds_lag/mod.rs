@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep_until};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// The identities that requests wait for. Those that nobody waits for any more go when another comes.
+/// The identities that requests wait for. Those that no request waits for any
+/// more are removed when the next one is added.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ImdsLag(Arc<Mutex<HashMap<ArmId, Weak<Unknown>>>>);
 
