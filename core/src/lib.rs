@@ -3,10 +3,11 @@
 //! Nothing here reads a clock, the environment, a file or the network. What is known comes in
 //! as plain values, a decision goes out as a plain value that can be printed, compared and
 //! tested by property. The operator and `podid plan` run the same plan; the node daemon
-//! decides by resolve.
+//! decides by `attest` which pod is calling and by `resolve` what the pod gets.
 
 pub mod arm;
 pub mod assigned_identity;
+pub mod attest;
 pub mod backend;
 pub mod binding;
 pub mod class;

@@ -9,124 +9,170 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions};
 use podid_core::binding::BindingScope;
-use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Nft};
-use podid_runtime::{Drain, Readiness, Signals, Tasks, admin, logging, metrics};
+use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, admin, logging, metrics};
 use tokio::sync::{mpsc, watch};
 
 use crate::args::{DEFAULT_PORT, RunArgs};
-use crate::attest::{KernelLinks, LinkMonitor};
-use crate::guardian::Guardian;
-use crate::keeper::{Inputs, Keeper, Outputs};
+use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
+use crate::intercept::{self, AllowedEndpoints, InstalledEndpoints, Interception};
 use crate::metrics::Metrics;
-use crate::server::{ImdsLag, Limits, Listener, Origin, Service, Waits};
-use crate::{open_files, privileges, reports, watch as watches};
+use crate::pod_state::{Inputs, Outputs, PodStateManager};
+use crate::reports::{self, Reports};
+use crate::server::{self, Limits, Service, Waits};
+use crate::snapshot::Snapshots;
+use crate::token::NodeImds;
+use crate::{open_files, privileges, watch as watches};
 
-/// How many changes may wait for the keeper before the watches are held back.
+/// How many changes may wait for the pod state manager before the watches are held back.
 const CHANGES: usize = 1024;
-/// How many calls of unproved pods may wait for it; more are not needed to make it look.
+/// How many calls of pods that are not attested may wait for it. More are not needed to make it look.
 const CALLS: usize = 64;
 
-/// Runs the daemon until it is told to stop. The rules stay.
+/// Runs the daemon until it is told to stop. Interception stays in place.
 ///
 /// # Errors
 /// What it cannot start without: a capability, an address, the rules, a usable kubeconfig. The API
 /// server and the metadata service need not be there yet.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logging::init(&args.settings.log)?;
-    privileges::prove()?;
+    privileges::check()?;
     open_files::raise_limit();
     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
-
-    let mut registry = metrics::registry("nmi");
-    let metrics = Metrics::register(&mut registry);
-    let admin = admin::bind(args.settings.admin_addr).await?;
-    let synced = readiness.register("watches synced");
-    tasks.background(
-        "admin",
-        admin.serve(readiness.clone(), drain.clone(), registry),
-    );
-
-    let address = listen_address(args.listen)?;
-    let attested = Listener::bind(address, Origin::Attested).await?;
-    let other = SocketAddrV4::new(*address.ip(), args.unattested_port);
-    let unattested = Listener::bind(other, Origin::Unattested).await?;
-    let listeners = Listeners {
-        attested: attested.local_addr(),
-        unattested: unattested.local_addr(),
-    };
-
-    let (monitor, bridges) = (Monitor::here()?, BridgeMonitor::here()?);
-    let (guardian, wanted, held) =
-        Guardian::take_over(Nft::here()?, listeners, readiness.clone(), metrics.clone()).await?;
-    tasks.background("guardian", guardian.run(monitor, bridges));
-
+    let not_synced = readiness.register("watches synced");
+    let metrics = serve_admin(&args, &readiness, &drain, &mut tasks).await?;
+    let Interception {
+        engine,
+        allowed,
+        installed,
+        upkeep,
+    } = intercept(&args, &readiness, &metrics).await?;
+    tasks.background("interception", upkeep);
     let client = client(args.kubeconfig.as_deref()).await?;
     let (reports, publisher) = reports::channel();
     tasks.background(
         "reports",
         publisher.run(client.clone(), args.node_name.clone()),
     );
-    let (changes_sender, changes) = mpsc::channel(CHANGES);
-    tasks.background(
-        "watches",
-        watches::follow(client, args.node_name.clone(), changes_sender),
-    );
-
-    let (snapshots, snapshots_receiver) = watch::channel(Arc::default());
-    let (calls_sender, calls) = mpsc::channel(CALLS);
-    let reach = if args.force_namespaced {
-        BindingScope::Namespace
-    } else {
-        BindingScope::Cluster
-    };
-    let outputs = Outputs {
-        wanted,
-        snapshots,
+    let follower = PodStateParts {
+        client,
+        allowed,
+        installed,
         reports: reports.clone(),
         metrics: metrics.clone(),
+        not_synced,
     };
-    let (news_sender, links) = mpsc::channel(CHANGES);
-    let news = LinkMonitor::here().context("cannot hear of changes of the node's links")?;
-    tasks.background("links", news.run(news_sender));
-    let keeper = Keeper::new(reach, outputs, synced);
-    tasks.background(
-        "keeper",
-        keeper.run(Inputs {
+    let (snapshots, calls) = follower.start(&args, &mut tasks)?;
+    let service = service(&args, snapshots, calls, reports, metrics)?;
+    let serving = server::serve(engine, Arc::new(service), Limits::default(), drain.clone());
+    tasks.required("pods", serving);
+    tasks.supervise(&drain, args.settings.drain_timeout).await?;
+    Ok(())
+}
+
+async fn serve_admin(
+    args: &RunArgs,
+    readiness: &Readiness,
+    drain: &Drain,
+    tasks: &mut Tasks,
+) -> anyhow::Result<Metrics> {
+    let mut registry = metrics::registry("nmi");
+    let metrics = Metrics::register(&mut registry);
+    let admin = admin::bind(args.settings.admin_addr).await?;
+    let serving = admin.serve(readiness.clone(), drain.clone(), registry);
+    tasks.background("admin", serving);
+    Ok(metrics)
+}
+
+async fn intercept(
+    args: &RunArgs,
+    readiness: &Readiness,
+    metrics: &Metrics,
+) -> anyhow::Result<Interception> {
+    let attested = listen_address(args.listen)?;
+    let started = intercept::start(intercept::StartOptions {
+        attested,
+        unattested: SocketAddrV4::new(*attested.ip(), args.unattested_port),
+        readiness: readiness.clone(),
+        metrics: metrics.clone(),
+    });
+    Ok(started.await?)
+}
+
+/// What the pod state manager and what feeds it are made of.
+struct PodStateParts {
+    client: Client,
+    allowed: AllowedEndpoints,
+    installed: InstalledEndpoints,
+    reports: Reports,
+    metrics: Metrics,
+    not_synced: ReadinessCheck,
+}
+
+impl PodStateParts {
+    /// Starts the watches, the link monitor and the manager. Returns what the server reads, and where
+    /// it tells of callers that are not attested.
+    fn start(
+        self,
+        args: &RunArgs,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<(Snapshots, mpsc::Sender<Ipv4Addr>)> {
+        let (changes_sender, changes) = mpsc::channel(CHANGES);
+        tasks.background(
+            "watches",
+            watches::follow(self.client, args.node_name.clone(), changes_sender),
+        );
+        let (links_sender, links) = mpsc::channel(CHANGES);
+        let monitor = LinkMonitor::here().context("cannot follow changes of the node's links")?;
+        tasks.background("links", monitor.run(links_sender));
+        let (snapshots_sender, snapshots) = watch::channel(Arc::default());
+        let (calls_sender, calls) = mpsc::channel(CALLS);
+        let scope = match args.force_namespaced {
+            true => BindingScope::Namespace,
+            false => BindingScope::Cluster,
+        };
+        let outputs = Outputs {
+            allowed: self.allowed,
+            snapshots: snapshots_sender,
+            reports: self.reports,
+            metrics: self.metrics,
+        };
+        let inspector = Arc::new(KernelInspector);
+        let manager = PodStateManager::new(scope, outputs, inspector, self.not_synced);
+        let running = manager.run(Inputs {
             changes,
             calls,
-            held,
+            installed: self.installed,
             links,
-        }),
-    );
+        });
+        tasks.background("pod state", running);
+        Ok((snapshots, calls_sender))
+    }
+}
 
+fn service(
+    args: &RunArgs,
+    snapshots: Snapshots,
+    calls: mpsc::Sender<Ipv4Addr>,
+    reports: Reports,
+    metrics: Metrics,
+) -> anyhow::Result<Service> {
     let options = ImdsOptions {
-        base_url: args.metadata_endpoint,
+        base_url: args.metadata_endpoint.clone(),
         ..ImdsOptions::default()
     };
-    let service = Arc::new(Service {
-        snapshots: snapshots_receiver,
-        imds: Arc::new(Imds::new(options)?),
-        calls: calls_sender,
-        links: Arc::new(KernelLinks),
+    Ok(Service {
+        snapshots,
+        imds: NodeImds::new(Arc::new(Imds::new(options)?)),
+        calls,
+        links: Arc::new(KernelLinkCheck::default()),
         waits: Waits {
             assign: args.assign_wait,
             attest: args.attest_wait,
         },
-        lag: ImdsLag::default(),
         reports,
         metrics,
-    });
-    let limits = Limits::default();
-    for (name, listener) in [("attested pods", attested), ("unattested pods", unattested)] {
-        tasks.required(
-            name,
-            listener.serve(Arc::clone(&service), limits.clone(), drain.clone()),
-        );
-    }
-
-    tasks.supervise(&drain, args.settings.drain_timeout).await?;
-    Ok(())
+    })
 }
 
 /// The address asked for, or the node's.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::snapshot::Entry;
 
-/// Longest part of a caller's words that is written down.
-const WORDS: usize = 256;
+/// Most characters of a text chosen by the caller that are written.
+const TEXT_MAX: usize = 256;
 
 /// What is known of a request when it is answered.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
+pub(crate) struct AuditRecord {
     /// Who asked, as far as it was proved.
     pub(crate) entry: Option<Arc<Entry>>,
     /// AzureIdentity, namespace/name.
@@ -26,7 +26,7 @@ pub(crate) struct Record {
     pub(crate) reason: Option<String>,
 }
 
-impl Record {
+impl AuditRecord {
     /// Writes the line. What the caller chose freely is quoted, so that it cannot forge another.
     pub(crate) fn write(&self, outcome: &'static str, address: Ipv4Addr, took: Duration) {
         let pod = self.entry.as_ref().map(|entry| &entry.caller.pod);
@@ -54,6 +54,6 @@ fn quoted(text: Option<&str>) -> Option<impl tracing::Value> {
 
 fn head(text: &str) -> &str {
     text.char_indices()
-        .nth(WORDS)
+        .nth(TEXT_MAX)
         .map_or(text, |(end, _)| &text[..end])
 }

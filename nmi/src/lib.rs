@@ -1,35 +1,42 @@
 //! The node daemon. One request walks through it like this:
 //!
 //! ```text
-//! pod ─► kernel rules (podid-netfilter) ─► server::listen   which listener: proved or not
-//!                                          server::guard    is it a token request, by the book?
-//!                                          server::token    which pod, which identity, its token
-//!                                            └ snapshot     what is known, read without waiting
-//!                                            └ core::resolve  the decision
-//!                                          server::answer   the JSON every SDK reads
+//! pod ─► intercept (kernel rules)   the connection, and whether its caller is verified
+//!          server::listen           which pod that is, and whether it may have another connection
+//!          server::request          validation: is it a token request?
+//!          server::service          the way of one token request
+//!            └ snapshot               what is known, read without waiting
+//!            └ core::resolve          the decision: which identity, from which source
+//!            └ token                  the token, from that source
+//!            └ attest::link_query     is the caller's link still the one that was proved?
+//!          server::answer           the JSON that every SDK reads
 //! ```
 //!
 //! What is known comes from two sides, which must agree on every pod:
 //!
 //! ```text
-//! API server ─► watch ─► keeper (world: objects by pod) ─┬─► snapshot ─► server
-//! kernel     ─► attest (processes, namespaces, links) ───┘
-//!                             keeper ─► guardian ─► kernel rules (who may speak as whom)
+//! API server ─► watch ─► pod_state (world: objects by pod) ─┬─► snapshot ─► server
+//! kernel     ─► attest (processes, namespaces, links) ──────┘
+//!                             core::attest compares both
+//!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
 
 pub mod app;
 pub mod args;
-pub mod attest;
+mod attest;
 mod audit;
-mod guardian;
-mod keeper;
+mod intercept;
 mod key;
 mod metrics;
 mod open_files;
+mod pod_state;
 mod privileges;
 mod reports;
-pub mod server;
+mod server;
 mod snapshot;
+#[cfg(test)]
+mod testing;
+mod token;
 pub mod uninstall;
 mod watch;
 mod world;

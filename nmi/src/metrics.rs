@@ -16,7 +16,7 @@ const BUCKETS: [f64; 10] = [
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
+struct RequestLabels {
     /// `Issued`, or the word of a refusal.
     outcome: &'static str,
 }
@@ -24,18 +24,18 @@ struct Outcome {
 /// The daemon's metrics. Clones share the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    requests: Family<Outcome, Counter>,
+    requests: Family<RequestLabels, Counter>,
     duration: Histogram,
     /// Connections refused because there were too many.
     pub(crate) connections_refused: Counter,
     /// Idle connections ended to make room for others.
     pub(crate) connections_ended: Counter,
-    /// Pods that are proved and held by the kernel, hence served.
+    /// Pods that are attested and whose rules are installed, hence served.
     pub(crate) pods_attested: Gauge,
-    /// Times the two facts disagreed.
-    pub(crate) disagreements: Counter,
-    /// Times the rules had to be mended.
-    pub(crate) rules_mended: Counter,
+    /// Times an attestation failed that a person must know of.
+    pub(crate) attestation_errors: Counter,
+    /// Times the rules had to be repaired.
+    pub(crate) rules_repaired: Counter,
 }
 
 impl Metrics {
@@ -47,8 +47,8 @@ impl Metrics {
             connections_refused: Counter::default(),
             connections_ended: Counter::default(),
             pods_attested: Gauge::default(),
-            disagreements: Counter::default(),
-            rules_mended: Counter::default(),
+            attestation_errors: Counter::default(),
+            rules_repaired: Counter::default(),
         };
         registry.register(
             "nmi_requests",
@@ -73,25 +73,27 @@ impl Metrics {
         );
         registry.register(
             "nmi_pods_attested",
-            "Pods of this node that are proved and served",
+            "Pods of this node that are attested and served",
             metrics.pods_attested.clone(),
         );
         registry.register(
-            "nmi_attest_disagreements",
+            "nmi_attestation_errors",
             "Times the kernel and the API server disagreed about a pod",
-            metrics.disagreements.clone(),
+            metrics.attestation_errors.clone(),
         );
         registry.register(
-            "nmi_rules_mended",
-            "Times the kernel's rules had been changed by others and were mended",
-            metrics.rules_mended.clone(),
+            "nmi_rules_repaired",
+            "Times the kernel's rules had been changed by others and were repaired",
+            metrics.rules_repaired.clone(),
         );
         metrics
     }
 
     /// Counts one answered request.
     pub(crate) fn answered(&self, outcome: &'static str, took: Duration) {
-        self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.requests
+            .get_or_create(&RequestLabels { outcome })
+            .inc();
         self.duration.observe(took.as_secs_f64());
     }
 }

@@ -1,8 +1,8 @@
-//! Proves at start that the process may do what it will have to do.
+//! Checks at start that the process has the capabilities that it will need.
 
 use std::fs;
 
-/// Where the kernel tells a process its capabilities.
+/// Where a process finds its own capabilities.
 const STATUS: &str = "/proc/self/status";
 
 /// The capabilities the daemon needs, with their numbers (linux/capability.h) and what for.
@@ -31,7 +31,7 @@ pub(crate) enum PrivilegeError {
 ///
 /// # Errors
 /// When one is missing, with its name and what it is for.
-pub(crate) fn prove() -> Result<(), PrivilegeError> {
+pub(crate) fn check() -> Result<(), PrivilegeError> {
     let missing = missing(&fs::read_to_string(STATUS)?);
     if missing.is_empty() {
         Ok(())

@@ -10,7 +10,7 @@
 //! type 0? on the machine? ── not yet ──► Wait
 //!                         ── Azure or podid refused it ──► Refuse
 //!   ▼
-//! Serve
+//! Serve, from the source of its backend
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,11 +134,32 @@ pub struct ResolveInput<'a> {
     pub scope: BindingScope,
 }
 
+/// Where the token of a pod comes from, with what that source needs to know. Which it is follows from
+/// the backend of the AzureIdentity; see docs/decisions/token-sources.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum TokenSource {
+    /// The node's metadata service: the identity is assigned to the VM or scale set under the pod.
+    NodeImds {
+        /// The identity that the token must be of.
+        identity: AzureIdentity,
+    },
+}
+
+impl TokenSource {
+    /// The AzureIdentity that the token is of.
+    #[must_use]
+    pub fn identity(&self) -> &AzureIdentity {
+        match self {
+            Self::NodeImds { identity } => identity,
+        }
+    }
+}
+
 /// What to do with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TokenDecision {
-    /// A token of this identity.
-    Serve(AzureIdentity),
+    /// A token from this source.
+    Serve(TokenSource),
     /// The identity is the pod's but not on the machine yet: look again when assignments change.
     Wait(AzureIdentity),
     /// The node's own metadata service answers, as the exception of this namespace and name says.
@@ -400,7 +421,8 @@ fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision
     let states: BTreeSet<&TokenAssignmentState> =
         of_pod.map(|assignment| &assignment.state).collect();
     if states.contains(&TokenAssignmentState::Assigned) {
-        return TokenDecision::Serve(identity.clone());
+        let identity = identity.clone();
+        return TokenDecision::Serve(TokenSource::NodeImds { identity });
     }
     let failure = match states.len() {
         1 => states.first().copied(),

@@ -65,6 +65,21 @@ fn identity(name: &str) -> AzureIdentity {
     }
 }
 
+/// A token of the identity, from the node's metadata service.
+fn serve(name: &str) -> TokenDecision {
+    TokenDecision::Serve(TokenSource::NodeImds {
+        identity: identity(name),
+    })
+}
+
+fn served_or_awaited(decision: TokenDecision) -> Option<AzureIdentity> {
+    match decision {
+        TokenDecision::Serve(source) => Some(source.identity().clone()),
+        TokenDecision::Wait(identity) => Some(identity),
+        TokenDecision::PassThrough(..) | TokenDecision::Refuse(_) => None,
+    }
+}
+
 fn binding(identity: &str) -> Binding {
     Binding {
         namespace: "a".into(),
@@ -107,10 +122,7 @@ fn refusal(decision: TokenDecision) -> TokenRefusal {
 
 #[test]
 fn the_only_identity_is_served_without_a_selector() {
-    assert_eq!(
-        world(&["one"]).resolve(&Selector::Only),
-        TokenDecision::Serve(identity("one"))
-    );
+    assert_eq!(world(&["one"]).resolve(&Selector::Only), serve("one"));
 }
 
 #[test]
@@ -126,11 +138,7 @@ fn several_identities_need_a_selector_in_any_case() {
         Selector::ObjectId("OBJECT-TWO".into()),
         Selector::ResourceId(resource),
     ] {
-        assert_eq!(
-            world.resolve(&selector),
-            TokenDecision::Serve(identity("two")),
-            "{selector:?}"
-        );
+        assert_eq!(world.resolve(&selector), serve("two"), "{selector:?}");
     }
 }
 
@@ -172,7 +180,7 @@ fn an_assignment_of_the_identity_before_an_edit_opens_no_other() {
     let mut world = world(&["one"]);
     let own = identity("one").resource_id;
     world.assignments[0].resource_id = Some(ArmId::new(own.as_str().to_uppercase()));
-    let served = TokenDecision::Serve(identity("one"));
+    let served = serve("one");
     assert_eq!(world.resolve(&Selector::Only), served);
     world.assignments[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
     let waits = TokenDecision::Wait(identity("one"));
@@ -377,7 +385,7 @@ proptest! {
     fn nothing_is_served_that_the_binding_rule_does_not_give(
         world in any_world(), selector in any_selector(),
     ) {
-        if let TokenDecision::Serve(identity) | TokenDecision::Wait(identity) = world.resolve(&selector) {
+        if let Some(identity) = served_or_awaited(world.resolve(&selector)) {
             let pod = &world.caller.pod;
             let given = BoundIdentities::of(pod, &world.bindings, &world.identities, world.scope);
             prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
@@ -389,7 +397,7 @@ proptest! {
 
     #[test]
     fn a_served_identity_was_assigned_to_this_pod(world in any_world(), selector in any_selector()) {
-        if let TokenDecision::Serve(identity) = world.resolve(&selector) {
+        if let TokenDecision::Serve(TokenSource::NodeImds { identity }) = world.resolve(&selector) {
             let made = world.assignments.iter().any(|a| {
                 a.pod_uid == world.caller.pod.uid
                     && (&a.namespace, &a.identity) == (&identity.namespace, &identity.name)

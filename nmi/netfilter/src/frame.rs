@@ -1,19 +1,19 @@
-//! Where things lie in a frame, and loading them for a comparison.
+//! The fields of a frame, and how rules compare them.
 
 use nlink::netlink::nftables::{CmpOp, Expr, LookupExpr, MetaKey, PayloadBase, Register, RuleSpec};
 
-/// Where a field lies in a frame: the header it is in, offset and length in bytes.
+/// A field of a frame: the header that it is in, its offset there and its length, both in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(PayloadBase, u32, u32);
+pub(crate) struct FrameField(PayloadBase, u32, u32);
 
-pub(crate) const SOURCE_MAC: Place = Place(PayloadBase::LinkLayer, 6, 6);
-/// As it came over the wire: of a frame with a VLAN tag, the tag's.
-pub(crate) const ETHERTYPE: Place = Place(PayloadBase::LinkLayer, 12, 2);
-pub(crate) const IP_SOURCE: Place = Place(PayloadBase::Network, 12, 4);
+pub(crate) const SOURCE_MAC: FrameField = FrameField(PayloadBase::LinkLayer, 6, 6);
+/// As it was received: of a frame with a VLAN tag, the tag's.
+pub(crate) const ETHERTYPE: FrameField = FrameField(PayloadBase::LinkLayer, 12, 2);
+pub(crate) const IP_SOURCE: FrameField = FrameField(PayloadBase::Network, 12, 4);
 /// For Ethernet and IPv4 (RFC 826).
-pub(crate) const ARP_SENDER_MAC: Place = Place(PayloadBase::Network, 8, 6);
+pub(crate) const ARP_SENDER_MAC: FrameField = FrameField(PayloadBase::Network, 8, 6);
 /// For Ethernet and IPv4 (RFC 826).
-pub(crate) const ARP_SENDER: Place = Place(PayloadBase::Network, 14, 4);
+pub(crate) const ARP_SENDER: FrameField = FrameField(PayloadBase::Network, 14, 4);
 
 pub(crate) const IPV4: [u8; 2] = [0x08, 0x00];
 pub(crate) const IPV6: [u8; 2] = [0x86, 0xdd];
@@ -59,23 +59,23 @@ pub(crate) fn through_kind(rule: RuleSpec, kind: &str) -> RuleSpec {
 }
 
 /// Narrows to frames whose field is in a set.
-pub(crate) fn known(rule: RuleSpec, place: Place, set: &str) -> RuleSpec {
-    rule.then(load(place, Register::R0))
+pub(crate) fn known(rule: RuleSpec, field: FrameField, set: &str) -> RuleSpec {
+    rule.then(load(field, Register::R0))
         .then(Expr::Lookup(LookupExpr::new(set, Register::R0)))
 }
 
 /// Narrows to frames whose interface and field are not a pair of a set.
-pub(crate) fn unpaired(rule: RuleSpec, place: Place, pairs: &str) -> RuleSpec {
+pub(crate) fn unpaired(rule: RuleSpec, field: FrameField, pairs: &str) -> RuleSpec {
     meta(rule, MetaKey::Iif)
-        .then(load(place, Register::Reg32_01))
+        .then(load(field, Register::Reg32_01))
         .then(Expr::Lookup(LookupExpr::new(pairs, Register::R0).invert()))
 }
 
 /// Narrows to frames whose field is something else than zero.
-pub(crate) fn not_zero(rule: RuleSpec, place: Place) -> RuleSpec {
-    let Place(_, _, length) = place;
+pub(crate) fn not_zero(rule: RuleSpec, field: FrameField) -> RuleSpec {
+    let FrameField(_, _, length) = field;
     let zero = vec![0; length as usize];
-    compare(rule.then(load(place, Register::R0)), CmpOp::Neq, &zero)
+    compare(rule.then(load(field, Register::R0)), CmpOp::Neq, &zero)
 }
 
 fn meta(rule: RuleSpec, key: MetaKey) -> RuleSpec {
@@ -93,7 +93,7 @@ fn compare(rule: RuleSpec, op: CmpOp, data: &[u8]) -> RuleSpec {
     })
 }
 
-fn load(Place(base, offset, len): Place, dreg: Register) -> Expr {
+fn load(FrameField(base, offset, len): FrameField, dreg: Register) -> Expr {
     Expr::Payload {
         dreg,
         base,

@@ -1,4 +1,4 @@
-//! Making the kernel hold a plan.
+//! Applies a plan to the kernel, and reads back what the kernel has.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,98 +11,51 @@ use nlink::netlink::{Connection, Nftables, Route};
 use tokio::sync::Mutex;
 
 use crate::TABLE;
-use crate::caller::Caller;
-use crate::held::Held;
-use crate::plan::{Listeners, Plan};
-use crate::replies::Replies;
+use crate::error::{CONFLICT_RETRIES, RulesError};
+use crate::installed::InstalledRules;
+use crate::listeners::Listeners;
+use crate::plan::RulesPlan;
+use crate::reply_paths::ReplyPaths;
+use crate::source::AllowedSource;
 
-/// How often a transaction is tried again when others change the ruleset at the same time, as
-/// kube-proxy does in bursts.
-const CONFLICT_RETRIES: usize = 20;
+/// Pause between two tries of a transaction that others overtook.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why the rules are not as planned.
-#[derive(Debug, thiserror::Error)]
-pub enum RulesError {
-    /// The process may not.
-    #[error(
-        "the kernel does not let this process change nftables; it needs CAP_NET_ADMIN in the node's network namespace"
-    )]
-    NotPermitted(#[source] nlink::Error),
-    /// The kernel refused.
-    #[error(
-        "the kernel refused to {doing}; does it have nf_tables with the families inet and bridge, NAT and conntrack?"
-    )]
-    Refused {
-        /// What was attempted.
-        doing: &'static str,
-        /// Its answer.
-        #[source]
-        source: nlink::Error,
-    },
-    /// The kernel refused an entry that leads answers to a pod.
-    #[error(
-        "the kernel refused to change a pod's neighbour or bridge forwarding entry; has the pod's link gone away?"
-    )]
-    Entry(#[source] nlink::Error),
-    /// Others changed the ruleset again and again while ours was being changed.
-    #[error(
-        "other programs keep changing the nftables ruleset; {CONFLICT_RETRIES} tries were overtaken"
-    )]
-    Overtaken,
-    /// Another daemon owns the rules.
-    #[error(
-        "a daemon that was started later (generation {by}, this one is {own}) owns this node's rules; end one of the two"
-    )]
-    Succeeded {
-        /// Its generation.
-        by: u32,
-        /// The plan's.
-        own: u32,
-    },
-}
-
-impl RulesError {
-    pub(crate) fn from_kernel(doing: &'static str) -> impl FnOnce(nlink::Error) -> Self {
-        move |source| match source.is_permission_denied() {
-            true => Self::NotPermitted(source),
-            false => Self::Refused { doing, source },
-        }
-    }
-}
-
-/// What a call has come to.
+/// What the kernel has of a plan after it was applied.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    /// How many changes it took; 0 when the kernel held the plan already.
+pub struct AppliedRules {
+    /// Number of changes that were needed; 0 when the kernel already had all of the plan.
     pub changes: usize,
-    /// The callers that the kernel holds with all that belongs to them.
-    pub held: BTreeSet<Caller>,
-    /// The other callers of the plan, each with the reason.
-    pub failed: Vec<(Caller, RulesError)>,
+    /// The sources whose elements and entries the kernel has, all of them.
+    pub installed: BTreeSet<AllowedSource>,
+    /// The other sources of the plan, each with the reason.
+    pub failed: Vec<(AllowedSource, RulesError)>,
 }
 
 /// The kernel's rules.
 ///
 /// **Guarantees.** Each call changes the rules in one transaction: packets meet the old rules or the
-/// new ones, nothing else. Tables of others are never touched. Nothing is taken away when the value
+/// new ones, nothing else. Tables of others are never touched. Nothing is removed when the value
 /// is dropped. Of several daemons only the one that was started last changes anything.
 #[async_trait]
 pub trait Rules: fmt::Debug + Send + Sync {
-    /// Makes this daemon the owner of the rules, with all callers that the kernel holds. Returns the
-    /// plan that the kernel holds then.
+    /// Makes this daemon the owner of the rules, with all sources that the kernel has. Returns the
+    /// plan that the kernel has then.
     ///
     /// # Errors
     /// [`RulesError`]; then the rules were not changed.
-    async fn take_over(&self, listeners: Listeners) -> Result<(Plan, Outcome), RulesError>;
+    async fn take_over(
+        &self,
+        listeners: Listeners,
+    ) -> Result<(RulesPlan, AppliedRules), RulesError>;
 
-    /// Makes the kernel hold exactly `plan`; what it holds already is left alone.
+    /// Changes what differs from `plan`, and leaves the rest alone.
     ///
     /// # Errors
     /// [`RulesError`]; then the rules were not changed.
-    async fn converge(&self, plan: &Plan) -> Result<Outcome, RulesError>;
+    async fn converge(&self, plan: &RulesPlan) -> Result<AppliedRules, RulesError>;
 
-    /// Takes away all that is podid's and says whether there was anything.
+    /// Removes all that is podid's. Returns whether there was anything.
     ///
     /// # Errors
     /// [`RulesError`]; then the rules were not changed.
@@ -113,7 +66,7 @@ pub trait Rules: fmt::Debug + Send + Sync {
 pub struct Nft {
     /// Locked for the whole of a read-compare-write.
     kernel: Mutex<Connection<Nftables>>,
-    replies: Replies,
+    paths: ReplyPaths,
 }
 
 impl fmt::Debug for Nft {
@@ -146,16 +99,16 @@ impl Nft {
         let open = || RulesError::from_kernel("open a netlink socket");
         Ok(Self {
             kernel: Mutex::new(rules.map_err(open())?),
-            replies: Replies::new(links.map_err(open())?),
+            paths: ReplyPaths::new(links.map_err(open())?),
         })
     }
 
-    /// Makes a plan of what the kernel holds and carries it out, so that nobody has changed anything
-    /// in between.
+    /// Makes a plan from what the kernel has and applies it. When another process changes the ruleset
+    /// in between, both are done anew.
     async fn transact(
         &self,
-        plan: impl Fn(Held) -> Result<Plan, RulesError> + Send + Sync,
-    ) -> Result<(Plan, Outcome), RulesError> {
+        plan: impl Fn(InstalledRules) -> Result<RulesPlan, RulesError> + Send + Sync,
+    ) -> Result<(RulesPlan, AppliedRules), RulesError> {
         let kernel = self.kernel.lock().await;
         for _ in 0..=CONFLICT_RETRIES {
             match self.attempt(&kernel, &plan).await? {
@@ -166,64 +119,77 @@ impl Nft {
         Err(RulesError::Overtaken)
     }
 
-    /// One try; `None` when it was overtaken by somebody else's change.
+    /// One try; `None` when another process changed the ruleset meanwhile.
     async fn attempt(
         &self,
         kernel: &Connection<Nftables>,
-        plan: &(impl Fn(Held) -> Result<Plan, RulesError> + Send + Sync),
-    ) -> Result<Option<(Plan, Outcome)>, RulesError> {
-        let Some((before, held)) = settled(steady(kernel).await, "show its rules")? else {
+        plan: &(impl Fn(InstalledRules) -> Result<RulesPlan, RulesError> + Send + Sync),
+    ) -> Result<Option<(RulesPlan, AppliedRules)>, RulesError> {
+        let steady = unless_overtaken(read_steady(kernel).await, "show its rules")?;
+        let Some((generation, installed)) = steady else {
             return Ok(None);
         };
-        let plan = plan(held.clone())?;
-        let bridges = self.replies.bridge_names().await;
+        let plan = plan(installed.clone())?;
+        let bridges = self.paths.bridge_addresses().await;
         let bridges = bridges.map_err(RulesError::from_kernel("show its bridges"))?;
         let diff = plan.config(&bridges).diff(kernel).await;
-        let Some(diff) = settled(diff.map(Some), "show its rules")? else {
+        let Some(diff) = unless_overtaken(diff.map(Some), "show its rules")? else {
             return Ok(None);
         };
-        let same = kernel
-            .generation()
-            .await
-            .map(|now| (now == before).then_some(()));
-        if settled(same, "show its rules")?.is_none() {
+        let now = kernel.generation().await;
+        let same = now.map(|now| (now == generation).then_some(()));
+        if unless_overtaken(same, "show its rules")?.is_none() {
             return Ok(None);
         }
-        // Entries go before the elements that tell of them, and come after: whatever happens in
-        // between, no entry is left of which nothing tells.
-        let forgotten = self.replies.forget(&held.callers, &plan.callers).await;
-        let forgotten = forgotten.map_err(RulesError::Entry)?;
-        let Some(changes) = settled(diff.apply(kernel).await.map(Some), "install the rules")?
-        else {
+        // An entry is removed before the element that tells of it, and written after it. So whatever
+        // interrupts this, no entry is left of which no element tells, hence that nobody would remove.
+        let removed = self
+            .paths
+            .remove_unneeded(&installed.sources, &plan.sources);
+        let removed = removed.await.map_err(RulesError::Entry)?;
+        let applied = diff.apply(kernel).await.map(Some);
+        let Some(changes) = unless_overtaken(applied, "install the rules")? else {
             return Ok(None);
         };
-        let kept = self.replies.keep(&plan.callers).await;
-        let (written, failed) = kept.map_err(RulesError::Entry)?;
-        let failed: Vec<(Caller, RulesError)> = failed
+        let applied = self.write_paths(&plan, removed + changes).await?;
+        Ok(Some((plan, applied)))
+    }
+
+    /// Writes the entries of all sources of a plan whose rules are in place after `changes`.
+    async fn write_paths(
+        &self,
+        plan: &RulesPlan,
+        changes: usize,
+    ) -> Result<AppliedRules, RulesError> {
+        let written = self.paths.write_missing(&plan.sources).await;
+        let (written, failed) = written.map_err(RulesError::Entry)?;
+        let mut installed = plan.sources.clone();
+        for (source, _) in &failed {
+            installed.remove(source);
+        }
+        let failed = failed
             .into_iter()
-            .map(|(caller, error)| (caller, RulesError::Entry(error)))
-            .collect();
-        let mut held = plan.callers.clone();
-        held.retain(|caller| failed.iter().all(|(other, _)| other != caller));
-        let outcome = Outcome {
-            changes: forgotten + changes + written,
-            held,
-            failed,
-        };
-        Ok(Some((plan, outcome)))
+            .map(|(source, error)| (source, RulesError::Entry(error)));
+        Ok(AppliedRules {
+            changes: changes + written,
+            installed,
+            failed: failed.collect(),
+        })
     }
 }
 
-/// What the kernel holds and in which generation of its ruleset; `None` when that changed meanwhile.
-async fn steady(kernel: &Connection<Nftables>) -> nlink::Result<Option<(u32, Held)>> {
+/// What the kernel has, and the number of its ruleset's state; `None` when that changed meanwhile.
+async fn read_steady(
+    kernel: &Connection<Nftables>,
+) -> nlink::Result<Option<(u32, InstalledRules)>> {
     let before = kernel.generation().await?;
-    let held = Held::read(kernel).await?;
+    let installed = InstalledRules::read(kernel).await?;
     let after = kernel.generation().await?;
-    Ok((before == after).then_some((before, held)))
+    Ok((before == after).then_some((before, installed)))
 }
 
-/// `None` when somebody else's change overtook what was done.
-fn settled<T>(
+/// `None` when the kernel says that another change of the ruleset came first.
+fn unless_overtaken<T>(
     result: nlink::Result<Option<T>>,
     doing: &'static str,
 ) -> Result<Option<T>, RulesError> {
@@ -235,34 +201,37 @@ fn settled<T>(
 
 #[async_trait]
 impl Rules for Nft {
-    async fn take_over(&self, listeners: Listeners) -> Result<(Plan, Outcome), RulesError> {
-        self.transact(|held| {
-            Ok(Plan {
+    async fn take_over(
+        &self,
+        listeners: Listeners,
+    ) -> Result<(RulesPlan, AppliedRules), RulesError> {
+        self.transact(|installed| {
+            Ok(RulesPlan {
                 listeners,
-                generation: held.generation.saturating_add(1),
-                callers: held.callers,
+                generation: installed.generation.saturating_add(1),
+                sources: installed.sources,
             })
         })
         .await
     }
 
-    async fn converge(&self, plan: &Plan) -> Result<Outcome, RulesError> {
-        let (_, outcome) = self
-            .transact(|held| match held.generation {
-                by if by > plan.generation => Err(RulesError::Succeeded {
+    async fn converge(&self, plan: &RulesPlan) -> Result<AppliedRules, RulesError> {
+        let (_, applied) = self
+            .transact(|installed| match installed.generation {
+                by if by > plan.generation => Err(RulesError::Superseded {
                     by,
                     own: plan.generation,
                 }),
                 _ => Ok(plan.clone()),
             })
             .await?;
-        Ok(outcome)
+        Ok(applied)
     }
 
     async fn remove(&self) -> Result<bool, RulesError> {
         let kernel = self.kernel.lock().await;
         let shown = || RulesError::from_kernel("show its rules");
-        let held = Held::read(&kernel).await.map_err(shown())?;
+        let installed = InstalledRules::read(&kernel).await.map_err(shown())?;
         let tables = kernel.list_tables().await.map_err(shown())?;
         let ours: Vec<Family> = tables
             .iter()
@@ -273,8 +242,8 @@ impl Rules for Nft {
         if ours.is_empty() {
             return Ok(false);
         }
-        self.replies
-            .forget(&held.callers, &BTreeSet::new())
+        self.paths
+            .remove_unneeded(&installed.sources, &BTreeSet::new())
             .await
             .map_err(RulesError::Entry)?;
         ours.iter()

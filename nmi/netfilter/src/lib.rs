@@ -1,10 +1,10 @@
 //! The kernel's part of the node daemon: nftables rules that bring every pod's call for the
 //! instance metadata service to the daemon, and let nobody speak with another pod's address.
 //!
-//! A [`Plan`] is the whole of what the kernel should hold, as a value that can be printed and
-//! compared. [`Rules`] makes the kernel hold it, in one transaction, and nothing in between can be
-//! observed by a packet. The rules stay when the process ends, however it ends; only
-//! [`Rules::remove`] takes them away.
+//! A [`RulesPlan`] is the whole of what the kernel should have, as a value that can be printed and
+//! compared. [`Rules`] applies it in one transaction, so that no packet meets
+//! anything in between. The rules stay when the process ends, however it ends; only
+//! [`Rules::remove`] removes them.
 //!
 //! ```text
 //!  pod ── its interface ─┬─ bridge table (where the interface is a bridge port):
@@ -23,28 +23,34 @@
 //!                             forward  169.254.169.254, 168.63.129.16       → dropped
 //! ```
 //!
-//! A *pair* is an interface index and an address: the two facts that were proved together for one
-//! pod. So whoever is accepted on the attested listener has, packet by packet, been checked by the
-//! kernel to be the pod that owns the address. Traffic of the node itself passes untouched.
+//! A *pair* is an interface index and an address ([`AllowedSource`]). The daemon allows a pair when it
+//! has attested that both belong to one pod. So the kernel has checked every packet of a connection to
+//! the attested listener to come from the pod that owns the address. Traffic of the node itself passes untouched.
 //!
-//! What the daemon answers goes the way the node's neighbour table and the bridge's forwarding table
-//! say. For a pod on a bridge both are written down, so that nobody can draw its answers away.
+//! Answers of the daemon go where the node's neighbour table and the bridge's forwarding table say. For
+//! a pod on a bridge podid writes permanent entries into both, so that nobody can draw answers away.
 
-mod bridges;
-mod caller;
+mod bridge_table;
+mod error;
 mod frame;
-mod guards;
-mod held;
+mod inet_table;
+mod installed;
 mod kernel;
+mod listeners;
 mod monitor;
+mod node_bridges;
 mod plan;
-mod replies;
+mod reply_paths;
+mod rule;
+mod source;
 
-pub use bridges::BridgeMonitor;
-pub use caller::{BridgePort, Caller};
-pub use kernel::{Nft, Outcome, Rules, RulesError};
+pub use error::RulesError;
+pub use kernel::{AppliedRules, Nft, Rules};
+pub use listeners::Listeners;
 pub use monitor::Monitor;
-pub use plan::{Listeners, Plan};
+pub use node_bridges::BridgeMonitor;
+pub use plan::RulesPlan;
+pub use source::{AllowedPort, AllowedSource};
 
 use std::net::Ipv4Addr;
 

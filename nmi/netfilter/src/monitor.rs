@@ -1,4 +1,4 @@
-//! Noticing that somebody else changed our rules.
+//! Announcements of changes that other processes make to podid's rules.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use nlink::netlink::nftables::{NftablesEvent, NftablesGroup};
 use nlink::netlink::{Connection, Nftables};
 
 use crate::TABLE;
-use crate::kernel::RulesError;
+use crate::error::RulesError;
 
 /// How long a broken subscription rests before its caller looks at the rules and tries again.
 const BROKEN_PAUSE: Duration = Duration::from_millis(100);

@@ -14,8 +14,7 @@ const UID_LENGTH: usize = 36;
 /// - `…/kubepods-burstable-pod0a1b2c3d_….slice/…` (systemd, which writes `_` for `-`)
 ///
 /// The outermost name counts: a pod may be able to make cgroups below its own, never above.
-#[must_use]
-pub fn pod_uid(cgroup: &str) -> Option<String> {
+fn pod_uid(cgroup: &str) -> Option<String> {
     cgroup
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2))
@@ -38,7 +37,7 @@ fn is_uid(text: &str) -> bool {
     })
 }
 
-/// Processes of the pods named by `uids`. A process that ends meanwhile is left out.
+/// Ids of the processes of the pods with these uids. A process that ends meanwhile is left out.
 ///
 /// # Errors
 /// When `/proc` cannot be read.

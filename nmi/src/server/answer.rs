@@ -15,7 +15,7 @@ pub(crate) const JSON: &str = "application/json; charset=utf-8";
 
 /// An error as every SDK reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct ErrorAnswer {
     pub(crate) status: StatusCode,
     pub(crate) error: String,
     pub(crate) description: String,
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
 }
 
 #[derive(Serialize)]
-struct FailureBody<'a> {
+struct ErrorBody<'a> {
     error: &'a str,
     error_description: &'a str,
     #[serde(rename = "newest-versions", skip_serializing_if = "Option::is_none")]
@@ -35,11 +35,11 @@ struct FailureBody<'a> {
 /// Versions that the metadata service names to a client that asks with none it knows (Azure
 /// Instance Metadata Service docs, "Versions").
 const NEWEST_VERSIONS: [&str; 3] = ["2025-04-07", "2024-07-17", "2024-03-15"];
-/// The word by which [`Failure::into_response`] recognises that case.
+/// The `error` of that answer; [`ErrorAnswer::body`] recognises the case by it.
 const BAD_VERSION: &str = "Bad request. api-version is invalid or was not specified in the \
      request. For more information refer to aka.ms/azureimds";
 
-impl Failure {
+impl ErrorAnswer {
     pub(crate) fn new(status: StatusCode, error: &str, description: &str) -> Self {
         Self {
             status,
@@ -66,14 +66,14 @@ impl Failure {
 
     /// 503, which every SDK asks again after.
     pub(crate) fn retry(description: &str, after: Duration) -> Self {
-        let failure = Self::new(
+        let answer = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "service_unavailable",
             description,
         );
         Self {
             retry_after: Some(after),
-            ..failure
+            ..answer
         }
     }
 
@@ -87,7 +87,7 @@ impl Failure {
 
     /// The JSON of it.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let body = FailureBody {
+        let body = ErrorBody {
             error: &self.error,
             error_description: &self.description,
             newest_versions: (self.error == BAD_VERSION).then_some(NEWEST_VERSIONS),
@@ -167,13 +167,13 @@ mod tests {
 
     use super::*;
 
-    fn body(failure: &Failure) -> String {
-        String::from_utf8(failure.body()).unwrap()
+    fn body(answer: &ErrorAnswer) -> String {
+        String::from_utf8(answer.body()).unwrap()
     }
 
     #[test]
     fn the_error_of_a_missing_identity_is_that_of_imds_to_the_byte() {
-        let body = body(&Failure::invalid("Identity not found"));
+        let body = body(&ErrorAnswer::invalid("Identity not found"));
         assert_eq!(
             body,
             r#"{"error":"invalid_request","error_description":"Identity not found"}"#
@@ -183,13 +183,13 @@ mod tests {
 
     #[test]
     fn a_bad_version_names_good_ones() {
-        assert!(body(&Failure::bad_version()).contains(r#""newest-versions":["2025-04-07","#));
-        assert!(!body(&Failure::invalid("x")).contains("newest"));
+        assert!(body(&ErrorAnswer::bad_version()).contains(r#""newest-versions":["2025-04-07","#));
+        assert!(!body(&ErrorAnswer::invalid("x")).contains("newest"));
     }
 
     #[test]
     fn retries_say_when() {
-        let response = Failure::retry("x", Duration::from_millis(100)).into_response();
+        let response = ErrorAnswer::retry("x", Duration::from_millis(100)).into_response();
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }
 

@@ -1,16 +1,22 @@
 //! What pods talk to: HTTP/1.1 that answers as the instance metadata service does.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `listen` | serves HTTP on intercepted connections |
+//! | `limits` | how many connections each pod may have |
+//! | `connection_adapter` | makes the HTTP library's own refusals JSON |
+//! | `request` | validation: which requests are token requests |
+//! | `service` | the way of one token request |
+//! | `answer` | the JSON of tokens and errors |
 
 mod answer;
-mod denial;
-mod guard;
-mod imds_lag;
+mod connection_adapter;
 mod limits;
 mod listen;
-mod question;
-mod token;
-mod wire;
+mod request;
+mod service;
 
-pub(crate) use imds_lag::ImdsLag;
+pub(crate) use answer::ErrorAnswer;
 pub(crate) use limits::Limits;
-pub(crate) use listen::{Listener, Origin};
-pub(crate) use token::{Service, Waits};
+pub(crate) use listen::serve;
+pub(crate) use service::{Service, Waits};

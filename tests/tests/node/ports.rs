@@ -89,7 +89,10 @@ fn the_guard_follows_the_bridge() {
             && !macs.contains(old.as_slice())
             && elements(&scene.machine, "addresses").contains(more.octets().as_slice())
     });
-    assert_eq!(scene.daemon.metric("podid_nmi_rules_mended_total"), Some(0));
+    assert_eq!(
+        scene.daemon.metric("podid_nmi_rules_repaired_total"),
+        Some(0)
+    );
 }
 
 /// The elements of a set of the bridge's guard.

@@ -1,26 +1,28 @@
+use std::net::{Ipv4Addr, SocketAddrV4};
+
 use super::*;
-use crate::BridgePort;
+use crate::AllowedPort;
 
 const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 
-fn plan(callers: &[Caller]) -> Plan {
+fn plan(sources: &[AllowedSource]) -> RulesPlan {
     let node = Ipv4Addr::new(10, 200, 0, 10);
-    Plan {
+    RulesPlan {
         listeners: Listeners {
             attested: SocketAddrV4::new(node, 2579),
             unattested: SocketAddrV4::new(node, 2580),
         },
         generation: 1,
-        callers: callers.iter().copied().collect(),
+        sources: sources.iter().copied().collect(),
     }
 }
 
-fn on_bridge() -> Caller {
-    let port = BridgePort {
+fn on_bridge() -> AllowedSource {
+    let port = AllowedPort {
         interface: 7,
         mac: [2, 0, 0, 0, 0, 1],
     };
-    Caller {
+    AllowedSource {
         interface: 3,
         address: POD,
         port: Some(port),
@@ -29,7 +31,7 @@ fn on_bridge() -> Caller {
 
 #[test]
 fn the_rules_of_a_routed_node() {
-    let routed = Caller {
+    let routed = AllowedSource {
         interface: 7,
         address: POD,
         port: None,
@@ -110,9 +112,9 @@ fn before_any_pod_is_proved_a_bridge_is_closed_too() {
 
 #[test]
 fn every_plan_is_one_the_kernel_library_takes() {
-    for callers in [&[][..], &[on_bridge()]] {
-        plan(callers)
-            .config(&BridgeNames::default())
+    for sources in [&[][..], &[on_bridge()]] {
+        plan(sources)
+            .config(&BridgeAddresses::default())
             .validate()
             .unwrap();
     }

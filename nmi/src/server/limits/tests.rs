@@ -1,26 +1,26 @@
 use super::*;
 
-fn pod(number: usize) -> Owner {
-    Owner::Pod(format!("uid-{number}"))
+fn pod(number: usize) -> ConnectionOwner {
+    ConnectionOwner::Pod(format!("uid-{number}"))
 }
 
-fn stranger(number: u32) -> Owner {
-    Owner::Unattested(Ipv4Addr::from(0x0af4_0000 + number))
+fn unattested(number: u32) -> ConnectionOwner {
+    ConnectionOwner::Unattested(Ipv4Addr::from(0x0af4_0000 + number))
 }
 
 /// As many connections as the owner can open one after the other; those that had to end for it are
 /// among them.
-fn open(limits: &Limits, owner: &Owner, count: usize) -> Vec<Taken> {
+fn open(limits: &Limits, owner: &ConnectionOwner, count: usize) -> Vec<AcquiredSlot> {
     (0..count)
-        .filter_map(|_| limits.take(owner.clone()))
+        .filter_map(|_| limits.acquire(owner.clone()))
         .collect()
 }
 
-fn is_ended(taken: &mut Taken) -> bool {
+fn is_ended(taken: &mut AcquiredSlot) -> bool {
     taken.ended.try_recv() == Err(oneshot::error::TryRecvError::Closed)
 }
 
-fn alive(taken: &mut [Taken]) -> usize {
+fn alive(taken: &mut [AcquiredSlot]) -> usize {
     taken
         .iter_mut()
         .filter_map(|one| (!is_ended(one)).then_some(()))
@@ -42,11 +42,11 @@ fn a_request_that_is_being_answered_is_not_ended() {
     let limits = Limits::default();
     let mut greedy = open(&limits, &pod(1), ATTESTED.most);
     for taken in &greedy {
-        taken.place.set_idle(false);
+        taken.slot.set_idle(false);
     }
-    assert!(limits.take(pod(1)).is_none());
-    greedy[7].place.set_idle(true);
-    let last = limits.take(pod(1));
+    assert!(limits.acquire(pod(1)).is_none());
+    greedy[7].slot.set_idle(true);
+    let last = limits.acquire(pod(1));
     assert!(last.is_some_and(|last| last.made_room));
     assert!(is_ended(&mut greedy[7]));
     assert_eq!(alive(&mut greedy), ATTESTED.most - 1);
@@ -55,11 +55,11 @@ fn a_request_that_is_being_answered_is_not_ended() {
 #[test]
 fn every_pod_has_its_reserved_places_whatever_others_do() {
     let limits = Limits::default();
-    let greedy: Vec<Taken> = (0..17)
+    let greedy: Vec<AcquiredSlot> = (0..17)
         .flat_map(|number| open(&limits, &pod(number), 256))
         .collect();
     for taken in &greedy {
-        taken.place.set_idle(false);
+        taken.slot.set_idle(false);
     }
     let victim = open(&limits, &pod(99), 100);
     assert_eq!(victim.len(), 100, "it ends its own idle ones");
@@ -70,21 +70,21 @@ fn every_pod_has_its_reserved_places_whatever_others_do() {
             .all(|one| !one.made_room)
     );
     for taken in &victim {
-        taken.place.set_idle(false);
+        taken.slot.set_idle(false);
     }
-    assert!(limits.take(pod(99)).is_none(), "all are busy");
+    assert!(limits.acquire(pod(99)).is_none(), "all are busy");
 }
 
 #[test]
 fn the_shared_places_come_to_be_shared_evenly() {
     let limits = Limits::default();
-    let mut greedy: Vec<Taken> = (0..6)
+    let mut greedy: Vec<AcquiredSlot> = (0..6)
         .flat_map(|number| open(&limits, &pod(number), 256))
         .collect();
     let before = alive(&mut greedy);
     let mut modest = open(&limits, &pod(99), 40);
     assert_eq!((modest.len(), alive(&mut modest)), (40, 40));
-    let all = limits.book().shared(&pod(0));
+    let all = limits.connections().shared(&pod(0));
     assert!(all <= ATTESTED.shared, "{all}");
     assert!(alive(&mut greedy) < before);
 }
@@ -93,7 +93,7 @@ fn the_shared_places_come_to_be_shared_evenly() {
 fn all_connections_together_are_bounded() {
     let limits = Limits::default();
     let pods = 30;
-    let mut everybody: Vec<Taken> = (0..pods)
+    let mut everybody: Vec<AcquiredSlot> = (0..pods)
         .flat_map(|number| open(&limits, &pod(number), 200))
         .collect();
     let bound = pods * ATTESTED.reserved + ATTESTED.shared;
@@ -103,15 +103,15 @@ fn all_connections_together_are_bounded() {
 #[test]
 fn invented_addresses_take_nothing_from_attested_pods_nor_from_each_other() {
     let limits = Limits::default();
-    let mut strangers: Vec<Taken> = (0..1000)
-        .flat_map(|number| open(&limits, &stranger(number), 8))
+    let mut unattested_callers: Vec<AcquiredSlot> = (0..1000)
+        .flat_map(|number| open(&limits, &unattested(number), 8))
         .collect();
-    assert_eq!(alive(&mut strangers), UNATTESTED.shared);
-    let mut pods: Vec<Taken> = (0..4)
+    assert_eq!(alive(&mut unattested_callers), UNATTESTED.shared);
+    let mut pods: Vec<AcquiredSlot> = (0..4)
         .flat_map(|number| open(&limits, &pod(number), ATTESTED.most))
         .collect();
     assert!(alive(&mut pods) >= ATTESTED.shared);
-    let honest = limits.take(stranger(5000));
+    let honest = limits.acquire(unattested(5000));
     assert!(honest.is_some(), "an idle one of somebody's is ended");
 }
 
@@ -119,6 +119,6 @@ fn invented_addresses_take_nothing_from_attested_pods_nor_from_each_other() {
 fn nothing_is_left_of_closed_connections() {
     let limits = Limits::default();
     drop(open(&limits, &pod(1), 300));
-    drop(limits.take(stranger(1)));
-    assert!(limits.book().open.is_empty());
+    drop(limits.acquire(unattested(1)));
+    assert!(limits.connections().open.is_empty());
 }

@@ -1,0 +1,77 @@
+//! What a daemon does with the endpoints that an earlier one has left in the kernel.
+
+use super::*;
+
+/// A daemon that has started where another had attested A behind link 7 and B behind link 8.
+fn after_a_restart() -> Attestations {
+    Attestations::inheriting([routed(7, A), routed(8, B)].into())
+}
+
+fn look(attestations: &mut Attestations, kernel: &KernelFacts) {
+    let now = now();
+    let due = attestations.take_due(now);
+    attestations.on_look(&due, kernel, now);
+}
+
+#[test]
+fn what_was_inherited_is_allowed_and_serves_nobody() {
+    let attestations = after_a_restart();
+    assert_eq!(attestations.allowed(), [routed(7, A), routed(8, B)].into());
+    assert!(attestations.attested().is_empty());
+}
+
+#[test]
+fn what_was_inherited_stays_until_its_pod_is_decided() {
+    let mut attestations = after_a_restart();
+    attestations.claim(claim("u", A), now());
+    let mut kernel = seen(&[("w", 7, A), ("x", 8, B)]);
+    kernel.pods.clear();
+    look(&mut attestations, &kernel);
+    assert_eq!(
+        attestations.allowed(),
+        [routed(7, A), routed(8, B)].into(),
+        "the pod shows nothing yet"
+    );
+    attestations.claim(claim("u", A), now());
+    look(&mut attestations, &seen(&[("u", 7, A), ("x", 8, B)]));
+    assert_eq!(attestations.allowed(), [routed(7, A), routed(8, B)].into());
+    assert_eq!(
+        attestations.attested().keys().copied().collect::<Vec<_>>(),
+        ["u"]
+    );
+}
+
+#[test]
+fn a_pod_that_has_moved_takes_the_place_of_what_was_inherited() {
+    let mut attestations = after_a_restart();
+    attestations.claim(claim("u", A), now());
+    look(
+        &mut attestations,
+        &seen(&[("u", 9, A), ("x", 7, A), ("y", 8, B)]),
+    );
+    assert_eq!(attestations.allowed(), [routed(9, A), routed(8, B)].into());
+}
+
+#[test]
+fn a_pod_that_is_refused_loses_what_was_inherited() {
+    let mut attestations = after_a_restart();
+    attestations.claim(claim("u", A), now());
+    look(&mut attestations, &seen(&[("u", 7, B), ("x", 8, B)]));
+    assert_eq!(attestations.allowed(), [routed(8, B)].into());
+}
+
+#[test]
+fn what_was_inherited_goes_with_its_link() {
+    let mut attestations = after_a_restart();
+    attestations.claim(claim("u", A), now());
+    look(&mut attestations, &seen(&[("u", 7, A)]));
+    assert_eq!(attestations.allowed(), [routed(7, A)].into());
+}
+
+#[test]
+fn what_no_pod_claims_goes_when_all_pods_are_known() {
+    let mut attestations = after_a_restart();
+    attestations.claim(claim("u", A), now());
+    attestations.release_unclaimed();
+    assert_eq!(attestations.allowed(), [routed(7, A)].into());
+}

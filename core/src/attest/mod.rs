@@ -1,0 +1,36 @@
+//! Which pod is behind an interface of the node: two facts that must agree.
+//!
+//! - The API server's: the pod with this uid has these addresses on this node.
+//! - The kernel's: the network namespace of the processes in this pod's cgroup has these addresses,
+//!   on a link whose other end is this interface of the node.
+//!
+//! Neither is enough alone: a neighbour can claim an address, and a network namespace has no name
+//! that the API server knows.
+//!
+//! What a pod's own end of its link says may be changed by the pod. So its MAC is recorded when the
+//! pod is first attested behind a bridge port, and must be nobody else's (`macs`). An attestation
+//! holds as long as the node's end of the link is what it was ([`ProvedLink`]).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `facts` | the two facts as values |
+//! | `compare` | the comparison for one pod |
+//! | `error` | how they disagree, in words |
+//! | `macs` | which MAC belongs behind which bridge port |
+//! | `state` | one pod: its result, and when it is looked at again |
+//! | `attestations` | all pods of a node: who is attested, who must be looked at, what is revoked |
+
+mod attestations;
+mod compare;
+mod error;
+mod facts;
+mod macs;
+mod state;
+
+pub use attestations::Attestations;
+pub use compare::compare;
+pub use error::AttestationError;
+pub use facts::{
+    BridgePort, Claim, KernelFacts, LinkChange, LinkPeer, Mac, NodeLink, PodEndpoint, PodLink,
+    ProvedLink,
+};

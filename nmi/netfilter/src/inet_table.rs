@@ -1,0 +1,150 @@
+//! The table of the family `inet`: diverts calls for the metadata service to the listeners, and lets
+//! only known pairs of interface and address reach the attested one.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddrV4;
+
+use nlink::netlink::nftables::config::DeclaredTableBuilder;
+use nlink::netlink::nftables::{
+    BaseChain, CtDirection, Field, FilterHook, Match, NatHook, NatStatement, PacketField, Priority,
+    RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
+};
+
+use crate::listeners::Listeners;
+use crate::rule::{drop, pair, pair_set, to_address, to_the_platform};
+use crate::source::AllowedSource;
+use crate::{IMDS, IMDS_PORT};
+
+/// Before kube-proxy's destination NAT (-100): a Service that claims the metadata address must not
+/// win.
+const DIVERT_PRIORITY: Priority = Priority::Custom(-110);
+/// Before other filters (0), whose `accept` does not end the packet's way through ours anyway.
+const FILTER_PRIORITY: Priority = Priority::Custom(-10);
+
+/// Name of the set of interfaces with the address that is allowed behind each.
+pub(crate) const CALLERS: &str = "callers";
+/// Name of the set with the generation of the daemon that owns the rules.
+pub(crate) const GENERATION: &str = "generation";
+
+/// The table of the family `inet`.
+pub(crate) fn declare(
+    table: DeclaredTableBuilder,
+    listeners: Listeners,
+    generation: u32,
+    sources: &BTreeSet<AllowedSource>,
+) -> DeclaredTableBuilder {
+    let chains = [
+        (
+            "divert",
+            BaseChain::nat(NatHook::Prerouting, DIVERT_PRIORITY),
+            divert(listeners),
+        ),
+        (
+            "input",
+            BaseChain::filter(FilterHook::Input, FILTER_PRIORITY),
+            input(listeners),
+        ),
+        (
+            "forward",
+            BaseChain::filter(FilterHook::Forward, FILTER_PRIORITY),
+            forward(),
+        ),
+    ];
+    let table = sets(table, generation, sources);
+    // Chains before rules: the library wants a rule's chain to be declared.
+    let table = chains.iter().fold(table, |table, (chain, base, _)| {
+        table.chain(*chain, |c| c.base(base.clone()).exclusive())
+    });
+    chains.into_iter().fold(table, |table, (chain, _, rules)| {
+        rules
+            .into_iter()
+            .fold(table, |table, rule| table.push_rule(chain, rule))
+    })
+}
+
+fn sets(
+    table: DeclaredTableBuilder,
+    generation: u32,
+    sources: &BTreeSet<AllowedSource>,
+) -> DeclaredTableBuilder {
+    let pairs = sources
+        .iter()
+        .map(|source| pair(source.interface, source.address));
+    let generation = SetElement::mark(generation);
+    table
+        .set(CALLERS, |set| pair_set(set).elements(pairs))
+        .set(GENERATION, |set| {
+            set.key_type(SetKeyType::Mark).element(generation)
+        })
+}
+
+/// Brings every call from outside the node to a listener. The target is a fixed address and
+/// not `redirect`, which drops packets from interfaces without an address before Linux 6.6.
+fn divert(listeners: Listeners) -> Vec<RuleSpec> {
+    let call = || {
+        RuleSpec::new()
+            .then(Match::eq(Field::Ip4Daddr, Value::Addr(IMDS.into())))
+            .then(Match::eq(Field::TcpDport, IMDS_PORT))
+    };
+    let to = |listener: SocketAddrV4| {
+        Stmt::Nat(NatStatement::dnat(*listener.ip()).port(listener.port()))
+    };
+    vec![
+        of_the_node(),
+        call().then(known_pair()).then(to(listeners.attested)),
+        call().then(to(listeners.unattested)),
+    ]
+}
+
+fn input(listeners: Listeners) -> Vec<RuleSpec> {
+    let Listeners {
+        attested,
+        unattested,
+    } = listeners;
+    let at = |listener: SocketAddrV4| {
+        RuleSpec::new()
+            .then(Match::eq(
+                Field::Ip4Daddr,
+                Value::Addr((*listener.ip()).into()),
+            ))
+            .then(Match::eq(Field::TcpDport, listener.port()))
+    };
+    let refuse = |rule: RuleSpec| {
+        rule.then(Stmt::Counter)
+            .then(Stmt::Reject(nlink::netlink::nftables::Reject::TcpReset))
+    };
+    let mut rules = vec![of_the_node()];
+    for listener in [attested, unattested] {
+        let asked_address = Field::CtDaddr(CtDirection::Original);
+        let asked_port = Field::CtDport(CtDirection::Original);
+        rules.push(refuse(
+            at(listener).then(Match::ne(asked_address, Value::Addr(IMDS.into()))),
+        ));
+        rules.push(refuse(at(listener).then(Match::ne(asked_port, IMDS_PORT))));
+    }
+    rules.push(at(attested).then(known_pair()).then(Verdict::Accept));
+    rules.push(drop(at(attested)));
+    rules.push(at(unattested).then(Verdict::Accept));
+    rules.push(drop(to_address(IMDS)));
+    rules
+}
+
+/// What was not diverted (another port, another protocol, a connection older than the rules) must
+/// not reach the platform.
+fn forward() -> Vec<RuleSpec> {
+    let reply = Match::eq(Field::CtDirection, Value::CtDirection(CtDirection::Reply));
+    to_the_platform(reply)
+}
+
+/// The node's own traffic passes untouched. It comes over the loopback where the metadata address is
+/// the node's own, as it is in a lab.
+fn of_the_node() -> RuleSpec {
+    RuleSpec::new()
+        .then(Match::eq(Field::Iifname, Value::Name("lo".to_owned())))
+        .then(Verdict::Return)
+}
+
+fn known_pair() -> Match {
+    let pair = vec![PacketField::Iif, PacketField::Ip4Saddr];
+    Match::eq(Field::Concat(pair), Value::set(CALLERS))
+}

@@ -1,0 +1,93 @@
+//! The addresses and MACs of the node itself on its bridges. A bridge without a MAC of its own takes
+//! the lowest of its ports', so both can change while the daemon runs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use futures::StreamExt;
+use nlink::netlink::messages::LinkMessage;
+use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
+
+use crate::error::RulesError;
+
+/// How long a broken subscription rests before its caller looks at the bridges and tries again.
+const BROKEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// The addresses and MACs of all bridges of the node, which no port may use as a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BridgeAddresses {
+    pub(crate) addresses: BTreeSet<Ipv4Addr>,
+    pub(crate) macs: BTreeSet<[u8; 6]>,
+}
+
+impl BridgeAddresses {
+    /// Reads them.
+    pub(crate) async fn read(kernel: &Connection<Route>) -> nlink::Result<Self> {
+        let links = kernel.get_links().await?;
+        let bridges = || links.iter().filter(|link| is_bridge(link));
+        let indexes: BTreeSet<u32> = bridges().map(LinkMessage::ifindex).collect();
+        let macs = bridges().filter_map(|link| link.address()?.try_into().ok());
+        let addresses = kernel.get_addresses().await?;
+        let own = addresses
+            .iter()
+            .filter(|address| indexes.contains(&address.ifindex()));
+        Ok(Self {
+            addresses: own
+                .filter_map(|address| match address.primary_address() {
+                    Some(IpAddr::V4(address)) => Some(*address),
+                    _ => None,
+                })
+                .collect(),
+            macs: macs.collect(),
+        })
+    }
+}
+
+fn is_bridge(link: &LinkMessage) -> bool {
+    link.kind() == Some("bridge")
+}
+
+/// Tells when the addresses or MACs of the node on its bridges may have changed.
+pub struct BridgeMonitor {
+    kernel: Connection<Route>,
+}
+
+impl fmt::Debug for BridgeMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BridgeMonitor")
+    }
+}
+
+impl BridgeMonitor {
+    /// Listens in the namespace this process runs in.
+    ///
+    /// # Errors
+    /// When the kernel's announcements cannot be subscribed to.
+    pub fn here() -> Result<Self, RulesError> {
+        let listen = RulesError::from_kernel;
+        let kernel = Connection::<Route>::new().map_err(listen("open a netlink socket"))?;
+        kernel
+            .subscribe(&[RtnetlinkGroup::Link, RtnetlinkGroup::Ipv4Addr])
+            .map_err(listen("announce changes of links and addresses"))?;
+        Ok(Self { kernel })
+    }
+
+    /// Returns once a bridge or an address of the node has changed, or when announcements may have
+    /// been lost; converge then, which reads them anew.
+    pub async fn changed(&self) {
+        let mut events = self.kernel.events().await;
+        while let Some(Ok(event)) = events.next().await {
+            match event {
+                NetworkEvent::NewLink(link) | NetworkEvent::DelLink(link) if is_bridge(&link) => {
+                    return;
+                }
+                NetworkEvent::NewAddress(_) | NetworkEvent::DelAddress(_) => return,
+                _ => {}
+            }
+        }
+        // A subscription that breaks again and again must not keep the caller busy.
+        tokio::time::sleep(BROKEN_PAUSE).await;
+    }
+}

@@ -1,0 +1,64 @@
+//! How pods' calls for the metadata service come to this daemon.
+//!
+//! An engine diverts the calls and yields them as connections, each with the address of its caller and
+//! with whether the engine has verified that only the pod with that address can have sent its packets.
+//! It verifies that for the endpoints that the daemon allows. The rest of the daemon knows nothing of
+//! how an engine works; nftables is the only one.
+
+mod nftables;
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use podid_core::attest::PodEndpoint;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+pub(crate) use nftables::{StartOptions, remove, start};
+
+/// The endpoints that the engine should accept as verified callers.
+pub(crate) type AllowedEndpoints = watch::Sender<BTreeSet<PodEndpoint>>;
+
+/// The endpoints that the engine verifies by now: of the allowed ones those that are in place.
+pub(crate) type InstalledEndpoints = watch::Receiver<BTreeSet<PodEndpoint>>;
+
+/// Who has opened an intercepted connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// Source address of the connection.
+    pub(crate) address: Ipv4Addr,
+    /// Whether every packet of the connection comes from an allowed endpoint with that address. If
+    /// not, the address may be anybody's.
+    pub(crate) is_verified: bool,
+}
+
+/// A connection that a pod meant for the metadata service.
+#[derive(Debug)]
+pub(crate) struct InterceptedConnection {
+    pub(crate) stream: TcpStream,
+    pub(crate) caller: Caller,
+}
+
+/// Yields the calls of pods.
+///
+/// **Guarantees.** Only connections that were meant for the metadata service are yielded. Dropping the
+/// engine takes no new connections, and lets no pod's call pass to the node's own metadata service.
+#[async_trait]
+pub(crate) trait InterceptionEngine: fmt::Debug + Send {
+    /// The next connection. Dropping the future loses none.
+    async fn accept(&mut self) -> InterceptedConnection;
+}
+
+/// An engine that has started, with the channels by which it is controlled.
+pub(crate) struct Interception {
+    pub(crate) engine: Box<dyn InterceptionEngine>,
+    /// At first the endpoints that an earlier daemon has left in place.
+    pub(crate) allowed: AllowedEndpoints,
+    pub(crate) installed: InstalledEndpoints,
+    /// Follows `allowed`, until that is dropped. Has to run as a task of its own.
+    pub(crate) upkeep: BoxFuture<'static, Result<(), Infallible>>,
+}

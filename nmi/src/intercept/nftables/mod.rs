@@ -1,0 +1,127 @@
+//! Interception by nftables rules that divert calls to two listeners of this daemon, one for verified
+//! callers and one for all others (`podid_netfilter`).
+
+mod listener;
+mod reconciler;
+
+use std::net::SocketAddrV4;
+
+use async_trait::async_trait;
+use podid_core::attest::{BridgePort, Mac, PodEndpoint};
+use podid_netfilter::{
+    AllowedPort, AllowedSource, BridgeMonitor, Listeners, Monitor, Nft, Rules, RulesError, TABLE,
+};
+use podid_runtime::Readiness;
+
+use self::listener::{ListenError, Listener, ListenerKind};
+use self::reconciler::{KernelMonitors, Reconciler};
+use super::{InterceptedConnection, Interception, InterceptionEngine};
+use crate::metrics::Metrics;
+
+/// What the engine needs to start.
+#[derive(Debug)]
+pub(crate) struct StartOptions {
+    /// Where verified callers are diverted to.
+    pub(crate) attested: SocketAddrV4,
+    /// Where all others are diverted to.
+    pub(crate) unattested: SocketAddrV4,
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: Metrics,
+}
+
+/// Why interception cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+}
+
+/// Listens, and installs the rules or takes over those of an earlier daemon. From here on no pod
+/// reaches the node's own metadata service.
+///
+/// # Errors
+/// When an address cannot be listened on, or the kernel refuses the rules.
+pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartError> {
+    let attested = Listener::bind(options.attested, ListenerKind::Attested).await?;
+    let unattested = Listener::bind(options.unattested, ListenerKind::Unattested).await?;
+    let listeners = Listeners {
+        attested: attested.local_addr(),
+        unattested: unattested.local_addr(),
+    };
+    // Before the rules are read, so that no change of them goes unnoticed.
+    let monitors = KernelMonitors {
+        rules: Monitor::here()?,
+        bridges: BridgeMonitor::here()?,
+    };
+    let (reconciler, allowed, installed) =
+        Reconciler::take_over(Nft::here()?, listeners, options.readiness, options.metrics).await?;
+    Ok(Interception {
+        engine: Box::new(NftablesEngine {
+            attested,
+            unattested,
+        }),
+        allowed,
+        installed,
+        upkeep: Box::pin(reconciler.run(monitors)),
+    })
+}
+
+/// Removes all that [`start`] has installed in the network namespace of this process. Afterwards pods
+/// reach the node's own metadata service.
+///
+/// # Errors
+/// When the kernel refuses; then nothing was removed.
+pub(crate) async fn remove() -> Result<(), RulesError> {
+    if Nft::here()?.remove().await? {
+        tracing::info!(
+            table = TABLE,
+            "rules removed; pods of this node now reach the node's own metadata service"
+        );
+    } else {
+        tracing::info!(
+            table = TABLE,
+            "no rules of podid on this node; nothing to remove"
+        );
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct NftablesEngine {
+    attested: Listener,
+    unattested: Listener,
+}
+
+#[async_trait]
+impl InterceptionEngine for NftablesEngine {
+    async fn accept(&mut self) -> InterceptedConnection {
+        tokio::select! {
+            connection = self.attested.accept() => connection,
+            connection = self.unattested.accept() => connection,
+        }
+    }
+}
+
+fn source_of(endpoint: &PodEndpoint) -> AllowedSource {
+    AllowedSource {
+        interface: endpoint.interface,
+        address: endpoint.address,
+        port: endpoint.bridge_port.map(|port| AllowedPort {
+            interface: port.interface,
+            mac: port.mac.0,
+        }),
+    }
+}
+
+fn endpoint_of(source: &AllowedSource) -> PodEndpoint {
+    PodEndpoint {
+        interface: source.interface,
+        address: source.address,
+        bridge_port: source.port.map(|port| BridgePort {
+            interface: port.interface,
+            mac: Mac(port.mac),
+        }),
+    }
+}

@@ -1,0 +1,245 @@
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Mutex};
+
+use podid_netfilter::{AllowedSource, AppliedRules};
+use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
+
+use super::*;
+
+const LISTENER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 2579);
+const LISTENERS: Listeners = Listeners {
+    attested: LISTENER,
+    unattested: LISTENER,
+};
+
+/// Rules that remember what was applied, and fail as prepared.
+#[derive(Clone, Debug, Default)]
+struct FakeRules(Arc<Mutex<FakeKernel>>);
+
+#[derive(Debug, Default)]
+struct FakeKernel {
+    generation: u32,
+    sources: BTreeSet<AllowedSource>,
+    refuses: bool,
+    /// Sources whose entries cannot be written.
+    broken: BTreeSet<AllowedSource>,
+    converged: usize,
+}
+
+impl FakeKernel {
+    fn apply(&mut self, plan: &RulesPlan) -> AppliedRules {
+        let changes = usize::from(self.sources != plan.sources);
+        self.sources = plan.sources.clone();
+        let (broken, installed) = (plan.sources.iter().copied())
+            .partition::<BTreeSet<_>, _>(|source| self.broken.contains(source));
+        let failed = broken.into_iter().map(|source| (source, refused()));
+        AppliedRules {
+            changes,
+            installed,
+            failed: failed.collect(),
+        }
+    }
+}
+
+fn refused() -> RulesError {
+    RulesError::Overtaken
+}
+
+#[async_trait]
+impl Rules for FakeRules {
+    async fn take_over(
+        &self,
+        listeners: Listeners,
+    ) -> Result<(RulesPlan, AppliedRules), RulesError> {
+        let mut kernel = self.0.lock().unwrap();
+        kernel.generation += 1;
+        let plan = RulesPlan {
+            listeners,
+            generation: kernel.generation,
+            sources: kernel.sources.clone(),
+        };
+        let applied = kernel.apply(&plan);
+        Ok((plan, applied))
+    }
+
+    async fn converge(&self, plan: &RulesPlan) -> Result<AppliedRules, RulesError> {
+        let mut kernel = self.0.lock().unwrap();
+        kernel.converged += 1;
+        match kernel.generation {
+            by if by > plan.generation => Err(RulesError::Superseded {
+                by,
+                own: plan.generation,
+            }),
+            _ if kernel.refuses => Err(refused()),
+            _ => Ok(kernel.apply(plan)),
+        }
+    }
+
+    async fn remove(&self) -> Result<bool, RulesError> {
+        Ok(false)
+    }
+}
+
+struct FakeEvents(tokio::sync::Mutex<mpsc::Receiver<KernelEvent>>);
+
+#[async_trait]
+impl KernelEvents for FakeEvents {
+    async fn next(&self) -> KernelEvent {
+        match self.0.lock().await.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+struct Running {
+    rules: FakeRules,
+    allowed: AllowedEndpoints,
+    installed: InstalledEndpoints,
+    events: mpsc::Sender<KernelEvent>,
+    readiness: Readiness,
+    metrics: Metrics,
+    task: tokio::task::JoinHandle<Result<(), Infallible>>,
+}
+
+impl Running {
+    async fn with(sources: &[PodEndpoint]) -> Self {
+        let rules = FakeRules::default();
+        rules.0.lock().unwrap().sources = sources.iter().map(source_of).collect();
+        let readiness = Readiness::new();
+        let metrics = Metrics::register(&mut Registry::default());
+        let (reconciler, allowed, installed) =
+            Reconciler::take_over(rules.clone(), LISTENERS, readiness.clone(), metrics.clone())
+                .await
+                .unwrap();
+        let (events, receiver) = mpsc::channel(4);
+        let events_of_kernel = FakeEvents(tokio::sync::Mutex::new(receiver));
+        Self {
+            rules,
+            allowed,
+            installed,
+            events,
+            readiness,
+            metrics,
+            task: tokio::spawn(reconciler.run(events_of_kernel)),
+        }
+    }
+
+    fn kernel(&self) -> std::sync::MutexGuard<'_, FakeKernel> {
+        self.rules.0.lock().unwrap()
+    }
+
+    /// Lets the reconciler handle all that is due now; the paused clock does not move.
+    async fn settle(&self) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn not_ready_because(&self) -> Vec<String> {
+        let pending = self.readiness.pending();
+        pending.into_iter().map(|check| check.name).collect()
+    }
+}
+
+fn endpoint(last: u8) -> PodEndpoint {
+    PodEndpoint {
+        interface: u32::from(last),
+        address: Ipv4Addr::new(10, 244, 0, last),
+        bridge_port: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_daemon_allowed_stays_until_it_is_decided_otherwise() {
+    let running = Running::with(&[endpoint(2)]).await;
+    assert_eq!(*running.allowed.borrow(), [endpoint(2)].into());
+    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+    running.settle().await;
+    assert_eq!(running.kernel().converged, 0, "nothing has to be changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn allowed_endpoints_are_installed_and_others_removed() {
+    let mut running = Running::with(&[endpoint(2)]).await;
+    running.allowed.send_replace([endpoint(3)].into());
+    running.installed.changed().await.unwrap();
+    assert_eq!(*running.installed.borrow(), [endpoint(3)].into());
+    assert_eq!(running.kernel().sources, [source_of(&endpoint(3))].into());
+    assert_eq!(running.metrics.rules_repaired.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_entries_fail_is_not_installed() {
+    let mut running = Running::with(&[]).await;
+    running.kernel().broken = [source_of(&endpoint(3))].into();
+    running
+        .allowed
+        .send_replace([endpoint(2), endpoint(3)].into());
+    running.installed.changed().await.unwrap();
+    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_change_is_repaired_and_counted() {
+    let running = Running::with(&[endpoint(2)]).await;
+    running.kernel().sources.clear();
+    running
+        .events
+        .send(KernelEvent::RulesChanged)
+        .await
+        .unwrap();
+    running.settle().await;
+    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+    assert_eq!(running.metrics.rules_repaired.get(), 1);
+    // A change of another table, or one of our own.
+    running
+        .events
+        .send(KernelEvent::RulesChanged)
+        .await
+        .unwrap();
+    running.settle().await;
+    assert_eq!(running.metrics.rules_repaired.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_announcement_is_made_up_for() {
+    let running = Running::with(&[endpoint(2)]).await;
+    running.settle().await;
+    running.kernel().sources.clear();
+    tokio::time::sleep(CHECK_INTERVAL + RETRY_PAUSE).await;
+    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_makes_the_daemon_unready_until_a_try_succeeds() {
+    let mut running = Running::with(&[]).await;
+    running.kernel().refuses = true;
+    running.allowed.send_replace([endpoint(2)].into());
+    running.settle().await;
+    assert_eq!(running.not_ready_because(), ["rules in place"]);
+    assert!(running.installed.borrow().is_empty());
+    running.kernel().refuses = false;
+    running.installed.changed().await.unwrap();
+    running.settle().await;
+    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+    assert!(running.readiness.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_was_started_later_is_left_alone() {
+    let running = Running::with(&[endpoint(2)]).await;
+    running.kernel().generation += 1;
+    running.allowed.send_replace([endpoint(3)].into());
+    running.settle().await;
+    assert_eq!(running.not_ready_because(), ["sole daemon of the node"]);
+    let tries = running.kernel().converged;
+    running.allowed.send_replace([endpoint(4)].into());
+    tokio::time::sleep(CHECK_INTERVAL * 2).await;
+    assert_eq!(running.kernel().converged, tries);
+    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+    drop(running.allowed);
+    running.task.await.unwrap().unwrap();
+}

@@ -1,0 +1,286 @@
+//! The state of the node's pods: brings together what the API server and the kernel say about each,
+//! has the endpoints allowed of those for which both agree, and publishes these pods to the server.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use podid_core::attest::{AttestationError, Attestations, KernelFacts, LinkChange, PodEndpoint};
+use podid_core::binding::BindingScope;
+use podid_runtime::{ReadinessCheck, process};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::attest::{LookError, PodInspector};
+use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
+use crate::metrics::Metrics;
+use crate::reports::{Report, Reports};
+use crate::snapshot::{Entry, Served, Snapshot};
+use crate::world::{Change, Touched, World};
+
+/// What the manager follows.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    /// Changes of objects in the API server.
+    pub(crate) changes: mpsc::Receiver<Change>,
+    /// Addresses of callers that are not attested.
+    pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
+    /// Endpoints that the interception engine verifies by now.
+    pub(crate) installed: InstalledEndpoints,
+    /// Changes of the node's links.
+    pub(crate) links: mpsc::Receiver<LinkChange>,
+}
+
+/// Where the manager's results go.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    /// To the interception engine.
+    pub(crate) allowed: AllowedEndpoints,
+    /// To the server.
+    pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// To the Events of pods.
+    pub(crate) reports: Reports,
+    pub(crate) metrics: Metrics,
+}
+
+type LookResult = (Vec<String>, Result<KernelFacts, LookError>);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct PodStateManager {
+    scope: BindingScope,
+    outputs: Outputs,
+    inspector: Arc<dyn PodInspector>,
+    /// Keeps the daemon from being ready until every watch has brought its first list.
+    not_synced: Option<ReadinessCheck>,
+    world: World,
+    /// The pods of this node, by uid.
+    entries: BTreeMap<String, Arc<Entry>>,
+    attestations: Attestations,
+    /// The look at the kernel that is under way.
+    look: Option<JoinHandle<LookResult>>,
+    /// Link changes since that look began: it may have seen the links as they were before.
+    changes_during_look: Vec<LinkChange>,
+}
+
+impl PodStateManager {
+    /// Knows no pod yet. The endpoints that are allowed at first stay so until something is known of
+    /// their pods. Drops `not_synced` when every watch has brought its first list.
+    pub(crate) fn new(
+        scope: BindingScope,
+        outputs: Outputs,
+        inspector: Arc<dyn PodInspector>,
+        not_synced: ReadinessCheck,
+    ) -> Self {
+        let attestations = Attestations::inheriting(outputs.allowed.borrow().clone());
+        Self {
+            scope,
+            outputs,
+            inspector,
+            not_synced: Some(not_synced),
+            world: World::default(),
+            entries: BTreeMap::new(),
+            attestations,
+            look: None,
+            changes_during_look: Vec::new(),
+        }
+    }
+
+    /// Follows its inputs until the watches end.
+    ///
+    /// # Errors
+    /// None; the type is that of a task.
+    pub(crate) async fn run(mut self, mut inputs: Inputs) -> Result<(), Infallible> {
+        loop {
+            let due = self.attestations.next_due().filter(|_| self.look.is_none());
+            tokio::select! {
+                change = inputs.changes.recv() => match change {
+                    Some(change) => self.on_change(change, &mut inputs.changes),
+                    None => return Ok(()),
+                },
+                Some(address) = inputs.calls.recv() => self.attestations.on_call(address, Instant::now()),
+                Some(change) = inputs.links.recv() => self.on_link_change(change),
+                looked = finished(&mut self.look) => self.on_look(looked),
+                () = sleep_until(due) => {}
+                Ok(()) = inputs.installed.changed() => {}
+            }
+            self.look_at_due();
+            self.publish(&mut inputs.installed);
+        }
+    }
+
+    /// Takes in a change and all that wait behind it, so that a list of many is one step.
+    fn on_change(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
+        let seen = tokio::time::Instant::now();
+        let mut touched = self.world.apply(first, seen);
+        while let Ok(change) = more.try_recv() {
+            touched = both(touched, self.world.apply(change, seen));
+        }
+        if touched == Touched::Nobody {
+            return;
+        }
+        let now = Instant::now();
+        for (key, pod) in self.world.pods() {
+            let uid = &pod.caller.pod.uid;
+            let own = matches!(&touched, Touched::Pods(keys) if keys.contains(key));
+            if own || touched == Touched::All {
+                let entry = Arc::new(self.world.entry(pod, self.scope));
+                let known = self.entries.insert(uid.clone(), entry);
+                if let Some(claim) = pod.claim().filter(|_| own || known.is_none()) {
+                    self.attestations.claim(claim, now);
+                }
+            }
+        }
+        self.forget_missing_pods();
+        if self.world.is_complete() {
+            self.not_synced = None;
+            self.attestations.release_unclaimed();
+        }
+    }
+
+    fn forget_missing_pods(&mut self) {
+        let pods = || self.world.pods().map(|(_, pod)| pod);
+        let here: BTreeSet<&str> = pods().map(|pod| pod.caller.pod.uid.as_str()).collect();
+        let claiming: BTreeSet<&str> = pods()
+            .filter(|pod| pod.claim().is_some())
+            .map(|pod| pod.caller.pod.uid.as_str())
+            .collect();
+        self.entries.retain(|uid, _| here.contains(uid.as_str()));
+        self.attestations.retain(&claiming);
+    }
+
+    fn look_at_due(&mut self) {
+        if self.look.is_some() {
+            return;
+        }
+        let uids = self.attestations.take_due(Instant::now());
+        if !uids.is_empty() {
+            let inspector = Arc::clone(&self.inspector);
+            self.look = Some(tokio::spawn(async move {
+                let facts = inspector.look(&uids).await;
+                (uids, facts)
+            }));
+        }
+    }
+
+    fn on_link_change(&mut self, change: LinkChange) {
+        self.attestations.on_link_change(&change, Instant::now());
+        if self.look.is_some() {
+            self.changes_during_look.push(change);
+        }
+    }
+
+    fn on_look(&mut self, looked: Result<LookResult, JoinError>) {
+        let changes = std::mem::take(&mut self.changes_during_look);
+        let Ok((uids, facts)) = looked else {
+            tracing::error!("a look at the kernel was cut off");
+            return;
+        };
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(error) => {
+                tracing::error!(error = process::chain(&error), "pods cannot be attested");
+                self.attestations.postpone(&uids, Instant::now());
+                return;
+            }
+        };
+        for (uid, error) in self.attestations.on_look(&uids, &facts, Instant::now()) {
+            self.outputs.metrics.attestation_errors.inc();
+            self.report(&uid, &error);
+        }
+        // The look may have seen a link as it was before one of these.
+        for change in &changes {
+            self.attestations.on_link_change(change, Instant::now());
+        }
+    }
+
+    fn report(&self, uid: &str, error: &AttestationError) {
+        if let Some(entry) = self.entries.get(uid) {
+            self.outputs.reports.warn(Report {
+                pod: entry.caller.pod.clone(),
+                reason: "NotAttested",
+                action: "Attest",
+                note: format!("{error}; the pod gets no tokens until they agree"),
+            });
+        }
+    }
+
+    /// A pod is served once all its endpoints are installed, and no longer than they are allowed. So
+    /// it is added to the snapshot after it was installed, and taken from the snapshot before the
+    /// engine is told to remove it.
+    fn publish(&mut self, installed: &mut InstalledEndpoints) {
+        let by_address = {
+            let installed = installed.borrow_and_update();
+            self.served(&installed)
+        };
+        self.outputs.snapshots.send_if_modified(|snapshot| {
+            let changed = snapshot.by_address != by_address;
+            if changed {
+                *snapshot = Arc::new(Snapshot { by_address });
+            }
+            changed
+        });
+        let allowed = self.attestations.allowed();
+        self.outputs.allowed.send_if_modified(|old| {
+            let changed = *old != allowed;
+            *old = allowed;
+            changed
+        });
+    }
+
+    /// The attested pods whose endpoints are all installed, by address.
+    fn served(&self, installed: &BTreeSet<PodEndpoint>) -> HashMap<Ipv4Addr, Served> {
+        let mut by_address = HashMap::new();
+        let mut pods = 0;
+        for (uid, endpoints) in self.attestations.attested() {
+            let is_installed = endpoints.iter().all(|one| installed.contains(one));
+            let Some(entry) = self.entries.get(uid).filter(|_| is_installed) else {
+                continue;
+            };
+            pods += 1;
+            for endpoint in endpoints {
+                if let Some(link) = self.attestations.proved_link(uid, endpoint) {
+                    let entry = Arc::clone(entry);
+                    by_address.insert(endpoint.address, Served { entry, link });
+                }
+            }
+        }
+        self.outputs.metrics.pods_attested.set(pods);
+        by_address
+    }
+}
+
+fn both(one: Touched, other: Touched) -> Touched {
+    match (one, other) {
+        (Touched::All, _) | (_, Touched::All) => Touched::All,
+        (Touched::Nobody, touched) | (touched, Touched::Nobody) => touched,
+        (Touched::Pods(mut one), Touched::Pods(other)) => {
+            one.extend(other);
+            Touched::Pods(one)
+        }
+    }
+}
+
+/// The result of a look, once there is one. The look is then over.
+async fn finished(look: &mut Option<JoinHandle<LookResult>>) -> Result<LookResult, JoinError> {
+    match look {
+        Some(handle) => {
+            let looked = handle.await;
+            *look = None;
+            looked
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+use std::sync::Mutex;
+
+use kube::runtime::watcher::Event;
+use podid_core::attest::{NodeLink, PodLink};
+use podid_core::binding::Pod;
+use podid_core::resolve::CallingPod;
+use podid_runtime::Readiness;
+use prometheus_client::registry::Registry;
+
+use super::*;
+use crate::key::Key;
+use crate::reports::{self, Publisher};
+use crate::world::PodRow;
+
+const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
+
+/// A kernel that shows what the test has set, and waits for permission while it is told to.
+#[derive(Debug, Default)]
+struct FakeInspector {
+    facts: Mutex<KernelFacts>,
+    fails: Mutex<bool>,
+    gate: tokio::sync::RwLock<()>,
+}
+
+#[async_trait::async_trait]
+impl PodInspector for FakeInspector {
+    async fn look(&self, _uids: &[String]) -> Result<KernelFacts, LookError> {
+        let facts = self.facts.lock().unwrap().clone();
+        let _open = self.gate.read().await;
+        match *self.fails.lock().unwrap() {
+            true => Err(LookError::Processes(std::io::ErrorKind::NotFound.into())),
+            false => Ok(facts),
+        }
+    }
+}
+
+struct Running {
+    inspector: Arc<FakeInspector>,
+    changes: mpsc::Sender<Change>,
+    calls: mpsc::Sender<Ipv4Addr>,
+    links: mpsc::Sender<LinkChange>,
+    allowed: watch::Receiver<BTreeSet<PodEndpoint>>,
+    installed: watch::Sender<BTreeSet<PodEndpoint>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    publisher: Publisher,
+    readiness: Readiness,
+    metrics: Metrics,
+    task: JoinHandle<Result<(), Infallible>>,
+}
+
+impl Running {
+    fn inheriting(endpoints: &[PodEndpoint]) -> Self {
+        let endpoints: BTreeSet<PodEndpoint> = endpoints.iter().copied().collect();
+        let (allowed_sender, allowed) = watch::channel(endpoints.clone());
+        let (installed, installed_receiver) = watch::channel(endpoints);
+        let (snapshots_sender, snapshots) = watch::channel(Arc::default());
+        let (changes, changes_receiver) = mpsc::channel(16);
+        let (calls, calls_receiver) = mpsc::channel(16);
+        let (links, links_receiver) = mpsc::channel(16);
+        let (reports, publisher) = reports::channel();
+        let readiness = Readiness::new();
+        let metrics = Metrics::register(&mut Registry::default());
+        let inspector = Arc::new(FakeInspector::default());
+        let outputs = Outputs {
+            allowed: allowed_sender,
+            snapshots: snapshots_sender,
+            reports,
+            metrics: metrics.clone(),
+        };
+        let manager = PodStateManager::new(
+            BindingScope::Cluster,
+            outputs,
+            Arc::clone(&inspector) as Arc<dyn PodInspector>,
+            readiness.register("watches synced"),
+        );
+        let task = tokio::spawn(manager.run(Inputs {
+            changes: changes_receiver,
+            calls: calls_receiver,
+            installed: installed_receiver,
+            links: links_receiver,
+        }));
+        Self {
+            inspector,
+            changes,
+            calls,
+            links,
+            allowed,
+            installed,
+            snapshots,
+            publisher,
+            readiness,
+            metrics,
+            task,
+        }
+    }
+
+    /// The kernel shows these pods, each behind a link of its own, from the next look on.
+    fn show(&self, pods: &[(&str, u32, Ipv4Addr)]) {
+        let mut facts = self.inspector.facts.lock().unwrap();
+        *facts = KernelFacts::default();
+        for (uid, interface, address) in pods {
+            let link = PodLink {
+                interface: *interface,
+                bridge_port: None,
+                addresses: vec![*address],
+            };
+            facts.pods.insert((*uid).to_owned(), vec![link]);
+            facts.links.insert(*interface, NodeLink::default());
+        }
+    }
+
+    async fn add_pod(&self, uid: &str, address: Ipv4Addr) {
+        let change = Change::Pod(Event::Apply((Key::new("a", uid), Some(row(uid, address)))));
+        self.changes.send(change).await.unwrap();
+    }
+
+    async fn is_allowed(&mut self, endpoints: &[PodEndpoint]) {
+        let expected: BTreeSet<PodEndpoint> = endpoints.iter().copied().collect();
+        let allowed = self.allowed.wait_for(|allowed| *allowed == expected);
+        allowed.await.unwrap();
+    }
+
+    /// Does what the interception engine does.
+    fn install(&self) {
+        self.installed.send_replace(self.allowed.borrow().clone());
+    }
+
+    async fn serves(&mut self, addresses: &[Ipv4Addr]) {
+        let expected: BTreeSet<Ipv4Addr> = addresses.iter().copied().collect();
+        let served = self.snapshots.wait_for(|snapshot| {
+            let now: BTreeSet<Ipv4Addr> = snapshot.by_address.keys().copied().collect();
+            now == expected
+        });
+        served.await.unwrap();
+    }
+
+    fn serves_nobody(&self) -> bool {
+        self.snapshots.borrow().by_address.is_empty()
+    }
+}
+
+fn row(uid: &str, address: Ipv4Addr) -> PodRow {
+    let pod = Pod {
+        namespace: "a".into(),
+        name: uid.into(),
+        uid: uid.into(),
+        selector: None,
+        service_account: "default".into(),
+        breaches: BTreeSet::new(),
+    };
+    PodRow {
+        caller: CallingPod {
+            pod,
+            labels: BTreeMap::new(),
+            host_network: false,
+            completed: false,
+        },
+        addresses: vec![address],
+    }
+}
+
+fn endpoint(interface: u32, address: Ipv4Addr) -> PodEndpoint {
+    PodEndpoint {
+        interface,
+        address,
+        bridge_port: None,
+    }
+}
+
+#[tokio::test]
+async fn a_pod_is_served_after_its_endpoint_was_installed() {
+    let mut running = Running::inheriting(&[]);
+    running.show(&[("u", 7, A)]);
+    running.add_pod("u", A).await;
+    running.is_allowed(&[endpoint(7, A)]).await;
+    assert!(running.serves_nobody(), "not before it is installed");
+    running.install();
+    running.serves(&[A]).await;
+    assert_eq!(running.metrics.pods_attested.get(), 1);
+    let snapshot = running.snapshots.borrow().clone();
+    let link = snapshot.link_of("u", A).map(|link| link.index);
+    assert_eq!((link, snapshot.link_of("v", A)), (Some(7), None));
+}
+
+#[tokio::test]
+async fn a_pod_whose_link_changes_is_not_served_before_it_is_disallowed() {
+    let mut running = Running::inheriting(&[]);
+    running.show(&[("u", 7, A)]);
+    running.add_pod("u", A).await;
+    running.is_allowed(&[endpoint(7, A)]).await;
+    running.install();
+    running.serves(&[A]).await;
+    running.show(&[]);
+    running
+        .links
+        .send(LinkChange::Changed(7, None))
+        .await
+        .unwrap();
+    running.is_allowed(&[]).await;
+    assert!(running.serves_nobody(), "taken from the snapshot first");
+    running.show(&[("u", 8, A)]);
+    running.is_allowed(&[endpoint(8, A)]).await;
+}
+
+#[tokio::test]
+async fn a_change_during_a_look_is_not_overtaken_by_what_the_look_saw() {
+    let mut running = Running::inheriting(&[]);
+    running.show(&[("u", 7, A)]);
+    let inspector = Arc::clone(&running.inspector);
+    let look_lasts = inspector.gate.write().await;
+    running.add_pod("u", A).await;
+    // The look has seen link 7 and has not returned; then the link goes.
+    while Arc::strong_count(&inspector) < 4 {
+        tokio::task::yield_now().await;
+    }
+    running.show(&[]);
+    running
+        .links
+        .send(LinkChange::Changed(7, None))
+        .await
+        .unwrap();
+    while running.links.capacity() < running.links.max_capacity() {
+        tokio::task::yield_now().await;
+    }
+    drop(look_lasts);
+    // A second pod shows that the look is over.
+    running.show(&[("v", 9, B)]);
+    running.add_pod("v", B).await;
+    running.is_allowed(&[endpoint(9, B)]).await;
+}
+
+#[tokio::test]
+async fn what_was_inherited_stays_allowed_and_serves_nobody() {
+    let mut running = Running::inheriting(&[endpoint(7, A), endpoint(8, B)]);
+    running.show(&[("u", 7, A), ("other", 8, B)]);
+    running.add_pod("u", A).await;
+    running.serves(&[A]).await;
+    assert_eq!(
+        *running.allowed.borrow(),
+        [endpoint(7, A), endpoint(8, B)].into()
+    );
+}
+
+#[tokio::test]
+async fn a_failed_look_is_tried_again_and_an_error_is_reported_once() {
+    let mut running = Running::inheriting(&[]);
+    *running.inspector.fails.lock().unwrap() = true;
+    running.show(&[("u", 7, B)]);
+    running.add_pod("u", A).await;
+    tokio::task::yield_now().await;
+    *running.inspector.fails.lock().unwrap() = false;
+    while running.metrics.attestation_errors.get() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let (reason, note) = running.publisher.next().unwrap();
+    assert_eq!(reason, "NotAttested");
+    assert!(
+        note.contains("10.244.0.2") && note.contains("10.244.0.3"),
+        "{note}"
+    );
+    running.show(&[("u", 7, A)]);
+    running.calls.send(A).await.unwrap();
+    running.is_allowed(&[endpoint(7, A)]).await;
+    assert_eq!(running.publisher.next(), None);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_gone_is_not_served_and_the_end_of_the_watches_is_the_end() {
+    let mut running = Running::inheriting(&[]);
+    running.show(&[("u", 7, A)]);
+    running.add_pod("u", A).await;
+    running.is_allowed(&[endpoint(7, A)]).await;
+    running.install();
+    running.serves(&[A]).await;
+    let gone = Change::Pod(Event::Delete((Key::new("a", "u"), None)));
+    running.changes.send(gone).await.unwrap();
+    running.serves(&[]).await;
+    running.is_allowed(&[]).await;
+    assert!(!running.readiness.is_ready(), "no kind was listed yet");
+    drop(running.changes);
+    running.task.await.unwrap().unwrap();
+}

@@ -1,0 +1,293 @@
+//! Validation: which requests are token requests as the metadata service documents them. Nothing here waits or looks anything up, so a
+//! request that cannot become a token is answered at once, whatever else is down.
+
+use hyper::header::{HOST, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{Method, StatusCode, Uri, Version};
+use podid_azure::ClientHeaders;
+use podid_core::arm::ArmId;
+use podid_core::resolve::Selector;
+use url::form_urlencoded;
+
+use crate::server::answer::ErrorAnswer;
+
+/// Longest request target; the longest that any SDK sends is a tenth of it.
+const TARGET_MAX: usize = 8 * 1024;
+/// Most bytes of header names and values together.
+const HEADERS_MAX: usize = 8 * 1024;
+/// The first version that has the token endpoint. Versions are dates, so text order is theirs.
+const FIRST_VERSION: &str = "2018-02-01";
+
+/// A token request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ValidRequest {
+    /// The audience, as it was written.
+    pub(crate) resource: String,
+    /// Which identity.
+    pub(crate) selector: Selector,
+    /// What the metadata service passes on to Entra.
+    pub(crate) headers: ClientHeaders,
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// The answer, when it is anything but a token request.
+pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
+    let Parts {
+        method,
+        uri,
+        headers,
+        ..
+    } = request;
+    check_size(uri, headers)?;
+    check_host(request.version, headers)?;
+    let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    if !flagged {
+        return Err(ErrorAnswer::invalid(
+            "Required metadata header not specified",
+        ));
+    }
+    if headers.contains_key("x-forwarded-for") {
+        return Err(ErrorAnswer::invalid(
+            "Requests with the header X-Forwarded-For are refused",
+        ));
+    }
+    if method != Method::GET {
+        return Err(ErrorAnswer::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Only GET is allowed",
+        ));
+    }
+    check_path(uri.path())?;
+    let query = Query::parse(uri.query().unwrap_or_default())?;
+    let version = query.get("api-version").unwrap_or_default();
+    if !is_version(version) || version < FIRST_VERSION {
+        return Err(ErrorAnswer::bad_version());
+    }
+    let resource = query
+        .get("resource")
+        .ok_or_else(|| ErrorAnswer::invalid("Required query variable 'resource' is missing"))?;
+    Ok(ValidRequest {
+        resource: resource.to_owned(),
+        selector: query.selector()?,
+        headers: client_headers(headers),
+    })
+}
+
+fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+    let target = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if target > TARGET_MAX {
+        let answer = ErrorAnswer::new(StatusCode::URI_TOO_LONG, "invalid_request", "URI too long");
+        return Err(answer.closing());
+    }
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if size > HEADERS_MAX {
+        let answer = ErrorAnswer::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "invalid_request",
+            "Request headers too large",
+        );
+        return Err(answer.closing());
+    }
+    Ok(())
+}
+
+/// Accepts exactly one valid `Host` (RFC 9112, section 3.2): with two, whoever passed the request on may
+/// have read another one than is read here. Only clients older than HTTP/1.1 may leave it out.
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+    let mut given = headers.get_all(HOST).iter();
+    let valid = match (given.next(), given.next()) {
+        (None, _) => version < Version::HTTP_11,
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (Some(_), Some(_)) => false,
+    };
+    if valid {
+        return Ok(());
+    }
+    Err(ErrorAnswer::invalid("The Host header is missing, malformed or given twice").closing())
+}
+
+fn is_host(text: &str) -> bool {
+    // A comma shows that somebody has joined two headers to one.
+    let parsed = text.parse::<Authority>();
+    !text.contains(',')
+        && parsed.is_ok_and(|authority| {
+            let port = text.strip_prefix(authority.host());
+            let port_is_number =
+                port.is_some_and(|port| matches!(port, "" | ":") || authority.port_u16().is_some());
+            port_is_number && !authority.host().is_empty()
+        })
+}
+
+/// Accepts the token path only. Doubled slashes are collapsed, because some SDKs build them, and one
+/// slash may follow, which `@azure/identity` 4.5 to 4.14 writes when it is told where the service is;
+/// nothing else is repaired. What looks like the token path without being it gets a refusal of its
+/// own: such paths once got past a proxy in front of the metadata service (CVE-2022-23551). Here
+/// no path reaches the metadata service.
+fn check_path(path: &str) -> Result<(), ErrorAnswer> {
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    match segments.as_slice() {
+        [first, "identity", "oauth2", "token"]
+            if first.eq_ignore_ascii_case("metadata") && has_plain_end(path) =>
+        {
+            Ok(())
+        }
+        _ if resembles_token_path(path) => Err(ErrorAnswer::invalid("Invalid request")),
+        [first, second, ..]
+            if first.eq_ignore_ascii_case("metadata")
+                && second.eq_ignore_ascii_case("instance") =>
+        {
+            Err(ErrorAnswer::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Instance metadata is not given to pods",
+            ))
+        }
+        _ => Err(ErrorAnswer::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Not found",
+        )),
+    }
+}
+
+/// A slash at the end is accepted on the documented path only, and on no variant of it.
+fn has_plain_end(path: &str) -> bool {
+    !path.ends_with('/') || !path.contains("//")
+}
+
+fn resembles_token_path(path: &str) -> bool {
+    // Decoded twice, for those who encode twice.
+    let mut rest = decode(&decode(path)).to_ascii_lowercase();
+    ["metadata", "identity", "oauth2", "token"]
+        .iter()
+        .all(|word| match rest.find(word) {
+            Some(at) => {
+                rest.drain(..at + word.len());
+                true
+            }
+            None => false,
+        })
+}
+
+fn decode(path: &str) -> String {
+    let escaped = path.replace('+', "%2B");
+    form_urlencoded::parse(escaped.replace(['&', '='], "").as_bytes())
+        .map(|(text, _)| text.into_owned())
+        .collect()
+}
+
+fn is_version(text: &str) -> bool {
+    text.len() == FIRST_VERSION.len()
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+type MakeSelector = fn(&str) -> Selector;
+
+/// Query variables that name an identity. `mi_res_id` is what older SDKs say, `msi-res-id` what one
+/// says in its probe.
+const SELECTORS: [(&str, MakeSelector); 5] = [
+    ("client_id", |id| Selector::ClientId(id.to_owned())),
+    ("object_id", |id| Selector::ObjectId(id.to_owned())),
+    ("msi_res_id", by_resource),
+    ("mi_res_id", by_resource),
+    ("msi-res-id", by_resource),
+];
+
+fn by_resource(id: &str) -> Selector {
+    Selector::ResourceId(ArmId::new(id))
+}
+
+/// The query, each name once. Names are kept in lower case, for the service reads them in any: a
+/// client that writes `CLIENT_ID` must not get the identity of one that names none.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, ErrorAnswer> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let name = name.to_ascii_lowercase();
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(ErrorAnswer::invalid(
+                    "A query variable is given more than once",
+                ));
+            }
+            pairs.push((name, value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a variable; an empty one counts as not given.
+    fn get(&self, name: &str) -> Option<&str> {
+        let value = self
+            .0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// Refuses names that are all but one of a selector: an identity was meant, and the default one
+    /// would be the wrong answer.
+    fn refuse_misspelt_selectors(&self) -> Result<(), ErrorAnswer> {
+        let letters = |name: &str| -> String {
+            let letters = name.chars().filter(char::is_ascii_alphabetic);
+            letters.collect()
+        };
+        let misspelt = |name: &str| {
+            let mut known = SELECTORS.iter().map(|(known, _)| *known);
+            known.clone().all(|known| known != name)
+                && known.any(|known| letters(known) == letters(name))
+        };
+        match self.0.iter().any(|(name, _)| misspelt(name)) {
+            true => Err(ErrorAnswer::invalid(
+                "A query variable is misspelt: client_id, object_id and msi_res_id name an identity",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn selector(&self) -> Result<Selector, ErrorAnswer> {
+        self.refuse_misspelt_selectors()?;
+        let mut given = SELECTORS
+            .iter()
+            .filter_map(|(name, make)| self.get(name).map(make));
+        match (given.next(), given.next()) {
+            (None, _) => Ok(Selector::Only),
+            (Some(selector), None) => Ok(selector),
+            (Some(_), Some(_)) => Err(ErrorAnswer::invalid(
+                "Only one of client_id, object_id and msi_res_id may be given",
+            )),
+        }
+    }
+}
+
+fn client_headers(headers: &HeaderMap) -> ClientHeaders {
+    let owned = |name| text(headers, name).map(str::to_owned);
+    ClientHeaders {
+        sku: owned("x-client-sku"),
+        version: owned("x-client-ver"),
+        request_id: owned("x-ms-client-request-id"),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests;

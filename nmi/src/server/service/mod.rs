@@ -1,0 +1,275 @@
+//! The way of one token request: who asks, what they get, and the token.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
+use podid_azure::ImdsToken;
+use podid_core::binding::AzureIdentity;
+use podid_core::resolve::{Selector, TokenDecision, TokenSource};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use crate::attest::LinkCheck;
+use crate::audit::AuditRecord;
+use crate::metrics::Metrics;
+use crate::reports::{Report, Reports};
+use crate::server::answer;
+use crate::server::request::{self, ValidRequest};
+use crate::snapshot::{Entry, Snapshot, Snapshots};
+use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
+
+/// How long requests may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits {
+    /// For an identity to be assigned and known to the metadata service.
+    pub(crate) assign: Duration,
+    /// For a pod to be proved.
+    pub(crate) attest: Duration,
+}
+
+/// Where a request comes from: the other end of its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestOrigin {
+    pub(crate) address: Ipv4Addr,
+    /// Uid of the pod that was attested to have the address when it connected; `None` when none was.
+    pub(crate) pod_uid: Option<String>,
+}
+
+/// Answers requests.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) snapshots: Snapshots,
+    /// The only source of tokens in this release.
+    pub(crate) imds: NodeImds,
+    /// Has the pod state manager look at a caller that is not attested.
+    pub(crate) calls: mpsc::Sender<Ipv4Addr>,
+    /// Asked before a token leaves.
+    pub(crate) links: Arc<dyn LinkCheck>,
+    pub(crate) waits: Waits,
+    /// Writes Events about what a person must act on.
+    pub(crate) reports: Reports,
+    pub(crate) metrics: Metrics,
+}
+
+impl Service {
+    /// Which pod has been proved to have this address.
+    pub(crate) fn pod_at(&self, address: Ipv4Addr) -> Option<String> {
+        let snapshot = self.snapshots.borrow();
+        snapshot
+            .at(address)
+            .map(|entry| entry.caller.pod.uid.clone())
+    }
+
+    /// Answers one request. Dropping the future, which happens when the client goes away, ends
+    /// all work for it.
+    pub(crate) async fn answer(
+        &self,
+        origin: &RequestOrigin,
+        request: &Parts,
+    ) -> Response<Full<Bytes>> {
+        let started = Instant::now();
+        let request = match request::validate(request) {
+            Ok(request) => request,
+            Err(answer) => {
+                tracing::debug!(address = %origin.address, status = %answer.status, "not a token request");
+                self.metrics.answered("NotATokenRequest", started.elapsed());
+                return answer.into_response();
+            }
+        };
+        let mut record = AuditRecord {
+            resource: request.resource.clone(),
+            request_id: request.headers.request_id.clone(),
+            ..AuditRecord::default()
+        };
+        let (outcome, response) = match self.confirmed_token(origin, &request, &mut record).await {
+            Ok(response) => ("Issued", response),
+            Err(error) => {
+                self.report(&record, &error);
+                record.reason = Some(error.reason);
+                (error.outcome, error.answer.into_response())
+            }
+        };
+        record.write(outcome, origin.address, started.elapsed());
+        self.metrics.answered(outcome, started.elapsed());
+        response
+    }
+
+    /// Writes an Event on the pod, when a person must act and nobody else says so.
+    fn report(&self, record: &AuditRecord, error: &TokenError) {
+        if let (Some(entry), true) = (&record.entry, error.event) {
+            self.reports.warn(Report {
+                pod: entry.caller.pod.clone(),
+                reason: error.outcome,
+                action: "IssueToken",
+                note: format!("no token is issued: {}", error.reason),
+            });
+        }
+    }
+
+    /// A token, if the caller's link still is what it was when the pod was attested. The kernel is
+    /// asked when the token is ready to leave, and not when the connection is accepted: connections
+    /// stay open and requests wait, and the link may be taken by another pod meanwhile.
+    async fn confirmed_token(
+        &self,
+        origin: &RequestOrigin,
+        request: &ValidRequest,
+        record: &mut AuditRecord,
+    ) -> Result<Response<Full<Bytes>>, TokenError> {
+        let response = self.token(origin, request, record).await?;
+        let link = origin.pod_uid.as_ref().and_then(|uid| {
+            let snapshot = self.snapshots.borrow();
+            snapshot.link_of(uid, origin.address).cloned()
+        });
+        if link.is_some_and(|link| self.links.is_unchanged(&link)) {
+            return Ok(response);
+        }
+        let _full = self.calls.try_send(origin.address);
+        Err(error::replaced_link())
+    }
+
+    async fn token(
+        &self,
+        origin: &RequestOrigin,
+        request: &ValidRequest,
+        record: &mut AuditRecord,
+    ) -> Result<Response<Full<Bytes>>, TokenError> {
+        let Some(uid) = &origin.pod_uid else {
+            return Err(self.unattested(origin.address).await);
+        };
+        let deadline = Instant::now() + self.waits.assign;
+        let mut snapshots = self.snapshots.clone();
+        loop {
+            let entry = snapshots.borrow_and_update().at(origin.address).cloned();
+            let entry = still(entry, uid).ok_or_else(error::not_attested)?;
+            record.entry = Some(Arc::clone(&entry));
+            match entry.resolve(&request.selector) {
+                TokenDecision::Serve(source) => {
+                    note(record, source.identity());
+                    let issuing = self.issue(&entry, &source, request, deadline);
+                    let as_decided = |snapshot: &Snapshot| {
+                        let entry = still(snapshot.at(origin.address).cloned(), uid);
+                        let decided = entry.map(|entry| entry.resolve(&request.selector));
+                        decided == Some(TokenDecision::Serve(source.clone()))
+                    };
+                    // A decision that changes while the token is on its way is made anew.
+                    let issued = unless_changed(&mut snapshots, as_decided, issuing).await;
+                    if let Some(issued) = issued {
+                        return Ok(answer::token(&issued?, "", &request.resource));
+                    }
+                }
+                TokenDecision::Wait(identity) => {
+                    note(record, &identity);
+                    let changed = timeout_at(deadline, snapshots.changed()).await;
+                    if !matches!(changed, Ok(Ok(()))) {
+                        return Err(error::not_assigned(&identity));
+                    }
+                }
+                TokenDecision::PassThrough(namespace, name) => {
+                    record.reason = Some(format!("excepted by {namespace}/{name}"));
+                    return self.pass_through(&entry, request).await;
+                }
+                TokenDecision::Refuse(refusal) => return Err(error::refused(&refusal)),
+            }
+        }
+    }
+
+    async fn issue(
+        &self,
+        entry: &Entry,
+        source: &TokenSource,
+        request: &ValidRequest,
+        deadline: Instant,
+    ) -> Result<ImdsToken, TokenError> {
+        let (issuer, identity): (&dyn TokenIssuer, _) = match source {
+            TokenSource::NodeImds { identity } => (&self.imds, identity),
+        };
+        let request = TokenRequest {
+            pod_uid: &entry.caller.pod.uid,
+            identity,
+            resource: &request.resource,
+            headers: &request.headers,
+            assigned_since: entry.assigned_since(identity),
+            deadline,
+        };
+        issuer.token(request).await
+    }
+
+    async fn pass_through(
+        &self,
+        entry: &Entry,
+        request: &ValidRequest,
+    ) -> Result<Response<Full<Bytes>>, TokenError> {
+        let ValidRequest {
+            resource,
+            selector,
+            headers,
+        } = request;
+        let token = self.imds.pass_through(selector, resource, headers).await?;
+        check_not_of_profile(&token, entry)?;
+        let client_id = match selector {
+            Selector::ClientId(id) => id,
+            _ => "",
+        };
+        Ok(answer::token(&token, client_id, resource))
+    }
+
+    /// The error for a caller that is not attested, which never gets a token on this connection. It
+    /// comes when the caller is attested or the wait is over, so that the client's next try, on a
+    /// connection of its own, succeeds.
+    async fn unattested(&self, address: Ipv4Addr) -> TokenError {
+        // A full queue means that the pod state manager is about to look anyway.
+        let _full = self.calls.try_send(address);
+        let mut snapshots = self.snapshots.clone();
+        let proved = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
+        let _either_way = tokio::time::timeout(self.waits.attest, proved).await;
+        error::not_attested()
+    }
+}
+
+/// The result of `work`; `None`, and the work is dropped, once a snapshot no longer is `as_before`.
+async fn unless_changed<T>(
+    snapshots: &mut Snapshots,
+    as_before: impl Fn(&Snapshot) -> bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let otherwise = async {
+        if snapshots.wait_for(|now| !as_before(now)).await.is_err() {
+            // No snapshot will come any more, so the decision stands.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = otherwise => None,
+        done = work => Some(done),
+    }
+}
+
+/// The pod at an address, if it is still the one that connected: an address may pass on to another
+/// pod while a connection is open.
+fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
+    entry.filter(|entry| entry.caller.pod.uid == uid)
+}
+
+fn note(record: &mut AuditRecord, identity: &AzureIdentity) {
+    record.identity = Some(format!("{}/{}", identity.namespace, identity.name));
+    record.client_id = Some(identity.client_id.clone());
+}
+
+/// An exception gives a pod the node's own identities. Those of profiles are on the node for other pods,
+/// and the class of a profile does not limit who may write exceptions.
+fn check_not_of_profile(token: &ImdsToken, entry: &Entry) -> Result<(), TokenError> {
+    let client_id = token.client_id.to_ascii_lowercase();
+    match client_id.is_empty() || entry.of_profiles.contains(&client_id) {
+        true => Err(error::identity_of_profile(&client_id)),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! A service whose metadata service and links are the test's.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use hyper::Request;
+use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens, Secret};
+use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::attest::{NodeLink, ProvedLink};
+use podid_core::binding::{Binding, BindingScope, Origin, Pod};
+use podid_core::resolve::{CallingPod, TokenAssignment, TokenAssignmentState};
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+use crate::key::Key;
+use crate::reports::{self, Publisher};
+use crate::server::service::*;
+use crate::snapshot::{Served, Snapshot};
+use crate::testing::azure_identity;
+
+pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+pub(super) const TARGET: &str =
+    "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+
+/// A metadata service that gives prepared answers, then tokens, and remembers what it was asked.
+#[derive(Debug)]
+pub(super) struct FakeImds {
+    /// Client id of the tokens it gives.
+    pub(super) owner: Mutex<String>,
+    pub(super) prepared: Mutex<VecDeque<ImdsError>>,
+    pub(super) asked: Mutex<Vec<ImdsIdentity>>,
+}
+
+#[async_trait]
+impl ImdsTokens for FakeImds {
+    async fn token(&self, request: &ImdsTokenRequest) -> Result<ImdsToken, ImdsError> {
+        self.asked.lock().unwrap().push(request.identity.clone());
+        match self.prepared.lock().unwrap().pop_front() {
+            Some(error) => Err(error),
+            None => Ok(ImdsToken {
+                access_token: Secret::new("a.b.c"),
+                client_id: self.owner.lock().unwrap().clone(),
+                expires_in: 100,
+                expires_on: 1_000_100,
+                ext_expires_in: Some(100),
+                not_before: Some(1_000_000),
+                resource: request.resource.clone(),
+                token_type: "Bearer".into(),
+            }),
+        }
+    }
+}
+
+pub(super) fn entry(assigned: bool) -> Entry {
+    let pod = Pod {
+        namespace: "a".into(),
+        name: "app".into(),
+        uid: "uid-1".into(),
+        selector: Some("s".into()),
+        service_account: "default".into(),
+        breaches: [].into(),
+    };
+    let identity = azure_identity();
+    let binding = Binding {
+        namespace: "a".into(),
+        name: "b".into(),
+        identity: "one".into(),
+        selector: "s".into(),
+        service_accounts: [].into(),
+        origin: Origin::Profile,
+    };
+    let state = if assigned {
+        TokenAssignmentState::Assigned
+    } else {
+        TokenAssignmentState::Created
+    };
+    let assignment = TokenAssignment {
+        pod_uid: "uid-1".into(),
+        namespace: "a".into(),
+        identity: "one".into(),
+        resource_id: None,
+        state,
+    };
+    Entry {
+        caller: CallingPod {
+            pod,
+            labels: [].into(),
+            host_network: false,
+            completed: false,
+        },
+        bindings: vec![binding],
+        identities: vec![identity],
+        exceptions: vec![],
+        assignments: vec![assignment],
+        assigned: assigned
+            .then(|| (Key::new("a", "one"), Instant::now()))
+            .into_iter()
+            .collect(),
+        reach: BindingScope::Cluster,
+        of_profiles: Arc::default(),
+    }
+}
+
+pub(super) fn failed() -> Entry {
+    let mut entry = entry(false);
+    entry.assignments[0].state = TokenAssignmentState::Failed(AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant it".into(),
+    });
+    entry
+}
+
+pub(super) fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
+    let by_address = entries
+        .iter()
+        .map(|entry| {
+            let entry = Arc::new(entry.clone());
+            (
+                ADDRESS,
+                Served {
+                    entry,
+                    link: link(),
+                },
+            )
+        })
+        .collect();
+    Arc::new(Snapshot { by_address })
+}
+
+/// Links that hold until somebody takes one.
+#[derive(Debug)]
+pub(super) struct FakeLinks(pub(super) AtomicBool);
+
+impl LinkCheck for FakeLinks {
+    fn is_unchanged(&self, asked: &ProvedLink) -> bool {
+        assert_eq!(*asked, link());
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+pub(super) fn link() -> ProvedLink {
+    ProvedLink {
+        index: 7,
+        was: NodeLink::default(),
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) service: Arc<Service>,
+    pub(super) links: Arc<FakeLinks>,
+    pub(super) imds: Arc<FakeImds>,
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(super) calls: mpsc::Receiver<Ipv4Addr>,
+    pub(super) publisher: Publisher,
+}
+
+impl Bench {
+    /// The next answers of the metadata service.
+    pub(super) fn prepare(&self, answers: impl IntoIterator<Item = ImdsError>) {
+        self.imds.prepared.lock().unwrap().extend(answers);
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.imds.asked.lock().unwrap().len()
+    }
+}
+
+pub(super) fn bench(entries: &[Entry]) -> Bench {
+    let imds = Arc::new(FakeImds {
+        owner: Mutex::new("client-one".into()),
+        prepared: Mutex::default(),
+        asked: Mutex::default(),
+    });
+    let (snapshots, receiver) = watch::channel(snapshot(entries));
+    let (sender, calls) = mpsc::channel(4);
+    let (reports, publisher) = reports::channel();
+    let links = Arc::new(FakeLinks(AtomicBool::new(true)));
+    let service = Service {
+        snapshots: receiver,
+        imds: NodeImds::new(Arc::clone(&imds) as Arc<dyn ImdsTokens>),
+        calls: sender,
+        links: Arc::clone(&links) as Arc<dyn LinkCheck>,
+        waits: Waits {
+            assign: Duration::from_secs(20),
+            attest: Duration::from_secs(5),
+        },
+        reports,
+        metrics: Metrics::register(&mut Registry::default()),
+    };
+    Bench {
+        service: Arc::new(service),
+        links,
+        imds,
+        snapshots,
+        calls,
+        publisher,
+    }
+}
+
+pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
+    RequestOrigin {
+        address: ADDRESS,
+        pod_uid: uid.map(str::to_owned),
+    }
+}
+
+pub(super) async fn ask(
+    service: &Service,
+    uid: Option<&str>,
+    target: &str,
+) -> (u16, serde_json::Value) {
+    let request = Request::get(target)
+        .header("Metadata", "true")
+        .header("Host", "169.254.169.254")
+        .body(())
+        .unwrap();
+    let response = service.answer(&origin(uid), &request.into_parts().0).await;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+pub(super) fn not_found() -> ImdsError {
+    ImdsError::Refused {
+        status: 400,
+        error: "invalid_request".into(),
+        description: "Identity not found".into(),
+        retry_after: None,
+    }
+}

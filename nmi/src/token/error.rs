@@ -1,0 +1,180 @@
+//! Why there is no token, as one value for the client, the metrics, the audit log and the pod's Events.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use podid_azure::ImdsError;
+use podid_core::binding::AzureIdentity;
+use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenRefusal};
+use podid_runtime::process;
+
+use crate::server::ErrorAnswer;
+
+/// When to ask again what could not be answered in time.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct TokenError {
+    /// For the client.
+    pub(crate) answer: ErrorAnswer,
+    /// One CamelCase word of a closed set: a label of the metrics, and the reason of an Event.
+    pub(crate) outcome: &'static str,
+    /// For the person who reads the audit log.
+    pub(crate) reason: String,
+    /// Whether an Event on the pod says it too: a person must act, and the operator, which writes
+    /// Events about bindings and assignments, does not know of it.
+    pub(crate) event: bool,
+}
+
+impl TokenError {
+    fn new(answer: ErrorAnswer, outcome: &'static str, reason: String) -> Self {
+        Self {
+            answer,
+            outcome,
+            reason,
+            event: false,
+        }
+    }
+}
+
+pub(crate) fn not_attested() -> TokenError {
+    TokenError::new(
+        ErrorAnswer::retry("The pod is not known on this node yet", RETRY_AFTER).closing(),
+        "NotAttested",
+        "the caller's interface and address are not those of any pod of this node".to_owned(),
+    )
+}
+
+/// The caller's link is not the one by which the pod was proved.
+pub(crate) fn replaced_link() -> TokenError {
+    TokenError {
+        reason: "the node's end of the caller's link is not what it was when the pod was proved; \
+                 somebody has removed or replaced it"
+            .to_owned(),
+        ..not_attested()
+    }
+}
+
+pub(crate) fn not_assigned(identity: &AzureIdentity) -> TokenError {
+    let name = identity.full_name();
+    TokenError::new(
+        ErrorAnswer::retry("The identity is not assigned to this node yet", RETRY_AFTER),
+        "NotAssigned",
+        format!("AzureIdentity {name} is bound to the pod but not assigned to its node yet"),
+    )
+}
+
+/// The request has waited as long as it may.
+pub(crate) fn not_known_yet() -> TokenError {
+    TokenError::new(
+        ErrorAnswer::retry(
+            "The identity is assigned but not yet known to the metadata service",
+            RETRY_AFTER,
+        ),
+        "NotKnownToImds",
+        "the metadata service does not know the identity although it is assigned; it takes up to a \
+         minute after an assignment"
+            .to_owned(),
+    )
+}
+
+/// An excepted pod named an identity that a profile brought to the node.
+pub(crate) fn identity_of_profile(client_id: &str) -> TokenError {
+    TokenError {
+        event: true,
+        ..TokenError::new(
+            ErrorAnswer::invalid(IDENTITY_NOT_FOUND),
+            "IdentityOfProfile",
+            format!(
+                "an AzurePodIdentityException gives the pod the node's own identities, and client id \
+                 {client_id} is that of a PodIdentityProfile; bind the pod to the profile instead"
+            ),
+        )
+    }
+}
+
+/// The assignment is too old for the metadata service to be merely late.
+pub(crate) fn unknown_to_imds(identity: &AzureIdentity) -> TokenError {
+    let (name, id) = (identity.full_name(), identity.resource_id.as_str());
+    TokenError {
+        event: true,
+        ..TokenError::new(
+            ErrorAnswer::invalid(IDENTITY_NOT_FOUND),
+            "UnknownToImds",
+            format!(
+                "AzureIdentity {name} was assigned to this node, but the node's metadata service does \
+                 not know {id}; see whether somebody has deleted the identity in Azure or taken it \
+                 off the machine, and whether spec.resourceID is right"
+            ),
+        )
+    }
+}
+
+pub(crate) fn refused(refusal: &TokenRefusal) -> TokenError {
+    TokenError {
+        event: matches!(
+            refusal,
+            TokenRefusal::BreaksNetRawRule(_) | TokenRefusal::NoClientId(_)
+        ),
+        ..TokenError::new(
+            ErrorAnswer::invalid(refusal.description()),
+            refusal.word(),
+            refusal.to_string(),
+        )
+    }
+}
+
+/// What the metadata service says is passed on, so that SDKs retry as they would without podid.
+pub(crate) fn from_imds(error: ImdsError) -> TokenError {
+    let reason = process::chain(&error);
+    let (answer, outcome) = match error {
+        ImdsError::Refused {
+            status,
+            error,
+            description,
+            retry_after,
+        } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let error = if error.is_empty() {
+                "server_error"
+            } else {
+                &error
+            };
+            let answer = ErrorAnswer {
+                retry_after,
+                ..ErrorAnswer::new(status, error, &description)
+            };
+            (answer, "ImdsRefused")
+        }
+        ImdsError::Unreachable { .. } | ImdsError::Timeout { .. } => {
+            let answer = ErrorAnswer::retry("The metadata service does not answer", RETRY_AFTER);
+            (answer, "ImdsUnreachable")
+        }
+        _ => {
+            let text = "The metadata service gave an answer that is not a token";
+            (
+                ErrorAnswer::new(StatusCode::BAD_GATEWAY, "server_error", text),
+                "ImdsMalformed",
+            )
+        }
+    };
+    TokenError::new(answer, outcome, reason)
+}
+
+/// The token that the metadata service gave is not of the AzureIdentity's client id.
+pub(crate) fn client_id_mismatch(identity: &AzureIdentity, found: &str) -> TokenError {
+    let (name, client_id) = (identity.full_name(), &identity.client_id);
+    let resource_id = identity.resource_id.as_str();
+    TokenError {
+        event: true,
+        ..TokenError::new(
+            ErrorAnswer::invalid(IDENTITY_NOT_FOUND),
+            "ClientIdMismatch",
+            format!(
+                "AzureIdentity {name} has clientID {client_id}, but the metadata service says that \
+                 {resource_id} has {found:?}; correct spec.clientID or spec.resourceID"
+            ),
+        )
+    }
+}

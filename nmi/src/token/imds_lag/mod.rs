@@ -1,0 +1,115 @@
+//! Waits for the metadata service to learn of an identity that was assigned just now. However many
+//! requests wait for it, one at a time asks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use podid_azure::{ImdsError, ImdsToken, ImdsTokenRequest, ImdsTokens};
+use podid_core::arm::ArmId;
+use tokio::time::{Instant, sleep_until};
+
+/// Pauses between requests for one identity.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The identities that requests wait for. Those that no request waits for any
+/// more are removed when the next one is added.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ImdsLag(Arc<Mutex<HashMap<ArmId, Weak<Unknown>>>>);
+
+/// An identity that the metadata service does not know. The waiter that has the lock asks next; waiters
+/// get the lock in the order in which they came.
+#[derive(Debug)]
+struct Unknown(tokio::sync::Mutex<Turn>);
+
+#[derive(Debug)]
+struct Turn {
+    /// When the service may be asked again.
+    next: Instant,
+    /// Pause after that.
+    pause: Duration,
+    /// Whether the last answer was a token: then the others ask at once.
+    known: bool,
+}
+
+/// One request that waits.
+#[derive(Debug)]
+pub(super) struct Waiter(Arc<Unknown>);
+
+impl ImdsLag {
+    /// Joins those who wait for the identity; `None` when nobody does.
+    pub(super) fn waiters(&self, id: &ArmId) -> Option<Waiter> {
+        let unknown = self.identities().get(id).and_then(Weak::upgrade)?;
+        Some(Waiter(unknown))
+    }
+
+    /// Joins those who wait for the identity, or is the first. To be called right after the metadata
+    /// service has said that it does not know the identity.
+    pub(super) fn wait_for(&self, id: &ArmId) -> Waiter {
+        let mut identities = self.identities();
+        identities.retain(|_, unknown| unknown.strong_count() > 0);
+        let known = identities.get(id).and_then(Weak::upgrade);
+        Waiter(known.unwrap_or_else(|| {
+            let turn = Turn {
+                next: Instant::now() + FIRST_PAUSE,
+                pause: FIRST_PAUSE * 2,
+                known: false,
+            };
+            let unknown = Arc::new(Unknown(tokio::sync::Mutex::new(turn)));
+            identities.insert(id.clone(), Arc::downgrade(&unknown));
+            unknown
+        }))
+    }
+
+    /// Nothing can panic while the lock is held.
+    fn identities(&self) -> MutexGuard<'_, HashMap<ArmId, Weak<Unknown>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    /// Asks, when it is this waiter's turn, until the identity is known.
+    ///
+    /// # Errors
+    /// Anything but "Identity not found".
+    pub(super) async fn ask(
+        &self,
+        imds: &dyn ImdsTokens,
+        request: &ImdsTokenRequest,
+    ) -> Result<ImdsToken, ImdsError> {
+        loop {
+            let mut turn = self.0.0.lock().await;
+            if turn.known {
+                drop(turn);
+                match imds.token(request).await {
+                    Err(error) if error.is_identity_not_found() => {
+                        self.0.0.lock().await.known = false;
+                        continue;
+                    }
+                    answered => return answered,
+                }
+            }
+            sleep_until(turn.next).await;
+            // Set before the question, so that the pause holds even if this waiter is dropped meanwhile.
+            turn.rest();
+            match imds.token(request).await {
+                Err(error) if error.is_identity_not_found() => {}
+                answered => {
+                    turn.known = answered.is_ok();
+                    return answered;
+                }
+            }
+        }
+    }
+}
+
+impl Turn {
+    fn rest(&mut self) {
+        self.next = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests;
