@@ -9,6 +9,7 @@ pub mod arm;
 pub mod assigned_identity;
 pub mod backend;
 pub mod binding;
+pub mod call_failure;
 pub mod class;
 pub mod condition;
 pub mod names;
