@@ -13,10 +13,10 @@ use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, 
 
 use crate::args::Args;
 use crate::assignment::{self, Assignments, Owners};
-use crate::class::{self, Facts};
+use crate::class::{self, ClassContext};
 use crate::leader::{Election, Leadership};
 use crate::metrics::Metrics;
-use crate::profile::{self, MalformedReporter, Watches};
+use crate::profile::{self, MalformedReporter, ProfileContext, Watches};
 use crate::watch::{Watch, Watched};
 use crate::{FIELD_MANAGER, azure};
 
@@ -96,16 +96,13 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         instance: args.lease.replica.clone(),
     };
     let recorder = Recorder::new(client.clone(), reporter);
-    let facts = Facts {
-        cloud: args.azure.cloud,
-        tenant_id: args.azure.tenant_id.clone(),
-    };
+    let operator = class::operator_environment(args.azure.cloud, args.azure.tenant_id.clone());
     let (assignments, changes) = Assignments::new();
-    let classes = class::Context {
+    let classes = ClassContext {
         client: client.clone(),
         subscriptions: Arc::clone(&cloud.subscriptions),
         roles: Arc::clone(&cloud.roles),
-        facts: facts.clone(),
+        operator: operator.clone(),
         profiles: watches.profiles.store(),
         leadership: leadership.clone(),
         recorder: recorder.clone(),
@@ -114,10 +111,10 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         schedule: class::Schedule::default(),
         retries: profile::Retries::default(),
     };
-    let profiles = profile::Context {
+    let profiles = ProfileContext {
         client: client.clone(),
         azure: cloud.clone(),
-        facts,
+        operator,
         classes: watches.classes.store(),
         namespaces: watches.namespaces.store(),
         profiles: watches.profiles.store(),

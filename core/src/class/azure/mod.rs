@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::arm::ArmId;
+use crate::call_failure::CallFailure;
 use crate::class::Class;
 use crate::condition::ReconcileOutcome;
 use crate::role::Role;
@@ -54,8 +55,20 @@ pub enum Answer {
     Regions(Vec<String>),
     /// Azure will not say, until a person does something; a sentence that says what.
     Refused(String),
-    /// Nobody answered, or only that it is to be asked later; a sentence about why.
+    /// No answer, or one that says nothing about the question; a sentence about why.
     Unanswered(String),
+}
+
+impl Answer {
+    /// The answer that a failed call comes to, where `text` says what to do first. Only Azure's own
+    /// refusal says something about the class or about the operator's rights.
+    #[must_use]
+    pub fn failed(failure: &CallFailure, text: String) -> Self {
+        match failure.is_refusal() {
+            true => Self::Refused(text),
+            false => Self::Unanswered(text),
+        }
+    }
 }
 
 /// What was known of a class, as it is written now, before Azure was asked.
@@ -111,7 +124,7 @@ pub fn questions(class: &Class) -> Vec<Question> {
 }
 
 /// What the answers come to; `None` when they add nothing to what is known already, so that a
-/// class that could be used can be used while Azure is silent.
+/// class that could be used can be used while Azure does not answer.
 #[must_use]
 pub fn judge(
     class: &Class,
@@ -129,11 +142,11 @@ pub fn judge(
     if !problems.is_empty() {
         return Some(not_ready(&problems));
     }
-    let silent = answers.iter().find_map(|(question, answer)| match answer {
+    let unanswered = answers.iter().find_map(|(question, answer)| match answer {
         Answer::Unanswered(why) => Some(format!("{}: {why}", question.field)),
         _ => None,
     });
-    match (silent, before) {
+    match (unanswered, before) {
         (None, _) => {
             let (group, location) = (&class.resource_group, &class.location);
             let message = format!("identities are made in {group}, {location}");
