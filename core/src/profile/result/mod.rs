@@ -1,12 +1,15 @@
 //! What a reconciliation of a profile comes to: its conditions, its record, and when to look again.
 
 mod applied;
+mod made;
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use applied::{applied_spec, is_applied, is_binding_applied};
+
+use made::{identity_ready, made_conditions, ready_message};
 
 use super::condition_type::ConditionType;
 use super::failure::StepFailure;
@@ -237,75 +240,6 @@ impl ReconcileResult {
             },
             _ => self,
         }
-    }
-}
-
-fn ready_message(desired: &Desired, record: &ProfileRecord) -> String {
-    let identity = record.identity.as_ref();
-    format!(
-        "identity {} (client id {}), {}, pods with aadpodidbinding={}",
-        desired.identity.id.name(),
-        identity.map_or("", |identity| identity.client_id.as_str()),
-        count(own_roles(record), "role"),
-        desired.binding.selector,
-    )
-}
-
-/// Conditions of all that is made.
-fn made_conditions(desired: &Desired, record: &ProfileRecord) -> Vec<SubCondition> {
-    let own = own_roles(record);
-    let of_kubelet = record.assignments.len() - own;
-    let access = format!(
-        "the identity holds {}, the kubelet identity holds {} on it",
-        count(own, "role"),
-        count(of_kubelet, "role"),
-    );
-    let binding = format!(
-        "pods with aadpodidbinding={} are bound",
-        desired.binding.selector
-    );
-    let made = |condition, reason, message| {
-        sub_condition(condition, ConditionStatus::True, reason, message)
-    };
-    let identity = record.identity.as_ref().map(identity_ready);
-    identity
-        .into_iter()
-        .chain([
-            made(ConditionType::AccessReady, "Granted", access),
-            made(ConditionType::BindingReady, "Bound", binding),
-        ])
-        .collect()
-}
-
-fn identity_ready(identity: &RecordedIdentity) -> SubCondition {
-    let reason = match identity.created {
-        true => "Created",
-        false => "Adopted",
-    };
-    let message = format!("identity {} is there", identity.id);
-    sub_condition(
-        ConditionType::IdentityReady,
-        ConditionStatus::True,
-        reason,
-        message,
-    )
-}
-
-/// How many of the recorded role assignments are the identity's own; the others are the kubelet
-/// identity's, on it.
-fn own_roles(record: &ProfileRecord) -> usize {
-    let own = record.identity.as_ref();
-    let own = own.map_or("", |identity| identity.principal_id.as_str());
-    let assignments = record.assignments.iter();
-    assignments
-        .filter(|assignment| assignment.principal_id.eq_ignore_ascii_case(own))
-        .count()
-}
-
-fn count(number: usize, thing: &str) -> String {
-    match number {
-        1 => format!("1 {thing}"),
-        _ => format!("{number} {thing}s"),
     }
 }
 
