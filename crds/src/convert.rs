@@ -1,15 +1,17 @@
 //! From the kinds to the plain values that `podid-core` decides on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as core_v1;
+use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::binding::{self, AzureIdentity, AzureIdentityType, Binding, Origin};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::net_raw::{self, Container, PodSecurity};
-use podid_core::profile::{Access, CreationPolicy, Profile};
+use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 
 use crate::aadpodidentity::{
     self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED, BINDING_LABEL,
@@ -63,7 +65,22 @@ pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, S
         backend: spec.backend,
         net_raw: spec.net_raw,
         drift: spec.drift,
+        suspend: spec.suspend.unwrap_or_default(),
+        interval: interval(spec.interval.as_deref()),
         name,
+    }
+}
+
+/// Reads `spec.interval`, which the schema has checked unless the profile is older than it.
+fn interval(text: Option<&str>) -> Interval {
+    let Some(text) = text else {
+        return Interval::Default;
+    };
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    let parsed = parsed.and_then(|parsed| Duration::try_from(parsed).ok());
+    match parsed.filter(|interval| !interval.is_zero()) {
+        Some(interval) => Interval::Every(interval),
+        None => Interval::Invalid(text.to_owned()),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource;
+use podid_core::class::Usability;
 use podid_core::condition::{Condition, ConditionStatus, READY};
+use podid_crds::podid::PodIdentityClass;
 
 /// The time, in whole seconds, as the API server keeps it.
 pub(crate) fn now() -> meta::Time {
@@ -39,7 +42,14 @@ pub(crate) fn ready_at(
         .map(from_kubernetes)
 }
 
-/// A condition as an object carries it.
+/// Whether profiles may use a class, as its own status says.
+pub(crate) fn usability(class: &PodIdentityClass) -> Usability {
+    let status = class.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    Usability::of(ready_at(class.meta().generation, conditions).as_ref())
+}
+
+/// A condition as an object has it.
 #[must_use]
 pub(crate) fn to_kubernetes(condition: Condition<meta::Time>) -> meta::Condition {
     meta::Condition {

@@ -7,6 +7,7 @@ pub mod app;
 pub mod args;
 pub mod assignment;
 pub mod azure;
+mod call_failure;
 pub mod class;
 mod conditions;
 mod events;

@@ -45,7 +45,7 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "REGION")]
     location: String,
 
-    /// Resource group of the cluster's machines (MC_… on AKS)
+    /// Resource group of the cluster's VMs and scale sets (MC_… on AKS)
     #[arg(long, value_name = "NAME")]
     node_resource_group: String,
 

@@ -1,6 +1,6 @@
-//! `podid plan`: what the operator would do for the profiles of a file, decided by the same code.
+//! `podid plan`: what the operator would do for the profiles of a file, by the operator's own decision.
 
-mod decide;
+mod assess;
 mod files;
 mod notes;
 mod print;
@@ -71,13 +71,12 @@ pub(crate) fn plan(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, PlanErr
         files.classes.extend(files::read(file)?.classes);
     }
     let labels: BTreeMap<_, _> = args.namespace_label.iter().cloned().collect();
-    let mut outcomes = Vec::new();
+    let mut plans = Vec::new();
     for mut profile in files.profiles {
         profile
             .metadata
             .namespace
             .get_or_insert_with(|| args.namespace.clone());
-        let suspended = profile.spec.suspend.unwrap_or_default();
         let profile = podid_crds::convert::profile(&profile, labels.clone());
         let Some(class) = files.classes.get(&profile.class_name) else {
             let name = format!("{}/{}", profile.namespace, profile.name);
@@ -87,10 +86,10 @@ pub(crate) fn plan(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, PlanErr
             });
         };
         let class = podid_crds::convert::class(class);
-        outcomes.push(decide::decide(&profile, &class, suspended));
+        plans.push(assess::assess(&profile, &class));
     }
-    let report = print::Report {
-        profiles: outcomes,
+    let report = print::PlanReport {
+        profiles: plans,
         ignored: files.ignored,
     };
     match args.output {

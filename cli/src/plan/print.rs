@@ -4,24 +4,24 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::decide::Outcome;
+use super::assess::ProfilePlan;
 use crate::Exit;
 use crate::output::{BAD, DIM, GOOD, NOTE, paint};
 
 /// What is printed.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) profiles: Vec<Outcome>,
+pub(super) struct PlanReport {
+    pub(super) profiles: Vec<ProfilePlan>,
     /// Objects in the file that are not planned.
     pub(super) ignored: Vec<String>,
 }
 
-impl Report {
+impl PlanReport {
     /// The worst of all profiles.
     pub(super) fn exit(&self) -> Exit {
-        if self.profiles.iter().any(Outcome::is_refused) {
+        if self.profiles.iter().any(ProfilePlan::is_refused) {
             Exit::Violations
-        } else if self.profiles.iter().any(Outcome::has_changes) {
+        } else if self.profiles.iter().any(ProfilePlan::has_changes) {
             Exit::Changes
         } else {
             Exit::Done
@@ -29,11 +29,11 @@ impl Report {
     }
 
     pub(super) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (index, outcome) in self.profiles.iter().enumerate() {
+        for (index, plan) in self.profiles.iter().enumerate() {
             if index > 0 {
                 writeln!(out)?;
             }
-            outcome.text(out)?;
+            plan.text(out)?;
         }
         if self.profiles.is_empty() {
             writeln!(out, "{} the file holds no profile", paint(NOTE, "note"))?;
@@ -45,7 +45,7 @@ impl Report {
     }
 }
 
-impl Outcome {
+impl ProfilePlan {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let name = format!("{}/{}", self.namespace, self.profile);
         writeln!(out, "Profile {}, class {}", paint(GOOD, &name), self.class)?;
@@ -71,8 +71,8 @@ impl Outcome {
         for (index, change) in self.changes.iter().enumerate() {
             writeln!(out, "  {:>2}. {change}", index + 1)?;
         }
-        if let Some(held) = self.held {
-            writeln!(out, "  {} {}", paint(NOTE, "note"), held.explain())?;
+        if let Some(reason) = self.not_applied {
+            writeln!(out, "  {} {}", paint(NOTE, "note"), reason.explain())?;
         }
         match self.changes.len() {
             0 => writeln!(out, "  nothing to do"),

@@ -1,11 +1,24 @@
 //! Classes: the facts and limits of an environment.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `spec` | what a class says |
+//! | `check` | what is wrong with it whatever the operator and Azure say |
+//! | `operator` | whether this operator can serve it |
+//! | `confirm` | when Azure is asked about it, and whether profiles may use it |
+//! | `azure` | what Azure is asked, and what the answers come to |
+//! | `violation` | one field that the rules do not allow |
 
 pub mod azure;
 mod check;
+mod confirm;
+mod operator;
 mod spec;
 mod violation;
 
 pub use check::check_class;
+pub use confirm::{ClassAction, Usability, class_action, rests_for_interval};
+pub use operator::OperatorEnvironment;
 pub use spec::{
     AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant, NodeGrants,
 };

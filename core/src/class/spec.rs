@@ -20,7 +20,19 @@ pub enum Cloud {
     AzureChinaCloud,
 }
 
-/// Where Managed Identity Operator is granted to the machines' identity.
+impl Cloud {
+    /// The name that `azure.json` uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AzurePublicCloud => "AzurePublicCloud",
+            Self::AzureUSGovernmentCloud => "AzureUSGovernmentCloud",
+            Self::AzureChinaCloud => "AzureChinaCloud",
+        }
+    }
+}
+
+/// Where Managed Identity Operator is granted to the kubelet identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IdentityOperatorGrant {
     /// On each profile's identity.
@@ -28,17 +40,17 @@ pub enum IdentityOperatorGrant {
     Identity,
     /// On the resource group of the identities.
     ResourceGroup,
-    /// Nowhere: somebody else sees to it.
+    /// Nowhere: somebody else grants it.
     None,
 }
 
-/// Where Virtual Machine Contributor is granted to the machines' identity.
+/// Where Virtual Machine Contributor is granted to the kubelet identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MachineContributorGrant {
-    /// On the resource group of the machines.
+    /// On the resource group of the VMs and scale sets.
     #[default]
     NodeResourceGroup,
-    /// Nowhere: somebody else sees to it.
+    /// Nowhere: somebody else grants it.
     None,
 }
 
@@ -59,11 +71,11 @@ pub struct Class {
     pub resource_group: String,
     /// Region of created identities.
     pub location: String,
-    /// Resource group of the machines.
+    /// Resource group of the VMs and scale sets.
     pub node_resource_group: String,
     /// Backend of profiles that name none.
     pub default_backend: Backend,
-    /// Roles for the machines' identity.
+    /// Roles for the kubelet identity.
     pub node_grants: Option<NodeGrants>,
     /// What profiles may ask for.
     pub limits: Limits,
@@ -116,7 +128,7 @@ impl Class {
         self.group(&self.resource_group)
     }
 
-    /// ARM id of the machines' group.
+    /// ARM id of the group of the VMs and scale sets.
     #[must_use]
     pub fn node_group_id(&self) -> ArmId {
         self.group(&self.node_resource_group)

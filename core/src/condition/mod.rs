@@ -30,7 +30,7 @@ pub const RECONCILING: &str = "Reconciling";
 /// Type of the condition that says: nothing more will happen until a person acts.
 pub const STALLED: &str = "Stalled";
 
-/// ConditionStatus of a condition.
+/// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ConditionStatus {
     /// It holds.
@@ -71,7 +71,7 @@ pub struct Condition<T> {
 }
 
 /// How a reconciliation came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ReconcileOutcome {
     /// All is as wanted.
     Ready {
@@ -104,13 +104,13 @@ pub enum ReconcileOutcome {
     Suspended {
         /// Whether everything the object asks for was made before that, so that it is ready still.
         applied: bool,
-        /// What its pods complain of, which is nobody's part here: what to do first.
-        hindrance: Option<String>,
+        /// Why its pods do not get the identity, with what to do first. No part's condition says it.
+        pods_problem: Option<String>,
     },
 }
 
 /// One part of the work, with its own condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SubCondition {
     /// Type of its condition, as `IdentityReady`.
     pub kind: &'static str,
@@ -225,30 +225,33 @@ fn summary<T>(
         ReconcileOutcome::Stalled { reason, message } => {
             with(ConditionStatus::False, STALLED, reason, message)
         }
-        ReconcileOutcome::Suspended { applied, hindrance } => {
+        ReconcileOutcome::Suspended {
+            applied,
+            pods_problem,
+        } => {
             let applied = *applied && behind.is_none();
-            vec![suspended(applied, hindrance.as_deref(), parts)]
+            vec![suspended(applied, pods_problem.as_deref(), parts)]
         }
     }
 }
 
 /// `Ready` of what is suspended: true while all that is asked for was made before, every part of it is
-/// as it should be and its pods are well.
-fn suspended<T>(applied: bool, hindrance: Option<&str>, parts: &[Condition<T>]) -> SubCondition {
+/// as it should be and all its pods get the identity.
+fn suspended<T>(applied: bool, pods_problem: Option<&str>, parts: &[Condition<T>]) -> SubCondition {
     let broken = parts
         .iter()
         .find(|part| part.status != ConditionStatus::True);
-    let hindrance = broken.map(|part| part.message.as_str()).or(hindrance);
-    let (status, message) = match (applied, hindrance) {
+    let pods_problem = broken.map(|part| part.message.as_str()).or(pods_problem);
+    let (status, message) = match (applied, pods_problem) {
         (false, _) => (
             ConditionStatus::False,
             "suspended before all that is asked for was made; what there is stays, and the rest is \
              done when spec.suspend is taken back"
                 .to_owned(),
         ),
-        (true, Some(hindrance)) => (
+        (true, Some(pods_problem)) => (
             ConditionStatus::False,
-            format!("{hindrance} | suspended; all that is asked for was made before that"),
+            format!("{pods_problem} | suspended; all that is asked for was made before that"),
         ),
         (true, None) => (
             ConditionStatus::True,

@@ -12,15 +12,19 @@ fn outcome() -> impl Strategy<Value = ReconcileOutcome> {
         text.prop_map(|message| ReconcileOutcome::Retrying { message }),
         text.prop_map(|message| ReconcileOutcome::Waiting { message }),
         (text, text).prop_map(|(reason, message)| ReconcileOutcome::Stalled { reason, message }),
-        (any::<bool>(), prop::option::of(text))
-            .prop_map(|(applied, hindrance)| ReconcileOutcome::Suspended { applied, hindrance }),
+        (any::<bool>(), prop::option::of(text)).prop_map(|(applied, pods_problem)| {
+            ReconcileOutcome::Suspended {
+                applied,
+                pods_problem,
+            }
+        }),
     ]
 }
 
-fn suspended(applied: bool, hindrance: Option<&str>) -> ReconcileOutcome {
+fn suspended(applied: bool, pods_problem: Option<&str>) -> ReconcileOutcome {
     ReconcileOutcome::Suspended {
         applied,
-        hindrance: hindrance.map(str::to_owned),
+        pods_problem: pods_problem.map(str::to_owned),
     }
 }
 
@@ -164,16 +168,16 @@ proptest! {
     #[test]
     fn what_is_suspended_is_ready_exactly_while_every_part_is_and_nothing_hinders(
         history in prop::collection::vec((outcome(), parts()), 0..8),
-        found in parts(), hindrance in prop::option::of("[a-z]{1,8}"),
+        found in parts(), pods_problem in prop::option::of("[a-z]{1,8}"),
     ) {
         let before = after(&history).pop().unwrap_or_default();
-        let outcome = suspended(true, hindrance.as_deref());
+        let outcome = suspended(true, pods_problem.as_deref());
         let state = conditions(&outcome, &KINDS, &found, 9, &9, &before);
         let well = KINDS.iter().filter_map(|kind| find(&state, kind)).all(|part| {
             part.status == ConditionStatus::True && part.observed_generation == Some(9)
         });
         let ready = find(&state, READY).expect("Ready is always there");
-        prop_assert_eq!(ready.status == ConditionStatus::True, well && hindrance.is_none());
+        prop_assert_eq!(ready.status == ConditionStatus::True, well && pods_problem.is_none());
         prop_assert_eq!(&*ready.reason, SUSPENDED);
     }
 }

@@ -22,7 +22,7 @@ pub struct Desired {
     pub tenant_id: String,
     /// The identity.
     pub identity: DesiredIdentity,
-    /// Every role it comes to, for the identity and for the machines.
+    /// Every role it comes to, for the identity and for the kubelet identity.
     pub grants: Vec<Grant>,
     /// The pods.
     pub binding: DesiredBinding,
@@ -79,6 +79,6 @@ pub struct Grant {
 pub enum Grantee {
     /// The profile's identity, whose object id is known once it exists.
     Identity,
-    /// The machines' identity, by its object id.
+    /// The kubelet identity, by its object id, a GUID.
     Kubelet(String),
 }

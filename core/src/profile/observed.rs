@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::arm::ArmId;
 use crate::net_raw::NetRaw;
 
-/// Everything a plan is made from, beside the desire. [`Observed::default`] is an empty world.
+/// Everything a plan is made from, beside the desire. [`Observed::default`] is an empty Azure and
+/// cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Observed {
     /// The identity of the desired id, if there is one.
@@ -138,8 +139,12 @@ pub struct ProfileRecord {
 pub struct RecordedIdentity {
     /// Its ARM id.
     pub id: ArmId,
-    /// Object id of its service principal.
+    /// Client id, a GUID.
+    pub client_id: String,
+    /// Object id of its service principal, a GUID.
     pub principal_id: String,
+    /// Its tenant, a GUID.
+    pub tenant_id: String,
     /// Whether podid made it and so may delete it.
     pub created: bool,
 }

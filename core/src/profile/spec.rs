@@ -1,6 +1,7 @@
 //! What a profile asks for, as plain values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,23 @@ pub struct Profile {
     pub net_raw: NetRaw,
     /// See [`Drift`].
     pub drift: Drift,
+    /// Whether the author has suspended the work on it.
+    pub suspend: bool,
+    /// See [`Interval`].
+    pub interval: Interval,
+}
+
+/// How often a profile is compared with Azure, as its author wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Interval {
+    /// As often as the operator does it by itself.
+    #[default]
+    Default,
+    /// This often; never zero.
+    Every(Duration),
+    /// The text is not a duration. The schema refuses it, but the profile may have been written under
+    /// another schema.
+    Invalid(String),
 }
 
 /// One right: a role at a scope.

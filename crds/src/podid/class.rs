@@ -101,7 +101,7 @@ pub struct PodIdentityClassSpec {
     ))]
     pub location: String,
 
-    /// Resource group of the cluster's machines (`MC_…` on AKS).
+    /// Resource group of the cluster's VMs and scale sets (`MC_…` on AKS).
     #[schemars(length(min = 1, max = 90))]
     #[x_kube(validation = (
         "self.matches('^[^/%?#]+$') && !self.endsWith('.')",
@@ -113,7 +113,7 @@ pub struct PodIdentityClassSpec {
     #[serde(default)]
     pub default_backend: Backend,
 
-    /// Roles given to the cluster's own identity so that machines may use identities.
+    /// Roles granted to the kubelet identity, so that VMs and scale sets may use identities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_grants: Option<NodeGrants>,
 

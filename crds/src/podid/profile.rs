@@ -233,7 +233,7 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_pods: Option<i32>,
 
-    /// Those of them that have the identity on the machine under them.
+    /// Those of them that have the identity on their VM or scale set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_pods: Option<i32>,
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use podid_core::binding::BindingScope;
+use podid_core::class::OperatorEnvironment;
 use podid_runtime::{BoxError, Drain, Tasks};
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
@@ -13,11 +14,11 @@ use crate::FIELD_MANAGER;
 use crate::args::Args;
 use crate::assignment::{self, Assignments, Change, Owners};
 use crate::azure::Azure;
-use crate::class::{self, Facts};
+use crate::class::{self, ClassContext};
 use crate::gate::GateMetrics;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::{self, Watches};
+use crate::profile::{self, ProfileContext, Watches};
 
 /// What the controllers have in common. `client` and `azure` let only the leader write.
 pub(super) struct Controllers<'a> {
@@ -59,11 +60,11 @@ impl Controllers<'_> {
     }
 
     fn classes(&self) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
-        let context = class::Context {
+        let context = ClassContext {
             client: self.client.clone(),
             subscriptions: Arc::clone(&self.azure.subscriptions),
             roles: Arc::clone(&self.azure.roles),
-            facts: self.facts(),
+            operator: self.environment(),
             profiles: self.watches.profiles.store(),
             leadership: self.leadership.clone(),
             recorder: self.recorder(),
@@ -81,10 +82,10 @@ impl Controllers<'_> {
         assignments: Assignments,
         changes: mpsc::UnboundedReceiver<Change>,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
-        let context = profile::Context {
+        let context = ProfileContext {
             client: self.client.clone(),
             azure: self.azure.clone(),
-            facts: self.facts(),
+            operator: self.environment(),
             classes: self.watches.classes.store(),
             namespaces: self.watches.namespaces.store(),
             profiles: self.watches.profiles.store(),
@@ -125,11 +126,9 @@ impl Controllers<'_> {
         }
     }
 
-    fn facts(&self) -> Facts {
-        Facts {
-            cloud: self.args.azure.cloud,
-            tenant_id: self.args.azure.tenant_id.clone(),
-        }
+    fn environment(&self) -> OperatorEnvironment {
+        let azure = &self.args.azure;
+        class::operator_environment(azure.cloud, azure.tenant_id.clone())
     }
 
     fn recorder(&self) -> Recorder {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use podid_azure::{AzureError, ErrorClass, ResourceGroupId};
+use podid_azure::{AzureError, ResourceGroupId};
 use podid_core::arm::ArmId;
 use podid_core::class::Class;
 use podid_core::class::azure::{About, Answer, Question, questions};
 
-use super::Context;
+use super::ClassContext;
 use crate::azure::advice;
+use crate::call_failure::call_failure;
 
 /// How many questions are asked at once for one class.
 const AT_ONCE: usize = 4;
@@ -23,12 +24,12 @@ pub(super) struct Answers {
 }
 
 /// Asks all there is to ask, each question once.
-pub(super) async fn ask(class: &Class, context: &Context) -> Answers {
+pub(super) async fn ask(class: &Class, context: &ClassContext) -> Answers {
     let asked: Vec<(Question, Answer, Option<Duration>)> = stream::iter(questions(class))
         .map(|question| async move {
             match one(&question.about, context).await {
                 Ok(answer) => (question, answer, None),
-                Err(error) => (question, refusal(&error), error.retry_after()),
+                Err(error) => (question, failed(&error), error.retry_after()),
             }
         })
         .buffered(AT_ONCE)
@@ -44,7 +45,7 @@ pub(super) async fn ask(class: &Class, context: &Context) -> Answers {
     }
 }
 
-async fn one(about: &About, context: &Context) -> Result<Answer, AzureError> {
+async fn one(about: &About, context: &ClassContext) -> Result<Answer, AzureError> {
     let presence = |is_there| match is_there {
         true => Answer::Present,
         false => Answer::Absent,
@@ -76,20 +77,9 @@ fn group(id: &ArmId) -> ResourceGroupId {
     )
 }
 
-/// A refusal says something about the class or about the operator's rights to it. Everything else
-/// (no connection, no token, a proxy's page) says only that Azure was not heard.
-fn refusal(error: &AzureError) -> Answer {
-    let text = advice(error);
-    let is_refusal = match error.class() {
-        ErrorClass::Forbidden | ErrorClass::Invalid => true,
-        ErrorClass::NotFound => error.code().is_some(),
-        ErrorClass::Unauthenticated => error.code() == Some("InvalidAuthenticationTokenTenant"),
-        _ => false,
-    };
-    match is_refusal {
-        true => Answer::Refused(text),
-        false => Answer::Unanswered(text),
-    }
+/// The answer that a failed question comes to.
+fn failed(error: &AzureError) -> Answer {
+    Answer::failed(&call_failure(error), advice(error))
 }
 
 #[cfg(test)]
@@ -112,7 +102,7 @@ mod tests {
         ] {
             let reply = Reply::new(status, code, "text");
             let error = AzureError::refused(Operation::GetResourceGroup, "/x", reply);
-            let answer = refusal(&error);
+            let answer = failed(&error);
             let is_refused = matches!(&answer, Answer::Refused(text)
                 if text.starts_with(&error.next_step()));
             assert_eq!(is_refused, refused, "{answer:?}");

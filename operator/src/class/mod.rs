@@ -2,14 +2,15 @@
 //! profiles it is.
 //!
 //! ```text
-//! check (no call) ──► ask (Azure) ──► core::class::azure::judge ──► status, Events
+//! core::class::class_action ──► ask (Azure) ──► core::class::azure::judge ──► status, Events
 //! ```
+//!
+//! Every rule is in `podid_core::class`; what is here asks and writes.
 
 mod ask;
 mod reconcile;
 mod schedule;
 mod status;
-mod usability;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,12 +22,10 @@ use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_azure::{AzureCloud, RoleAssignments, Subscriptions};
-use podid_core::class::{self, Class};
-use podid_core::class::{FixedBy, Violation, check_class};
+use podid_core::class::{self, OperatorEnvironment};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 pub use schedule::Schedule;
-pub use usability::{Usability, usability};
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
@@ -36,50 +35,23 @@ use crate::watch::Watch;
 /// How many classes are worked on at once.
 const CONCURRENCY: u16 = 4;
 
-/// What this operator can serve, whatever a class says.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// Cloud the operator talks to.
-    pub cloud: AzureCloud,
-    /// Tenant of the operator's own identity, where it is known.
-    pub tenant_id: Option<String>,
-}
-
-impl Facts {
-    /// Why a class cannot be used; empty when it can.
-    #[must_use]
-    pub fn problems(&self, class: &Class) -> Vec<Violation> {
-        let mut problems = check_class(class);
-        let cloud = match class.cloud {
-            class::Cloud::AzurePublicCloud => AzureCloud::Public,
-            class::Cloud::AzureUSGovernmentCloud => AzureCloud::UsGovernment,
-            class::Cloud::AzureChinaCloud => AzureCloud::China,
-        };
-        if cloud != self.cloud {
-            let why = format!("is another cloud than the operator's, {}", self.cloud);
-            problems.push(wrong("spec.cloud", cloud.as_str(), why));
-        }
-        let other = |own: &&String| !own.eq_ignore_ascii_case(&class.tenant_id);
-        if let Some(own) = self.tenant_id.as_ref().filter(other) {
-            let why = format!("is another tenant than that of the operator's identity, {own}");
-            problems.push(wrong("spec.tenantId", &class.tenant_id, why));
-        }
-        problems
-    }
-}
-
-fn wrong(field: &str, value: &str, why: String) -> Violation {
-    Violation {
-        field: field.to_owned(),
-        value: value.to_owned(),
-        why,
-        mend: FixedBy::Author,
+/// What this operator can serve, in the words of `core`.
+#[must_use]
+pub fn operator_environment(cloud: AzureCloud, tenant_id: Option<String>) -> OperatorEnvironment {
+    let cloud = match cloud {
+        AzureCloud::Public => class::Cloud::AzurePublicCloud,
+        AzureCloud::UsGovernment => class::Cloud::AzureUSGovernmentCloud,
+        AzureCloud::China => class::Cloud::AzureChinaCloud,
+    };
+    OperatorEnvironment {
+        cloud: Some(cloud),
+        tenant_id,
     }
 }
 
 /// What the class controller works with.
 #[derive(Clone)]
-pub struct Context {
+pub struct ClassContext {
     /// Client of the API server.
     pub client: Client,
     /// Subscriptions and resource groups.
@@ -87,7 +59,7 @@ pub struct Context {
     /// Role definitions.
     pub roles: Arc<dyn RoleAssignments>,
     /// What the operator itself can serve.
-    pub facts: Facts,
+    pub operator: OperatorEnvironment,
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
     /// Whether this replica may write.
@@ -100,14 +72,14 @@ pub struct Context {
     pub interval: Duration,
     /// When each class is compared next.
     pub schedule: Schedule,
-    /// How often each class was compared in vain.
+    /// How often in a row Azure did not say enough about each class.
     pub retries: Retries,
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for ClassContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
-            .field("facts", &self.facts)
+        f.debug_struct("ClassContext")
+            .field("operator", &self.operator)
             .finish_non_exhaustive()
     }
 }
@@ -117,7 +89,7 @@ impl fmt::Debug for Context {
 /// # Errors
 /// A watch has ended.
 pub async fn run(
-    context: Context,
+    context: ClassContext,
     classes: Watch<PodIdentityClass>,
     profiles: Watch<PodIdentityProfile>,
     drain: Drain,
@@ -131,8 +103,8 @@ pub async fn run(
         .touched()
         .map(|profile| ObjectRef::new(&profile.spec.class_name));
     Controller::for_stream(changed, classes.store())
-        // A class is never worked on twice at once: profiles that come meanwhile are counted together
-        // after it. A class that Azure is slow about holds up no other.
+        // The controller never works on one class twice at once, and counts profiles that come meanwhile
+        // together after it. A slow answer about one class delays no other.
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(used)
         .reconcile_all_on(context.leadership.gained_once())

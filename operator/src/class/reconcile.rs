@@ -1,19 +1,20 @@
+//! One reconciliation of a class.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use podid_core::class::Class;
-use podid_core::class::azure::{Before, judge};
+use podid_core::class::azure::judge;
+use podid_core::class::{Class, ClassAction, Usability, class_action, rests_for_interval};
 use podid_core::condition::ReconcileOutcome;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityClass;
 
-use super::Context;
+use super::ClassContext;
 use super::ask::ask;
 use super::status::{StatusError, read, write};
-use super::usability::{Usability, usability};
-use crate::conditions::ready_at;
+use crate::conditions::{ready_at, usability};
 use crate::metrics::{Controller, CountedOutcome as Counted};
 use crate::profile::retry::jittered;
 
@@ -24,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// than our own last write, and what that said must not be taken back.
 pub(super) async fn reconcile(
     cached: Arc<PodIdentityClass>,
-    context: Arc<Context>,
+    context: Arc<ClassContext>,
 ) -> Result<Action, StatusError> {
     if !context.leadership.is_held() {
         return Ok(Action::await_change());
@@ -33,17 +34,10 @@ pub(super) async fn reconcile(
     let Some(class) = read(&cached.name_any(), &context).await? else {
         return Ok(Action::await_change());
     };
-    let facts = convert::class(&class);
-    let (action, outcome) = match malformed(&facts, &context) {
-        Some(outcome) => {
-            write(&class, Some(&outcome), &context).await?;
-            (Action::await_change(), Some(outcome))
-        }
-        None => confirm(&class, &facts, &context).await?,
-    };
+    let (action, outcome) = act(&class, &context).await?;
     let result = match (&outcome, usability(&class)) {
         (Some(outcome), _) => Counted::of(outcome),
-        (None, Usability::Usable) => Counted::Ready,
+        (None, Usability::Usable | Usability::Assumed) => Counted::Ready,
         (None, Usability::Unusable(_)) => Counted::Waiting,
         (None, Usability::Unknown) => Counted::Progressing,
     };
@@ -53,77 +47,64 @@ pub(super) async fn reconcile(
     Ok(action)
 }
 
-/// What is wrong with the class whatever Azure says, so that Azure is not asked.
-fn malformed(class: &Class, context: &Context) -> Option<ReconcileOutcome> {
-    let problems = context.facts.problems(class);
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| ReconcileOutcome::Stalled {
-        reason: "InvalidSpec".to_owned(),
-        message: texts.join(" | "),
-    })
-}
-
-/// Asks Azure about the class, unless that was done not long ago.
-async fn confirm(
+/// Does what is to be done, and returns what is new about the class.
+async fn act(
     class: &PodIdentityClass,
-    facts: &Class,
-    context: &Context,
+    context: &ClassContext,
 ) -> Result<(Action, Option<ReconcileOutcome>), StatusError> {
-    let status = class.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    let speaks = ready_at(class.meta().generation, conditions).is_some();
-    if let Some(rest) = context.schedule.rest(class).filter(|_| speaks) {
-        write(class, None, context).await?;
-        return Ok((Action::requeue(rest), None));
-    }
-    let begun = match speaks {
-        true => None,
-        false => {
-            let message = "asking Azure whether the class is right".to_owned();
-            Some(
-                write(
-                    class,
-                    Some(&ReconcileOutcome::Progressing { message }),
-                    context,
-                )
-                .await?,
-            )
+    let core_class = convert::class(class);
+    let conditions = class.status.as_ref();
+    let conditions = conditions.and_then(|status| status.conditions.as_ref());
+    let is_reported = ready_at(class.meta().generation, conditions).is_some();
+    let rest = context.schedule.rest(class);
+    match class_action(&core_class, &context.operator, is_reported, rest) {
+        ClassAction::Say(outcome) => {
+            write(class, Some(&outcome), context).await?;
+            Ok((Action::await_change(), Some(outcome)))
         }
-    };
-    let answers = ask(facts, context).await;
-    let before = match usability(class) {
-        Usability::Unknown => Before::Nothing,
-        Usability::Usable | Usability::Unusable(_) => Before::Known,
-    };
-    let outcome = judge(facts, &answers.all, before);
-    write(begun.as_ref().unwrap_or(class), outcome.as_ref(), context).await?;
-    let wait = wait(class, outcome.as_ref(), answers.retry_after, context);
-    context.schedule.done(class, wait);
-    Ok((Action::requeue(wait), outcome))
+        ClassAction::Rest(rest) => {
+            write(class, None, context).await?;
+            Ok((Action::requeue(rest), None))
+        }
+        ClassAction::Ask { announce } => {
+            let begun = match announce {
+                Some(outcome) => Some(write(class, Some(&outcome), context).await?),
+                None => None,
+            };
+            let (wait, outcome) = compare(class, &core_class, begun.as_ref(), context).await?;
+            Ok((Action::requeue(wait), outcome))
+        }
+    }
 }
 
-/// How long until Azure is asked again.
-fn wait(
+/// Compares the class with Azure, and returns how long until the next time and what is new. `begun` is
+/// the class with the status that was written before.
+async fn compare(
     class: &PodIdentityClass,
-    outcome: Option<&ReconcileOutcome>,
-    asked: Option<Duration>,
-    context: &Context,
-) -> Duration {
+    core_class: &Class,
+    begun: Option<&PodIdentityClass>,
+    context: &ClassContext,
+) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
+    let answers = ask(core_class, context).await;
+    let outcome = judge(core_class, &answers.all, usability(class).before());
+    write(begun.unwrap_or(class), outcome.as_ref(), context).await?;
     let uid = class.uid().unwrap_or_default();
-    match outcome {
-        Some(ReconcileOutcome::Ready { .. } | ReconcileOutcome::Stalled { .. }) => {
+    let wait = match rests_for_interval(outcome.as_ref()) {
+        true => {
             context.retries.forget(&uid);
             jittered(context.interval)
         }
-        _ => context.retries.again(&uid, asked),
-    }
+        false => context.retries.again(&uid, answers.retry_after),
+    };
+    context.schedule.done(class, wait);
+    Ok((wait, outcome))
 }
 
 /// What the controller does about a class whose status could not be written.
 pub(super) fn after_error(
     _: Arc<PodIdentityClass>,
     error: &StatusError,
-    _: Arc<Context>,
+    _: Arc<ClassContext>,
 ) -> Action {
     tracing::warn!(
         error = error as &dyn std::error::Error,

@@ -13,10 +13,10 @@ use crate::profile::REQUESTED_AT;
 /// What was compared last, by name of the class. A class is looked at whenever one of its profiles
 /// comes or goes, and that must not cause a call each time. Clones share one state.
 #[derive(Clone, Debug, Default)]
-pub struct Schedule(Arc<Mutex<HashMap<String, Entry>>>);
+pub struct Schedule(Arc<Mutex<HashMap<String, Comparison>>>);
 
 #[derive(Debug)]
-struct Entry {
+struct Comparison {
     /// What was compared.
     version: Version,
     due: Instant,
@@ -36,7 +36,7 @@ impl Schedule {
 
     /// The class was compared, and is to be compared again after `wait`.
     pub(super) fn done(&self, class: &PodIdentityClass, wait: Duration) {
-        let entry = Entry {
+        let entry = Comparison {
             version: version(class),
             due: Instant::now() + wait,
         };

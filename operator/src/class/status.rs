@@ -6,7 +6,7 @@ use podid_core::condition::{self, ReconcileOutcome};
 use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
 use serde_json::json;
 
-use super::Context;
+use super::ClassContext;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 use crate::profile::REQUESTED_AT;
 use crate::{FIELD_MANAGER, events};
@@ -22,7 +22,7 @@ pub(super) struct StatusError {
 /// The class as it is now; `None` when it is gone.
 pub(super) async fn read(
     name: &str,
-    context: &Context,
+    context: &ClassContext,
 ) -> Result<Option<PodIdentityClass>, StatusError> {
     let api: Api<PodIdentityClass> = Api::all(context.client.clone());
     api.get_opt(name).await.map_err(|source| StatusError {
@@ -36,7 +36,7 @@ pub(super) async fn read(
 pub(super) async fn write(
     class: &PodIdentityClass,
     outcome: Option<&ReconcileOutcome>,
-    context: &Context,
+    context: &ClassContext,
 ) -> Result<PodIdentityClass, StatusError> {
     let updated = PodIdentityClass {
         status: Some(status(class, outcome, context)),
@@ -77,7 +77,7 @@ pub(super) async fn write(
 fn status(
     class: &PodIdentityClass,
     outcome: Option<&ReconcileOutcome>,
-    context: &Context,
+    context: &ClassContext,
 ) -> PodIdentityClassStatus {
     let old = class.status.clone().unwrap_or_default();
     let profiles = Some(users(class, context));
@@ -101,7 +101,7 @@ fn status(
     }
 }
 
-fn users(class: &PodIdentityClass, context: &Context) -> i32 {
+fn users(class: &PodIdentityClass, context: &ClassContext) -> i32 {
     let name = class.name_any();
     let profiles = context.profiles.state();
     let users = profiles

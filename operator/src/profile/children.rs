@@ -18,7 +18,7 @@ use podid_crds::podid::PodIdentityProfile;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::error::{Cause, Failure, Stage};
+use super::error::ErrorCause;
 use crate::FIELD_MANAGER;
 
 /// Label that says which program made an object.
@@ -42,7 +42,7 @@ pub(super) struct Children {
 pub(super) async fn observe(
     profile: &PodIdentityProfile,
     client: &Client,
-) -> Result<Children, Failure> {
+) -> Result<Children, ErrorCause> {
     let identity = read::<AzureIdentity>(profile, client).await?;
     let binding = read::<AzureIdentityBinding>(profile, client).await?;
     Ok(Children {
@@ -56,7 +56,7 @@ pub(super) async fn apply_identity(
     profile: &PodIdentityProfile,
     client: &Client,
     identity: &IdentityObject,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorCause> {
     let mut annotations = json!({
         BEHAVIOR_ANNOTATION: identity.namespaced.then_some(BEHAVIOR_NAMESPACED),
         NET_RAW_ANNOTATION: identity.net_raw,
@@ -76,7 +76,7 @@ pub(super) async fn apply_binding(
     profile: &PodIdentityProfile,
     client: &Client,
     binding: &BindingObject,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorCause> {
     let accounts: Vec<&str> = binding
         .service_accounts
         .iter()
@@ -94,7 +94,7 @@ pub(super) async fn apply_binding(
 pub(super) async fn delete_identity(
     profile: &PodIdentityProfile,
     client: &Client,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorCause> {
     delete::<AzureIdentity>(profile, client).await
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn delete_identity(
 pub(super) async fn delete_binding(
     profile: &PodIdentityProfile,
     client: &Client,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorCause> {
     delete::<AzureIdentityBinding>(profile, client).await
 }
 
@@ -122,10 +122,10 @@ fn api<K: Owned>(profile: &PodIdentityProfile, client: &Client) -> Api<Deseriali
 fn refused<K: Owned>(
     verb: &'static str,
     profile: &PodIdentityProfile,
-) -> impl Fn(kube::Error) -> Cause {
+) -> impl Fn(kube::Error) -> ErrorCause {
     let (kind, namespace, name) = (K::kind(&()), profile.namespace(), profile.name_any());
     let what = format!("{verb} {kind} {}/{name}", namespace.unwrap_or_default());
-    move |source| Cause::Cluster {
+    move |source| ErrorCause::ApiServer {
         what: what.clone(),
         source,
     }
@@ -134,9 +134,9 @@ fn refused<K: Owned>(
 async fn read<K: Owned>(
     profile: &PodIdentityProfile,
     client: &Client,
-) -> Result<Option<DeserializeGuard<K>>, Failure> {
+) -> Result<Option<DeserializeGuard<K>>, ErrorCause> {
     let found = api::<K>(profile, client).get_opt(&profile.name_any()).await;
-    found.map_err(|source| Stage::Binding.failed(refused::<K>("read", profile)(source)))
+    found.map_err(refused::<K>("read", profile))
 }
 
 /// One that cannot be read as its kind says nothing that could be right.
@@ -205,7 +205,7 @@ async fn apply<K: Owned>(
     client: &Client,
     annotations: &Value,
     spec: &Value,
-) -> Result<(), Cause> {
+) -> Result<(), ErrorCause> {
     let name = profile.name_any();
     let object = json!({
         "apiVersion": K::api_version(&()),
@@ -231,7 +231,7 @@ async fn apply<K: Owned>(
     applied.map(drop).map_err(refused::<K>("apply", profile))
 }
 
-async fn delete<K: Owned>(profile: &PodIdentityProfile, client: &Client) -> Result<(), Cause> {
+async fn delete<K: Owned>(profile: &PodIdentityProfile, client: &Client) -> Result<(), ErrorCause> {
     let (api, name) = (api::<K>(profile, client), profile.name_any());
     let refused = refused::<K>("delete", profile);
     let Some(found) = api.get_opt(&name).await.map_err(&refused)? else {

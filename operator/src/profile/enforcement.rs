@@ -1,16 +1,15 @@
-//! Whether the `NET_RAW` rule that a profile asks for is in force in this cluster.
+//! Reads whether the `NET_RAW` policy that a profile needs is installed in this cluster.
 
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use kube::{Api, Client};
-use podid_core::condition::{ConditionStatus, SubCondition};
+use podid_core::condition::SubCondition;
 use podid_core::net_raw::NetRaw;
+use podid_core::profile::ConditionType;
+use podid_core::profile::pods::{PolicyState, policy_condition};
 
-use super::error::Cause;
-
-/// Type of the condition.
-const KIND: &str = "EnforcementReady";
+use super::error::ErrorCause;
 
 /// Name of the policy, and of its binding, for profiles with `netRaw: Enforce`.
 const ENFORCE: &str = "podid-net-raw-enforce";
@@ -18,63 +17,35 @@ const ENFORCE: &str = "podid-net-raw-enforce";
 /// Name of the policy, and of its binding, for profiles with `netRaw: Audit`.
 const AUDIT: &str = "podid-net-raw-audit";
 
-/// Looks whether the policy is installed and bound.
-pub(super) async fn check(net_raw: NetRaw, client: &Client) -> SubCondition {
-    let (policy, reason) = match net_raw {
-        NetRaw::Enforce => (ENFORCE, "Enforced"),
-        NetRaw::Audit => (AUDIT, "Audited"),
-        NetRaw::Ignore => {
-            return part(
-                ConditionStatus::True,
-                "Ignored",
-                "netRaw is Ignore; pods may keep NET_RAW".to_owned(),
-            );
-        }
+/// `EnforcementReady` as far as the policy goes.
+pub(super) async fn policy(net_raw: NetRaw, client: &Client) -> SubCondition {
+    let state = match net_raw {
+        NetRaw::Enforce => state(ENFORCE, client).await,
+        NetRaw::Audit => state(AUDIT, client).await,
+        NetRaw::Ignore => PolicyState::NotNeeded,
     };
+    policy_condition(net_raw, state)
+}
+
+async fn state(policy: &'static str, client: &Client) -> PolicyState {
     match is_installed(policy, client).await {
-        Ok(true) => part(
-            ConditionStatus::True,
-            reason,
-            format!("policy {policy} holds pods to dropping NET_RAW"),
-        ),
-        Ok(false) => part(
-            ConditionStatus::False,
-            "PolicyMissing",
-            format!(
-                "ValidatingAdmissionPolicy {policy} or its binding is not installed, so nothing \
-                 keeps bound pods from holding NET_RAW; install podid's policies, or set \
-                 spec.netRaw where the class allows it"
-            ),
-        ),
-        Err(cause) => part(ConditionStatus::Unknown, &cause.reason(), cause.message()),
+        Ok(true) => PolicyState::Installed(policy),
+        Ok(false) => PolicyState::Missing(policy),
+        Err(source) => {
+            let what = format!("read ValidatingAdmissionPolicy {policy}");
+            let error = ErrorCause::ApiServer { what, source };
+            let failure = error.at(ConditionType::EnforcementReady).failure();
+            PolicyState::NotRead {
+                reason: failure.reason().to_owned(),
+                message: failure.message,
+            }
+        }
     }
 }
 
-async fn is_installed(policy: &str, client: &Client) -> Result<bool, Cause> {
-    let refused = |source| Cause::Cluster {
-        what: format!("read ValidatingAdmissionPolicy {policy}"),
-        source,
-    };
+async fn is_installed(policy: &str, client: &Client) -> Result<bool, kube::Error> {
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    let there = policies
-        .get_metadata_opt(policy)
-        .await
-        .map_err(refused)?
-        .is_some();
-    Ok(there
-        && bindings
-            .get_metadata_opt(policy)
-            .await
-            .map_err(refused)?
-            .is_some())
-}
-
-fn part(status: ConditionStatus, reason: &str, message: String) -> SubCondition {
-    SubCondition {
-        kind: KIND,
-        status,
-        reason: reason.to_owned(),
-        message,
-    }
+    Ok(policies.get_metadata_opt(policy).await?.is_some()
+        && bindings.get_metadata_opt(policy).await?.is_some())
 }

@@ -1,90 +1,64 @@
-//! What a failure means to the profile it hit.
+//! Why a reconciliation stopped, with all causes, and the value that rules in `podid-core` go by.
 
-use std::fmt;
-use std::time::Duration;
-
-use podid_azure::{AzureError, ErrorClass};
+use kube::runtime::finalizer;
+use podid_azure::AzureError;
 use podid_core::arm::ArmId;
-use podid_core::condition::ReconcileOutcome;
+use podid_core::profile::ConditionType;
+use podid_core::profile::failure::{FailureCause, StepFailure};
 use podid_runtime::process::chain;
 
 use crate::azure::advice;
+use crate::call_failure::call_failure;
 
-/// A part of the work, with its own condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    Identity,
-    Access,
-    Binding,
-}
-
-/// Why observing or applying stopped.
+/// Why reading or writing stopped.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Cause {
+pub(super) enum ErrorCause {
     #[error(transparent)]
     Azure(#[from] AzureError),
     #[error("cannot {what}")]
-    Cluster { what: String, source: kube::Error },
+    ApiServer { what: String, source: kube::Error },
     #[error("{0} is not the resource id of a user-assigned identity")]
     NotAnIdentity(ArmId),
     #[error(
-        "identity {0} was ours when it was to be deleted and is somebody else's now; it is left alone"
+        "identity {0} was podid's when it was to be deleted and is somebody else's now; it is left alone"
     )]
-    NotOursAnyMore(ArmId),
+    NotOwned(ArmId),
     #[error("there is no role {role:?} at {scope}")]
-    NoRole { role: String, scope: ArmId },
-    #[error("identity {id} is still on {machines}")]
-    StillAssigned { id: ArmId, machines: String },
+    RoleNotFound { role: String, scope: ArmId },
+    #[error("identity {id} is still on {targets}")]
+    StillAssigned { id: ArmId, targets: String },
 }
 
-/// A cause, and the part of the work it hit.
+/// Why reading or writing stopped, and the condition that is false because of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the profile's {stage} is not as it should be")]
-pub(super) struct Failure {
-    pub(super) stage: Stage,
+#[error("condition {condition} of the profile cannot be made true")]
+pub(super) struct StepError {
+    condition: ConditionType,
     #[source]
-    pub(super) cause: Box<Cause>,
+    cause: Box<ErrorCause>,
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Identity => "identity",
-            Self::Access => "access",
-            Self::Binding => "binding",
-        })
-    }
+/// Why a reconciliation did not come to an end that the status tells.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReconcileError {
+    #[error("cannot read or write the profile")]
+    Profile(#[source] kube::Error),
+    #[error("the deletion is not finished")]
+    Unfinished(#[source] StepError),
+    #[error("the finalizer cannot be changed")]
+    Finalizer(#[source] Box<finalizer::Error<ReconcileError>>),
 }
 
-impl Stage {
-    /// Wraps what went wrong in this part.
-    pub(super) fn failed(self, cause: impl Into<Cause>) -> Failure {
-        Failure {
-            stage: self,
-            cause: Box::new(cause.into()),
-        }
-    }
-}
-
-impl Cause {
-    /// A word for conditions and Events: Azure's own code where there is one.
-    pub(super) fn reason(&self) -> String {
-        match self {
-            Self::Azure(error) => match (error.class(), error.code()) {
-                (ErrorClass::Propagating, _) => "Propagating".to_owned(),
-                (_, Some(code)) if is_reason(code) => code.to_owned(),
-                (class, _) => class.as_str().to_owned(),
-            },
-            Self::Cluster { .. } => "ApiServerRefused".to_owned(),
-            Self::NotAnIdentity(_) => "NotAnIdentity".to_owned(),
-            Self::NotOursAnyMore(_) => "NotOursAnyMore".to_owned(),
-            Self::NoRole { .. } => "RoleNotFound".to_owned(),
-            Self::StillAssigned { .. } => "StillAssigned".to_owned(),
+impl ErrorCause {
+    /// Says which condition is false because of it.
+    pub(super) fn at(self, condition: ConditionType) -> StepError {
+        StepError {
+            condition,
+            cause: Box::new(self),
         }
     }
 
-    /// What to do first, and then what failed, on what and why: an Event is cut at its end. The same
-    /// cause gives the same sentence again.
+    /// What to do first, and then what failed, on what and why: an Event is cut at its end.
     pub(super) fn message(&self) -> String {
         match self {
             Self::Azure(error) => advice(error),
@@ -92,64 +66,52 @@ impl Cause {
         }
     }
 
-    /// How the whole reconciliation came out.
-    pub(super) fn outcome(&self) -> ReconcileOutcome {
-        let message = self.message();
+    fn decided(&self) -> FailureCause {
         match self {
-            Self::Azure(error) => match error.class() {
-                ErrorClass::Propagating => ReconcileOutcome::Progressing { message },
-                ErrorClass::Invalid => ReconcileOutcome::Stalled {
-                    reason: self.reason(),
-                    message,
-                },
-                _ if error.code() == Some("RoleDefinitionDoesNotExist") => {
-                    ReconcileOutcome::Stalled {
-                        reason: self.reason(),
-                        message,
-                    }
-                }
-                _ => ReconcileOutcome::Retrying { message },
-            },
-            Self::StillAssigned { .. } => ReconcileOutcome::Progressing { message },
-            Self::Cluster { .. } | Self::NotOursAnyMore(_) => {
-                ReconcileOutcome::Retrying { message }
-            }
-            Self::NotAnIdentity(_) | Self::NoRole { .. } => ReconcileOutcome::Stalled {
-                reason: self.reason(),
-                message,
-            },
-        }
-    }
-
-    /// How long Azure asked to wait.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Azure(error) => error.retry_after(),
-            _ => None,
+            Self::Azure(error) => FailureCause::Azure(call_failure(error)),
+            Self::ApiServer { .. } => FailureCause::ApiServer,
+            Self::NotAnIdentity(_) => FailureCause::NotAnIdentity,
+            Self::NotOwned(_) => FailureCause::NotOwned,
+            Self::RoleNotFound { .. } => FailureCause::RoleNotFound,
+            Self::StillAssigned { .. } => FailureCause::StillAssigned,
         }
     }
 }
 
-/// Whether Azure's code can be the reason of a condition, which allows less.
-fn is_reason(code: &str) -> bool {
-    code.starts_with(|c: char| c.is_ascii_alphabetic())
-        && code.len() <= 128
-        && code.chars().all(|c| c.is_ascii_alphanumeric())
+impl StepError {
+    /// The value that rules go by.
+    pub(super) fn failure(&self) -> StepFailure {
+        StepFailure {
+            condition: self.condition,
+            cause: self.cause.decided(),
+            message: self.cause.message(),
+        }
+    }
+}
+
+impl ReconcileError {
+    /// The failed step, if one is the reason.
+    pub(super) fn failure(&self) -> Option<StepFailure> {
+        match self {
+            Self::Unfinished(error) => Some(error.failure()),
+            Self::Profile(_) | Self::Finalizer(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use podid_azure::{Operation, Reply};
+    use podid_core::condition::ReconcileOutcome;
 
     use super::*;
 
-    fn refused(status: u16, code: &str) -> Cause {
+    fn refused(status: u16, code: &str) -> StepFailure {
         let reply = Reply::new(status, code, "Azure's own words.");
-        Cause::Azure(AzureError::refused(
-            Operation::PutRoleAssignment,
-            "/subscriptions/s",
-            reply,
-        ))
+        let error = AzureError::refused(Operation::PutRoleAssignment, "/subscriptions/s", reply);
+        ErrorCause::Azure(error)
+            .at(ConditionType::AccessReady)
+            .failure()
     }
 
     #[test]
@@ -180,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_message_begins_with_the_next_step_and_names_the_cause() {
-        let message = refused(403, "AuthorizationFailed").message();
+        let message = refused(403, "AuthorizationFailed").message;
         assert!(
             message.contains("/subscriptions/s") && message.contains("AuthorizationFailed"),
             "{message}"

@@ -1,44 +1,50 @@
 //! The controller of PodIdentityProfiles.
 //!
 //! ```text
-//! observe (Azure, cluster, status) ──► core::admit, core::plan ──► apply ──► status, Events
+//! precheck (no call) ──► observe ──► core::profile::decide ──► apply ──► status, Events
 //! ```
+//!
+//! Every rule is in `podid_core::profile`; what is here reads and writes.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `reconcile` | the story of one reconciliation |
-//! | `applied` | whether the profile as it is written has been made in full |
-//! | `decide` | what can be decided without a call |
+//! | `reconcile` | one reconciliation from its begin to its end |
+//! | `precheck` | gathers what is known without a call |
+//! | `ensure` | observe, decide, apply, for a profile that is admitted |
+//! | `suspended` | what is looked at while a profile is suspended |
+//! | `cleanup` | deletion |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
-//! | `enforcement` | whether the `NET_RAW` policy is in force |
-//! | `status` | the record in the status, and the conditions |
-//! | `underway` | what the status says while the work goes on |
-//! | `cleanup` | deletion |
-//! | `verdict` | how it came out, in the words of conditions |
-//! | `reminders` | says again why a profile is not ready |
-//! | `error` | what a failure means to the profile |
-//! | `pods` | what becomes of bound pods, what that does to the profile, and who waits for machines |
+//! | `enforcement` | whether the `NET_RAW` policy is installed |
+//! | `status` | the status between the words of `core` and those of Kubernetes |
+//! | `spec_digest` | by what the status tells which spec was applied |
+//! | `in_progress` | writes the status while the work goes on |
+//! | `pods` | what bound pods do to a profile, and their part of its status |
+//! | `error` | why a reconciliation stopped |
+//! | `retry` | how often each object failed in a row |
+//! | `reminders` | publishes again why a profile is not ready |
+//! | `malformed` | profiles that cannot be read |
+//! | `trigger` | what makes a profile worth another look |
 
-mod applied;
 mod apply;
 mod children;
 mod cleanup;
-mod decide;
 mod enforcement;
+mod ensure;
 mod error;
+mod in_progress;
 mod malformed;
 mod observe;
 mod pods;
+mod precheck;
 mod reconcile;
 mod reminders;
 pub(crate) mod retry;
+mod spec_digest;
 mod status;
 mod suspended;
 pub(crate) mod trigger;
-mod underway;
-mod verdict;
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +57,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
+use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
@@ -61,7 +68,6 @@ pub use retry::Retries;
 
 use crate::assignment::{Assignments, Change};
 use crate::azure::Azure;
-use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::watch::Watch;
@@ -69,25 +75,25 @@ use crate::watch::Watch;
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
 
-/// Any change of this annotation's value asks for a reconciliation; Flux's word for it.
+/// Any change of this annotation's value asks for a reconciliation, as Flux's controllers take it.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// What the profile controller works with.
 #[derive(Clone)]
-pub struct Context {
+pub struct ProfileContext {
     /// Client of the API server.
     pub client: Client,
     /// Azure.
     pub azure: Azure,
     /// What the operator itself can serve.
-    pub facts: Facts,
+    pub operator: OperatorEnvironment,
     /// All classes.
     pub classes: Store<PodIdentityClass>,
     /// All namespaces, for their labels.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
-    /// Where identities are on machines.
+    /// Which identities are on which VM or scale set, and how far bound pods are.
     pub assignments: Assignments,
     /// Whether this replica may write.
     pub leadership: Leadership,
@@ -99,13 +105,13 @@ pub struct Context {
     pub interval: Duration,
     /// How often each profile was tried again.
     pub retries: Retries,
-    /// When profiles that are not ready were told why.
+    /// When it was last said why each profile is not ready.
     pub reminders: Reminders,
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for ProfileContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
+        f.debug_struct("ProfileContext")
             .field("interval", &self.interval)
             .finish_non_exhaustive()
     }
@@ -127,7 +133,7 @@ pub struct Watches {
 /// # Errors
 /// A watch has ended.
 pub async fn run(
-    context: Context,
+    context: ProfileContext,
     watches: Watches,
     changes: mpsc::UnboundedReceiver<Change>,
     concurrency: u16,
@@ -161,7 +167,7 @@ pub async fn run(
     .reconcile_on(trigger::received(releases))
     .reconcile_all_on(context.leadership.gained_once())
     .graceful_shutdown_on(async move { drain.draining().await })
-    .run(reconcile::reconcile, retry::after_error, context)
+    .run(reconcile::reconcile, reconcile::after_error, context)
     .for_each(|_| std::future::ready(()));
     tokio::select! {
         () = controller => Ok(()),

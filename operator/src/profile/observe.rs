@@ -3,54 +3,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use podid_azure::{ErrorClass, UserAssignedIdentity};
+use podid_azure::UserAssignedIdentity;
 use podid_core::arm::ArmId;
-use podid_core::profile::desired::{Grant, Grantee};
+use podid_core::profile::ConditionType;
+use podid_core::profile::desired::Grant;
 use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
+use podid_core::profile::reads::{assignment_lists, former_identity, role_names};
 use podid_core::role::Role;
 use uuid::Uuid;
 
-use super::error::{Cause, Failure, Stage};
-use super::{Context, children};
+use super::error::{ErrorCause, StepError};
+use super::{ProfileContext, children};
 use crate::azure;
+use crate::call_failure::call_failure;
 
 /// How many lists of role assignments are read at once for one profile.
 const LISTS: usize = 4;
 
-/// What is to be looked at.
+/// What is to be read.
 #[derive(Debug)]
-pub(super) struct Interest<'a> {
+pub(super) struct ReadScope<'a> {
     /// The profile, by which its children are known.
     pub(super) profile: &'a podid_crds::podid::PodIdentityProfile,
-    /// The identity it means; `None` when nothing can be said of it.
+    /// The identity that it names; `None` when nothing can be said of it.
     pub(super) identity: Option<&'a ArmId>,
-    /// Roles it comes to.
+    /// Roles that it asks for, directly or through its class.
     pub(super) grants: &'a [Grant],
     /// What is remembered.
     pub(super) record: ProfileRecord,
 }
 
-/// Looks at everything a plan is made from.
+/// Reads everything that a plan is made from.
 pub(super) async fn observe(
-    interest: Interest<'_>,
-    context: &Context,
-) -> Result<Observed, Failure> {
-    let children = children::observe(interest.profile, &context.client).await?;
-    let identity = match interest.identity {
-        Some(id) => identity(id, context)
-            .await
-            .map_err(|cause| Stage::Identity.failed(cause))?,
+    scope: ReadScope<'_>,
+    context: &ProfileContext,
+) -> Result<Observed, StepError> {
+    let in_identity = |cause: ErrorCause| cause.at(ConditionType::IdentityReady);
+    let in_access = |cause: ErrorCause| cause.at(ConditionType::AccessReady);
+    let in_binding = |cause: ErrorCause| cause.at(ConditionType::BindingReady);
+    let children = children::observe(scope.profile, &context.client).await;
+    let children = children.map_err(in_binding)?;
+    let identity = match scope.identity {
+        Some(id) => identity(id, context).await.map_err(in_identity)?,
         None => None,
     };
-    let former = former(&interest, context)
-        .await
-        .map_err(|cause| Stage::Identity.failed(cause))?;
-    let in_access = |cause: Cause| Stage::Access.failed(cause);
-    let roles = named_roles(interest.grants, context)
-        .await
-        .map_err(in_access)?;
-    let questions = questions(identity.as_ref(), interest.grants, &interest.record);
-    let assignments = assignments(questions, context).await.map_err(in_access)?;
+    let former = former(&scope, context).await.map_err(in_identity)?;
+    let roles = named_roles(scope.grants, context).await;
+    let roles = roles.map_err(in_access)?;
+    let lists = assignment_lists(identity.as_ref(), scope.grants, &scope.record);
+    let assignments = assignments(lists, context).await.map_err(in_access)?;
     Ok(Observed {
         identity,
         former,
@@ -58,44 +59,37 @@ pub(super) async fn observe(
         roles,
         azure_identity: children.identity,
         binding: children.binding,
-        record: interest.record,
+        record: scope.record,
     })
 }
 
 pub(super) async fn identity(
     id: &ArmId,
-    context: &Context,
-) -> Result<Option<ManagedIdentity>, Cause> {
-    let parsed = azure::identity_id(id).ok_or_else(|| Cause::NotAnIdentity(id.clone()))?;
+    context: &ProfileContext,
+) -> Result<Option<ManagedIdentity>, ErrorCause> {
+    let parsed = azure::identity_id(id).ok_or_else(|| ErrorCause::NotAnIdentity(id.clone()))?;
     let found = context.azure.identities.get(&parsed).await?;
-    Ok(found.map(|found| seen(id, found)))
+    Ok(found.map(|found| core_identity(id, found)))
 }
 
-/// The identity that podid made before the profile meant another. One that cannot be read, since
-/// its subscription is gone or the operator's rights there, holds up nothing: it counts as not
+/// The identity that podid made before the profile named another. One that Azure refuses to show,
+/// since its subscription is gone or the operator's rights there, holds up nothing: it counts as not
 /// shown, and is read once more before it is deleted.
 async fn former(
-    interest: &Interest<'_>,
-    context: &Context,
-) -> Result<Option<ManagedIdentity>, Cause> {
-    let recorded = interest.record.identity.as_ref();
-    let former = recorded.filter(|it| it.created && Some(&it.id) != interest.identity);
-    let Some(former) = former else {
+    scope: &ReadScope<'_>,
+    context: &ProfileContext,
+) -> Result<Option<ManagedIdentity>, ErrorCause> {
+    let Some(former) = former_identity(&scope.record, scope.identity) else {
         return Ok(None);
     };
     match identity(&former.id, context).await {
-        Err(Cause::Azure(error))
-            if error.class() == ErrorClass::Forbidden
-                || error.code() == Some("SubscriptionNotFound") =>
-        {
-            Ok(None)
-        }
+        Err(ErrorCause::Azure(error)) if call_failure(&error).is_hidden() => Ok(None),
         read => read,
     }
 }
 
 /// An identity in the words of `core`; the id stays as it was asked for.
-pub(super) fn seen(id: &ArmId, found: UserAssignedIdentity) -> ManagedIdentity {
+pub(super) fn core_identity(id: &ArmId, found: UserAssignedIdentity) -> ManagedIdentity {
     ManagedIdentity {
         id: id.clone(),
         location: found.location,
@@ -108,18 +102,10 @@ pub(super) fn seen(id: &ArmId, found: UserAssignedIdentity) -> ManagedIdentity {
 
 async fn named_roles(
     grants: &[Grant],
-    context: &Context,
-) -> Result<BTreeMap<String, Option<Uuid>>, Cause> {
-    let mut names: BTreeMap<String, (&str, &ArmId)> = BTreeMap::new();
-    for grant in grants {
-        if let Role::Named(name) = &grant.role {
-            names
-                .entry(name.to_ascii_lowercase())
-                .or_insert((name, &grant.scope));
-        }
-    }
+    context: &ProfileContext,
+) -> Result<BTreeMap<String, Option<Uuid>>, ErrorCause> {
     let mut roles = BTreeMap::new();
-    for (key, (name, scope)) in names {
+    for (key, (name, scope)) in role_names(grants) {
         roles.insert(key, role_id(name, scope, context).await?);
     }
     Ok(roles)
@@ -129,8 +115,8 @@ async fn named_roles(
 pub(super) async fn role_id(
     name: &str,
     scope: &ArmId,
-    context: &Context,
-) -> Result<Option<Uuid>, Cause> {
+    context: &ProfileContext,
+) -> Result<Option<Uuid>, ErrorCause> {
     let found = context
         .azure
         .roles
@@ -139,52 +125,19 @@ pub(super) async fn role_id(
     Ok(found.and_then(|role| Role::parse(&role.id).id()))
 }
 
-/// Whose assignments to list, and where: at the scopes that the desire or the record name. A scope
-/// below another is left out, since a list reaches down. Listing a whole subscription instead
-/// would ask for more rights than the operator needs.
-fn questions(
-    identity: Option<&ManagedIdentity>,
-    grants: &[Grant],
-    record: &ProfileRecord,
-) -> BTreeSet<(String, ArmId)> {
-    let principal_of = |grant: &Grant| match &grant.to {
-        Grantee::Identity => identity.map(|identity| identity.principal_id.clone()),
-        Grantee::Kubelet(principal) => Some(principal.clone()),
-    };
-    let wanted = grants
-        .iter()
-        .filter_map(|grant| Some((principal_of(grant)?, grant.scope.clone())));
-    let recorded = record
-        .assignments
-        .iter()
-        .map(|a| (a.principal_id.clone(), a.scope.clone()));
-    let all: BTreeSet<(String, ArmId)> = wanted
-        .chain(recorded)
-        .map(|(principal, scope)| (principal.to_ascii_lowercase(), scope))
-        .collect();
-    let below_another = |(principal, scope): &&(String, ArmId)| {
-        all.iter()
-            .any(|(other, over)| other == principal && over != scope && over.covers(scope))
-    };
-    all.iter()
-        .filter(|question| !below_another(question))
-        .cloned()
-        .collect()
-}
-
 async fn assignments(
-    questions: BTreeSet<(String, ArmId)>,
-    context: &Context,
-) -> Result<Vec<RoleAssignment>, Cause> {
+    lists: BTreeSet<(String, ArmId)>,
+    context: &ProfileContext,
+) -> Result<Vec<RoleAssignment>, ErrorCause> {
     let roles = &context.azure.roles;
-    let lists: Vec<Vec<podid_azure::RoleAssignment>> = stream::iter(questions)
+    let listed: Vec<Vec<podid_azure::RoleAssignment>> = stream::iter(lists)
         .map(|(principal, scope)| async move {
             roles.list_for_principal(scope.as_str(), &principal).await
         })
         .buffered(LISTS)
         .try_collect()
         .await?;
-    let found = lists.into_iter().flatten().filter_map(assignment);
+    let found = listed.into_iter().flatten().filter_map(core_assignment);
     let each_once: BTreeMap<ArmId, RoleAssignment> = found
         .map(|assignment| (assignment.id.clone(), assignment))
         .collect();
@@ -193,7 +146,7 @@ async fn assignments(
 
 /// An assignment in the words of `core`; `None` for one whose role is no GUID, which Azure does
 /// not make.
-pub(super) fn assignment(found: podid_azure::RoleAssignment) -> Option<RoleAssignment> {
+pub(super) fn core_assignment(found: podid_azure::RoleAssignment) -> Option<RoleAssignment> {
     Some(RoleAssignment {
         role: Role::parse(&found.role_definition_id).id()?,
         id: ArmId::new(found.id),
@@ -201,52 +154,4 @@ pub(super) fn assignment(found: podid_azure::RoleAssignment) -> Option<RoleAssig
         principal_id: found.principal_id,
         description: found.description,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use podid_core::profile::observed::RecordedRoleAssignment;
-
-    use super::*;
-
-    #[test]
-    fn each_principal_is_asked_about_once_a_branch() {
-        let grant = |scope: &str, to| Grant {
-            role: Role::parse("Reader"),
-            scope: ArmId::new(scope),
-            to,
-            shared: false,
-            field: String::new(),
-        };
-        let group = "/subscriptions/s/resourceGroups/g";
-        let grants = [
-            grant(group, Grantee::Kubelet("M".into())),
-            grant(
-                &format!("{group}/providers/x"),
-                Grantee::Kubelet("m".into()),
-            ),
-            grant("/subscriptions/s", Grantee::Identity),
-        ];
-        let gone = RecordedRoleAssignment {
-            id: ArmId::new("/a"),
-            role: "Reader".into(),
-            scope: ArmId::new(group),
-            principal_id: "gone".into(),
-            created: true,
-        };
-        let record = ProfileRecord {
-            identity: None,
-            assignments: vec![gone],
-        };
-        let asked = questions(None, &grants, &record);
-        let asked: Vec<(&str, &str)> = asked
-            .iter()
-            .map(|(principal, scope)| (principal.as_str(), scope.as_str()))
-            .collect();
-        assert_eq!(
-            asked,
-            [("gone", group), ("m", group)],
-            "no principal, no question"
-        );
-    }
 }

@@ -1,18 +1,15 @@
-//! Says again why a profile is not ready, for as long as that lasts: Events are forgotten.
+//! Publishes again why a profile is not ready, for as long as that lasts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use kube::runtime::events::Recorder;
 use kube::{Resource, ResourceExt};
+use podid_core::profile::reminder::{Reminder, reminder};
 use podid_crds::podid::PodIdentityProfile;
 use tokio::time::Instant;
 
 use crate::events;
-
-/// Shortest time between two reminders; events are kept for an hour.
-const BETWEEN: Duration = Duration::from_secs(600);
 
 /// When each profile that is not ready was last told why, by uid. Clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -34,31 +31,29 @@ impl Reminders {
         self.is_due(uid, None);
     }
 
-    /// Whether `why` was last said long ago. A new cause has just been published with the change of
-    /// `Ready`, and only starts the clock.
     fn is_due(&self, uid: &str, why: Option<&str>) -> bool {
         let now = Instant::now();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(why) = why else {
-            told.remove(uid);
-            return false;
-        };
-        let due = match told.get(uid) {
-            Some((said, at)) if said == why => {
-                if now < *at + BETWEEN {
-                    return false;
-                }
-                true
+        let last = told.get(uid);
+        let last = last.map(|(said, at)| (said.as_str(), now.saturating_duration_since(*at)));
+        let reminder = reminder(why, last);
+        match (reminder, why) {
+            (Reminder::Wait, _) => {}
+            (Reminder::Note | Reminder::Send, Some(why)) => {
+                told.insert(uid.to_owned(), (why.to_owned(), now));
             }
-            _ => false,
-        };
-        told.insert(uid.to_owned(), (why.to_owned(), now));
-        due
+            (Reminder::Forget | Reminder::Note | Reminder::Send, _) => {
+                told.remove(uid);
+            }
+        }
+        reminder == Reminder::Send
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use podid_core::profile::reminder::BETWEEN;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

@@ -6,10 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::condition::{self, Condition, ConditionStatus, ReconcileOutcome, SubCondition};
-use podid_core::profile::observed::{
-    ManagedIdentity, ProfileRecord, RecordedIdentity, RecordedRoleAssignment,
-};
+use podid_core::condition::{self, Condition};
+use podid_core::profile::ConditionType;
+use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
+use podid_core::profile::result::{ReconcileResult, applied_spec, is_binding_applied};
 use podid_crds::convert;
 use podid_crds::podid::{
     BindingStatus, IdentityStatus, PodIdentityProfile, PodIdentityProfileStatus,
@@ -17,118 +17,92 @@ use podid_crds::podid::{
 };
 use serde_json::json;
 
-use super::{REQUESTED_AT, applied, pods};
-use crate::FIELD_MANAGER;
+use super::{ProfileContext, REQUESTED_AT, pods, spec_digest};
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
+use crate::{FIELD_MANAGER, events};
 
-/// What a reconciliation says about a profile.
-#[derive(Clone, Debug)]
-pub(super) struct Report {
-    pub(super) outcome: ReconcileOutcome,
-    /// Parts that something was found out about.
-    pub(super) parts: Vec<SubCondition>,
-    /// What is remembered from now on.
-    pub(super) account: Account,
-    /// Steps that were only planned.
-    pub(super) planned: Vec<String>,
-}
-
-/// The record as the status holds it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Account {
-    pub(super) identity: Option<IdentityStatus>,
-    pub(super) assignments: Vec<RoleAssignmentStatus>,
-}
-
-impl Account {
-    /// What the status holds now.
-    pub(super) fn of(profile: &PodIdentityProfile) -> Self {
-        let status = profile.status.clone().unwrap_or_default();
-        Self {
-            identity: status.identity,
-            assignments: status.role_assignments.unwrap_or_default(),
-        }
-    }
-
-    /// The same in the words of `core`.
-    pub(super) fn record(&self) -> ProfileRecord {
-        let identity = self.identity.as_ref().map(|identity| RecordedIdentity {
-            id: ArmId::new(&identity.resource_id),
-            principal_id: identity.principal_id.clone(),
-            created: identity.created,
-        });
-        let assignments = self
-            .assignments
-            .iter()
-            .map(|assignment| RecordedRoleAssignment {
-                id: ArmId::new(&assignment.id),
-                role: assignment.role.clone(),
-                scope: ArmId::new(&assignment.scope),
-                principal_id: assignment.principal_id.clone(),
-                created: assignment.created,
-            });
-        ProfileRecord {
-            identity,
-            assignments: assignments.collect(),
-        }
-    }
-
-    /// Role assignments as they are to be remembered, in an order that does not change.
-    pub(super) fn remember(&mut self, assignments: &[RecordedRoleAssignment]) {
-        self.assignments = assignments
-            .iter()
-            .map(|assignment| RoleAssignmentStatus {
-                id: assignment.id.to_string(),
-                role: assignment.role.clone(),
-                scope: assignment.scope.to_string(),
-                principal_id: assignment.principal_id.clone(),
-                created: assignment.created,
-            })
-            .collect();
-        self.assignments.sort_by(|one, other| one.id.cmp(&other.id));
-    }
-
-    /// The identity that is in use from now on.
-    pub(super) fn use_identity(&mut self, identity: &ManagedIdentity, created: bool) {
-        self.identity = Some(IdentityStatus {
-            resource_id: identity.id.to_string(),
-            client_id: identity.client_id.clone(),
-            principal_id: identity.principal_id.clone(),
-            tenant_id: identity.tenant_id.clone(),
-            created,
-        });
+/// What the status remembers of podid's work.
+pub(super) fn record(profile: &PodIdentityProfile) -> ProfileRecord {
+    let status = profile.status.clone().unwrap_or_default();
+    let identity = status.identity.map(|identity| RecordedIdentity {
+        id: ArmId::new(&identity.resource_id),
+        client_id: identity.client_id,
+        principal_id: identity.principal_id,
+        tenant_id: identity.tenant_id,
+        created: identity.created,
+    });
+    let assignments = status.role_assignments.into_iter().flatten();
+    let assignments = assignments.map(|assignment| RecordedRoleAssignment {
+        id: ArmId::new(&assignment.id),
+        role: assignment.role,
+        scope: ArmId::new(&assignment.scope),
+        principal_id: assignment.principal_id,
+        created: assignment.created,
+    });
+    ProfileRecord {
+        identity,
+        assignments: assignments.collect(),
     }
 }
 
-/// The profile with the status that `report` comes to; its transition times follow from the
-/// status it has.
-pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdentityProfile {
-    let old = profile.status.clone().unwrap_or_default();
-    let generation = profile.meta().generation.unwrap_or_default();
-    let before: Vec<Condition<meta::Time>> = pods::without_pods(old.clone())
-        .conditions
-        .iter()
+/// The conditions of a profile in the words of `core`.
+pub(super) fn core_conditions(profile: &PodIdentityProfile) -> Vec<Condition<meta::Time>> {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
         .flatten()
         .map(from_kubernetes)
-        .collect();
+        .collect()
+}
+
+/// Writes the status over that of `latest`, returns the profile with it, and publishes an Event when
+/// `Ready` is another than that of `profile`, where the reconciliation began.
+pub(super) async fn conclude(
+    profile: &PodIdentityProfile,
+    latest: &PodIdentityProfile,
+    result: &ReconcileResult,
+    context: &ProfileContext,
+) -> Result<PodIdentityProfile, kube::Error> {
+    let updated = updated(latest, result);
+    write(&context.client, latest, &updated).await?;
+    let conditions = |profile: &PodIdentityProfile| {
+        let status = profile.status.clone().unwrap_or_default();
+        status.conditions.unwrap_or_default()
+    };
+    let (before, after) = (conditions(profile), conditions(&updated));
+    events::transition(&context.recorder, &profile.object_ref(&()), &before, &after).await;
+    Ok(updated)
+}
+
+/// The profile with the status that `result` comes to; its transition times follow from the
+/// status it has.
+pub(super) fn updated(
+    profile: &PodIdentityProfile,
+    result: &ReconcileResult,
+) -> PodIdentityProfile {
+    let old = profile.status.clone().unwrap_or_default();
+    let generation = profile.meta().generation.unwrap_or_default();
+    let before = pods::without_pods(old.clone()).conditions;
+    let before: Vec<Condition<meta::Time>> = before.iter().flatten().map(from_kubernetes).collect();
     let conditions = condition::conditions(
-        &report.outcome,
-        &KINDS,
-        &report.parts,
+        &result.outcome,
+        &ConditionType::ALL,
+        &result.sub_conditions,
         generation,
         &now(),
         &before,
     );
-    let planned = (!report.planned.is_empty()).then(|| report.planned.clone());
-    let assignments = &report.account.assignments;
+    let (identity, role_assignments) = record_status(&result.record);
+    let digest = spec_digest::digest(&profile.spec);
     let status = PodIdentityProfileStatus {
         observed_generation: Some(generation),
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
-        identity: report.account.identity.clone(),
-        role_assignments: (!assignments.is_empty()).then(|| assignments.clone()),
-        binding: binding(profile, report).or_else(|| old.binding.clone()),
-        planned_changes: planned,
-        applied_spec: applied::after(profile, &report.outcome, &report.parts),
+        identity,
+        role_assignments,
+        binding: binding(profile, result).or_else(|| old.binding.clone()),
+        planned_changes: (!result.planned.is_empty()).then(|| result.planned.clone()),
+        applied_spec: applied_spec(result, digest, old.applied_spec.clone()),
         last_handled_reconcile_at: profile.annotations().get(REQUESTED_AT).cloned(),
         ..PodIdentityProfileStatus::default()
     };
@@ -138,12 +112,32 @@ pub(super) fn updated(profile: &PodIdentityProfile, report: &Report) -> PodIdent
     }
 }
 
+/// The fields of the status that hold the record.
+fn record_status(
+    record: &ProfileRecord,
+) -> (Option<IdentityStatus>, Option<Vec<RoleAssignmentStatus>>) {
+    let identity = record.identity.as_ref().map(|identity| IdentityStatus {
+        resource_id: identity.id.to_string(),
+        client_id: identity.client_id.clone(),
+        principal_id: identity.principal_id.clone(),
+        tenant_id: identity.tenant_id.clone(),
+        created: identity.created,
+    });
+    let assignments = record.assignments.iter();
+    let assignments = assignments.map(|assignment| RoleAssignmentStatus {
+        id: assignment.id.to_string(),
+        role: assignment.role.clone(),
+        scope: assignment.scope.to_string(),
+        principal_id: assignment.principal_id.clone(),
+        created: assignment.created,
+    });
+    let assignments: Vec<RoleAssignmentStatus> = assignments.collect();
+    (identity, (!assignments.is_empty()).then_some(assignments))
+}
+
 /// The binding of the spec, if this reconciliation found it applied.
-fn binding(profile: &PodIdentityProfile, report: &Report) -> Option<BindingStatus> {
-    let bound =
-        |part: &SubCondition| part.kind == "BindingReady" && part.status == ConditionStatus::True;
-    let applied = report.parts.iter().any(bound) && report.planned.is_empty();
-    applied.then(|| {
+fn binding(profile: &PodIdentityProfile, result: &ReconcileResult) -> Option<BindingStatus> {
+    is_binding_applied(result).then(|| {
         let wanted = convert::profile(profile, BTreeMap::new());
         BindingStatus {
             selector: wanted.selector,
@@ -178,17 +172,11 @@ pub(super) async fn write(
         .map(drop)
 }
 
-/// Conditions of the parts, in the order in which they are shown.
-const KINDS: [&str; 4] = [
-    "IdentityReady",
-    "AccessReady",
-    "BindingReady",
-    "EnforcementReady",
-];
-
 #[cfg(test)]
 mod tests {
+    use podid_core::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
     use podid_core::net_raw::NetRaw;
+    use podid_core::profile::result::Requeue;
 
     use super::*;
 
@@ -199,25 +187,30 @@ mod tests {
         PodIdentityProfile::new("shop", serde_json::from_value(spec).unwrap())
     }
 
-    fn report(outcome: ReconcileOutcome, bound: ConditionStatus, planned: &[&str]) -> Report {
+    fn result(
+        outcome: ReconcileOutcome,
+        bound: ConditionStatus,
+        planned: &[&str],
+    ) -> ReconcileResult {
         let part = SubCondition {
             kind: "BindingReady",
             status: bound,
             reason: "Bound".into(),
             message: "bound".into(),
         };
-        Report {
+        ReconcileResult {
             outcome,
-            parts: vec![part],
-            account: Account::default(),
+            sub_conditions: vec![part],
+            record: ProfileRecord::default(),
             planned: planned.iter().map(|&step| step.to_owned()).collect(),
+            requeue: Requeue::AtInterval,
         }
     }
 
     fn suspended() -> ReconcileOutcome {
         ReconcileOutcome::Suspended {
             applied: false,
-            hindrance: None,
+            pods_problem: None,
         }
     }
 
@@ -236,7 +229,7 @@ mod tests {
         };
         let applied = updated(
             &profile("a", "Enforce"),
-            &report(ready, ConditionStatus::True, &[]),
+            &result(ready, ConditionStatus::True, &[]),
         );
         let binding = applied.status.clone().and_then(|status| status.binding);
         let wanted = BindingStatus {
@@ -249,20 +242,20 @@ mod tests {
             status: applied.status,
             ..profile("b", "Ignore")
         };
-        for report in [
-            report(refused(), ConditionStatus::False, &[]),
-            report(
+        for result in [
+            result(refused(), ConditionStatus::False, &[]),
+            result(
                 refused(),
                 ConditionStatus::True,
                 &["apply AzureIdentityBinding"],
             ),
-            Report {
-                parts: Vec::new(),
-                ..report(suspended(), ConditionStatus::True, &[])
+            ReconcileResult {
+                sub_conditions: Vec::new(),
+                ..result(suspended(), ConditionStatus::True, &[])
             },
         ] {
-            let after = updated(&edited, &report).status.and_then(|s| s.binding);
-            assert_eq!(after.as_ref(), Some(&wanted), "{report:?}");
+            let after = updated(&edited, &result).status.and_then(|s| s.binding);
+            assert_eq!(after.as_ref(), Some(&wanted), "{result:?}");
         }
     }
 }

@@ -1,39 +1,25 @@
-//! A profile whose author has suspended it: nothing is worked on, and what its pods come to still is
-//! so.
+//! A profile whose author has suspended it: nothing is worked on, and the status still says how its
+//! pods are.
 
-use podid_core::condition::{ConditionStatus, ReconcileOutcome};
+use podid_core::profile::observed::ProfileRecord;
+use podid_core::profile::result::ReconcileResult;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::status::{Account, Report};
-use super::verdict::{Again, Verdict};
-use super::{Context, applied, enforcement, pods};
+use super::{ProfileContext, enforcement, pods, spec_digest};
 
 /// Looks, without a call to Azure, at what may change without an edit.
 pub(super) async fn look(
     profile: &PodIdentityProfile,
-    account: Account,
-    context: &Context,
-) -> Verdict {
-    let applied = applied::is_current(profile);
-    let outcome = ReconcileOutcome::Suspended {
-        applied,
-        hindrance: pods::hindrance(profile, context),
-    };
-    let mut verdict = Verdict::without_work(outcome, account);
-    if applied {
-        let net_raw = profile.spec.net_raw;
-        let policy = enforcement::check(net_raw, &context.client).await;
-        let enforcement = pods::include_breaches_of_bound(policy, net_raw, profile, context);
-        if enforcement.status != ConditionStatus::True {
-            // Nobody tells when a policy is installed.
-            verdict.again = Again::AtInterval;
-        }
-        // What could not be read says nothing new.
-        let known = Some(enforcement).filter(|part| part.status != ConditionStatus::Unknown);
-        verdict.report = Report {
-            parts: known.into_iter().collect(),
-            ..verdict.report
-        };
+    record: ProfileRecord,
+    context: &ProfileContext,
+) -> ReconcileResult {
+    let problem = pods::problem(profile, context);
+    // The policy and the pods belong to a spec that was never applied as little as to none.
+    if !spec_digest::is_applied(profile) {
+        return ReconcileResult::suspended(record, problem, None);
     }
-    verdict
+    let net_raw = profile.spec.net_raw;
+    let policy = enforcement::policy(net_raw, &context.client).await;
+    let enforcement = pods::enforcement_of_bound(policy, net_raw, profile, context);
+    ReconcileResult::suspended(record, problem, Some(enforcement))
 }

@@ -13,7 +13,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use tokio::sync::mpsc;
 
-use crate::class;
+use crate::conditions;
 use crate::watch::{Watch, Watched};
 
 type Trigger<K> = Result<K, watcher::Error>;
@@ -134,7 +134,7 @@ fn is_there(
 
 /// What is known of a class.
 fn usability(class: &PodIdentityClass) -> Option<u64> {
-    Some(hash(&class::usability(class)))
+    Some(hash(&conditions::usability(class)))
 }
 
 /// An object made again under the same name starts at the same generation.

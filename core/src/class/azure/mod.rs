@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::arm::ArmId;
+use crate::call_failure::CallFailure;
 use crate::class::Class;
 use crate::condition::ReconcileOutcome;
 use crate::role::Role;
@@ -41,7 +42,7 @@ pub enum About {
     },
 }
 
-/// What came of a question.
+/// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is there.
@@ -54,8 +55,20 @@ pub enum Answer {
     Regions(Vec<String>),
     /// Azure will not say, until a person does something; a sentence that says what.
     Refused(String),
-    /// Nobody answered, or only that it is to be asked later; a sentence about why.
+    /// No answer, or one that says nothing about the question; a sentence about why.
     Unanswered(String),
+}
+
+impl Answer {
+    /// The answer that a failed call comes to, where `text` says what to do first. Only Azure's own
+    /// refusal says something about the class or about the operator's rights.
+    #[must_use]
+    pub fn failed(failure: &CallFailure, text: String) -> Self {
+        match failure.is_refusal() {
+            true => Self::Refused(text),
+            false => Self::Unanswered(text),
+        }
+    }
 }
 
 /// What was known of a class, as it is written now, before Azure was asked.
@@ -111,7 +124,7 @@ pub fn questions(class: &Class) -> Vec<Question> {
 }
 
 /// What the answers come to; `None` when they add nothing to what is known already, so that a
-/// class that could be used can be used while Azure is silent.
+/// class that could be used can be used while Azure does not answer.
 #[must_use]
 pub fn judge(
     class: &Class,
@@ -123,17 +136,17 @@ pub fn judge(
         .filter_map(|(question, answer)| problem(class, question, answer))
         .collect();
     // Whatever else cannot be found is not found because the subscription is not.
-    if let Some(at) = problems.iter().position(|it| it.hides_others) {
+    if let Some(at) = problems.iter().position(|it| it.reason == NO_SUBSCRIPTION) {
         problems = vec![problems.swap_remove(at)];
     }
     if !problems.is_empty() {
         return Some(not_ready(&problems));
     }
-    let silent = answers.iter().find_map(|(question, answer)| match answer {
+    let unanswered = answers.iter().find_map(|(question, answer)| match answer {
         Answer::Unanswered(why) => Some(format!("{}: {why}", question.field)),
         _ => None,
     });
-    match (silent, before) {
+    match (unanswered, before) {
         (None, _) => {
             let (group, location) = (&class.resource_group, &class.location);
             let message = format!("identities are made in {group}, {location}");
@@ -149,66 +162,80 @@ pub fn judge(
 
 /// What keeps a class from being used.
 struct Problem {
-    /// A word for programs.
+    /// Reason of `Ready`.
     reason: &'static str,
-    /// Whether only another spec, or another cloud, can end it.
+    /// Whether it lasts until somebody edits the class, so that asking again is in vain.
     lasts: bool,
-    /// Whether it is why others are there.
-    hides_others: bool,
     text: String,
 }
 
+/// Reason while the subscription is not there.
+const NO_SUBSCRIPTION: &str = "SubscriptionNotFound";
+
 fn problem(class: &Class, question: &Question, answer: &Answer) -> Option<Problem> {
+    match (&question.about, answer) {
+        (_, Answer::Refused(why)) => Some(refused(question, why)),
+        (_, Answer::Unanswered(_)) => None,
+        (About::Group(_) | About::Role { .. }, Answer::Present) => None,
+        (About::Subscription(id), Answer::Tenant(tenant)) => wrong_tenant(class, id, tenant),
+        (About::Regions(id), Answer::Regions(regions)) => wrong_region(question, id, regions),
+        (about, _) => Some(absent(question, about)),
+    }
+}
+
+fn refused(question: &Question, why: &str) -> Problem {
     let Question { field, value, .. } = question;
-    let (reason, lasts, why, remedy) = match (&question.about, answer) {
-        (_, Answer::Refused(why)) => {
-            let text = format!("{field}: {value:?} cannot be looked up in Azure: {why}");
-            return Some(Problem {
-                reason: "NotConfirmed",
-                lasts: false,
-                hides_others: false,
-                text,
-            });
-        }
-        (_, Answer::Unanswered(_)) => return None,
-        (About::Group(_) | About::Role { .. }, Answer::Present) => return None,
-        (About::Subscription(_), Answer::Tenant(tenant)) => {
-            if tenant.eq_ignore_ascii_case(&class.tenant_id) {
-                return None;
-            }
-            let text = format!(
-                "spec.tenantId: {:?} is not the tenant of subscription {value}, which is \
-                 {tenant}; correct spec.tenantId or spec.subscriptionId",
-                class.tenant_id
-            );
-            return Some(Problem {
-                reason: "WrongTenant",
-                lasts: true,
-                hides_others: false,
-                text,
-            });
-        }
-        (About::Regions(id), Answer::Regions(regions)) => {
-            if regions
-                .iter()
-                .any(|region| region.eq_ignore_ascii_case(value))
-            {
-                return None;
-            }
-            (
-                "LocationNotFound",
-                true,
-                format!("is not a region that subscription {id} may use"),
-                format!("correct {field} to one of `az account list-locations`"),
-            )
-        }
-        (About::Subscription(_), _) => (
-            "SubscriptionNotFound",
+    Problem {
+        reason: "NotConfirmed",
+        lasts: false,
+        text: format!("{field}: {value:?} cannot be looked up in Azure: {why}"),
+    }
+}
+
+fn wrong_tenant(class: &Class, subscription: &str, tenant: &str) -> Option<Problem> {
+    let wanted = &class.tenant_id;
+    (!tenant.eq_ignore_ascii_case(wanted)).then(|| Problem {
+        reason: "WrongTenant",
+        lasts: true,
+        text: format!(
+            "spec.tenantId: {wanted:?} is not the tenant of subscription {subscription}, which is \
+             {tenant}; correct spec.tenantId or spec.subscriptionId"
+        ),
+    })
+}
+
+fn wrong_region(question: &Question, subscription: &str, regions: &[String]) -> Option<Problem> {
+    let Question { field, value, .. } = question;
+    let is_there = regions
+        .iter()
+        .any(|region| region.eq_ignore_ascii_case(value));
+    (!is_there).then(|| Problem {
+        reason: "LocationNotFound",
+        lasts: true,
+        text: format!(
+            "{field}: {value:?} is not a region that subscription {subscription} may use; correct \
+             {field} to one of `az account list-locations`"
+        ),
+    })
+}
+
+/// What is asked about is not there.
+fn absent(question: &Question, about: &About) -> Problem {
+    let Question { field, value, .. } = question;
+    let (reason, lasts, why, remedy) = match about {
+        About::Subscription(_) => (
+            NO_SUBSCRIPTION,
             false,
             "is not a subscription that the operator's identity can see".to_owned(),
             format!("correct {field}, or give the operator's identity access to it"),
         ),
-        (About::Group(id), _) => (
+        About::Regions(id) => (
+            NO_SUBSCRIPTION,
+            false,
+            format!("cannot be compared with the regions of subscription {id}"),
+            "correct spec.subscriptionId".to_owned(),
+        ),
+        About::Group(id) => (
             "ResourceGroupNotFound",
             false,
             format!(
@@ -217,25 +244,18 @@ fn problem(class: &Class, question: &Question, answer: &Answer) -> Option<Proble
             ),
             format!("create it, or correct {field}"),
         ),
-        (About::Role { name, scope }, _) => (
+        About::Role { name, scope } => (
             "RoleNotFound",
             true,
             format!("is not a role that Azure knows at {scope}"),
             format!("correct {field}, or make a custom role named {name:?} there"),
         ),
-        (About::Regions(id), _) => (
-            "SubscriptionNotFound",
-            false,
-            format!("cannot be compared with the regions of subscription {id}"),
-            "correct spec.subscriptionId".to_owned(),
-        ),
     };
-    Some(Problem {
+    Problem {
         reason,
         lasts,
-        hides_others: reason == "SubscriptionNotFound",
         text: format!("{field}: {value:?} {why}; {remedy}"),
-    })
+    }
 }
 
 /// What a person must correct in the class is not helped by trying again.

@@ -96,13 +96,13 @@ fn grants(profile: &Profile, class: &Class, identity: &ArmId, backend: Backend) 
         }
     }
     match backend {
-        Backend::NodeAssigned => grants.extend(machine_grants(class, identity)),
+        Backend::NodeAssigned => grants.extend(kubelet_grants(class, identity)),
     }
     grants
 }
 
-/// What the machines' identity needs so that machines may carry the profile's identity.
-fn machine_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
+/// What the kubelet identity needs so that VMs and scale sets may have the profile's identity.
+fn kubelet_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
     let Some(wanted) = &class.node_grants else {
         return Vec::new();
     };
@@ -130,7 +130,7 @@ fn machine_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
         IdentityOperatorGrant::None => None,
     };
     let contributor = "virtualMachineContributor";
-    let on_machines = match wanted.machine_contributor {
+    let on_node_group = match wanted.machine_contributor {
         MachineContributorGrant::NodeResourceGroup => Some(grant(
             VIRTUAL_MACHINE_CONTRIBUTOR,
             class.node_group_id(),
@@ -139,7 +139,7 @@ fn machine_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
         )),
         MachineContributorGrant::None => None,
     };
-    on_identities.into_iter().chain(on_machines).collect()
+    on_identities.into_iter().chain(on_node_group).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::class::check_class;
 use crate::class::{AccessLimit, Cloud, Limits, NodeGrants};
 use crate::net_raw::NetRaw;
-use crate::profile::{Access, CreationPolicy, DeletionPolicy, Drift};
+use crate::profile::{Access, CreationPolicy, DeletionPolicy, Drift, Interval};
 
 pub(crate) const SUBSCRIPTION: &str = "/subscriptions/s";
 pub(crate) const VAULT: &str =
@@ -57,6 +57,8 @@ pub(crate) fn profile() -> Profile {
         backend: None,
         net_raw: NetRaw::Enforce,
         drift: Drift::Enforce,
+        suspend: false,
+        interval: Interval::Default,
     }
 }
 

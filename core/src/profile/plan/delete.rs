@@ -1,14 +1,19 @@
+use serde::Serialize;
+
 use super::roles;
 use crate::arm::ArmId;
+use crate::class::Class;
 use crate::owner::Owner;
-use crate::profile::DeletionPolicy;
-use crate::profile::observed::{Child, Observed};
+use crate::profile::admit::admit;
+use crate::profile::desired::Grant;
+use crate::profile::observed::{Child, Observed, ProfileRecord};
 use crate::profile::plan::Plan;
 use crate::profile::plan::identity::{made, made_for, may_delete};
 use crate::profile::plan::step::Step;
+use crate::profile::{DeletionPolicy, Profile};
 
 /// A profile that is to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Deletion {
     /// Whose things are to go.
     pub owner: Owner,
@@ -16,8 +21,46 @@ pub struct Deletion {
     pub policy: DeletionPolicy,
 }
 
+/// A profile that is to go, and what has to be read before that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeletionScope {
+    /// See [`Deletion`].
+    pub deletion: Deletion,
+    /// The identity to read; `None` when nothing can be said of it.
+    pub identity: Option<ArmId>,
+    /// Roles that may have been granted without a note in the record.
+    pub grants: Vec<Grant>,
+}
+
+/// What has to be read before a profile goes. Its class may be gone, or not admit it any more; nothing
+/// was made then but what is in the record.
+#[must_use]
+pub fn deletion_scope(
+    profile: &Profile,
+    class: Option<&Class>,
+    record: &ProfileRecord,
+) -> DeletionScope {
+    let desired = class.and_then(|class| admit(profile, class).ok());
+    let owner = Owner {
+        cluster: class.map_or_else(String::new, |class| class.cluster_name.clone()),
+        namespace: profile.namespace.clone(),
+        profile: profile.name.clone(),
+        uid: profile.uid.clone(),
+    };
+    let recorded = record.identity.as_ref().map(|it| it.id.clone());
+    let wanted = desired.as_ref().map(|it| it.identity.id.clone());
+    DeletionScope {
+        deletion: Deletion {
+            owner,
+            policy: profile.deletion_policy,
+        },
+        identity: wanted.or(recorded),
+        grants: desired.map(|it| it.grants).unwrap_or_default(),
+    }
+}
+
 /// What is to be undone so that nothing of the profile is left but what its policy keeps: pods
-/// lose the identity, machines let go of it, rights are taken back, the identity is deleted.
+/// lose the identity, VMs and scale sets lose it, roles are revoked, the identity is deleted.
 ///
 /// Nothing is refused: what is not the profile's own is left alone.
 #[must_use]
@@ -73,4 +116,48 @@ fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
     });
     let other = other.map(|shown| (shown.id.clone(), true));
     other.into_iter().chain(remembered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::admit::tests::{access, class, profile};
+    use crate::profile::observed::RecordedIdentity;
+
+    fn record() -> ProfileRecord {
+        ProfileRecord {
+            identity: Some(RecordedIdentity {
+                id: crate::testing::id("recorded"),
+                client_id: String::new(),
+                principal_id: String::new(),
+                tenant_id: String::new(),
+                created: true,
+            }),
+            assignments: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_admitted_profile_is_looked_for_where_it_wanted_to_be() {
+        let scope = deletion_scope(&profile(), Some(&class()), &record());
+        let desired = admit(&profile(), &class()).expect("admitted");
+        assert_eq!(scope.identity, Some(desired.identity.id));
+        assert_eq!(scope.grants, desired.grants);
+        assert_eq!(scope.deletion.owner, desired.owner);
+    }
+
+    #[test]
+    fn without_a_class_that_admits_it_only_the_record_counts() {
+        let mut refused = profile();
+        refused.access = vec![access("Owner", "/subscriptions/s")];
+        for (profile, class, cluster) in [(profile(), None, ""), (refused, Some(class()), "c")] {
+            let scope = deletion_scope(&profile, class.as_ref(), &record());
+            assert_eq!(scope.identity, Some(crate::testing::id("recorded")));
+            assert!(scope.grants.is_empty());
+            assert_eq!(scope.deletion.owner.cluster, cluster);
+            assert_eq!(scope.deletion.owner.uid, profile.uid);
+        }
+        let nothing = deletion_scope(&profile(), None, &ProfileRecord::default());
+        assert_eq!(nothing.identity, None);
+    }
 }

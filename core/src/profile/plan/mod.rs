@@ -1,7 +1,7 @@
 //! What to do next for one profile: desired minus observed, as a value to print, compare and do.
 //!
 //! The order of the steps is the order in which they are safe: an identity before its rights,
-//! rights before pods can use them, and on the way back pods first, then machines, then rights,
+//! roles before pods can use them, and on the way back pods first, then VMs and scale sets, then roles,
 //! then the identity. Doing a plan and planning again gives an empty plan.
 
 mod children;
@@ -15,7 +15,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use delete::{Deletion, plan_deletion};
+pub use delete::{Deletion, DeletionScope, deletion_scope, plan_deletion};
 pub use identity::made_for;
 pub use refusal::PlanRefusal;
 pub use roles::is_ours;
@@ -62,7 +62,7 @@ impl fmt::Display for Plan {
 }
 
 /// What is to be done so that `observed` becomes as `desired`. Against [`Observed::default`] it
-/// is the whole story of a fresh profile.
+/// has all the steps of a new profile.
 ///
 /// # Errors
 ///

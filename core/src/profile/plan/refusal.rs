@@ -3,6 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::ArmId;
+use crate::profile::ConditionType;
 
 /// Something in Azure or in the cluster that podid will not touch, and without which it cannot
 /// go on.
@@ -81,6 +82,19 @@ impl PlanRefusal {
             Self::WrongTenant { .. } => "WrongTenant",
             Self::UnknownRole { .. } => "RoleNotFound",
             Self::ForeignChild { .. } => "ObjectExists",
+        }
+    }
+
+    /// The condition that it makes false.
+    #[must_use]
+    pub fn condition(&self) -> ConditionType {
+        match self {
+            Self::OwnedByAnother { .. }
+            | Self::NotOurs { .. }
+            | Self::NothingToAdopt { .. }
+            | Self::WrongTenant { .. } => ConditionType::IdentityReady,
+            Self::UnknownRole { .. } => ConditionType::AccessReady,
+            Self::ForeignChild { .. } => ConditionType::BindingReady,
         }
     }
 

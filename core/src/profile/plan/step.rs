@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::net_raw::NetRaw;
+use crate::profile::ConditionType;
 use crate::profile::desired::Grantee;
 use crate::profile::observed::BindingObject;
 use crate::role::Role;
@@ -38,7 +39,7 @@ pub enum Step {
     },
     /// Gives the profile's identity a role.
     GrantRole(RoleGrant),
-    /// Gives the machines' identity a role, so that machines may carry the identity.
+    /// Gives the kubelet identity a role, so that VMs and scale sets may have the profile's identity.
     GrantNodeRole(RoleGrant),
     /// Writes the AzureIdentity, through which nodes find the identity.
     ApplyAzureIdentity {
@@ -64,7 +65,7 @@ pub enum Step {
         /// What it says.
         binding: BindingObject,
     },
-    /// Takes a role back that podid gave.
+    /// Revokes a role that podid granted.
     RevokeRole {
         /// ARM id of the role assignment.
         assignment: ArmId,
@@ -89,7 +90,7 @@ pub enum Step {
         /// Name of the object.
         name: String,
     },
-    /// Waits until no machine carries the identity any more.
+    /// Waits until no VM or scale set has the identity any more.
     AwaitUnassigned {
         /// ARM id of the identity.
         id: ArmId,
@@ -101,7 +102,7 @@ pub enum Step {
     },
 }
 
-/// A role to be given.
+/// A role to be granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleGrant {
@@ -116,6 +117,25 @@ pub struct RoleGrant {
 }
 
 impl Step {
+    /// The condition that is false when the step fails.
+    #[must_use]
+    pub fn condition(&self) -> ConditionType {
+        match self {
+            Self::CreateIdentity { .. }
+            | Self::AdoptIdentity { .. }
+            | Self::UpdateTags { .. }
+            | Self::AwaitUnassigned { .. }
+            | Self::DeleteIdentity { .. } => ConditionType::IdentityReady,
+            Self::GrantRole(_) | Self::GrantNodeRole(_) | Self::RevokeRole { .. } => {
+                ConditionType::AccessReady
+            }
+            Self::ApplyAzureIdentity { .. }
+            | Self::ApplyBinding { .. }
+            | Self::DeleteBinding { .. }
+            | Self::DeleteAzureIdentity { .. } => ConditionType::BindingReady,
+        }
+    }
+
     /// A word for metrics; the set is closed.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -154,7 +174,7 @@ impl fmt::Display for Step {
                 write!(f, "update the tags of identity {}", id.name())
             }
             Self::GrantRole(access) => write!(f, "grant the identity {access}"),
-            Self::GrantNodeRole(access) => write!(f, "grant the cluster's machines {access}"),
+            Self::GrantNodeRole(access) => write!(f, "grant the kubelet identity {access}"),
             Self::ApplyAzureIdentity {
                 namespace,
                 name,
@@ -194,7 +214,11 @@ impl fmt::Display for Step {
                 write!(f, "delete AzureIdentity {namespace}/{name}")
             }
             Self::AwaitUnassigned { id } => {
-                write!(f, "wait until no machine carries identity {}", id.name())
+                write!(
+                    f,
+                    "wait until no VM or scale set has identity {}",
+                    id.name()
+                )
             }
             Self::DeleteIdentity { id } => {
                 write!(f, "delete identity {}, {}", id.name(), place(id))

@@ -118,6 +118,8 @@ fn reconcile(profile: &Profile, world: &mut Observed) -> Plan {
     let identity = world.identity.as_ref().expect("there");
     world.record.identity = Some(RecordedIdentity {
         id: identity.id.clone(),
+        client_id: identity.client_id.clone(),
+        tenant_id: identity.tenant_id.clone(),
         principal_id: identity.principal_id.clone(),
         created: identity.tag("podid-uid") == Some(&profile.uid),
     });
@@ -163,8 +165,8 @@ fn a_fresh_profile_is_told_as_a_whole_story() {
         format!(
             " 1. create identity {name} in westeurope, resource group identities\n \
              2. grant the identity Key Vault Secrets User on {vault}\n \
-             3. grant the cluster's machines Managed Identity Operator on {id}\n \
-             4. grant the cluster's machines Virtual Machine Contributor on /subscriptions/s/resourceGroups/nodes\n \
+             3. grant the kubelet identity Managed Identity Operator on {id}\n \
+             4. grant the kubelet identity Virtual Machine Contributor on /subscriptions/s/resourceGroups/nodes\n \
              5. apply AzureIdentity shop/cart for {name} with the client id that Azure gives it\n \
              6. apply AzureIdentityBinding shop/cart: pods with aadpodidbinding=cart use cart"
         )

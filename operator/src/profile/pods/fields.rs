@@ -1,12 +1,11 @@
 //! The fields of a profile's status that are about pods.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
-use podid_core::condition::Condition;
-use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods};
+use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods, assignment_ready};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileStatus, RefusedPodStatus};
 
-use super::condition;
 use crate::conditions::{now, to_kubernetes};
+use crate::profile::status::core_conditions;
 
 /// The part of a status that is about pods.
 pub(in crate::profile) fn of_pods(status: &PodIdentityProfileStatus) -> PodIdentityProfileStatus {
@@ -60,7 +59,11 @@ pub(in crate::profile) fn keeping_pods(
     }
 }
 
-pub(super) fn says(profile: &PodIdentityProfile, pods: &BoundPods) -> PodIdentityProfileStatus {
+/// The part of the status that is about `pods`.
+pub(super) fn pod_fields(
+    profile: &PodIdentityProfile,
+    pods: &BoundPods,
+) -> PodIdentityProfileStatus {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let refused = pods
         .refused
@@ -71,29 +74,13 @@ pub(super) fn says(profile: &PodIdentityProfile, pods: &BoundPods) -> PodIdentit
             reason: reason.clone(),
         });
     let refused: Vec<RefusedPodStatus> = refused.collect();
+    let condition = assignment_ready(pods, &core_conditions(profile), &now());
     PodIdentityProfileStatus {
-        conditions: assignment_ready(profile, pods).map(|condition| vec![condition]),
+        conditions: condition.map(|condition| vec![to_kubernetes(condition)]),
         bound_pods: Some(number(pods.bound)),
         assigned_pods: Some(number(pods.assigned)),
         refused_pod_count: (!refused.is_empty()).then(|| number(pods.refused.count)),
         refused_pods: (!refused.is_empty()).then_some(refused),
         ..PodIdentityProfileStatus::default()
     }
-}
-
-/// The condition speaks of the binding that was applied; before there was any, nothing is said.
-fn assignment_ready(profile: &PodIdentityProfile, pods: &BoundPods) -> Option<meta::Condition> {
-    let before = condition(profile, ASSIGNMENT_READY);
-    let bound = condition(profile, "BindingReady").filter(|bound| bound.status == "True");
-    let generation = bound.or(before)?.observed_generation;
-    let part = pods.part();
-    let old = before.filter(|old| old.status == part.status.as_str());
-    Some(to_kubernetes(Condition {
-        kind: part.kind.to_owned(),
-        status: part.status,
-        reason: part.reason,
-        message: part.message,
-        observed_generation: generation,
-        last_transition_time: old.map_or_else(now, |old| old.last_transition_time.clone()),
-    }))
 }

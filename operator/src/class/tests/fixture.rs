@@ -13,17 +13,18 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
-    AzureCloud, AzureError, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId,
-    Result, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
+    AzureError, Deleted, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
+    RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions,
 };
+use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::condition::{Condition, READY};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::class::reconcile::reconcile;
-use crate::class::{Context, Facts, Schedule};
+use crate::class::{ClassContext, Schedule};
 use crate::conditions::from_kubernetes;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
@@ -58,13 +59,13 @@ struct State {
 }
 
 /// The class, its controller and the cloud.
-pub(super) struct World {
+pub(super) struct Fixture {
     state: Arc<Mutex<State>>,
-    context: Arc<Context>,
+    context: Arc<ClassContext>,
     profiles: Writer<PodIdentityProfile>,
 }
 
-impl World {
+impl Fixture {
     /// A class that fits the cloud but for `changes`.
     pub(super) fn new(changes: Value) -> Self {
         let mut spec = json!({
@@ -172,20 +173,20 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no test has panicked in here")
 }
 
-fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Context {
+fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> ClassContext {
     let client = api_server(Arc::clone(state));
     let reporter = Reporter {
         controller: "test".into(),
         instance: None,
     };
     let (_, leadership) = Leadership::fixed(true);
-    Context {
+    ClassContext {
         recorder: Recorder::new(client.clone(), reporter),
         client,
         subscriptions: Arc::new(Fake(Arc::clone(state))),
         roles: Arc::new(Fake(Arc::clone(state))),
-        facts: Facts {
-            cloud: AzureCloud::Public,
+        operator: OperatorEnvironment {
+            cloud: Some(Cloud::AzurePublicCloud),
             tenant_id: None,
         },
         profiles,

@@ -1,4 +1,4 @@
-//! A cloud and an API server in memory, which tell in one story what they were asked.
+//! Azure and an API server in memory, which list in one order the calls that they got.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,12 +13,13 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
-    AzureCloud, AzureError, Compute, ComputeIdentity, ComputeTarget, Deleted, Identities,
-    IdentityId, IdentityPatch, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
+    AzureError, Compute, ComputeIdentity, ComputeTarget, Deleted, Identities, IdentityId,
+    IdentityPatch, Location, Operation, Reply, ResourceGroup, ResourceGroupId, Result,
     RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::binding::Pod;
+use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::profile::pods::BoundPods;
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
@@ -28,18 +29,18 @@ use uuid::Uuid;
 
 use crate::assignment::{Assignments, ObjectKey};
 use crate::azure::Azure;
-use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::reconcile::{ReconcileError, reconcile};
-use crate::profile::{Context, FINALIZER, Reminders, Retries, pods};
+use crate::profile::error::ReconcileError;
+use crate::profile::reconcile::reconcile;
+use crate::profile::{FINALIZER, ProfileContext, Reminders, Retries, pods};
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
 
 /// Everything there is, and what happened.
 #[derive(Default)]
 struct State {
-    story: Vec<String>,
+    calls: Vec<String>,
     profile: Value,
     children: BTreeMap<String, Value>,
     identities: BTreeMap<String, UserAssignedIdentity>,
@@ -53,33 +54,33 @@ struct State {
 
 /// Keeps calls waiting.
 #[derive(Clone, Default)]
-pub(super) struct Hold {
+pub(in crate::profile) struct Hold {
     reached: Arc<Notify>,
     released: Arc<Notify>,
 }
 
 impl Hold {
     /// Waits until a call is held.
-    pub(super) async fn reached(&self) {
+    pub(in crate::profile) async fn reached(&self) {
         self.reached.notified().await;
     }
 
     /// Lets it go on.
-    pub(super) fn release(&self) {
+    pub(in crate::profile) fn release(&self) {
         self.released.notify_one();
     }
 }
 
-/// The world of one profile, `ns/p`, whose class `c` allows everything.
-pub(super) struct World {
+/// One profile, `ns/p`, whose class `c` allows everything, and all that its controller talks to.
+pub(in crate::profile) struct Fixture {
     state: Arc<Mutex<State>>,
-    context: Arc<Context>,
+    context: Arc<ProfileContext>,
     leads: watch::Sender<bool>,
     classes: Writer<PodIdentityClass>,
 }
 
-impl World {
-    pub(super) fn with_profile(spec: Value) -> Self {
+impl Fixture {
+    pub(in crate::profile) fn with_profile(spec: Value) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         lock(&state).profile = json!({
             "apiVersion": "podid.dev/v1alpha1",
@@ -103,52 +104,60 @@ impl World {
     }
 
     /// What the class's `Ready` says, and of which generation; the class is at its first.
-    pub(super) fn class_is(&mut self, ready: &str, observed: i64) {
+    pub(in crate::profile) fn class_is(&mut self, ready: &str, observed: i64) {
         let event = Event::Apply(class(ready, observed));
         self.classes.apply_watcher_event(&event);
     }
 
-    pub(super) async fn reconcile(&self) -> std::result::Result<Action, ReconcileError> {
+    /// The class is deleted.
+    pub(in crate::profile) fn class_is_gone(&mut self) {
+        let event = Event::Delete(class("True", 1));
+        self.classes.apply_watcher_event(&event);
+    }
+
+    pub(in crate::profile) async fn reconcile(
+        &self,
+    ) -> std::result::Result<Action, ReconcileError> {
         reconcile(Arc::new(self.profile()), Arc::clone(&self.context)).await
     }
 
     /// What becomes of the pods of the profile.
-    pub(super) fn bind(&self, pods: BoundPods) {
+    pub(in crate::profile) fn bind(&self, pods: BoundPods) {
         let key = ObjectKey::new("ns", "p");
         self.context.assignments.set_bound_pods(&key, pods);
     }
 
     /// A labelled pod that breaks the rule runs, and nobody has counted it yet.
-    pub(super) fn run(&self, pod: &Pod) {
+    pub(in crate::profile) fn run(&self, pod: &Pod) {
         let key = ObjectKey::new(&pod.namespace, &pod.name);
         self.context.assignments.set_breaking(&key, Some(pod));
     }
 
     /// Another process takes over, to whom nothing is known of pods yet.
-    pub(super) fn restart(&mut self) {
+    pub(in crate::profile) fn restart(&mut self) {
         let (assignments, _) = Assignments::new();
-        self.context = Arc::new(Context {
+        self.context = Arc::new(ProfileContext {
             assignments,
-            ..Context::clone(&self.context)
+            ..ProfileContext::clone(&self.context)
         });
     }
 
     /// Everything about pods has been seen once.
-    pub(super) fn pods_are_known(&self) {
+    pub(in crate::profile) fn pods_are_known(&self) {
         self.context.assignments.set_known();
     }
 
     /// Another replica leads.
-    pub(super) fn follow(&self) {
+    pub(in crate::profile) fn follow(&self) {
         self.leads.send_replace(false);
     }
 
-    pub(super) fn profile(&self) -> PodIdentityProfile {
+    pub(in crate::profile) fn profile(&self) -> PodIdentityProfile {
         serde_json::from_value(lock(&self.state).profile.clone()).expect("a profile")
     }
 
     /// Another spec, as its author commits it.
-    pub(super) fn change(&self, spec: Value) {
+    pub(in crate::profile) fn change(&self, spec: Value) {
         let mut state = lock(&self.state);
         let generation = state.profile["metadata"]["generation"]
             .as_i64()
@@ -157,28 +166,28 @@ impl World {
         state.profile["spec"] = spec;
     }
 
-    pub(super) fn story(&self) -> Vec<String> {
-        lock(&self.state).story.clone()
+    pub(in crate::profile) fn calls(&self) -> Vec<String> {
+        lock(&self.state).calls.clone()
     }
 
-    pub(super) fn forget_story(&self) {
-        lock(&self.state).story.clear();
+    pub(in crate::profile) fn forget_calls(&self) {
+        lock(&self.state).calls.clear();
     }
 
-    pub(super) fn writes(&self) -> Vec<String> {
-        self.story()
+    pub(in crate::profile) fn writes(&self) -> Vec<String> {
+        self.calls()
             .into_iter()
             .filter(|entry| !entry.starts_with("read"))
             .collect()
     }
 
     /// The author deletes the profile.
-    pub(super) fn delete(&self) {
+    pub(in crate::profile) fn delete(&self) {
         lock(&self.state).profile["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     }
 
     /// Somebody deletes the identity and makes another of the same name.
-    pub(super) fn make_anew_by_hand(&self, name: &str) {
+    pub(in crate::profile) fn make_anew_by_hand(&self, name: &str) {
         let mut state = lock(&self.state);
         let identity = state.identities.get_mut(name).expect("one to make anew");
         identity.tags = BTreeMap::new();
@@ -186,30 +195,33 @@ impl World {
     }
 
     /// Names of the identities there are.
-    pub(super) fn identities(&self) -> Vec<String> {
+    pub(in crate::profile) fn identities(&self) -> Vec<String> {
         lock(&self.state).identities.keys().cloned().collect()
     }
 
     /// How many roles anybody has.
-    pub(super) fn roles(&self) -> usize {
+    pub(in crate::profile) fn roles(&self) -> usize {
         lock(&self.state).assignments.len()
     }
 
-    pub(super) fn assign_by_hand_unseen(&self, role: &str, scope: &str) {
+    pub(in crate::profile) fn assign_by_hand_unseen(&self, role: &str, scope: &str) {
         let role = Role::parse(role).id().expect("a known role");
         lock(&self.state).unseen.push((role, scope.to_owned()));
     }
 
     /// Holds up writes of identities.
-    pub(super) fn hold_identity_writes(&self) -> Hold {
+    pub(in crate::profile) fn hold_identity_writes(&self) -> Hold {
         lock(&self.state).hold.insert(Hold::default()).clone()
     }
 
-    pub(super) fn lose_next_role_answer(&self) {
+    pub(in crate::profile) fn lose_next_role_answer(&self) {
         lock(&self.state).lose_role_answer = true;
     }
 
-    pub(super) fn refuse_roles(&self, refusal: impl Fn() -> AzureError + Send + 'static) {
+    pub(in crate::profile) fn refuse_roles(
+        &self,
+        refusal: impl Fn() -> AzureError + Send + 'static,
+    ) {
         lock(&self.state).refuse_roles = Some(Box::new(refusal));
     }
 }
@@ -222,7 +234,7 @@ fn context(
     state: &Arc<Mutex<State>>,
     leadership: Leadership,
     classes: Store<PodIdentityClass>,
-) -> Context {
+) -> ProfileContext {
     let client = api_server(Arc::clone(state));
     let fake = Fake(Arc::clone(state));
     let (assignments, _) = Assignments::new();
@@ -231,7 +243,7 @@ fn context(
         controller: "test".into(),
         instance: None,
     };
-    Context {
+    ProfileContext {
         recorder: Recorder::new(client.clone(), reporter),
         client,
         azure: Azure {
@@ -240,8 +252,8 @@ fn context(
             subscriptions: Arc::new(fake.clone()),
             compute: Arc::new(fake),
         },
-        facts: Facts {
-            cloud: AzureCloud::Public,
+        operator: OperatorEnvironment {
+            cloud: Some(Cloud::AzurePublicCloud),
             tenant_id: None,
         },
         classes,
@@ -318,7 +330,13 @@ fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (Statu
         let found = state.children.get(path).cloned();
         return found.map_or_else(not_found, |child| (StatusCode::OK, child));
     }
-    state.story.push(format!(
+    if method == Method::DELETE {
+        state.calls.push("delete object".to_owned());
+        state.children.remove(path);
+        let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
+        return (StatusCode::OK, status);
+    }
+    state.calls.push(format!(
         "apply {}",
         body["kind"].as_str().unwrap_or_default()
     ));
@@ -338,7 +356,7 @@ fn apply_status(state: &mut State, new: &Value) {
             let first = new.conditions.iter().flatten().next();
             let reason = first.map(|ready| ready.reason.clone());
             state
-                .story
+                .calls
                 .push(format!("write status {:?}", reason.unwrap_or_default()));
             pods::keeping_pods(new, &old)
         }
@@ -368,7 +386,7 @@ impl std::fmt::Debug for Fake {
 impl Identities for Fake {
     async fn get(&self, id: &IdentityId) -> Result<Option<UserAssignedIdentity>> {
         let mut state = lock(&self.0);
-        state.story.push(format!("read identity {}", id.name));
+        state.calls.push(format!("read identity {}", id.name));
         Ok(state.identities.get(&id.name).cloned())
     }
 
@@ -383,7 +401,7 @@ impl Identities for Fake {
             hold.released.notified().await;
         }
         let mut state = lock(&self.0);
-        state.story.push(format!("put identity {}", id.name));
+        state.calls.push(format!("put identity {}", id.name));
         let made = UserAssignedIdentity {
             id: id.clone(),
             location: spec.location.clone(),
@@ -398,7 +416,7 @@ impl Identities for Fake {
 
     async fn delete(&self, id: &IdentityId) -> Result<Deleted> {
         let mut state = lock(&self.0);
-        state.story.push(format!("delete identity {}", id.name));
+        state.calls.push(format!("delete identity {}", id.name));
         Ok(state
             .identities
             .remove(&id.name)
@@ -414,7 +432,7 @@ impl Identities for Fake {
 impl RoleAssignments for Fake {
     async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
         let mut state = lock(&self.0);
-        state.story.push(format!("read roles on {scope}"));
+        state.calls.push(format!("read roles on {scope}"));
         Ok(state.assignments.clone())
     }
 
@@ -425,7 +443,7 @@ impl RoleAssignments for Fake {
         spec: &RoleAssignmentSpec,
     ) -> Result<RoleAssignment> {
         let mut state = lock(&self.0);
-        state.story.push(format!("put role on {scope}"));
+        state.calls.push(format!("put role on {scope}"));
         if let Some(refusal) = &state.refuse_roles {
             return Err(refusal());
         }
@@ -470,7 +488,7 @@ impl RoleAssignments for Fake {
 
     async fn delete(&self, id: &str) -> Result<Deleted> {
         let mut state = lock(&self.0);
-        state.story.push(format!("delete role {id}"));
+        state.calls.push(format!("delete role {id}"));
         let before = state.assignments.len();
         state.assignments.retain(|assignment| assignment.id != id);
         let gone = state.assignments.len() < before;
@@ -490,17 +508,17 @@ impl RoleAssignments for Fake {
 #[async_trait]
 impl Subscriptions for Fake {
     async fn get(&self, _: &str) -> Result<Option<Subscription>> {
-        lock(&self.0).story.push("read subscription".to_owned());
+        lock(&self.0).calls.push("read subscription".to_owned());
         Ok(None)
     }
 
     async fn locations(&self, _: &str) -> Result<Vec<Location>> {
-        lock(&self.0).story.push("read locations".to_owned());
+        lock(&self.0).calls.push("read locations".to_owned());
         Ok(Vec::new())
     }
 
     async fn group(&self, _: &ResourceGroupId) -> Result<Option<ResourceGroup>> {
-        lock(&self.0).story.push("read group".to_owned());
+        lock(&self.0).calls.push("read group".to_owned());
         Ok(None)
     }
 }

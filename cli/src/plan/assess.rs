@@ -1,14 +1,14 @@
-//! The decision for one profile, with what had to be assumed for want of a look at Azure.
+//! What the operator would do for one profile, by the operator's own decision, with what had to be
+//! assumed because Azure is not asked.
 
 use std::collections::BTreeMap;
 
-use podid_core::class::Class;
-use podid_core::class::{Violation, check_class};
-use podid_core::profile::admit::admit;
+use podid_core::class::{Class, OperatorEnvironment, Usability, Violation};
+use podid_core::profile::decide::{NextAction, Precheck, PrecheckInput, next_action, precheck};
 use podid_core::profile::desired::Desired;
 use podid_core::profile::observed::{ManagedIdentity, Observed};
-use podid_core::profile::plan::{Plan, PlanRefusal, plan};
-use podid_core::profile::{CreationPolicy, Drift, Profile};
+use podid_core::profile::plan::{Plan, PlanRefusal};
+use podid_core::profile::{CreationPolicy, Profile};
 use podid_core::role::Role;
 use serde::Serialize;
 
@@ -17,10 +17,10 @@ use super::notes::notes;
 /// What stands for an id that only Azure knows.
 const UNSEEN: &str = "that Azure knows";
 
-/// What would become of one profile.
+/// What the operator would do for one profile.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Outcome {
+pub(super) struct ProfilePlan {
     pub(super) namespace: String,
     pub(super) profile: String,
     pub(super) class: String,
@@ -44,20 +44,20 @@ pub(super) struct Outcome {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
     /// Why podid would not act on the plan by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) held: Option<Held>,
+    #[serde(rename = "held", skip_serializing_if = "Option::is_none")]
+    pub(super) not_applied: Option<NotApplied>,
 }
 
 /// What in the profile keeps podid from acting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) enum Held {
+pub(super) enum NotApplied {
     /// `spec.suspend`: nothing is looked at.
     Suspended,
     /// `spec.drift: Observe`: changes are reported and left to a person.
     Observed,
 }
 
-impl Held {
+impl NotApplied {
     pub(super) fn explain(self) -> &'static str {
         match self {
             Self::Suspended => "spec.suspend is true: podid does nothing until that is taken back",
@@ -69,7 +69,7 @@ impl Held {
     }
 }
 
-impl Outcome {
+impl ProfilePlan {
     pub(super) fn is_refused(&self) -> bool {
         self.plan.is_none()
     }
@@ -79,49 +79,65 @@ impl Outcome {
     }
 }
 
-/// Plans a profile against an empty Azure.
-pub(super) fn decide(profile: &Profile, class: &Class, suspended: bool) -> Outcome {
-    let mut outcome = Outcome {
+/// Plans a profile against an empty Azure. Where only the operator could know (its cloud and tenant,
+/// and whether Azure has confirmed the class), the decision is told that nobody looked.
+pub(super) fn assess(profile: &Profile, class: &Class) -> ProfilePlan {
+    let operator = OperatorEnvironment::default();
+    let mut planned = ProfilePlan {
         namespace: profile.namespace.clone(),
         profile: profile.name.clone(),
         class: class.name.clone(),
-        class_violations: check_class(class),
+        class_violations: operator.violations(class),
         violations: Vec::new(),
         refusals: Vec::new(),
         changes: Vec::new(),
         plan: None,
         assumptions: Vec::new(),
-        notes: notes(profile, class, &[]),
-        held: None,
+        notes: Vec::new(),
+        not_applied: None,
     };
-    if suspended {
-        outcome.held = Some(Held::Suspended);
-        outcome.plan = Some(Plan::default());
-        return outcome;
-    }
-    let desired = match admit(profile, class) {
-        Ok(desired) => desired,
-        Err(violations) => {
-            outcome.notes = notes(profile, class, &violations);
-            outcome.violations = violations;
-            return outcome;
+    let decision = precheck(PrecheckInput {
+        profile,
+        class: Some(class),
+        usability: &Usability::Assumed,
+        operator: &operator,
+        is_reported: false,
+    });
+    match decision {
+        Precheck::Suspended => {
+            planned.not_applied = Some(NotApplied::Suspended);
+            planned.plan = Some(Plan::default());
         }
+        Precheck::InvalidSpec(violation) => planned.violations = vec![violation],
+        Precheck::ClassInvalid { not_allowed, .. } => planned.violations = not_allowed,
+        Precheck::NotAllowed(violations) => planned.violations = violations,
+        Precheck::Admitted(desired) => against_assumed(&desired, &mut planned),
+        // These follow from a missing class or from Azure's word about one, and neither is given here.
+        Precheck::ClassMissing { .. }
+        | Precheck::ClassUnusable { .. }
+        | Precheck::ClassUnknown { .. }
+        | Precheck::KeepStatus => {}
+    }
+    planned.notes = notes(profile, class, &planned.violations);
+    planned
+}
+
+fn against_assumed(desired: &Desired, planned: &mut ProfilePlan) {
+    let (observed, assumptions) = assumed(desired);
+    planned.assumptions = assumptions;
+    let plan = match next_action(desired, &observed) {
+        NextAction::Refuse(refusals) => {
+            planned.refusals = refusals;
+            return;
+        }
+        NextAction::Report(plan) => {
+            planned.not_applied = Some(NotApplied::Observed);
+            plan
+        }
+        NextAction::Apply(plan) => plan,
     };
-    if !outcome.class_violations.is_empty() {
-        return outcome;
-    }
-    let (observed, assumptions) = assumed(&desired);
-    outcome.assumptions = assumptions;
-    match plan(&desired, &observed) {
-        Ok(plan) => {
-            outcome.changes = plan.sentences();
-            outcome.held =
-                (profile.drift == Drift::Observe && !plan.is_empty()).then_some(Held::Observed);
-            outcome.plan = Some(plan);
-        }
-        Err(refusals) => outcome.refusals = refusals,
-    }
-    outcome
+    planned.changes = plan.sentences();
+    planned.plan = Some(plan);
 }
 
 /// An Azure that holds nothing but what the profile takes for granted.

@@ -1,7 +1,6 @@
-//! What assignment knows and profiles want to: what becomes of the pods that are bound, and when
-//! machines have let go of an identity.
+//! What profiles need to know of assignment: how far bound pods are, and when no VM or scale set has an
+//! identity any more.
 
-mod effect;
 mod fields;
 
 use std::collections::HashMap;
@@ -12,31 +11,28 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::condition::READY;
+use podid_core::condition::{READY, SubCondition};
+use podid_core::net_raw::NetRaw;
+use podid_core::profile::desired::Desired;
+use podid_core::profile::pods::{self, NamedPods, PodEffect, about_to_be_bound, pods_problem};
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-pub(super) use effect::{hindrance, include, include_breaches, include_breaches_of_bound};
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
-use super::{Context, trigger};
+use super::status::core_conditions;
+use super::{ProfileContext, trigger};
 use crate::assignment::{Assignments, Change, ObjectKey};
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.
 const FIELD_MANAGER: &str = "podid-operator-pods";
 
-/// Reason of `EnforcementReady` while bound pods break the rule.
-pub(super) const PODS_KEEP_NET_RAW: &str = "PodsKeepNetRaw";
-
-/// How many pods the message of a condition names.
-const NAMED: usize = 3;
-
-/// Follows the changes, until there are none any more: counts pods, and hands the profiles whose
+/// Follows the changes, until there are none any more: counts pods, and sends the profiles whose
 /// former identity is free, or whose pods make them ready or not, to `concerned`.
 pub(super) async fn follow(
-    context: Arc<Context>,
+    context: Arc<ProfileContext>,
     mut changes: mpsc::UnboundedReceiver<Change>,
     concerned: mpsc::UnboundedSender<ObjectRef<PodIdentityProfile>>,
 ) {
@@ -45,8 +41,8 @@ pub(super) async fn follow(
         let profiles = match change {
             Change::BoundPods(key) => {
                 recount(&key, &context).await;
-                let news = effects.are_news(&key, &context.assignments);
-                Vec::from_iter(news.then(|| profile_of(&key)))
+                let changed = effects.have_changed(&key, &context.assignments);
+                Vec::from_iter(changed.then(|| profile_of(&key)))
             }
             // What was said before a restart may not hold any more.
             Change::Known => trigger::select(&context.profiles, |profile| !is_ready(profile)),
@@ -63,29 +59,17 @@ pub(super) async fn follow(
     std::future::pending().await
 }
 
-/// What the pods of profiles do to them beside being counted.
+/// What the pods of each profile did to it when this was last asked; none that did nothing.
 #[derive(Debug, Default)]
-struct Effects(HashMap<ObjectKey, Effect>);
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Effect {
-    hindrance: Option<String>,
-    refused: String,
-    audited: String,
-}
+struct Effects(HashMap<ObjectKey, PodEffect>);
 
 impl Effects {
     /// Whether the pods of a profile do something else to it than when this was last asked.
-    fn are_news(&mut self, key: &ObjectKey, assignments: &Assignments) -> bool {
+    fn have_changed(&mut self, key: &ObjectKey, assignments: &Assignments) -> bool {
         let Some(pods) = assignments.bound_pods(key) else {
             return false;
         };
-        let effect = Effect {
-            hindrance: pods.hindrance(),
-            refused: pods.refused.sentence(NAMED),
-            audited: pods.audited.sentence(NAMED),
-        };
-        let none = Effect::default();
+        let (effect, none) = (pods.effect(), PodEffect::default());
         if *self.0.get(key).unwrap_or(&none) == effect {
             return false;
         }
@@ -97,6 +81,40 @@ impl Effects {
     }
 }
 
+/// Why the profile is not ready, if its pods are the reason.
+pub(super) fn problem(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<String> {
+    let pods = context.assignments.bound_pods(&key_of(profile));
+    pods_problem(pods.as_ref(), &core_conditions(profile))
+}
+
+/// `EnforcementReady`, given what the policy comes to. Pods count that are bound, or will be as soon as
+/// the binding is applied.
+pub(super) fn enforcement(
+    policy: SubCondition,
+    desired: &Desired,
+    profile: &PodIdentityProfile,
+    context: &ProfileContext,
+) -> SubCondition {
+    let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
+    let breaking = context.assignments.breaking(namespace, &binding.selector);
+    let next = about_to_be_bound(&breaking, binding);
+    let pods = context.assignments.bound_pods(&key_of(profile));
+    let reported = core_conditions(profile);
+    pods::enforcement(policy, desired.net_raw, pods.as_ref(), &next, &reported)
+}
+
+/// The same while no binding is about to be applied.
+pub(super) fn enforcement_of_bound(
+    policy: SubCondition,
+    net_raw: NetRaw,
+    profile: &PodIdentityProfile,
+    context: &ProfileContext,
+) -> SubCondition {
+    let pods = context.assignments.bound_pods(&key_of(profile));
+    let (none, reported) = (NamedPods::default(), core_conditions(profile));
+    pods::enforcement(policy, net_raw, pods.as_ref(), &none, &reported)
+}
+
 /// The AzureIdentity of a profile has the profile's name.
 fn profile_of(identity: &ObjectKey) -> ObjectRef<PodIdentityProfile> {
     ObjectRef::new(&identity.name).within(&identity.namespace)
@@ -106,7 +124,7 @@ fn key_of(profile: &PodIdentityProfile) -> ObjectKey {
     ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any())
 }
 
-/// Whether the profile may be waiting for machines to let go of the identity.
+/// Whether the profile may be waiting until no VM or scale set has the identity.
 fn awaits(profile: &PodIdentityProfile, identity: &ArmId) -> bool {
     let status = profile.status.as_ref();
     let used = status.and_then(|status| status.identity.as_ref());
@@ -124,7 +142,7 @@ fn condition<'a>(profile: &'a PodIdentityProfile, kind: &str) -> Option<&'a meta
     conditions.find(|condition| condition.type_ == kind)
 }
 
-async fn recount(key: &ObjectKey, context: &Context) {
+async fn recount(key: &ObjectKey, context: &ProfileContext) {
     let Some(profile) = context.profiles.get(&profile_of(key)) else {
         return;
     };
@@ -137,14 +155,14 @@ async fn recount(key: &ObjectKey, context: &Context) {
 /// Writes what the pods of a profile come to, if that is known and has changed.
 pub(super) async fn count(
     profile: &PodIdentityProfile,
-    context: &Context,
+    context: &ProfileContext,
 ) -> Result<(), kube::Error> {
     let key = key_of(profile);
     let Some(pods) = context.assignments.bound_pods(&key) else {
         return Ok(());
     };
     let old = profile.status.clone().unwrap_or_default();
-    let new = fields::says(profile, &pods);
+    let new = fields::pod_fields(profile, &pods);
     if of_pods(&old) == new {
         return Ok(());
     }

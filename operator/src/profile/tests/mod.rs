@@ -1,8 +1,9 @@
 //! Reconciliations against a cloud and an API server that write down what they are asked.
 
+pub(super) mod fixture;
 mod truth;
-mod world;
 
+use fixture::Fixture;
 use kube::runtime::controller::Action;
 use podid_azure::{AzureError, Operation, Reply};
 use podid_core::assigned_identity::AssignmentFailure;
@@ -11,7 +12,6 @@ use podid_core::net_raw::Breach;
 use podid_core::profile::pods::{BoundPods, PodState};
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
-use world::World;
 
 fn asks_for_a_role() -> serde_json::Value {
     json!([{ "role": "Reader", "scope": "/subscriptions/s/resourceGroups/apps" }])
@@ -19,32 +19,32 @@ fn asks_for_a_role() -> serde_json::Value {
 
 #[tokio::test]
 async fn a_role_is_written_down_before_it_is_given() {
-    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
-    world.reconcile().await.expect("reconciled");
-    let story = world.story();
+    let fixture = Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    fixture.reconcile().await.expect("reconciled");
+    let calls = fixture.calls();
     let at = |step: &str| {
-        story
+        calls
             .iter()
             .position(|entry| entry.starts_with(step))
-            .unwrap_or_else(|| panic!("{step} in {story:?}"))
+            .unwrap_or_else(|| panic!("{step} in {calls:?}"))
     };
-    let noted = story[at("put identity")..at("put role")].iter();
+    let noted = calls[at("put identity")..at("put role")].iter();
     let notes: Vec<_> = noted
         .filter(|entry| entry.starts_with("write status"))
         .collect();
-    assert_eq!(notes, ["write status \"Progressing\""], "{story:?}");
-    assert!(at("put role") < at("apply AzureIdentity"), "{story:?}");
-    let status = world.profile().status.expect("a status");
+    assert_eq!(notes, ["write status \"Progressing\""], "{calls:?}");
+    assert!(at("put role") < at("apply AzureIdentity"), "{calls:?}");
+    let status = fixture.profile().status.expect("a status");
     assert_eq!(status.role_assignments.expect("recorded").len(), 1);
 }
 
 #[tokio::test]
 async fn once_all_is_done_nothing_is_written() {
-    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
-    world.reconcile().await.expect("reconciled");
-    world.forget_story();
-    let action = world.reconcile().await.expect("reconciled");
-    assert_eq!(world.writes(), [""; 0]);
+    let fixture = Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    fixture.reconcile().await.expect("reconciled");
+    fixture.forget_calls();
+    let action = fixture.reconcile().await.expect("reconciled");
+    assert_eq!(fixture.writes(), [""; 0]);
     assert_ne!(
         action,
         Action::await_change(),
@@ -54,18 +54,18 @@ async fn once_all_is_done_nothing_is_written() {
 
 #[tokio::test]
 async fn a_follower_neither_reads_nor_writes() {
-    let world = World::with_profile(json!({ "className": "c" }));
-    world.follow();
-    world.reconcile().await.expect("nothing to do");
-    assert_eq!(world.story(), [""; 0]);
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    fixture.follow();
+    fixture.reconcile().await.expect("nothing to do");
+    assert_eq!(fixture.calls(), [""; 0]);
 }
 
 #[tokio::test]
 async fn an_equal_assignment_of_somebody_else_is_used_and_never_revoked() {
-    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
-    world.assign_by_hand_unseen("Reader", "/subscriptions/s/resourceGroups/apps");
-    world.reconcile().await.expect("reconciled");
-    let recorded = world
+    let fixture = Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    fixture.assign_by_hand_unseen("Reader", "/subscriptions/s/resourceGroups/apps");
+    fixture.reconcile().await.expect("reconciled");
+    let recorded = fixture
         .profile()
         .status
         .and_then(|status| status.role_assignments);
@@ -76,48 +76,49 @@ async fn an_equal_assignment_of_somebody_else_is_used_and_never_revoked() {
         "{recorded:?}"
     );
 
-    world.change(json!({ "className": "c" }));
-    world.forget_story();
-    world.reconcile().await.expect("reconciled");
+    fixture.change(json!({ "className": "c" }));
+    fixture.forget_calls();
+    fixture.reconcile().await.expect("reconciled");
     assert!(
-        !world
-            .story()
+        !fixture
+            .calls()
             .iter()
             .any(|entry| entry.starts_with("delete role")),
         "{:?}",
-        world.story()
+        fixture.calls()
     );
 }
 
 #[tokio::test]
 async fn a_role_whose_answer_was_lost_is_remembered_and_taken_back() {
-    let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
-    world.lose_next_role_answer();
-    world.reconcile().await.expect("tried");
-    assert!(!is_ready(&world.profile()));
-    world.change(json!({ "className": "c" }));
-    world.reconcile().await.expect("reconciled");
-    assert!(is_ready(&world.profile()));
-    assert_eq!(world.roles(), 0, "nothing leaks: {:?}", world.story());
+    let fixture = Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+    fixture.lose_next_role_answer();
+    fixture.reconcile().await.expect("tried");
+    assert!(!is_ready(&fixture.profile()));
+    fixture.change(json!({ "className": "c" }));
+    fixture.reconcile().await.expect("reconciled");
+    assert!(is_ready(&fixture.profile()));
+    assert_eq!(fixture.roles(), 0, "nothing leaks: {:?}", fixture.calls());
 }
 
 #[tokio::test]
 async fn the_same_refusal_is_written_once() {
     for (status, code) in [(403, "AuthorizationFailed"), (400, "PrincipalNotFound")] {
-        let world = World::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
+        let fixture =
+            Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));
         let scope = "/subscriptions/s/resourceGroups/apps";
-        world.refuse_roles(move || {
+        fixture.refuse_roles(move || {
             let reply = Reply::new(status, code, "no");
             AzureError::refused(Operation::PutRoleAssignment, scope, reply)
         });
-        world.reconcile().await.expect("tried");
-        world.forget_story();
-        world.reconcile().await.expect("tried");
-        let statuses = world
+        fixture.reconcile().await.expect("tried");
+        fixture.forget_calls();
+        fixture.reconcile().await.expect("tried");
+        let statuses = fixture
             .writes()
             .into_iter()
             .filter(|write| write.starts_with("write status"));
-        assert_eq!(statuses.count(), 0, "{code}: {:?}", world.story());
+        assert_eq!(statuses.count(), 0, "{code}: {:?}", fixture.calls());
     }
 }
 
@@ -133,17 +134,17 @@ async fn a_renamed_profile_deletes_its_former_identity_unless_it_is_somebody_els
         (false, true, vec![]),
         (true, true, vec!["old"]),
     ] {
-        let world = World::with_profile(named("old"));
-        world.reconcile().await.expect("reconciled");
+        let fixture = Fixture::with_profile(named("old"));
+        fixture.reconcile().await.expect("reconciled");
         if made_anew {
-            world.make_anew_by_hand("old");
+            fixture.make_anew_by_hand("old");
         }
-        world.change(named("new"));
+        fixture.change(named("new"));
         if deleted {
-            world.delete();
+            fixture.delete();
         }
-        world.reconcile().await.expect("reconciled");
-        assert_eq!(world.identities(), left, "{:?}", world.story());
+        fixture.reconcile().await.expect("reconciled");
+        assert_eq!(fixture.identities(), left, "{:?}", fixture.calls());
     }
 }
 
@@ -198,13 +199,13 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         (PodState::Failed(failure), "False", "True", "False"),
         (PodState::Refused(keeps), "False", "False", "False"),
     ];
-    let world = World::with_profile(json!({ "className": "c" }));
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
     for (state, assignment, enforcement, ready) in table {
         let mut pods = BoundPods::default();
         pods.add("web-0", &state, &Default::default());
-        world.bind(pods);
-        world.reconcile().await.expect("reconciled");
-        let profile = world.profile();
+        fixture.bind(pods);
+        fixture.reconcile().await.expect("reconciled");
+        let profile = fixture.profile();
         let status = |kind| conditions(&profile, kind).expect(kind).0;
         let found = (
             status("AssignmentReady"),
@@ -213,11 +214,11 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         );
         let expected = (assignment.into(), enforcement.into(), ready.into());
         assert_eq!(found, expected, "{state:?}");
-        world.forget_story();
-        world.reconcile().await.expect("reconciled");
-        assert_eq!(world.writes(), [""; 0], "{state:?}");
+        fixture.forget_calls();
+        fixture.reconcile().await.expect("reconciled");
+        assert_eq!(fixture.writes(), [""; 0], "{state:?}");
     }
-    let profile = world.profile();
+    let profile = fixture.profile();
     let status = profile.status.clone().expect("a status");
     let refused = status.refused_pods.expect("named");
     assert_eq!(refused[0].name, "web-0");
@@ -225,10 +226,10 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         (status.bound_pods, status.assigned_pods),
         (Some(1), Some(0))
     );
-    world.bind(BoundPods::default());
-    world.reconcile().await.expect("reconciled");
-    assert!(is_ready(&world.profile()));
-    let status = world.profile().status.expect("a status");
+    fixture.bind(BoundPods::default());
+    fixture.reconcile().await.expect("reconciled");
+    assert!(is_ready(&fixture.profile()));
+    let status = fixture.profile().status.expect("a status");
     assert_eq!(
         (status.refused_pods, status.refused_pod_count),
         (None, None)
@@ -250,39 +251,39 @@ fn refused_by_azure() -> PodState {
 
 #[tokio::test]
 async fn what_its_pods_are_refused_hinders_a_profile_across_a_restart() {
-    let mut world = World::with_profile(named("a"));
-    world.bind(one_pod(&refused_by_azure()));
-    world.reconcile().await.expect("reconciled");
-    world.restart();
-    world.forget_story();
-    world.reconcile().await.expect("reconciled");
-    world.bind(one_pod(&refused_by_azure()));
-    world.pods_are_known();
-    world.reconcile().await.expect("reconciled");
-    assert_eq!(world.writes(), [""; 0], "nothing else is said meanwhile");
-    assert!(!is_ready(&world.profile()));
+    let mut fixture = Fixture::with_profile(named("a"));
+    fixture.bind(one_pod(&refused_by_azure()));
+    fixture.reconcile().await.expect("reconciled");
+    fixture.restart();
+    fixture.forget_calls();
+    fixture.reconcile().await.expect("reconciled");
+    fixture.bind(one_pod(&refused_by_azure()));
+    fixture.pods_are_known();
+    fixture.reconcile().await.expect("reconciled");
+    assert_eq!(fixture.writes(), [""; 0], "nothing else is said meanwhile");
+    assert!(!is_ready(&fixture.profile()));
 }
 
 #[tokio::test]
 async fn a_restart_in_the_middle_of_an_edit_forgets_no_hindrance() {
-    let mut world = World::with_profile(named("a"));
-    world.bind(one_pod(&refused_by_azure()));
-    world.reconcile().await.expect("reconciled");
+    let mut fixture = Fixture::with_profile(named("a"));
+    fixture.bind(one_pod(&refused_by_azure()));
+    fixture.reconcile().await.expect("reconciled");
     let identity = json!({ "name": "a", "tags": { "team": "shop" } });
-    world.change(json!({ "className": "c", "identity": identity }));
-    let hold = world.hold_identity_writes();
+    fixture.change(json!({ "className": "c", "identity": identity }));
+    let hold = fixture.hold_identity_writes();
     {
-        let working = world.reconcile();
+        let working = fixture.reconcile();
         tokio::pin!(working);
         tokio::select! {
             _ = &mut working => panic!("not held up"),
             () = hold.reached() => {}
         }
     }
-    world.restart();
+    fixture.restart();
     hold.release();
-    world.reconcile().await.expect("reconciled");
-    let (status, _, message) = conditions(&world.profile(), "Ready").expect("Ready");
+    fixture.reconcile().await.expect("reconciled");
+    let (status, _, message) = conditions(&fixture.profile(), "Ready").expect("Ready");
     assert_eq!(
         (status.as_str(), message.as_str()),
         ("False", "grant the operator the right")
@@ -291,13 +292,13 @@ async fn a_restart_in_the_middle_of_an_edit_forgets_no_hindrance() {
 
 #[tokio::test]
 async fn what_is_only_audited_is_said_once() {
-    let world = World::with_profile(json!({ "className": "c", "netRaw": "Audit" }));
+    let fixture = Fixture::with_profile(json!({ "className": "c", "netRaw": "Audit" }));
     let keeps = [Breach::KeepsNetRaw("app".into())].into();
     let mut pods = BoundPods::default();
     pods.add("web-0", &PodState::Assigned, &keeps);
-    world.bind(pods);
-    world.reconcile().await.expect("reconciled");
-    let (status, _, message) = conditions(&world.profile(), "EnforcementReady").expect("said");
+    fixture.bind(pods);
+    fixture.reconcile().await.expect("reconciled");
+    let (status, _, message) = conditions(&fixture.profile(), "EnforcementReady").expect("said");
     assert_eq!(status, "True");
     let said = message.matches("served all the same").count();
     assert_eq!(said, 1, "{message}");
@@ -320,9 +321,9 @@ async fn a_profile_is_not_even_ready_at_first_while_an_older_pod_keeps_net_raw()
     ];
     for (pod, ready) in table {
         let binding = json!({ "serviceAccounts": ["web"] });
-        let world = World::with_profile(json!({ "className": "c", "binding": binding }));
-        world.run(&pod);
-        world.reconcile().await.expect("reconciled");
-        assert_eq!(is_ready(&world.profile()), ready, "{pod:?}");
+        let fixture = Fixture::with_profile(json!({ "className": "c", "binding": binding }));
+        fixture.run(&pod);
+        fixture.reconcile().await.expect("reconciled");
+        assert_eq!(is_ready(&fixture.profile()), ready, "{pod:?}");
     }
 }

@@ -1,0 +1,164 @@
+//! A failed call to Azure, as far as rules depend on it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Azure's code for a role that cannot be assigned because it is not there.
+const NO_SUCH_ROLE: &str = "RoleDefinitionDoesNotExist";
+/// Azure's code for a subscription that is gone, or that the caller may not see.
+const NO_SUCH_SUBSCRIPTION: &str = "SubscriptionNotFound";
+/// Azure's code for a token of another tenant than the subscription's.
+const TOKEN_OF_ANOTHER_TENANT: &str = "InvalidAuthenticationTokenTenant";
+
+/// Kinds of failures that lead to different decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum CallFailureClass {
+    /// Azure does not know yet what was made a moment ago.
+    Propagating,
+    /// A right is missing, or a policy or a lock forbids the call.
+    Forbidden,
+    /// What the call names is not there.
+    NotFound,
+    /// Azure does not accept the operator's token.
+    Unauthenticated,
+    /// The same call can never succeed.
+    Invalid,
+    /// No answer, throttling, a conflict: the call may succeed later.
+    Transient,
+}
+
+/// A failed call to Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallFailure {
+    /// See [`CallFailureClass`].
+    pub class: CallFailureClass,
+    /// Azure's error code, as `AuthorizationFailed`; `None` when the answer had none, so that it may
+    /// be a proxy's.
+    pub code: Option<String>,
+    /// What to call the failure where Azure gave no code that Kubernetes takes as a reason.
+    pub fallback_reason: &'static str,
+    /// How long Azure asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl CallFailure {
+    /// The reason of conditions and Events: Azure's own code where Kubernetes takes it.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match (self.class, self.code.as_deref()) {
+            // Several codes mean it, and one of them says that a principal does not exist.
+            (CallFailureClass::Propagating, _) => "Propagating",
+            (_, Some(code)) if is_reason(code) => code,
+            _ => self.fallback_reason,
+        }
+    }
+
+    /// Whether the call fails until a person changes the object that it was made for.
+    #[must_use]
+    pub fn needs_edit(&self) -> bool {
+        self.class == CallFailureClass::Invalid || self.has_code(NO_SUCH_ROLE)
+    }
+
+    /// Whether Azure refused to show a resource for good: nobody can say whether it is there.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.class == CallFailureClass::Forbidden || self.has_code(NO_SUCH_SUBSCRIPTION)
+    }
+
+    /// Whether Azure itself refused, so that the failure says something about what was asked. A proxy's
+    /// page, a missing token or no answer says nothing about it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self.class {
+            CallFailureClass::Forbidden | CallFailureClass::Invalid => true,
+            CallFailureClass::NotFound => self.code.is_some(),
+            CallFailureClass::Unauthenticated => self.has_code(TOKEN_OF_ANOTHER_TENANT),
+            CallFailureClass::Propagating | CallFailureClass::Transient => false,
+        }
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+}
+
+/// Whether Kubernetes takes this text as the reason of a condition. Kubernetes allows a little more
+/// than this.
+#[must_use]
+pub fn is_reason(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(class: CallFailureClass, code: &str) -> CallFailure {
+        CallFailure {
+            class,
+            code: (!code.is_empty()).then(|| code.to_owned()),
+            fallback_reason: "Fallback",
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn only_azures_own_answer_is_a_refusal() {
+        use CallFailureClass::{
+            Forbidden, Invalid, NotFound, Propagating, Transient, Unauthenticated,
+        };
+        for (class, code, refusal) in [
+            (Forbidden, "AuthorizationFailed", true),
+            (Forbidden, "", true),
+            (Invalid, "InvalidParameter", true),
+            (NotFound, "SubscriptionNotFound", true),
+            (NotFound, "", false),
+            (Unauthenticated, TOKEN_OF_ANOTHER_TENANT, true),
+            (Unauthenticated, "InvalidAuthenticationToken", false),
+            (Transient, "TooManyRequests", false),
+            (Propagating, "PrincipalNotFound", false),
+        ] {
+            let failure = failure(class, code);
+            assert_eq!(failure.is_refusal(), refusal, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn an_edit_is_needed_for_what_can_never_succeed() {
+        use CallFailureClass::{Forbidden, Invalid, NotFound, Transient};
+        assert!(failure(Invalid, "LocationNotAvailable").needs_edit());
+        assert!(failure(NotFound, NO_SUCH_ROLE).needs_edit());
+        assert!(!failure(NotFound, "ResourceGroupNotFound").needs_edit());
+        assert!(!failure(Forbidden, "AuthorizationFailed").needs_edit());
+        assert!(!failure(Transient, "").needs_edit());
+    }
+
+    #[test]
+    fn a_resource_is_hidden_by_a_missing_right_or_subscription() {
+        use CallFailureClass::{Forbidden, NotFound, Transient};
+        assert!(failure(Forbidden, "").is_hidden());
+        assert!(failure(NotFound, NO_SUCH_SUBSCRIPTION).is_hidden());
+        assert!(!failure(NotFound, "ResourceGroupNotFound").is_hidden());
+        assert!(!failure(Transient, "").is_hidden());
+    }
+
+    #[test]
+    fn a_reason_is_one_that_kubernetes_takes() {
+        use CallFailureClass::{Forbidden, Propagating};
+        assert_eq!(
+            failure(Forbidden, "AuthorizationFailed").reason(),
+            "AuthorizationFailed"
+        );
+        assert_eq!(failure(Forbidden, "not a word").reason(), "Fallback");
+        assert_eq!(failure(Forbidden, "").reason(), "Fallback");
+        assert_eq!(
+            failure(Propagating, "PrincipalNotFound").reason(),
+            "Propagating"
+        );
+        assert!(is_reason(&"a".repeat(128)) && !is_reason(&"a".repeat(129)));
+        assert!(!is_reason("") && !is_reason("4xx") && !is_reason("a_b"));
+    }
+}

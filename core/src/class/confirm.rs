@@ -1,0 +1,176 @@
+//! When Azure is asked about a class, and whether profiles may use the class meanwhile.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::azure::Before;
+use super::operator::OperatorEnvironment;
+use super::spec::Class;
+use crate::condition::{Condition, ConditionStatus, ReconcileOutcome};
+
+/// Whether profiles may use a class as it is written now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Usability {
+    /// Azure has confirmed it.
+    Usable,
+    /// Something is wrong with it: what, and the remedy.
+    Unusable(String),
+    /// It is still being compared with Azure.
+    Unknown,
+    /// Nobody looked, and it is taken for usable: a file says nothing about Azure.
+    Assumed,
+}
+
+impl Usability {
+    /// Reads it from the class's `Ready`, if that speaks of the class as it is written now. The status
+    /// is the only record of it, so that every replica reads the same.
+    #[must_use]
+    pub fn of<T>(ready: Option<&Condition<T>>) -> Self {
+        match ready.map(|ready| (ready.status, &ready.message)) {
+            Some((ConditionStatus::True, _)) => Self::Usable,
+            Some((ConditionStatus::False, message)) => Self::Unusable(message.clone()),
+            Some((ConditionStatus::Unknown, _)) | None => Self::Unknown,
+        }
+    }
+
+    /// What this says to the comparison with Azure.
+    #[must_use]
+    pub fn before(&self) -> Before {
+        match self {
+            Self::Unknown => Before::Nothing,
+            Self::Usable | Self::Unusable(_) | Self::Assumed => Before::Known,
+        }
+    }
+}
+
+/// What to do about a class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum ClassAction {
+    /// Say this, and wait for an edit: Azure is not asked about a class that is malformed.
+    Say(ReconcileOutcome),
+    /// Azure was asked not long ago; ask again after this time.
+    Rest(Duration),
+    /// Ask Azure.
+    Ask {
+        /// What to say before, if the status says nothing of this generation yet.
+        announce: Option<ReconcileOutcome>,
+    },
+}
+
+/// What to do about a class. `is_reported` says whether `Ready` speaks of the class as it is written
+/// now, `rest` how long the same class need not be compared again.
+#[must_use]
+pub fn class_action(
+    class: &Class,
+    operator: &OperatorEnvironment,
+    is_reported: bool,
+    rest: Option<Duration>,
+) -> ClassAction {
+    let violations = operator.violations(class);
+    if !violations.is_empty() {
+        let texts: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        return ClassAction::Say(ReconcileOutcome::Stalled {
+            reason: "InvalidSpec".to_owned(),
+            message: texts.join(" | "),
+        });
+    }
+    match (is_reported, rest) {
+        (true, Some(rest)) => ClassAction::Rest(rest),
+        (true, None) => ClassAction::Ask { announce: None },
+        // Whatever was compared before, the status must not stay silent about this generation.
+        (false, _) => ClassAction::Ask {
+            announce: Some(ReconcileOutcome::Progressing {
+                message: "asking Azure whether the class is right".to_owned(),
+            }),
+        },
+    }
+}
+
+/// Whether Azure said enough about a class that it need not be asked before the interval is over.
+/// `outcome` is what [`judge`](super::azure::judge) made of the answers.
+#[must_use]
+pub fn rests_for_interval(outcome: Option<&ReconcileOutcome>) -> bool {
+    matches!(
+        outcome,
+        Some(ReconcileOutcome::Ready { .. } | ReconcileOutcome::Stalled { .. })
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::admit::tests::class;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn action(is_reported: bool, rest: Option<Duration>) -> ClassAction {
+        class_action(&class(), &OperatorEnvironment::default(), is_reported, rest)
+    }
+
+    #[test]
+    fn azure_is_asked_when_it_is_due_or_nothing_is_said_yet() {
+        assert_eq!(action(true, Some(MINUTE)), ClassAction::Rest(MINUTE));
+        assert_eq!(action(true, None), ClassAction::Ask { announce: None });
+        for rest in [None, Some(MINUTE)] {
+            assert!(
+                matches!(action(false, rest), ClassAction::Ask { announce: Some(_) }),
+                "{rest:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn azure_is_never_asked_about_a_malformed_class() {
+        let operator = OperatorEnvironment {
+            tenant_id: Some("other".into()),
+            ..OperatorEnvironment::default()
+        };
+        for is_reported in [true, false] {
+            let action = class_action(&class(), &operator, is_reported, None);
+            assert!(
+                matches!(&action, ClassAction::Say(ReconcileOutcome::Stalled { reason, message })
+                    if reason == "InvalidSpec" && message.starts_with("spec.tenantId")),
+                "{action:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_asked_again_before_the_interval() {
+        let message = String::new();
+        let ready = ReconcileOutcome::Ready {
+            message: message.clone(),
+        };
+        let stalled = ReconcileOutcome::Stalled {
+            reason: String::new(),
+            message: message.clone(),
+        };
+        assert!(rests_for_interval(Some(&ready)) && rests_for_interval(Some(&stalled)));
+        let retrying = ReconcileOutcome::Retrying { message };
+        assert!(!rests_for_interval(Some(&retrying)) && !rests_for_interval(None));
+    }
+
+    #[test]
+    fn a_class_is_usable_by_its_own_status() {
+        let ready = |status| Condition {
+            kind: "Ready".into(),
+            status,
+            reason: "R".into(),
+            message: "why".into(),
+            observed_generation: Some(1),
+            last_transition_time: (),
+        };
+        let of = |status| Usability::of(Some(&ready(status)));
+        assert_eq!(of(ConditionStatus::True), Usability::Usable);
+        assert_eq!(
+            of(ConditionStatus::False),
+            Usability::Unusable("why".into())
+        );
+        assert_eq!(of(ConditionStatus::Unknown), Usability::Unknown);
+        assert_eq!(Usability::of::<()>(None), Usability::Unknown);
+        assert_eq!(Usability::Unknown.before(), Before::Nothing);
+        assert_eq!(Usability::Usable.before(), Before::Known);
+        assert_eq!(Usability::Unusable(String::new()).before(), Before::Known);
+    }
+}

@@ -1,0 +1,47 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// Conditions of a profile beside `Ready`, in the order in which the work comes to them and in which
+/// they are shown. `AssignmentReady` is counted by another owner of the status and is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum ConditionType {
+    /// The managed identity is in Azure.
+    IdentityReady,
+    /// The role assignments are there.
+    AccessReady,
+    /// The AzureIdentity and the AzureIdentityBinding are there.
+    BindingReady,
+    /// The `NET_RAW` rule that the profile asks for is in force.
+    EnforcementReady,
+}
+
+impl ConditionType {
+    /// What a reconciliation makes, in Azure and in the cluster.
+    pub const MADE: [Self; 3] = [Self::IdentityReady, Self::AccessReady, Self::BindingReady];
+
+    /// Types of all these conditions, in the order in which they are shown.
+    pub const ALL: [&'static str; 4] = [
+        Self::IdentityReady.as_str(),
+        Self::AccessReady.as_str(),
+        Self::BindingReady.as_str(),
+        Self::EnforcementReady.as_str(),
+    ];
+
+    /// The type as the status holds it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IdentityReady => "IdentityReady",
+            Self::AccessReady => "AccessReady",
+            Self::BindingReady => "BindingReady",
+            Self::EnforcementReady => "EnforcementReady",
+        }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

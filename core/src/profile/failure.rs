@@ -1,0 +1,212 @@
+//! What a failed read or write means to the profile it was made for.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::condition_type::ConditionType;
+use crate::call_failure::CallFailure;
+use crate::condition::ReconcileOutcome;
+
+/// What failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum FailureCause {
+    /// A call to Azure.
+    Azure(CallFailure),
+    /// A call to the API server.
+    ApiServer,
+    /// The profile names something else than a user-assigned identity.
+    NotAnIdentity,
+    /// The identity that was to be deleted belongs to somebody else by now.
+    NotOwned,
+    /// The profile names a role that is not there.
+    RoleNotFound,
+    /// A VM or scale set still has the identity that is to be deleted.
+    StillAssigned,
+}
+
+/// A failed read or write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepFailure {
+    /// The condition that it makes false.
+    pub condition: ConditionType,
+    /// See [`FailureCause`].
+    pub cause: FailureCause,
+    /// A sentence for people: what to do, and then what failed, on what and why. Equal causes give
+    /// equal sentences.
+    pub message: String,
+}
+
+impl StepFailure {
+    /// Reason of the condition.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match &self.cause {
+            FailureCause::Azure(failure) => failure.reason(),
+            FailureCause::ApiServer => "ApiServerRefused",
+            FailureCause::NotAnIdentity => "NotAnIdentity",
+            FailureCause::NotOwned => "NotOursAnyMore",
+            FailureCause::RoleNotFound => "RoleNotFound",
+            FailureCause::StillAssigned => "StillAssigned",
+        }
+    }
+
+    /// Whether nothing is wrong but that something takes its time.
+    #[must_use]
+    pub fn is_wait(&self) -> bool {
+        use crate::call_failure::CallFailureClass::Propagating;
+        match &self.cause {
+            FailureCause::Azure(failure) => failure.class == Propagating,
+            FailureCause::StillAssigned => true,
+            FailureCause::ApiServer
+            | FailureCause::NotAnIdentity
+            | FailureCause::NotOwned
+            | FailureCause::RoleNotFound => false,
+        }
+    }
+
+    /// How a reconciliation comes out that ends with it.
+    #[must_use]
+    pub fn outcome(&self) -> ReconcileOutcome {
+        let message = self.message.clone();
+        if self.is_wait() {
+            return ReconcileOutcome::Progressing { message };
+        }
+        let needs_edit = match &self.cause {
+            FailureCause::Azure(failure) => failure.needs_edit(),
+            FailureCause::NotAnIdentity | FailureCause::RoleNotFound => true,
+            FailureCause::ApiServer | FailureCause::NotOwned | FailureCause::StillAssigned => false,
+        };
+        match needs_edit {
+            true => ReconcileOutcome::Stalled {
+                reason: self.reason().to_owned(),
+                message,
+            },
+            false => ReconcileOutcome::Retrying { message },
+        }
+    }
+
+    /// How a deletion comes out that ends with it. A deletion never stalls: the author can no longer
+    /// edit the profile, so it is tried until all is gone.
+    #[must_use]
+    pub fn deletion_outcome(&self) -> ReconcileOutcome {
+        let message = format!("deleting: {}", self.message);
+        match self.is_wait() {
+            true => ReconcileOutcome::Progressing { message },
+            false => ReconcileOutcome::Retrying { message },
+        }
+    }
+
+    /// How long Azure asked to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.cause {
+            FailureCause::Azure(failure) => failure.retry_after,
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call_failure::CallFailureClass;
+
+    fn azure(class: CallFailureClass, code: &str) -> StepFailure {
+        failure(FailureCause::Azure(CallFailure {
+            class,
+            code: Some(code.to_owned()),
+            fallback_reason: "Fallback",
+            retry_after: Some(Duration::from_secs(7)),
+        }))
+    }
+
+    fn failure(cause: FailureCause) -> StepFailure {
+        StepFailure {
+            condition: ConditionType::AccessReady,
+            cause,
+            message: "do this. It failed".into(),
+        }
+    }
+
+    fn table() -> Vec<(StepFailure, &'static str, &'static str)> {
+        use CallFailureClass::{Forbidden, Invalid, NotFound, Propagating, Transient};
+        vec![
+            (
+                azure(Forbidden, "AuthorizationFailed"),
+                "Retrying",
+                "AuthorizationFailed",
+            ),
+            (azure(Transient, "no word"), "Retrying", "Fallback"),
+            (
+                azure(Propagating, "PrincipalNotFound"),
+                "Progressing",
+                "Propagating",
+            ),
+            (
+                azure(NotFound, "RoleDefinitionDoesNotExist"),
+                "Stalled",
+                "RoleDefinitionDoesNotExist",
+            ),
+            (
+                azure(Invalid, "LocationNotAvailable"),
+                "Stalled",
+                "LocationNotAvailable",
+            ),
+            (
+                failure(FailureCause::ApiServer),
+                "Retrying",
+                "ApiServerRefused",
+            ),
+            (
+                failure(FailureCause::NotAnIdentity),
+                "Stalled",
+                "NotAnIdentity",
+            ),
+            (
+                failure(FailureCause::NotOwned),
+                "Retrying",
+                "NotOursAnyMore",
+            ),
+            (
+                failure(FailureCause::RoleNotFound),
+                "Stalled",
+                "RoleNotFound",
+            ),
+            (
+                failure(FailureCause::StillAssigned),
+                "Progressing",
+                "StillAssigned",
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_failure_stalls_only_when_a_person_must_edit_the_profile() {
+        for (failure, outcome, reason) in table() {
+            let said = format!("{:?}", failure.outcome());
+            assert!(said.starts_with(outcome), "{failure:?}: {said}");
+            assert!(said.contains(&failure.message), "{said}");
+            assert_eq!(failure.reason(), reason);
+        }
+    }
+
+    #[test]
+    fn a_deletion_never_stalls() {
+        for (failure, outcome, _) in table() {
+            let message = "deleting: do this. It failed".to_owned();
+            let expected = match outcome {
+                "Progressing" => ReconcileOutcome::Progressing { message },
+                _ => ReconcileOutcome::Retrying { message },
+            };
+            assert_eq!(failure.deletion_outcome(), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn only_azure_asks_to_wait() {
+        let wait = azure(CallFailureClass::Transient, "").retry_after();
+        assert_eq!(wait, Some(Duration::from_secs(7)));
+        assert_eq!(failure(FailureCause::ApiServer).retry_after(), None);
+    }
+}

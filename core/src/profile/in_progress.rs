@@ -1,0 +1,112 @@
+//! What the status says while the work goes on: a call to Azure may take a minute.
+
+use crate::condition::{Condition, READY, RECONCILING, STALLED};
+use crate::profile::plan::{Plan, Step};
+
+/// What is said before anything is read of a profile whose status says nothing yet.
+pub const READING: &str = "reading what there is in Azure and in the cluster";
+
+/// What is said before role assignments are made.
+pub const GRANTING: &str = "granting roles";
+
+/// Whether the status says something of readiness already, whatever it is.
+#[must_use]
+pub fn is_reported<T>(conditions: &[Condition<T>]) -> bool {
+    conditions.iter().any(|condition| condition.kind == READY)
+}
+
+/// What is said before the first write to Azure: what is done first. Nothing if this generation was
+/// worked on already, so that a retry keeps the message of the failure that it met.
+#[must_use]
+pub fn first_write<T>(
+    plan: &Plan,
+    conditions: &[Condition<T>],
+    generation: Option<i64>,
+) -> Option<String> {
+    if was_worked_on(conditions, generation) {
+        return None;
+    }
+    plan.steps.iter().find_map(in_progress)
+}
+
+/// Whether something was found out about this generation: every failure, and every success, is that of
+/// a condition beside the three that sum up.
+fn was_worked_on<T>(conditions: &[Condition<T>], generation: Option<i64>) -> bool {
+    let is_part = |kind: &str| ![READY, RECONCILING, STALLED].contains(&kind);
+    conditions
+        .iter()
+        .any(|condition| is_part(&condition.kind) && condition.observed_generation == generation)
+}
+
+/// A step that writes to Azure, as something that goes on. The other steps take no time.
+fn in_progress(step: &Step) -> Option<String> {
+    Some(match step {
+        Step::CreateIdentity { id, .. } => format!("creating identity {}", id.name()),
+        Step::UpdateTags { id, .. } => format!("updating the tags of identity {}", id.name()),
+        Step::GrantRole(_) | Step::GrantNodeRole(_) => GRANTING.to_owned(),
+        Step::RevokeRole { .. } => "revoking roles".to_owned(),
+        Step::DeleteIdentity { id } => format!("deleting identity {}", id.name()),
+        Step::AdoptIdentity { .. }
+        | Step::ApplyAzureIdentity { .. }
+        | Step::ApplyBinding { .. }
+        | Step::DeleteBinding { .. }
+        | Step::DeleteAzureIdentity { .. }
+        | Step::AwaitUnassigned { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::ConditionStatus;
+    use crate::testing::id;
+
+    fn condition(kind: &str, generation: i64) -> Condition<()> {
+        Condition {
+            kind: kind.into(),
+            status: ConditionStatus::False,
+            reason: "R".into(),
+            message: "m".into(),
+            observed_generation: Some(generation),
+            last_transition_time: (),
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            steps: vec![
+                Step::AdoptIdentity { id: id("a") },
+                Step::DeleteIdentity { id: id("b") },
+            ],
+            held: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_write_is_said_once_a_generation() {
+        let said = |conditions: &[Condition<()>]| first_write(&plan(), conditions, Some(2));
+        let deleting = Some("deleting identity b".to_owned());
+        assert_eq!(said(&[]), deleting);
+        for kind in [READY, RECONCILING, STALLED] {
+            assert_eq!(said(&[condition(kind, 2)]), deleting, "{kind}");
+        }
+        assert_eq!(said(&[condition("AccessReady", 1)]), deleting);
+        assert_eq!(said(&[condition("AccessReady", 2)]), None);
+    }
+
+    #[test]
+    fn a_plan_that_writes_nothing_to_azure_is_not_announced() {
+        let plan = Plan {
+            steps: vec![Step::AwaitUnassigned { id: id("a") }],
+            held: Vec::new(),
+        };
+        assert_eq!(first_write::<()>(&plan, &[], Some(1)), None);
+    }
+
+    #[test]
+    fn only_ready_counts_as_a_report() {
+        assert!(!is_reported::<()>(&[]));
+        assert!(!is_reported(&[condition("AssignmentReady", 1)]));
+        assert!(is_reported(&[condition(READY, 1)]));
+    }
+}

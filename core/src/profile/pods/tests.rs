@@ -1,0 +1,112 @@
+use super::*;
+
+fn failure(reason: &str) -> AssignmentFailure {
+    AssignmentFailure {
+        reason: reason.into(),
+        message: format!("mend {reason}"),
+    }
+}
+
+fn under_way(late: bool, reason: Option<&str>) -> PodState {
+    PodState::UnderWay {
+        late,
+        trouble: reason.map(failure),
+    }
+}
+
+fn bound(states: &[PodState]) -> BoundPods {
+    let mut bound = BoundPods::default();
+    for (number, state) in states.iter().enumerate() {
+        bound.add(&format!("web-{number}"), state, &BTreeSet::new());
+    }
+    bound
+}
+
+#[test]
+fn pods_on_their_way_unsettle_nothing_until_it_takes_longer_than_usual() {
+    use PodState::{Assigned, Failed, Refused};
+    let refused = || Refused([Breach::HostPid].into());
+    let table = [
+        (vec![], "True NoPods: no pod on a node is bound", None),
+        (
+            vec![Assigned, Assigned],
+            "True Assigned: 2 of 2 pods have the identity on their node",
+            None,
+        ),
+        (
+            vec![Assigned, under_way(false, None)],
+            "Unknown Assigning: 1 of 2 pods have the identity on their node",
+            None,
+        ),
+        (
+            vec![under_way(false, Some("Throttled"))],
+            "Unknown Assigning: 0 of 1 pod has the identity on its node",
+            None,
+        ),
+        (
+            vec![Assigned, under_way(true, Some("Throttled"))],
+            "False Throttled: 1 of 2 pods have the identity on their node: mend Throttled",
+            Some("mend Throttled"),
+        ),
+        (
+            vec![
+                Failed(failure("LinkedAuthorizationFailed")),
+                under_way(false, None),
+            ],
+            "False LinkedAuthorizationFailed: 0 of 2 pods have the identity on their node: mend \
+             LinkedAuthorizationFailed",
+            Some("mend LinkedAuthorizationFailed"),
+        ),
+        (
+            vec![Failed(failure("odd code"))],
+            "False AssignmentFailed: 0 of 1 pod has the identity on its node: mend odd code",
+            Some("mend odd code"),
+        ),
+        (
+            vec![Assigned, refused()],
+            "False PodsRefused: 1 of 2 pods have the identity on their node, 1 refused (see \
+             status.refusedPods): correct the template of the pods that status.refusedPods names, \
+             as their Events say, and recreate them",
+            Some(REFUSED),
+        ),
+    ];
+    for (states, expected, problem) in table {
+        let bound = bound(&states);
+        let part = bound.part();
+        let said = format!("{} {}: {}", part.status.as_str(), part.reason, part.message);
+        assert_eq!(said, expected);
+        assert_eq!(bound.problem().as_deref(), problem, "{states:?}");
+        if let Some(problem) = problem {
+            assert_eq!(BoundPods::problem_in(&part.message), problem);
+        }
+    }
+}
+
+#[test]
+fn a_wait_without_an_answer_is_named_too() {
+    let part = bound(&[under_way(true, None)]).part();
+    assert_eq!(
+        (part.status, part.reason.as_str()),
+        (ConditionStatus::False, "AssignmentDelayed")
+    );
+}
+
+#[test]
+fn the_cause_stays_the_same_sentence_whatever_pods_come() {
+    let failed = PodState::Failed(failure("Forbidden"));
+    let one = bound(std::slice::from_ref(&failed));
+    let three = bound(&[failed.clone(), PodState::Assigned, failed]);
+    assert_eq!(one.problem(), three.problem());
+}
+
+#[test]
+fn few_pods_are_named_and_all_are_counted() {
+    let refused = PodState::Refused([Breach::HostPid].into());
+    let many = bound(&vec![refused; 50]).refused;
+    assert_eq!((many.first.len(), many.count), (MAX_NAMED, 50));
+    let text = many.sentence(2);
+    assert_eq!(
+        text,
+        "web-0 (the pod sets hostPID: true), web-1 (the pod sets hostPID: true) and others"
+    );
+}

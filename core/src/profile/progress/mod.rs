@@ -1,0 +1,186 @@
+//! What is known and remembered while a plan is carried out.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::arm::ArmId;
+use crate::names;
+use crate::net_raw::NetRaw;
+use crate::owner::Owner;
+use crate::profile::desired::{Desired, Grantee};
+use crate::profile::observed::{
+    IdentityObject, ManagedIdentity, Observed, ProfileRecord, RecordedIdentity,
+    RecordedRoleAssignment, RoleAssignment,
+};
+use crate::profile::plan::{Plan, RoleGrant, Step, is_ours, made_for};
+
+/// Provider and type of a role assignment.
+const ROLE_ASSIGNMENT_TYPE: &str = "Microsoft.Authorization/roleAssignments";
+
+/// What is known of a profile's identity and role assignments while its plan is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlanProgress {
+    /// The identity, once it is there.
+    pub identity: Option<ManagedIdentity>,
+    /// Role assignments to remember.
+    pub assignments: Vec<RecordedRoleAssignment>,
+}
+
+impl PlanProgress {
+    /// Where a plan begins. What podid made stays remembered until it is revoked.
+    #[must_use]
+    pub fn begin(plan: &Plan, observed: &Observed) -> Self {
+        let held = |id: &ArmId| plan.held.iter().any(|held| held.id == *id);
+        let recorded = observed.record.assignments.iter();
+        let made = recorded.filter(|entry| entry.created && !held(&entry.id));
+        Self {
+            identity: observed.identity.clone(),
+            assignments: plan.held.iter().chain(made).cloned().collect(),
+        }
+    }
+
+    /// Remembers the role assignments that `plan` is about to make, and says whether there are any. The
+    /// caller must write them to the status before it makes the first: one made in the moment of a crash
+    /// would otherwise not be known to be podid's, and would never be revoked.
+    pub fn expect_grants(&mut self, plan: &Plan, owner: &Owner) -> bool {
+        let before = self.assignments.len();
+        for step in &plan.steps {
+            let (Step::GrantRole(grant) | Step::GrantNodeRole(grant)) = step else {
+                continue;
+            };
+            // A role that is still a name is looked up with its step; its assignment is recognised by
+            // name and description until then.
+            let wanted = grant.role.id().and_then(|role| self.wanted(grant, role));
+            if let Some(wanted) = wanted.filter(|_| is_own(grant, owner)) {
+                self.remember(wanted);
+            }
+        }
+        self.assignments.len() != before
+    }
+
+    /// The role assignment that a grant comes to; `None` while its principal is not there.
+    #[must_use]
+    pub fn wanted(&self, grant: &RoleGrant, role: Uuid) -> Option<RecordedRoleAssignment> {
+        let principal_id = match &grant.to {
+            Grantee::Identity => self.identity.as_ref()?.principal_id.clone(),
+            Grantee::Kubelet(principal) => principal.clone(),
+        };
+        let name = names::role_assignment(&grant.scope, &role, &principal_id);
+        let id = format!("{}/providers/{ROLE_ASSIGNMENT_TYPE}/{name}", grant.scope);
+        Some(RecordedRoleAssignment {
+            id: ArmId::new(id),
+            role: grant.role.to_string(),
+            scope: grant.scope.clone(),
+            principal_id,
+            created: true,
+        })
+    }
+
+    /// `wanted` was asked for and `given` is there: the same, or an equal one of another name. A grant
+    /// that failed stays remembered, since Azure may have made it without an answer that arrived.
+    pub fn granted(
+        &mut self,
+        grant: &RoleGrant,
+        owner: &Owner,
+        wanted: &RecordedRoleAssignment,
+        given: RecordedRoleAssignment,
+    ) {
+        self.forget(&wanted.id);
+        if is_own(grant, owner) {
+            self.remember(given);
+        }
+    }
+
+    /// The role assignment of this id is gone.
+    pub fn revoked(&mut self, assignment: &ArmId) {
+        self.forget(assignment);
+    }
+
+    /// What the AzureIdentity is to say. What Azure gave an identity made meanwhile counts for more than
+    /// what the plan knew.
+    #[must_use]
+    pub fn identity_object(
+        &self,
+        resource_id: &ArmId,
+        client_id: Option<&str>,
+        principal_id: Option<&str>,
+        net_raw: NetRaw,
+    ) -> IdentityObject {
+        let made = self.identity.as_ref();
+        let client_id = made.map(|made| made.client_id.as_str()).or(client_id);
+        let principal_id = made.map(|made| made.principal_id.as_str()).or(principal_id);
+        IdentityObject {
+            resource_id: resource_id.clone(),
+            client_id: client_id.unwrap_or_default().to_owned(),
+            principal_id: principal_id.map(str::to_owned),
+            namespaced: true,
+            net_raw,
+        }
+    }
+
+    /// What is to be remembered from now on, given the record that the plan was made from. An identity
+    /// that the profile used before stays in the record until the plan is `finished`, since only the
+    /// record says that it is still to be deleted.
+    #[must_use]
+    pub fn record(
+        &self,
+        desired: &Desired,
+        before: &ProfileRecord,
+        finished: bool,
+    ) -> ProfileRecord {
+        let recorded = before.identity.as_ref();
+        let has_former = recorded.is_some_and(|old| old.id != desired.identity.id);
+        let used = self.identity.as_ref().filter(|_| finished || !has_former);
+        let used = used.map(|identity| RecordedIdentity {
+            id: identity.id.clone(),
+            client_id: identity.client_id.clone(),
+            principal_id: identity.principal_id.clone(),
+            tenant_id: identity.tenant_id.clone(),
+            created: made_for(identity, &desired.owner, before),
+        });
+        let mut assignments = self.assignments.clone();
+        // A fixed order: a status that only changes its order would be written again and again.
+        assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+        ProfileRecord {
+            identity: used.or_else(|| before.identity.clone()),
+            assignments,
+        }
+    }
+
+    fn remember(&mut self, entry: RecordedRoleAssignment) {
+        self.forget(&entry.id);
+        self.assignments.push(entry);
+    }
+
+    fn forget(&mut self, id: &ArmId) {
+        self.assignments.retain(|entry| entry.id != *id);
+    }
+}
+
+/// The equal assignment that Azure says exists under another name, of those that it lists. It counts as
+/// made by podid only by podid's own marks, so that somebody else's is never revoked.
+#[must_use]
+pub fn equal_assignment(
+    listed: &[RoleAssignment],
+    wanted: &RecordedRoleAssignment,
+    role: Uuid,
+    owner: &Owner,
+    record: &ProfileRecord,
+) -> Option<RecordedRoleAssignment> {
+    let mut listed = listed.iter();
+    let equal = listed.find(|listed| listed.role == role && listed.scope == wanted.scope)?;
+    Some(RecordedRoleAssignment {
+        id: equal.id.clone(),
+        created: is_ours(equal, owner, record),
+        ..wanted.clone()
+    })
+}
+
+/// Whether a grant is this profile's own, and not one for all profiles of the cluster: those are never
+/// revoked with a profile, and so not remembered with one.
+fn is_own(grant: &RoleGrant, owner: &Owner) -> bool {
+    grant.description == owner.marker()
+}
+
+#[cfg(test)]
+mod tests;

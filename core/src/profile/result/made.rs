@@ -1,0 +1,76 @@
+//! What is said of what was made.
+
+use super::{ConditionType, sub_condition};
+use crate::condition::{ConditionStatus, SubCondition};
+use crate::profile::desired::Desired;
+use crate::profile::observed::{ProfileRecord, RecordedIdentity};
+
+/// What `Ready` says.
+pub(super) fn ready_message(desired: &Desired, record: &ProfileRecord) -> String {
+    let identity = record.identity.as_ref();
+    format!(
+        "identity {} (client id {}), {}, pods with aadpodidbinding={}",
+        desired.identity.id.name(),
+        identity.map_or("", |identity| identity.client_id.as_str()),
+        count(own_roles(record), "role"),
+        desired.binding.selector,
+    )
+}
+
+/// Conditions of all that is made.
+pub(super) fn made_conditions(desired: &Desired, record: &ProfileRecord) -> Vec<SubCondition> {
+    let own = own_roles(record);
+    let of_kubelet = record.assignments.len() - own;
+    let access = format!(
+        "the identity holds {}, the kubelet identity holds {} on it",
+        count(own, "role"),
+        count(of_kubelet, "role"),
+    );
+    let binding = format!(
+        "pods with aadpodidbinding={} are bound",
+        desired.binding.selector
+    );
+    let made = |condition, reason, message| {
+        sub_condition(condition, ConditionStatus::True, reason, message)
+    };
+    let identity = record.identity.as_ref().map(identity_ready);
+    identity
+        .into_iter()
+        .chain([
+            made(ConditionType::AccessReady, "Granted", access),
+            made(ConditionType::BindingReady, "Bound", binding),
+        ])
+        .collect()
+}
+
+pub(super) fn identity_ready(identity: &RecordedIdentity) -> SubCondition {
+    let reason = match identity.created {
+        true => "Created",
+        false => "Adopted",
+    };
+    let message = format!("identity {} is there", identity.id);
+    sub_condition(
+        ConditionType::IdentityReady,
+        ConditionStatus::True,
+        reason,
+        message,
+    )
+}
+
+/// How many of the recorded role assignments are the identity's own; the others are the kubelet
+/// identity's, on it.
+fn own_roles(record: &ProfileRecord) -> usize {
+    let own = record.identity.as_ref();
+    let own = own.map_or("", |identity| identity.principal_id.as_str());
+    let assignments = record.assignments.iter();
+    assignments
+        .filter(|assignment| assignment.principal_id.eq_ignore_ascii_case(own))
+        .count()
+}
+
+fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}

@@ -1,0 +1,261 @@
+//! What a reconciliation of a profile comes to: its conditions, its record, and when to look again.
+
+mod applied;
+mod made;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use applied::{applied_spec, is_applied, is_binding_applied};
+
+use made::{identity_ready, made_conditions, ready_message};
+
+use super::condition_type::ConditionType;
+use super::failure::StepFailure;
+use crate::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
+use crate::profile::desired::Desired;
+use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity};
+use crate::profile::plan::{Plan, PlanRefusal};
+use crate::profile::pods::PODS_KEEP_NET_RAW;
+
+/// What a reconciliation comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReconcileResult {
+    /// What `Ready` says.
+    pub outcome: ReconcileOutcome,
+    /// Conditions about which something was found out. The others stay as they are.
+    pub sub_conditions: Vec<SubCondition>,
+    /// What is remembered from now on.
+    pub record: ProfileRecord,
+    /// Steps that were only planned, in words.
+    pub planned: Vec<String>,
+    /// When to look again.
+    pub requeue: Requeue,
+}
+
+/// When to look at a profile again, beside when something that concerns it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Requeue {
+    /// Only then.
+    OnChange,
+    /// After the interval of the profile, or else the operator's.
+    AtInterval,
+    /// After a pause that grows with each failure in a row.
+    WithBackoff {
+        /// The shortest pause that Azure asked for.
+        at_least: Option<Duration>,
+    },
+}
+
+impl ReconcileResult {
+    /// Nothing was read or done.
+    #[must_use]
+    pub fn without_work(outcome: ReconcileOutcome, record: ProfileRecord) -> Self {
+        Self {
+            outcome,
+            sub_conditions: Vec::new(),
+            record,
+            planned: Vec::new(),
+            requeue: Requeue::OnChange,
+        }
+    }
+
+    /// The profile is suspended. `enforcement` is given if all that it asks for was made before: the
+    /// policy and the pods may change without an edit.
+    #[must_use]
+    pub fn suspended(
+        record: ProfileRecord,
+        pods_problem: Option<String>,
+        enforcement: Option<SubCondition>,
+    ) -> Self {
+        let outcome = ReconcileOutcome::Suspended {
+            applied: enforcement.is_some(),
+            pods_problem,
+        };
+        let in_force = |part: &SubCondition| part.status == ConditionStatus::True;
+        let requeue = match enforcement.as_ref().is_none_or(in_force) {
+            true => Requeue::OnChange,
+            // Policies are not watched.
+            false => Requeue::AtInterval,
+        };
+        // What could not be read says nothing new.
+        let known = enforcement.filter(|part| part.status != ConditionStatus::Unknown);
+        Self {
+            sub_conditions: known.into_iter().collect(),
+            requeue,
+            ..Self::without_work(outcome, record)
+        }
+    }
+
+    /// All that the profile asks for is made; `record` is what is there.
+    #[must_use]
+    pub fn made(desired: &Desired, record: ProfileRecord, enforcement: SubCondition) -> Self {
+        let (outcome, requeue) = match enforcement.status {
+            ConditionStatus::True => (
+                ReconcileOutcome::Ready {
+                    message: ready_message(desired, &record),
+                },
+                Requeue::AtInterval,
+            ),
+            ConditionStatus::False | ConditionStatus::Unknown => {
+                let message = enforcement.message.clone();
+                let requeue = match enforcement.reason == PODS_KEEP_NET_RAW {
+                    // Pods are watched.
+                    true => Requeue::AtInterval,
+                    // Policies are not.
+                    false => Requeue::WithBackoff { at_least: None },
+                };
+                (ReconcileOutcome::Waiting { message }, requeue)
+            }
+        };
+        let mut sub_conditions = made_conditions(desired, &record);
+        sub_conditions.push(enforcement);
+        Self {
+            outcome,
+            sub_conditions,
+            record,
+            planned: Vec::new(),
+            requeue,
+        }
+    }
+
+    /// Reading or writing stopped. `identity` is what Azure was seen to hold before, if it was asked.
+    #[must_use]
+    pub fn failed(
+        failure: &StepFailure,
+        record: ProfileRecord,
+        identity: Option<&ManagedIdentity>,
+        enforcement: SubCondition,
+    ) -> Self {
+        let outcome = failure.outcome();
+        let requeue = match outcome {
+            ReconcileOutcome::Stalled { .. } => Requeue::AtInterval,
+            _ => Requeue::WithBackoff {
+                at_least: failure.retry_after(),
+            },
+        };
+        let hit = sub_condition(
+            failure.condition,
+            ConditionStatus::False,
+            failure.reason(),
+            failure.message.clone(),
+        );
+        let mut sub_conditions = vec![hit, enforcement];
+        // The record may still hold the identity that the profile used before, of which nothing is said.
+        let is_made =
+            |recorded: &&RecordedIdentity| identity.is_some_and(|it| it.id == recorded.id);
+        let made = record.identity.as_ref().filter(is_made);
+        if failure.condition > ConditionType::IdentityReady {
+            sub_conditions.extend(made.map(identity_ready));
+        }
+        Self {
+            outcome,
+            sub_conditions,
+            record,
+            planned: Vec::new(),
+            requeue,
+        }
+    }
+
+    /// podid will not decide these by itself.
+    #[must_use]
+    pub fn refused(
+        refusals: &[PlanRefusal],
+        record: ProfileRecord,
+        enforcement: SubCondition,
+    ) -> Self {
+        let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        let message = texts.join(" | ");
+        let reason = refusals.first().map_or("Refused", PlanRefusal::reason);
+        let reason = reason.to_owned();
+        let (outcome, requeue) = match refusals.iter().all(PlanRefusal::may_pass) {
+            true => (
+                ReconcileOutcome::Retrying { message },
+                Requeue::WithBackoff { at_least: None },
+            ),
+            false => (
+                ReconcileOutcome::Stalled { reason, message },
+                Requeue::AtInterval,
+            ),
+        };
+        let refused = refusals.iter().map(|refusal| {
+            let (reason, message) = (refusal.reason(), refusal.to_string());
+            sub_condition(refusal.condition(), ConditionStatus::False, reason, message)
+        });
+        Self {
+            outcome,
+            sub_conditions: refused.chain([enforcement]).collect(),
+            record,
+            planned: Vec::new(),
+            requeue,
+        }
+    }
+
+    /// The plan is left to a person.
+    #[must_use]
+    pub fn drifted(plan: &Plan, record: ProfileRecord, enforcement: SubCondition) -> Self {
+        let planned = plan.sentences();
+        let message = format!(
+            "{} planned and left to a person, because spec.drift is Observe; see \
+             status.plannedChanges, and set spec.drift to Enforce to have it done",
+            match planned.len() {
+                1 => "1 change is".to_owned(),
+                count => format!("{count} changes are"),
+            }
+        );
+        let outcome = ReconcileOutcome::Stalled {
+            reason: "DriftDetected".to_owned(),
+            message,
+        };
+        Self {
+            outcome,
+            sub_conditions: vec![enforcement],
+            record,
+            planned,
+            requeue: Requeue::AtInterval,
+        }
+    }
+
+    /// The deletion is not finished.
+    #[must_use]
+    pub fn deletion_failed(failure: &StepFailure, record: ProfileRecord) -> Self {
+        Self {
+            requeue: Requeue::WithBackoff {
+                at_least: failure.retry_after(),
+            },
+            ..Self::without_work(failure.deletion_outcome(), record)
+        }
+    }
+
+    /// The same, not ready while pods do not get the identity.
+    #[must_use]
+    pub fn with_pods_problem(self, problem: Option<String>) -> Self {
+        match (problem, &self.outcome) {
+            (Some(message), ReconcileOutcome::Ready { .. }) => Self {
+                outcome: ReconcileOutcome::Retrying { message },
+                // Assignment tries again by itself, and pods are watched.
+                requeue: Requeue::AtInterval,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+fn sub_condition(
+    condition: ConditionType,
+    status: ConditionStatus,
+    reason: &str,
+    message: String,
+) -> SubCondition {
+    SubCondition {
+        kind: condition.as_str(),
+        status,
+        reason: reason.to_owned(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests;

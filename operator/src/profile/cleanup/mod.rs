@@ -1,0 +1,82 @@
+//! Deletion: nothing is left of a profile but what its policy keeps.
+
+use std::time::Instant;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use podid_core::profile::observed::ProfileRecord;
+use podid_core::profile::plan::{deletion_scope, plan_deletion};
+use podid_core::profile::progress::PlanProgress;
+use podid_core::profile::result::ReconcileResult;
+use podid_crds::podid::PodIdentityProfile;
+
+use super::apply::Applier;
+use super::error::{ReconcileError, StepError};
+use super::observe::{ReadScope, observe};
+use super::precheck::{core_class, core_profile};
+use super::{ProfileContext, status};
+use crate::metrics::{Controller, CountedOutcome as Counted};
+
+/// Undoes everything; returns when the finalizer may go.
+pub(super) async fn cleanup(
+    profile: &PodIdentityProfile,
+    context: &ProfileContext,
+) -> Result<Action, ReconcileError> {
+    let started = Instant::now();
+    let record = status::record(profile);
+    let undone = Box::pin(undo(profile, record.clone(), context)).await;
+    let counted = match &undone {
+        Ok(()) => Counted::Deleted,
+        Err(_) => Counted::Progressing,
+    };
+    context
+        .metrics
+        .reconciled(Controller::Profile, counted, started.elapsed());
+    match undone {
+        Ok(()) => {
+            let uid = profile.uid().unwrap_or_default();
+            context.retries.forget(&uid);
+            context.reminders.forget(&uid);
+            Ok(Action::await_change())
+        }
+        Err(error) => {
+            let result = ReconcileResult::deletion_failed(&error.failure(), record);
+            status::conclude(profile, profile, &result, context)
+                .await
+                .map_err(ReconcileError::Profile)?;
+            Err(ReconcileError::Unfinished(error))
+        }
+    }
+}
+
+async fn undo(
+    profile: &PodIdentityProfile,
+    record: ProfileRecord,
+    context: &ProfileContext,
+) -> Result<(), StepError> {
+    let class = core_class(profile, context);
+    let scope = deletion_scope(&core_profile(profile, context), class.as_ref(), &record);
+    let read = ReadScope {
+        profile,
+        identity: scope.identity.as_ref(),
+        grants: &scope.grants,
+        record,
+    };
+    let observed = observe(read, context).await?;
+    let plan = plan_deletion(&scope.deletion, &observed);
+    let mut applier = Applier {
+        profile,
+        owner: &scope.deletion.owner,
+        record: &observed.record,
+        context,
+        progress: PlanProgress::begin(&plan, &observed),
+        done: Vec::new(),
+    };
+    for step in &plan.steps {
+        applier.perform(step).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

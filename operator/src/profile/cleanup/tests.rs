@@ -1,0 +1,85 @@
+use serde_json::json;
+
+use crate::profile::tests::fixture::Fixture;
+
+const ROLE: &str = "Reader";
+
+fn with_role() -> Fixture {
+    let access = json!([{ "role": ROLE, "scope": "/subscriptions/s/resourceGroups/apps" }]);
+    Fixture::with_profile(json!({ "className": "c", "access": access }))
+}
+
+/// `Ready` as reason and message.
+fn ready(fixture: &Fixture) -> (String, String) {
+    let status = fixture.profile().status.expect("a status");
+    let mut conditions = status.conditions.into_iter().flatten();
+    let ready = conditions.find(|condition| condition.type_ == "Ready");
+    let ready = ready.expect("Ready");
+    (ready.reason, ready.message)
+}
+
+#[tokio::test]
+async fn an_identity_is_deleted_only_when_it_is_known_to_be_on_no_vm_or_scale_set() {
+    let mut fixture = with_role();
+    fixture.reconcile().await.expect("reconciled");
+    fixture.restart();
+    fixture.delete();
+    let error = fixture.reconcile().await.expect_err("not known yet");
+    assert!(
+        error.failure().is_some_and(|failure| failure.is_wait()),
+        "{error:?}"
+    );
+    assert_eq!((fixture.identities().len(), fixture.roles()), (1, 1));
+    let (reason, message) = ready(&fixture);
+    assert_eq!(reason, "Progressing");
+    assert!(message.starts_with("deleting: identity "), "{message}");
+    assert!(
+        fixture
+            .profile()
+            .status
+            .and_then(|status| status.identity)
+            .is_some(),
+        "what is still to be deleted stays remembered"
+    );
+
+    fixture.pods_are_known();
+    fixture.reconcile().await.expect("deleted");
+    assert_eq!((fixture.identities().len(), fixture.roles()), (0, 0));
+}
+
+#[tokio::test]
+async fn the_way_back_takes_pods_their_identity_first_and_then_roles_and_identity() {
+    let fixture = with_role();
+    fixture.reconcile().await.expect("reconciled");
+    fixture.delete();
+    fixture.forget_calls();
+    fixture.reconcile().await.expect("deleted");
+    let calls = fixture.calls();
+    let at = |call: &str| {
+        let at = calls.iter().position(|entry| entry.starts_with(call));
+        at.unwrap_or_else(|| panic!("{call} in {calls:?}"))
+    };
+    assert!(at("delete object") < at("delete role"), "{calls:?}");
+    assert!(at("delete role") < at("delete identity"), "{calls:?}");
+}
+
+#[tokio::test]
+async fn without_its_class_a_profile_is_deleted_by_its_record() {
+    let mut fixture = with_role();
+    fixture.reconcile().await.expect("reconciled");
+    fixture.class_is_gone();
+    fixture.delete();
+    fixture.reconcile().await.expect("deleted");
+    assert_eq!((fixture.identities().len(), fixture.roles()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_to_be_retained_stays() {
+    let fixture = Fixture::with_profile(json!({
+        "className": "c", "identity": { "name": "a", "deletionPolicy": "Retain" },
+    }));
+    fixture.reconcile().await.expect("reconciled");
+    fixture.delete();
+    fixture.reconcile().await.expect("deleted");
+    assert_eq!(fixture.identities(), ["a"]);
+}

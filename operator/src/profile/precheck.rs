@@ -1,0 +1,52 @@
+//! Gathers what a profile is checked against before anything is read.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+use podid_core::class::{Class, Usability};
+use podid_core::profile::Profile;
+use podid_core::profile::decide::{self, Precheck, PrecheckInput};
+use podid_crds::convert;
+use podid_crds::podid::PodIdentityProfile;
+
+use super::ProfileContext;
+use crate::conditions::{self, ready_at};
+
+/// Says what can be said of a profile before anything is read.
+pub(super) fn precheck(profile: &PodIdentityProfile, context: &ProfileContext) -> Precheck {
+    let name = &profile.spec.class_name;
+    let class = context.classes.get(&ObjectRef::new(name));
+    let usability = match &class {
+        Some(class) => conditions::usability(class),
+        None => Usability::Unknown,
+    };
+    decide::precheck(PrecheckInput {
+        profile: &core_profile(profile, context),
+        class: class.as_deref().map(convert::class).as_ref(),
+        usability: &usability,
+        operator: &context.operator,
+        is_reported: is_reported(profile),
+    })
+}
+
+/// The profile, with the labels of its namespace, by which a class may admit it.
+pub(super) fn core_profile(profile: &PodIdentityProfile, context: &ProfileContext) -> Profile {
+    let namespace = ObjectRef::new(&profile.namespace().unwrap_or_default());
+    let namespace = context.namespaces.get(&namespace);
+    let labels = namespace.and_then(|namespace| namespace.metadata.labels.clone());
+    convert::profile(profile, labels.unwrap_or_default())
+}
+
+/// The class that the profile names, if there is one.
+pub(super) fn core_class(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<Class> {
+    let class = ObjectRef::new(&profile.spec.class_name);
+    context.classes.get(&class).as_deref().map(convert::class)
+}
+
+/// Whether the status speaks of the profile as it is written now.
+fn is_reported(profile: &PodIdentityProfile) -> bool {
+    let status = profile.status.as_ref();
+    let conditions: Option<&Vec<meta::Condition>> =
+        status.and_then(|status| status.conditions.as_ref());
+    ready_at(profile.meta().generation, conditions).is_some()
+}
