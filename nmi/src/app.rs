@@ -19,7 +19,7 @@ use crate::guardian::Guardian;
 use crate::keeper::{Inputs, Keeper, Outputs};
 use crate::metrics::Metrics;
 use crate::server::{ImdsLag, Limits, Listener, Origin, Service, Waits};
-use crate::{open_files, privileges, reports, watch as watches};
+use crate::{open_files, pod_events, privileges, watch as watches};
 
 /// How many changes may wait for the keeper before the watches are held back.
 const CHANGES: usize = 1024;
@@ -62,10 +62,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tasks.background("guardian", guardian.run(monitor, bridges));
 
     let client = client(args.kubeconfig.as_deref()).await?;
-    let (reports, publisher) = reports::channel();
+    let (reports, publisher) = pod_events::channel();
     tasks.background(
         "reports",
-        publisher.run(client.clone(), args.node_name.clone()),
+        publisher.run(pod_events::recorder(client.clone(), args.node_name.clone())),
     );
     let (changes_sender, changes) = mpsc::channel(CHANGES);
     tasks.background(

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::snapshot::Entry;
+use crate::pod_context::PodContext;
 
 /// Longest part of a caller's words that is written down.
 const WORDS: usize = 256;
@@ -13,7 +13,7 @@ const WORDS: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     /// Who asked, as far as it was proved.
-    pub(crate) entry: Option<Arc<Entry>>,
+    pub(crate) entry: Option<Arc<PodContext>>,
     /// AzureIdentity, namespace/name.
     pub(crate) identity: Option<String>,
     /// Client id of that identity.

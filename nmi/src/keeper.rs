@@ -1,6 +1,5 @@
 //! Brings together what the API server and the kernel say, and publishes what both agree on.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,15 +13,15 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::attest::{self, Disagreement, KernelError, LinkNews, Proofs, Seen};
 use crate::guardian::{Held, Wanted};
 use crate::metrics::Metrics;
-use crate::reports::{Report, Reports};
-use crate::snapshot::{Entry, Served, Snapshot};
-use crate::world::{Change, Touched, World};
+use crate::pod_events::{PodEvents, PodWarning};
+use crate::pod_index::{ClaimChange, ObjectUpdate, PodIndex};
+use crate::snapshot::{Served, Snapshot};
 
 /// Where the keeper's news comes from.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     /// From the API server.
-    pub(crate) changes: mpsc::Receiver<Change>,
+    pub(crate) changes: mpsc::Receiver<ObjectUpdate>,
     /// Addresses from which somebody has called who is not proved.
     pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
     /// From the kernel: whom it holds.
@@ -39,7 +38,7 @@ pub(crate) struct Outputs {
     /// To the server.
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     /// To people.
-    pub(crate) reports: Reports,
+    pub(crate) reports: PodEvents,
     /// Numbers.
     pub(crate) metrics: Metrics,
 }
@@ -49,11 +48,9 @@ type Looked = (Vec<String>, Result<Seen, KernelError>);
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    reach: BindingScope,
     outputs: Outputs,
     synced: Option<Debt>,
-    world: World,
-    entries: BTreeMap<String, Arc<Entry>>,
+    pods: PodIndex,
     proofs: Proofs,
     look: Option<JoinHandle<Looked>>,
     /// What was heard of links since the look began: it may have seen them as they were before.
@@ -63,14 +60,12 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Knows nothing yet but whom the kernel holds, which is what is wanted at first; pays `synced`
     /// when every watch has brought its first list.
-    pub(crate) fn new(reach: BindingScope, outputs: Outputs, synced: Debt) -> Self {
+    pub(crate) fn new(scope: BindingScope, outputs: Outputs, synced: Debt) -> Self {
         let proofs = Proofs::inheriting(outputs.wanted.borrow().clone());
         Self {
-            reach,
             outputs,
             synced: Some(synced),
-            world: World::default(),
-            entries: BTreeMap::new(),
+            pods: PodIndex::new(scope),
             proofs,
             look: None,
             heard: Vec::new(),
@@ -100,44 +95,25 @@ impl Keeper {
         }
     }
 
-    /// Takes in a change and all that wait behind it, so that a list of many is one step.
-    fn take(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
+    /// Takes in an update and all that wait behind it, so that a list of many is one step.
+    fn take(&mut self, first: ObjectUpdate, more: &mut mpsc::Receiver<ObjectUpdate>) {
         let seen = tokio::time::Instant::now();
-        let mut touched = self.world.apply(first, seen);
-        while let Ok(change) = more.try_recv() {
-            touched = both(touched, self.world.apply(change, seen));
+        let mut claims = self.pods.apply(first, seen);
+        while let Ok(update) = more.try_recv() {
+            claims.extend(self.pods.apply(update, seen));
         }
-        if touched == Touched::Nobody {
-            return;
-        }
+        let listed_first = self.pods.is_complete() && self.synced.take().is_some();
+        let release = listed_first || (!claims.is_empty() && self.pods.is_complete());
         let now = Instant::now();
-        for (key, pod) in self.world.pods() {
-            let uid = &pod.caller.pod.uid;
-            let own = matches!(&touched, Touched::Pods(keys) if keys.contains(key));
-            if own || touched == Touched::All {
-                let entry = Arc::new(self.world.entry(pod, self.reach));
-                let known = self.entries.insert(uid.clone(), entry);
-                if let Some(claim) = pod.claim().filter(|_| own || known.is_none()) {
-                    self.proofs.claim(claim, now);
-                }
+        for change in claims {
+            match change {
+                ClaimChange::Made(claim) => self.proofs.claim(claim, now),
+                ClaimChange::Withdrawn(uid) => self.proofs.withdraw(&uid),
             }
         }
-        self.forget_the_gone();
-        if self.world.is_complete() {
-            self.synced = None;
+        if release {
             self.proofs.release_unclaimed();
         }
-    }
-
-    fn forget_the_gone(&mut self) {
-        let pods = || self.world.pods().map(|(_, pod)| pod);
-        let here: BTreeSet<&str> = pods().map(|pod| pod.caller.pod.uid.as_str()).collect();
-        let claiming: BTreeSet<&str> = pods()
-            .filter(|pod| pod.claim().is_some())
-            .map(|pod| pod.caller.pod.uid.as_str())
-            .collect();
-        self.entries.retain(|uid, _| here.contains(uid.as_str()));
-        self.proofs.retain(&claiming);
     }
 
     fn look_at_due(&mut self) {
@@ -184,9 +160,9 @@ impl Keeper {
     }
 
     fn report(&self, uid: &str, disagreement: &Disagreement) {
-        if let Some(entry) = self.entries.get(uid) {
-            self.outputs.reports.warn(Report {
-                pod: entry.caller.pod.clone(),
+        if let Some(context) = self.pods.context(uid) {
+            self.outputs.reports.warn(PodWarning {
+                pod: context.caller.pod.clone(),
                 reason: "NotAttested",
                 action: "Attest",
                 note: format!("{disagreement}; the pod gets no tokens until they agree"),
@@ -203,7 +179,7 @@ impl Keeper {
         let served: Vec<_> = proved
             .iter()
             .filter(|(_, callers)| callers.iter().all(|caller| held.contains(caller)))
-            .filter_map(|(uid, callers)| Some((self.entries.get(*uid)?, *uid, callers)))
+            .filter_map(|(uid, callers)| Some((self.pods.context(uid)?, *uid, callers)))
             .collect();
         self.outputs
             .metrics
@@ -211,10 +187,10 @@ impl Keeper {
             .set(i64::try_from(served.len()).unwrap_or(i64::MAX));
         let by_address = served
             .iter()
-            .flat_map(|(entry, uid, callers)| {
+            .flat_map(|(pod, uid, callers)| {
                 callers.iter().filter_map(|caller| {
-                    let (entry, link) = (Arc::clone(entry), self.proofs.proved_link(uid, caller)?);
-                    Some((caller.address, Served { entry, link }))
+                    let (pod, link) = (Arc::clone(pod), self.proofs.proved_link(uid, caller)?);
+                    Some((caller.address, Served { pod, link }))
                 })
             })
             .collect();
@@ -230,17 +206,6 @@ impl Keeper {
             *old = wanted;
             changed
         });
-    }
-}
-
-fn both(one: Touched, other: Touched) -> Touched {
-    match (one, other) {
-        (Touched::All, _) | (_, Touched::All) => Touched::All,
-        (Touched::Nobody, touched) | (touched, Touched::Nobody) => touched,
-        (Touched::Pods(mut one), Touched::Pods(other)) => {
-            one.extend(other);
-            Touched::Pods(one)
-        }
     }
 }
 

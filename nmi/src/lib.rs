@@ -12,8 +12,8 @@
 //! What is known comes from two sides, which must agree on every pod:
 //!
 //! ```text
-//! API server ─► watch ─► keeper (world: objects by pod) ─┬─► snapshot ─► server
-//! kernel     ─► attest (processes, namespaces, links) ───┘
+//! API server ─► watch ─► pod_index (PodContext by pod) ─┐
+//! kernel     ─► attest (processes, namespaces, links) ──┴► keeper ─► snapshot ─► server
 //!                             keeper ─► guardian ─► kernel rules (who may speak as whom)
 //! ```
 
@@ -23,13 +23,13 @@ pub mod attest;
 mod audit;
 mod guardian;
 mod keeper;
-mod key;
 mod metrics;
 mod open_files;
+mod pod_context;
+mod pod_events;
+mod pod_index;
 mod privileges;
-mod reports;
 pub mod server;
 mod snapshot;
 pub mod uninstall;
 mod watch;
-mod world;

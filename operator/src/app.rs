@@ -17,8 +17,8 @@ use crate::class::{self, Facts};
 use crate::leader::{Election, Leadership};
 use crate::metrics::Metrics;
 use crate::profile::{self, MalformedReporter, Watches};
-use crate::watch::{Watch, Watched};
 use crate::{FIELD_MANAGER, azure};
+use podid_index::watch::{Watch, Watched};
 
 /// Wait between two attempts to get a first token for Azure.
 const TOKEN_RETRY: Duration = Duration::from_secs(5);
@@ -187,7 +187,7 @@ struct Watcher {
 impl Watcher {
     fn start<K: Watched>(
         &mut self,
-        malformed: impl FnMut(crate::watch::Malformed) + Send + 'static,
+        malformed: impl FnMut(podid_index::watch::Malformed) + Send + 'static,
     ) -> Watch<K> {
         let kind = <K as kube::Resource>::plural(&()).into_owned();
         let debt = self.readiness.owe(format!("watch of {kind}"));

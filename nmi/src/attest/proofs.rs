@@ -67,9 +67,9 @@ impl Proofs {
         known.due = Some(now);
     }
 
-    /// Only these pods are left.
-    pub(crate) fn retain(&mut self, uids: &BTreeSet<&str>) {
-        self.pods.retain(|uid, _| uids.contains(uid.as_str()));
+    /// There is nothing to prove any more about this pod.
+    pub(crate) fn withdraw(&mut self, uid: &str) {
+        self.pods.remove(uid);
     }
 
     /// Somebody who is not proved has called from this address.

@@ -23,8 +23,9 @@ use super::question::{as_asked, asked_client_id, by_resource_id, imds_request};
 use crate::attest::Links;
 use crate::audit::Record;
 use crate::metrics::Metrics;
-use crate::reports::{Report, Reports};
-use crate::snapshot::{Entry, Snapshot, Snapshots};
+use crate::pod_context::PodContext;
+use crate::pod_events::{PodEvents, PodWarning};
+use crate::snapshot::{Snapshot, Snapshots};
 
 /// How long after an assignment the metadata service may not know the identity. It takes Azure up to
 /// a minute to tell it; here is half as much again. It counts from when this daemon first saw the
@@ -61,7 +62,7 @@ pub(crate) struct Service {
     /// Identities that the metadata service does not know yet.
     pub(crate) lag: ImdsLag,
     /// Tells people what is refused.
-    pub(crate) reports: Reports,
+    pub(crate) reports: PodEvents,
     pub(crate) metrics: Metrics,
 }
 
@@ -107,7 +108,7 @@ impl Service {
     /// An Event on the pod about what nobody but this daemon knows.
     fn tell(&self, record: &Record, denial: &Denial) {
         if let (Some(entry), true) = (&record.entry, denial.tell) {
-            self.reports.warn(Report {
+            self.reports.warn(PodWarning {
                 pod: entry.caller.pod.clone(),
                 reason: denial.word,
                 action: "IssueToken",
@@ -193,7 +194,7 @@ impl Service {
     /// A token of an identity that is on the machine, as far as the operator knows.
     async fn serve(
         &self,
-        entry: &Entry,
+        entry: &PodContext,
         identity: &AzureIdentity,
         asked: &Asked,
         deadline: Instant,
@@ -261,7 +262,7 @@ async fn unless_changed<T>(
 
 /// The pod at an address, if it is still the one that connected: an address may pass on to another
 /// pod while a connection is open.
-fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
+fn still(entry: Option<Arc<PodContext>>, uid: &str) -> Option<Arc<PodContext>> {
     entry.filter(|entry| entry.caller.pod.uid == uid)
 }
 
@@ -272,7 +273,7 @@ fn note(record: &mut Record, identity: &AzureIdentity) {
 
 /// An exception opens the way to the node's own identities. Those of profiles are on the node for other
 /// pods, and whoever may except pods is not asked by the class.
-fn check_not_of_profile(token: &ImdsToken, entry: &Entry) -> Result<(), Denial> {
+fn check_not_of_profile(token: &ImdsToken, entry: &PodContext) -> Result<(), Denial> {
     let client_id = token.client_id.to_ascii_lowercase();
     match client_id.is_empty() || entry.of_profiles.contains(&client_id) {
         true => Err(denial::identity_of_profile(&client_id)),

@@ -31,7 +31,7 @@ pub use usability::{Usability, usability};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{Retries, trigger};
-use crate::watch::Watch;
+use podid_index::watch::Watch;
 
 /// How many classes are worked on at once.
 const CONCURRENCY: u16 = 4;

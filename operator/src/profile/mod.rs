@@ -64,7 +64,7 @@ use crate::azure::Azure;
 use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::Watch;
+use podid_index::watch::Watch;
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";

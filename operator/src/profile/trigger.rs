@@ -14,7 +14,7 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use tokio::sync::mpsc;
 
 use crate::class;
-use crate::watch::{Watch, Watched};
+use podid_index::watch::{Watch, Watched};
 
 type Trigger<K> = Result<K, watcher::Error>;
 

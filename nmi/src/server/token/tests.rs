@@ -7,18 +7,20 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, Secret};
 use podid_core::arm::ArmId;
-use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentFailure, AssignmentState};
 use podid_core::binding::{AzureIdentityType, Binding, BindingScope, Origin, Pod};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
-use podid_core::resolve::{CallingPod, Exception, TokenAssignment, TokenAssignmentState};
+use podid_core::resolve::{CallingPod, Exception};
+use podid_index::ObjectKey;
+use podid_index::events::EventQueue;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use super::*;
 use crate::attest::{NodeLink, ProvedLink};
-use crate::key::Key;
-use crate::reports::{self, Publisher};
+use crate::pod_context::ProfileClientIds;
+use crate::pod_events::{self, next_warning};
 use crate::snapshot::{Served, Snapshot};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
@@ -56,7 +58,7 @@ impl ImdsTokens for FakeImds {
     }
 }
 
-fn entry(assigned: bool) -> Entry {
+fn entry(assigned: bool) -> PodContext {
     let pod = Pod {
         namespace: "a".into(),
         name: "app".into(),
@@ -85,18 +87,20 @@ fn entry(assigned: bool) -> Entry {
         origin: Origin::Profile,
     };
     let state = if assigned {
-        TokenAssignmentState::Assigned
+        AssignmentState::Assigned
     } else {
-        TokenAssignmentState::Created
+        AssignmentState::Created
     };
-    let assignment = TokenAssignment {
+    let assignment = AssignedIdentity {
         pod_uid: "uid-1".into(),
-        namespace: "a".into(),
-        identity: "one".into(),
+        node: "n".into(),
+        identity: ("a".into(), "one".into()),
         resource_id: None,
+        client_id: String::new(),
+        binding: (String::new(), String::new()),
         state,
     };
-    Entry {
+    PodContext {
         caller: CallingPod {
             pod,
             labels: [].into(),
@@ -108,24 +112,24 @@ fn entry(assigned: bool) -> Entry {
         exceptions: vec![],
         assignments: vec![assignment],
         assigned: assigned
-            .then(|| (Key::new("a", "one"), Instant::now()))
+            .then(|| (ObjectKey::new("a", "one"), Instant::now()))
             .into_iter()
             .collect(),
-        reach: BindingScope::Cluster,
-        of_profiles: Arc::default(),
+        scope: BindingScope::Cluster,
+        of_profiles: ProfileClientIds::default(),
     }
 }
 
-fn failed() -> Entry {
+fn failed() -> PodContext {
     let mut entry = entry(false);
-    entry.assignments[0].state = TokenAssignmentState::Failed(AssignmentFailure {
+    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant it".into(),
     });
     entry
 }
 
-fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
+fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
     let by_address = entries
         .iter()
         .map(|entry| {
@@ -133,7 +137,7 @@ fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
             (
                 ADDRESS,
                 Served {
-                    entry,
+                    pod: entry,
                     link: link(),
                 },
             )
@@ -167,7 +171,7 @@ struct Bench {
     imds: Arc<FakeImds>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     calls: mpsc::Receiver<Ipv4Addr>,
-    publisher: Publisher,
+    publisher: EventQueue,
 }
 
 impl Bench {
@@ -181,7 +185,7 @@ impl Bench {
     }
 }
 
-fn bench(entries: &[Entry]) -> Bench {
+fn bench(entries: &[PodContext]) -> Bench {
     let imds = Arc::new(FakeImds {
         owner: Mutex::new("client-one".into()),
         prepared: Mutex::default(),
@@ -189,7 +193,7 @@ fn bench(entries: &[Entry]) -> Bench {
     });
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
-    let (reports, publisher) = reports::channel();
+    let (reports, publisher) = pod_events::channel();
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let service = Service {
         snapshots: receiver,
@@ -290,10 +294,10 @@ async fn a_wrong_client_id_is_told_in_an_event() {
     for _ in 0..3 {
         ask(&bench.service, Some("uid-1"), TARGET).await;
     }
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "ClientIdMismatch");
     assert!(note.contains("has clientID client-one, but"), "{note}");
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[test]
@@ -382,13 +386,13 @@ async fn an_identity_that_the_metadata_service_has_lost_is_a_no_at_once() {
         assert_eq!(bench.asked(), asked, "nothing is asked twice");
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "UnknownToImds");
     assert!(
         note.contains("a/one") && note.contains(RESOURCE_ID),
         "{note}"
     );
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -441,7 +445,11 @@ async fn a_failed_assignment_is_a_no_at_once() {
         (400, Some("Identity not found"))
     );
     assert_eq!((bench.asked(), before.elapsed()), (0, Duration::ZERO));
-    assert_eq!(bench.publisher.next(), None, "the operator tells of it");
+    assert_eq!(
+        next_warning(&mut bench.publisher),
+        None,
+        "the operator tells of it"
+    );
 }
 
 #[tokio::test]
@@ -456,12 +464,12 @@ async fn a_pod_that_breaks_its_profiles_rule_is_refused_in_words() {
         assert!(text.contains("netRaw: Enforce"), "{text}");
     }
     assert_eq!(bench.asked(), 0);
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "BreaksNetRawRule");
     for part in ["container app", "{capabilities: {drop: [NET_RAW]}}"] {
         assert!(note.contains(part), "{note}");
     }
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -521,7 +529,7 @@ async fn what_can_never_be_served_is_answered_at_once() {
 }
 
 /// A pod that an exception lets through to the node's own identities.
-fn excepted() -> Entry {
+fn excepted() -> PodContext {
     let mut excepted = entry(true);
     excepted.caller.labels = [("app".to_owned(), "x".to_owned())].into();
     excepted.exceptions = vec![Exception {
@@ -541,8 +549,8 @@ async fn an_excepted_pod_gets_what_the_node_would() {
 
 #[tokio::test]
 async fn an_excepted_pod_gets_no_identity_of_a_profile() {
-    let mut excepted = excepted();
-    excepted.of_profiles = Arc::new(["client-one".to_owned()].into());
+    let excepted = excepted();
+    excepted.of_profiles.add("client-one");
     let bench = bench(&[excepted]);
     for target in [TARGET.to_owned(), format!("{TARGET}&client_id=CLIENT-ONE")] {
         let (status, body) = ask(&bench.service, Some("uid-1"), &target).await;

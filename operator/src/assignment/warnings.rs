@@ -2,15 +2,15 @@
 
 use podid_core::binding::{AzureIdentity, Binding};
 
-use super::announce::Warning;
 use super::assess::Assessed;
-use super::index::Entry;
+use super::index::IndexedPod;
+use super::pod_events::Warning;
 
 /// Reason of the Events about what Azure refused.
 const NOT_ASSIGNED: &str = "IdentityNotAssigned";
 
 /// Everything there is to say against a pod's getting its identities.
-pub(super) fn warnings(entry: &Entry, assessed: &[Assessed<'_>]) -> Vec<Warning> {
+pub(super) fn warnings(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> Vec<Warning> {
     let assignments = &entry.assignments;
     let refused = assignments.refused.as_ref().map(|refused| Warning {
         subject: "pod".to_owned(),
