@@ -9,6 +9,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client, Config};
 use podid_azure::Arm;
+use podid_index::events;
+use podid_index::watch::{Watch, Watched};
 use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 
 use crate::args::Args;
@@ -18,7 +20,9 @@ use crate::leader::{Election, Leadership};
 use crate::metrics::Metrics;
 use crate::profile::{self, MalformedReporter, Watches};
 use crate::{FIELD_MANAGER, azure};
-use podid_index::watch::{Watch, Watched};
+
+/// Events about profiles and classes that may wait while the API server is slow; more are dropped.
+const MAX_EVENTS: usize = 4096;
 
 /// Wait between two attempts to get a first token for Azure.
 const TOKEN_RETRY: Duration = Duration::from_secs(5);
@@ -95,7 +99,9 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         controller: FIELD_MANAGER.into(),
         instance: args.lease.replica.clone(),
     };
+    let (events, queue) = events::channel(MAX_EVENTS);
     let recorder = Recorder::new(client.clone(), reporter);
+    tasks.background("events", queue.run(recorder));
     let facts = Facts {
         cloud: args.azure.cloud,
         tenant_id: args.azure.tenant_id.clone(),
@@ -108,7 +114,7 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         facts: facts.clone(),
         profiles: watches.profiles.store(),
         leadership: leadership.clone(),
-        recorder: recorder.clone(),
+        events: events.clone(),
         metrics: counters.clone(),
         interval: args.interval,
         schedule: class::Schedule::default(),
@@ -123,7 +129,7 @@ pub async fn start(args: Args, drain: Drain) -> Result<Running, BoxError> {
         profiles: watches.profiles.store(),
         assignments: assignments.clone(),
         leadership: leadership.clone(),
-        recorder,
+        events,
         metrics: counters,
         interval: args.interval,
         retries: profile::Retries::default(),

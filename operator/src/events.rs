@@ -2,20 +2,20 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::events::{Event, EventType};
 use podid_core::condition::{READY, SUCCEEDED, SUSPENDED};
-use podid_index::events::shortened;
+use podid_index::events::EventWriter;
 
 /// Says that an object's `Ready` has another status, reason or message than before.
-pub(crate) async fn transition(
-    recorder: &Recorder,
+pub(crate) fn transition(
+    writer: &EventWriter,
     object: &ObjectReference,
     before: &[Condition],
     after: &[Condition],
 ) {
     let (Some(old), Some(new)) = (ready(before), ready(after)) else {
         if let Some(new) = ready(after) {
-            publish(recorder, object, new).await;
+            publish(writer, object, new);
         }
         return;
     };
@@ -23,7 +23,7 @@ pub(crate) async fn transition(
         (&old.status, &old.reason, &old.message) == (&new.status, &new.reason, &new.message);
     let still_fine = old.status == "True" && new.status == "True" && old.reason == new.reason;
     if !repeated && !still_fine {
-        publish(recorder, object, new).await;
+        publish(writer, object, new);
     }
 }
 
@@ -34,13 +34,9 @@ pub(crate) fn complaint(conditions: &[Condition]) -> Option<&str> {
 }
 
 /// Says once more why an object is not ready.
-pub(crate) async fn remind(
-    recorder: &Recorder,
-    object: &ObjectReference,
-    conditions: &[Condition],
-) {
+pub(crate) fn remind(writer: &EventWriter, object: &ObjectReference, conditions: &[Condition]) {
     if let Some(ready) = ready(conditions).filter(|ready| is_warning(ready)) {
-        publish(recorder, object, ready).await;
+        publish(writer, object, ready);
     }
 }
 
@@ -49,21 +45,20 @@ fn is_warning(ready: &Condition) -> bool {
 }
 
 /// Says what was done.
-pub(crate) async fn done(recorder: &Recorder, object: &ObjectReference, steps: &[String]) {
+pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[String]) {
     if steps.is_empty() {
         return;
     }
     send(
-        recorder,
+        writer,
         object,
         EventType::Normal,
         "Applied",
         steps.join("; "),
-    )
-    .await;
+    );
 }
 
-async fn publish(recorder: &Recorder, object: &ObjectReference, ready: &Condition) {
+fn publish(writer: &EventWriter, object: &ObjectReference, ready: &Condition) {
     let type_ = match is_warning(ready) {
         true => EventType::Warning,
         false => EventType::Normal,
@@ -73,11 +68,11 @@ async fn publish(recorder: &Recorder, object: &ObjectReference, ready: &Conditio
     } else {
         &ready.reason
     };
-    send(recorder, object, type_, reason, ready.message.clone()).await;
+    send(writer, object, type_, reason, ready.message.clone());
 }
 
-async fn send(
-    recorder: &Recorder,
+fn send(
+    writer: &EventWriter,
     object: &ObjectReference,
     type_: EventType,
     reason: &str,
@@ -86,18 +81,11 @@ async fn send(
     let event = Event {
         type_,
         reason: reason.to_owned(),
-        note: Some(shortened(&note)),
+        note: Some(note),
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    if let Err(error) = recorder.publish(&event, object).await {
-        // An Event is a courtesy; its loss must not hold up the work.
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            reason,
-            "event not recorded"
-        );
-    }
+    writer.write(event, object.clone());
 }
 
 fn ready(conditions: &[Condition]) -> Option<&Condition> {

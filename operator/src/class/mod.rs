@@ -18,7 +18,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::Client;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_azure::{Cloud, RoleAssignments, Subscriptions};
 use podid_core::class::{self, Class};
@@ -31,6 +30,7 @@ pub use usability::{Usability, usability};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{Retries, trigger};
+use podid_index::events::EventWriter;
 use podid_index::watch::Watch;
 
 /// How many classes are worked on at once.
@@ -93,7 +93,7 @@ pub struct Context {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.
-    pub recorder: Recorder,
+    pub events: EventWriter,
     /// Counters.
     pub metrics: Metrics,
     /// How often a class is compared with Azure.

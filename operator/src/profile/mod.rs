@@ -49,7 +49,6 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
@@ -64,6 +63,7 @@ use crate::azure::Azure;
 use crate::class::Facts;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use podid_index::events::EventWriter;
 use podid_index::watch::Watch;
 
 /// Keeps a profile until everything that belongs to it is gone.
@@ -92,7 +92,7 @@ pub struct Context {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.
-    pub recorder: Recorder,
+    pub events: EventWriter,
     /// Counters.
     pub metrics: Metrics,
     /// How often a profile without an interval is compared with Azure.

@@ -104,12 +104,12 @@ async fn apply(profile: &PodIdentityProfile, context: &Context) -> Result<Action
         Decision::Keep => return Ok(Action::await_change()),
     };
     let latest = verdict.noted.as_ref().unwrap_or(profile);
-    events::done(&context.recorder, &profile.object_ref(&()), &verdict.done).await;
+    events::done(&context.events, &profile.object_ref(&()), &verdict.done);
     let updated = conclude(profile, latest, &verdict.report, context).await?;
     pods::count(&updated, context)
         .await
         .map_err(ReconcileError::Profile)?;
-    context.reminders.remind(&updated, &context.recorder).await;
+    context.reminders.remind(&updated, &context.events);
     let result = Counted::of(&verdict.report.outcome);
     context
         .metrics
@@ -138,7 +138,7 @@ pub(super) async fn conclude(
             .unwrap_or_default()
     };
     let (before, after) = (conditions(profile), conditions(&updated));
-    events::transition(&context.recorder, &profile.object_ref(&()), &before, &after).await;
+    events::transition(&context.events, &profile.object_ref(&()), &before, &after);
     Ok(updated)
 }
 

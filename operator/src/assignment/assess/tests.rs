@@ -208,7 +208,9 @@ fn nothing_is_said_against_an_identity_before_it_was_looked_up() {
     let said = |bench: &Bench| {
         let assessed = assess(bench.entry(), None, &bench.said);
         let warnings = warnings::warnings(bench.entry(), &assessed).into_iter();
-        let warnings: Vec<_> = warnings.map(|warning| (warning.reason, warning.word)).collect();
+        let warnings: Vec<_> = warnings
+            .map(|warning| (warning.reason, warning.word))
+            .collect();
         (assessed[0].state.clone(), warnings)
     };
     assert_eq!(said(&bench), (failed.clone(), vec![]), "a restart");
