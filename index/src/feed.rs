@@ -15,7 +15,7 @@ use podid_crds::convert;
 use serde::de::DeserializeOwned;
 
 use crate::ObjectKey;
-use crate::watch::{Fact, facts};
+use crate::watch::{WatchFact, facts};
 
 /// Seconds after which the API server ends a watch, to be taken up again. A connection that has gone
 /// dead without a word is given up five seconds later, so this bounds for how long nobody notices.
@@ -49,9 +49,9 @@ where
     let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
     // Only the kinds of podid's users have somebody to answer; these have the log.
     facts(api, config, drop).map(move |fact| match fact {
-        Fact::Present(key, object) => Update::Object(key, convert(&object)),
-        Fact::Gone(key) => Update::Object(key, None),
-        Fact::Listed => Update::Listed,
+        WatchFact::Present(key, object) => Update::Object(key, convert(&object)),
+        WatchFact::Gone(key) => Update::Object(key, None),
+        WatchFact::Listed => Update::Listed,
     })
 }
 

@@ -20,7 +20,7 @@ pub use multi::Multi;
 
 use crate::ObjectKey;
 use objects::Objects;
-use pods::{Entry, Pods};
+use pods::{PodEntry, Pods};
 
 /// See the module. Facts arrive in any order; the same fact again changes nothing.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl<D: Derive> Index<D> {
         let before = self.pods.remove(key).map(|entry| entry.output);
         if let Some(pod) = pod {
             let output = self.derive_for(&pod);
-            self.pods.insert(key.clone(), Entry { pod, output });
+            self.pods.insert(key.clone(), PodEntry { pod, output });
         }
         self.changed.insert(key.clone());
         let after = self.pods.get(key).map(|entry| &entry.output);

@@ -6,7 +6,7 @@ use crate::ObjectKey;
 
 /// A pod and what follows for it.
 #[derive(Debug)]
-pub(super) struct Entry<P, O> {
+pub(super) struct PodEntry<P, O> {
     pub(super) pod: P,
     pub(super) output: O,
 }
@@ -14,7 +14,7 @@ pub(super) struct Entry<P, O> {
 /// All pods, found by what changes concern them by.
 #[derive(Debug)]
 pub(super) struct Pods<D: Derive> {
-    entries: HashMap<ObjectKey, Entry<D::Pod, D::Output>>,
+    entries: HashMap<ObjectKey, PodEntry<D::Pod, D::Output>>,
     on_node: Multi<String, ObjectKey>,
     /// By the value of the label that bindings select; pods without it are not among them.
     selecting: Multi<String, ObjectKey>,
@@ -35,16 +35,16 @@ impl<D: Derive> Default for Pods<D> {
 }
 
 impl<D: Derive> Pods<D> {
-    pub(super) fn get(&self, key: &ObjectKey) -> Option<&Entry<D::Pod, D::Output>> {
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<&PodEntry<D::Pod, D::Output>> {
         self.entries.get(key)
     }
 
     /// What finds the pod must not be changed through this.
-    pub(super) fn get_mut(&mut self, key: &ObjectKey) -> Option<&mut Entry<D::Pod, D::Output>> {
+    pub(super) fn get_mut(&mut self, key: &ObjectKey) -> Option<&mut PodEntry<D::Pod, D::Output>> {
         self.entries.get_mut(key)
     }
 
-    pub(super) fn insert(&mut self, key: ObjectKey, entry: Entry<D::Pod, D::Output>) {
+    pub(super) fn insert(&mut self, key: ObjectKey, entry: PodEntry<D::Pod, D::Output>) {
         let (node, pod) = (entry.pod.node(), entry.pod.pod());
         self.on_node.insert(node.to_owned(), key.clone());
         if let Some(value) = &pod.selector {
@@ -55,7 +55,7 @@ impl<D: Derive> Pods<D> {
         self.entries.insert(key, entry);
     }
 
-    pub(super) fn remove(&mut self, key: &ObjectKey) -> Option<Entry<D::Pod, D::Output>> {
+    pub(super) fn remove(&mut self, key: &ObjectKey) -> Option<PodEntry<D::Pod, D::Output>> {
         let entry = self.entries.remove(key)?;
         let (node, pod) = (entry.pod.node(), entry.pod.pod());
         self.on_node.remove(node, key);

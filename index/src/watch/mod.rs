@@ -21,7 +21,7 @@ pub type Malformed = kube::core::error_boundary::InvalidObject;
 
 /// One thing that the API server says about the objects of a kind.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fact<K> {
+pub enum WatchFact<K> {
     /// The object is there, and looks like this now.
     Present(ObjectKey, K),
     /// There is no such object (any more), or it cannot be read.
@@ -31,13 +31,13 @@ pub enum Fact<K> {
 }
 
 /// Follows the objects of a kind for ever. A watch that breaks off is taken up again with growing
-/// pauses, and what went away meanwhile is [`Fact::Gone`]. An object that cannot be read is logged,
+/// pauses, and what went away meanwhile is [`WatchFact::Gone`]. An object that cannot be read is logged,
 /// handed to `malformed`, and `Gone`; it delays no other.
 pub fn facts<K>(
     api: Api<DeserializeGuard<K>>,
     config: watcher::Config,
     malformed: impl FnMut(Malformed) + Send + 'static,
-) -> impl Stream<Item = Fact<K>> + Send
+) -> impl Stream<Item = WatchFact<K>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
@@ -47,7 +47,7 @@ where
 fn facts_of<K>(
     events: impl Stream<Item = watcher::Result<watcher::Event<DeserializeGuard<K>>>> + Send,
     malformed: impl FnMut(Malformed) + Send + 'static,
-) -> impl Stream<Item = Fact<K>> + Send
+) -> impl Stream<Item = WatchFact<K>> + Send
 where
     K: Resource<DynamicType = ()> + Clone + Send + 'static,
 {
@@ -79,7 +79,7 @@ impl Relist {
         &mut self,
         event: watcher::Event<DeserializeGuard<K>>,
         malformed: &mut impl FnMut(Malformed),
-    ) -> Vec<Fact<K>>
+    ) -> Vec<WatchFact<K>>
     where
         K: Resource<DynamicType = ()> + Clone,
     {
@@ -96,14 +96,14 @@ impl Relist {
             watcher::Event::InitDone => {
                 let gone: Vec<_> = self.given.difference(&self.listed).cloned().collect();
                 self.given = std::mem::take(&mut self.listed);
-                let gone = gone.into_iter().map(Fact::Gone);
-                gone.chain([Fact::Listed]).collect()
+                let gone = gone.into_iter().map(WatchFact::Gone);
+                gone.chain([WatchFact::Listed]).collect()
             }
             watcher::Event::Apply(object) => vec![self.give(object, malformed)],
             watcher::Event::Delete(object) => {
                 let key = ObjectKey::of(&object);
                 self.given.remove(&key);
-                vec![Fact::Gone(key)]
+                vec![WatchFact::Gone(key)]
             }
         }
     }
@@ -112,7 +112,7 @@ impl Relist {
         &mut self,
         object: DeserializeGuard<K>,
         malformed: &mut impl FnMut(Malformed),
-    ) -> Fact<K>
+    ) -> WatchFact<K>
     where
         K: Resource<DynamicType = ()> + Clone,
     {
@@ -120,12 +120,12 @@ impl Relist {
         // Before the listing ends: one that breaks off and begins anew may lack it.
         self.given.insert(key.clone());
         match object.0 {
-            Ok(object) => Fact::Present(key, object),
+            Ok(object) => WatchFact::Present(key, object),
             Err(invalid) => {
                 let kind = K::kind(&());
                 tracing::warn!(%kind, object = %key, error = %invalid.error, "ignored: not readable");
                 malformed(invalid);
-                Fact::Gone(key)
+                WatchFact::Gone(key)
             }
         }
     }

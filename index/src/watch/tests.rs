@@ -36,9 +36,9 @@ async fn given(
 ) -> Vec<String> {
     facts_of(stream::iter(events), drop)
         .map(|fact| match fact {
-            Fact::Present(key, _) => format!("+{}", key.name),
-            Fact::Gone(key) => format!("-{}", key.name),
-            Fact::Listed => "listed".to_owned(),
+            WatchFact::Present(key, _) => format!("+{}", key.name),
+            WatchFact::Gone(key) => format!("-{}", key.name),
+            WatchFact::Listed => "listed".to_owned(),
         })
         .collect()
         .await
@@ -98,7 +98,7 @@ async fn what_cannot_be_read_is_handed_over_each_time() {
     let count = move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
     };
-    let facts: Vec<Fact<ConfigMap>> = facts_of(stream::iter(events), count).collect().await;
+    let facts: Vec<WatchFact<ConfigMap>> = facts_of(stream::iter(events), count).collect().await;
     assert_eq!((facts.len(), handed.load(Ordering::Relaxed)), (2, 2));
 }
 

@@ -21,7 +21,7 @@ use super::jobs::Jobs;
 use super::ledger::{ConfigMapLedgers, Ledgers};
 use super::lookup::{Lookups, Reading};
 use super::objects::{Observed, Written};
-use super::pod_events::PodEvents;
+use super::pod_events::AssignmentEvents;
 use super::report::Report;
 use super::tally::Tally;
 use super::watch::{self, Event};
@@ -103,13 +103,13 @@ struct Dispatcher {
     requested: HashMap<ObjectKey, String>,
     reminder: Instant,
     backlog: Backlog,
-    pod_events: PodEvents,
+    pod_events: AssignmentEvents,
     tasks: JoinSet<Ended>,
 }
 
 impl Dispatcher {
     fn new(context: Context, fleet: Fleet) -> Self {
-        let (pod_events, writing) = PodEvents::new(context.client.clone());
+        let (pod_events, writing) = AssignmentEvents::new(context.client.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             // It ends when nobody hands in Events any more, and cannot fail.

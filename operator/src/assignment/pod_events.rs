@@ -24,7 +24,7 @@ const ASSIGNED: &str = "";
 
 /// Something that keeps a pod from an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Warning {
+pub(super) struct AssignmentWarning {
     /// What it is about: an identity, or the pod.
     pub(super) subject: String,
     /// Reason of the Event.
@@ -37,7 +37,7 @@ pub(super) struct Warning {
 
 /// Says each thing once, and what lasts again from time to time.
 #[derive(Debug)]
-pub(super) struct PodEvents {
+pub(super) struct AssignmentEvents {
     writer: EventWriter,
     /// Pods that are gone are forgotten, so it needs no bound of its own.
     history: EventHistory<ObjectKey>,
@@ -45,7 +45,7 @@ pub(super) struct PodEvents {
     uids: HashMap<ObjectKey, String>,
 }
 
-impl PodEvents {
+impl AssignmentEvents {
     /// The Events, and the task that writes them; it ends when the former is gone.
     pub(super) fn new(
         client: Client,
@@ -76,7 +76,7 @@ impl PodEvents {
 
     /// Says what keeps a pod from its identities, as far as that is new or due again; what is not
     /// among `warnings` holds no longer.
-    pub(super) fn warn(&mut self, pod: &Pod, warnings: Vec<Warning>) {
+    pub(super) fn warn(&mut self, pod: &Pod, warnings: Vec<AssignmentWarning>) {
         if warnings.is_empty() && !self.uids.contains_key(&name_of(pod)) {
             return;
         }
@@ -126,7 +126,7 @@ fn assigned(subject: &str) -> Event {
     }
 }
 
-fn event(warning: Warning) -> Event {
+fn event(warning: AssignmentWarning) -> Event {
     let (subject, note) = (&warning.subject, &warning.note);
     Event {
         type_: EventType::Warning,
@@ -146,9 +146,9 @@ mod tests {
 
     use super::*;
 
-    fn pod_events() -> (PodEvents, EventQueue) {
+    fn pod_events() -> (AssignmentEvents, EventQueue) {
         let (writer, queue) = events::channel(32);
-        (PodEvents::writing_to(writer), queue)
+        (AssignmentEvents::writing_to(writer), queue)
     }
 
     fn pod() -> Pod {
@@ -162,8 +162,8 @@ mod tests {
         }
     }
 
-    fn refused(subject: &str, word: &str) -> Warning {
-        Warning {
+    fn refused(subject: &str, word: &str) -> AssignmentWarning {
+        AssignmentWarning {
             subject: subject.into(),
             reason: "IdentityNotAssigned".into(),
             word: word.into(),
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_reason_why_is_cut() {
         let remedy = "grant the right";
-        let long = Warning {
+        let long = AssignmentWarning {
             note: format!("{remedy}. {}", "Azure's text ".repeat(200)),
             ..refused("apps/id", "A")
         };

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Fact, Malformed, facts};
+use super::{Malformed, WatchFact, facts};
 use crate::ObjectKey;
 
 /// How many changes a slow reader may be behind before it looks at everything instead.
@@ -138,23 +138,23 @@ impl<K: Watched> WatchTask<K> {
         Err("the watch ended".into())
     }
 
-    fn take(&mut self, fact: Fact<K>) {
+    fn take(&mut self, fact: WatchFact<K>) {
         match fact {
-            Fact::Present(_, object) => {
+            WatchFact::Present(_, object) => {
                 let touched = Arc::new(object.clone());
                 self.writer
                     .apply_watcher_event(&watcher::Event::Apply(object));
                 self.publish(touched);
             }
-            Fact::Gone(key) => {
+            WatchFact::Gone(key) => {
                 if let Some(object) = self.watch.store.get(&reference(&key)) {
                     self.writer
                         .apply_watcher_event(&watcher::Event::Delete(object.as_ref().clone()));
                     self.publish(object);
                 }
             }
-            Fact::Listed if *self.watch.seen.borrow() => {}
-            Fact::Listed => self.listed_first(),
+            WatchFact::Listed if *self.watch.seen.borrow() => {}
+            WatchFact::Listed => self.listed_first(),
         }
     }
 
