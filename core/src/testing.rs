@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::arm::ArmId;
+use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
 use crate::net_raw::NetRaw;
 
@@ -50,5 +51,22 @@ pub(crate) fn binding(name: &str, identity: &str) -> Binding {
         selector: "web".into(),
         service_accounts: BTreeSet::new(),
         origin: Origin::HandWritten,
+    }
+}
+
+/// As the predecessor may have written it: with nothing but what the node daemon reads.
+pub(crate) fn assigned(
+    pod_uid: &str,
+    (namespace, identity): (&str, &str),
+    state: AssignmentState,
+) -> AssignedIdentity {
+    AssignedIdentity {
+        pod_uid: pod_uid.into(),
+        node: String::new(),
+        identity: (namespace.into(), identity.into()),
+        resource_id: None,
+        client_id: String::new(),
+        binding: (String::new(), String::new()),
+        state,
     }
 }

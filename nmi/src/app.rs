@@ -16,8 +16,8 @@ use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::{self, AllowedEndpoints, InstalledEndpoints, Interception};
 use crate::metrics::Metrics;
+use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
-use crate::reports::{self, Reports};
 use crate::server::{self, Limits, Service, Waits};
 use crate::snapshot::Snapshots;
 use crate::token::NodeImds;
@@ -49,21 +49,21 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     } = intercept(&args, &readiness, &metrics).await?;
     tasks.background("interception", upkeep);
     let client = client(args.kubeconfig.as_deref()).await?;
-    let (reports, publisher) = reports::channel();
+    let (events, queue) = pod_events::channel();
     tasks.background(
-        "reports",
-        publisher.run(client.clone(), args.node_name.clone()),
+        "events",
+        queue.run(pod_events::recorder(client.clone(), args.node_name.clone())),
     );
     let follower = PodStateParts {
         client,
         allowed,
         installed,
-        reports: reports.clone(),
+        events: events.clone(),
         metrics: metrics.clone(),
         not_synced,
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
-    let service = service(&args, snapshots, calls, reports, metrics)?;
+    let service = service(&args, snapshots, calls, events, metrics)?;
     let serving = server::serve(engine, Arc::new(service), Limits::default(), drain.clone());
     tasks.required("pods", serving);
     tasks.supervise(&drain, args.settings.drain_timeout).await?;
@@ -104,7 +104,7 @@ struct PodStateParts {
     client: Client,
     allowed: AllowedEndpoints,
     installed: InstalledEndpoints,
-    reports: Reports,
+    events: PodEvents,
     metrics: Metrics,
     not_synced: ReadinessCheck,
 }
@@ -134,7 +134,7 @@ impl PodStateParts {
         let outputs = Outputs {
             allowed: self.allowed,
             snapshots: snapshots_sender,
-            reports: self.reports,
+            events: self.events,
             metrics: self.metrics,
         };
         let inspector = Arc::new(KernelInspector);
@@ -154,7 +154,7 @@ fn service(
     args: &RunArgs,
     snapshots: Snapshots,
     calls: mpsc::Sender<Ipv4Addr>,
-    reports: Reports,
+    events: PodEvents,
     metrics: Metrics,
 ) -> anyhow::Result<Service> {
     let options = ImdsOptions {
@@ -170,7 +170,7 @@ fn service(
             assign: args.assign_wait,
             attest: args.attest_wait,
         },
-        reports,
+        events,
         metrics,
     })
 }

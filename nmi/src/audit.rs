@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::snapshot::Entry;
+use crate::pod_context::PodContext;
 
 /// Most characters of a text chosen by the caller that are written.
 const TEXT_MAX: usize = 256;
@@ -13,7 +13,7 @@ const TEXT_MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct AuditRecord {
     /// Who asked, as far as it was proved.
-    pub(crate) entry: Option<Arc<Entry>>,
+    pub(crate) entry: Option<Arc<PodContext>>,
     /// AzureIdentity, namespace/name.
     pub(crate) identity: Option<String>,
     /// Client id of that identity.

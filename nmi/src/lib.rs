@@ -15,8 +15,8 @@
 //! What is known comes from two sides, which must agree on every pod:
 //!
 //! ```text
-//! API server ─► watch ─► pod_state (world: objects by pod) ─┬─► snapshot ─► server
-//! kernel     ─► attest (processes, namespaces, links) ──────┘
+//! API server ─► watch ─► pod_index (PodContext by pod) ─┐
+//! kernel     ─► attest (processes, namespaces, links) ──┴► pod_state ─► snapshot ─► server
 //!                             core::attest compares both
 //!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
@@ -26,12 +26,13 @@ pub mod args;
 mod attest;
 mod audit;
 mod intercept;
-mod key;
 mod metrics;
 mod open_files;
+mod pod_context;
+mod pod_events;
+mod pod_index;
 mod pod_state;
 mod privileges;
-mod reports;
 mod server;
 mod snapshot;
 #[cfg(test)]
@@ -39,4 +40,3 @@ mod testing;
 mod token;
 pub mod uninstall;
 mod watch;
-mod world;

@@ -15,7 +15,6 @@ pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod profile;
-pub mod watch;
 
 /// Owner of the fields that podid applies.
 pub const FIELD_MANAGER: &str = "podid-operator";

@@ -12,12 +12,12 @@ use crate::arm::ArmId;
 use crate::binding::{AzureIdentity, Pod, PodIdentity, Verification};
 use crate::names;
 
-/// How far an assignment has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// How far an assignment has come. The operator writes it, the node daemon serves tokens by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum AssignmentState {
-    /// Known, and on its way to the machine.
+    /// Known, and on its way to the VM or scale set.
     Created,
-    /// On the machine, as Azure confirmed.
+    /// On the VM or scale set, as Azure confirmed.
     Assigned,
     /// Refused until a person acts: it will not come by waiting, and the pod is told so.
     Failed(AssignmentFailure),
@@ -58,16 +58,20 @@ pub fn unverified_state(
     }
 }
 
-/// An AzureAssignedIdentity of one pod, as far as it is decided on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An AzureAssignedIdentity of one pod, as far as it is decided on. podid writes all of it; an object
+/// of the predecessor may lack what only the operator compares, which then is empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct AssignedIdentity {
+    /// Uid of the pod that owns the object. A name alone could be an earlier pod's.
+    pub pod_uid: String,
     /// Node the pod runs on.
     pub node: String,
     /// The AzureIdentity, by namespace and name.
     pub identity: (String, String),
-    /// Its ARM id.
-    pub resource_id: ArmId,
-    /// Its client id.
+    /// The managed identity that the AzureIdentity named when this was written; `None` only in
+    /// objects that podid did not write.
+    pub resource_id: Option<ArmId>,
+    /// Client id that the AzureIdentity had then.
     pub client_id: String,
     /// The AzureIdentityBinding, by namespace and name.
     pub binding: (String, String),
@@ -88,9 +92,10 @@ pub fn assigned_identities(
             names::assigned_identity(&pod.name, &pod.uid, &identity.namespace, &identity.name);
         let state = state(&name, identity);
         let object = AssignedIdentity {
+            pod_uid: pod.uid.clone(),
             node: node.to_owned(),
             identity: (identity.namespace.clone(), identity.name.clone()),
-            resource_id: identity.resource_id.clone(),
+            resource_id: Some(identity.resource_id.clone()),
             client_id: identity.client_id.clone(),
             binding: (binding.namespace.clone(), binding.name.clone()),
             state,

@@ -16,6 +16,8 @@ pub use bound::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Origin, Pod,
     accepts_service_account,
 };
-pub use pod_identities::{PodIdentities, PodIdentity, holds_identities, pod_identities};
+pub use pod_identities::{
+    PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
+};
 pub use refused::RefusedPod;
 pub use verification::{IdentityLookup, TaggedOwner, Verification, is_made_by_profile, verify};

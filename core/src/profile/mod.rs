@@ -15,7 +15,6 @@
 //! | `result` | what a reconciliation comes to, and when to look again |
 //! | `condition_type` | the conditions of a profile |
 //! | `pods` | what the pods that a profile binds mean to it |
-//! | `reminder` | when people are told again why it is not ready |
 
 pub mod admit;
 mod condition_type;
@@ -28,7 +27,6 @@ pub mod plan;
 pub mod pods;
 pub mod progress;
 pub mod reads;
-pub mod reminder;
 pub mod result;
 mod spec;
 

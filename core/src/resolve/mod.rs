@@ -19,7 +19,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::{ArmId, ManagedIdentityId};
-use crate::assigned_identity::AssignmentFailure;
+use crate::assigned_identity::{AssignedIdentity, AssignmentFailure, AssignmentState};
 use crate::binding::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
 };
@@ -58,34 +58,6 @@ impl Exception {
                 .iter()
                 .all(|(key, value)| caller.labels.get(key) == Some(value))
     }
-}
-
-/// An AzureAssignedIdentity of the pod's node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct TokenAssignment {
-    /// Uid of the pod it was made for, from its owner reference.
-    pub pod_uid: String,
-    /// Namespace of the AzureIdentity.
-    pub namespace: String,
-    /// Name of the AzureIdentity.
-    pub identity: String,
-    /// The managed identity that it named when this was said; podid always writes it.
-    pub resource_id: Option<ArmId>,
-    /// How far it is.
-    pub state: TokenAssignmentState,
-}
-
-/// State of an assignment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum TokenAssignmentState {
-    /// On its way to the machine.
-    Created,
-    /// On the machine.
-    Assigned,
-    /// Being taken away.
-    Unassigned,
-    /// Refused until a person acts: it will not come by waiting.
-    Failed(AssignmentFailure),
 }
 
 /// Which identity a request names.
@@ -129,7 +101,7 @@ pub struct ResolveInput<'a> {
     /// AzurePodIdentityExceptions.
     pub exceptions: &'a [Exception],
     /// AzureAssignedIdentities.
-    pub assignments: &'a [TokenAssignment],
+    pub assignments: &'a [AssignedIdentity],
     /// How far identities scope.
     pub scope: BindingScope,
 }
@@ -410,17 +382,17 @@ fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
 /// old object is replaced; then one that lets the pod go on counts.
 fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision {
     let of_pod = facts.assignments.iter().filter(|assignment| {
+        let (namespace, name) = &assignment.identity;
         assignment.pod_uid == facts.caller.pod.uid
-            && assignment.namespace == identity.namespace
-            && assignment.identity == identity.name
+            && *namespace == identity.namespace
+            && *name == identity.name
             && assignment
                 .resource_id
                 .as_ref()
                 .is_none_or(|id| *id == identity.resource_id)
     });
-    let states: BTreeSet<&TokenAssignmentState> =
-        of_pod.map(|assignment| &assignment.state).collect();
-    if states.contains(&TokenAssignmentState::Assigned) {
+    let states: BTreeSet<&AssignmentState> = of_pod.map(|assignment| &assignment.state).collect();
+    if states.contains(&AssignmentState::Assigned) {
         let identity = identity.clone();
         return TokenDecision::Serve(TokenSource::NodeImds { identity });
     }
@@ -429,7 +401,7 @@ fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision
         _ => None,
     };
     match failure {
-        Some(TokenAssignmentState::Failed(failure)) => TokenDecision::Refuse(
+        Some(AssignmentState::Failed(failure)) => TokenDecision::Refuse(
             TokenRefusal::AssignmentFailed(identity.full_name(), failure.clone()),
         ),
         _ => TokenDecision::Wait(identity.clone()),

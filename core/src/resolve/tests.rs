@@ -14,7 +14,7 @@ struct World {
     bindings: Vec<Binding>,
     identities: Vec<AzureIdentity>,
     exceptions: Vec<Exception>,
-    assignments: Vec<TokenAssignment>,
+    assignments: Vec<AssignedIdentity>,
     scope: BindingScope,
 }
 
@@ -91,14 +91,8 @@ fn binding(identity: &str) -> Binding {
     }
 }
 
-fn assigned(identity: &str) -> TokenAssignment {
-    TokenAssignment {
-        pod_uid: "uid-1".into(),
-        namespace: "a".into(),
-        identity: identity.into(),
-        resource_id: None,
-        state: TokenAssignmentState::Assigned,
-    }
+fn assigned(identity: &str) -> AssignedIdentity {
+    crate::testing::assigned("uid-1", ("a", identity), AssignmentState::Assigned)
 }
 
 /// One pod bound to the named identities, all of them on the machine.
@@ -157,16 +151,8 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
         world.resolve(&Selector::Only),
         TokenDecision::Wait(identity("one"))
     );
-    world.assignments[0] = TokenAssignment {
-        state: TokenAssignmentState::Created,
-        ..assigned("one")
-    };
-    assert_eq!(
-        world.resolve(&Selector::Only),
-        TokenDecision::Wait(identity("one"))
-    );
-    world.assignments[0] = TokenAssignment {
-        state: TokenAssignmentState::Unassigned,
+    world.assignments[0] = AssignedIdentity {
+        state: AssignmentState::Created,
         ..assigned("one")
     };
     assert_eq!(
@@ -194,14 +180,14 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant the right".into(),
     };
-    world.assignments[0].state = TokenAssignmentState::Failed(failure);
+    world.assignments[0].state = AssignmentState::Failed(failure);
     let refused = refusal(world.resolve(&Selector::Only));
     assert_eq!(refused.word(), "AssignmentFailed");
     assert_eq!(refused.description(), "Identity not found");
     assert!(refused.to_string().contains("grant the right"), "{refused}");
     // Its successor is being written.
-    world.assignments.push(TokenAssignment {
-        state: TokenAssignmentState::Created,
+    world.assignments.push(AssignedIdentity {
+        state: AssignmentState::Created,
         ..assigned("one")
     });
     let decision = world.resolve(&Selector::Only);
@@ -336,20 +322,14 @@ fn any_binding() -> impl Strategy<Value = Binding> {
     )
 }
 
-fn any_assignment() -> impl Strategy<Value = TokenAssignment> {
+fn any_assignment() -> impl Strategy<Value = AssignedIdentity> {
     (name(), name(), name(), any::<bool>()).prop_map(|(pod_uid, namespace, identity, done)| {
         let state = if done {
-            TokenAssignmentState::Assigned
+            AssignmentState::Assigned
         } else {
-            TokenAssignmentState::Created
+            AssignmentState::Created
         };
-        TokenAssignment {
-            pod_uid,
-            namespace,
-            identity,
-            resource_id: None,
-            state,
-        }
+        crate::testing::assigned(&pod_uid, (&namespace, &identity), state)
     })
 }
 
@@ -400,8 +380,8 @@ proptest! {
         if let TokenDecision::Serve(TokenSource::NodeImds { identity }) = world.resolve(&selector) {
             let made = world.assignments.iter().any(|a| {
                 a.pod_uid == world.caller.pod.uid
-                    && (&a.namespace, &a.identity) == (&identity.namespace, &identity.name)
-                    && a.state == TokenAssignmentState::Assigned
+                    && a.identity == (identity.namespace.clone(), identity.name.clone())
+                    && a.state == AssignmentState::Assigned
             });
             prop_assert!(made);
         }

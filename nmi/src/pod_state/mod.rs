@@ -1,7 +1,7 @@
 //! The state of the node's pods: brings together what the API server and the kernel say about each,
 //! has the endpoints allowed of those for which both agree, and publishes these pods to the server.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::attest::{LookError, PodInspector};
 use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
 use crate::metrics::Metrics;
-use crate::reports::{Report, Reports};
-use crate::snapshot::{Entry, Served, Snapshot};
-use crate::world::{Change, Touched, World};
+use crate::pod_events::{PodEvents, PodWarning};
+use crate::pod_index::{ClaimChange, ObjectUpdate, PodIndex};
+use crate::snapshot::{Served, Snapshot};
 
 /// What the manager follows.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     /// Changes of objects in the API server.
-    pub(crate) changes: mpsc::Receiver<Change>,
+    pub(crate) changes: mpsc::Receiver<ObjectUpdate>,
     /// Addresses of callers that are not attested.
     pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
     /// Endpoints that the interception engine verifies by now.
@@ -41,7 +41,7 @@ pub(crate) struct Outputs {
     /// To the server.
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     /// To the Events of pods.
-    pub(crate) reports: Reports,
+    pub(crate) events: PodEvents,
     pub(crate) metrics: Metrics,
 }
 
@@ -50,14 +50,11 @@ type LookResult = (Vec<String>, Result<KernelFacts, LookError>);
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct PodStateManager {
-    scope: BindingScope,
     outputs: Outputs,
     inspector: Arc<dyn PodInspector>,
     /// Keeps the daemon from being ready until every watch has brought its first list.
     not_synced: Option<ReadinessCheck>,
-    world: World,
-    /// The pods of this node, by uid.
-    entries: BTreeMap<String, Arc<Entry>>,
+    pods: PodIndex,
     attestations: Attestations,
     /// The look at the kernel that is under way.
     look: Option<JoinHandle<LookResult>>,
@@ -76,12 +73,10 @@ impl PodStateManager {
     ) -> Self {
         let attestations = Attestations::inheriting(outputs.allowed.borrow().clone());
         Self {
-            scope,
             outputs,
             inspector,
             not_synced: Some(not_synced),
-            world: World::default(),
-            entries: BTreeMap::new(),
+            pods: PodIndex::new(scope),
             attestations,
             look: None,
             changes_during_look: Vec::new(),
@@ -111,44 +106,25 @@ impl PodStateManager {
         }
     }
 
-    /// Takes in a change and all that wait behind it, so that a list of many is one step.
-    fn on_change(&mut self, first: Change, more: &mut mpsc::Receiver<Change>) {
+    /// Takes in an update and all that wait behind it, so that a list of many is one step.
+    fn on_change(&mut self, first: ObjectUpdate, more: &mut mpsc::Receiver<ObjectUpdate>) {
         let seen = tokio::time::Instant::now();
-        let mut touched = self.world.apply(first, seen);
-        while let Ok(change) = more.try_recv() {
-            touched = both(touched, self.world.apply(change, seen));
+        let mut claims = self.pods.apply(first, seen);
+        while let Ok(update) = more.try_recv() {
+            claims.extend(self.pods.apply(update, seen));
         }
-        if touched == Touched::Nobody {
-            return;
-        }
+        let listed_first = self.pods.is_complete() && self.not_synced.take().is_some();
+        let release = listed_first || (!claims.is_empty() && self.pods.is_complete());
         let now = Instant::now();
-        for (key, pod) in self.world.pods() {
-            let uid = &pod.caller.pod.uid;
-            let own = matches!(&touched, Touched::Pods(keys) if keys.contains(key));
-            if own || touched == Touched::All {
-                let entry = Arc::new(self.world.entry(pod, self.scope));
-                let known = self.entries.insert(uid.clone(), entry);
-                if let Some(claim) = pod.claim().filter(|_| own || known.is_none()) {
-                    self.attestations.claim(claim, now);
-                }
+        for change in claims {
+            match change {
+                ClaimChange::Made(claim) => self.attestations.claim(claim, now),
+                ClaimChange::Withdrawn(uid) => self.attestations.withdraw(&uid),
             }
         }
-        self.forget_missing_pods();
-        if self.world.is_complete() {
-            self.not_synced = None;
+        if release {
             self.attestations.release_unclaimed();
         }
-    }
-
-    fn forget_missing_pods(&mut self) {
-        let pods = || self.world.pods().map(|(_, pod)| pod);
-        let here: BTreeSet<&str> = pods().map(|pod| pod.caller.pod.uid.as_str()).collect();
-        let claiming: BTreeSet<&str> = pods()
-            .filter(|pod| pod.claim().is_some())
-            .map(|pod| pod.caller.pod.uid.as_str())
-            .collect();
-        self.entries.retain(|uid, _| here.contains(uid.as_str()));
-        self.attestations.retain(&claiming);
     }
 
     fn look_at_due(&mut self) {
@@ -197,9 +173,9 @@ impl PodStateManager {
     }
 
     fn report(&self, uid: &str, error: &AttestationError) {
-        if let Some(entry) = self.entries.get(uid) {
-            self.outputs.reports.warn(Report {
-                pod: entry.caller.pod.clone(),
+        if let Some(context) = self.pods.context(uid) {
+            self.outputs.events.warn(PodWarning {
+                pod: context.caller.pod.clone(),
                 reason: "NotAttested",
                 action: "Attest",
                 note: format!("{error}; the pod gets no tokens until they agree"),
@@ -236,30 +212,19 @@ impl PodStateManager {
         let mut pods = 0;
         for (uid, endpoints) in self.attestations.attested() {
             let is_installed = endpoints.iter().all(|one| installed.contains(one));
-            let Some(entry) = self.entries.get(uid).filter(|_| is_installed) else {
+            let Some(context) = self.pods.context(uid).filter(|_| is_installed) else {
                 continue;
             };
             pods += 1;
             for endpoint in endpoints {
                 if let Some(link) = self.attestations.proved_link(uid, endpoint) {
-                    let entry = Arc::clone(entry);
-                    by_address.insert(endpoint.address, Served { entry, link });
+                    let pod = Arc::clone(context);
+                    by_address.insert(endpoint.address, Served { pod, link });
                 }
             }
         }
         self.outputs.metrics.pods_attested.set(pods);
         by_address
-    }
-}
-
-fn both(one: Touched, other: Touched) -> Touched {
-    match (one, other) {
-        (Touched::All, _) | (_, Touched::All) => Touched::All,
-        (Touched::Nobody, touched) | (touched, Touched::Nobody) => touched,
-        (Touched::Pods(mut one), Touched::Pods(other)) => {
-            one.extend(other);
-            Touched::Pods(one)
-        }
     }
 }
 

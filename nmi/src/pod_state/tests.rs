@@ -1,6 +1,5 @@
 use std::sync::Mutex;
 
-use kube::runtime::watcher::Event;
 use podid_core::attest::{NodeLink, PodLink};
 use podid_core::binding::Pod;
 use podid_core::resolve::CallingPod;
@@ -8,9 +7,12 @@ use podid_runtime::Readiness;
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::key::Key;
-use crate::reports::{self, Publisher};
-use crate::world::PodRow;
+use crate::pod_events::{self, next_warning};
+use crate::pod_index::NodePod;
+use podid_index::ObjectKey;
+use podid_index::events::EventQueue;
+use podid_index::feed::Update;
+use std::collections::BTreeMap;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
@@ -37,13 +39,13 @@ impl PodInspector for FakeInspector {
 
 struct Running {
     inspector: Arc<FakeInspector>,
-    changes: mpsc::Sender<Change>,
+    changes: mpsc::Sender<ObjectUpdate>,
     calls: mpsc::Sender<Ipv4Addr>,
     links: mpsc::Sender<LinkChange>,
     allowed: watch::Receiver<BTreeSet<PodEndpoint>>,
     installed: watch::Sender<BTreeSet<PodEndpoint>>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    publisher: Publisher,
+    publisher: EventQueue,
     readiness: Readiness,
     metrics: Metrics,
     task: JoinHandle<Result<(), Infallible>>,
@@ -58,14 +60,14 @@ impl Running {
         let (changes, changes_receiver) = mpsc::channel(16);
         let (calls, calls_receiver) = mpsc::channel(16);
         let (links, links_receiver) = mpsc::channel(16);
-        let (reports, publisher) = reports::channel();
+        let (events, publisher) = pod_events::channel();
         let readiness = Readiness::new();
         let metrics = Metrics::register(&mut Registry::default());
         let inspector = Arc::new(FakeInspector::default());
         let outputs = Outputs {
             allowed: allowed_sender,
             snapshots: snapshots_sender,
-            reports,
+            events,
             metrics: metrics.clone(),
         };
         let manager = PodStateManager::new(
@@ -111,7 +113,10 @@ impl Running {
     }
 
     async fn add_pod(&self, uid: &str, address: Ipv4Addr) {
-        let change = Change::Pod(Event::Apply((Key::new("a", uid), Some(row(uid, address)))));
+        let change = ObjectUpdate::Pod(Update::Object(
+            ObjectKey::new("a", uid),
+            Some(row(uid, address)),
+        ));
         self.changes.send(change).await.unwrap();
     }
 
@@ -140,7 +145,7 @@ impl Running {
     }
 }
 
-fn row(uid: &str, address: Ipv4Addr) -> PodRow {
+fn row(uid: &str, address: Ipv4Addr) -> NodePod {
     let pod = Pod {
         namespace: "a".into(),
         name: uid.into(),
@@ -149,7 +154,7 @@ fn row(uid: &str, address: Ipv4Addr) -> PodRow {
         service_account: "default".into(),
         breaches: BTreeSet::new(),
     };
-    PodRow {
+    NodePod {
         caller: CallingPod {
             pod,
             labels: BTreeMap::new(),
@@ -253,7 +258,7 @@ async fn a_failed_look_is_tried_again_and_an_error_is_reported_once() {
     while running.metrics.attestation_errors.get() == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    let (reason, note) = running.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut running.publisher).unwrap();
     assert_eq!(reason, "NotAttested");
     assert!(
         note.contains("10.244.0.2") && note.contains("10.244.0.3"),
@@ -262,7 +267,7 @@ async fn a_failed_look_is_tried_again_and_an_error_is_reported_once() {
     running.show(&[("u", 7, A)]);
     running.calls.send(A).await.unwrap();
     running.is_allowed(&[endpoint(7, A)]).await;
-    assert_eq!(running.publisher.next(), None);
+    assert_eq!(next_warning(&mut running.publisher), None);
 }
 
 #[tokio::test]
@@ -273,7 +278,7 @@ async fn a_pod_that_is_gone_is_not_served_and_the_end_of_the_watches_is_the_end(
     running.is_allowed(&[endpoint(7, A)]).await;
     running.install();
     running.serves(&[A]).await;
-    let gone = Change::Pod(Event::Delete((Key::new("a", "u"), None)));
+    let gone = ObjectUpdate::Pod(Update::Object(ObjectKey::new("a", "u"), None));
     running.changes.send(gone).await.unwrap();
     running.serves(&[]).await;
     running.is_allowed(&[]).await;

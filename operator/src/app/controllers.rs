@@ -6,6 +6,7 @@ use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use podid_core::binding::BindingScope;
 use podid_core::class::OperatorEnvironment;
+use podid_index::events::{self, EventWriter};
 use podid_runtime::{BoxError, Drain, Tasks};
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{self, ProfileContext, Watches};
 
+/// Events that may wait while the API server is slow; more are dropped.
+const MAX_EVENTS: usize = 4096;
+
 /// What the controllers have in common. `client` and `azure` let only the leader write.
 pub(super) struct Controllers<'a> {
     pub(super) args: &'a Args,
@@ -27,6 +31,7 @@ pub(super) struct Controllers<'a> {
     pub(super) azure: Azure,
     pub(super) leadership: Leadership,
     pub(super) watches: Watches,
+    pub(super) events: EventWriter,
     pub(super) counters: Counters,
     pub(super) drain: Drain,
 }
@@ -67,7 +72,7 @@ impl Controllers<'_> {
             operator: self.environment(),
             profiles: self.watches.profiles.store(),
             leadership: self.leadership.clone(),
-            recorder: self.recorder(),
+            events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             schedule: class::Schedule::default(),
@@ -91,7 +96,7 @@ impl Controllers<'_> {
             profiles: self.watches.profiles.store(),
             assignments,
             leadership: self.leadership.clone(),
-            recorder: self.recorder(),
+            events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             retries: profile::Retries::default(),
@@ -130,14 +135,19 @@ impl Controllers<'_> {
         let azure = &self.args.azure;
         class::operator_environment(azure.cloud, azure.tenant_id.clone())
     }
+}
 
-    fn recorder(&self) -> Recorder {
-        let reporter = Reporter {
-            controller: FIELD_MANAGER.into(),
-            instance: self.args.lease.replica.clone(),
-        };
-        Recorder::new(self.client.clone(), reporter)
-    }
+/// Where profiles and classes hand in their Events. They are written by a task of their own, so that no
+/// reconciliation waits for one.
+pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> EventWriter {
+    let reporter = Reporter {
+        controller: FIELD_MANAGER.into(),
+        instance: args.lease.replica.clone(),
+    };
+    let recorder = Recorder::new(client.clone(), reporter);
+    let (writer, queue) = events::channel(MAX_EVENTS);
+    tasks.background("events", queue.run(recorder));
+    writer
 }
 
 fn assignment_settings(args: &Args) -> assignment::Settings {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use controllers::{Controllers, Counters};
+use controllers::{Controllers, Counters, event_writer};
 use podid_azure::Arm;
 use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
 
@@ -54,6 +54,8 @@ pub async fn start(
     hook: Option<Arc<CallHook>>,
 ) -> Result<Running, BoxError> {
     let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
+    // The admin server answers before the parts below have registered their own checks.
+    let starting = readiness.register("start of the controllers");
     let mut registry = metrics::registry("operator");
     let counters = Counters::register(&mut registry);
 
@@ -77,6 +79,7 @@ pub async fn start(
 
     let controllers = Controllers {
         watches: watches::start(&client, &leadership, &readiness, &mut tasks),
+        events: event_writer(&client, &args, &mut tasks),
         args: &args,
         client,
         azure,
@@ -85,6 +88,7 @@ pub async fn start(
         drain: drain.clone(),
     };
     controllers.start(&mut tasks);
+    drop(starting);
     let drain_timeout = args.runtime.drain_timeout;
     Ok(Running {
         admin: address,

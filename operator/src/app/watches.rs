@@ -1,11 +1,11 @@
 //! The watches that several controllers share.
 
 use kube::{Api, Client, Resource};
+use podid_index::watch::{Malformed, Watch, Watched};
 use podid_runtime::{Readiness, Tasks};
 
 use crate::leader::Leadership;
 use crate::profile::{MalformedReporter, Watches};
-use crate::watch::{Malformed, Watch, Watched};
 
 /// Starts the watches as tasks. The process is not ready before each has listed what there is. A
 /// profile that exists and cannot be read is told so in its status.

@@ -13,7 +13,7 @@ use podid_core::net_raw::NetRaw;
 use podid_core::target::ProviderIdError;
 
 use super::ObjectKey;
-use super::index::Entry;
+use super::index::IndexedPod;
 use super::objects::Said;
 use super::report::Report;
 use super::tally::{Row, Stage};
@@ -41,7 +41,7 @@ impl Assessed<'_> {
 /// Looks at each assignment of a pod; `report` is about the machine under it, and `said` is what its
 /// AzureAssignedIdentities say.
 pub(super) fn assess<'a>(
-    entry: &'a Entry,
+    entry: &'a IndexedPod,
     report: Option<&Report>,
     said: &Said,
 ) -> Vec<Assessed<'a>> {
@@ -50,7 +50,7 @@ pub(super) fn assess<'a>(
 }
 
 fn one<'a>(
-    entry: &Entry,
+    entry: &IndexedPod,
     assignment: &'a PodIdentity,
     standing: &Verification,
     report: Option<&Report>,
@@ -108,11 +108,11 @@ impl<'a> Assessed<'a> {
 
 /// How far it was said to be. Said of another identity, it would open that one to whoever edits an
 /// AzureIdentity.
-fn before(entry: &Entry, assignment: &PodIdentity, said: &Said) -> Option<AssignmentState> {
+fn before(entry: &IndexedPod, assignment: &PodIdentity, said: &Said) -> Option<AssignmentState> {
     let (pod, identity) = (&entry.placed.pod, &assignment.identity);
     let name = names::assigned_identity(&pod.name, &pod.uid, &identity.namespace, &identity.name);
     let says = said.get(&name)?.as_ref()?;
-    (says.resource_id == identity.resource_id).then(|| says.state.clone())
+    (says.resource_id.as_ref() == Some(&identity.resource_id)).then(|| says.state.clone())
 }
 
 /// Whether podid itself refused what it serves now: that says nothing about what Azure will say.
@@ -122,7 +122,7 @@ fn was_refused_by_us(before: &AssignmentState) -> bool {
 }
 
 /// Why there is no machine to put an identity on, unless the node is only new.
-fn unknown_machine(entry: &Entry) -> Option<AssignmentFailure> {
+fn unknown_machine(entry: &IndexedPod) -> Option<AssignmentFailure> {
     match entry.machine.as_ref()? {
         Ok(_) | Err(ProviderIdError::Empty) => None,
         Err(error) => Some(AssignmentFailure {
@@ -136,7 +136,7 @@ fn unknown_machine(entry: &Entry) -> Option<AssignmentFailure> {
 }
 
 /// What a pod adds to the tally of each profile that binds it.
-pub(super) fn rows(entry: &Entry, assessed: &[Assessed<'_>]) -> BTreeMap<ObjectKey, Row> {
+pub(super) fn rows(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> BTreeMap<ObjectKey, Row> {
     let pod = &entry.placed.pod;
     let of_profile = |identity: &&AzureIdentity| identity.origin == Origin::Profile;
     let key = |identity: &AzureIdentity| ObjectKey::new(&identity.namespace, &identity.name);

@@ -14,14 +14,14 @@ use podid_runtime::{BoxError, Drain};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::announce::Announcer;
 use super::backlog::Backlog;
 use super::fleet::Fleet;
-use super::index::Index;
+use super::index::AssignmentIndex;
 use super::jobs::Jobs;
 use super::ledger::{ConfigMapLedgers, Ledgers};
 use super::lookup::{Lookups, Reading};
 use super::objects::{Observed, Written};
+use super::pod_events::AssignmentEvents;
 use super::report::Report;
 use super::tally::Tally;
 use super::watch::{self, Event};
@@ -46,7 +46,7 @@ pub(super) async fn run(context: Context, drain: Drain) -> Result<(), BoxError> 
         tokio::select! {
             () = drain.draining() => return Ok(()),
             event = watches.next() => match event.ok_or("the watches ended")? {
-                Event::Synced(_) => unsynced -= 1,
+                Event::Listed(_) => unsynced -= 1,
                 event => dispatcher.see(event),
             },
         }
@@ -84,14 +84,14 @@ enum Ended {
     Due(ObjectKey),
     /// An identity was looked up.
     LookedUp(ArmId, Reading),
-    /// Nobody announces any more.
-    Announcing,
+    /// Nobody hands in Events any more.
+    WritingEvents,
 }
 
 #[derive(Debug)]
 struct Dispatcher {
     context: Context,
-    index: Index,
+    index: AssignmentIndex,
     observed: Observed,
     fleet: Fleet,
     lookups: Lookups,
@@ -103,20 +103,21 @@ struct Dispatcher {
     requested: HashMap<ObjectKey, String>,
     reminder: Instant,
     backlog: Backlog,
-    announcer: Announcer,
+    pod_events: AssignmentEvents,
     tasks: JoinSet<Ended>,
 }
 
 impl Dispatcher {
     fn new(context: Context, fleet: Fleet) -> Self {
-        let (announcer, announcing) = Announcer::new(context.client.clone());
+        let (pod_events, writing) = AssignmentEvents::new(context.client.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            announcing.await;
-            Ended::Announcing
+            // It ends when nobody hands in Events any more, and cannot fail.
+            let _never_fails = writing.await;
+            Ended::WritingEvents
         });
         Self {
-            index: Index::new(context.settings.reach),
+            index: AssignmentIndex::new(context.settings.reach),
             observed: Observed::default(),
             fleet,
             lookups: Lookups::new(Arc::clone(&context.identities), context.settings.interval),
@@ -126,7 +127,7 @@ impl Dispatcher {
             requested: HashMap::new(),
             reminder: Instant::now() + BETWEEN_REMINDERS,
             backlog: Backlog::default(),
-            announcer,
+            pod_events,
             tasks,
             context,
         }
@@ -150,7 +151,7 @@ impl Dispatcher {
             Event::Assigned(key, None) => {
                 self.concerned.extend(self.observed.remove(&key));
             }
-            Event::Synced(kind) => tracing::debug!(kind, "listed again"),
+            Event::Listed(kind) => tracing::debug!(kind, "listed again"),
         }
     }
 
@@ -214,7 +215,7 @@ impl Dispatcher {
         self.concerned.extend(self.tally.take_late());
         if Instant::now() >= self.reminder {
             self.reminder = Instant::now() + BETWEEN_REMINDERS;
-            self.concerned.extend(self.announcer.due());
+            self.concerned.extend(self.pod_events.due());
         }
     }
 
@@ -223,7 +224,7 @@ impl Dispatcher {
             Ended::Wrote(pod, written) => self.wrote(pod, written),
             Ended::Due(pod) => self.jobs.request(pod),
             Ended::LookedUp(identity, reading) => self.looked_up(&identity, reading),
-            Ended::Announcing => {}
+            Ended::WritingEvents => {}
         }
     }
 }

@@ -21,9 +21,8 @@
 //! | `jobs`, `objects` | AzureAssignedIdentities, one pod at a time |
 //! | `lookup`, `owners` | whose identity it is that an AzureIdentity names |
 //! | `assess`, `tally` | how far each pod is, and the pods of each profile |
-//! | `news`, `announce` | Events on pods |
+//! | `warnings`, `pod_events` | Events on pods |
 
-mod announce;
 mod assess;
 mod backlog;
 mod dispatch;
@@ -38,13 +37,14 @@ mod ledger;
 mod lookup;
 mod machine;
 mod metrics;
-mod news;
 mod objects;
 mod order;
 mod owners;
+mod pod_events;
 mod quarantine;
 mod report;
 mod tally;
+mod warnings;
 mod watch;
 mod worker;
 
@@ -61,31 +61,7 @@ use podid_runtime::{BoxError, Drain};
 pub use handle::{Assignments, Carried, Change};
 pub use metrics::Metrics;
 pub use owners::Owners;
-
-/// Namespace and name of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Namespace; empty for an object of the cluster.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl ObjectKey {
-    /// A key from its parts.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
+pub use podid_index::ObjectKey;
 
 /// What assignment needs to run.
 #[derive(Clone)]

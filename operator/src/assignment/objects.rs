@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use podid_core::arm::ArmId;
-use podid_core::assigned_identity::{
-    AssignedIdentity, AssignedIdentityPlan, AssignmentFailure, AssignmentState,
-};
+use podid_core::assigned_identity::{AssignedIdentity, AssignedIdentityPlan, AssignmentState};
 use podid_core::binding::Pod;
 use podid_core::names;
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
     EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
 };
+use podid_crds::convert;
 use serde_json::{Value, json};
 
 use super::ObjectKey;
@@ -181,7 +179,7 @@ fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIde
         api_version: "v1".to_owned(),
         kind: "Pod".to_owned(),
         name: pod.name.clone(),
-        uid: pod.uid.clone(),
+        uid: says.pod_uid.clone(),
         ..OwnerReference::default()
     };
     let identity = json!({
@@ -234,47 +232,14 @@ fn embedded(kind: &str, (namespace, name): &(String, String), spec: Value) -> Em
 
 /// Reads an object that was listed, watched or just written.
 pub(super) fn seen(object: &AzureAssignedIdentity) -> SeenObject {
-    // The owner, not the spec: it is what ties the object's life to the pod's.
-    let owner = object
-        .owner_references()
-        .iter()
-        .find(|owner| owner.kind == "Pod");
-    let pod = owner.map(|owner| owner.name.clone()).unwrap_or_default();
+    let read = convert::assigned_identity(object);
     SeenObject {
-        pod: ObjectKey::new(object.namespace().unwrap_or_default(), pod),
+        pod: ObjectKey::new(object.namespace().unwrap_or_default(), read.pod),
         version: object
             .resource_version()
             .and_then(|version| version.parse().ok()),
-        says: says(object),
+        says: read.assigned.filter(|_| read.complete),
     }
-}
-
-fn says(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
-    let spec = &object.spec;
-    let (identity, binding) = (
-        spec.azure_identity_ref.as_ref()?,
-        spec.azure_binding_ref.as_ref()?,
-    );
-    let text = |field: &str| identity.spec.get(field).and_then(Value::as_str);
-    let names = |metadata: &EmbeddedMetadata| (metadata.namespace.clone(), metadata.name.clone());
-    let status = object.status.as_ref()?;
-    let state = match status.status.as_deref()? {
-        STATUS_CREATED => AssignmentState::Created,
-        STATUS_ASSIGNED => AssignmentState::Assigned,
-        STATUS_FAILED => AssignmentState::Failed(AssignmentFailure {
-            reason: status.reason.clone()?,
-            message: status.message.clone()?,
-        }),
-        _ => return None,
-    };
-    Some(AssignedIdentity {
-        node: spec.node_name.clone()?,
-        identity: names(&identity.metadata),
-        resource_id: ArmId::new(text("resourceID")?),
-        client_id: text("clientID")?.to_owned(),
-        binding: names(&binding.metadata),
-        state,
-    })
 }
 
 #[cfg(test)]

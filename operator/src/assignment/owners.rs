@@ -12,7 +12,7 @@ use podid_runtime::{BoxError, Drain};
 
 use super::ObjectKey;
 use crate::profile::REQUESTED_AT;
-use crate::watch::Watch;
+use podid_index::watch::Watch;
 
 /// The profiles and classes of the cluster.
 #[derive(Clone, Debug)]

@@ -19,7 +19,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::Client;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_azure::{AzureCloud, RoleAssignments, Subscriptions};
 use podid_core::class::{self, OperatorEnvironment};
@@ -30,7 +29,8 @@ pub use schedule::Schedule;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{Retries, trigger};
-use crate::watch::Watch;
+use podid_index::events::EventWriter;
+use podid_index::watch::Watch;
 
 /// How many classes are worked on at once.
 const CONCURRENCY: u16 = 4;
@@ -65,7 +65,7 @@ pub struct ClassContext {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.
-    pub recorder: Recorder,
+    pub events: EventWriter,
     /// Counters.
     pub metrics: Metrics,
     /// How often a class is compared with Azure.

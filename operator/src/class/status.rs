@@ -70,7 +70,7 @@ pub(super) async fn write(
         status.conditions.unwrap_or_default()
     };
     let (object, before) = (class.object_ref(&()), conditions(class));
-    events::transition(&context.recorder, &object, &before, &conditions(&updated)).await;
+    events::transition(&context.events, &object, &before, &conditions(&updated));
     Ok(updated)
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::FIELD_MANAGER;
 use crate::conditions::{now, to_kubernetes};
 use crate::leader::Leadership;
-use crate::watch::Malformed;
+use podid_index::watch::Malformed;
 
 /// Writes the status of profiles that cannot be read.
 pub struct Reporter {

@@ -55,7 +55,6 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::events::Recorder;
 use kube::runtime::reflector::Store;
 use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
@@ -70,7 +69,8 @@ use crate::assignment::{Assignments, Change};
 use crate::azure::Azure;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::watch::Watch;
+use podid_index::events::EventWriter;
+use podid_index::watch::Watch;
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
@@ -98,7 +98,7 @@ pub struct ProfileContext {
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.
-    pub recorder: Recorder,
+    pub events: EventWriter,
     /// Counters.
     pub metrics: Metrics,
     /// How often a profile without an interval is compared with Azure.

@@ -87,14 +87,14 @@ async fn apply(
         latest,
     } = ensured;
     let latest = latest.as_ref().unwrap_or(profile);
-    events::done(&context.recorder, &profile.object_ref(&()), &done).await;
+    events::done(&context.events, &profile.object_ref(&()), &done);
     let updated = status::conclude(profile, latest, &result, context)
         .await
         .map_err(ReconcileError::Profile)?;
     pods::count(&updated, context)
         .await
         .map_err(ReconcileError::Profile)?;
-    context.reminders.remind(&updated, &context.recorder).await;
+    context.reminders.remind(&updated, &context.events);
     let counted = Counted::of(&result.outcome);
     context
         .metrics

@@ -71,7 +71,7 @@ pub(super) async fn conclude(
         status.conditions.unwrap_or_default()
     };
     let (before, after) = (conditions(profile), conditions(&updated));
-    events::transition(&context.recorder, &profile.object_ref(&()), &before, &after).await;
+    events::transition(&context.events, &profile.object_ref(&()), &before, &after);
     Ok(updated)
 }
 

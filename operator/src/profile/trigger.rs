@@ -11,10 +11,10 @@ use kube::runtime::utils::PredicateConfig;
 use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_index::watch::{Watch, Watched};
 use tokio::sync::mpsc;
 
 use crate::conditions;
-use crate::watch::{Watch, Watched};
 
 type Trigger<K> = Result<K, watcher::Error>;
 

@@ -61,14 +61,25 @@ const ROOMS: &[Room] = &[
         ..Room::new("podid-runtime", &[])
     },
     Room::new(
+        "podid-index",
+        &["podid-core", "podid-crds", "podid-runtime"],
+    ),
+    Room::new(
         "podid-operator",
-        &["podid-core", "podid-crds", "podid-azure", "podid-runtime"],
+        &[
+            "podid-core",
+            "podid-crds",
+            "podid-index",
+            "podid-azure",
+            "podid-runtime",
+        ],
     ),
     Room::new(
         "podid-nmi",
         &[
             "podid-core",
             "podid-crds",
+            "podid-index",
             "podid-azure",
             "podid-runtime",
             "podid-netfilter",
@@ -89,6 +100,7 @@ const ROOMS: &[Room] = &[
 const ANY: &[&str] = &[
     "podid-core",
     "podid-crds",
+    "podid-index",
     "podid-azure",
     "azure-sim",
     "podid-runtime",
@@ -200,6 +212,7 @@ mod tests {
             ("podid-core", "podid-crds"),
             ("podid-core", "tokio"),
             ("podid-nmi", "podid-operator"),
+            ("podid-index", "podid-azure"),
             ("podid-azure", "azure-sim"),
             ("azure-sim", "podid-azure"),
             ("podid-azure", "kube"),

@@ -55,9 +55,9 @@ impl Attestations {
             .set_claim(claim, now);
     }
 
-    /// Forgets all pods but these.
-    pub fn retain(&mut self, uids: &BTreeSet<&str>) {
-        self.pods.retain(|uid, _| uids.contains(uid.as_str()));
+    /// There is nothing to attest any more about this pod: it is gone, has ended, or has no address.
+    pub fn withdraw(&mut self, uid: &str) {
+        self.pods.remove(uid);
     }
 
     /// A caller that is not attested has called from this address: the pod that claims it is looked

@@ -11,12 +11,19 @@ use crate::binding::bound::{
 use crate::binding::refused::RefusedPod;
 use crate::net_raw::Breach;
 
-/// Whether a pod holds the identities it is bound to: it is labelled, on a node and not done. A
-/// pod that terminates holds them until it is gone.
+/// Whether all containers of a pod of this phase (`status.phase`) have ended for good. A pod that
+/// terminates has not completed until its phase says so.
 #[must_use]
-pub fn holds_identities(selector: Option<&str>, node: Option<&str>, phase: Option<&str>) -> bool {
+pub fn is_completed(phase: Option<&str>) -> bool {
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Whether a pod holds the identities it is bound to: it is labelled, on a node and not completed.
+/// A pod that terminates holds them until it is gone.
+#[must_use]
+pub fn holds_identities(selector: Option<&str>, node: Option<&str>, completed: bool) -> bool {
     let given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
-    given(selector) && given(node) && !matches!(phase, Some("Succeeded" | "Failed"))
+    given(selector) && given(node) && !completed
 }
 
 /// One pod's use of one managed identity.

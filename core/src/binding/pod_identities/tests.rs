@@ -21,7 +21,7 @@ fn done_pods_and_unplaced_pods_hold_nothing() {
     ];
     for (selector, node, phase, holds) in table {
         assert_eq!(
-            holds_identities(selector, node, phase),
+            holds_identities(selector, node, is_completed(phase)),
             holds,
             "{selector:?} {node:?} {phase:?}"
         );

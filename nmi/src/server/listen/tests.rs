@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::attest::LinkCheck;
 use crate::metrics::Metrics;
-use crate::reports;
+use crate::pod_events;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
 use crate::token::NodeImds;
@@ -72,7 +72,7 @@ async fn running() -> Running {
             assign: Duration::ZERO,
             attest: Duration::ZERO,
         },
-        reports: reports::channel().0,
+        events: pod_events::channel().0,
         metrics: metrics.clone(),
     };
     let drain = Drain::new();

@@ -17,10 +17,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
 use crate::metrics::Metrics;
-use crate::reports::{Report, Reports};
+use crate::pod_context::PodContext;
+use crate::pod_events::{PodEvents, PodWarning};
 use crate::server::answer;
 use crate::server::request::{self, ValidRequest};
-use crate::snapshot::{Entry, Snapshot, Snapshots};
+use crate::snapshot::{Snapshot, Snapshots};
 use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
 
 /// How long requests may wait.
@@ -52,7 +53,7 @@ pub(crate) struct Service {
     pub(crate) links: Arc<dyn LinkCheck>,
     pub(crate) waits: Waits,
     /// Writes Events about what a person must act on.
-    pub(crate) reports: Reports,
+    pub(crate) events: PodEvents,
     pub(crate) metrics: Metrics,
 }
 
@@ -102,7 +103,7 @@ impl Service {
     /// Writes an Event on the pod, when a person must act and nobody else says so.
     fn report(&self, record: &AuditRecord, error: &TokenError) {
         if let (Some(entry), true) = (&record.entry, error.event) {
-            self.reports.warn(Report {
+            self.events.warn(PodWarning {
                 pod: entry.caller.pod.clone(),
                 reason: error.outcome,
                 action: "IssueToken",
@@ -180,7 +181,7 @@ impl Service {
 
     async fn issue(
         &self,
-        entry: &Entry,
+        entry: &PodContext,
         source: &TokenSource,
         request: &ValidRequest,
         deadline: Instant,
@@ -201,7 +202,7 @@ impl Service {
 
     async fn pass_through(
         &self,
-        entry: &Entry,
+        entry: &PodContext,
         request: &ValidRequest,
     ) -> Result<Response<Full<Bytes>>, TokenError> {
         let ValidRequest {
@@ -252,7 +253,7 @@ async fn unless_changed<T>(
 
 /// The pod at an address, if it is still the one that connected: an address may pass on to another
 /// pod while a connection is open.
-fn still(entry: Option<Arc<Entry>>, uid: &str) -> Option<Arc<Entry>> {
+fn still(entry: Option<Arc<PodContext>>, uid: &str) -> Option<Arc<PodContext>> {
     entry.filter(|entry| entry.caller.pod.uid == uid)
 }
 
@@ -263,7 +264,7 @@ fn note(record: &mut AuditRecord, identity: &AzureIdentity) {
 
 /// An exception gives a pod the node's own identities. Those of profiles are on the node for other pods,
 /// and the class of a profile does not limit who may write exceptions.
-fn check_not_of_profile(token: &ImdsToken, entry: &Entry) -> Result<(), TokenError> {
+fn check_not_of_profile(token: &ImdsToken, entry: &PodContext) -> Result<(), TokenError> {
     let client_id = token.client_id.to_ascii_lowercase();
     match client_id.is_empty() || entry.of_profiles.contains(&client_id) {
         true => Err(error::identity_of_profile(&client_id)),

@@ -8,8 +8,8 @@ use podid_core::target::Target;
 use super::*;
 use crate::assignment::failure::{Failure, Outlook};
 use crate::assignment::fake::{id, ids, target};
-use crate::assignment::index::{Index, PlacedPod};
-use crate::assignment::news;
+use crate::assignment::index::{AssignmentIndex, PlacedPod};
+use crate::assignment::warnings;
 
 fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> AzureIdentity {
     AzureIdentity {
@@ -34,13 +34,13 @@ fn free() -> IdentityLookup {
 
 /// An index with one pod, bound to one identity, on one node.
 struct Bench {
-    index: Index,
+    index: AssignmentIndex,
     said: Said,
 }
 
 impl Bench {
     fn new(identity: &AzureIdentity, breaches: &[Breach]) -> Self {
-        let mut index = Index::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(BindingScope::Cluster);
         let key = ObjectKey::new("apps", "web");
         let binding = Binding {
             namespace: "apps".into(),
@@ -76,7 +76,7 @@ impl Bench {
         )
     }
 
-    fn entry(&self) -> &Entry {
+    fn entry(&self) -> &IndexedPod {
         self.index
             .pod(&ObjectKey::new("apps", "web"))
             .expect("the pod")
@@ -91,9 +91,10 @@ impl Bench {
     fn said_before(&mut self, resource_id: ArmId, state: AssignmentState) {
         let name = names::assigned_identity("web", "u", "apps", "web");
         let says = AssignedIdentity {
+            pod_uid: "u".into(),
             node: "node".into(),
             identity: ("apps".into(), "web".into()),
-            resource_id,
+            resource_id: Some(resource_id),
             client_id: "c".into(),
             binding: ("apps".into(), "web".into()),
             state,
@@ -206,8 +207,10 @@ fn nothing_is_said_against_an_identity_before_it_was_looked_up() {
     bench.said_before(id("a"), failed.clone());
     let said = |bench: &Bench| {
         let assessed = assess(bench.entry(), None, &bench.said);
-        let warnings = news::warnings(bench.entry(), &assessed).into_iter();
-        let warnings: Vec<_> = warnings.map(|said| (said.reason, said.word)).collect();
+        let warnings = warnings::warnings(bench.entry(), &assessed).into_iter();
+        let warnings: Vec<_> = warnings
+            .map(|warning| (warning.reason, warning.word))
+            .collect();
         (assessed[0].state.clone(), warnings)
     };
     assert_eq!(said(&bench), (failed.clone(), vec![]), "a restart");

@@ -11,9 +11,9 @@ use podid_core::target::ProviderIdError;
 use super::{Dispatcher, Ended};
 use crate::assignment::ObjectKey;
 use crate::assignment::assess::{self, Assessed};
-use crate::assignment::index::Entry;
-use crate::assignment::news;
+use crate::assignment::index::IndexedPod;
 use crate::assignment::objects::{self, Said, Written};
+use crate::assignment::warnings;
 
 impl Dispatcher {
     /// Counts a pod.
@@ -36,7 +36,7 @@ impl Dispatcher {
         if let Some(entry) = self.index.pod(&key) {
             let assessed = self.assess(entry, &said);
             desired = desired_objects(entry, &assessed);
-            warnings = news::warnings(entry, &assessed);
+            warnings = warnings::warnings(entry, &assessed);
             pod = Some(entry.placed.pod.clone());
         }
         let open = desired
@@ -46,8 +46,8 @@ impl Dispatcher {
         let backlog = self.backlog.set(&key, open);
         self.context.metrics.set_backlog(backlog);
         match &pod {
-            Some(pod) => self.announcer.warn(pod, warnings),
-            None => self.announcer.forget(&key),
+            Some(pod) => self.pod_events.warn(pod, warnings),
+            None => self.pod_events.forget(&key),
         }
         let plan = plan_assigned_identities(&desired, &said);
         if plan == AssignedIdentityPlan::default() {
@@ -60,7 +60,7 @@ impl Dispatcher {
         });
     }
 
-    fn assess<'a>(&self, entry: &'a Entry, said: &Said) -> Vec<Assessed<'a>> {
+    fn assess<'a>(&self, entry: &'a IndexedPod, said: &Said) -> Vec<Assessed<'a>> {
         let report = entry.target().and_then(|target| self.fleet.report(target));
         assess::assess(entry, report, said)
     }
@@ -73,7 +73,7 @@ impl Dispatcher {
             if let (Some((identity, AssignmentState::Assigned)), Some(entry)) =
                 (seen.progress(), self.index.pod(&key))
             {
-                self.announcer.assigned(&entry.placed.pod, &identity);
+                self.pod_events.assigned(&entry.placed.pod, &identity);
             }
             self.observed
                 .set(&ObjectKey::new(&key.namespace, name), seen);
@@ -93,7 +93,7 @@ impl Dispatcher {
     }
 }
 
-fn desired_objects(entry: &Entry, assessed: &[Assessed<'_>]) -> objects::Wanted {
+fn desired_objects(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> objects::Wanted {
     // While nothing is known of the node's machine, there is nothing to say.
     if matches!(entry.machine, None | Some(Err(ProviderIdError::Empty))) {
         return objects::Wanted::new();

@@ -174,7 +174,7 @@ fn fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
-fn apply(index: &mut Index, fact: &Fact) {
+fn apply(index: &mut AssignmentIndex, fact: &Fact) {
     match fact {
         Fact::Pod(number, is) => index.set_pod(&pod_key(*number), is.clone()),
         Fact::Node(number, is) => index.set_node(&format!("n{number}"), is.map(machine)),
@@ -274,7 +274,7 @@ fn targets() -> BTreeSet<Target> {
 proptest! {
     #[test]
     fn step_by_step_comes_to_the_same_as_all_at_once(facts in vec(fact(), 0..60)) {
-        let mut index = Index::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(BindingScope::Cluster);
         facts.iter().for_each(|fact| apply(&mut index, fact));
         let mut expected = by_the_rules(&facts);
         for target in targets() {
@@ -282,7 +282,7 @@ proptest! {
             prop_assert_eq!(index.wanted(&target), wanted);
         }
         expected.wanted.retain(|_, wanted| !wanted.desired.is_empty());
-        prop_assert_eq!(index.users.len(), expected.wanted.len(), "none is kept without users");
+        prop_assert_eq!(index.0.derive().users.verified.len(), expected.wanted.len(), "none is kept without users");
         for id in (0..3).map(resource) {
             prop_assert_eq!(index.needs_check(&id), expected.checks.contains(&id), "{}", id);
         }
@@ -295,7 +295,7 @@ proptest! {
 
     #[test]
     fn whatever_changes_is_told(facts in vec(fact(), 0..60)) {
-        let mut index = Index::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(BindingScope::Cluster);
         for fact in &facts {
             let before: Vec<_> = targets().iter().map(|target| index.wanted(target)).collect();
             let asked: Vec<_> = (0..3).map(|id| index.needs_check(&resource(id))).collect();
@@ -323,7 +323,7 @@ proptest! {
 
     #[test]
     fn telling_the_same_again_is_no_change(facts in vec(fact(), 0..40)) {
-        let mut index = Index::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(BindingScope::Cluster);
         for fact in &facts {
             apply(&mut index, fact);
             index.take_dirty();
@@ -334,7 +334,7 @@ proptest! {
 
     #[test]
     fn when_everything_is_gone_nothing_is_kept(facts in vec(fact(), 0..40)) {
-        let mut index = Index::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(BindingScope::Cluster);
         facts.iter().for_each(|fact| apply(&mut index, fact));
         for number in 0..6 {
             apply(&mut index, &Fact::Pod(number, None));
@@ -345,13 +345,14 @@ proptest! {
             apply(&mut index, &Fact::Known(number, None));
         }
         index.take_dirty();
-        prop_assert_eq!(format!("{index:?}"), format!("{:?}", Index::new(BindingScope::Cluster)));
+        index.0.take_visited();
+        prop_assert_eq!(format!("{index:?}"), format!("{:?}", AssignmentIndex::new(BindingScope::Cluster)));
     }
 }
 
 #[test]
 fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
-    let mut index = Index::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(BindingScope::Cluster);
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(
@@ -368,7 +369,7 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
 
 #[test]
 fn equal_pod_names_in_two_namespaces_protect_each_other() {
-    let mut index = Index::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(BindingScope::Cluster);
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(
@@ -392,4 +393,93 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
     );
     index.set_pod(&keys[1], None);
     assert!(index.wanted(&target).desired.is_empty());
+}
+
+/// As many pods, bindings and identities; ten pods on each node, each with an identity of its own.
+fn cluster(size: usize) -> AssignmentIndex {
+    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    for number in 0..size {
+        steps(number).iter().for_each(|(_, set, _)| set(&mut index));
+    }
+    index
+}
+
+type Step = Box<dyn Fn(&mut AssignmentIndex)>;
+
+/// Every kind of change that concerns pod `number`: its name, and how to make and to unmake it.
+fn steps(number: usize) -> Vec<(&'static str, Step, Step)> {
+    let key =
+        move |kind: &str| ObjectKey::new(format!("ns{}", number / 10), format!("{kind}{number}"));
+    let node = format!("n{}", number / 10);
+    let no_node = node.clone();
+    let bound = Binding {
+        namespace: key("b").namespace,
+        name: key("b").name,
+        identity: key("i").name,
+        selector: format!("s{number}"),
+        ..binding(0, (0, 0, Origin::Profile))
+    };
+    let named = AzureIdentity {
+        namespace: key("i").namespace,
+        name: key("i").name,
+        resource_id: resource(number),
+        ..identity(0, (0, (Origin::HandWritten, NetRaw::Ignore)))
+    };
+    let mut pod = placed(0, number, number, number / 10);
+    pod.pod.namespace = key("p").namespace;
+    pod.pod.name = key("p").name;
+    vec![
+        (
+            "node",
+            Box::new(move |index| index.set_node(&node, Some(machine(1)))),
+            Box::new(move |index| index.set_node(&no_node, None)),
+        ),
+        (
+            "binding",
+            Box::new(move |index| index.set_binding(&key("b"), Some(bound.clone()))),
+            Box::new(move |index| index.set_binding(&key("b"), None)),
+        ),
+        (
+            "identity",
+            Box::new(move |index| index.set_identity(&key("i"), Some(named.clone()))),
+            Box::new(move |index| index.set_identity(&key("i"), None)),
+        ),
+        (
+            "profile",
+            Box::new(move |index| index.set_recorded(&key("i"), Some(resource(number)))),
+            Box::new(move |index| index.set_recorded(&key("i"), None)),
+        ),
+        (
+            "lookup",
+            Box::new(move |index| index.set_known(&resource(number), Some(free()))),
+            Box::new(move |index| index.set_known(&resource(number), None)),
+        ),
+        (
+            "pod",
+            Box::new(move |index| index.set_pod(&key("p"), Some(pod.clone()))),
+            Box::new(move |index| index.set_pod(&key("p"), None)),
+        ),
+    ]
+}
+
+/// The objects that each kind of change looks at, as each goes and comes back.
+fn work(size: usize) -> Vec<(&'static str, usize)> {
+    let mut index = cluster(size);
+    index.0.take_visited();
+    let mut costs = Vec::new();
+    for (change, set, unset) in steps(33) {
+        unset(&mut index);
+        set(&mut index);
+        costs.push((change, index.0.take_visited()));
+    }
+    costs
+}
+
+#[test]
+fn work_per_change_does_not_grow_with_the_cluster() {
+    let small = work(100);
+    assert_eq!(small, work(20_000));
+    for (change, visited) in small {
+        assert!((1..=100).contains(&visited), "{change}: {visited}");
+    }
 }

@@ -1,3 +1,6 @@
+use podid_core::arm::ArmId;
+use podid_core::assigned_identity::AssignmentFailure;
+
 use super::*;
 
 fn pod() -> Pod {
@@ -13,9 +16,10 @@ fn pod() -> Pod {
 
 fn says(state: AssignmentState) -> AssignedIdentity {
     AssignedIdentity {
+        pod_uid: pod().uid,
         node: "node-1".into(),
         identity: ("team".into(), "web".into()),
-        resource_id: ArmId::new("/subscriptions/s/x/Web"),
+        resource_id: Some(ArmId::new("/subscriptions/s/x/Web")),
         client_id: "c".into(),
         binding: ("team".into(), "web-binding".into()),
         state,

@@ -9,7 +9,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
@@ -175,13 +174,9 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> ClassContext {
     let client = api_server(Arc::clone(state));
-    let reporter = Reporter {
-        controller: "test".into(),
-        instance: None,
-    };
     let (_, leadership) = Leadership::fixed(true);
     ClassContext {
-        recorder: Recorder::new(client.clone(), reporter),
+        events: podid_index::events::channel(1).0,
         client,
         subscriptions: Arc::new(Fake(Arc::clone(state))),
         roles: Arc::new(Fake(Arc::clone(state))),

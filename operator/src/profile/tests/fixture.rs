@@ -9,7 +9,6 @@ use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
 use podid_azure::{
@@ -239,12 +238,8 @@ fn context(
     let fake = Fake(Arc::clone(state));
     let (assignments, _) = Assignments::new();
     assignments.set_known();
-    let reporter = Reporter {
-        controller: "test".into(),
-        instance: None,
-    };
     ProfileContext {
-        recorder: Recorder::new(client.clone(), reporter),
+        events: podid_index::events::channel(1).0,
         client,
         azure: Azure {
             identities: Arc::new(fake.clone()),

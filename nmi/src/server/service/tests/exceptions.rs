@@ -1,15 +1,13 @@
 //! Pods with an AzurePodIdentityException.
 
-use std::sync::Arc;
-
 use podid_azure::ImdsIdentity;
 use podid_core::resolve::Exception;
 
 use super::fixture::*;
-use crate::snapshot::Entry;
+use crate::pod_context::PodContext;
 
 /// A pod that an exception lets through to the node's own identities.
-fn excepted() -> Entry {
+fn excepted() -> PodContext {
     let mut excepted = entry(true);
     excepted.caller.labels = [("app".to_owned(), "x".to_owned())].into();
     excepted.exceptions = vec![Exception {
@@ -29,8 +27,8 @@ async fn an_excepted_pod_gets_what_the_node_would() {
 
 #[tokio::test]
 async fn an_excepted_pod_gets_no_identity_of_a_profile() {
-    let mut excepted = excepted();
-    excepted.of_profiles = Arc::new(["client-one".to_owned()].into());
+    let excepted = excepted();
+    excepted.of_profiles.add("client-one");
     let bench = bench(&[excepted]);
     for target in [TARGET.to_owned(), format!("{TARGET}&client_id=CLIENT-ONE")] {
         let (status, body) = ask(&bench.service, Some("uid-1"), &target).await;

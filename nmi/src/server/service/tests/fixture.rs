@@ -11,15 +11,18 @@ use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens, Secret}
 use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::attest::{NodeLink, ProvedLink};
 use podid_core::binding::{Binding, BindingScope, Origin, Pod};
-use podid_core::resolve::{CallingPod, TokenAssignment, TokenAssignmentState};
+use podid_core::resolve::CallingPod;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use crate::key::Key;
-use crate::reports::{self, Publisher};
+use crate::pod_context::{PodContext, ProfileClientIds};
+use crate::pod_events;
 use crate::server::service::*;
 use crate::snapshot::{Served, Snapshot};
 use crate::testing::azure_identity;
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
+use podid_index::ObjectKey;
+use podid_index::events::EventQueue;
 
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 pub(super) const TARGET: &str =
@@ -54,7 +57,7 @@ impl ImdsTokens for FakeImds {
     }
 }
 
-pub(super) fn entry(assigned: bool) -> Entry {
+pub(super) fn entry(assigned: bool) -> PodContext {
     let pod = Pod {
         namespace: "a".into(),
         name: "app".into(),
@@ -73,18 +76,20 @@ pub(super) fn entry(assigned: bool) -> Entry {
         origin: Origin::Profile,
     };
     let state = if assigned {
-        TokenAssignmentState::Assigned
+        AssignmentState::Assigned
     } else {
-        TokenAssignmentState::Created
+        AssignmentState::Created
     };
-    let assignment = TokenAssignment {
+    let assignment = AssignedIdentity {
         pod_uid: "uid-1".into(),
-        namespace: "a".into(),
-        identity: "one".into(),
+        node: "n".into(),
+        identity: ("a".into(), "one".into()),
         resource_id: None,
+        client_id: String::new(),
+        binding: (String::new(), String::new()),
         state,
     };
-    Entry {
+    PodContext {
         caller: CallingPod {
             pod,
             labels: [].into(),
@@ -96,24 +101,24 @@ pub(super) fn entry(assigned: bool) -> Entry {
         exceptions: vec![],
         assignments: vec![assignment],
         assigned: assigned
-            .then(|| (Key::new("a", "one"), Instant::now()))
+            .then(|| (ObjectKey::new("a", "one"), Instant::now()))
             .into_iter()
             .collect(),
-        reach: BindingScope::Cluster,
-        of_profiles: Arc::default(),
+        scope: BindingScope::Cluster,
+        of_profiles: ProfileClientIds::default(),
     }
 }
 
-pub(super) fn failed() -> Entry {
+pub(super) fn failed() -> PodContext {
     let mut entry = entry(false);
-    entry.assignments[0].state = TokenAssignmentState::Failed(AssignmentFailure {
+    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant it".into(),
     });
     entry
 }
 
-pub(super) fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
+pub(super) fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
     let by_address = entries
         .iter()
         .map(|entry| {
@@ -121,7 +126,7 @@ pub(super) fn snapshot(entries: &[Entry]) -> Arc<Snapshot> {
             (
                 ADDRESS,
                 Served {
-                    entry,
+                    pod: entry,
                     link: link(),
                 },
             )
@@ -154,7 +159,7 @@ pub(super) struct Bench {
     pub(super) imds: Arc<FakeImds>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(super) calls: mpsc::Receiver<Ipv4Addr>,
-    pub(super) publisher: Publisher,
+    pub(super) publisher: EventQueue,
 }
 
 impl Bench {
@@ -168,7 +173,7 @@ impl Bench {
     }
 }
 
-pub(super) fn bench(entries: &[Entry]) -> Bench {
+pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let imds = Arc::new(FakeImds {
         owner: Mutex::new("client-one".into()),
         prepared: Mutex::default(),
@@ -176,7 +181,7 @@ pub(super) fn bench(entries: &[Entry]) -> Bench {
     });
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
-    let (reports, publisher) = reports::channel();
+    let (events, publisher) = pod_events::channel();
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let service = Service {
         snapshots: receiver,
@@ -187,7 +192,7 @@ pub(super) fn bench(entries: &[Entry]) -> Bench {
             assign: Duration::from_secs(20),
             attest: Duration::from_secs(5),
         },
-        reports,
+        events,
         metrics: Metrics::register(&mut Registry::default()),
     };
     Bench {

@@ -2,6 +2,7 @@ mod exceptions;
 mod fixture;
 mod waiting;
 
+use crate::pod_events::next_warning;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -61,10 +62,10 @@ async fn a_wrong_client_id_is_told_in_an_event() {
     for _ in 0..3 {
         ask(&bench.service, Some("uid-1"), TARGET).await;
     }
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "ClientIdMismatch");
     assert!(note.contains("has clientID client-one, but"), "{note}");
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[tokio::test]
@@ -87,12 +88,12 @@ async fn a_pod_that_breaks_its_profiles_rule_is_refused_in_words() {
         assert!(text.contains("netRaw: Enforce"), "{text}");
     }
     assert_eq!(bench.asked(), 0);
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "BreaksNetRawRule");
     for part in ["container app", "{capabilities: {drop: [NET_RAW]}}"] {
         assert!(note.contains(part), "{note}");
     }
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Requests that wait: for an assignment, and for the metadata service to learn of it.
 
+use crate::pod_events::next_warning;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,13 +67,13 @@ async fn an_identity_that_the_metadata_service_has_lost_is_a_no_at_once() {
         assert_eq!(bench.asked(), asked, "nothing is asked twice");
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
-    let (reason, note) = bench.publisher.next().unwrap();
+    let (reason, note) = next_warning(&mut bench.publisher).unwrap();
     assert_eq!(reason, "UnknownToImds");
     assert!(
         note.contains("a/one") && note.contains(RESOURCE_ID),
         "{note}"
     );
-    assert_eq!(bench.publisher.next(), None, "said once");
+    assert_eq!(next_warning(&mut bench.publisher), None, "said once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +126,11 @@ async fn a_failed_assignment_is_a_no_at_once() {
         (400, Some("Identity not found"))
     );
     assert_eq!((bench.asked(), before.elapsed()), (0, Duration::ZERO));
-    assert_eq!(bench.publisher.next(), None, "the operator tells of it");
+    assert_eq!(
+        next_warning(&mut bench.publisher),
+        None,
+        "the operator tells of it"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,22 +2,25 @@
 
 use podid_core::binding::{AzureIdentity, Binding};
 
-use super::announce::Warning;
 use super::assess::Assessed;
-use super::index::Entry;
+use super::index::IndexedPod;
+use super::pod_events::AssignmentWarning;
 
 /// Reason of the Events about what Azure refused.
 const NOT_ASSIGNED: &str = "IdentityNotAssigned";
 
 /// Everything there is to say against a pod's getting its identities.
-pub(super) fn warnings(entry: &Entry, assessed: &[Assessed<'_>]) -> Vec<Warning> {
+pub(super) fn warnings(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> Vec<AssignmentWarning> {
     let assignments = &entry.assignments;
-    let refused = assignments.refused.as_ref().map(|refused| Warning {
-        subject: "pod".to_owned(),
-        reason: refused.reason().to_owned(),
-        word: "Refused".to_owned(),
-        note: refused.message(),
-    });
+    let refused = assignments
+        .refused
+        .as_ref()
+        .map(|refused| AssignmentWarning {
+            subject: "pod".to_owned(),
+            reason: refused.reason().to_owned(),
+            word: "Refused".to_owned(),
+            note: refused.message(),
+        });
     let malformed = assignments.malformed.iter().map(malformed);
     let dangling = assignments.dangling.iter().map(dangling);
     let unassigned = assessed.iter().filter_map(unassigned);
@@ -25,8 +28,8 @@ pub(super) fn warnings(entry: &Entry, assessed: &[Assessed<'_>]) -> Vec<Warning>
     all.chain(unassigned).collect()
 }
 
-fn malformed(identity: &AzureIdentity) -> Warning {
-    Warning {
+fn malformed(identity: &AzureIdentity) -> AssignmentWarning {
+    AssignmentWarning {
         subject: identity.full_name(),
         reason: NOT_ASSIGNED.to_owned(),
         word: "MalformedResourceId".to_owned(),
@@ -37,9 +40,9 @@ fn malformed(identity: &AzureIdentity) -> Warning {
     }
 }
 
-fn dangling(binding: &Binding) -> Warning {
+fn dangling(binding: &Binding) -> AssignmentWarning {
     let (namespace, name, identity) = (&binding.namespace, &binding.name, &binding.identity);
-    Warning {
+    AssignmentWarning {
         subject: format!("{namespace}/{identity}"),
         reason: "IdentityMissing".to_owned(),
         word: "Missing".to_owned(),
@@ -51,13 +54,13 @@ fn dangling(binding: &Binding) -> Warning {
     }
 }
 
-fn unassigned(assessed: &Assessed<'_>) -> Option<Warning> {
+fn unassigned(assessed: &Assessed<'_>) -> Option<AssignmentWarning> {
     let trouble = assessed.trouble.as_ref()?;
     let reason = match assessed.by_us {
         true => &trouble.reason,
         false => NOT_ASSIGNED,
     };
-    Some(Warning {
+    Some(AssignmentWarning {
         subject: assessed.assignment.identity.full_name(),
         reason: reason.to_owned(),
         word: trouble.reason.clone(),

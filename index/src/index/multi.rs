@@ -1,12 +1,11 @@
-//! A map to sets.
-
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// A map to sets that keeps no empty set.
+/// A map from a key to a set of values. Invariant: it keeps no empty set, so that whoever is gone
+/// leaves nothing behind.
 #[derive(Clone, Debug)]
-pub(super) struct Multi<K, V>(HashMap<K, BTreeSet<V>>);
+pub struct Multi<K, V>(HashMap<K, BTreeSet<V>>);
 
 impl<K, V> Default for Multi<K, V> {
     fn default() -> Self {
@@ -15,14 +14,14 @@ impl<K, V> Default for Multi<K, V> {
 }
 
 impl<K: Eq + Hash, V: Ord> Multi<K, V> {
-    /// Whether this is the first value of the key.
-    pub(super) fn insert(&mut self, key: K, value: V) -> bool {
+    /// Adds a value; whether it is the first of the key.
+    pub fn insert(&mut self, key: K, value: V) -> bool {
         let values = self.0.entry(key).or_default();
         values.insert(value) && values.len() == 1
     }
 
-    /// Whether this was the last value of the key.
-    pub(super) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, value: &V) -> bool
+    /// Takes a value away; whether it was the last of the key.
+    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, value: &V) -> bool
     where
         K: Borrow<Q>,
     {
@@ -36,18 +35,22 @@ impl<K: Eq + Hash, V: Ord> Multi<K, V> {
         last
     }
 
-    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&BTreeSet<V>>
+    /// The values of a key; `None` when it has none.
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&BTreeSet<V>>
     where
         K: Borrow<Q>,
     {
         self.0.get(key)
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+    /// The keys that have values.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.keys()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    #[allow(missing_docs, reason = "the name is enough")]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -1,21 +1,31 @@
-//! From the kinds to the plain values that `podid-core` decides on.
+//! From the kinds to the plain values that `podid-core` decides on: one reader for each kind, used by
+//! the operator, the node daemon and the command line alike, so that they never disagree.
+//!
+//! | file | reads |
+//! |---|---|
+//! | `mod` | profiles, classes, AzureIdentities, AzureIdentityBindings, exceptions |
+//! | `pod` | pods, and the VM or scale set under a node |
+//! | `assigned` | AzureAssignedIdentities |
+
+mod assigned;
+mod pod;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1 as core_v1;
 use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::binding::{self, AzureIdentity, AzureIdentityType, Binding, Origin};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
 use podid_core::net_raw::NetRaw;
-use podid_core::net_raw::{self, Container, PodSecurity};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
+use podid_core::resolve::Exception;
 
-use crate::aadpodidentity::{
-    self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED, BINDING_LABEL,
-};
+use crate::aadpodidentity::{self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED};
+pub use assigned::{ReadAssignedIdentity, assigned_identity};
+pub use pod::{calling_pod, ipv4_addresses, node_name, pod, target_of};
+
 use crate::podid::{ClassLimits, PodIdentityClass, PodIdentityProfile};
 
 /// Annotation of an AzureIdentityBinding that narrows it to service accounts, separated by
@@ -172,53 +182,13 @@ pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
     }
 }
 
-/// A pod as `core` sees it. What the API server has not filled in yet counts as its default.
+/// An AzurePodIdentityException as `core` sees it.
 #[must_use]
-pub fn pod(object: &core_v1::Pod) -> binding::Pod {
-    let account = object.spec.as_ref();
-    let account = account.and_then(|spec| spec.service_account_name.clone());
-    // Windows has no such capabilities, and a kubelet runs no pod of another system than its own.
-    let bound = object.spec.as_ref().filter(|spec| !is_windows(spec));
-    let security = bound.map(pod_security).unwrap_or_default();
-    binding::Pod {
+pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
+    Exception {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
-        uid: object.uid().unwrap_or_default(),
-        selector: object.labels().get(BINDING_LABEL).cloned(),
-        service_account: account.unwrap_or_else(|| "default".to_owned()),
-        breaches: net_raw::breaches(&security),
-    }
-}
-
-fn is_windows(spec: &core_v1::PodSpec) -> bool {
-    spec.os.as_ref().is_some_and(|os| os.name == "windows")
-}
-
-fn pod_security(spec: &core_v1::PodSpec) -> PodSecurity {
-    let all = spec
-        .containers
-        .iter()
-        .chain(spec.init_containers.iter().flatten());
-    let containers = all.map(|one| container(&one.name, one.security_context.as_ref()));
-    let debugging = spec.ephemeral_containers.iter().flatten();
-    let debugging = debugging.map(|one| container(&one.name, one.security_context.as_ref()));
-    PodSecurity {
-        host_network: spec.host_network.unwrap_or_default(),
-        host_pid: spec.host_pid.unwrap_or_default(),
-        containers: containers.chain(debugging).collect(),
-    }
-}
-
-fn container(name: &str, context: Option<&core_v1::SecurityContext>) -> Container {
-    let capabilities = context.and_then(|context| context.capabilities.clone());
-    let capabilities = capabilities.unwrap_or_default();
-    Container {
-        name: name.to_owned(),
-        privileged: context
-            .and_then(|context| context.privileged)
-            .unwrap_or_default(),
-        add: capabilities.add.unwrap_or_default(),
-        drop: capabilities.drop.unwrap_or_default(),
+        labels: object.spec.pod_labels(),
     }
 }
 
@@ -248,102 +218,4 @@ fn net_raw(object: &kinds::AzureIdentity) -> NetRaw {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn azure_identity(owners: Value, annotations: Value) -> AzureIdentity {
-        let object = json!({
-            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
-            "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},
-            "spec": {"type": 0},
-        });
-        identity(&serde_json::from_value(object).unwrap()).unwrap()
-    }
-
-    fn owner(api_version: &str, kind: &str, controller: bool) -> Value {
-        json!([{
-            "apiVersion": api_version, "kind": kind, "name": "p", "uid": "u", "controller": controller,
-        }])
-    }
-
-    #[test]
-    fn only_a_controlling_profile_makes_an_object_a_profiles() {
-        let profile = "PodIdentityProfile";
-        let table = [
-            (owner("podid.dev/v1alpha1", profile, true), Origin::Profile),
-            (owner("podid.dev/v1", profile, true), Origin::Profile),
-            (
-                owner("podid.dev/v1alpha1", profile, false),
-                Origin::HandWritten,
-            ),
-            (
-                owner("podid.dev.evil/v1", profile, true),
-                Origin::HandWritten,
-            ),
-            (
-                owner("podid.dev/v1alpha1", "PodIdentityClass", true),
-                Origin::HandWritten,
-            ),
-            (json!([]), Origin::HandWritten),
-        ];
-        for (owners, origin) in table {
-            assert_eq!(
-                azure_identity(owners.clone(), json!({})).origin,
-                origin,
-                "{owners}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_profiles_identity_is_strict_unless_it_says_otherwise() {
-        let profile = owner("podid.dev/v1alpha1", "PodIdentityProfile", true);
-        let says = |owners: &Value, word: &str| {
-            azure_identity(owners.clone(), json!({NET_RAW_ANNOTATION: word})).net_raw
-        };
-        assert_eq!(says(&profile, "Ignore"), NetRaw::Ignore);
-        assert_eq!(says(&profile, "Audit"), NetRaw::Audit);
-        assert_eq!(says(&profile, "ignore"), NetRaw::Enforce);
-        assert_eq!(azure_identity(profile, json!({})).net_raw, NetRaw::Enforce);
-        assert_eq!(
-            says(&json!([]), "Enforce"),
-            NetRaw::Ignore,
-            "nobody's profile asks"
-        );
-    }
-
-    #[test]
-    fn windows_pods_are_excused() {
-        let breaches = |os: Value| {
-            let spec = json!({"os": os, "hostPID": true, "containers": [{"name": "app"}]});
-            let object = json!({"metadata": {"name": "p"}, "spec": spec});
-            pod(&serde_json::from_value(object).unwrap()).breaches.len()
-        };
-        assert_eq!(breaches(json!({"name": "windows"})), 0);
-        assert_eq!(breaches(json!({"name": "linux"})), 2);
-        assert_eq!(breaches(json!(null)), 2);
-    }
-
-    #[test]
-    fn every_kind_of_container_counts() {
-        let spec = |kind: &str| {
-            let mut spec = json!({"containers": [
-                {"name": "good", "securityContext": {"capabilities": {"drop": ["ALL"]}}},
-            ]});
-            let bad = json!({"name": "bad", "securityContext": {"privileged": true}});
-            match spec[kind].as_array_mut() {
-                Some(containers) => containers.push(bad),
-                None => spec[kind] = json!([bad]),
-            }
-            let object = json!({"metadata": {"name": "p"}, "spec": spec});
-            pod(&serde_json::from_value(object).unwrap()).breaches
-        };
-        for kind in ["containers", "initContainers", "ephemeralContainers"] {
-            let found = net_raw::describe(&spec(kind));
-            let expected = "container bad does not drop NET_RAW, container bad is privileged";
-            assert_eq!(found, expected, "{kind}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,116 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn azure_identity(owners: Value, annotations: Value) -> AzureIdentity {
+    let object = json!({
+        "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+        "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},
+        "spec": {"type": 0},
+    });
+    identity(&serde_json::from_value(object).unwrap()).unwrap()
+}
+
+fn owner(api_version: &str, kind: &str, controller: bool) -> Value {
+    json!([{
+        "apiVersion": api_version, "kind": kind, "name": "p", "uid": "u", "controller": controller,
+    }])
+}
+
+#[test]
+fn only_a_controlling_profile_makes_an_object_a_profiles() {
+    let profile = "PodIdentityProfile";
+    let table = [
+        (owner("podid.dev/v1alpha1", profile, true), Origin::Profile),
+        (owner("podid.dev/v1", profile, true), Origin::Profile),
+        (
+            owner("podid.dev/v1alpha1", profile, false),
+            Origin::HandWritten,
+        ),
+        (
+            owner("podid.dev.evil/v1", profile, true),
+            Origin::HandWritten,
+        ),
+        (
+            owner("podid.dev/v1alpha1", "PodIdentityClass", true),
+            Origin::HandWritten,
+        ),
+        (json!([]), Origin::HandWritten),
+    ];
+    for (owners, origin) in table {
+        assert_eq!(
+            azure_identity(owners.clone(), json!({})).origin,
+            origin,
+            "{owners}"
+        );
+    }
+}
+
+#[test]
+fn a_profiles_identity_is_strict_unless_it_says_otherwise() {
+    let profile = owner("podid.dev/v1alpha1", "PodIdentityProfile", true);
+    let says = |owners: &Value, word: &str| {
+        azure_identity(owners.clone(), json!({NET_RAW_ANNOTATION: word})).net_raw
+    };
+    assert_eq!(says(&profile, "Ignore"), NetRaw::Ignore);
+    assert_eq!(says(&profile, "Audit"), NetRaw::Audit);
+    assert_eq!(says(&profile, "ignore"), NetRaw::Enforce);
+    assert_eq!(azure_identity(profile, json!({})).net_raw, NetRaw::Enforce);
+    assert_eq!(
+        says(&json!([]), "Enforce"),
+        NetRaw::Ignore,
+        "nobody's profile asks"
+    );
+}
+
+#[test]
+fn windows_pods_are_excused() {
+    let breaches = |os: Value| {
+        let spec = json!({"os": os, "hostPID": true, "containers": [{"name": "app"}]});
+        let object = json!({"metadata": {"name": "p"}, "spec": spec});
+        pod(&serde_json::from_value(object).unwrap()).breaches.len()
+    };
+    assert_eq!(breaches(json!({"name": "windows"})), 0);
+    assert_eq!(breaches(json!({"name": "linux"})), 2);
+    assert_eq!(breaches(json!(null)), 2);
+}
+
+#[test]
+fn every_kind_of_container_counts() {
+    let spec = |kind: &str| {
+        let mut spec = json!({"containers": [
+            {"name": "good", "securityContext": {"capabilities": {"drop": ["ALL"]}}},
+        ]});
+        let bad = json!({"name": "bad", "securityContext": {"privileged": true}});
+        match spec[kind].as_array_mut() {
+            Some(containers) => containers.push(bad),
+            None => spec[kind] = json!([bad]),
+        }
+        let object = json!({"metadata": {"name": "p"}, "spec": spec});
+        pod(&serde_json::from_value(object).unwrap()).breaches
+    };
+    for kind in ["containers", "initContainers", "ephemeralContainers"] {
+        let found = podid_core::net_raw::describe(&spec(kind));
+        let expected = "container bad does not drop NET_RAW, container bad is privileged";
+        assert_eq!(found, expected, "{kind}");
+    }
+}
+
+#[test]
+fn a_pods_addresses_are_its_ipv4_ones_once_each() {
+    let object = json!({
+        "metadata": {"name": "p"},
+        "status": {"podIP": "10.0.0.2", "podIPs": [{"ip": "fd00::2"}, {"ip": "10.0.0.2"}]},
+    });
+    let addresses = ipv4_addresses(&serde_json::from_value(object).unwrap());
+    assert_eq!(addresses, [std::net::Ipv4Addr::new(10, 0, 0, 2)]);
+}
+
+#[test]
+fn a_node_without_a_provider_id_is_no_target_yet() {
+    let node = serde_json::from_value(json!({ "metadata": { "name": "n" } })).unwrap();
+    assert_eq!(
+        target_of(&node),
+        Err(podid_core::target::ProviderIdError::Empty)
+    );
+}

@@ -1,0 +1,15 @@
+//! Writing Kubernetes Events: what a person who describes an object should read there.
+//!
+//! | part | does |
+//! |---|---|
+//! | [`EventHistory`] | what was said of which object, so that it is said once, and again when it changes or lasts |
+//! | [`shortened`] | as much of a text as the API server takes |
+//! | [`EventWriter`] | hands Events to a task that writes them, and never waits |
+
+mod history;
+mod note;
+mod writer;
+
+pub use history::{EventHistory, Repetition, Say};
+pub use note::{NOTE_MAX, shortened};
+pub use writer::{EventQueue, EventWriter, channel, pod_reference};

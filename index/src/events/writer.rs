@@ -1,0 +1,124 @@
+use std::convert::Infallible;
+use std::error::Error;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, Recorder};
+use podid_core::binding::Pod;
+use tokio::sync::mpsc;
+
+use super::note::shortened;
+
+/// Events written at once.
+const AT_ONCE: usize = 4;
+
+/// Where Events are handed in. Clones share one queue.
+#[derive(Clone, Debug)]
+pub struct EventWriter(mpsc::Sender<(Event, ObjectReference)>);
+
+/// The other end of an [`EventWriter`], to be run as a task.
+#[derive(Debug)]
+pub struct EventQueue(mpsc::Receiver<(Event, ObjectReference)>);
+
+/// Both ends of a queue for so many Events.
+#[must_use]
+pub fn channel(capacity: usize) -> (EventWriter, EventQueue) {
+    let (sender, receiver) = mpsc::channel(capacity);
+    (EventWriter(sender), EventQueue(receiver))
+}
+
+impl EventWriter {
+    /// Hands in an Event about an object, with its note [`shortened`]. Beyond the capacity of the queue
+    /// it is dropped: an Event is a courtesy, and whoever waits for room would delay the work itself.
+    pub fn write(&self, mut event: Event, object: ObjectReference) {
+        event.note = event.note.as_deref().map(shortened);
+        let name = object.name.clone();
+        if self.0.try_send((event, object)).is_err() {
+            tracing::debug!(object = name, "too many Events at once; one dropped");
+        }
+    }
+}
+
+impl EventQueue {
+    /// Writes what is handed in, until nobody can hand in any more.
+    ///
+    /// # Errors
+    /// None; the type is that of a task.
+    pub async fn run(self, recorder: Recorder) -> Result<(), Infallible> {
+        let events = futures::stream::unfold(self.0, |mut receiver| async {
+            receiver.recv().await.map(|event| (event, receiver))
+        });
+        events
+            .for_each_concurrent(AT_ONCE, |(event, object)| {
+                let recorder = &recorder;
+                async move {
+                    if let Err(error) = recorder.publish(&event, &object).await {
+                        let error = &error as &dyn Error;
+                        let (name, reason) = (object.name, event.reason);
+                        tracing::warn!(
+                            object = name,
+                            reason,
+                            error,
+                            "an Event could not be written"
+                        );
+                    }
+                }
+            })
+            .await;
+        Ok(())
+    }
+
+    /// The next Event that waits, for whoever looks at what is said instead of writing it.
+    pub fn try_next(&mut self) -> Option<(Event, ObjectReference)> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// What an Event about a pod refers to.
+#[must_use]
+pub fn pod_reference(pod: &Pod) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(pod.namespace.clone()),
+        name: Some(pod.name.clone()),
+        uid: Some(pod.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::events::EventType;
+
+    use super::*;
+    use crate::events::NOTE_MAX;
+
+    #[test]
+    fn a_full_queue_drops_and_never_waits_and_notes_fit() {
+        let (writer, mut queue) = channel(2);
+        for number in 0..5 {
+            let event = Event {
+                type_: EventType::Warning,
+                reason: format!("R{number}"),
+                note: Some("ä".repeat(2000)),
+                action: "A".into(),
+                secondary: None,
+            };
+            writer.write(event, ObjectReference::default());
+        }
+        let waiting: Vec<_> = std::iter::from_fn(|| queue.try_next()).collect();
+        let reasons: Vec<&str> = waiting
+            .iter()
+            .map(|(event, _)| event.reason.as_str())
+            .collect();
+        assert_eq!(reasons, ["R0", "R1"]);
+        let notes = waiting.iter().filter_map(|(event, _)| event.note.as_ref());
+        assert!(
+            notes
+                .clone()
+                .all(|note| note.len() <= NOTE_MAX && note.ends_with("ä…"))
+        );
+        assert_eq!(notes.count(), 2);
+    }
+}

@@ -1,0 +1,73 @@
+//! Facts about the objects of each kind, as values of `podid-core`.
+//!
+//! Objects are reduced to what is decided on as they arrive, so that no copy of a whole object is
+//! kept.
+
+use std::fmt::Debug;
+
+use futures::{Stream, StreamExt};
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource};
+use podid_core::binding::{AzureIdentity, Binding};
+use podid_crds::aadpodidentity::{self as kinds, AzureIdentityBinding};
+use podid_crds::convert;
+use serde::de::DeserializeOwned;
+
+use crate::ObjectKey;
+use crate::watch::{WatchFact, facts};
+
+/// Seconds after which the API server ends a watch, to be taken up again. A connection that has gone
+/// dead without a word is given up five seconds later, so this bounds for how long nobody notices.
+const SHORT_WATCH_SECONDS: u32 = 45;
+
+/// A watch of all objects that notices within a minute that its connection has gone dead.
+#[must_use]
+pub fn short_watch() -> watcher::Config {
+    watcher::Config::default().timeout(SHORT_WATCH_SECONDS)
+}
+
+/// One change of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update<V> {
+    /// What an object comes to now; `None` when there is none (any more), it cannot be read, or it
+    /// does not count.
+    Object(ObjectKey, Option<V>),
+    /// Every object that was there when a listing began has been given since.
+    Listed,
+}
+
+/// Follows the objects of kind `K` in all namespaces, each as what `convert` makes of it.
+pub fn updates<K, V>(
+    client: &Client,
+    config: watcher::Config,
+    convert: fn(&K) -> Option<V>,
+) -> impl Stream<Item = Update<V>> + Send + use<K, V>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    // Only the kinds of podid's users have somebody to answer; these have the log.
+    facts(api, config, drop).map(move |fact| match fact {
+        WatchFact::Present(key, object) => Update::Object(key, convert(&object)),
+        WatchFact::Gone(key) => Update::Object(key, None),
+        WatchFact::Listed => Update::Listed,
+    })
+}
+
+/// Reads an AzureIdentity; one whose type stands for nothing is logged and does not count.
+#[must_use]
+pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
+    let identity = convert::identity(object);
+    if identity.is_none() {
+        let (object, kind) = (ObjectKey::of(object), object.spec.kind());
+        tracing::warn!(%object, kind, "AzureIdentity ignored: its type must be 0, 1 or 2");
+    }
+    identity
+}
+
+/// Reads an AzureIdentityBinding; all of them count.
+#[must_use]
+pub fn binding(object: &AzureIdentityBinding) -> Option<Binding> {
+    Some(convert::binding(object))
+}

@@ -1,0 +1,88 @@
+//! One pod and all that decides what it gets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use podid_core::assigned_identity::AssignedIdentity;
+use podid_core::binding::{AzureIdentity, Binding, BindingScope};
+use podid_core::resolve::{CallingPod, Exception, ResolveInput, Selector, TokenDecision, resolve};
+use podid_index::ObjectKey;
+use tokio::time::Instant;
+
+/// A pod and all that concerns it, picked out before anybody asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PodContext {
+    pub(crate) caller: CallingPod,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) identities: Vec<AzureIdentity>,
+    pub(crate) exceptions: Vec<Exception>,
+    pub(crate) assignments: Vec<AssignedIdentity>,
+    /// Since when assignments are known to be done, by AzureIdentity.
+    pub(crate) assigned: BTreeMap<ObjectKey, Instant>,
+    pub(crate) scope: BindingScope,
+    /// Of the whole cluster, not of this pod.
+    pub(crate) of_profiles: ProfileClientIds,
+}
+
+impl PodContext {
+    /// What this pod gets when it asks for `selector`.
+    pub(crate) fn resolve(&self, selector: &Selector) -> TokenDecision {
+        let facts = ResolveInput {
+            caller: &self.caller,
+            bindings: &self.bindings,
+            identities: &self.identities,
+            exceptions: &self.exceptions,
+            assignments: &self.assignments,
+            scope: self.scope,
+        };
+        resolve(&facts, selector)
+    }
+
+    /// Since when this daemon knows that the identity is assigned for this pod.
+    pub(crate) fn assigned_since(&self, identity: &AzureIdentity) -> Option<Instant> {
+        let key = ObjectKey::new(&identity.namespace, &identity.name);
+        self.assigned.get(&key).copied()
+    }
+}
+
+/// Client ids of all identities that profiles of the cluster made or adopted, without letter case.
+/// Clones share one set, so that a change of it is no change of every pod.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProfileClientIds {
+    /// How many AzureIdentities have each id, in lower case.
+    counts: Arc<RwLock<HashMap<String, usize>>>,
+}
+
+impl ProfileClientIds {
+    pub(crate) fn contains(&self, client_id: &str) -> bool {
+        let counts = self.counts.read().unwrap_or_else(PoisonError::into_inner);
+        counts.contains_key(&client_id.to_ascii_lowercase())
+    }
+
+    /// One more AzureIdentity has this id.
+    pub(crate) fn add(&self, client_id: &str) {
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(client_id.to_ascii_lowercase()).or_default() += 1;
+    }
+
+    /// One AzureIdentity less has this id.
+    pub(crate) fn remove(&self, client_id: &str) {
+        let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
+        let client_id = client_id.to_ascii_lowercase();
+        if let Some(count) = counts.get_mut(&client_id) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&client_id);
+            }
+        }
+    }
+}
+
+/// Whether both are clones of one set.
+impl PartialEq for ProfileClientIds {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.counts, &other.counts)
+    }
+}
+
+impl Eq for ProfileClientIds {}

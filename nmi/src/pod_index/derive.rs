@@ -1,0 +1,100 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
+use podid_core::binding::BindingScope;
+use podid_index::{Derive, ObjectKey, Share};
+use tokio::time::Instant;
+
+use super::node_pod::NodePod;
+use crate::pod_context::{PodContext, ProfileClientIds};
+
+/// Derives the context of a pod, and finds it by the pod's uid.
+#[derive(Debug)]
+pub(super) struct DeriveContext {
+    scope: BindingScope,
+    pub(super) of_profiles: ProfileClientIds,
+    /// Since when an AzureAssignedIdentity is known to be assigned, and for which pod (uid).
+    assigned: HashMap<ObjectKey, (String, Instant)>,
+    by_uid: HashMap<String, Arc<PodContext>>,
+}
+
+impl DeriveContext {
+    pub(super) fn new(scope: BindingScope) -> Self {
+        Self {
+            scope,
+            of_profiles: ProfileClientIds::default(),
+            assigned: HashMap::new(),
+            by_uid: HashMap::new(),
+        }
+    }
+
+    pub(super) fn context(&self, uid: &str) -> Option<&Arc<PodContext>> {
+        self.by_uid.get(uid)
+    }
+
+    /// Notes when an AzureAssignedIdentity was first seen to be assigned to its pod.
+    pub(super) fn date(
+        &mut self,
+        key: &ObjectKey,
+        object: Option<&AssignedIdentity>,
+        now: Instant,
+    ) {
+        let done = object.filter(|object| object.state == AssignmentState::Assigned);
+        let Some(done) = done else {
+            self.assigned.remove(key);
+            return;
+        };
+        let known = self.assigned.get(key);
+        if known.is_none_or(|(pod, _)| *pod != done.pod_uid) {
+            let since = (done.pod_uid.clone(), now);
+            self.assigned.insert(key.clone(), since);
+        }
+    }
+
+    /// Since when an AzureAssignedIdentity is known to be assigned.
+    pub(super) fn since(&self, key: &ObjectKey) -> Option<Instant> {
+        self.assigned.get(key).map(|(_, since)| *since)
+    }
+}
+
+impl Derive for DeriveContext {
+    type Pod = NodePod;
+    type Output = Arc<PodContext>;
+
+    fn derive(&self, share: &Share<'_, NodePod>) -> Arc<PodContext> {
+        let since = |(key, object): &(&ObjectKey, &AssignedIdentity)| {
+            let (namespace, name) = &object.identity;
+            Some((ObjectKey::new(namespace, name), self.since(key)?))
+        };
+        Arc::new(PodContext {
+            caller: share.pod.caller.clone(),
+            bindings: share.bindings.iter().copied().cloned().collect(),
+            identities: share.identities.iter().copied().cloned().collect(),
+            exceptions: share.exceptions.iter().copied().cloned().collect(),
+            assigned: share.assigned.iter().filter_map(since).collect(),
+            assignments: share
+                .assigned
+                .iter()
+                .map(|(_, made)| (*made).clone())
+                .collect(),
+            scope: self.scope,
+            of_profiles: self.of_profiles.clone(),
+        })
+    }
+
+    fn changed(
+        &mut self,
+        _: &ObjectKey,
+        before: Option<&Arc<PodContext>>,
+        after: Option<&Arc<PodContext>>,
+    ) {
+        if let Some(before) = before {
+            self.by_uid.remove(&before.caller.pod.uid);
+        }
+        if let Some(after) = after {
+            let uid = after.caller.pod.uid.clone();
+            self.by_uid.insert(uid, Arc::clone(after));
+        }
+    }
+}

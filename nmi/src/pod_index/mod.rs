@@ -1,0 +1,142 @@
+//! The API server's objects, as far as this node needs them, and what follows for each of its pods:
+//! the node's use of the shared [incremental index](podid_index::Index).
+
+mod derive;
+mod node_pod;
+
+use std::sync::Arc;
+
+use podid_core::assigned_identity::AssignedIdentity;
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin};
+use podid_core::resolve::Exception;
+use podid_index::feed::Update;
+use podid_index::{Index, ObjectKey};
+use tokio::time::Instant;
+
+use crate::attest::Claim;
+use crate::pod_context::PodContext;
+use derive::DeriveContext;
+pub(crate) use node_pod::{NodePod, node_pod};
+
+/// What one of the watches says.
+#[derive(Debug)]
+pub(crate) enum ObjectUpdate {
+    /// Of this node's pods.
+    Pod(Update<NodePod>),
+    /// Of AzureIdentities.
+    Identity(Update<AzureIdentity>),
+    /// Of AzureIdentityBindings.
+    Binding(Update<Binding>),
+    /// Of AzurePodIdentityExceptions.
+    Exception(Update<Exception>),
+    /// Of this node's AzureAssignedIdentities.
+    Assigned(Update<AssignedIdentity>),
+}
+
+/// What the API server says anew about where a pod is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ClaimChange {
+    /// The pod is to be proved to have these addresses.
+    Made(Claim),
+    /// There is nothing to prove any more about the pod of this uid.
+    Withdrawn(String),
+}
+
+/// The kinds that were listed once.
+#[derive(Debug, Default)]
+struct Listed {
+    pods: bool,
+    identities: bool,
+    bindings: bool,
+    exceptions: bool,
+    assigned: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct PodIndex {
+    index: Index<DeriveContext>,
+    listed: Listed,
+}
+
+impl PodIndex {
+    /// Knows no object yet.
+    pub(crate) fn new(scope: BindingScope) -> Self {
+        Self {
+            index: Index::new(DeriveContext::new(scope)),
+            listed: Listed::default(),
+        }
+    }
+
+    /// Takes in what was said `now`. Returns what it means for the proofs of pods, in order.
+    pub(crate) fn apply(&mut self, update: ObjectUpdate, now: Instant) -> Vec<ClaimChange> {
+        match update {
+            ObjectUpdate::Pod(Update::Object(key, pod)) => return self.set_pod(&key, pod),
+            ObjectUpdate::Identity(Update::Object(key, identity)) => {
+                self.set_identity(&key, identity);
+            }
+            ObjectUpdate::Binding(Update::Object(key, binding)) => {
+                self.index.set_binding(&key, binding);
+            }
+            ObjectUpdate::Exception(Update::Object(key, exception)) => {
+                self.index.set_exception(&key, exception);
+            }
+            ObjectUpdate::Assigned(Update::Object(key, assigned)) => {
+                // Before the index derives by it.
+                self.index.derive_mut().date(&key, assigned.as_ref(), now);
+                self.index.set_assigned(&key, assigned);
+            }
+            ObjectUpdate::Pod(Update::Listed) => self.listed.pods = true,
+            ObjectUpdate::Identity(Update::Listed) => self.listed.identities = true,
+            ObjectUpdate::Binding(Update::Listed) => self.listed.bindings = true,
+            ObjectUpdate::Exception(Update::Listed) => self.listed.exceptions = true,
+            ObjectUpdate::Assigned(Update::Listed) => self.listed.assigned = true,
+        }
+        Vec::new()
+    }
+
+    fn set_pod(&mut self, key: &ObjectKey, pod: Option<NodePod>) -> Vec<ClaimChange> {
+        let known = self.index.pod(key);
+        if known == pod.as_ref() {
+            return Vec::new();
+        }
+        let before = known.and_then(NodePod::claim);
+        let after = pod.as_ref().and_then(NodePod::claim);
+        self.index.set_pod(key, pod);
+        // A pod of the same name that was made anew is another one.
+        let stays = |uid: &String| after.as_ref().is_some_and(|after| after.uid == *uid);
+        let withdrawn = before.map(|before| before.uid).filter(|uid| !stays(uid));
+        let withdrawn = withdrawn.map(ClaimChange::Withdrawn);
+        withdrawn
+            .into_iter()
+            .chain(after.map(ClaimChange::Made))
+            .collect()
+    }
+
+    fn set_identity(&mut self, key: &ObjectKey, identity: Option<AzureIdentity>) {
+        let of_profile = |identity: &&AzureIdentity| identity.origin == Origin::Profile;
+        let client_ids = &self.index.derive().of_profiles;
+        // The new one first: an id that stays is never missing.
+        if let Some(new) = identity.as_ref().filter(of_profile) {
+            client_ids.add(&new.client_id);
+        }
+        if let Some(old) = self.index.identity(key).filter(of_profile) {
+            client_ids.remove(&old.client_id);
+        }
+        self.index.set_identity(key, identity);
+    }
+
+    /// Whether every kind has been listed once.
+    pub(crate) fn is_complete(&self) -> bool {
+        let listed = &self.listed;
+        listed.pods && listed.identities && listed.bindings && listed.exceptions && listed.assigned
+    }
+
+    /// A pod of this node, by uid, with all that concerns it.
+    pub(crate) fn context(&self, uid: &str) -> Option<&Arc<PodContext>> {
+        self.index.derive().context(uid)
+    }
+}
+
+#[cfg(test)]
+mod tests;
