@@ -1,6 +1,7 @@
 //! `cargo xtask check`: what no test runs. Every check runs, also after one has failed.
 
 mod arrows;
+mod circles;
 mod compiled_paths;
 mod forbidden;
 
@@ -15,6 +16,7 @@ type Check = (&'static str, fn() -> Result<Vec<String>>);
 
 const CHECKS: &[Check] = &[
     ("arrows between rooms", arrows::check),
+    ("circles between files", circles::check),
     ("forbidden crates and licences", forbidden::check),
     ("paths of this clone in programs", compiled_paths::check),
     ("formatting", formatting),

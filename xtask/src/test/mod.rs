@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and every ring of tests, set up and counted.
 
 mod count;
+mod ring;
 mod rings;
 
 use std::process::ExitCode;
@@ -10,22 +11,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use self::count::Count;
+pub(crate) use self::ring::Ring;
 use crate::{check, ui};
-
-/// A ring of tests, from the quickest to the most real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ring {
-    /// Pure rules, and every part by itself.
-    Unit,
-    /// `azure` against the simulator, and the simulator against Azure's own SDKs.
-    Contract,
-    /// The lab, the kernel's rules and the node daemon, in network namespaces. Needs root.
-    Node,
-    /// Kinds, policies and the operator on a real API server. Needs root.
-    Cluster,
-    /// The whole path, as the demo walks it. Needs root.
-    Scenario,
-}
 
 /// Runs the named rings, or the checks and all rings when none is named.
 pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {

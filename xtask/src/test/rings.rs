@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::TargetKind;
 
-use super::Ring;
 use super::count::Count;
+use super::ring::Ring;
 use crate::{cargo, process, ui};
 
 /// Packages whose test programs are rings of their own.
