@@ -1,5 +1,5 @@
-//! What a starting lab tells the process that waits for it: one JSON object
-//! per line on the keeper's standard output.
+//! What a starting lab reports to the process that waits for it: one JSON object
+//! per line on the monitor's standard output.
 
 use std::io::Write;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub(crate) fn for_dir(arguments: &str, dir: Option<&Path>) -> String {
 
 /// The program's name where a shell finds it by that, else its whole path.
 fn own() -> String {
-    let Ok(program) = crate::handle::program() else {
+    let Ok(program) = crate::executable::find() else {
         return NAME.to_owned();
     };
     let path = env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How the program speaks to people.
+//! What the program prints for people.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Steps {
         }
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Waiting { part } => self.wait(part),
             Event::Ready { part, took } => self.ready(part, *took),

@@ -132,12 +132,12 @@ fn a_shell_that_is_pointed_at_the_lab_does_not_become_the_operator() {
         !set("AZURE_TENANT_ID="),
         "the shell has the operator's tenant"
     );
-    let operator = podid_lab::daemon::OPERATOR_CLIENT_ID;
+    let operator = podid_lab::layout::OPERATOR_CLIENT_ID;
     assert!(set(&format!("PODID_CLIENT_ID={operator}")));
 }
 
 #[test]
-fn each_place_has_its_network_and_names() {
+fn each_target_has_its_network_and_names() {
     let address = |target: &Target| said(&shell(target, "hostname; cat /proc/net/fib_trie"));
     let first = address(&node());
     assert!(

@@ -1,4 +1,4 @@
-//! From an empty namespace to a lab that is up, then until its end.
+//! The start-up of a lab in an empty network namespace, and its run until a part ends.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,21 +10,23 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
+use super::error::DaemonError;
+use super::listeners::HostListeners;
 use super::parts::Parts;
 use super::pki::Pki;
 use super::programs::{come_up, start_api_server};
 use super::requests::Requests;
 use super::steps::{StepError, step};
 use super::supervise::Supervisor;
-use super::{DaemonError, Doors, ENDPOINTS_FILE, Spec, cloud, forward, view};
+use super::{cloud, control_server, environment, forward, mounts};
 use crate::context::Context;
-use crate::control;
 use crate::events::{self, Event};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, Layout};
 use crate::net::{self, Fabric};
 use crate::options::Target;
-use crate::places::{Place, Places};
+use crate::spec::{ENDPOINTS_FILE, Spec};
 use crate::state::StateDir;
+use crate::targets::{RunningTarget, Targets};
 use crate::tools::Toolset;
 
 /// How long a step may take that only asks the kernel or this process.
@@ -35,17 +37,17 @@ pub(super) async fn serve(
     dir: &StateDir,
     cgroup: &Path,
     spec: Spec,
-    doors: Doors,
+    listeners: HostListeners,
 ) -> Result<(), DaemonError> {
     let options = &spec.options;
     let layout = Arc::new(Layout::new(&options.name, options.network, &options.nodes));
     let tools = Toolset::at(spec.tools);
-    let places = Places::default();
-    places.insert(Target::ControlPlane, control_plane(cgroup));
+    let targets = Targets::default();
+    targets.insert(Target::ControlPlane, control_plane(cgroup));
     let pki = Pki::create(dir).map_err(StepError::of("certificates"))?;
     let world = cloud::world(options.world.as_ref(), &layout, &pki.ca)
         .map_err(StepError::of("azure-sim"))?;
-    let endpoints = doors
+    let endpoints = listeners
         .endpoints(world.tenant_id.clone())
         .map_err(DaemonError::Loopback)?;
     dir.write_json(ENDPOINTS_FILE, &endpoints)?;
@@ -53,20 +55,20 @@ pub(super) async fn serve(
         .map_err(StepError::of("kubeconfigs"))?;
     let authority = cloud::authority().map_err(StepError::of("azure-sim"))?;
     // Before any node: its mount namespace starts as a copy of this one.
-    view::bind_files(
+    mounts::bind_files(
         dir,
         &layout,
         &cloud::hosts(&world),
         &[&authority.cert_pem, &pki.ca],
     )?;
-    let fabric = step("network", QUICK, net::build(&layout, cgroup, &places)).await?;
+    let fabric = step("network", QUICK, net::build(&layout, cgroup, &targets)).await?;
     let fabric = Arc::new(fabric);
-    let starting = cloud::start(world, options.speed, authority, doors.cloud);
+    let starting = cloud::start(world, options.speed, authority, listeners.cloud);
     let sim = step("azure-sim", QUICK, starting).await?;
     serve_imds(&sim, &layout, &fabric)?;
 
-    let supervisor = Supervisor::new(places.clone(), dir.clone());
-    let env = view::service_env(dir);
+    let supervisor = Supervisor::new(targets.clone(), dir.clone());
+    let env = environment::service(dir);
     let cluster = Cluster {
         tools: &tools,
         dir,
@@ -79,8 +81,8 @@ pub(super) async fn serve(
         dir: dir.clone(),
         cgroup: cgroup.to_owned(),
         client,
-        places,
-        program_env: Arc::new(view::program_env(dir)),
+        targets,
+        program_env: Arc::new(environment::program(dir)),
         shutdown: CancellationToken::new(),
     };
 
@@ -88,7 +90,7 @@ pub(super) async fn serve(
     let api_server = SocketAddr::from((CONTROL_PLANE, API_SERVER_PORT));
     parts.run(
         "the forwarder",
-        forward::forward(doors.api_server, api_server),
+        forward::forward(listeners.api_server, api_server),
     );
     parts.run(
         "the kubelet's part",
@@ -102,7 +104,10 @@ pub(super) async fn serve(
     // Bound before anyone is told that the lab is up.
     let socket =
         UnixListener::bind(dir.control_socket()).map_err(StepError::of("the control socket"))?;
-    parts.run("the control socket", control::serve(socket, requests));
+    parts.run(
+        "the control socket",
+        control_server::serve(socket, requests),
+    );
     events::emit(&Event::Up);
     let ended = ending.first().await;
     // The simulator's listeners end with this value, not before.
@@ -111,8 +116,8 @@ pub(super) async fn serve(
 }
 
 /// The daemon's own namespaces are the control plane.
-fn control_plane(cgroup: &Path) -> Place {
-    Place {
+fn control_plane(cgroup: &Path) -> RunningTarget {
+    RunningTarget {
         pid: std::process::id(),
         cgroup: cgroup.join("control-plane"),
         address: Some(CONTROL_PLANE.into()),

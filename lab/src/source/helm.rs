@@ -8,8 +8,9 @@ use kube::{Api, ResourceExt};
 use super::api::{HelmChart, REQUESTED_AT, SourceStatus};
 use super::chart::{self, ChartError};
 use super::condition::{Health, conditions};
+use super::sources::{POLL_INTERVAL, Sources};
 use super::store::{Artifact, Key};
-use super::{LOOK, Sources, git, status};
+use super::{git, status};
 use crate::events::chain;
 
 /// The first part of these artifacts' paths.
@@ -35,7 +36,7 @@ pub(super) async fn reconcile(
     let desired = desired_status(&object, serve(&object, &sources, &key));
     let api: Api<HelmChart> = Api::namespaced(sources.client.clone(), &namespace);
     status::write(&api, object.as_ref(), object.status.as_ref(), &desired).await?;
-    Ok(Action::requeue(LOOK))
+    Ok(Action::requeue(POLL_INTERVAL))
 }
 
 /// The API server refused the status: try again soon.

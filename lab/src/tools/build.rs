@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::cache::{self, Cache, CacheError};
+use super::error::ToolsError;
 use super::go::Go;
 use super::groups::Group;
 use super::progress::{Job, Progress};
-use super::{DiskFull, ToolsError};
+use super::space::DiskFull;
 
 /// Lines of what Go says in which the reason of a failure is looked for.
 const LAST_WORDS: usize = 20;

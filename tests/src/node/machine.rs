@@ -15,8 +15,6 @@ use podid_lab::{Network, NodeKind};
 use std::sync::Mutex;
 use tokio::runtime::Runtime;
 
-use super::pod::Pod;
-
 /// Name of the node in the API server.
 pub(super) const NODE: &str = "node-0";
 
@@ -30,8 +28,8 @@ pub struct Machine {
     pub network: NodeNetwork,
     /// The node's address.
     pub address: Ipv4Addr,
-    pool: Mutex<AddressPool>,
-    cgroup: PathBuf,
+    pub(super) pool: Mutex<AddressPool>,
+    pub(super) cgroup: PathBuf,
     pub(super) runtime: Runtime,
 }
 
@@ -101,20 +99,6 @@ impl Machine {
         let listener = in_namespace(self.namespace(), || TcpListener::bind(address))??;
         listener.set_nonblocking(true)?;
         Ok(listener)
-    }
-
-    /// Makes a pod: a namespace with a link to the node, and a process in a cgroup of its uid.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn add_pod(&self) -> Result<Pod> {
-        let uid = uuid::Uuid::new_v4().to_string();
-        let address = self
-            .pool
-            .lock()
-            .map_err(|_| anyhow::anyhow!("another thread panicked"))?
-            .allocate(&uid)?;
-        Pod::start(self, uid, address, &self.cgroup)
     }
 
     /// Runs a task of the node's stand-ins to its end.
