@@ -28,21 +28,13 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     };
     let mut total = Count::default();
     for ring in rings {
-        let name = ring
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned());
-        let name = name.unwrap_or_default();
+        let name = name(*ring);
         ui::step(&format!("Ring: {name}"));
-        match rings::run(*ring, arguments) {
-            Ok(count) if count.is_good() => total += count,
-            Ok(count) => {
-                total += count;
-                failed.push(name);
-            }
-            Err(error) => {
-                ui::failure(&error);
-                failed.push(name);
-            }
+        let count = rings::run(*ring, arguments).inspect_err(ui::failure);
+        let is_good = count.as_ref().is_ok_and(|count| count.is_good());
+        total += count.unwrap_or_default();
+        if !is_good {
+            failed.push(name);
         }
     }
     if failed.is_empty() {
@@ -56,4 +48,10 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A ring's name, as it is typed.
+fn name(ring: Ring) -> String {
+    let value = ring.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }

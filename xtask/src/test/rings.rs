@@ -58,7 +58,7 @@ fn programs(of: impl Fn(&str) -> bool) -> Result<Vec<String>> {
         .collect())
 }
 
-/// What the test programs are told of what was set up for them.
+/// Environment of the test programs: where that is which was set up for them.
 #[derive(Debug, Default)]
 struct Setup {
     environment: Vec<(&'static str, String)>,

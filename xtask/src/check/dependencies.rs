@@ -1,4 +1,4 @@
-//! Who may use whom. The table is the architecture; cargo's metadata is what was built.
+//! Which crate may use which. The table is the architecture; cargo's metadata is what is built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use cargo_metadata::{DependencyKind, Metadata, Package};
 
 use crate::cargo;
 
-/// What the room of a crate may depend on.
-struct Room {
+/// What a crate of ours may depend on.
+struct Rule {
     /// Package name.
     package: &'static str,
-    /// Rooms of ours it may use.
-    rooms: &'static [&'static str],
+    /// Crates of ours it may use.
+    ours: &'static [&'static str],
     /// Other people's crates it must not use, by name.
     never: &'static [&'static str],
     /// If given, the only crates of other people it may use.
@@ -21,11 +21,11 @@ struct Room {
     never_features: &'static [(&'static str, &'static str)],
 }
 
-impl Room {
-    const fn new(package: &'static str, rooms: &'static [&'static str]) -> Self {
+impl Rule {
+    const fn new(package: &'static str, ours: &'static [&'static str]) -> Self {
         Self {
             package,
-            rooms,
+            ours,
             never: &[],
             only: None,
             never_features: &[],
@@ -35,36 +35,36 @@ impl Room {
 
 const KUBERNETES: &[&str] = &["kube", "k8s-openapi", "kube-lease-manager"];
 
-const ROOMS: &[Room] = &[
+const RULES: &[Rule] = &[
     // Pure: whatever is added here must neither do I/O nor know the time.
-    Room {
+    Rule {
         only: Some(&["schemars", "serde", "strsim", "thiserror", "uuid"]),
-        ..Room::new("podid-core", &[])
+        ..Rule::new("podid-core", &[])
     },
     // Types, not clients.
-    Room {
+    Rule {
         never: &["reqwest", "tokio"],
         never_features: &[("kube", "client"), ("kube", "runtime")],
-        ..Room::new("podid-crds", &["podid-core"])
+        ..Rule::new("podid-crds", &["podid-core"])
     },
-    Room {
+    Rule {
         never: KUBERNETES,
-        ..Room::new("podid-azure", &[])
+        ..Rule::new("podid-azure", &[])
     },
     // Shares no type with `azure`, or both would share the mistake.
-    Room {
+    Rule {
         never: KUBERNETES,
-        ..Room::new("azure-sim", &[])
+        ..Rule::new("azure-sim", &[])
     },
-    Room {
+    Rule {
         never: KUBERNETES,
-        ..Room::new("podid-runtime", &[])
+        ..Rule::new("podid-runtime", &[])
     },
-    Room::new(
+    Rule::new(
         "podid-operator",
         &["podid-core", "podid-crds", "podid-azure", "podid-runtime"],
     ),
-    Room::new(
+    Rule::new(
         "podid-nmi",
         &[
             "podid-core",
@@ -74,18 +74,18 @@ const ROOMS: &[Room] = &[
             "podid-netfilter",
         ],
     ),
-    Room {
+    Rule {
         never: KUBERNETES,
-        ..Room::new("podid-netfilter", &[])
+        ..Rule::new("podid-netfilter", &[])
     },
-    Room::new("podid", &["podid-core", "podid-crds", "podid-azure"]),
-    Room::new("podid-lab", &["azure-sim"]),
+    Rule::new("podid", &["podid-core", "podid-crds", "podid-azure"]),
+    Rule::new("podid-lab", &["azure-sim"]),
     // Built before everything else, so it waits for nothing.
-    Room::new("xtask", &[]),
-    Room::new("podid-tests", ANY),
+    Rule::new("xtask", &[]),
+    Rule::new("podid-tests", ANY),
 ];
 
-/// Every room but the two that nobody imports. The tests start xtask as a program.
+/// Every crate but the two that no crate imports. The tests start xtask as a program.
 const ANY: &[&str] = &[
     "podid-core",
     "podid-crds",
@@ -99,13 +99,13 @@ const ANY: &[&str] = &[
     "podid-lab",
 ];
 
-/// Every arrow that must not be, and every crate that has no room.
+/// Every dependency that is not allowed, and every crate without a rule.
 pub(super) fn check() -> Result<Vec<String>> {
     Ok(violations(&cargo::metadata()?))
 }
 
 fn violations(metadata: &Metadata) -> Vec<String> {
-    let rooms: BTreeMap<&str, &Room> = ROOMS.iter().map(|room| (room.package, room)).collect();
+    let rules: BTreeMap<&str, &Rule> = RULES.iter().map(|rule| (rule.package, rule)).collect();
     let packages = metadata.workspace_packages();
     let ours: BTreeSet<&str> = packages
         .iter()
@@ -113,10 +113,10 @@ fn violations(metadata: &Metadata) -> Vec<String> {
         .collect();
     let mut found = Vec::new();
     for package in packages {
-        match rooms.get(package.name.as_str()) {
-            Some(room) => found.extend(of_package(package, room, &ours)),
+        match rules.get(package.name.as_str()) {
+            Some(rule) => found.extend(of_package(package, rule, &ours)),
             None => found.push(format!(
-                "{} has no room: add it to the table in xtask/src/check/arrows.rs",
+                "{} has no rule: add it to the table in xtask/src/check/dependencies.rs",
                 package.name
             )),
         }
@@ -124,19 +124,19 @@ fn violations(metadata: &Metadata) -> Vec<String> {
     found
 }
 
-/// Arrows of tests (`[dev-dependencies]`) to our own rooms count too; other people's test crates
-/// do not reach a user.
-fn of_package(package: &Package, room: &Room, ours: &BTreeSet<&str>) -> Vec<String> {
+/// Crates of ours that only tests use (`[dev-dependencies]`) count too; of other crates only those
+/// that reach a user.
+fn of_package(package: &Package, rule: &Rule, ours: &BTreeSet<&str>) -> Vec<String> {
     let mut found = Vec::new();
     for dependency in &package.dependencies {
         let name = dependency.name.as_str();
-        let arrow = format!("{} → {name}", package.name);
+        let pair = format!("{} → {name}", package.name);
         if ours.contains(name) {
             // A crate may name itself to switch on its own features in tests.
-            if name != room.package && !room.rooms.contains(&name) {
+            if name != rule.package && !rule.ours.contains(&name) {
                 found.push(format!(
-                    "{arrow} must not be (allowed: {})",
-                    list(room.rooms)
+                    "{pair} is not allowed (allowed: {})",
+                    list(rule.ours)
                 ));
             }
             continue;
@@ -144,27 +144,25 @@ fn of_package(package: &Package, room: &Room, ours: &BTreeSet<&str>) -> Vec<Stri
         if dependency.kind == DependencyKind::Development {
             continue;
         }
-        if room.never.contains(&name) || room.only.is_some_and(|only| !only.contains(&name)) {
+        if rule.never.contains(&name) || rule.only.is_some_and(|only| !only.contains(&name)) {
             found.push(format!(
-                "{arrow} must not be: see the room's row in CONTRIBUTING.md"
+                "{pair} is not allowed: see the crate's row in CONTRIBUTING.md"
             ));
         }
         for feature in &dependency.features {
-            if room.never_features.contains(&(name, feature.as_str())) {
-                found.push(format!(
-                    "{arrow} must not switch on its feature `{feature}`"
-                ));
+            if rule.never_features.contains(&(name, feature.as_str())) {
+                found.push(format!("{pair} must not switch on its feature `{feature}`"));
             }
         }
     }
     found
 }
 
-fn list(rooms: &[&str]) -> String {
-    if rooms.is_empty() {
-        "no room of ours".to_owned()
+fn list(crates: &[&str]) -> String {
+    if crates.is_empty() {
+        "no crate of ours".to_owned()
     } else {
-        rooms.join(", ")
+        crates.join(", ")
     }
 }
 
@@ -189,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn the_house_as_it_stands_has_no_wrong_arrow() {
+    fn the_workspace_as_it_is_has_no_wrong_dependency() {
         let metadata = cargo::metadata().expect("cargo reads the workspace");
         assert_eq!(violations(&metadata), Vec::<String>::new());
     }
 
     #[test]
-    fn a_planted_arrow_is_found() {
+    fn a_planted_dependency_is_found() {
         for (package, dependency) in [
             ("podid-core", "podid-crds"),
             ("podid-core", "tokio"),
@@ -207,16 +205,16 @@ mod tests {
             ("podid-lab", "xtask"),
         ] {
             let found = planted(package, dependency, &[]);
-            let arrow = format!("{package} → {dependency}");
+            let pair = format!("{package} → {dependency}");
             assert!(
-                found.iter().any(|line| line.contains(&arrow)),
-                "{arrow}: {found:?}"
+                found.iter().any(|line| line.contains(&pair)),
+                "{pair}: {found:?}"
             );
         }
     }
 
     #[test]
-    fn a_client_in_the_words_is_found() {
+    fn a_client_in_the_crate_of_types_is_found() {
         let found = planted("podid-crds", "kube", &["client"]);
         assert!(
             found.iter().any(|line| line.contains("`client`")),
