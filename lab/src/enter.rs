@@ -52,7 +52,7 @@ pub enum EnterError {
 
 impl EnterError {
     /// Exit code a shell would give: 127 for a program that is not there, 126
-    /// for one that cannot be run, 125 for trouble before.
+    /// for one that cannot be run, 125 for an earlier failure.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,

@@ -114,22 +114,7 @@ fn start_and_wait(spec: &Spec) -> Result<(), MonitorError> {
     cgroup::remove(&cgroup)?;
     cgroup::create(&cgroup)?;
 
-    let result = start_init(dir, &cgroup).and_then(|mut init| {
-        let info = MonitorInfo {
-            monitor: std::process::id().cast_signed(),
-            init: init.id().cast_signed(),
-            cgroup: cgroup.clone(),
-        };
-        let written = dir
-            .write_json(MONITOR_FILE, &info)
-            .map_err(MonitorError::from);
-        let waited = written.and_then(|_| wait(&mut init, &signals));
-        // Killing a process namespace's first process kills all of it; waiting
-        // for it waits for the last of them.
-        let _ = init.kill();
-        let _ = init.wait();
-        waited
-    });
+    let result = run_init(dir, &cgroup, &signals);
     if let Ok(Ended::Init) = result {
         events::emit(&Event::Failed {
             message: "the lab's first process ended".to_owned(),
@@ -139,6 +124,25 @@ fn start_and_wait(spec: &Spec) -> Result<(), MonitorError> {
     cgroup::remove(&cgroup)?;
     dir.remove()?;
     result.map(drop)
+}
+
+/// Starts init, waits as [`wait`] does, and ends init.
+fn run_init(dir: &StateDir, cgroup: &Path, signals: &SignalFd) -> Result<Ended, MonitorError> {
+    let mut init = start_init(dir, cgroup)?;
+    let info = MonitorInfo {
+        monitor: std::process::id().cast_signed(),
+        init: init.id().cast_signed(),
+        cgroup: cgroup.to_owned(),
+    };
+    let written = dir.write_json(MONITOR_FILE, &info);
+    let ended = written
+        .map_err(MonitorError::from)
+        .and_then(|_| wait(&mut init, signals));
+    // Killing a process namespace's first process kills all of it; waiting for it waits for the
+    // last of them.
+    let _ = init.kill();
+    let _ = init.wait();
+    ended
 }
 
 /// Takes the lab's lock. A process that looks whether the lab runs holds it for a

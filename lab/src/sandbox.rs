@@ -111,7 +111,7 @@ impl Sandbox {
         self.pid
     }
 
-    /// Waits until it ends by itself or is killed by somebody else.
+    /// Waits until it ends by itself or is killed from outside.
     pub async fn ended(&mut self) {
         // Only a process that was waited for already cannot be waited for.
         let _ = self.child.wait().await;

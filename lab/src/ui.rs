@@ -21,7 +21,7 @@ pub(crate) fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Says what failed, with the log that tells more.
+/// Prints what failed, with the last lines of its log.
 pub(crate) fn complain(error: &anyhow::Error) {
     let reason: &(dyn std::error::Error + 'static) = error.as_ref();
     remark(format_args!("{BAD}error{BAD:#}: {}", chain(reason)));

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use podid_lab::{Network, NodeKind, Target, hint};
 
+mod own;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use own::{Inner, OwnCommand};
 
 /// A whole cloud and cluster on one machine: real Kubernetes and Flux,
 /// simulated Azure, nodes and pods as network namespaces.
@@ -73,31 +76,8 @@ pub(crate) enum Command {
     Install(InstallArgs),
     /// Build the lab's programs if need be and print their directory.
     Tools,
-    /// The lab's process in the machine's own namespaces.
-    #[command(hide = true)]
-    Monitor {
-        #[arg(long)]
-        spec: String,
-    },
-    /// The lab's first process.
-    #[command(hide = true)]
-    Init(Inner),
-    /// The lab's daemon.
-    #[command(hide = true)]
-    Daemon(Inner),
-    /// Become a program in a target of the lab.
-    #[command(hide = true)]
-    Enter {
-        #[arg(long)]
-        process: PathBuf,
-        #[arg(long)]
-        cgroup: PathBuf,
-        #[arg(last = true, required = true)]
-        argv: Vec<String>,
-    },
-    /// Keep namespaces, as `pause` does for a pod.
-    #[command(hide = true)]
-    Sandbox { spec: String },
+    #[command(flatten)]
+    Own(OwnCommand),
 }
 
 const EXEC_HELP: &str = "\
@@ -278,13 +258,4 @@ pub(crate) struct LogsArgs {
     pub(crate) program: String,
     #[command(flatten)]
     pub(crate) lab: Named,
-}
-
-/// Arguments of the lab's own processes.
-#[derive(Debug, Group)]
-pub(crate) struct Inner {
-    #[arg(long)]
-    pub(crate) state: PathBuf,
-    #[arg(long)]
-    pub(crate) cgroup: PathBuf,
 }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod own;
 mod status;
 
 use std::io::Read;
@@ -8,18 +9,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use podid_lab::enter::{Namespaces, enter};
 use podid_lab::layout::{OPERATOR_CLIENT_ID, SUBSCRIPTION};
 use podid_lab::state::StateDir;
 use podid_lab::{Lab, LabError, Lifetime, NodeKind, Service, UpOptions};
-use podid_lab::{daemon, exec, hint, init, monitor, sandbox, tools};
+use podid_lab::{exec, hint, tools};
 
-use crate::args::{Command, ExecArgs, Inner, InstallArgs, LogsArgs, ServiceCommand, UpArgs};
+use crate::args::{Command, ExecArgs, InstallArgs, LogsArgs, ServiceCommand, UpArgs};
 use crate::ui::{self, Steps, remark, say};
 
-/// What the lab's own log holds. Two libraries log as errors what is expected
-/// here: that the API server does not answer yet, that a link does not exist.
-const LOG_FILTER: &str = "info,kube_client::client::builder=off,nlink::netlink::connection=error";
 /// Exit code of `exec` when the program was not started, as `env` and `nohup`
 /// have it.
 const NOT_STARTED: u8 = 125;
@@ -46,52 +43,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             say(tools::ensure()?.path().display());
             Ok(ExitCode::SUCCESS)
         }
-        // The rest are the lab's own processes.
-        Command::Monitor { spec } => {
-            monitor::run(&serde_json::from_str(&spec)?)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Init(Inner { state, cgroup }) => {
-            let code = init::run(&StateDir::at(state), &cgroup)?;
-            Ok(exit_code(code))
-        }
-        Command::Daemon(Inner { state, cgroup }) => run_daemon(&StateDir::at(state), &cgroup),
-        Command::Enter {
-            process,
-            cgroup,
-            argv,
-        } => {
-            let error = enter(&Namespaces { process, cgroup }, &argv);
-            let code = error.exit_code();
-            ui::complain(&error.into());
-            Ok(exit_code(code))
-        }
-        Command::Sandbox { spec } => match sandbox::run(&spec) {
-            Ok(never) => match never {},
-            Err(error) => {
-                // Its starter reads why from standard output.
-                say(podid_lab::events::chain(&error));
-                Ok(ExitCode::FAILURE)
-            }
-        },
+        Command::Own(command) => own::run(command),
     }
-}
-
-fn exit_code(code: i32) -> ExitCode {
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-fn run_daemon(dir: &StateDir, cgroup: &std::path::Path) -> Result<ExitCode> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG_FILTER));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    log.with_ansi(false).init();
-    // Fails only when a provider is installed already, which is as good.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    daemon::run(dir, cgroup)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn up(args: UpArgs) -> Result<ExitCode> {
@@ -207,7 +160,7 @@ fn run_program(args: &ExecArgs) -> ExitCode {
             Ok(exec::exec(&dir, &args.target.target(), &args.argv)?)
         });
     match ran {
-        Ok(code) => exit_code(code),
+        Ok(code) => own::exit_code(code),
         Err(error) => {
             ui::complain(&error);
             ExitCode::from(NOT_STARTED)

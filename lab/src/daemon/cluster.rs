@@ -41,7 +41,7 @@ impl Cluster<'_> {
         }
     }
 
-    /// Data on a tmpfs that ends with the lab, so nothing is synced to a disk.
+    /// etcd, with its data on a tmpfs that ends with the lab: nothing is synced to a disk.
     pub(crate) fn etcd(&self) -> Program {
         let arguments = vec![
             "--name=lab".to_owned(),

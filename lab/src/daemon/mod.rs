@@ -10,6 +10,7 @@ mod control_server;
 mod environment;
 mod error;
 mod forward;
+mod infrastructure;
 mod listeners;
 mod mounts;
 mod parts;

@@ -86,7 +86,7 @@ impl PodSandbox {
         events.map_or(true, |text| text.lines().any(|line| line == "populated 0"))
     }
 
-    /// Waits until `pause` has ended, which nobody but this kubelet should bring about.
+    /// Waits until `pause` has ended, which only this kubelet should bring about.
     pub(super) async fn ended(&mut self) {
         self.process.ended().await;
     }

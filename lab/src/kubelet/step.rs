@@ -16,7 +16,7 @@ pub(super) struct OnNode {
     pub(super) terminated: Option<Timestamp>,
     /// None of its processes is left.
     pub(super) empty: bool,
-    /// It was ended here, though the API server's copy may not say so yet.
+    /// Its final status was written, though the watch may not have shown that yet.
     pub(super) finished: bool,
 }
 

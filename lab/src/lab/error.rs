@@ -28,7 +28,7 @@ pub enum LabError {
     Start {
         /// What failed and why.
         message: String,
-        /// Last lines of the log that tells more.
+        /// Last lines of the log of what failed.
         log: Vec<String>,
     },
     /// The lab's own program cannot be found.

@@ -274,7 +274,7 @@ impl Lab {
 
     fn end_own(&mut self) {
         if let Some(mut monitor) = self.monitor.take() {
-            // Waiting closes its standard input, which tells it to end.
+            // Waiting closes its standard input, at which the monitor ends the lab.
             let _ = monitor.wait();
         }
     }

@@ -120,20 +120,25 @@ fn desired_status(object: &HelmChart, served: Result<Served, ChartError>) -> Sou
             // A chart that was served stays so; what is served is still what it was.
             desired.artifact = previous.artifact;
             desired.observed_chart_name = previous.observed_chart_name;
-            let message = chain(&error);
-            match error {
-                ChartError::Unsupported(_) => Health::Stalled { message },
-                ChartError::NoSource(_) => Health::Failed {
-                    reason: "NoSourceArtifact",
-                    message,
-                },
-                _ => Health::Failed {
-                    reason: "ChartPackageFailed",
-                    message,
-                },
-            }
+            health_after(&error)
         }
     };
     desired.conditions = conditions(&health, generation, &previous.conditions);
     desired
+}
+
+/// What the conditions say of a failure.
+fn health_after(error: &ChartError) -> Health {
+    let message = chain(error);
+    match error {
+        ChartError::Unsupported(_) => Health::Stalled { message },
+        ChartError::NoSource(_) => Health::Failed {
+            reason: "NoSourceArtifact",
+            message,
+        },
+        _ => Health::Failed {
+            reason: "ChartPackageFailed",
+            message,
+        },
+    }
 }

@@ -59,7 +59,7 @@ type ControllerError = controller::Error<kube::Error, watcher::Error>;
 /// Serves sources until `Context::shutdown` is cancelled.
 ///
 /// # Errors
-/// [`SourceError`] when artifacts cannot be served; trouble with one source or with the API
+/// [`SourceError`] when artifacts cannot be served; a failure of one source or of the API
 /// server is retried and reported in that source's conditions.
 pub async fn run(context: Context) -> Result<(), SourceError> {
     repository::allow_any_owner().map_err(SourceError::Git)?;

@@ -1,6 +1,6 @@
 //! The machine: a namespace with the metadata service's address on its loopback.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
@@ -52,7 +52,8 @@ impl Machine {
             let cloud = Cloud::create(router_at).await?;
             cloud.add_node(node, node_at, mode).await
         })?;
-        let cgroup = cgroup_root()?.join(format!("podid-test-{}", uuid::Uuid::new_v4()));
+        let cgroup =
+            podid_lab::cgroup::root()?.join(format!("podid-test-{}", uuid::Uuid::new_v4()));
         Ok(Self {
             router,
             _node: node_file,
@@ -137,14 +138,4 @@ pub(super) fn handle(file: &File) -> Namespace {
         std::process::id(),
         file.as_raw_fd()
     ))
-}
-
-/// Where cgroups (version 2) are.
-fn cgroup_root() -> Result<PathBuf> {
-    fs::read_to_string("/proc/self/mountinfo")?
-        .lines()
-        .filter_map(|line| line.split_once(" - "))
-        .find(|(_, kind)| kind.starts_with("cgroup2 "))
-        .and_then(|(mount, _)| mount.split(' ').nth(4).map(PathBuf::from))
-        .context("no cgroup2 file system is mounted")
 }

@@ -122,6 +122,11 @@ fn status(
         .and_then(|spec| spec.init_containers.as_deref())
         .unwrap_or_default();
     let started = previous.and_then(|status| status.start_time.clone());
+    let all = |list: &[Container],
+               of: fn(&Container, &Facts, &ContainerState) -> ContainerStatus| {
+        let statuses = list.iter().map(|container| of(container, facts, state));
+        statuses.collect()
+    };
     PodStatus {
         phase: Some(phase.to_owned()),
         observed_generation: pod.metadata.generation,
@@ -135,17 +140,8 @@ fn status(
             ip: facts.address.clone(),
         }]),
         start_time: started.or(Some(Time(facts.started))),
-        container_statuses: Some(
-            containers
-                .iter()
-                .map(|container| one(container, facts, state))
-                .collect(),
-        ),
-        init_container_statuses: (!init.is_empty()).then(|| {
-            init.iter()
-                .map(|container| initial(container, facts, state))
-                .collect()
-        }),
+        container_statuses: Some(all(containers, one)),
+        init_container_statuses: (!init.is_empty()).then(|| all(init, initial)),
         ..PodStatus::default()
     }
 }

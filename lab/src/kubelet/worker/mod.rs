@@ -27,7 +27,7 @@ const CHECK: Duration = Duration::from_millis(20);
 /// The first and the longest pause after a step that failed.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 
-/// What the watch says about a pod.
+/// A pod as the watch has it.
 #[derive(Clone, Debug)]
 pub(super) enum Seen {
     /// Its newest version.
@@ -54,15 +54,7 @@ pub(super) async fn run(node: Arc<Node>, uid: String, mut seen: watch::Receiver<
         Seen::Here(pod) => *pod,
         Seen::Gone => return,
     };
-    let mut worker = Worker {
-        node,
-        uid,
-        pod,
-        sandbox: None,
-        terminated: None,
-        finished: false,
-        restarts: 0,
-    };
+    let mut worker = Worker::new(node, uid, pod);
     let mut pause = RETRY.0;
     loop {
         let here = match seen.borrow_and_update().clone() {
@@ -72,24 +64,21 @@ pub(super) async fn run(node: Arc<Node>, uid: String, mut seen: watch::Receiver<
             }
             Seen::Gone => false,
         };
-        let wait = match worker.step(here).await {
+        let limit = match worker.step(here).await {
             Ok(After::Done) => return,
             Ok(After::Decide) => continue,
             Ok(After::Check) => Some(CHECK),
-            Ok(After::Wait) => None,
+            Ok(After::Wait) => {
+                pause = RETRY.0;
+                None
+            }
             Err(error) => {
-                worker
-                    .publish(EventType::Warning, error.reason(), chain(&error))
-                    .await;
-                let now = pause;
-                pause = (pause * 2).min(RETRY.1);
-                Some(now)
+                worker.report_failure(&error).await;
+                let longer = (pause * 2).min(RETRY.1);
+                Some(std::mem::replace(&mut pause, longer))
             }
         };
-        if wait.is_none() {
-            pause = RETRY.0;
-        }
-        if worker.wait(&mut seen, wait).await.is_err() {
+        if worker.wait(&mut seen, limit).await.is_err() {
             return;
         }
     }
@@ -111,6 +100,18 @@ struct Worker {
 struct Ended;
 
 impl Worker {
+    fn new(node: Arc<Node>, uid: String, pod: Pod) -> Self {
+        Self {
+            node,
+            uid,
+            pod,
+            sandbox: None,
+            terminated: None,
+            finished: false,
+            restarts: 0,
+        }
+    }
+
     async fn step(&mut self, here: bool) -> Result<After, WorkerError> {
         let on_node = OnNode {
             sandbox: self.sandbox.is_some(),
@@ -241,7 +242,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Somebody ended `pause`: the kubelet makes the sandbox again, and so do we.
+    /// `pause` was ended from outside: as a kubelet does, makes the sandbox anew.
     async fn sandbox_lost(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
         let note = "Pod sandbox changed, it will be killed and re-created.";
@@ -262,6 +263,11 @@ impl Worker {
     async fn write(&self, status: &PodStatus) -> Result<(), WorkerError> {
         let written = report::write_status(&self.node, &self.pod, &self.uid, status).await;
         written.map_err(WorkerError::api("write the pod's status"))
+    }
+
+    async fn report_failure(&self, error: &WorkerError) {
+        self.publish(EventType::Warning, error.reason(), chain(error))
+            .await;
     }
 
     async fn publish(&self, kind: EventType, reason: &str, note: String) {

@@ -44,23 +44,7 @@ impl Stage {
         let python = python::interpreter()?;
         podid_lab::tools::ensure()?;
         story.scene("A cluster and a cloud, on this machine");
-        let mut lab = None;
-        story.step(
-            SCENE,
-            "a lab: two nodes, Kubernetes, Flux and a simulated Azure",
-            || {
-                let up = Lab::up(UpOptions {
-                    name: options.name.clone(),
-                    nodes: vec![NodeKind::Uniform; 2],
-                    network: options.network,
-                    lifetime: Lifetime::Caller,
-                    ..UpOptions::default()
-                })?;
-                lab = Some(up);
-                Ok(String::new())
-            },
-        )?;
-        let lab = lab.context("the lab did not start")?;
+        let lab = start_lab(options, story)?;
         let tools = lab.tools()?;
         let work = lab.dir().file("demo");
         std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
@@ -140,6 +124,22 @@ impl Stage {
             show_tail(name, &self.lab.log(name));
         }
     }
+}
+
+fn start_lab(options: &Options, story: &mut Story) -> Result<Lab> {
+    let mut lab = None;
+    let step = "a lab: two nodes, Kubernetes, Flux and a simulated Azure";
+    story.step(SCENE, step, || {
+        lab = Some(Lab::up(UpOptions {
+            name: options.name.clone(),
+            nodes: vec![NodeKind::Uniform; 2],
+            network: options.network,
+            lifetime: Lifetime::Caller,
+            ..UpOptions::default()
+        })?);
+        Ok(String::new())
+    })?;
+    lab.context("the lab did not start")
 }
 
 fn show_tail(name: &str, file: &Path) {
