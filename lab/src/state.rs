@@ -288,7 +288,7 @@ mod tests {
         assert!(!dir.is_running(), "no monitor yet");
         let lock = dir.try_lock().unwrap().unwrap();
         assert!(dir.is_running());
-        assert!(dir.try_lock().unwrap().is_none(), "two keepers");
+        assert!(dir.try_lock().unwrap().is_none(), "two monitors");
         drop(lock);
         assert!(!dir.is_running());
         dir.remove().unwrap();
