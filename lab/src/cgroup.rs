@@ -47,15 +47,20 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Cgroup
 /// The directory of the lab kept in `dir`. Two users' labs of one name have
 /// different state directories, hence different cgroups.
 pub fn of_lab(name: &str, dir: &StateDir) -> Result<PathBuf, CgroupError> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")
-        .map_err(failed("find", Path::new("/proc/self/mountinfo")))?;
-    let mount = cgroup2_mount(&mounts).ok_or(CgroupError::NotMounted)?;
+    let root = root()?;
     let digest = Sha256::digest(dir.path().as_os_str().as_bytes());
     let owner: String = digest[..4]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(mount.join(format!("podid-lab-{name}-{owner}")))
+    Ok(root.join(format!("podid-lab-{name}-{owner}")))
+}
+
+/// Mount point of the cgroup (version 2) file system.
+pub fn root() -> Result<PathBuf, CgroupError> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")
+        .map_err(failed("find", Path::new("/proc/self/mountinfo")))?;
+    cgroup2_mount(&mounts).ok_or(CgroupError::NotMounted)
 }
 
 /// Mount point of the cgroup2 file system in the text of `mountinfo`

@@ -1,4 +1,4 @@
-//! What the parts of the init process share.
+//! What the parts of the daemon share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::layout::Layout;
-use crate::places::Places;
 use crate::state::StateDir;
+use crate::targets::Targets;
 
-/// Handed to every part that runs inside the lab's first process, after the
-/// API server answers.
+/// Given to every part of the lab's daemon, once the API server answers.
 #[derive(Clone)]
 pub struct Context {
     /// Names and addresses.
@@ -22,7 +21,7 @@ pub struct Context {
     /// The lab's API server, as its administrator.
     pub client: kube::Client,
     /// Where commands can run.
-    pub places: Places,
+    pub targets: Targets,
     /// Environment every program in the lab gets: where its CA bundle is.
     pub program_env: Arc<std::collections::BTreeMap<String, String>>,
     /// Cancelled when the lab ends in order.

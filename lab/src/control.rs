@@ -1,7 +1,5 @@
-//! How the world outside talks to the lab's daemon: a Unix socket in the state
+//! How programs outside talk to the lab's daemon: a Unix socket in the state
 //! directory, one JSON request and one JSON answer per connection.
-
-mod server;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -16,15 +14,13 @@ use serde::{Deserialize, Serialize};
 use crate::hint;
 use crate::options::{Network, Target};
 
-pub(crate) use server::serve;
-
 /// What can be asked. The comment names the type of the answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// [`Status`].
     Status,
-    /// [`Place`](crate::places::Place): what `exec` joins, with all environment it sets.
+    /// [`RunningTarget`](crate::targets::RunningTarget): what `exec` joins, with all environment it sets.
     Resolve(Target),
     /// Nothing: starts a service.
     Start(Service),
@@ -142,7 +138,7 @@ pub struct NodeStatus {
     pub name: String,
     /// Its address on the cloud's network.
     pub address: IpAddr,
-    /// Resource id of its machine.
+    /// Azure resource id of its VM or scale set instance.
     pub resource_id: String,
 }
 
@@ -227,7 +223,16 @@ pub(crate) enum Answer {
     Error(String),
 }
 
-/// Longest time the daemon may think about a request: a service is given ten
+impl Answer {
+    /// Any value as a good answer.
+    pub(crate) fn of(value: &impl Serialize) -> Result<Self, String> {
+        serde_json::to_value(value)
+            .map(Self::Ok)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Longest time the daemon may work about a request: a service is given ten
 /// seconds to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 

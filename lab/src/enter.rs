@@ -12,20 +12,20 @@ use nix::sys::signal::SigSet;
 
 use crate::cgroup::{self, CgroupError};
 
-/// Where to go: what [`enter`] joins.
+/// What [`enter`] joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Door {
+pub struct Namespaces {
     /// `/proc` directory of the process whose namespaces are joined.
     pub process: PathBuf,
     /// Directory of the cgroup that is joined.
     pub cgroup: PathBuf,
 }
 
-/// Why a program did not start in its place.
+/// Why a program did not start in its target.
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
-    /// The place is gone.
-    #[error("the place ended before the program could enter it")]
+    /// The process whose namespaces were to be joined has ended.
+    #[error("the target ended before the program could enter it")]
     Gone(#[source] io::Error),
     /// The kernel refused a namespace.
     #[error("cannot enter the {kind} namespace; run this as root")]
@@ -52,7 +52,7 @@ pub enum EnterError {
 
 impl EnterError {
     /// Exit code a shell would give: 127 for a program that is not there, 126
-    /// for one that cannot be run, 125 for trouble before.
+    /// for one that cannot be run, 125 for an earlier failure.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
@@ -62,11 +62,11 @@ impl EnterError {
     }
 }
 
-/// Replaces this process, which must have one thread, by `argv` behind
-/// `door`. Standard input and output, environment and working directory stay.
+/// Replaces this process, which must have one thread, by `argv` inside
+/// `namespaces`. Standard input and output, environment and working directory stay.
 /// Returns only on failure.
-pub fn enter(door: &Door, argv: &[String]) -> EnterError {
-    match join(door) {
+pub fn enter(namespaces: &Namespaces, argv: &[String]) -> EnterError {
+    match join(namespaces) {
         Err(error) => error,
         Ok(()) => {
             let Some((program, arguments)) = argv.split_first() else {
@@ -85,8 +85,8 @@ pub fn enter(door: &Door, argv: &[String]) -> EnterError {
     }
 }
 
-fn join(door: &Door) -> Result<(), EnterError> {
-    let namespaces = [
+fn join(namespaces: &Namespaces) -> Result<(), EnterError> {
+    let kinds = [
         ("network", "net", CloneFlags::CLONE_NEWNET),
         ("host name", "uts", CloneFlags::CLONE_NEWUTS),
         ("IPC", "ipc", CloneFlags::CLONE_NEWIPC),
@@ -94,13 +94,13 @@ fn join(door: &Door) -> Result<(), EnterError> {
     ];
     // All are opened first: after the mount namespace changed, `/proc` shows
     // other processes.
-    let open = |kind: &str| File::open(door.process.join("ns").join(kind));
+    let open = |kind: &str| File::open(namespaces.process.join("ns").join(kind));
     let mut opened = Vec::new();
-    for (kind, file, flag) in namespaces {
+    for (kind, file, flag) in kinds {
         opened.push((kind, flag, open(file).map_err(EnterError::Gone)?));
     }
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    cgroup::join(&door.cgroup)?;
+    cgroup::join(&namespaces.cgroup)?;
     for (kind, flag, file) in opened {
         setns(file, flag).map_err(|source| EnterError::Namespace { kind, source })?;
     }

@@ -1,5 +1,5 @@
-//! What a starting lab tells the process that waits for it: one JSON object
-//! per line on the keeper's standard output.
+//! What a starting lab reports to the process that waits for it: one JSON object
+//! per line on the monitor's standard output.
 
 use std::io::Write;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub enum Event {
     Failed {
         /// What failed, why, and what to do.
         message: String,
-        /// Last lines of the log that tells more, if there is one.
+        /// Last lines of the log of what failed, if there is one.
         log: Vec<String>,
     },
 }
@@ -37,7 +37,7 @@ pub enum Event {
 pub fn emit(event: &Event) {
     if let Ok(mut line) = serde_json::to_vec(event) {
         line.push(b'\n');
-        // Nobody listens any more once the lab is up; that is no failure.
+        // The reader goes away once the lab is up; that is no failure.
         let _ = std::io::stdout().lock().write_all(&line);
     }
 }

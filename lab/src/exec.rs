@@ -15,11 +15,11 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use crate::control::{self, ControlError, Request};
-use crate::daemon::{SPEC_FILE, Spec};
-use crate::keeper::{KEEPER_FILE, KeeperInfo};
+use crate::monitor::{MONITOR_FILE, MonitorInfo};
 use crate::options::Target;
-use crate::places::Place;
+use crate::spec::{SPEC_FILE, Spec};
 use crate::state::{StateDir, StateError};
+use crate::targets::RunningTarget;
 
 /// Signals that are passed on to the program.
 const PASSED_ON: [Signal; 6] = [
@@ -41,7 +41,7 @@ pub enum ExecError {
     /// The state directory cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The lab's daemon did not say where to go.
+    /// The lab's daemon did not name the target's process.
     #[error(transparent)]
     Control(#[from] ControlError),
     /// The lab's process namespace cannot be entered.
@@ -59,12 +59,13 @@ pub enum ExecError {
 /// 128 plus the number of the signal that ended it. Must be called by a
 /// process of one thread.
 pub fn exec(dir: &StateDir, target: &Target, argv: &[String]) -> Result<i32, ExecError> {
-    let holders: KeeperInfo = dir.read_json(KEEPER_FILE)?;
-    let place: Place = control::ask(&dir.control_socket(), &Request::Resolve(target.clone()))?;
+    let processes: MonitorInfo = dir.read_json(MONITOR_FILE)?;
+    let running: RunningTarget =
+        control::ask(&dir.control_socket(), &Request::Resolve(target.clone()))?;
     let signals = take_signals().map_err(ExecError::Signals)?;
     let spec: Spec = dir.read_json(SPEC_FILE)?;
     let path = search_path(&spec.tools.join("bin"));
-    let mut child = start(&holders, &place, &path, argv)?;
+    let mut child = start(&processes, &running, &path, argv)?;
     let status = wait(&mut child, &signals)?;
     Ok(status
         .code()
@@ -90,19 +91,19 @@ fn search_path(tools: &Path) -> OsString {
 }
 
 fn start(
-    holders: &KeeperInfo,
-    place: &Place,
+    processes: &MonitorInfo,
+    running: &RunningTarget,
     path: &OsStr,
     argv: &[String],
 ) -> Result<Child, ExecError> {
-    let init = PathBuf::from(format!("/proc/{}", holders.init));
+    let init = PathBuf::from(format!("/proc/{}", processes.init));
     let executable = std::env::current_exe().map_err(ExecError::Start)?;
-    let processes = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
+    let namespace = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
     // Children of this process, not the process itself, are in it from now on.
-    setns(processes, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;
+    setns(namespace, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;
     let mut command = Command::new(executable);
-    // Who the caller is in Azure is not who the place is: a pod's SDK would try
-    // to be the operator.
+    // These variables say who the caller is in Azure. A pod's SDK that saw them
+    // would sign in as the caller, for instance as the operator.
     for (name, _) in std::env::vars_os() {
         if name.as_bytes().starts_with(b"AZURE_") {
             command.env_remove(name);
@@ -111,15 +112,15 @@ fn start(
     command
         .arg("enter")
         .arg("--process")
-        .arg(init.join(format!("root/proc/{}", place.pid)))
+        .arg(init.join(format!("root/proc/{}", running.pid)))
         .arg("--cgroup")
-        .arg(&place.cgroup)
+        .arg(&running.cgroup)
         .arg("--")
         .args(argv)
-        // The caller's cluster is the machine's view of one, not the place's.
+        // The caller's kubeconfig names an address that only the machine reaches.
         .env_remove("KUBECONFIG")
         .env("PATH", path)
-        .envs(&place.env)
+        .envs(&running.env)
         .spawn()
         .map_err(ExecError::Start)
 }

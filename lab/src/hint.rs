@@ -1,5 +1,5 @@
-//! Commands of the lab in messages, spelled so that they can be typed where
-//! the message is read.
+//! Commands of the lab in messages, written so that the reader can type them
+//! as they are.
 
 use std::env;
 use std::path::Path;
@@ -11,7 +11,7 @@ pub const VARIABLE: &str = "PODID_LAB_COMMAND";
 /// Name of the program.
 pub const NAME: &str = "podid-lab";
 
-/// What the person types in place of [`NAME`], if there is such a word.
+/// What the person types in place of [`NAME`], if that is set.
 pub fn command() -> Option<String> {
     env::var(VARIABLE).ok().filter(|said| !said.is_empty())
 }
@@ -34,7 +34,7 @@ pub(crate) fn for_dir(arguments: &str, dir: Option<&Path>) -> String {
 
 /// The program's name where a shell finds it by that, else its whole path.
 fn own() -> String {
-    let Ok(program) = crate::handle::program() else {
+    let Ok(program) = crate::executable::find() else {
         return NAME.to_owned();
     };
     let path = env::var_os("PATH").unwrap_or_default();

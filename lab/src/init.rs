@@ -38,8 +38,8 @@ pub enum InitError {
     /// The daemon did not start.
     #[error("cannot start the lab's daemon")]
     Daemon(#[source] std::io::Error),
-    /// The keeper ended while init started.
-    #[error("the keeper is gone")]
+    /// The monitor ended while init started.
+    #[error("the monitor is gone")]
     Orphan,
 }
 
@@ -47,7 +47,7 @@ fn refused(action: &'static str) -> impl FnOnce(Errno) -> InitError {
     move |source| InitError::System { action, source }
 }
 
-/// The command that runs [`run`], for the keeper.
+/// The command that runs [`run`], for the monitor.
 pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command
@@ -65,7 +65,7 @@ pub fn command(dir: &StateDir, cgroup: &Path) -> Command {
 pub fn run(dir: &StateDir, cgroup: &Path) -> Result<i32, InitError> {
     // Instead of `exe`, as which it was started; cosmetic, worth no failure.
     let _ = set_name(c"podid-lab");
-    die_with_keeper()?;
+    end_with_monitor()?;
     SigSet::empty()
         .thread_set_mask()
         .map_err(refused("unblock signals"))?;
@@ -84,14 +84,14 @@ pub fn run(dir: &StateDir, cgroup: &Path) -> Result<i32, InitError> {
     reap_until(Pid::from_raw(daemon.id().cast_signed()))
 }
 
-/// Asks the kernel to end this process with the keeper. The keeper may have
+/// Asks the kernel to end this process with the monitor. The monitor may have
 /// ended before: then its end of standard input is closed.
-fn die_with_keeper() -> Result<(), InitError> {
-    set_pdeathsig(Signal::SIGKILL).map_err(refused("follow the keeper"))?;
+fn end_with_monitor() -> Result<(), InitError> {
+    set_pdeathsig(Signal::SIGKILL).map_err(refused("follow the monitor"))?;
     let stdin = std::io::stdin();
-    let mut keeper = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-    poll(&mut keeper, PollTimeout::ZERO).map_err(refused("look for the keeper"))?;
-    if keeper[0].any().unwrap_or(true) {
+    let mut monitor = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    poll(&mut monitor, PollTimeout::ZERO).map_err(refused("look for the monitor"))?;
+    if monitor[0].any().unwrap_or(true) {
         Err(InitError::Orphan)
     } else {
         Ok(())

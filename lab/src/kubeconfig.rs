@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::daemon::KeyedCertificate;
-
-/// How its holder proves who it is.
+/// How whoever has the file proves who it is.
 pub(crate) enum Credential<'a> {
-    Certificate(&'a KeyedCertificate),
+    /// A client certificate and its key, as PEM.
+    Certificate { certificate: &'a str, key: &'a str },
+    /// A bearer token.
     Token(&'a str),
 }
 
@@ -16,9 +16,9 @@ pub(crate) enum Credential<'a> {
 pub(crate) fn render(lab: &str, server: &str, ca: &str, credential: &Credential<'_>) -> String {
     let context = format!("podid-lab-{lab}");
     let user = match credential {
-        Credential::Certificate(pair) => json!({
-            "client-certificate-data": STANDARD.encode(&pair.certificate),
-            "client-key-data": STANDARD.encode(&pair.key),
+        Credential::Certificate { certificate, key } => json!({
+            "client-certificate-data": STANDARD.encode(certificate),
+            "client-key-data": STANDARD.encode(key),
         }),
         Credential::Token(token) => json!({ "token": token }),
     };

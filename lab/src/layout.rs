@@ -14,10 +14,30 @@ pub const API_SERVER_PORT: u16 = 6443;
 pub const SERVICE_RANGE: &str = "10.96.0.0/16";
 /// Address of the instance metadata service inside each node.
 pub const IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// Host name of the cluster's token issuer; names in `.test` never exist
+/// outside (RFC 6761).
+pub const ISSUER_HOST: &str = "oidc.podid.test";
+/// The cluster's token issuer, as its tokens spell it.
+pub const ISSUER: &str = "https://oidc.podid.test:6443";
+/// Service account of the operator, as its tokens spell it.
+pub const OPERATOR_ACCOUNT: &str = "system:serviceaccount:podid-system:podid-operator";
+/// The operator's application, also the name of its service principal.
+pub const OPERATOR_APPLICATION: &str = "podid-operator";
+/// Client id of the operator's application.
+pub const OPERATOR_CLIENT_ID: &str = "09e4a704-0000-4000-8000-000000000001";
+/// Roles that the operator needs in Azure, each on some scope.
+pub const OPERATOR_ROLES: [&str; 4] = [
+    "Managed Identity Contributor",
+    "Managed Identity Operator",
+    "Virtual Machine Contributor",
+    "Role Based Access Control Administrator",
+];
+/// Namespace of the Flux controllers.
+pub const FLUX_NAMESPACE: &str = "flux-system";
 /// Most nodes a lab can have: their number is one byte of an address.
 pub const MAX_NODES: u8 = 200;
 
-/// One node: a network namespace that plays a virtual machine.
+/// One node: a network namespace in the role of a virtual machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeLayout {
     /// Kubernetes name, also the host name in the node.
@@ -28,10 +48,10 @@ pub struct NodeLayout {
     pub address: Ipv4Addr,
     /// Network address of the range its pods get, a /24.
     pub pod_network: Ipv4Addr,
-    /// What kind of Azure machine it is.
+    /// As what Azure has it.
     pub kind: NodeKind,
-    /// Azure resource id of the machine, as `spec.providerID` carries it
-    /// after `azure://`.
+    /// Azure resource id of the VM or scale set instance, as `spec.providerID`
+    /// carries it after `azure://`.
     pub resource_id: String,
 }
 

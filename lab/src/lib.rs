@@ -6,17 +6,17 @@
 //! not run: each pod has an address, a `pause` process and a cgroup, and
 //! `podid-lab exec` runs the machine's own programs inside it.
 //!
-//! Three processes hold a lab. The **keeper** lives in the machine's own
-//! namespaces and only waits and cleans up. The **init** is process 1 of the
+//! A lab has three processes of its own. The **monitor** stays in the machine's
+//! own namespaces and only waits and cleans up. The **init** is process 1 of the
 //! lab's process namespace: the kernel ends everything in the lab with it. The
-//! **daemon** is the lab itself: it supervises the programs, plays the kubelet
-//! and Azure, and takes requests.
+//! **daemon** supervises the programs, acts as kubelet and as Azure, and takes
+//! requests.
 //!
 //! | module | role |
 //! |---|---|
-//! | [`Lab`] | what tests and tools hold: start, ask, run commands, end |
-//! | [`keeper`], [`init`], [`daemon`] | the three processes above |
-//! | [`control`] | how the first talks to the last |
+//! | [`Lab`] | a running lab: start, ask, run commands, end |
+//! | [`monitor`], [`init`], [`daemon`] | the three processes above |
+//! | [`control`] | requests to the daemon |
 //! | [`exec`], [`enter`] | running a program in a pod, a node, the control plane |
 //! | [`tools`] | builds the Go programs once, into a cache |
 //! | [`net`], [`kubelet`] | nodes and pods as namespaces; the kubelet's part |
@@ -30,22 +30,25 @@ pub mod daemon;
 pub mod enter;
 pub mod events;
 pub mod exec;
-mod handle;
+mod executable;
 pub mod hint;
-pub mod holder;
 pub mod init;
 pub mod install;
-pub mod keeper;
 mod kubeconfig;
 pub mod kubelet;
+mod lab;
 pub mod layout;
+pub mod monitor;
 pub mod net;
 mod options;
-pub mod places;
+pub mod sandbox;
 pub mod source;
+pub mod spec;
 pub mod state;
+pub mod targets;
 pub mod tools;
 
 pub use control::{Endpoints, Service, Status};
-pub use handle::{Lab, LabError, Side};
+pub use executable::ExecutableError;
+pub use lab::{Lab, LabError, Side};
 pub use options::{Lifetime, Network, NodeKind, Target, UpOptions};

@@ -15,7 +15,7 @@ pub enum Network {
     Routed,
 }
 
-/// What kind of Azure machine a node is.
+/// As what Azure has a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeKind {
@@ -24,7 +24,7 @@ pub enum NodeKind {
     Uniform,
     /// An instance of a scale set with flexible orchestration.
     Flexible,
-    /// A virtual machine of its own.
+    /// A virtual machine in no scale set.
     Vm,
 }
 

@@ -1,7 +1,7 @@
-//! The directory that holds what a lab keeps in files.
+//! The directory with all files of a lab.
 //!
-//! The keeper holds a lock on the directory itself for as long as the lab
-//! lives, so "is it running" never depends on a process number in a file.
+//! The monitor holds a lock on the directory itself for as long as the lab runs,
+//! so whether it runs never depends on a process number in a file.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -26,7 +26,7 @@ pub const TRUST_STORE: &str = "ca-bundle.jks";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir(PathBuf);
 
-/// Holding this means being the keeper of the lab.
+/// The lock on a lab's directory, which its monitor holds.
 #[derive(Debug)]
 pub struct StateLock {
     _dir: File,
@@ -205,7 +205,7 @@ impl StateDir {
             Ok(()) => {}
         }
         // Between open and lock the directory may have been removed, and made
-        // anew by someone else: then this lock guards nothing.
+        // anew by someone else: then this lock is on the directory that is gone.
         let held = dir.metadata().map_err(StateError::io("inspect", &self.0))?;
         match fs::metadata(&self.0) {
             Ok(now) if now.ino() == held.ino() => Ok(Some(StateLock { _dir: dir })),
@@ -285,10 +285,10 @@ mod tests {
         let dir = StateDir::at(temp.path().join("one"));
         assert!(!dir.is_running(), "nothing there yet");
         dir.create().unwrap();
-        assert!(!dir.is_running(), "no keeper yet");
+        assert!(!dir.is_running(), "no monitor yet");
         let lock = dir.try_lock().unwrap().unwrap();
         assert!(dir.is_running());
-        assert!(dir.try_lock().unwrap().is_none(), "two keepers");
+        assert!(dir.try_lock().unwrap().is_none(), "two monitors");
         drop(lock);
         assert!(!dir.is_running());
         dir.remove().unwrap();

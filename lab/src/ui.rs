@@ -1,4 +1,4 @@
-//! How the program speaks to people.
+//! What the program prints for people.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Says what failed, with the log that tells more.
+/// Prints what failed, with the last lines of its log.
 pub(crate) fn complain(error: &anyhow::Error) {
     let reason: &(dyn std::error::Error + 'static) = error.as_ref();
     remark(format_args!("{BAD}error{BAD:#}: {}", chain(reason)));
@@ -46,7 +46,7 @@ impl Steps {
         }
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Waiting { part } => self.wait(part),
             Event::Ready { part, took } => self.ready(part, *took),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use podid_lab::keeper::{KEEPER_FILE, KeeperInfo};
+use podid_lab::monitor::{MONITOR_FILE, MonitorInfo};
 use podid_lab::state::StateDir;
 use podid_lab::{Lab, LabError, Lifetime, NodeKind, UpOptions};
 
@@ -52,7 +52,7 @@ fn start(test: &str) -> (Lab, Cleanup) {
 
 /// All of a running lab that the machine could keep.
 struct Traces {
-    info: KeeperInfo,
+    info: MonitorInfo,
     dir: PathBuf,
     /// Identity of its process namespace.
     processes: u64,
@@ -60,7 +60,7 @@ struct Traces {
 
 impl Traces {
     fn of(lab: &Lab) -> Self {
-        let info: KeeperInfo = lab.dir().read_json(KEEPER_FILE).unwrap();
+        let info: MonitorInfo = lab.dir().read_json(MONITOR_FILE).unwrap();
         let namespace = fs::metadata(format!("/proc/{}/ns/pid", info.init)).unwrap();
         Self {
             info,
@@ -161,10 +161,10 @@ fn a_killed_init_takes_everything_along() {
 }
 
 #[test]
-fn a_killed_keeper_leaves_only_what_down_removes() {
-    let (lab, _cleanup) = start("keeper");
+fn a_killed_monitor_leaves_only_what_down_removes() {
+    let (lab, _cleanup) = start("monitor");
     let traces = Traces::of(&lab);
-    kill_hard(traces.info.keeper);
+    kill_hard(traces.info.monitor);
     traces.assert_processes_gone();
     eventually("the lab to count as not up", || !lab.dir().is_running());
     assert!(matches!(Lab::connect(lab.name()), Err(LabError::NotUp(_))));
@@ -176,7 +176,7 @@ fn a_killed_keeper_leaves_only_what_down_removes() {
 fn a_lab_starts_over_what_a_killed_one_left() {
     let (lab, _cleanup) = start("again");
     let traces = Traces::of(&lab);
-    kill_hard(traces.info.keeper);
+    kill_hard(traces.info.monitor);
     traces.assert_processes_gone();
     let again = Lab::up(options("again")).unwrap();
     again.status().unwrap();
@@ -200,7 +200,7 @@ fn an_interrupted_up_leaves_nothing() {
         "the lab began to start"
     );
     let dir = StateDir::of(&name).unwrap();
-    let info: KeeperInfo = dir.read_json(KEEPER_FILE).unwrap();
+    let info: MonitorInfo = dir.read_json(MONITOR_FILE).unwrap();
     up.kill().unwrap();
     up.wait().unwrap();
     eventually("the state directory to be removed", || !dir.path().exists());
@@ -232,21 +232,21 @@ fn a_dropped_handle_ends_its_lab_and_no_other() {
 fn a_program_of_the_lab_that_cannot_run_is_named_with_its_log() {
     let tools = tempfile::tempdir().unwrap();
     let name = options("broken").name;
-    // A keeper started with programs that are not there, as after a cache was cleared.
-    let spec = podid_lab::daemon::Spec {
+    // A monitor started with programs that are not there, as after a cache was cleared.
+    let spec = podid_lab::spec::Spec {
         options: options("broken"),
         tools: tools.path().to_owned(),
     };
     let text = serde_json::to_string(&spec).unwrap();
-    let output = podid_lab::keeper::command(&program(), &text)
+    let output = podid_lab::monitor::command(&program(), &text)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .and_then(|mut keeper| {
+        .and_then(|mut monitor| {
             // Held open: a closed one would mean that the caller went away.
-            let _stdin = keeper.stdin.take();
-            keeper.wait_with_output()
+            let _stdin = monitor.stdin.take();
+            monitor.wait_with_output()
         })
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::python;
-
 /// Folder of podid's own programs.
 ///
 /// # Panics
@@ -22,20 +20,6 @@ pub fn folder() -> PathBuf {
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     folder().join(name)
-}
-
-/// The interpreter that has the Azure SDKs for Python.
-///
-/// # Panics
-///
-/// When they cannot be installed.
-#[must_use]
-#[allow(clippy::panic)]
-pub fn python() -> PathBuf {
-    match python::interpreter() {
-        Ok(python) => python,
-        Err(error) => panic!("{error:#}"),
-    }
 }
 
 /// The root of the clone that this program was started in: a copied clone keeps programs that were

@@ -23,6 +23,20 @@ pub fn interpreter() -> Result<PathBuf> {
     interpreter_in(&podid_lab::tools::cache_root()?)
 }
 
+/// As [`interpreter`], for a test that cannot go on without it.
+///
+/// # Panics
+///
+/// When they cannot be installed.
+#[must_use]
+#[allow(clippy::panic)]
+pub fn required() -> PathBuf {
+    match interpreter() {
+        Ok(python) => python,
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
 /// As [`interpreter`], in the folder `cache`.
 ///
 /// # Errors

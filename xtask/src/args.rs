@@ -48,14 +48,14 @@ enum Command {
         arguments: Vec<String>,
     },
 
-    /// Checks what no test runs: arrows between rooms, forbidden crates, licences, generated
+    /// Checks what no test runs: dependencies between crates, circles between files, forbidden crates, licences, generated
     /// files, formatting and lints.
     Check,
 
     /// Writes what is generated: CRDs, and the reference of the command line.
     Gen,
 
-    /// Starts, shows, enters and ends a lab: Kubernetes, Flux and Azure on this machine.
+    /// Starts, shows, enters and ends a lab: Kubernetes, Flux and a simulated Azure on this computer.
     ///
     /// `cargo xtask lab --help` lists the commands.
     #[command(disable_help_flag = true)]

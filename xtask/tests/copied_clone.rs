@@ -16,8 +16,8 @@ fn a_program_compiled_elsewhere_works_on_the_clone_it_is_run_in() {
         fs::write(path, text).unwrap();
     };
     write("Cargo.toml", "[workspace]\nmembers = [\"xtask\"]\n");
-    // A package that no row of the table of rooms names, so that the check tells the clones apart.
-    let package = "[package]\nname = \"stray-room\"\nlicense = \"MIT\"\nedition = \"2024\"\n";
+    // A package without a rule for its dependencies, so that the check tells the clones apart.
+    let package = "[package]\nname = \"stray-crate\"\nlicense = \"MIT\"\nedition = \"2024\"\n";
     write("xtask/Cargo.toml", package);
     write("xtask/src/main.rs", "fn main() {}\n");
 
@@ -30,7 +30,7 @@ fn a_program_compiled_elsewhere_works_on_the_clone_it_is_run_in() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("stray-room has no room"), "{output:?}");
+    assert!(said.contains("stray-crate has no rule"), "{output:?}");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use podid_lab::{Lab, LabError, Status, hint};
 use crate::args::{Output, StatusArgs};
 use crate::ui::{remark, say};
 
+/// Exit code for a lab that is not up.
+const NOT_UP: u8 = 3;
+
 pub(super) fn run(args: &StatusArgs) -> Result<ExitCode> {
     if args.all {
         return list(args.output);
@@ -18,7 +21,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode> {
         Ok(lab) => lab.status()?,
         Err(LabError::NotUp(name)) => {
             remark(LabError::NotUp(name));
-            return Ok(ExitCode::from(super::NOT_UP));
+            return Ok(ExitCode::from(NOT_UP));
         }
         Err(other) => return Err(other.into()),
     };
@@ -65,14 +68,14 @@ fn describe(status: &Status) {
     for program in &status.programs {
         say(format_args!("{:<25} {}", program.name, state(program)));
     }
-    say("\nNODE                      ADDRESS          MACHINE");
+    say("\nNODE                      ADDRESS          VM");
     for node in &status.nodes {
-        let machine = node
+        let vm = node
             .resource_id
             .rsplit_once("Microsoft.Compute/")
             .map_or("", |parts| parts.1);
         let address = node.address.to_string();
-        say(format_args!("{:<25} {address:<16} {machine}", node.name));
+        say(format_args!("{:<25} {address:<16} {vm}", node.name));
     }
     if status.pods.is_empty() {
         return;

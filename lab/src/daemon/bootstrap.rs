@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::cluster::FLUX_NAMESPACE;
+use crate::layout::FLUX_NAMESPACE;
 
 /// Why the first objects were not made.
 #[derive(Debug, thiserror::Error)]

@@ -10,9 +10,10 @@ use azure_sim::{
     Service, SimError, StorageAccount, TlsListener, Vault, VirtualMachine, VmIdentity,
 };
 
-use super::cluster::{ISSUER, OPERATOR_ACCOUNT};
+use super::listeners::CloudListeners;
 use crate::layout::{
-    CONTROL_PLANE, FLEXIBLE_SET, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP, NodeLayout,
+    CONTROL_PLANE, FLEXIBLE_SET, ISSUER, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP,
+    NodeLayout, OPERATOR_ACCOUNT, OPERATOR_APPLICATION, OPERATOR_CLIENT_ID, OPERATOR_ROLES,
     RESOURCE_GROUP, SUBSCRIPTION, TENANT, UNIFORM_SET, VAULT, VAULT_SECRET,
 };
 use crate::options::NodeKind;
@@ -25,17 +26,6 @@ pub(crate) const AZURE_HOSTS: [&str; 3] = [
     "login.microsoft.com",
 ];
 
-/// The operator's application, also the name of its service principal.
-pub const OPERATOR_APPLICATION: &str = "podid-operator";
-/// Its client id.
-pub const OPERATOR_CLIENT_ID: &str = "09e4a704-0000-4000-8000-000000000001";
-/// The roles that it needs, each somewhere.
-pub const OPERATOR_ROLES: [&str; 4] = [
-    "Managed Identity Contributor",
-    "Managed Identity Operator",
-    "Virtual Machine Contributor",
-    "Role Based Access Control Administrator",
-];
 /// Name of the identity every node has from the start.
 const KUBELET_IDENTITY: &str = "lab-agentpool";
 
@@ -63,16 +53,6 @@ pub enum CloudError {
     },
 }
 
-/// The sockets on the machine's loopback, bound before the daemon left the
-/// machine's network namespace.
-#[derive(Debug)]
-pub(crate) struct CloudSockets {
-    pub(crate) arm: TcpListener,
-    pub(crate) entra: TcpListener,
-    pub(crate) data: TcpListener,
-    pub(crate) admin: TcpListener,
-}
-
 /// Host names that lead to the simulator in this world.
 pub(crate) fn hosts(world: &Seed) -> Vec<String> {
     let fixed = AZURE_HOSTS.iter().map(|&host| host.to_owned());
@@ -97,7 +77,7 @@ pub(crate) async fn start(
     world: Seed,
     speed: f64,
     authority: CertificateAuthority,
-    sockets: CloudSockets,
+    sockets: CloudListeners,
 ) -> Result<AzureSim, CloudError> {
     let inside = TcpListener::bind((CONTROL_PLANE, 443)).map_err(|source| CloudError::Listen {
         address: format!("{CONTROL_PLANE}:443"),
@@ -135,7 +115,7 @@ pub(crate) fn world(
         Some(path) => Seed::from_file(path)?,
         None => own_world(),
     };
-    add_machines(&mut world, layout);
+    add_nodes(&mut world, layout);
     world.issuers.push(Issuer {
         issuer: ISSUER.to_owned(),
         ca: Some(cluster_ca.to_owned()),
@@ -210,7 +190,7 @@ fn operator_roles() -> Vec<RoleAssignment> {
         .collect()
 }
 
-fn add_machines(world: &mut Seed, layout: &Layout) {
+fn add_nodes(world: &mut Seed, layout: &Layout) {
     let place = Place {
         subscription: Some(SUBSCRIPTION.to_owned()),
         ..Place::in_group(NODE_GROUP)

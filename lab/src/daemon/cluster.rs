@@ -5,20 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::pki::Pki;
 use super::supervise::Program;
-use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, SERVICE_RANGE};
+use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, FLUX_NAMESPACE, ISSUER, SERVICE_RANGE};
 use crate::options::Target;
 use crate::state::StateDir;
 use crate::tools::Toolset;
 
-/// Host name of the cluster's token issuer; `.test` never exists outside
-/// (RFC 6761).
-pub(crate) const ISSUER_HOST: &str = "oidc.podid.test";
-/// The cluster's token issuer, as its tokens spell it.
-pub const ISSUER: &str = "https://oidc.podid.test:6443";
-/// Service account of the operator, as its tokens spell it.
-pub const OPERATOR_ACCOUNT: &str = "system:serviceaccount:podid-system:podid-operator";
-/// Namespace of the Flux controllers.
-pub(crate) const FLUX_NAMESPACE: &str = "flux-system";
 /// Where etcd takes clients.
 pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
 
@@ -50,7 +41,7 @@ impl Cluster<'_> {
         }
     }
 
-    /// Data on a tmpfs that ends with the lab, so nothing is synced to a disk.
+    /// etcd, with its data on a tmpfs that ends with the lab: nothing is synced to a disk.
     pub(crate) fn etcd(&self) -> Program {
         let arguments = vec![
             "--name=lab".to_owned(),

@@ -2,13 +2,13 @@
 
 use tokio::sync::mpsc;
 
-use super::DaemonError;
+use super::error::DaemonError;
 use crate::events;
 
 /// Starts parts.
 pub(super) struct Parts(mpsc::UnboundedSender<DaemonError>);
 
-/// Hears of the first that ended.
+/// Yields the first part that ended.
 pub(super) struct Ending(mpsc::UnboundedReceiver<DaemonError>);
 
 impl Parts {
@@ -24,15 +24,15 @@ impl Parts {
         work: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
         let working = tokio::spawn(work);
-        let told = self.0.clone();
+        let ended = self.0.clone();
         tokio::spawn(async move {
             let why = match working.await {
                 Ok(Ok(())) => String::new(),
                 Ok(Err(error)) => format!(": {}", events::chain(&error)),
                 Err(panic) => format!(": {panic}"),
             };
-            // Nobody listens any more when another part was first.
-            let _ = told.send(DaemonError::Ended { part, why });
+            // The receiver is gone when another part has ended before.
+            let _ = ended.send(DaemonError::Ended { part, why });
         });
     }
 }

@@ -8,7 +8,7 @@ use rcgen::{
 };
 
 use crate::kubeconfig::{Credential, render};
-use crate::layout::{API_SERVER_PORT, CONTROL_PLANE};
+use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, ISSUER_HOST};
 use crate::state::{self, StateDir, StateError};
 
 /// Kubeconfig of kube-controller-manager, in the state directory.
@@ -109,7 +109,10 @@ impl Pki {
             (MANAGER_KUBECONFIG, &inside, &manager),
             (SCHEDULER_KUBECONFIG, &inside, &scheduler),
         ] {
-            let credential = Credential::Certificate(certificate);
+            let credential = Credential::Certificate {
+                certificate: &certificate.certificate,
+                key: &certificate.key,
+            };
             dir.write(name, render(lab, server, &self.ca, &credential))?;
         }
         Ok(())
@@ -139,7 +142,7 @@ fn serving(issuer: &Issuer<'static, KeyPair>) -> Result<KeyedCertificate, rcgen:
         CONTROL_PLANE.to_string(),
         "10.96.0.1".to_owned(),
         "localhost".to_owned(),
-        super::cluster::ISSUER_HOST.to_owned(),
+        ISSUER_HOST.to_owned(),
         "kubernetes".to_owned(),
         "kubernetes.default".to_owned(),
         "kubernetes.default.svc".to_owned(),

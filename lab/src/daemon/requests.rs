@@ -6,30 +6,30 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 
+use super::environment;
 use super::supervise::{Program, Supervisor};
-use super::view;
 use crate::context::Context;
 use crate::control::{Answer, Endpoints, NodeStatus, PodStatus, Request, Service, Status};
 use crate::events::chain;
 use crate::options::Target;
-use crate::places::Place;
+use crate::targets::RunningTarget;
 
 /// A day: nothing in a lab has to renew a token.
 const TOKEN_SECONDS: i64 = 86_400;
 
 /// What requests are answered from.
 #[derive(Clone)]
-pub(crate) struct Requests(Arc<Parts>);
+pub(super) struct Requests(Arc<State>);
 
-struct Parts {
+struct State {
     context: Context,
     supervisor: Supervisor,
     endpoints: Endpoints,
 }
 
 impl Requests {
-    pub(crate) fn new(context: Context, supervisor: Supervisor, endpoints: Endpoints) -> Self {
-        Self(Arc::new(Parts {
+    pub(super) fn new(context: Context, supervisor: Supervisor, endpoints: Endpoints) -> Self {
+        Self(Arc::new(State {
             context,
             supervisor,
             endpoints,
@@ -38,29 +38,29 @@ impl Requests {
 }
 
 /// Answers `request`, or says in one line why not.
-pub(crate) async fn handle(requests: &Requests, request: Request) -> Result<Answer, String> {
-    let parts = &requests.0;
+pub(super) async fn handle(requests: &Requests, request: Request) -> Result<Answer, String> {
+    let state = &requests.0;
     match request {
-        Request::Status => Answer::of(&parts.status()),
-        Request::Resolve(target) => Answer::of(&parts.resolve(&target)?),
-        Request::Start(service) => Answer::of(&parts.start(service)?),
+        Request::Status => Answer::of(&state.status()),
+        Request::Resolve(target) => Answer::of(&state.resolve(&target)?),
+        Request::Start(service) => Answer::of(&state.start(service)?),
         Request::Stop { name } => {
-            let stopped = parts.supervisor.stop(&name).await;
+            let stopped = state.supervisor.stop(&name).await;
             Answer::of(&stopped.map_err(|error| chain(&error))?)
         }
         Request::Signal { name, signal } => {
-            let sent = parts.supervisor.signal(&name, signal);
+            let sent = state.supervisor.signal(&name, signal);
             Answer::of(&sent.map_err(|error| chain(&error))?)
         }
         Request::Token {
             namespace,
             name,
             audience,
-        } => Answer::of(&parts.token(&namespace, &name, audience).await?),
+        } => Answer::of(&state.token(&namespace, &name, audience).await?),
     }
 }
 
-impl Parts {
+impl State {
     fn status(&self) -> Status {
         let layout = &self.context.layout;
         let nodes = layout.nodes.iter().map(|node| NodeStatus {
@@ -70,17 +70,17 @@ impl Parts {
         });
         let pods = self
             .context
-            .places
+            .targets
             .list()
             .into_iter()
-            .filter_map(|(target, place)| {
+            .filter_map(|(target, running)| {
                 let Target::Pod { namespace, name } = target else {
                     return None;
                 };
                 Some(PodStatus {
                     namespace,
                     name,
-                    address: place.address,
+                    address: running.address,
                 })
             });
         Status {
@@ -93,20 +93,20 @@ impl Parts {
         }
     }
 
-    /// Where `target` is, with the environment of every program there.
-    fn place(&self, target: &Target) -> Result<Place, String> {
-        let place = self.context.places.get(target);
-        let mut place = place.ok_or_else(|| self.missing(target))?;
+    /// The process to enter for `target`, with the environment of every program there.
+    fn running(&self, target: &Target) -> Result<RunningTarget, String> {
+        let running = self.context.targets.get(target);
+        let mut running = running.ok_or_else(|| self.missing(target))?;
         let mut env = (*self.context.program_env).clone();
-        env.append(&mut place.env);
-        place.env = env;
-        Ok(place)
+        env.append(&mut running.env);
+        running.env = env;
+        Ok(running)
     }
 
-    /// As [`Self::place`], for a person or script: outside of pods they are
+    /// As [`Self::running`], for a person or script: outside of pods these are
     /// the cluster's administrator.
-    fn resolve(&self, target: &Target) -> Result<Place, String> {
-        let mut place = self.place(target)?;
+    fn resolve(&self, target: &Target) -> Result<RunningTarget, String> {
+        let mut running = self.running(target)?;
         if !matches!(target, Target::Pod { .. }) {
             let path = self
                 .context
@@ -114,13 +114,13 @@ impl Parts {
                 .inner_kubeconfig()
                 .to_string_lossy()
                 .into_owned();
-            place.env.insert("KUBECONFIG".to_owned(), path);
+            running.env.insert("KUBECONFIG".to_owned(), path);
         }
-        Ok(place)
+        Ok(running)
     }
 
     fn missing(&self, target: &Target) -> String {
-        let all = self.context.places.list();
+        let all = self.context.targets.list();
         let known: Vec<String> = all.iter().map(|(target, _)| target.to_string()).collect();
         format!(
             "{target} is not running in this lab; there are: {}",
@@ -129,9 +129,9 @@ impl Parts {
     }
 
     fn start(&self, service: Service) -> Result<(), String> {
-        let place = self.place(&service.target)?;
-        let mut env = view::service_env(&self.context.dir);
-        env.extend(place.env);
+        let running = self.running(&service.target)?;
+        let mut env = environment::service(&self.context.dir);
+        env.extend(running.env);
         env.extend(service.env);
         let program = Program {
             name: service.name,

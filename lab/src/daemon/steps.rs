@@ -1,5 +1,5 @@
-//! Start-up, step by step: each is told to the waiting caller, bounded in
-//! time, and fails with the log that explains it.
+//! Steps of the start-up: each is reported to the waiting caller, has a time
+//! limit, and fails with the log that explains it.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use super::supervise::Supervisor;
 use crate::events::{self, Event};
 use crate::state::StateDir;
 
-/// How often a condition that cannot be watched is looked at.
-const GLANCE: Duration = Duration::from_millis(40);
-/// A program that was started again this often during start-up will not stay.
-const HOPELESS: u32 = 3;
+/// Pause between two looks at a condition that cannot be watched.
+const POLL_INTERVAL: Duration = Duration::from_millis(40);
+/// Restarts during start-up after which a program is given up.
+const TOO_MANY_RESTARTS: u32 = 3;
 
 /// Why the lab did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +102,8 @@ where
     }
 }
 
-/// Waits until `probe` says yes, or the program it probes is hopeless. For
-/// what can only be asked, not watched.
+/// Waits until `probe` answers `true`, or fails when the program it probes keeps
+/// ending. For what can only be polled, not watched.
 pub(crate) async fn until<F>(
     supervisor: &Supervisor,
     program: &str,
@@ -113,10 +113,10 @@ where
     F: Future<Output = bool>,
 {
     while !probe().await {
-        if supervisor.restarts(program) >= HOPELESS {
+        if supervisor.restarts(program) >= TOO_MANY_RESTARTS {
             return Err(StepError::Crashing(program.to_owned()));
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Certificates as Java wants them. Java reads no bundle of PEM, and its own
-//! `keytool` is only where a JDK is.
+//! Certificates in a file that Java reads. It reads no PEM bundle, and its own
+//! `keytool` comes only with a JDK.
 //!
-//! The format is JKS: every Java reads it without being told its kind or its
+//! The format is JKS: every Java reads it without an option for its kind or its
 //! password. It is described in the source of `sun.security.provider.JavaKeyStore`.
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
@@ -47,7 +47,7 @@ fn text(file: &mut Vec<u8>, text: &str) {
     file.extend(text.as_bytes());
 }
 
-/// It guards against accidents only: the password is known to everyone.
+/// A checksum of the format. It protects against accidents only: the password is public.
 fn checksum(file: &[u8]) -> Vec<u8> {
     let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     for unit in PASSWORD.encode_utf16() {

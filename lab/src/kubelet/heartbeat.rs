@@ -10,8 +10,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::FIELD_MANAGER;
-use super::node::Node;
+use super::node::{FIELD_MANAGER, Node};
 
 /// Where the node controller looks for nodes' leases.
 const LEASE_NAMESPACE: &str = "kube-node-lease";

@@ -11,12 +11,15 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Recorder, Reporter};
 use serde_json::{Value, json};
 
-use super::{FIELD_MANAGER, KubeletError};
+use super::error::KubeletError;
 use crate::context::Context;
 use crate::layout::NodeLayout;
 use crate::net::{AddressPool, Fabric, NodeNetwork, PodRange};
 
-/// One registered node and all its pods share.
+/// The name under which the lab's kubelets write fields and events.
+pub(super) const FIELD_MANAGER: &str = "podid-lab-kubelet";
+
+/// A registered node: what its pods share.
 pub(super) struct Node {
     pub(super) context: Context,
     pub(super) layout: NodeLayout,
@@ -39,15 +42,15 @@ impl Node {
         layout: NodeLayout,
         version: &str,
     ) -> Result<Self, KubeletError> {
-        let handle = fabric.node(&layout.name)?;
+        let running = fabric.node(&layout.name)?;
         let reporter = Reporter {
             controller: FIELD_MANAGER.to_owned(),
             instance: Some(layout.name.clone()),
         };
         let node = Self {
-            network: handle.network.clone(),
-            pid: handle.pid(),
-            addresses: Mutex::new(AddressPool::new(handle.network.pod_range())),
+            network: running.network.clone(),
+            pid: running.pid(),
+            addresses: Mutex::new(AddressPool::new(running.network.pod_range())),
             cgroup: context.cgroup.join(&layout.name),
             events: Recorder::new(context.client.clone(), reporter),
             status: status(&layout, version, &Time(Timestamp::now())),

@@ -1,4 +1,4 @@
-//! What a kubelet tells the API server about a pod.
+//! What a kubelet writes to the API server about a pod.
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
@@ -6,8 +6,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::FIELD_MANAGER;
-use super::node::Node;
+use super::node::{FIELD_MANAGER, Node};
 use super::status::covers;
 
 /// Most characters of an Event's text; the API server's limit is 1024 bytes.
@@ -29,7 +28,7 @@ pub(super) async fn write_status(
     let body = json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        // With the uid, a namesake made meanwhile is refused as a conflict.
+        // With the uid, a pod of the same name made meanwhile is answered with a conflict.
         "metadata": {"name": name, "uid": uid},
         "status": desired,
     });
@@ -41,8 +40,8 @@ pub(super) async fn write_status(
     )
 }
 
-/// Tells the API server that nothing of the pod is left on its node. Finalizers may still keep
-/// the object; a namesake is not touched.
+/// Deletes the pod from the API server, as nothing of it is left on its node. Finalizers may still
+/// keep the object; a pod of the same name is not touched.
 pub(super) async fn delete(node: &Node, pod: &Pod, uid: &str) -> Result<(), kube::Error> {
     let params = DeleteParams {
         grace_period_seconds: Some(0),
@@ -56,7 +55,7 @@ pub(super) async fn delete(node: &Node, pod: &Pod, uid: &str) -> Result<(), kube
 }
 
 /// Publishes an Event about a pod. One that is refused is only logged: nothing depends on it.
-pub(super) async fn tell(node: &Node, pod: &Pod, kind: EventType, reason: &str, note: String) {
+pub(super) async fn publish(node: &Node, pod: &Pod, kind: EventType, reason: &str, note: String) {
     let name = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
     tracing::info!(pod = name, reason, note);
     let event = Event {
@@ -80,7 +79,7 @@ fn api(node: &Node, pod: &Pod) -> Api<Pod> {
     Api::namespaced(node.context.client.clone(), &namespace)
 }
 
-/// A pod that is gone, or has given its name to another, needs no writing; the watch will tell.
+/// A pod that is gone, or whose name another pod has now, needs no writing: the watch will show it.
 fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(()),

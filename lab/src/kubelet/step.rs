@@ -4,19 +4,19 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-/// The annotation that stands in for what a pod's containers would have returned.
+/// The annotation in place of what a pod's containers would have returned.
 pub(super) const EXIT_CODE: &str = "lab.podid.dev/exit-code";
 
-/// What stands on the node for a pod.
+/// What a pod has on the node.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct OnNode {
-    /// Its sandbox stands.
+    /// It has its sandbox.
     pub(super) sandbox: bool,
     /// Its processes were asked to end, then.
     pub(super) terminated: Option<Timestamp>,
     /// None of its processes is left.
     pub(super) empty: bool,
-    /// It was ended here, though the API server's copy may not say so yet.
+    /// Its final status was written, though the watch may not have shown that yet.
     pub(super) finished: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Step {
     AwaitEnd,
     /// Take the sandbox away.
     Remove,
-    /// Tell the API server that nothing is left of the pod.
+    /// Delete the object: nothing is left of the pod on the node.
     Delete,
     /// The object is gone: take away what is left, and end.
     Forget,
@@ -61,7 +61,7 @@ pub(super) fn next(pod: Option<&Pod>, on_node: &OnNode, now: Timestamp) -> Step 
 fn end(pod: &Pod, on_node: &OnNode, now: Timestamp) -> Step {
     let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
     match (on_node.sandbox, on_node.terminated) {
-        // Grace zero on the object is our own last word; what remains are finalizers.
+        // A grace period of zero is what `Delete` has set: the object now waits for finalizers only.
         (false, _) if grace == 0 => Step::Rest,
         (false, _) => Step::Delete,
         (true, None) => Step::Terminate,

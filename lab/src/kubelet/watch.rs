@@ -11,14 +11,14 @@ use kube::runtime::{WatchStreamExt, watcher};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::cleanup;
 use super::node::Node;
-use super::traces;
 use super::worker::{self, Seen};
 
 type Guarded = DeserializeGuard<Pod>;
 
-/// Follows the pods bound to the node; returns only when the watch can never be resumed. Broken watches are resumed with back-off; a pod
-/// that cannot be read is logged and left alone.
+/// Follows the pods bound to the node; returns only when the watch can never be resumed. Broken
+/// watches are resumed with back-off; a pod that cannot be read is logged and left alone.
 pub(super) async fn run(node: Arc<Node>) {
     let pods: Api<Guarded> = Api::all(node.context.client.clone());
     let selector = format!("spec.nodeName={}", node.layout.name);
@@ -37,7 +37,8 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
-/// The workers of a node by pod uid. Names are no keys here: a pod and its namesake may overlap.
+/// The workers of a node by pod uid. Names are no keys here: a pod may still
+/// end while another of its name starts.
 struct Workers {
     node: Arc<Node>,
     seen: BTreeMap<String, watch::Sender<Seen>>,
@@ -119,7 +120,8 @@ impl Workers {
         }
     }
 
-    /// What was not in the list went away while nobody looked, leftovers on the node included.
+    /// Pods that are not in the list were deleted while the watch was broken; what they left on the
+    /// node is removed.
     async fn list_done(&mut self) {
         let Some(listed) = self.listed.take() else {
             return;
@@ -134,7 +136,7 @@ impl Workers {
             self.gone(uid);
         }
         let known: BTreeSet<String> = listed.into_iter().chain(missing).collect();
-        traces::sweep(&self.node, &known).await;
+        cleanup::sweep(&self.node, &known).await;
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Cloud {
 
 impl Cloud {
     /// Makes the control plane's part: loopback, the bridge, and forwarding, because the control
-    /// plane plays the cloud's router between pod ranges. A second call changes nothing.
+    /// plane is the cloud's router between pod ranges. A second call changes nothing.
     ///
     /// # Errors
     /// [`Error::Kernel`] with the step that was refused.
@@ -43,8 +43,8 @@ impl Cloud {
         replace_address(&kernel, &control_plane, address).await?;
         up(&kernel, &control_plane, BRIDGE).await?;
         control_plane.set("net.ipv4.ip_forward", "1")?;
-        // A packet between two nodes' pods enters and leaves by the same bridge. The default is
-        // to tell the sender of a shorter way, which here is no news and only noise.
+        // A packet between two nodes' pods enters and leaves by the same bridge. By default the
+        // kernel then sends the sender an ICMP redirect, which is of no use here.
         control_plane.set("net.ipv4.conf.all.send_redirects", "0")?;
         control_plane.set("net.ipv4.conf.cloud0.send_redirects", "0")?;
         Ok(Self { control_plane })

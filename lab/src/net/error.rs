@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::PodRange;
-use crate::holder::HolderError;
+use crate::sandbox::SandboxError;
 
 /// An error of the lab's network.
 #[derive(Debug, thiserror::Error)]
@@ -40,14 +40,14 @@ pub enum Error {
     /// The work given to [`super::in_namespace`] panicked.
     #[error("the work inside network namespace {} panicked", .0.display())]
     Panicked(PathBuf),
-    /// The process that holds a node's namespaces did not start.
+    /// The process that keeps a node's namespaces did not start.
     #[error("cannot start node {node}")]
     Node {
         /// The node's name.
         node: String,
         /// Why not.
         #[source]
-        source: HolderError,
+        source: SandboxError,
     },
     /// A node's cgroup could not be made.
     #[error("cannot make the cgroup {}; the lab needs root and a writable cgroup2", path.display())]
@@ -78,7 +78,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Gives a kernel error its place: use with `map_err`.
+    /// Adds to a kernel error what was attempted, and where; for `map_err`.
     pub(super) fn kernel(
         doing: impl Into<String>,
         namespace: &Path,

@@ -1,14 +1,14 @@
-//! The whole network of a lab, built in one go and held until the lab ends.
+//! The whole network of a lab, built in one go; it lasts as long as the lab.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::{Cloud, Error, Namespace, NodeNetwork, in_namespace};
-use crate::holder::{Holder, HolderSpec};
 use crate::layout::{IMDS, Layout, NodeLayout};
 use crate::options::Target;
-use crate::places::{Place, Places};
+use crate::sandbox::{Sandbox, SandboxSpec};
+use crate::targets::{RunningTarget, Targets};
 
 /// The port of the instance metadata service.
 const IMDS_PORT: u16 = 80;
@@ -16,32 +16,32 @@ const IMDS_PORT: u16 = 80;
 /// A lab's nodes, joined. Dropping it ends them.
 #[derive(Debug)]
 pub struct Fabric {
-    nodes: BTreeMap<String, NodeHandle>,
+    nodes: BTreeMap<String, RunningNode>,
 }
 
 /// One running node.
 #[derive(Debug)]
-pub struct NodeHandle {
+pub struct RunningNode {
     /// Its names and addresses.
     pub layout: NodeLayout,
     /// Its side of the network.
     pub network: NodeNetwork,
     /// Keeps its namespaces open.
-    holder: Holder,
+    sandbox: Sandbox,
 }
 
 /// Builds the network of a lab around the namespace this program runs in, which becomes the
-/// control plane's: `cloud0`, one node per entry of the layout, each registered as a place to
-/// run commands in. `cgroup` is the lab's own; a node has a folder of its name below it.
+/// control plane's: `cloud0`, one node per entry of the layout, each registered as a target of
+/// commands. `cgroup` is the lab's own; a node has a folder of its name below it.
 ///
 /// # Errors
 /// The first step that failed; what was built until then goes with this program.
-pub async fn build(layout: &Layout, cgroup: &Path, places: &Places) -> Result<Fabric, Error> {
+pub async fn build(layout: &Layout, cgroup: &Path, targets: &Targets) -> Result<Fabric, Error> {
     let cloud = Cloud::create(Namespace::own()).await?;
     let mut nodes = BTreeMap::new();
     for node in &layout.nodes {
-        let handle = start_node(&cloud, layout, node, cgroup, places).await?;
-        nodes.insert(node.name.clone(), handle);
+        let running = start_node(&cloud, layout, node, cgroup, targets).await?;
+        nodes.insert(node.name.clone(), running);
     }
     Ok(Fabric { nodes })
 }
@@ -51,14 +51,14 @@ impl Fabric {
     ///
     /// # Errors
     /// [`Error::NoSuchNode`].
-    pub fn node(&self, name: &str) -> Result<&NodeHandle, Error> {
+    pub fn node(&self, name: &str) -> Result<&RunningNode, Error> {
         self.nodes
             .get(name)
             .ok_or_else(|| Error::NoSuchNode(name.to_owned()))
     }
 
     /// All nodes, by name.
-    pub fn nodes(&self) -> impl Iterator<Item = &NodeHandle> {
+    pub fn nodes(&self) -> impl Iterator<Item = &RunningNode> {
         self.nodes.values()
     }
 
@@ -72,11 +72,11 @@ impl Fabric {
     }
 }
 
-impl NodeHandle {
-    /// The process that holds the node's namespaces.
+impl RunningNode {
+    /// The process that keeps the node's namespaces.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.holder.pid()
+        self.sandbox.pid()
     }
 
     /// A listener inside the node.
@@ -101,37 +101,37 @@ async fn start_node(
     layout: &Layout,
     node: &NodeLayout,
     lab_cgroup: &Path,
-    places: &Places,
-) -> Result<NodeHandle, Error> {
+    targets: &Targets,
+) -> Result<RunningNode, Error> {
     // A sibling of the kubelet's folder for pods, as on a real node.
     let cgroup = lab_cgroup.join(&node.name).join("system.slice");
     std::fs::create_dir_all(&cgroup).map_err(|source| Error::Cgroup {
         path: cgroup.clone(),
         source,
     })?;
-    let spec = HolderSpec {
+    let spec = SandboxSpec {
         title: "node".to_owned(),
         hostname: node.name.clone(),
         cgroup: cgroup.clone(),
         network_of: None,
         binds: Vec::new(),
     };
-    let holder = Holder::start(spec).await.map_err(|source| Error::Node {
+    let sandbox = Sandbox::start(spec).await.map_err(|source| Error::Node {
         node: node.name.clone(),
         source,
     })?;
-    let namespace = Namespace::of_process(holder.pid());
+    let namespace = Namespace::of_process(sandbox.pid());
     let network = cloud.add_node(node, namespace, layout.network).await?;
-    let place = Place {
-        pid: holder.pid(),
+    let running = RunningTarget {
+        pid: sandbox.pid(),
         cgroup,
         address: Some(node.address.into()),
         env: BTreeMap::new(),
     };
-    places.insert(Target::node(&node.name), place);
-    Ok(NodeHandle {
+    targets.insert(Target::node(&node.name), running);
+    Ok(RunningNode {
         layout: node.clone(),
         network,
-        holder,
+        sandbox,
     })
 }

@@ -70,8 +70,9 @@ impl NodeNetwork {
         Ok(node)
     }
 
-    /// Fixed, as the CNI plugin `bridge` sets it: a bridge without one takes the lowest of its ports',
-    /// and running pods lose the node whenever a pod comes with a lower one.
+    /// The hardware address of the pods' bridge, as the CNI plugin `bridge` sets it. A bridge without
+    /// a fixed one takes the lowest of its ports', so that it changes, and running pods have the old
+    /// one in their caches, when a pod with a lower one is added.
     fn bridge_mac(&self) -> [u8; 6] {
         let [a, b, c, d] = self.range.gateway().octets();
         [0x0a, 0x58, a, b, c, d]

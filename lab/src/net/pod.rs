@@ -15,7 +15,7 @@ use super::node::{ETH0, POD_BRIDGE, replace_address, replace_route, up};
 use super::{Error, Namespace, NodeNetwork};
 use crate::options::Network;
 
-/// The next hop of a routed pod: an address nobody has, answered by a static neighbour entry.
+/// The next hop of a routed pod: an address that no interface has, resolved by a static neighbour entry.
 const ROUTED_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// The node's hardware address on every routed pod link, so that a pod needs no ARP to leave.
 const ROUTED_GATEWAY_MAC: [u8; 6] = [0xee; 6];

@@ -10,8 +10,8 @@ const FIRST: u8 = 2;
 /// The last pod address: `.255` is the broadcast address.
 const LAST: u8 = 254;
 
-/// The pod addresses of one node. An address is not given out again before the range has
-/// wrapped, so that a log line or a stale cache entry names one pod for as long as possible.
+/// The pod addresses of one node. An address is not allocated again before all others
+/// were, so that an address in a log or a stale cache means one pod for as long as possible.
 #[derive(Debug)]
 pub struct AddressPool {
     range: PodRange,

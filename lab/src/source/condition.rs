@@ -20,7 +20,7 @@ pub(super) enum Health {
     Stalled { message: String },
 }
 
-/// The conditions that say so. Transition times are kept from `previous` where nothing changed.
+/// The conditions for this health. Transition times are kept from `previous` where nothing changed.
 pub(super) fn conditions(
     health: &Health,
     generation: Option<i64>,

@@ -1,4 +1,4 @@
-//! What source-controller leaves out of every artifact unless told otherwise: version control's,
+//! What source-controller leaves out of every artifact by default: version control's,
 //! CI's and Flux's own files, and pictures. (Flux documentation: GitRepository, "Excluding files".)
 
 /// Folders that are left out wherever they are.

@@ -8,8 +8,9 @@ use kube::{Api, ResourceExt};
 use super::api::{GitRepository, REQUESTED_AT, SourceStatus};
 use super::condition::{Health, conditions};
 use super::repository::{RepositoryError, Source, local_path};
+use super::sources::{POLL_INTERVAL, Sources};
+use super::status;
 use super::store::{Artifact, Key};
-use super::{LOOK, Sources, status};
 use crate::events::chain;
 
 /// The first part of these artifacts' paths.
@@ -31,12 +32,12 @@ pub(super) async fn reconcile(
         tokio::task::spawn_blocking(move || fetch(&object, &sources, &key)).await
     };
     let Ok(fetched) = fetched else {
-        return Ok(Action::requeue(LOOK));
+        return Ok(Action::requeue(POLL_INTERVAL));
     };
     let desired = desired_status(&object, &fetched, sources.store.newest(&key));
     let api: Api<GitRepository> = Api::namespaced(sources.client.clone(), &namespace);
     status::write(&api, object.as_ref(), object.status.as_ref(), &desired).await?;
-    Ok(Action::requeue(LOOK))
+    Ok(Action::requeue(POLL_INTERVAL))
 }
 
 /// The API server refused the status: try again soon.

@@ -8,8 +8,9 @@ use kube::{Api, ResourceExt};
 use super::api::{HelmChart, REQUESTED_AT, SourceStatus};
 use super::chart::{self, ChartError};
 use super::condition::{Health, conditions};
+use super::sources::{POLL_INTERVAL, Sources};
 use super::store::{Artifact, Key};
-use super::{LOOK, Sources, git, status};
+use super::{git, status};
 use crate::events::chain;
 
 /// The first part of these artifacts' paths.
@@ -35,7 +36,7 @@ pub(super) async fn reconcile(
     let desired = desired_status(&object, serve(&object, &sources, &key));
     let api: Api<HelmChart> = Api::namespaced(sources.client.clone(), &namespace);
     status::write(&api, object.as_ref(), object.status.as_ref(), &desired).await?;
-    Ok(Action::requeue(LOOK))
+    Ok(Action::requeue(POLL_INTERVAL))
 }
 
 /// The API server refused the status: try again soon.
@@ -119,20 +120,25 @@ fn desired_status(object: &HelmChart, served: Result<Served, ChartError>) -> Sou
             // A chart that was served stays so; what is served is still what it was.
             desired.artifact = previous.artifact;
             desired.observed_chart_name = previous.observed_chart_name;
-            let message = chain(&error);
-            match error {
-                ChartError::Unsupported(_) => Health::Stalled { message },
-                ChartError::NoSource(_) => Health::Failed {
-                    reason: "NoSourceArtifact",
-                    message,
-                },
-                _ => Health::Failed {
-                    reason: "ChartPackageFailed",
-                    message,
-                },
-            }
+            health_after(&error)
         }
     };
     desired.conditions = conditions(&health, generation, &previous.conditions);
     desired
+}
+
+/// What the conditions say of a failure.
+fn health_after(error: &ChartError) -> Health {
+    let message = chain(error);
+    match error {
+        ChartError::Unsupported(_) => Health::Stalled { message },
+        ChartError::NoSource(_) => Health::Failed {
+            reason: "NoSourceArtifact",
+            message,
+        },
+        _ => Health::Failed {
+            reason: "ChartPackageFailed",
+            message,
+        },
+    }
 }

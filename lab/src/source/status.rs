@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::api::SourceStatus;
-use super::{FIELD_MANAGER, LOOK};
+use super::sources::{FIELD_MANAGER, POLL_INTERVAL};
 
 /// Writes `desired` unless `actual` says the same.
 pub(super) async fn write<K>(
@@ -27,7 +27,7 @@ where
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
-        // With the uid, a namesake made meanwhile is refused as a conflict.
+        // With the uid, an object of the same name made meanwhile is answered with a conflict.
         "metadata": {"name": object.name_any(), "uid": object.uid()},
         "status": desired,
     });
@@ -49,5 +49,5 @@ pub(super) fn refused<K: Resource<DynamicType = ()>>(object: &K, error: &kube::E
         error = error as &dyn std::error::Error,
         "the stand-in for source-controller cannot write a status"
     );
-    Action::requeue(LOOK)
+    Action::requeue(POLL_INTERVAL)
 }

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::cache::{self, Cache, CacheError};
+use super::error::ToolsError;
 use super::go::Go;
 use super::groups::Group;
 use super::progress::{Job, Progress};
-use super::{DiskFull, ToolsError};
+use super::space::DiskFull;
 
-/// Lines of what Go says in which the reason of a failure is looked for.
-const LAST_WORDS: usize = 20;
-/// Folder of a build for what Go throws away. Not to be taken for a package of
-/// the module: Go passes over names that begin with a dot.
+/// How many of the last lines of Go's output may hold the reason of a failure.
+const LAST_LINES: usize = 20;
+/// Folder of a build for Go's temporary files. It begins with a dot so that Go
+/// does not take it for a package of the module.
 const TEMPORARY: &str = ".temporary";
 
 /// A group with what is to be built of it, and the name of that build.
@@ -113,8 +114,8 @@ impl Plan {
             ])
             .arg(output)
             .args(self.programs.iter().map(|(_, package)| package))
-            // Of a build that is killed nothing stays on the machine: the next
-            // one clears this place.
+            // In the temporary directory of the build, so that the next one
+            // clears them when this one is killed.
             .env("TMPDIR", work.join(TEMPORARY))
             .env("GOTMPDIR", work.join(TEMPORARY))
             .current_dir(work);
@@ -162,7 +163,7 @@ fn follow(child: &mut Child, log: &mut File, job: &Job) -> String {
         let _ = writeln!(log, "{line}");
         job.package(&line);
         if !line.trim().is_empty() {
-            end.truncate(LAST_WORDS - 1);
+            end.truncate(LAST_LINES - 1);
             end.push_front(line);
         }
     }

@@ -1,4 +1,4 @@
-//! Where built things are kept: directories that are complete or not there.
+//! The cache of built programs: a directory in it is complete, or not there.
 
 use std::fs::{self, File};
 use std::io;
@@ -57,7 +57,7 @@ impl Cache {
         Ok(Self(tools))
     }
 
-    /// Directory of the thing called `name`; it exists only when complete.
+    /// The entry called `name`; it exists only when complete.
     pub(super) fn dir(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -67,8 +67,8 @@ impl Cache {
         self.0.join(format!("{name}.log"))
     }
 
-    /// Waits until no other process builds, then keeps others waiting for as
-    /// long as the file is held.
+    /// Waits until no other process builds. The lock is held until the file is
+    /// dropped.
     pub(super) fn lock(&self) -> Result<File, CacheError> {
         let path = self.0.join("lock");
         let file = File::create(&path).map_err(failed("create", &path))?;
@@ -80,14 +80,14 @@ impl Cache {
         Ok(file)
     }
 
-    /// Removes the thing called `name`, if it is there. The caller holds the
+    /// Removes the entry called `name`, if it is there. The caller holds the
     /// lock.
     pub(super) fn remove(&self, name: &str) -> Result<(), CacheError> {
         let path = self.dir(name);
         clear(&path).map_err(failed("remove", &path))
     }
 
-    /// Removes what builds left that were killed. The caller holds the lock.
+    /// Removes what killed builds have left. The caller holds the lock.
     pub(super) fn clear_partial(&self) -> Result<(), CacheError> {
         let entries = fs::read_dir(&self.0).map_err(failed("read", &self.0))?;
         for path in entries.flatten().map(|entry| entry.path()) {
@@ -99,9 +99,9 @@ impl Cache {
         Ok(())
     }
 
-    /// Fills a directory that is not the thing yet and, when `work` succeeds,
-    /// makes it the thing called `name`; of work that fails nothing is kept. A
-    /// thing that is there already is left.
+    /// Fills a temporary directory and, when `work` succeeds, renames it to the
+    /// entry called `name`; when it fails, nothing is kept. An entry that exists
+    /// already is left.
     pub(super) fn fill<E>(
         &self,
         name: &str,
@@ -118,7 +118,7 @@ impl Cache {
         clear(&partial).map_err(failed("clear", &partial))?;
         fs::create_dir(&partial).map_err(failed("create", &partial))?;
         if let Err(error) = work(&partial) {
-            // Why the work failed is the news; the next build clears it too.
+            // The error of the work is reported, not this one; the next build clears it too.
             let _ = clear(&partial);
             return Err(error);
         }
@@ -127,7 +127,7 @@ impl Cache {
     }
 }
 
-/// Where this user's caches of podid are: `PODID_CACHE`, or `podid` below
+/// Directory of this user's caches of podid: `PODID_CACHE`, or `podid` below
 /// `XDG_CACHE_HOME` or `~/.cache`.
 pub fn root() -> Result<PathBuf, CacheError> {
     let set = |name| {

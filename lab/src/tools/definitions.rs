@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::cache::{self, Cache, CacheError};
+use super::error::ToolsError;
 use super::go::Go;
-use super::{DiskFull, ToolsError};
+use super::space::DiskFull;
 
 /// Modules that carry definitions, with the checksum go.sum would hold.
 /// source-controller's program is not built, but its kinds are Flux's.

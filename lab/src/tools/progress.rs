@@ -1,4 +1,4 @@
-//! Telling people that a build goes on: a spinner on a terminal, plain lines
+//! Showing people that a build goes on: a spinner on a terminal, plain lines
 //! elsewhere.
 
 use std::cell::Cell;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a plain log hears of a build that goes on: well within the
-/// silence after which CI systems think a job dead.
+/// Pause between lines about a running build in a plain log: well below the
+/// silence after which CI systems end a job.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Writes one line to standard error.

@@ -1,5 +1,5 @@
-//! Telling a full disk from other trouble. What meets it first may be a
-//! program that says something else, or nothing.
+//! Telling a full disk from other failures. The program that fails first for it
+//! may write another reason, or none.
 
 use std::io;
 use std::path::Path;

@@ -10,7 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Client, Config, ResourceExt};
 use podid_lab::control::{self, Request};
-use podid_lab::places::Place;
+use podid_lab::targets::RunningTarget;
 use podid_lab::{Lab, Lifetime, Network, NodeKind, Target, UpOptions};
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ impl Space {
     }
 
     /// Where the lab itself runs programs for a pod; `None` when it does not know the pod.
-    pub(crate) fn place(&self, pod: &str) -> Option<Place> {
+    pub(crate) fn place(&self, pod: &str) -> Option<RunningTarget> {
         let target = Target::pod(&self.namespace, pod);
         control::ask(&lab().dir().control_socket(), &Request::Resolve(target)).ok()
     }

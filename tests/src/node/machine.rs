@@ -1,6 +1,6 @@
 //! The machine: a namespace with the metadata service's address on its loopback.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
@@ -15,8 +15,6 @@ use podid_lab::{Network, NodeKind};
 use std::sync::Mutex;
 use tokio::runtime::Runtime;
 
-use super::pod::Pod;
-
 /// Name of the node in the API server.
 pub(super) const NODE: &str = "node-0";
 
@@ -30,8 +28,8 @@ pub struct Machine {
     pub network: NodeNetwork,
     /// The node's address.
     pub address: Ipv4Addr,
-    pool: Mutex<AddressPool>,
-    cgroup: PathBuf,
+    pub(super) pool: Mutex<AddressPool>,
+    pub(super) cgroup: PathBuf,
     pub(super) runtime: Runtime,
 }
 
@@ -54,7 +52,8 @@ impl Machine {
             let cloud = Cloud::create(router_at).await?;
             cloud.add_node(node, node_at, mode).await
         })?;
-        let cgroup = cgroup_root()?.join(format!("podid-test-{}", uuid::Uuid::new_v4()));
+        let cgroup =
+            podid_lab::cgroup::root()?.join(format!("podid-test-{}", uuid::Uuid::new_v4()));
         Ok(Self {
             router,
             _node: node_file,
@@ -103,20 +102,6 @@ impl Machine {
         Ok(listener)
     }
 
-    /// Makes a pod: a namespace with a link to the node, and a process in a cgroup of its uid.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn add_pod(&self) -> Result<Pod> {
-        let uid = uuid::Uuid::new_v4().to_string();
-        let address = self
-            .pool
-            .lock()
-            .map_err(|_| anyhow::anyhow!("another thread panicked"))?
-            .allocate(&uid)?;
-        Pod::start(self, uid, address, &self.cgroup)
-    }
-
     /// Runs a task of the node's stand-ins to its end.
     pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
         self.runtime.block_on(task)
@@ -153,14 +138,4 @@ pub(super) fn handle(file: &File) -> Namespace {
         std::process::id(),
         file.as_raw_fd()
     ))
-}
-
-/// Where cgroups (version 2) are.
-fn cgroup_root() -> Result<PathBuf> {
-    fs::read_to_string("/proc/self/mountinfo")?
-        .lines()
-        .filter_map(|line| line.split_once(" - "))
-        .find(|(_, kind)| kind.starts_with("cgroup2 "))
-        .and_then(|(mount, _)| mount.split(' ').nth(4).map(PathBuf::from))
-        .context("no cgroup2 file system is mounted")
 }

@@ -53,18 +53,25 @@ impl Answer {
     }
 }
 
-impl Pod {
-    pub(super) fn start(
-        machine: &Machine,
-        uid: String,
-        address: Ipv4Addr,
-        cgroup: &Path,
-    ) -> Result<Self> {
+impl Machine {
+    /// Makes a pod: a namespace with a link to the node, and a process in a cgroup of its uid.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn add_pod(&self) -> Result<Pod> {
+        let uid = uuid::Uuid::new_v4().to_string();
+        let address = self
+            .pool
+            .lock()
+            .map_err(|_| anyhow::anyhow!("another thread panicked"))?
+            .allocate(&uid)?;
         let held = new_namespace()?;
         let namespace = handle(&held);
-        let cgroup: PathBuf = cgroup.join(format!("kubepods/burstable/pod{uid}/pause"));
+        let cgroup = self
+            .cgroup
+            .join(format!("kubepods/burstable/pod{uid}/pause"));
         fs::create_dir_all(&cgroup)?;
-        let mut pod = Self {
+        let mut pod = Pod {
             uid,
             address,
             namespace,
@@ -73,10 +80,12 @@ impl Pod {
             processes: Vec::new(),
         };
         pod.run_in(&pod.namespace.clone())?;
-        machine.block_on(machine.network.attach(&pod.link()))?;
+        self.block_on(self.network.attach(&pod.link()))?;
         Ok(pod)
     }
+}
 
+impl Pod {
     fn run_in(&mut self, namespace: &Namespace) -> Result<()> {
         let process = in_namespace(namespace.path(), || {
             Command::new("sleep")

@@ -111,7 +111,7 @@ async fn old_capitals_and_another_namespace_work() {
     let elsewhere = scene.neighbour("elsewhere").await;
     elsewhere.pod("web", "web", VM_NODES[0]).await;
     elsewhere.until_assigned(&[("web", "id", "Assigned")]).await;
-    scene.delete::<AzureIdentityBinding>("id").await;
+    scene.delete_object::<AzureIdentityBinding>("id").await;
     elsewhere.until_assigned(&[]).await;
     scene.stage.until_carried(VM_NODES[0], &full, false).await;
 }
@@ -155,8 +155,8 @@ async fn one_bad_identity_does_not_block_the_others() {
         ("web", "good", "Assigned"),
     ];
     scene.until_assigned(&without).await;
-    let note = scene.until_event("web", "IdentityNotAssigned").await;
-    assert!(note.contains(&names[1]), "{note}");
+    let event = scene.until_event("web", "IdentityNotAssigned").await;
+    assert!(event.contains(&names[1]), "{event}");
 
     scene.stage.heal().await;
     let with = ["bad", "fine", "good"].map(|name| ("web", name, "Assigned"));
@@ -242,8 +242,8 @@ async fn what_became_unwanted_while_nobody_looked_is_taken_away() {
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     scene.stage.stop_operator();
     scene.delete_pod("web").await;
-    scene.delete::<AzureIdentityBinding>("id").await;
-    scene.delete::<AzureIdentity>("id").await;
+    scene.delete_object::<AzureIdentityBinding>("id").await;
+    scene.delete_object::<AzureIdentity>("id").await;
     eventually("the pod is gone", async || {
         scene.no_pods().await.then_some(())
     })

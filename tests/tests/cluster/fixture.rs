@@ -56,6 +56,21 @@ async fn config() -> Config {
         .expect("a config")
 }
 
+/// Makes a namespace whose name begins with `purpose`; returns the name.
+pub(crate) async fn new_namespace(client: &Client, purpose: &str) -> String {
+    let metadata = ObjectMeta {
+        generate_name: Some(format!("{purpose}-")),
+        ..ObjectMeta::default()
+    };
+    let namespace = Namespace {
+        metadata,
+        ..Namespace::default()
+    };
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let made = namespaces.create(&PostParams::default(), &namespace).await;
+    made.unwrap().metadata.name.expect("a name")
+}
+
 /// A namespace that only one test uses.
 pub(crate) struct Space {
     pub(crate) client: Client,
@@ -66,24 +81,8 @@ impl Space {
     /// A new namespace whose name begins with `purpose`.
     pub(crate) async fn new(purpose: &str) -> Self {
         let client = Client::try_from(config().await).expect("a client");
-        let generate_name = Some(format!("{purpose}-"));
-        let metadata = ObjectMeta {
-            generate_name,
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        let namespace = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
-        Self {
-            client,
-            name: namespace.metadata.name.expect("a name"),
-        }
+        let name = new_namespace(&client, purpose).await;
+        Self { client, name }
     }
 
     /// The same namespace, as a user sees it who has no right but those given to its name.

@@ -10,6 +10,7 @@ mod cases;
 mod fixture;
 mod kinds;
 mod net_raw;
+mod objects;
 mod people;
 mod predecessor;
 mod profile_life;

@@ -10,8 +10,9 @@ use podid_azure::{
     IdentityId, IdentityPatch, OpenGate, ResourceGroupId, Transport, TransportOptions,
 };
 use podid_lab::control::Service;
-use podid_lab::daemon::OPERATOR_CLIENT_ID;
-use podid_lab::layout::{LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT};
+use podid_lab::layout::{
+    LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
+};
 use podid_lab::{Lab, Lifetime, NodeKind, UpOptions, install};
 use podid_tests::programs::{self, repository};
 use reqwest::Method;

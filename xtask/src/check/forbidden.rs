@@ -70,7 +70,7 @@ struct Edge {
     user: String,
 }
 
-/// Everything that is built for any platform. `cargo tree` tells it: `cargo metadata` also lists
+/// Everything that is built for any platform. `cargo tree` lists it: `cargo metadata` also lists
 /// crates that only a feature nobody switches on would bring.
 fn graph() -> Result<BTreeSet<Edge>> {
     let mut tree = cargo::cargo();
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_forbidden_crate_is_found_unless_only_its_wrappers_use_it() {
-        let graph = graph().expect("cargo tells the graph");
+        let graph = graph().expect("cargo prints the graph");
         let of = |wrappers: &[&str]| banned(&graph, &ban("libgit2-sys", wrappers, false));
         assert_eq!(of(&[]), ["libgit2-sys is forbidden, and git2 uses it"]);
         assert_eq!(of(&["git2"]), Vec::<String>::new());
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_second_version_is_found() {
-        let graph = graph().expect("cargo tells the graph");
+        let graph = graph().expect("cargo prints the graph");
         // The management crates bring azure_core 0.21 beside 1.1.
         let found = banned(&graph, &ban("azure_core", &[], true));
         assert!(

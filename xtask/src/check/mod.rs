@@ -1,7 +1,8 @@
 //! `cargo xtask check`: what no test runs. Every check runs, also after one has failed.
 
-mod arrows;
+mod circles;
 mod compiled_paths;
+mod dependencies;
 mod forbidden;
 
 use std::process::{Command, ExitCode};
@@ -14,7 +15,8 @@ use crate::{cargo, process, ui};
 type Check = (&'static str, fn() -> Result<Vec<String>>);
 
 const CHECKS: &[Check] = &[
-    ("arrows between rooms", arrows::check),
+    ("dependencies between crates", dependencies::check),
+    ("circles between files", circles::check),
     ("forbidden crates and licences", forbidden::check),
     ("paths of this clone in programs", compiled_paths::check),
     ("formatting", formatting),

@@ -9,7 +9,7 @@ pub(crate) struct Count {
     passed: u64,
     failed: u64,
     ignored: u64,
-    /// Whether every test program ended well, which a count of tests alone does not tell.
+    /// Whether every test program ended well, which a count of tests alone does not show.
     broken: bool,
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check and every ring of tests, set up and counted.
 
 mod count;
+mod ring;
 mod rings;
 
 use std::process::ExitCode;
@@ -10,22 +11,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use self::count::Count;
+pub(crate) use self::ring::Ring;
 use crate::{check, ui};
-
-/// A ring of tests, from the quickest to the most real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ring {
-    /// Pure rules, and every part by itself.
-    Unit,
-    /// `azure` against the simulator, and the simulator against Azure's own SDKs.
-    Contract,
-    /// The lab, the kernel's rules and the node daemon, in network namespaces. Needs root.
-    Node,
-    /// Kinds, policies and the operator on a real API server. Needs root.
-    Cluster,
-    /// The whole path, as the demo walks it. Needs root.
-    Scenario,
-}
 
 /// Runs the named rings, or the checks and all rings when none is named.
 pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
@@ -41,21 +28,13 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     };
     let mut total = Count::default();
     for ring in rings {
-        let name = ring
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned());
-        let name = name.unwrap_or_default();
+        let name = name(*ring);
         ui::step(&format!("Ring: {name}"));
-        match rings::run(*ring, arguments) {
-            Ok(count) if count.is_good() => total += count,
-            Ok(count) => {
-                total += count;
-                failed.push(name);
-            }
-            Err(error) => {
-                ui::failure(&error);
-                failed.push(name);
-            }
+        let count = rings::run(*ring, arguments).inspect_err(ui::failure);
+        let is_good = count.as_ref().is_ok_and(|count| count.is_good());
+        total += count.unwrap_or_default();
+        if !is_good {
+            failed.push(name);
         }
     }
     if failed.is_empty() {
@@ -69,4 +48,10 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A ring's name, as it is typed.
+fn name(ring: Ring) -> String {
+    let value = ring.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::TargetKind;
 
-use super::Ring;
 use super::count::Count;
+use super::ring::Ring;
 use crate::{cargo, process, ui};
 
 /// Packages whose test programs are rings of their own.
@@ -58,7 +58,7 @@ fn programs(of: impl Fn(&str) -> bool) -> Result<Vec<String>> {
         .collect())
 }
 
-/// What the test programs are told of what was set up for them.
+/// Environment of the test programs: where that is which was set up for them.
 #[derive(Debug, Default)]
 struct Setup {
     environment: Vec<(&'static str, String)>,

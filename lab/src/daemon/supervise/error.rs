@@ -13,9 +13,9 @@ pub enum SuperviseError {
     /// There is no such program.
     #[error("the lab runs no program called {0}; the command `status` lists them")]
     Unknown(String),
-    /// Its place is not there.
+    /// Its target is not running.
     #[error("{0} is not in the lab; the command `status` lists nodes and pods")]
-    NoPlace(Target),
+    NotThere(Target),
     /// The log cannot be written.
     #[error("cannot write {path}", path = path.display())]
     Log {

@@ -107,12 +107,10 @@ fn sibling(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The daemon's memory in KiB; 0 when it has ended.
 fn resident_kib(daemon: &Daemon) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()));
-    let status = status.unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or_default()
+    let bytes = daemon.memory().unwrap_or_default();
+    (bytes / 1024) as u64
 }
 
 /// A bare server in the node's network namespace, a process of its own as the daemon is.

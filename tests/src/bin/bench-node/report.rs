@@ -35,59 +35,48 @@ fn ratio(one: u64, other: u64) -> f64 {
     one as f64 / other.max(1) as f64
 }
 
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bare, daemon) = (&self.bare, &self.daemon);
+        for (name, end, figures) in [("bare", "\n", bare), ("podid", "", daemon)] {
+            let Figures {
+                p50_us,
+                p99_us,
+                rate,
+            } = figures;
+            let connections = self.connections;
+            write!(
+                f,
+                "{connections:>4}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s{end}"
+            )?;
+        }
+        let p50 = ratio(daemon.p50_us, bare.p50_us);
+        let p99 = ratio(daemon.p99_us, bare.p99_us);
+        let rate = daemon.rate / bare.rate;
+        write!(f, "  {p50:>8.2}  {p99:>8.2}  {rate:>9.2}")
+    }
+}
+
+/// What is said below the rows, before the predecessor's figures.
+const NOTES: &str = "\
+There is no cache yet: every answer of podid includes a request to the
+node's metadata service, for which the same bare server stands here.
+
+The predecessor's published ratios, in such a lab, no cache either:
+";
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "conns           p50        p99        rate      p50/bare  p99/bare  rate/bare"
         )?;
-        for Row {
-            connections,
-            bare,
-            daemon,
-        } in &self.rows
-        {
-            let line = |f: &mut fmt::Formatter<'_>, name: &str, figures: &Figures| {
-                let Figures {
-                    p50_us,
-                    p99_us,
-                    rate,
-                } = figures;
-                write!(
-                    f,
-                    "{connections:>4}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s"
-                )
-            };
-            line(f, "bare", bare)?;
-            writeln!(f)?;
-            line(f, "podid", daemon)?;
-            let (p50, p99) = (
-                ratio(daemon.p50_us, bare.p50_us),
-                ratio(daemon.p99_us, bare.p99_us),
-            );
-            writeln!(
-                f,
-                "  {p50:>8.2}  {p99:>8.2}  {:>9.2}",
-                daemon.rate / bare.rate
-            )?;
+        for row in &self.rows {
+            writeln!(f, "{row}")?;
         }
-        writeln!(
-            f,
-            "\nresident memory of the daemon: {} KiB",
-            self.resident_kib
-        )?;
-        writeln!(
-            f,
-            "There is no cache yet: every answer of podid includes a request to the"
-        )?;
-        writeln!(
-            f,
-            "node's metadata service, played here by the same bare server.\n"
-        )?;
-        writeln!(
-            f,
-            "The predecessor's published ratios, in such a lab, no cache either:"
-        )?;
+        let memory = self.resident_kib;
+        writeln!(f, "\nresident memory of the daemon: {memory} KiB")?;
+        f.write_str(NOTES)?;
         for (connections, p50, rate) in PREDECESSOR {
             writeln!(
                 f,

@@ -10,7 +10,7 @@ const SCENE: &str = "Install podid";
 
 /// Installs podid's kinds, rights, rules and programs, and waits until they are ready.
 pub(crate) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
-    story.scene("podid moves in");
+    story.scene("podid is installed");
     story.step(
         SCENE,
         "kinds, rights and admission rules from kustomize/base",

@@ -16,87 +16,57 @@ const SCENE: &str = "Commit to identity";
 /// Commits class and profile, and follows them into Azure.
 pub(crate) fn profile(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("A team commits a profile");
-    story.step(
-        SCENE,
-        "an empty git repository, and Flux told to follow it",
-        || follow(stage),
-    )?;
-    story.step(
-        SCENE,
-        "the platform team commits the class: facts and limits",
-        || {
-            podid(
-                stage,
-                &[
-                    "class",
-                    "create",
-                    CLASS,
-                    "--cluster",
-                    "lab",
-                    "--tenant",
-                    layout::TENANT,
-                    "--subscription",
-                    layout::SUBSCRIPTION,
-                    "--resource-group",
-                    layout::RESOURCE_GROUP,
-                    "--location",
-                    layout::LOCATION,
-                    "--node-resource-group",
-                    layout::NODE_GROUP,
-                    "--node-principal",
-                    layout::KUBELET_PRINCIPAL,
-                    "--allow-namespace",
-                    NAMESPACE,
-                    "--allow-access",
-                    &format!("{ROLE}={}", vault_id()),
-                ],
-            )
-        },
-    )?;
-    story.step(SCENE, "the application team commits its profile", || {
-        podid(
-            stage,
-            &[
-                "profile",
-                "create",
-                PROFILE,
-                "--namespace",
-                NAMESPACE,
-                "--class",
-                CLASS,
-                "--access",
-                &format!("{ROLE}={}", vault_id()),
-            ],
-        )
-    })?;
+    let step = "an empty git repository, which Flux follows";
+    story.step(SCENE, step, || follow(stage))?;
+    let step = "the platform team commits the class: facts and limits";
+    story.step(SCENE, step, || create_class(stage))?;
+    let step = "the application team commits its profile";
+    story.step(SCENE, step, || create_profile(stage))?;
     story.step(SCENE, "git push, and Flux applies the commit", || {
         git(stage, &["push", "--quiet", "origin", "main"])?;
         let head = git(stage, &["rev-parse", "HEAD"])?;
         wait_for_revision(stage, &head)
     })?;
-    story.step(
-        SCENE,
-        "the operator makes the identity and grants its roles",
-        || {
-            stage.ask(&[
-                "-n",
-                NAMESPACE,
-                "wait",
-                &format!("podidentityprofile/{PROFILE}"),
-                "--for=condition=Ready",
-                "--timeout=60s",
-            ])?;
-            stage.ask(&[
-                "-n",
-                NAMESPACE,
-                "get",
-                "podidentityprofile,azureidentity,azureidentitybinding",
-            ])
-        },
-    )?;
-    story.step(SCENE, "Azure agrees: one identity, and its rights", || {
-        in_azure(stage)
-    })
+    let step = "the operator makes the identity and grants its roles";
+    story.step(SCENE, step, || wait_until_ready(stage))?;
+    let step = "Azure agrees: one identity, and its rights";
+    story.step(SCENE, step, || in_azure(stage))
+}
+
+fn create_class(stage: &Stage) -> Result<String> {
+    let access = format!("{ROLE}={}", vault_id());
+    let flags = [
+        ["--cluster", "lab"],
+        ["--tenant", layout::TENANT],
+        ["--subscription", layout::SUBSCRIPTION],
+        ["--resource-group", layout::RESOURCE_GROUP],
+        ["--location", layout::LOCATION],
+        ["--node-resource-group", layout::NODE_GROUP],
+        ["--node-principal", layout::KUBELET_PRINCIPAL],
+        ["--allow-namespace", NAMESPACE],
+        ["--allow-access", &access],
+    ];
+    let command = ["class", "create", CLASS];
+    podid(stage, &[&command, flags.as_flattened()].concat())
+}
+
+fn create_profile(stage: &Stage) -> Result<String> {
+    let access = format!("{ROLE}={}", vault_id());
+    let flags = [
+        ["--namespace", NAMESPACE],
+        ["--class", CLASS],
+        ["--access", &access],
+    ];
+    let command = ["profile", "create", PROFILE];
+    podid(stage, &[&command, flags.as_flattened()].concat())
+}
+
+fn wait_until_ready(stage: &Stage) -> Result<String> {
+    let profile = format!("podidentityprofile/{PROFILE}");
+    let ready = ["--for=condition=Ready", "--timeout=60s"];
+    stage.ask(&[&["-n", NAMESPACE, "wait", &profile][..], &ready].concat())?;
+    let kinds = "podidentityprofile,azureidentity,azureidentitybinding";
+    stage.ask(&["-n", NAMESPACE, "get", kinds])
 }
 
 /// A bare repository with one empty commit, its clone, and the Flux objects that follow it.
@@ -188,7 +158,7 @@ pub(crate) fn git(stage: &Stage, arguments: &[&str]) -> Result<String> {
     )
 }
 
-/// Waits until Flux says that it has applied `commit`.
+/// Waits until the status of the Kustomization shows `commit` as applied.
 pub(crate) fn wait_for_revision(stage: &Stage, commit: &str) -> Result<String> {
     stage.ask(&[
         "-n",
@@ -210,7 +180,7 @@ pub(crate) struct Identity {
     pub(crate) name: String,
 }
 
-/// The identity, as the profile's status tells it.
+/// The identity, as the profile's status names it.
 pub(crate) fn identity(stage: &Stage) -> Result<Identity> {
     let said = stage.ask(&[
         "-n",
@@ -242,16 +212,16 @@ pub(crate) fn identity(stage: &Stage) -> Result<Identity> {
 
 /// What the simulated Azure holds of the profile.
 fn in_azure(stage: &Stage) -> Result<String> {
-    let told = identity(stage)?;
+    let named = identity(stage)?;
     let state = stage.azure("/state")?;
     let list = |name: &str| state[name].as_array().cloned().unwrap_or_default();
     let found = list("identities")
         .into_iter()
-        .find(|identity| identity["clientId"] == told.client_id.as_str())
+        .find(|identity| identity["clientId"] == named.client_id.as_str())
         .context("Azure holds no identity with the client id that the profile's status names")?;
     let rights: Vec<String> = list("roleAssignments")
         .iter()
-        .filter(|assignment| assignment["principalId"] == told.principal_id.as_str())
+        .filter(|assignment| assignment["principalId"] == named.principal_id.as_str())
         .map(|assignment| format!("{} on {}", assignment["role"], assignment["scope"]))
         .collect();
     ensure!(

@@ -8,6 +8,8 @@ mod cluster;
 mod command;
 mod commit;
 mod facts;
+mod keep;
+mod options;
 mod pods;
 mod refusals;
 mod revert;
@@ -15,40 +17,14 @@ mod stage;
 mod story;
 mod ui;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 
+use self::options::Options;
 use self::stage::Stage;
 use self::story::Story;
-
-/// Does podid's main job before your eyes.
-///
-/// A git commit becomes a token in a pod: real Kubernetes and Flux, a simulated Azure, real Azure
-/// SDKs. Needs Linux and root, because nodes and pods are network namespaces.
-#[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask demo",
-    bin_name = "cargo xtask demo",
-    max_term_width = 100
-)]
-struct Options {
-    /// Stop before the commit is reverted, and leave the lab up with the profile, its identity and
-    /// its pods, to look around.
-    #[arg(long)]
-    keep: bool,
-    /// Name of the lab.
-    #[arg(long, default_value = "demo", value_name = "NAME")]
-    name: String,
-    /// How pods are linked to their node.
-    #[arg(long, default_value = "bridge", value_name = "bridge|routed")]
-    network: podid_lab::Network,
-    /// Write what was done, how long it took and whether it was as said, as JSON.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-}
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -69,7 +45,11 @@ fn run(options: &Options) -> Result<()> {
     }
     let stage = result?;
     story.summary();
-    if options.keep { stage.keep() } else { Ok(()) }
+    if options.keep {
+        keep::leave_up(stage)
+    } else {
+        Ok(())
+    }
 }
 
 fn tell(options: &Options, story: &mut Story) -> Result<Stage> {

@@ -16,48 +16,36 @@ const SCENE: &str = "Revert";
 pub(crate) fn take_back(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("The team reverts its commit");
     let identity = identity(stage)?;
-    story.step(
-        SCENE,
-        "git revert, git push, and Flux prunes the profile",
-        || {
-            git(stage, &["revert", "--no-edit", "HEAD"])?;
-            git(stage, &["push", "--quiet", "origin", "main"])?;
-            let head = git(stage, &["rev-parse", "HEAD"])?;
-            wait_for_revision(stage, &head)?;
-            git(stage, &["log", "--oneline", "--no-decorate"])
-        },
-    )?;
-    story.step(
-        SCENE,
-        "the profile and all it made in the cluster are gone",
-        || {
-            stage.ask(&[
-                "-n",
-                NAMESPACE,
-                "wait",
-                &format!("podidentityprofile/{PROFILE}"),
-                "--for=delete",
-                "--timeout=60s",
-            ])?;
-            let kinds =
-                "podidentityprofiles,azureidentities,azureidentitybindings,azureassignedidentities";
-            let left = stage.ask(&["get", kinds, "-A", "-o", "name"])?;
-            ensure!(left.is_empty(), "left behind in the cluster: {left}");
-            Ok("no profile, identity, binding or assignment is left".to_owned())
-        },
-    )?;
-    story.step(
-        SCENE,
-        "Azure holds no identity, no right and no assignment of it",
-        || nothing_in_azure(stage, &identity),
-    )?;
-    story.step(SCENE, "the pods that still run get no token", || {
-        no_token(stage)
-    })
+    let step = "git revert, git push, and Flux prunes the profile";
+    story.step(SCENE, step, || revert_commit(stage))?;
+    let step = "the profile and all it made in the cluster are gone";
+    story.step(SCENE, step, || nothing_in_cluster(stage))?;
+    let step = "Azure holds no identity, no right and no assignment of it";
+    story.step(SCENE, step, || nothing_in_azure(stage, &identity))?;
+    let step = "the pods that still run get no token";
+    story.step(SCENE, step, || no_token(stage))
 }
 
-/// Nothing in Azure names the identity any more: as an identity, as the holder or the object of a
-/// right, or on a machine.
+fn revert_commit(stage: &Stage) -> Result<String> {
+    git(stage, &["revert", "--no-edit", "HEAD"])?;
+    git(stage, &["push", "--quiet", "origin", "main"])?;
+    let head = git(stage, &["rev-parse", "HEAD"])?;
+    wait_for_revision(stage, &head)?;
+    git(stage, &["log", "--oneline", "--no-decorate"])
+}
+
+fn nothing_in_cluster(stage: &Stage) -> Result<String> {
+    let profile = format!("podidentityprofile/{PROFILE}");
+    let gone = ["--for=delete", "--timeout=60s"];
+    stage.ask(&[&["-n", NAMESPACE, "wait", &profile][..], &gone].concat())?;
+    let kinds = "podidentityprofiles,azureidentities,azureidentitybindings,azureassignedidentities";
+    let left = stage.ask(&["get", kinds, "-A", "-o", "name"])?;
+    ensure!(left.is_empty(), "left behind in the cluster: {left}");
+    Ok("no profile, identity, binding or assignment is left".to_owned())
+}
+
+/// Nothing in Azure names the identity any more: no identity, no role assignment to it or on it, no VM
+/// or scale set.
 fn nothing_in_azure(stage: &Stage, identity: &Identity) -> Result<String> {
     let state = stage.azure("/state")?;
     for name in [&identity.client_id, &identity.principal_id, &identity.name] {

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use podid_tests::python;
 
-use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::options::Options;
 use crate::story::Story;
-use crate::{Options, command, pods, ui};
+use crate::{command, ui};
 
 const SCENE: &str = "Prepare";
 
@@ -44,23 +44,7 @@ impl Stage {
         let python = python::interpreter()?;
         podid_lab::tools::ensure()?;
         story.scene("A cluster and a cloud, on this machine");
-        let mut lab = None;
-        story.step(
-            SCENE,
-            "a lab: two nodes, Kubernetes, Flux and a simulated Azure",
-            || {
-                let up = Lab::up(UpOptions {
-                    name: options.name.clone(),
-                    nodes: vec![NodeKind::Uniform; 2],
-                    network: options.network,
-                    lifetime: Lifetime::Caller,
-                    ..UpOptions::default()
-                })?;
-                lab = Some(up);
-                Ok(String::new())
-            },
-        )?;
-        let lab = lab.context("the lab did not start")?;
+        let lab = start_lab(options, story)?;
         let tools = lab.tools()?;
         let work = lab.dir().file("demo");
         std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
@@ -140,35 +124,22 @@ impl Stage {
             show_tail(name, &self.lab.log(name));
         }
     }
+}
 
-    /// Leaves the lab up and says how to look around.
-    pub(crate) fn keep(self) -> Result<()> {
-        let pod = pods::pods(&self)?;
-        let pod = pod.first().context("the application has no pod")?;
-        let clone = self.folder("clone");
-        let clone = command::quoted(clone.as_os_str());
-        let env = podid_lab::hint::for_lab("env", self.lab.name());
-        let down = podid_lab::hint::for_lab("down", self.lab.name());
-        println!();
-        ui::step("All of it is still there. Look around:");
-        ui::detail(&format!(
-            "eval \"$({env})\"\n\
-             kubectl -n {NAMESPACE} get podidentityprofiles,azureidentities,azureassignedidentities\n\
-             kubectl -n {NAMESPACE} get pods -o wide\n\
-             podid-lab exec -n {NAMESPACE} {pod} -- curl -sS -H Metadata:true '{TOKEN_URL}'\n\
-             podid-lab logs podid-operator-0 | tail -n 3\n\
-             git -C {clone} log --oneline"
-        ));
-        ui::step("Take the profile back, as its team would:");
-        ui::detail(&format!(
-            "git -C {clone} revert --no-edit HEAD\n\
-             git -C {clone} push --quiet origin main\n\
-             kubectl -n {NAMESPACE} wait podidentityprofile/{PROFILE} --for=delete --timeout=60s"
-        ));
-        ui::step("End the lab:");
-        ui::detail(&down);
-        Ok(self.lab.keep()?)
-    }
+fn start_lab(options: &Options, story: &mut Story) -> Result<Lab> {
+    let mut lab = None;
+    let step = "a lab: two nodes, Kubernetes, Flux and a simulated Azure";
+    story.step(SCENE, step, || {
+        lab = Some(Lab::up(UpOptions {
+            name: options.name.clone(),
+            nodes: vec![NodeKind::Uniform; 2],
+            network: options.network,
+            lifetime: Lifetime::Caller,
+            ..UpOptions::default()
+        })?);
+        Ok(String::new())
+    })?;
+    lab.context("the lab did not start")
 }
 
 fn show_tail(name: &str, file: &Path) {

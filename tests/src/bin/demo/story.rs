@@ -1,4 +1,4 @@
-//! The demo as it is told: steps, each with what was done, where, and how long it took.
+//! The course of the demo: steps, each with what was done, in which scene, and how long it took.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ impl Story {
         ui::step(title);
     }
 
-    /// Does one thing and says what came of it. `act` returns what was seen, in words.
+    /// Does one thing and prints the result. `act` returns what was seen, as text.
     pub(crate) fn step(
         &mut self,
         scene: &str,
@@ -60,7 +60,7 @@ impl Story {
         }
     }
 
-    /// What it all came to.
+    /// Prints how many steps each scene had, and how long they took.
     pub(crate) fn summary(&self) {
         println!();
         ui::step("What you saw");

@@ -16,12 +16,12 @@ async fn a_wrong_client_id_is_told_with_the_right_one() {
     scene.bind_id("web", "id", &id, wrong).await;
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Failed")]).await;
-    let note = scene.until_event("web", "ClientIdMismatch").await;
+    let event = scene.until_event("web", "ClientIdMismatch").await;
     let remedy = format!(
         "set spec.clientID of AzureIdentity {}/id to {client_id}",
         scene.namespace
     );
-    assert!(note.contains(&remedy), "{note}");
+    assert!(event.contains(&remedy), "{event}");
     assert!(!scene.stage.carried(VM_NODES[0]).await.contains(&full));
 
     let mended = json!({ "spec": { "clientID": client_id } });
@@ -44,10 +44,10 @@ async fn a_binding_that_names_nothing_is_told_so() {
     });
     scene.create::<AzureIdentityBinding>(binding).await;
     scene.pod("web", "web", VM_NODES[0]).await;
-    let note = scene.until_event("web", "IdentityMissing").await;
+    let event = scene.until_event("web", "IdentityMissing").await;
     let namespace = &scene.namespace;
     let remedy = format!("create AzureIdentity {namespace}/gone, or correct spec.azureIdentity of");
-    assert!(note.contains(&remedy), "{note}");
+    assert!(event.contains(&remedy), "{event}");
     scene.until_assigned(&[]).await;
     scene.delete_pod("web").await;
 }
@@ -64,10 +64,10 @@ async fn an_identity_that_cannot_be_read_is_not_assigned_until_it_can() {
     let identity = scene.bind("web", "id").await;
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Failed")]).await;
-    let note = scene.until_event("web", "IdentityNotReadable").await;
+    let event = scene.until_event("web", "IdentityNotReadable").await;
     assert!(
-        note.contains("grant the operator's identity Managed Identity Operator on"),
-        "{note}"
+        event.contains("grant the operator's identity Managed Identity Operator on"),
+        "{event}"
     );
     scene.stage.heal().await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
@@ -94,8 +94,8 @@ async fn a_pod_on_the_nodes_network_is_told_that_it_is_not_served() {
             },
         }))
         .await;
-    let note = scene.until_event("web", "HostNamespaceUsed").await;
-    assert!(note.contains("remove hostNetwork"), "{note}");
+    let event = scene.until_event("web", "HostNamespaceUsed").await;
+    assert!(event.contains("remove hostNetwork"), "{event}");
     scene.until_assigned(&[]).await;
     assert!(!scene.stage.carried(VM_NODES[0]).await.contains(&identity));
     scene.delete_pod("web").await;

@@ -1,23 +1,22 @@
 //! Objects of one test, in a namespace of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
-use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::fixture::eventually;
+use crate::objects::Objects;
 use crate::stage::Stage;
 
-/// A namespace on the stage.
+/// A namespace of the lab in which the operator runs.
 pub(super) struct Scene {
     pub(super) stage: Arc<Stage>,
-    pub(super) namespace: String,
+    objects: Objects,
     /// Sets the selectors of this test apart: bindings reach into all namespaces.
     prefix: String,
 }
@@ -25,7 +24,7 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) async fn open(purpose: &str) -> Self {
         let mut scene = Self::on(Arc::new(Stage::enter().await), purpose).await;
-        scene.prefix.clone_from(&scene.namespace);
+        scene.prefix = scene.namespace.clone();
         scene
     }
 
@@ -39,23 +38,10 @@ impl Scene {
     }
 
     async fn on(stage: Arc<Stage>, purpose: &str) -> Self {
-        let generate_name = Some(format!("{purpose}-"));
-        let metadata = ObjectMeta {
-            generate_name,
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        let namespaces: Api<Namespace> = Api::all(stage.client.clone());
-        let namespace = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
+        let objects = Objects::in_new_namespace(&stage.client, purpose).await;
         Self {
             stage,
-            namespace: namespace.metadata.name.expect("a name"),
+            objects,
             prefix: String::new(),
         }
     }
@@ -98,13 +84,6 @@ impl Scene {
         .await;
     }
 
-    pub(super) async fn delete_pod(&self, name: &str) {
-        self.api::<Pod>()
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
-    }
-
     /// Reports a pod as done, as a kubelet does when its containers have ended.
     pub(super) async fn complete(&self, pod: &str) {
         let status = json!({ "status": { "phase": "Succeeded" } });
@@ -114,20 +93,9 @@ impl Scene {
             .unwrap();
     }
 
-    pub(super) async fn delete<K: Kind>(&self, name: &str) {
-        self.api::<K>()
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
-    }
-
     /// What the AzureAssignedIdentities say, by pod and identity.
     pub(super) async fn assigned(&self) -> BTreeMap<(String, String), String> {
-        let list = self
-            .api::<AzureAssignedIdentity>()
-            .list(&ListParams::default())
-            .await
-            .unwrap();
+        let list = self.list::<AzureAssignedIdentity>().await;
         let says = |object: AzureAssignedIdentity| {
             let identity = object
                 .spec
@@ -138,7 +106,7 @@ impl Scene {
             let status = object.status.expect("a status").status.expect("a word");
             ((object.spec.pod.expect("a pod"), identity), status)
         };
-        list.items.into_iter().map(says).collect()
+        list.into_iter().map(says).collect()
     }
 
     /// Looks until the AzureAssignedIdentities say exactly this.
@@ -158,73 +126,25 @@ impl Scene {
         .await;
     }
 
-    /// Looks until there is such an Event about a pod; its note.
-    pub(super) async fn until_event(&self, pod: &str, reason: &str) -> String {
-        eventually(&format!("Event {reason} of {pod}"), async || {
-            let events = self
-                .api::<Event>()
-                .list(&ListParams::default())
-                .await
-                .unwrap();
-            let fits = |event: &Event| {
-                let about = event
-                    .regarding
-                    .as_ref()
-                    .and_then(|object| object.name.as_deref());
-                about == Some(pod) && event.reason.as_deref() == Some(reason)
-            };
-            events.items.into_iter().find(fits)?.note
-        })
-        .await
-    }
-
-    /// The identities that the operator has written down as its own on any machine.
+    /// The identities that the operator has recorded as put by it on any VM or scale set.
     pub(super) async fn ledger(&self) -> String {
         let ledgers: Api<ConfigMap> = Api::namespaced(self.stage.client.clone(), "podid-system");
-        let of_machines = ListParams::default().labels("podid.dev/ledger=machine");
-        let list = ledgers.list(&of_machines).await.unwrap();
+        let of_targets = ListParams::default().labels("podid.dev/ledger=machine");
+        let list = ledgers.list(&of_targets).await.unwrap();
         let data = list.items.into_iter().filter_map(|ledger| ledger.data);
         data.filter_map(|mut data| data.remove("identities"))
             .collect()
     }
 
     pub(super) async fn no_pods(&self) -> bool {
-        self.api::<Pod>()
-            .list(&ListParams::default())
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    }
-
-    pub(super) async fn create<K: Kind>(&self, object: Value) {
-        let object: K = serde_json::from_value(object).expect("an object");
-        self.api::<K>()
-            .create(&PostParams::default(), &object)
-            .await
-            .unwrap();
-    }
-
-    pub(super) fn api<K: Kind>(&self) -> Api<K> {
-        Api::namespaced(self.stage.client.clone(), &self.namespace)
+        self.list::<Pod>().await.is_empty()
     }
 }
 
-/// A kind with namespaces.
-pub(super) trait Kind:
-    kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-    + Clone
-    + std::fmt::Debug
-    + Serialize
-    + DeserializeOwned
-{
-}
+impl Deref for Scene {
+    type Target = Objects;
 
-impl<K> Kind for K where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + Serialize
-        + DeserializeOwned
-{
+    fn deref(&self) -> &Objects {
+        &self.objects
+    }
 }

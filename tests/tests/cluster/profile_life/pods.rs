@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::PostParams;
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
@@ -19,11 +18,6 @@ fn keeps() -> Value {
 }
 
 impl Scene {
-    async fn delete_pod(&self, name: &str) {
-        let pods = self.api::<Pod>();
-        pods.delete(name, &DeleteParams::default()).await.unwrap();
-    }
-
     /// The Azure name of a profile's identity.
     fn identity_of(profile: &PodIdentityProfile) -> String {
         let identity = status(profile).identity.expect("an identity");

@@ -1,12 +1,12 @@
 //! Profiles of one test, in a namespace and with a class of its own.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams};
 use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use podid_lab::layout::{
@@ -16,6 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fixture::eventually;
+use crate::objects::Objects;
 use crate::stage::Stage;
 
 /// The role that classes here allow, and its scope.
@@ -39,10 +40,10 @@ pub(super) fn access(role: &str, scope: &str) -> Value {
     json!({ "role": role, "scope": scope })
 }
 
-/// A namespace on the stage, and a class for it.
+/// A namespace of the lab in which the operator runs, and a class for it.
 pub(super) struct Scene {
     pub(super) stage: Stage,
-    pub(super) namespace: String,
+    objects: Objects,
 }
 
 impl Scene {
@@ -56,23 +57,8 @@ impl Scene {
     /// A namespace only.
     pub(super) async fn without_class(purpose: &str) -> Self {
         let stage = Stage::enter().await;
-        let metadata = ObjectMeta {
-            generate_name: Some(format!("{purpose}-")),
-            ..ObjectMeta::default()
-        };
-        let namespace = Namespace {
-            metadata,
-            ..Namespace::default()
-        };
-        let namespaces: Api<Namespace> = Api::all(stage.client.clone());
-        let made = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
-        Self {
-            stage,
-            namespace: made.metadata.name.expect("a name"),
-        }
+        let objects = Objects::in_new_namespace(&stage.client, purpose).await;
+        Self { stage, objects }
     }
 
     /// Applies the class, named like the namespace, with `changes` merged into its spec.
@@ -161,11 +147,8 @@ impl Scene {
 
     /// Deletes the profile, and looks until it is gone.
     pub(super) async fn delete(&self, name: &str) {
+        self.delete_object::<PodIdentityProfile>(name).await;
         let profiles = self.api::<PodIdentityProfile>();
-        profiles
-            .delete(name, &DeleteParams::default())
-            .await
-            .unwrap();
         eventually(&format!("{name} gone"), async || {
             profiles
                 .get_opt(name)
@@ -202,15 +185,13 @@ impl Scene {
                 }],
             },
         });
-        let pod: Pod = serde_json::from_value(pod).expect("a pod");
-        self.api().create(&PostParams::default(), &pod).await
+        self.try_create(pod).await
     }
 
     /// How far the pods are, by the AzureAssignedIdentities of the namespace: `pod status reason`.
     pub(super) async fn assigned(&self) -> BTreeSet<String> {
-        let objects = self.api::<AzureAssignedIdentity>();
-        let list = objects.list(&ListParams::default()).await.unwrap();
-        let words = list.items.into_iter().map(|object| {
+        let list = self.list::<AzureAssignedIdentity>().await;
+        let words = list.into_iter().map(|object| {
             let status = object.status.unwrap_or_default();
             let words = [object.spec.pod, status.status, status.reason];
             let words: Vec<String> = words.into_iter().flatten().collect();
@@ -226,15 +207,6 @@ impl Scene {
             (self.assigned().await == expected).then_some(())
         })
         .await;
-    }
-
-    /// Looks until there is an Event about an object whose `reason: note` begins so.
-    pub(super) async fn until_event(&self, name: &str, begins: &str) -> String {
-        eventually(&format!("Event {begins} of {name}"), async || {
-            let events = self.events(name).await;
-            events.into_iter().find(|event| event.starts_with(begins))
-        })
-        .await
     }
 
     /// The two objects of a profile.
@@ -292,38 +264,13 @@ impl Scene {
             .filter(|call| !reads.iter().any(|read| call.contains(read)))
             .collect()
     }
+}
 
-    /// Events about an object, as `reason: note`.
-    pub(super) async fn events(&self, name: &str) -> Vec<String> {
-        let events = self
-            .api::<Event>()
-            .list(&ListParams::default())
-            .await
-            .unwrap();
-        let about = |event: &Event| {
-            event
-                .regarding
-                .as_ref()
-                .and_then(|object| object.name.as_deref())
-                == Some(name)
-        };
-        let events = events.items.into_iter().filter(about);
-        events
-            .map(|e| {
-                format!(
-                    "{}: {}",
-                    e.reason.unwrap_or_default(),
-                    e.note.unwrap_or_default()
-                )
-            })
-            .collect()
-    }
+impl Deref for Scene {
+    type Target = Objects;
 
-    pub(super) fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
-    {
-        Api::namespaced(self.stage.client.clone(), &self.namespace)
+    fn deref(&self) -> &Objects {
+        &self.objects
     }
 }
 

@@ -11,7 +11,7 @@ use azure_sim::{
 };
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use podid_tests::programs;
+use podid_tests::{programs, python};
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
@@ -79,7 +79,7 @@ impl Cloud {
 
     /// Runs a script of `tests/python/` and returns what it reports.
     pub(super) async fn run(&self, script: &str) -> Value {
-        let mut child = tokio::process::Command::new(programs::python())
+        let mut child = tokio::process::Command::new(python::required())
             .arg(programs::repository().join("tests/python").join(script))
             .env_clear()
             .env("REQUESTS_CA_BUNDLE", self.ca.path())

@@ -1,0 +1,101 @@
+//! What a cluster runs on: files that programs see in place of the machine's, the network with its
+//! nodes, the simulated Azure, certificates.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_sim::AzureSim;
+
+use super::error::DaemonError;
+use super::listeners::HostListeners;
+use super::pki::Pki;
+use super::steps::{StepError, step};
+use super::{cloud, mounts};
+use crate::control::Endpoints;
+use crate::layout::{CONTROL_PLANE, Layout};
+use crate::net::{self, Fabric};
+use crate::options::{Target, UpOptions};
+use crate::spec::ENDPOINTS_FILE;
+use crate::state::StateDir;
+use crate::targets::{RunningTarget, Targets};
+
+/// How long a step may take that only asks the kernel or this process.
+const QUICK: Duration = Duration::from_secs(20);
+
+/// All that is there before the first program of the control plane.
+pub(super) struct Infrastructure {
+    pub(super) layout: Arc<Layout>,
+    pub(super) targets: Targets,
+    pub(super) pki: Pki,
+    pub(super) fabric: Arc<Fabric>,
+    pub(super) endpoints: Endpoints,
+    /// Where the API server is reached from outside.
+    pub(super) api_server: TcpListener,
+    /// Its listeners end with this value.
+    pub(super) sim: AzureSim,
+}
+
+impl Infrastructure {
+    pub(super) async fn build(
+        dir: &StateDir,
+        cgroup: &Path,
+        options: &UpOptions,
+        listeners: HostListeners,
+    ) -> Result<Self, DaemonError> {
+        let layout = Arc::new(Layout::new(&options.name, options.network, &options.nodes));
+        let targets = Targets::default();
+        targets.insert(Target::ControlPlane, control_plane(cgroup));
+        let pki = Pki::create(dir).map_err(StepError::of("certificates"))?;
+        let world = cloud::world(options.world.as_ref(), &layout, &pki.ca)
+            .map_err(StepError::of("azure-sim"))?;
+        let endpoints = listeners
+            .endpoints(world.tenant_id.clone())
+            .map_err(DaemonError::Loopback)?;
+        dir.write_json(ENDPOINTS_FILE, &endpoints)?;
+        pki.write_kubeconfigs(dir, &layout.name, endpoints.api_server)
+            .map_err(StepError::of("kubeconfigs"))?;
+        let authority = cloud::authority().map_err(StepError::of("azure-sim"))?;
+        // Before any node: its mount namespace starts as a copy of this one.
+        let trusted = [authority.cert_pem.as_str(), &pki.ca];
+        mounts::bind_files(dir, &layout, &cloud::hosts(&world), &trusted)?;
+        let fabric = step("network", QUICK, net::build(&layout, cgroup, &targets)).await?;
+        let starting = cloud::start(world, options.speed, authority, listeners.cloud);
+        let sim = step("azure-sim", QUICK, starting).await?;
+        serve_imds(&sim, &layout, &fabric)?;
+        Ok(Self {
+            layout,
+            targets,
+            pki,
+            fabric: Arc::new(fabric),
+            endpoints,
+            api_server: listeners.api_server,
+            sim,
+        })
+    }
+}
+
+/// The daemon's own namespaces are the control plane's.
+fn control_plane(cgroup: &Path) -> RunningTarget {
+    RunningTarget {
+        pid: std::process::id(),
+        cgroup: cgroup.join("control-plane"),
+        address: Some(CONTROL_PLANE.into()),
+        env: BTreeMap::new(),
+    }
+}
+
+/// Has the simulated metadata service answer on every node.
+fn serve_imds(sim: &AzureSim, layout: &Layout, fabric: &Fabric) -> Result<(), StepError> {
+    const PART: &str = "instance metadata service";
+    for node in &layout.nodes {
+        let listener = fabric
+            .imds_listener(&node.name)
+            .map_err(StepError::of(PART))?;
+        sim.serve_imds(&node.resource_id, listener)
+            .map_err(StepError::of(PART))?;
+    }
+    Ok(())
+}

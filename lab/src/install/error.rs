@@ -1,0 +1,52 @@
+//! What can go wrong with an installation.
+
+use std::path::PathBuf;
+
+use crate::lab::LabError;
+
+/// Why podid could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The lab refused, or does not answer.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A program of ours is not built.
+    #[error(
+        "{0} is not there; build it with `cargo build --workspace --bins`, or name a folder in --programs"
+    )]
+    Missing(PathBuf),
+    /// The folder with our manifests is not there.
+    #[error("{0} is not a folder; go to the clone's root, or name the folder in --manifests")]
+    NoManifests(PathBuf),
+    /// The simulated Azure would not let the operator sign in.
+    #[error("podid cannot sign in to the simulated Azure of lab {lab}: {missing}")]
+    SignIn {
+        /// The lab's name.
+        lab: String,
+        /// What is missing there, and what to add to the seed.
+        missing: String,
+    },
+    /// A tool cannot be run.
+    #[error("cannot run {0}")]
+    Run(String, #[source] std::io::Error),
+    /// A tool failed.
+    #[error("`{command}` failed: {said}")]
+    Failed {
+        /// What was run.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// A program did not become ready.
+    #[error("{program} is not ready after {seconds} s: {said}\n{log}")]
+    NotReady {
+        /// Name of the service.
+        program: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// What its admin address answered last.
+        said: String,
+        /// The end of its log.
+        log: String,
+    },
+}

@@ -1,0 +1,45 @@
+//! What can go wrong with the Go programs.
+
+use std::path::PathBuf;
+
+use super::cache::CacheError;
+use super::go::GoError;
+use super::space::DiskFull;
+
+/// Why the programs cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// There is no Go.
+    #[error(transparent)]
+    Go(#[from] GoError),
+    /// There is no room for a build.
+    #[error("cannot build {what}")]
+    Full {
+        /// What was built.
+        what: String,
+        /// Where there is no room.
+        #[source]
+        disk: DiskFull,
+    },
+    /// Go did not build a group.
+    #[error("building {group} failed: {last}; all of it is in {log}", log = log.display())]
+    Build {
+        /// The group.
+        group: &'static str,
+        /// The last line Go wrote.
+        last: String,
+        /// All that Go wrote.
+        log: PathBuf,
+    },
+    /// A module with definitions cannot be had.
+    #[error("cannot get the definitions of {module}: {reason}")]
+    Definitions {
+        /// The module and its version.
+        module: String,
+        /// Why not.
+        reason: String,
+    },
+}

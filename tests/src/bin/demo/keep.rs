@@ -1,0 +1,36 @@
+//! The end with `--keep`: the lab stays up.
+
+use anyhow::{Context, Result};
+
+use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::stage::Stage;
+use crate::{command, pods, ui};
+
+/// Leaves the lab up and says how to look around.
+pub(crate) fn leave_up(stage: Stage) -> Result<()> {
+    let pod = pods::pods(&stage)?;
+    let pod = pod.first().context("the application has no pod")?;
+    let clone = stage.folder("clone");
+    let clone = command::quoted(clone.as_os_str());
+    let env = podid_lab::hint::for_lab("env", stage.lab.name());
+    let down = podid_lab::hint::for_lab("down", stage.lab.name());
+    println!();
+    ui::step("All of it is still there. Look around:");
+    ui::detail(&format!(
+        "eval \"$({env})\"\n\
+         kubectl -n {NAMESPACE} get podidentityprofiles,azureidentities,azureassignedidentities\n\
+         kubectl -n {NAMESPACE} get pods -o wide\n\
+         podid-lab exec -n {NAMESPACE} {pod} -- curl -sS -H Metadata:true '{TOKEN_URL}'\n\
+         podid-lab logs podid-operator-0 | tail -n 3\n\
+         git -C {clone} log --oneline"
+    ));
+    ui::step("Take the profile back, as its team would:");
+    ui::detail(&format!(
+        "git -C {clone} revert --no-edit HEAD\n\
+         git -C {clone} push --quiet origin main\n\
+         kubectl -n {NAMESPACE} wait podidentityprofile/{PROFILE} --for=delete --timeout=60s"
+    ));
+    ui::step("End the lab:");
+    ui::detail(&down);
+    Ok(stage.lab.keep()?)
+}
