@@ -13,6 +13,7 @@ mod events;
 pub mod leader;
 pub mod metrics;
 pub mod profile;
+mod target;
 pub mod watch;
 
 /// Owner of the fields that podid applies.

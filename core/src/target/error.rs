@@ -31,8 +31,10 @@ pub struct TargetError {
 pub enum TargetErrorClass {
     /// Too many calls.
     Throttled,
-    /// Azure is ill or out of reach, or has not replicated something yet: the same call may succeed.
+    /// Azure is ill or out of reach.
     Transient,
+    /// Azure has not replicated yet what was just made.
+    Propagating,
     /// Something that the call names does not exist.
     NotFound,
     /// Somebody else is changing it.
@@ -56,6 +58,7 @@ impl TargetErrorClass {
         match self {
             Self::Throttled => "Throttled",
             Self::Transient => "Transient",
+            Self::Propagating => "Propagating",
             Self::NotFound => "NotFound",
             Self::Conflict => "Conflict",
             Self::PreconditionFailed => "PreconditionFailed",
@@ -71,7 +74,11 @@ impl TargetErrorClass {
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Throttled | Self::Transient | Self::Conflict | Self::PreconditionFailed
+            Self::Throttled
+                | Self::Transient
+                | Self::Propagating
+                | Self::Conflict
+                | Self::PreconditionFailed
         )
     }
 }
@@ -116,8 +123,8 @@ impl fmt::Display for TargetError {
 #[cfg(test)]
 mod tests {
     use super::TargetErrorClass::{
-        Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Throttled, Transient,
-        Unauthenticated, Unexpected,
+        Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Propagating, Throttled,
+        Transient, Unauthenticated, Unexpected,
     };
     use super::*;
 
@@ -162,7 +169,13 @@ mod tests {
 
     #[test]
     fn classes_have_words_of_their_own_and_know_what_waiting_helps() {
-        let retryable = [Throttled, Transient, Conflict, PreconditionFailed];
+        let retryable = [
+            Throttled,
+            Transient,
+            Propagating,
+            Conflict,
+            PreconditionFailed,
+        ];
         let lasting = [NotFound, Forbidden, Unauthenticated, Invalid, Unexpected];
         assert!(retryable.iter().all(|class| class.is_retryable()));
         assert!(!lasting.iter().any(|class| class.is_retryable()));

@@ -12,10 +12,9 @@ use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, Binding, BindingScope, Pod};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
 use podid_core::binding::{PodIdentities, PodIdentity, pod_identities};
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{DesiredIdentities, ProviderIdError, Target};
 
 use super::ObjectKey;
-use super::order::Wanted;
 use multi::Multi;
 
 /// A pod that holds identities, on its node.
@@ -124,12 +123,12 @@ impl Index {
     }
 
     /// What a machine should carry.
-    pub(super) fn wanted(&self, target: &Target) -> Wanted {
+    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
         let ids = |users: &BTreeMap<Target, Multi<ArmId, ObjectKey>>| {
             let users = users.get(target);
             users.map(|users| users.keys().cloned().collect())
         };
-        Wanted {
+        DesiredIdentities {
             desired: ids(&self.users).unwrap_or_default(),
             client_ids: self.client_ids(target),
             kept: ids(&self.unchecked).unwrap_or_default(),

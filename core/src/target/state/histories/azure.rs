@@ -13,37 +13,37 @@ const AZURES_LIMIT: usize = 150;
 
 /// What Azure knows.
 #[derive(Debug, Default)]
-pub(super) struct Azure {
+pub(in crate::target::state) struct Azure {
     /// Whether there is a target.
-    pub(super) exists: bool,
-    pub(super) deleting: bool,
-    pub(super) system_assigned: bool,
+    pub(in crate::target::state) exists: bool,
+    pub(in crate::target::state) deleting: bool,
+    pub(in crate::target::state) system_assigned: bool,
     /// The identities on the target, with the client ids of when they came.
-    pub(super) on: BTreeMap<ArmId, String>,
-    pub(super) version: u64,
+    pub(in crate::target::state) on: BTreeMap<ArmId, String>,
+    pub(in crate::target::state) version: u64,
     /// How often each identity was made again.
-    pub(super) made: BTreeMap<ArmId, u32>,
-    pub(super) poisoned: BTreeMap<ArmId, Poison>,
-    pub(super) slowness: Duration,
+    pub(in crate::target::state) made: BTreeMap<ArmId, u32>,
+    pub(in crate::target::state) poisoned: BTreeMap<ArmId, Poison>,
+    pub(in crate::target::state) slowness: Duration,
     /// The change that is under way.
-    pub(super) operation: Option<Operation>,
-    pub(super) operations: u64,
+    pub(in crate::target::state) operation: Option<Operation>,
+    pub(in crate::target::state) operations: u64,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) number: u64,
-    pub(super) ends: Moment,
-    pub(super) by_us: bool,
-    pub(super) add: BTreeSet<ArmId>,
-    pub(super) remove: BTreeSet<ArmId>,
+pub(in crate::target::state) struct Operation {
+    pub(in crate::target::state) number: u64,
+    pub(in crate::target::state) ends: Moment,
+    pub(in crate::target::state) by_us: bool,
+    pub(in crate::target::state) add: BTreeSet<ArmId>,
+    pub(in crate::target::state) remove: BTreeSet<ArmId>,
     /// How it ends, if not well.
-    pub(super) error: Option<TargetError>,
+    pub(in crate::target::state) error: Option<TargetError>,
     system_assigned: bool,
     user_assigned: bool,
 }
 
-pub(super) fn error(class: TargetErrorClass, code: &str) -> TargetError {
+pub(in crate::target::state) fn error(class: TargetErrorClass, code: &str) -> TargetError {
     TargetError {
         class,
         refused: true,
@@ -56,7 +56,7 @@ pub(super) fn error(class: TargetErrorClass, code: &str) -> TargetError {
 }
 
 impl Azure {
-    pub(super) fn read(&self) -> Option<TargetObservation> {
+    pub(in crate::target::state) fn read(&self) -> Option<TargetObservation> {
         let state = match (&self.operation, self.deleting) {
             (_, true) => "Deleting",
             (Some(_), _) => "Updating",
@@ -72,12 +72,16 @@ impl Azure {
     }
 
     /// The client id that an identity has now.
-    pub(super) fn client_id(&self, id: &ArmId) -> String {
+    pub(in crate::target::state) fn client_id(&self, id: &ArmId) -> String {
         format!("c{}", self.made.get(id).copied().unwrap_or_default())
     }
 
     /// Takes a change of ours up, or refuses it.
-    pub(super) fn patch(&mut self, patch: &TargetPatch, now: Moment) -> Result<u64, TargetError> {
+    pub(in crate::target::state) fn patch(
+        &mut self,
+        patch: &TargetPatch,
+        now: Moment,
+    ) -> Result<u64, TargetError> {
         use TargetErrorClass::{Conflict, Invalid, NotFound, PreconditionFailed};
         let (add, remove) = (&patch.plan.add, &patch.plan.remove);
         if !self.exists {
@@ -117,7 +121,12 @@ impl Azure {
     }
 
     /// A change of somebody else, who reads and changes at once.
-    pub(super) fn change(&mut self, add: BTreeSet<ArmId>, remove: BTreeSet<ArmId>, ends: Moment) {
+    pub(in crate::target::state) fn change(
+        &mut self,
+        add: BTreeSet<ArmId>,
+        remove: BTreeSet<ArmId>,
+        ends: Moment,
+    ) {
         self.begin(Operation {
             number: 0,
             ends,
@@ -141,7 +150,7 @@ impl Azure {
     }
 
     /// Ends the change that is under way, if its time has come.
-    pub(super) fn end(&mut self, now: Moment) -> Option<Operation> {
+    pub(in crate::target::state) fn end(&mut self, now: Moment) -> Option<Operation> {
         let operation = self.operation.take_if(|operation| operation.ends <= now)?;
         self.version += 1;
         if operation.error.is_some() || !self.exists {
@@ -162,12 +171,12 @@ impl Azure {
     }
 
     /// Ends the change that is under way without effect, as a newer one was preferred.
-    pub(super) fn preempt(&mut self) -> Option<u64> {
+    pub(in crate::target::state) fn preempt(&mut self) -> Option<u64> {
         let operation = self.operation.take_if(|operation| operation.by_us)?;
         Some(operation.number)
     }
 
-    pub(super) fn delete(&mut self) {
+    pub(in crate::target::state) fn delete(&mut self) {
         let made = std::mem::take(&mut self.made);
         let poisoned = std::mem::take(&mut self.poisoned);
         *self = Self {

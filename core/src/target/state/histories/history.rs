@@ -6,20 +6,20 @@ use crate::backoff::JitterSource;
 
 /// A run of the operator with one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct History {
-    pub(super) seed: u64,
+pub(in crate::target::state) struct History {
+    pub(in crate::target::state) seed: u64,
     /// Whether the target has an identity of its own.
-    pub(super) system_assigned: bool,
+    pub(in crate::target::state) system_assigned: bool,
     /// What happens, each after a wait.
-    pub(super) steps: Vec<(Duration, Happening)>,
+    pub(in crate::target::state) steps: Vec<(Duration, Happening)>,
 }
 
 /// Identities are numbers: those that pods use, and from [`FOREIGN`] on those of others.
-pub(super) type Name = u16;
-pub(super) const FOREIGN: Name = 1000;
+pub(in crate::target::state) type Name = u16;
+pub(in crate::target::state) const FOREIGN: Name = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Happening {
+pub(in crate::target::state) enum Happening {
     /// Pods or bindings came or went: these are desired, and those are kept if they are there.
     Desire(Vec<Name>, Vec<Name>),
     /// A person says that the identity is corrected.
@@ -51,7 +51,7 @@ pub(super) enum Happening {
 
 /// How Azure refuses a change that puts an identity on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Poison {
+pub(in crate::target::state) enum Poison {
     /// 403 `LinkedAuthorizationFailed`, naming all bad ones.
     NotAllowed,
     /// The same, naming all identities of the change.
@@ -69,7 +69,7 @@ pub(super) enum Poison {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::target::state) enum Fault {
     /// A change meets 409, with this Retry-After (0 for none).
     Conflict(u64),
     /// A change meets 412 though nobody changed anything.
@@ -90,7 +90,7 @@ pub(super) enum Fault {
 }
 
 impl History {
-    pub(super) fn of(seed: u64) -> Self {
+    pub(in crate::target::state) fn of(seed: u64) -> Self {
         let mut draw = Draw(JitterSource::new(seed));
         let names = if draw.below(60) == 0 { 230 } else { 6 };
         let count = 3 + draw.below(18);
@@ -104,7 +104,7 @@ impl History {
     }
 
     /// Histories that are a little smaller, the smallest first.
-    pub(super) fn smaller(&self) -> Vec<Self> {
+    pub(in crate::target::state) fn smaller(&self) -> Vec<Self> {
         let mut smaller = Vec::new();
         let count = self.steps.len();
         for length in [count / 2, count / 4, 1] {
@@ -174,10 +174,10 @@ fn smaller_steps(wait: Duration, happening: &Happening) -> Vec<(Duration, Happen
     smaller
 }
 
-pub(super) struct Draw(pub(super) JitterSource);
+pub(in crate::target::state) struct Draw(pub(in crate::target::state) JitterSource);
 
 impl Draw {
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::target::state) fn below(&mut self, end: u64) -> u64 {
         self.0.next_bits() % end
     }
 

@@ -3,10 +3,10 @@
 //! Each history follows from its seed. One that breaks an invariant is made smaller and printed, with the
 //! command that runs it again.
 
-mod azure;
+pub(super) mod azure;
 mod calls;
 mod checks;
-mod history;
+pub(super) mod history;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
