@@ -41,6 +41,7 @@ pub(in crate::target::state) struct Operation {
     pub(in crate::target::state) error: Option<TargetError>,
     system_assigned: bool,
     user_assigned: bool,
+    version_before: u64,
 }
 
 pub(in crate::target::state) fn error(class: TargetErrorClass, code: &str) -> TargetError {
@@ -110,6 +111,7 @@ impl Azure {
         let stays = patch.on.user_assigned.iter().any(|id| !remove.contains(id));
         Ok(self.begin(Operation {
             number: 0,
+            version_before: 0,
             ends: now + self.slowness,
             by_us: true,
             add: add.clone(),
@@ -129,6 +131,7 @@ impl Azure {
     ) {
         self.begin(Operation {
             number: 0,
+            version_before: 0,
             ends,
             by_us: false,
             add,
@@ -141,9 +144,10 @@ impl Azure {
 
     fn begin(&mut self, operation: Operation) -> u64 {
         self.operations += 1;
-        self.version += 1;
+        let version_before = std::mem::replace(&mut self.version, 2 * self.operations);
         self.operation = Some(Operation {
             number: self.operations,
+            version_before,
             ..operation
         });
         self.operations
@@ -152,10 +156,12 @@ impl Azure {
     /// Ends the change that is under way, if its time has come.
     pub(in crate::target::state) fn end(&mut self, now: Moment) -> Option<Operation> {
         let operation = self.operation.take_if(|operation| operation.ends <= now)?;
-        self.version += 1;
         if operation.error.is_some() || !self.exists {
+            // What changed nothing leaves the etag as it was: Azure's contracts do not say.
+            self.version = operation.version_before;
             return Some(operation);
         }
+        self.version = 2 * self.operations + 1;
         self.system_assigned = operation.system_assigned;
         if !operation.user_assigned {
             // A kind without `UserAssigned` takes away all of them.
@@ -183,8 +189,8 @@ impl Azure {
             made,
             poisoned,
             slowness: self.slowness,
-            version: self.version + 1,
-            operations: self.operations,
+            version: 2 * self.operations + 2,
+            operations: self.operations + 1,
             ..Self::default()
         };
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::target::TargetObservation;
 use crate::target::state::histories::azure::{Azure, error};
 use crate::target::state::histories::history::Poison;
 use crate::target::state::*;
-use crate::target::{MAX_CHANGES, TargetObservation};
-use crate::testing::{id, ids};
+use crate::testing::ids;
 
 pub(super) const INTERVAL: Duration = Duration::from_secs(180);
 pub(super) const WINDOW: Duration = Duration::from_millis(250);
