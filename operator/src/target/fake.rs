@@ -58,9 +58,7 @@ struct State {
     patches: Vec<usize>,
     spoilt: BTreeSet<IdentityId>,
     names_spoilt: bool,
-    spoilt_answer: Option<(u16, String)>,
     refusal: Option<Reply>,
-    change: Option<(u16, BTreeSet<IdentityId>)>,
     slowness: Duration,
     reads: usize,
     /// The client ids that identities have now; one on it keeps that of when it came.
@@ -114,27 +112,11 @@ impl FakeCompute {
         self.0.lock().unwrap().reads
     }
 
-    pub(crate) fn largest_patch(&self) -> usize {
-        self.0
-            .lock()
-            .unwrap()
-            .patches
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or_default()
-    }
-
     /// A patch that adds one of these is refused as a whole, with or without its name.
     pub(crate) fn spoil(&self, names: &[&str], named: bool) {
         let mut state = self.0.lock().unwrap();
         state.spoilt = names.iter().map(|name| identity(name)).collect();
         state.names_spoilt = named;
-    }
-
-    /// What a spoilt patch is answered, where it is not the usual.
-    pub(crate) fn answer_spoilt(&self, status: u16, code: &str) {
-        self.0.lock().unwrap().spoilt_answer = Some((status, code.to_owned()));
     }
 
     /// All patches are refused.
@@ -148,12 +130,6 @@ impl FakeCompute {
 
     pub(crate) fn relent(&self) {
         self.0.lock().unwrap().refusal = None;
-    }
-
-    /// Before the next patch arrives, somebody else makes it carry these.
-    pub(crate) fn meet_change(&self, status: u16, names: &[&str]) {
-        let names = names.iter().map(|name| identity(name)).collect();
-        self.0.lock().unwrap().change = Some((status, names));
     }
 
     /// Identities come on it by themselves, and its last change has ended.
@@ -177,37 +153,6 @@ impl FakeCompute {
             .remove(&identity(name));
     }
 
-    pub(crate) fn set_system_assigned(&self) {
-        let mut state = self.0.lock().unwrap();
-        state
-            .machine
-            .as_mut()
-            .expect("a machine")
-            .kind
-            .system_assigned = true;
-    }
-
-    /// Sets the provisioning state; `None` takes it away.
-    pub(crate) fn set_state(&self, provisioning: Option<&str>) {
-        let mut state = self.0.lock().unwrap();
-        match provisioning {
-            None => state.machine = None,
-            Some(word) => {
-                let machine = state.machine.as_mut().expect("a machine");
-                machine.provisioning_state = Some(word.to_owned());
-            }
-        }
-    }
-
-    /// Azure does not find it, until it is shown again.
-    pub(crate) fn hide(&self) -> MachineIdentity {
-        self.0.lock().unwrap().machine.take().expect("a machine")
-    }
-
-    pub(crate) fn show(&self, machine: MachineIdentity) {
-        self.0.lock().unwrap().machine = Some(machine);
-    }
-
     /// Every patch takes this long.
     pub(crate) fn slow_down(&self, slowness: Duration) {
         self.0.lock().unwrap().slowness = slowness;
@@ -223,20 +168,12 @@ impl State {
         if let Some(reply) = &self.refusal {
             return Err(refused(reply.clone()));
         }
-        if let Some((status, now)) = self.change.take() {
-            machine.user_assigned = now;
-            return Err(refused(Reply::new(status, "Conflict", "somebody else")));
-        }
         if let Some(bad) = patch.add().iter().find(|id| self.spoilt.contains(id)) {
             let text = match self.names_spoilt {
                 true => format!("Resource '{bad}' was not found."),
                 false => "something is wrong".to_owned(),
             };
-            let (status, code) = match &self.spoilt_answer {
-                Some((status, code)) => (*status, code.as_str()),
-                None => (400, "FailedIdentityOperation"),
-            };
-            return Err(refused(Reply::new(status, code, text)));
+            return Err(refused(Reply::new(400, "FailedIdentityOperation", text)));
         }
         for id in patch.add() {
             if machine.user_assigned.insert(id.clone())

@@ -13,7 +13,6 @@ use podid_core::target::{
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
@@ -144,18 +143,13 @@ impl TargetManager {
             status: state.status().clone(),
         };
         managed.send(TargetEvent::Desired(managed.generation, desired));
-        let worker = Worker {
-            target: target.clone(),
-            state,
-            started: Instant::now(),
-            calls: Calls {
-                compute: Arc::clone(&context.compute),
-                records: Arc::clone(&context.records),
-                metrics: context.metrics.clone(),
-            },
-            events: receiver,
-            reports: self.reports.clone(),
+        let calls = Calls {
+            compute: Arc::clone(&context.compute),
+            records: Arc::clone(&context.records),
+            metrics: context.metrics.clone(),
         };
+        let reports = self.reports.clone();
+        let worker = Worker::new(target.clone(), state, calls, receiver, reports);
         self.tasks.spawn(worker.run(context.drain.clone()));
         self.targets.insert(target.clone(), managed);
         self.context.metrics.set_targets(self.targets.len());

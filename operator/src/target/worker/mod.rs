@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use podid_azure::Compute;
 use podid_core::target::{
-    Moment, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch, TargetState,
+    AssignmentRecord, Moment, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch,
+    TargetState,
 };
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
@@ -23,13 +24,17 @@ type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
 
 /// What performs the actions of one target.
 pub(super) struct Worker {
-    pub(super) target: Target,
-    pub(super) state: TargetState,
+    target: Target,
+    state: TargetState,
     /// The start that the state's moments are counted from.
-    pub(super) started: Instant,
-    pub(super) calls: Calls,
-    pub(super) events: mpsc::UnboundedReceiver<TargetEvent>,
-    pub(super) reports: mpsc::UnboundedSender<TargetReport>,
+    started: Instant,
+    calls: Calls,
+    events: mpsc::UnboundedReceiver<TargetEvent>,
+    reports: mpsc::UnboundedSender<TargetReport>,
+    /// The one call that is under way.
+    call: Option<Call>,
+    wake: Option<Instant>,
+    stopping: bool,
 }
 
 /// What calls are made with.
@@ -41,50 +46,75 @@ pub(super) struct Calls {
 }
 
 impl Worker {
-    /// Works until nobody desires anything any more, or until `drain`; a comparison that is under way
+    /// A worker that begins now. What happens arrives by `events`; what becomes known goes to `reports`.
+    pub(super) fn new(
+        target: Target,
+        state: TargetState,
+        calls: Calls,
+        events: mpsc::UnboundedReceiver<TargetEvent>,
+        reports: mpsc::UnboundedSender<TargetReport>,
+    ) -> Self {
+        Self {
+            target,
+            state,
+            started: Instant::now(),
+            calls,
+            events,
+            reports,
+            call: None,
+            wake: None,
+            stopping: false,
+        }
+    }
+
+    /// Works until nobody can desire anything any more, or until `drain`; a comparison that is under way
     /// is finished first, so that Azure's last answer is not lost.
     pub(super) async fn run(mut self, drain: Drain) {
-        let mut call: Option<Call> = None;
-        let mut wake = None;
-        let mut stopping = false;
-        let mut event = TargetEvent::Woke;
-        loop {
+        let mut next = Some(TargetEvent::Woke);
+        while let Some(event) = next {
             let now = Moment::after_start(self.started.elapsed());
             for action in self.state.step(event, now) {
-                match action {
-                    TargetAction::WakeAt(time) => wake = Some(self.started + time.since_start()),
-                    TargetAction::Rest => wake = None,
-                    TargetAction::Log(notice) => self.log(&notice),
-                    TargetAction::Report(status) => {
-                        let target = self.target.clone();
-                        // Nobody listens while the operator stops.
-                        let _ = self.reports.send(TargetReport { target, status });
-                    }
-                    TargetAction::Read => call = Some(self.calls.read(&self.target)),
-                    TargetAction::SaveRecord(record) => {
-                        call = Some(self.calls.save(&self.target, record));
-                    }
-                    TargetAction::Patch(patch) => {
-                        call = Some(self.calls.patch(&self.target, patch))
-                    }
-                }
+                self.perform(action);
             }
-            event = loop {
-                let idle = call.is_none();
-                tokio::select! {
-                    () = drain.draining(), if !stopping => stopping = true,
-                    event = self.events.recv(), if !stopping => match event {
-                        Some(event) => break event,
-                        None => stopping = true,
-                    },
-                    event = end_of(&mut call), if !idle => {
-                        call = None;
-                        break event;
-                    }
-                    () = at(wake), if idle && !stopping => break TargetEvent::Woke,
-                    else => return,
+            next = self.next_event(&drain).await;
+        }
+    }
+
+    fn perform(&mut self, action: TargetAction) {
+        match action {
+            TargetAction::WakeAt(time) => self.wake = Some(self.started + time.since_start()),
+            TargetAction::Rest => self.wake = None,
+            TargetAction::Log(notice) => self.log(&notice),
+            TargetAction::Report(status) => {
+                let target = self.target.clone();
+                // Nobody listens while the operator stops.
+                let _ = self.reports.send(TargetReport { target, status });
+            }
+            TargetAction::Read => self.call = Some(self.calls.read(&self.target)),
+            TargetAction::SaveRecord(record) => {
+                self.call = Some(self.calls.save(&self.target, record));
+            }
+            TargetAction::Patch(patch) => self.call = Some(self.calls.patch(&self.target, patch)),
+        }
+    }
+
+    /// What happens next; `None` if the worker is to end and no call is under way.
+    async fn next_event(&mut self, drain: &Drain) -> Option<TargetEvent> {
+        loop {
+            let (idle, stopping) = (self.call.is_none(), self.stopping);
+            tokio::select! {
+                () = drain.draining(), if !stopping => self.stopping = true,
+                event = self.events.recv(), if !stopping => match event {
+                    Some(event) => return Some(event),
+                    None => self.stopping = true,
+                },
+                event = end_of(&mut self.call), if !idle => {
+                    self.call = None;
+                    return Some(event);
                 }
-            };
+                () = at(self.wake), if idle && !stopping => return Some(TargetEvent::Woke),
+                else => return None,
+            }
         }
     }
 
@@ -107,7 +137,7 @@ impl Calls {
         })
     }
 
-    fn save(&self, target: &Target, record: podid_core::target::AssignmentRecord) -> Call {
+    fn save(&self, target: &Target, record: AssignmentRecord) -> Call {
         let (records, target) = (Arc::clone(&self.records), target.clone());
         Box::pin(async move {
             let saved = records.save(&target, &record).await;

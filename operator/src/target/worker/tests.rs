@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use podid_core::target::{AssignmentRecord, BETWEEN_REQUESTS, DesiredIdentities, TargetStatus};
+use podid_core::target::{BETWEEN_REQUESTS, DesiredIdentities, TargetStatus};
 
 use super::*;
 use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
@@ -13,6 +13,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 struct Bench {
     compute: Arc<FakeCompute>,
+    records: Arc<FakeRecords>,
     events: mpsc::UnboundedSender<TargetEvent>,
     generation: u64,
     reports: mpsc::UnboundedReceiver<TargetReport>,
@@ -22,26 +23,22 @@ struct Bench {
 
 impl Bench {
     fn new(compute: FakeCompute) -> Self {
-        let compute = Arc::new(compute);
+        let (compute, records) = (Arc::new(compute), Arc::new(FakeRecords::default()));
         let (events, receiver) = mpsc::unbounded_channel();
         let (to, reports) = mpsc::unbounded_channel();
         let (record, now) = (AssignmentRecord::default(), Moment::default());
-        let worker = Worker {
-            target: target(),
-            state: TargetState::new(target(), settings(), record, 1, now),
-            started: Instant::now(),
-            calls: Calls {
-                compute: Arc::clone(&compute) as Arc<dyn Compute>,
-                records: Arc::new(FakeRecords::default()),
-                metrics: metrics(),
-            },
-            events: receiver,
-            reports: to,
+        let state = TargetState::new(target(), settings(), record, 1, now);
+        let calls = Calls {
+            compute: Arc::clone(&compute) as Arc<dyn Compute>,
+            records: Arc::clone(&records) as Arc<dyn RecordStore>,
+            metrics: metrics(),
         };
+        let worker = Worker::new(target(), state, calls, receiver, to);
         let drain = Drain::new();
         let task = tokio::spawn(worker.run(drain.clone()));
         Self {
             compute,
+            records,
             events,
             generation: 0,
             reports,
@@ -276,4 +273,27 @@ async fn asking_does_not_cut_short_what_azure_asked_for() {
         .report(|report| report.carries == Some(ids(&["a"])))
         .await;
     assert!(refused.elapsed() >= asked, "{:?}", refused.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_asked_before_azure_and_what_it_says_is_told() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.desire(&["a"]);
+    bench
+        .report(|status| status.carries == Some(ids(&["a"])))
+        .await;
+    assert_eq!(bench.records.saved(), [ids(&["a"])]);
+    bench.records.break_down();
+    bench.desire(&["a", "b"]);
+    let status = bench.report(|status| !status.failures.is_empty()).await;
+    let cause = &status.failures[&id("b")].cause;
+    assert_eq!(cause.reason, "RecordNotWritten");
+    let words = "writing the record of /subscriptions/s";
+    assert!(cause.message.contains(words), "{}", cause.message);
+    assert!(
+        cause.message.contains("chunk exceeded"),
+        "{}",
+        cause.message
+    );
+    assert_eq!(bench.compute.patches(), 1);
 }
