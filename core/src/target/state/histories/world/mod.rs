@@ -10,7 +10,7 @@ use super::azure::{Azure, error};
 use super::checks::Checks;
 use super::history::{FOREIGN, Fault, Happening, History, Name};
 use crate::arm::ArmId;
-use crate::target::state::{TargetAction, TargetEvent, TargetPatch, TargetSettings, TargetState};
+use crate::target::state::{TargetAction, TargetEvent, TargetSettings, TargetState};
 use crate::target::{
     AssignmentRecord, DesiredIdentities, Moment, Target, TargetError, TargetErrorClass,
 };
