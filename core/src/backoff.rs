@@ -20,8 +20,12 @@ impl Jitter {
     /// Numbers outside 0..=1 are moved to the nearer end, and what is no number to 0.
     #[must_use]
     pub fn new(unit: f64) -> Self {
-        // `max` answers the other operand where one is no number.
-        Self(unit.max(0.0).min(1.0))
+        // `clamp` would let through what is no number.
+        Self(if unit.is_nan() {
+            0.0
+        } else {
+            unit.clamp(0.0, 1.0)
+        })
     }
 }
 

@@ -14,8 +14,9 @@ const IDENTITY_NAME_MAX: usize = 128;
 /// Longest name of a Kubernetes object.
 const OBJECT_NAME_MAX: usize = 253;
 
-/// Characters of a machine's name in the name of its ledger; the digest tells machines apart.
-const LEDGER_READABLE_MAX: usize = 80;
+/// Characters of the name of a VM or scale set in the name of its record; the digest tells those apart
+/// whose names begin alike.
+const RECORD_READABLE_MAX: usize = 80;
 
 /// Longest value of a Kubernetes label.
 const LABEL_VALUE_MAX: usize = 63;
@@ -62,11 +63,11 @@ pub fn assigned_identity(pod: &str, pod_uid: &str, namespace: &str, identity: &s
     format!("{}-{digest}", readable.trim_end_matches(['-', '.']))
 }
 
-/// Name of the ConfigMap that records what podid has put on a machine.
+/// Name of the ConfigMap that records what podid has put on a VM or scale set.
 #[must_use]
-pub fn ledger(machine: &ArmId) -> String {
-    let digest = digest(&[&machine.folded()]);
-    let readable: String = machine
+pub fn assignment_record(target: &ArmId) -> String {
+    let digest = digest(&[&target.folded()]);
+    let readable: String = target
         .name()
         .chars()
         .map(|c| {
@@ -76,7 +77,7 @@ pub fn ledger(machine: &ArmId) -> String {
                 '-'
             }
         })
-        .take(LEDGER_READABLE_MAX)
+        .take(RECORD_READABLE_MAX)
         .collect();
     format!("podid-ledger-{}-{digest}", readable.trim_matches('-'))
 }
@@ -130,10 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn ledgers_do_not_depend_on_the_spelling_of_an_id() {
-        let name = ledger(&ArmId::new("/subscriptions/s/x/Pool_1"));
-        assert_eq!(name, ledger(&ArmId::new("/SUBSCRIPTIONS/s/x/pool_1")));
-        assert_ne!(name, ledger(&ArmId::new("/subscriptions/t/x/pool_1")));
+    fn records_do_not_depend_on_the_spelling_of_an_id() {
+        let name = assignment_record(&ArmId::new("/subscriptions/s/x/Pool_1"));
+        assert_eq!(
+            name,
+            assignment_record(&ArmId::new("/SUBSCRIPTIONS/s/x/pool_1"))
+        );
+        assert_ne!(
+            name,
+            assignment_record(&ArmId::new("/subscriptions/t/x/pool_1"))
+        );
         assert!(name.starts_with("podid-ledger-pool-1-"), "{name}");
     }
 

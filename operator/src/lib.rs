@@ -15,6 +15,7 @@ pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod profile;
+mod target;
 
 /// Owner of the fields that podid applies.
 pub const FIELD_MANAGER: &str = "podid-operator";

@@ -1,4 +1,4 @@
-//! The Azure machine under a node: what an identity is put on.
+//! The VM or scale set under a node: what an identity is put on.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::arm::{ArmId, resource_of};
 /// Scheme of the Azure cloud provider's `spec.providerID`.
 const SCHEME: &str = "azure://";
 
-/// What kind of machine a target is.
+/// Whether a target is a VM or a scale set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum TargetKind {
     /// A virtual machine: a single one, or an instance of a flexible scale set.
@@ -18,7 +18,7 @@ pub enum TargetKind {
     ScaleSet,
 }
 
-/// A machine that carries identities. Two spellings of one id are one target.
+/// A VM or scale set that carries identities. Two spellings of one id are one target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Target {
     kind: TargetKind,
@@ -85,7 +85,7 @@ impl Target {
         }
     }
 
-    /// What kind of machine it is.
+    /// Whether it is a VM or a scale set.
     #[must_use]
     pub fn kind(&self) -> TargetKind {
         self.kind
@@ -122,7 +122,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Kind and name of the machine that the segments after the provider stand for.
+/// Kind and name of the VM or scale set that the segments after the provider stand for.
 fn machine_of<'a>(segments: &[&'a str]) -> Option<(TargetKind, &'a str)> {
     let is = |word: &str, want: &str| word.eq_ignore_ascii_case(want);
     match *segments {

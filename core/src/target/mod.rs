@@ -3,16 +3,41 @@
 //! | file | holds |
 //! |---|---|
 //! | `id` | which VM or scale set a node is |
-//! | `plan` | what to change there |
+//! | `desired`, `observation`, `status` | what a target is to carry, what Azure shows, what is known |
+//! | `plan`, `parts` | what to change there, and in which parts |
 //! | `record` | what podid has put there |
 //! | `recreated` | identities that were deleted and made again under the same id |
+//! | `error`, `failure` | what Azure's refusals are, and what they mean to an identity |
+//! | `quarantine`, `pause` | when refused identities, and when whole targets, are tried again |
+//! | `state` | all of it in order: the state machine of one target |
 
+mod desired;
+mod error;
+mod failure;
 mod id;
+mod moment;
+mod observation;
+mod parts;
+mod pause;
 mod plan;
+mod quarantine;
 mod record;
 mod recreated;
+mod state;
+mod status;
 
+pub use desired::DesiredIdentities;
+pub use error::{TargetError, TargetErrorClass};
+pub use failure::{Outlook, TargetFailure};
 pub use id::{ProviderIdError, Target, TargetKind};
+pub use moment::Moment;
+pub use observation::TargetObservation;
+pub use parts::MAX_CHANGES;
 pub use plan::{TargetPlan, plan_target};
+pub use quarantine::BETWEEN_REQUESTS;
 pub use record::AssignmentRecord;
 pub use recreated::recreated;
+pub use state::{
+    TargetAction, TargetEvent, TargetNotice, TargetPatch, TargetSettings, TargetState,
+};
+pub use status::TargetStatus;

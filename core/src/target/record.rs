@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::plan::TargetPlan;
 use crate::arm::ArmId;
 
-/// What podid has put on one machine, or may have: written down before Azure is asked.
+/// What podid has put on one VM or scale set, or may have: written down before Azure is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AssignmentRecord(pub BTreeSet<ArmId>);
 
@@ -21,7 +21,7 @@ impl AssignmentRecord {
         Self(self.0.union(&plan.add).cloned().collect())
     }
 
-    /// The record once it is certain what the machine has: nothing under way, nothing unanswered.
+    /// The record once it is certain what the target has: nothing under way, nothing unanswered.
     #[must_use]
     pub fn settled(&self, on_target: &BTreeSet<ArmId>) -> Self {
         Self(self.0.intersection(on_target).cloned().collect())

@@ -3,11 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::arm::ArmId;
 use crate::target::AssignmentRecord;
 
-/// The identities on a machine that are not what their id stands for any more: each was deleted in
-/// Azure and made again under the same id, and the machine still holds the one of before, for which
+/// The identities on a VM or scale set that are not what their id stands for any more: each was deleted
+/// in Azure and made again under the same id, and the target still holds the one of before, for which
 /// nobody gets tokens. They count as absent, and are to be taken off and put on again.
 ///
-/// `expected` is the client id that the AzureIdentity says, `shown` the one that the machine shows;
+/// `expected` is the client id that the AzureIdentity says, `shown` the one that the target shows;
 /// where either is not known, nothing is concluded. Only what we put there is named, and nothing
 /// `immutable`.
 #[must_use]

@@ -10,12 +10,11 @@ use podid_core::binding::Verification;
 use podid_core::binding::{AzureIdentity, Origin};
 use podid_core::names;
 use podid_core::net_raw::NetRaw;
-use podid_core::target::ProviderIdError;
+use podid_core::target::{ProviderIdError, TargetStatus};
 
 use super::ObjectKey;
 use super::index::IndexedPod;
 use super::objects::Said;
-use super::report::Report;
 use super::tally::{Row, Stage};
 
 /// Reason of a pod on a node that is no machine of Azure.
@@ -38,14 +37,14 @@ impl Assessed<'_> {
     }
 }
 
-/// Looks at each assignment of a pod; `report` is about the machine under it, and `said` is what its
+/// Looks at each assignment of a pod; `status` is of the VM or scale set under it, and `said` is what its
 /// AzureAssignedIdentities say.
 pub(super) fn assess<'a>(
     entry: &'a IndexedPod,
-    report: Option<&Report>,
+    status: Option<&TargetStatus>,
     said: &Said,
 ) -> Vec<Assessed<'a>> {
-    let of = |(assignment, standing)| one(entry, assignment, standing, report, said);
+    let of = |(assignment, standing)| one(entry, assignment, standing, status, said);
     entry.wanted().map(of).collect()
 }
 
@@ -53,7 +52,7 @@ fn one<'a>(
     entry: &IndexedPod,
     assignment: &'a PodIdentity,
     standing: &Verification,
-    report: Option<&Report>,
+    status: Option<&TargetStatus>,
     said: &Said,
 ) -> Assessed<'a> {
     let before = before(entry, assignment, said);
@@ -76,8 +75,8 @@ fn one<'a>(
     if let Some(failure) = unknown_machine(entry) {
         return Assessed::by_azure(assignment, AssignmentState::Failed(failure), None);
     }
-    let failure = report.and_then(|report| report.failures.get(id));
-    let carries = report.and_then(|report| report.carries.as_ref());
+    let failure = status.and_then(|status| status.failures.get(id));
+    let carries = status.and_then(|status| status.carries.as_ref());
     let lasting = failure.and_then(|failure| failure.lasting());
     let before = before.filter(|before| !was_refused_by_us(before));
     let state = assignment_state(id, carries, lasting, before);

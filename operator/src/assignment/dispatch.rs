@@ -10,35 +10,35 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use podid_core::arm::ArmId;
+use podid_core::target::TargetSettings;
 use podid_runtime::{BoxError, Drain};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::backlog::Backlog;
-use super::fleet::Fleet;
 use super::index::AssignmentIndex;
 use super::jobs::Jobs;
-use super::ledger::{ConfigMapLedgers, Ledgers};
 use super::lookup::{Lookups, Reading};
 use super::objects::{Observed, Written};
 use super::pod_events::AssignmentEvents;
-use super::report::Report;
 use super::tally::Tally;
 use super::watch::{self, Event};
 use super::{Context, ObjectKey};
+use crate::target::{ConfigMapRecords, RecordStore, TargetContext, TargetManager, TargetReport};
 
 /// How often to see whether something is to be said again.
 const BETWEEN_REMINDERS: Duration = Duration::from_secs(60);
 
 /// See [`super::run`].
 pub(super) async fn run(context: Context, drain: Drain) -> Result<(), BoxError> {
-    let ledgers: Arc<dyn Ledgers> = Arc::new(ConfigMapLedgers::new(
+    let records: Arc<dyn RecordStore> = Arc::new(ConfigMapRecords::new(
         context.client.clone(),
         &context.settings.namespace,
     ));
     let mut watches = watch::all(&context.client);
-    let (fleet, mut reports) = Fleet::new(&context, Arc::clone(&ledgers), drain.clone());
-    let mut dispatcher = Dispatcher::new(context, fleet);
+    let target_context = target_context(&context, Arc::clone(&records), drain.clone());
+    let (targets, mut reports) = TargetManager::new(target_context);
+    let mut dispatcher = Dispatcher::new(context, targets);
 
     // Until everything is known, whatever is missing would look as if nobody wanted it.
     let mut unsynced = watch::KINDS;
@@ -58,21 +58,37 @@ pub(super) async fn run(context: Context, drain: Drain) -> Result<(), BoxError> 
     while let Some(Some(known)) = touched.next().now_or_never() {
         dispatcher.touched(known);
     }
-    dispatcher.begin(ledgers.as_ref()).await?;
+    dispatcher.begin(records.as_ref()).await?;
 
     while !drain.is_draining() {
         tokio::select! {
             () = drain.draining() => break,
             event = watches.next() => dispatcher.see(event.ok_or("the watches ended")?),
             touched = touched.next() => dispatcher.touched(touched.ok_or("the watches ended")?),
-            Some(report) = reports.recv() => dispatcher.hear(report),
+            Some(report) = reports.recv() => dispatcher.on_report(report),
             () = sleep_until(dispatcher.next_wake()) => dispatcher.wake(),
-            ended = dispatcher.fleet.worker_ended() => ended?,
+            ended = dispatcher.targets.worker_ended() => ended?,
             Some(ended) = dispatcher.tasks.join_next() => dispatcher.ended(ended?),
         }
         dispatcher.act();
     }
-    Ok(dispatcher.fleet.finish().await?)
+    Ok(dispatcher.targets.finish().await?)
+}
+
+fn target_context(context: &Context, records: Arc<dyn RecordStore>, drain: Drain) -> TargetContext {
+    let (settings, assignments) = (&context.settings, context.assignments.clone());
+    TargetContext {
+        compute: Arc::clone(&context.compute),
+        records,
+        settings: TargetSettings {
+            interval: settings.interval,
+            window: settings.window,
+            immutable: settings.immutable.clone(),
+        },
+        metrics: context.metrics.targets.clone(),
+        on_carried: Box::new(move |target, carried| assignments.set_carried(target, carried)),
+        drain,
+    }
 }
 
 /// How a task of ours ended.
@@ -93,7 +109,7 @@ struct Dispatcher {
     context: Context,
     index: AssignmentIndex,
     observed: Observed,
-    fleet: Fleet,
+    targets: TargetManager,
     lookups: Lookups,
     tally: Tally,
     jobs: Jobs,
@@ -108,7 +124,7 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    fn new(context: Context, fleet: Fleet) -> Self {
+    fn new(context: Context, targets: TargetManager) -> Self {
         let (pod_events, writing) = AssignmentEvents::new(context.client.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -119,7 +135,7 @@ impl Dispatcher {
         Self {
             index: AssignmentIndex::new(context.settings.reach),
             observed: Observed::default(),
-            fleet,
+            targets,
             lookups: Lookups::new(Arc::clone(&context.identities), context.settings.interval),
             tally: Tally::default(),
             jobs: Jobs::default(),
@@ -155,16 +171,16 @@ impl Dispatcher {
         }
     }
 
-    /// Everything is known: takes up the machines that an earlier run left something on.
-    async fn begin(&mut self, ledgers: &dyn Ledgers) -> Result<(), BoxError> {
-        let left = ledgers.load().await?;
+    /// Everything is known: takes up the VMs and scale sets that an earlier run left something on.
+    async fn begin(&mut self, records: &dyn RecordStore) -> Result<(), BoxError> {
+        let left = records.load().await?;
         tracing::info!(
-            machines = left.len(),
-            "assignment begins; machines with something of ours"
+            targets = left.len(),
+            "assignment begins; VMs and scale sets with something of ours"
         );
-        for (target, ledger) in left {
+        for (target, record) in left {
             let wanted = self.index.wanted(&target);
-            self.fleet.engage(&target, wanted, ledger);
+            self.targets.start(&target, wanted, record);
         }
         self.act();
         self.context.assignments.set_known();
@@ -177,7 +193,7 @@ impl Dispatcher {
         self.check(&dirty.checks);
         self.look_up();
         for target in &dirty.targets {
-            self.fleet.order(target, self.index.wanted(target));
+            self.targets.set_desired(target, self.index.wanted(target));
         }
         self.concerned.extend(dirty.pods);
         for pod in std::mem::take(&mut self.concerned) {
@@ -192,11 +208,11 @@ impl Dispatcher {
         }
     }
 
-    /// Takes note of what is known of a machine, and looks at the pods it matters to.
-    fn hear(&mut self, report: Report) {
+    /// Takes note of what is known of a VM or scale set, and looks at the pods it matters to.
+    fn on_report(&mut self, report: TargetReport) {
         let target = report.target.clone();
-        let failed: BTreeSet<ArmId> = report.failures.keys().cloned().collect();
-        for identity in self.fleet.hear(report) {
+        let failed: BTreeSet<ArmId> = report.status.failures.keys().cloned().collect();
+        for identity in self.targets.on_status(report) {
             if failed.contains(&identity) {
                 self.lookups.doubt(&identity);
             }

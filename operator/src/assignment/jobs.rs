@@ -3,15 +3,15 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use podid_core::backoff::{Backoff, Jitter};
+
 use super::ObjectKey;
-use super::quarantine::backoff;
 
 /// Writes to the API server under way at once: enough to keep it busy, too few to crowd others.
 const AT_ONCE: usize = 32;
 
-/// First and longest wait before a failed write is tried again.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// Waits before a failed write is tried again.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
 
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
@@ -55,7 +55,7 @@ impl Jobs {
         self.running.remove(pod);
         let failures = self.failures.entry(pod.clone()).or_default();
         *failures = failures.saturating_add(1);
-        backoff(*failures, FIRST_RETRY, LONGEST_RETRY)
+        RETRY.wait(*failures, Jitter::new(rand::random()))
     }
 }
 
@@ -98,8 +98,9 @@ mod tests {
     fn waits_grow_and_are_forgotten_with_success() {
         let mut jobs = Jobs::default();
         let waits: Vec<_> = (0..40).map(|_| jobs.failed(&pod(1))).collect();
-        assert!(waits[0] <= FIRST_RETRY && waits[39] > FIRST_RETRY && waits[39] <= LONGEST_RETRY);
+        let (first, longest) = (Duration::from_millis(500), Duration::from_secs(30));
+        assert!(waits[0] <= first && waits[39] > first && waits[39] <= longest);
         jobs.succeeded(&pod(1));
-        assert!(jobs.failed(&pod(1)) <= FIRST_RETRY);
+        assert!(jobs.failed(&pod(1)) <= first);
     }
 }

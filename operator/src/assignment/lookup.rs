@@ -8,11 +8,12 @@ use std::time::Duration;
 use podid_azure::{AzureError, ErrorClass, Identities, UserAssignedIdentity};
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::backoff::{Backoff, Jitter, lengthened};
 use podid_core::owner::Owner;
+use podid_core::target::BETWEEN_REQUESTS;
 use tokio::time::Instant;
 
-use super::failure::failure_of;
-use super::quarantine::{BETWEEN_REQUESTS, backoff, with_jitter};
+use crate::target::failure_of;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 8;
@@ -155,9 +156,13 @@ impl Lookups {
         if believed {
             lookup.reading = Some(reading);
         }
+        let jitter = Jitter::new(rand::random());
         let wait = match found {
-            true => with_jitter(self.interval),
-            false => backoff(lookup.failures, FIRST_RETRY, self.interval.max(FIRST_RETRY)),
+            true => lengthened(self.interval, jitter),
+            false => {
+                let backoff = Backoff::new(FIRST_RETRY, self.interval.max(FIRST_RETRY));
+                backoff.wait(lookup.failures, jitter)
+            }
         };
         self.schedule(identity, now + wait);
     }

@@ -2,7 +2,7 @@
 //! the last user, and writes AzureAssignedIdentities that say so.
 //!
 //! ```text
-//! watches ──► index ──► desired identities ──► one worker per machine ──► Azure
+//! watches ──► index ──► desired identities ──► `target` ──► Azure
 //!               │                                     │
 //!               └── pods ──► AzureAssignedIdentities ◄┘ what the machine has
 //! ```
@@ -12,12 +12,6 @@
 //! | `watch` | what the API server tells, as plain values |
 //! | `index` | which pods, hence which machines, a change concerns |
 //! | `dispatch` | the one task that owns the index and starts all work |
-//! | `fleet` | the machines that are worked on |
-//! | `order` | what a machine is to carry, and what to try at once |
-//! | `worker`, `machine` | one machine: when to look, and what to do then |
-//! | `failure` | what a refusal means: what to do, and whether waiting helps |
-//! | `quarantine` | identities that spoil a change, kept apart with back-off |
-//! | `ledger` | what we put on machines, written down first |
 //! | `jobs`, `objects` | AzureAssignedIdentities, one pod at a time |
 //! | `lookup`, `owners` | whose identity it is that an AzureIdentity names |
 //! | `assess`, `tally` | how far each pod is, and the pods of each profile |
@@ -26,27 +20,19 @@
 mod assess;
 mod backlog;
 mod dispatch;
-mod failure;
 #[cfg(test)]
 mod fake;
-mod fleet;
 mod handle;
 mod index;
 mod jobs;
-mod ledger;
 mod lookup;
-mod machine;
 mod metrics;
 mod objects;
-mod order;
 mod owners;
 mod pod_events;
-mod quarantine;
-mod report;
 mod tally;
 mod warnings;
 mod watch;
-mod worker;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::arm::ArmId;
 use crate::target::record::AssignmentRecord;
 
-/// Changes of the user-assigned identities of one machine. The machine's own (system-assigned)
+/// Changes of the user-assigned identities of one VM or scale set. Its own (system-assigned)
 /// identity is not part of it, hence never touched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TargetPlan {
@@ -18,7 +18,7 @@ pub struct TargetPlan {
     pub remove: BTreeSet<ArmId>,
 }
 
-/// What to change on a machine that has `on_target` and should carry `desired`.
+/// What to change on a target that has `on_target` and should carry `desired`.
 ///
 /// `record` is what we put there; `immutable` is never taken away, whoever put it there.
 #[must_use]

@@ -95,6 +95,20 @@ fn a_crash_after_the_record_leaks_nothing() {
 }
 
 #[test]
+fn a_plan_without_some_identities_keeps_the_others() {
+    let plan = TargetPlan {
+        add: ids(&["a", "b"]),
+        remove: ids(&["c", "d"]),
+    };
+    let expected = TargetPlan {
+        add: ids(&["a"]),
+        remove: ids(&["d"]),
+    };
+    assert_eq!(plan.without(&ids(&["B", "c", "e"])), expected);
+    assert_eq!((plan.len(), expected.len()), (4, 2));
+}
+
+#[test]
 fn a_plan_prints_in_a_line() {
     let plan = TargetPlan {
         add: ids(&["web", "db"]),

@@ -3,10 +3,9 @@ use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::binding::IdentityLookup;
 use podid_core::binding::{AzureIdentityType, Binding, BindingScope, Pod};
 use podid_core::net_raw::Breach;
-use podid_core::target::Target;
+use podid_core::target::{Outlook, Target, TargetFailure};
 
 use super::*;
-use crate::assignment::failure::{Failure, Outlook};
 use crate::assignment::fake::{id, ids, target};
 use crate::assignment::index::{AssignmentIndex, PlacedPod};
 use crate::assignment::warnings;
@@ -102,7 +101,7 @@ impl Bench {
         self.said.insert(name, Some(says));
     }
 
-    fn progress(&self, report: Option<&Report>) -> AssignmentState {
+    fn progress(&self, report: Option<&TargetStatus>) -> AssignmentState {
         let assessed = assess(self.entry(), report, &self.said);
         assessed[0].state.clone()
     }
@@ -117,17 +116,16 @@ impl Bench {
     }
 }
 
-fn report(carries: &[&str], failure: Option<Outlook>) -> Report {
-    let failure = failure.map(|outlook| Failure {
+fn report(carries: &[&str], failure: Option<Outlook>) -> TargetStatus {
+    let failure = failure.map(|outlook| TargetFailure {
         cause: AssignmentFailure {
             reason: "Refused".into(),
             message: "mend it".into(),
         },
         outlook,
     });
-    Report {
-        target: target(),
-        order: 1,
+    TargetStatus {
+        generation: 1,
         carries: Some(ids(carries)),
         ours: BTreeSet::new(),
         failures: failure

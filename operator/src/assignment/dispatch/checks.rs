@@ -92,11 +92,11 @@ impl Dispatcher {
             }
         }
         if let Some(identity) = self.index.recorded(profile) {
-            let carriers = self.fleet.carriers(identity);
+            let carriers = self.targets.carriers(identity);
             machines.extend(carriers.map(|target| (target.clone(), identity.clone())));
         }
         for (target, identity) in machines {
-            self.fleet.hurry(&target, &identity);
+            self.targets.request(&target, &identity);
         }
     }
 }

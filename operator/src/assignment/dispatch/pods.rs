@@ -61,8 +61,10 @@ impl Dispatcher {
     }
 
     fn assess<'a>(&self, entry: &'a IndexedPod, said: &Said) -> Vec<Assessed<'a>> {
-        let report = entry.target().and_then(|target| self.fleet.report(target));
-        assess::assess(entry, report, said)
+        let status = entry
+            .target()
+            .and_then(|target| self.targets.status(target));
+        assess::assess(entry, status, said)
     }
 
     pub(super) fn wrote(&mut self, key: ObjectKey, written: Written) {

@@ -12,7 +12,7 @@ use podid_core::binding::{PodIdentities, PodIdentity, pod_identities};
 use podid_core::target::{ProviderIdError, Target};
 use podid_index::{Derive, Index, Multi, ObjectKey, PodOnNode, Share};
 
-use super::order::Wanted;
+use podid_core::target::DesiredIdentities;
 use users::Users;
 
 /// A pod that holds identities, on its node.
@@ -174,7 +174,7 @@ impl AssignmentIndex {
     }
 
     /// What a VM or scale set should carry.
-    pub(super) fn wanted(&self, target: &Target) -> Wanted {
+    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
         self.0.derive().users.wanted(target)
     }
 

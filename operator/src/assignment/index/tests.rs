@@ -195,7 +195,7 @@ fn apply(index: &mut AssignmentIndex, fact: &Fact) {
 /// Everything at once, by the rules alone.
 #[derive(Default)]
 struct Whole {
-    wanted: BTreeMap<Target, Wanted>,
+    wanted: BTreeMap<Target, DesiredIdentities>,
     checks: BTreeSet<ArmId>,
     refused: BTreeSet<ObjectKey>,
 }

@@ -7,7 +7,7 @@ use podid_core::target::Target;
 use podid_index::{Multi, ObjectKey};
 
 use super::IndexedPod;
-use crate::assignment::order::Wanted;
+use podid_core::target::DesiredIdentities;
 
 /// The pods that use each identity, by the VM or scale set under them.
 #[derive(Debug, Default)]
@@ -24,12 +24,12 @@ pub(super) struct Users {
 
 impl Users {
     /// What a target should carry.
-    pub(super) fn wanted(&self, target: &Target) -> Wanted {
+    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
         let ids = |users: &BTreeMap<Target, Multi<ArmId, ObjectKey>>| {
             let users = users.get(target);
             users.map(|users| users.keys().cloned().collect())
         };
-        Wanted {
+        DesiredIdentities {
             desired: ids(&self.verified).unwrap_or_default(),
             client_ids: self.client_ids(target),
             kept: ids(&self.pending).unwrap_or_default(),

@@ -3,21 +3,20 @@ use std::time::Duration;
 
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::target::BETWEEN_REQUESTS;
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
-use crate::assignment::fake::{FakeCompute, FakeLedgers, context, id, ids, target};
-use crate::assignment::fleet::Fleet;
+use crate::assignment::fake::{FakeCompute, FakeRecords, context, id, ids, target};
 use crate::assignment::index::PlacedPod;
-use crate::assignment::quarantine::BETWEEN_REQUESTS;
-use crate::assignment::report::Report;
+use crate::target::{TargetManager, TargetReport};
 
 /// A dispatcher whose one profile, `apps/web`, has identity `a`.
 struct Bench {
     dispatcher: Dispatcher,
-    reports: mpsc::UnboundedReceiver<Report>,
+    reports: mpsc::UnboundedReceiver<TargetReport>,
     compute: Arc<FakeCompute>,
 }
 
@@ -29,10 +28,12 @@ impl Bench {
     fn new() -> Self {
         let compute = Arc::new(FakeCompute::new(&[]));
         let context = context(&compute);
-        let ledgers = Arc::new(FakeLedgers::default());
-        let (fleet, reports) = Fleet::new(&context, ledgers, Drain::new());
+        let records = Arc::new(FakeRecords::default());
+        let target_context =
+            crate::assignment::dispatch::target_context(&context, records, Drain::new());
+        let (targets, reports) = TargetManager::new(target_context);
         let mut bench = Self {
-            dispatcher: Dispatcher::new(context, fleet),
+            dispatcher: Dispatcher::new(context, targets),
             reports,
             compute,
         };
@@ -59,7 +60,7 @@ impl Bench {
         dispatcher.index.set_pod(&key(), placed);
         for target in &dispatcher.index.take_dirty().targets {
             let wanted = dispatcher.index.wanted(target);
-            dispatcher.fleet.order(target, wanted);
+            dispatcher.targets.set_desired(target, wanted);
         }
         dispatcher.count(&key());
     }
@@ -69,8 +70,8 @@ impl Bench {
         let started = Instant::now();
         loop {
             let report = self.reports.recv().await.expect("the worker runs");
-            let carries = report.carries == Some(ids(names));
-            self.dispatcher.hear(report);
+            let carries = report.status.carries == Some(ids(names));
+            self.dispatcher.on_report(report);
             if carries {
                 return started.elapsed();
             }
@@ -138,10 +139,10 @@ async fn a_request_reaches_machines_that_are_to_let_go_of_the_identity() {
     // Long enough for the waits to have grown.
     tokio::time::sleep(Duration::from_secs(1000)).await;
     while let Ok(report) = bench.reports.try_recv() {
-        bench.dispatcher.hear(report);
+        bench.dispatcher.on_report(report);
     }
     bench.compute.relent();
     bench.request(Some("now"));
     tokio::time::sleep(BETWEEN_REQUESTS + Duration::from_secs(1)).await;
-    assert_eq!(bench.compute.on_machine(), ids(&[]));
+    assert_eq!(bench.compute.on_target(), ids(&[]));
 }

@@ -1,4 +1,4 @@
-//! What we put on machines, written down before it is done: one ConfigMap a machine.
+//! What podid has put on each VM or scale set, written before Azure is asked: one ConfigMap for each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,103 +9,99 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
-use podid_core::target::AssignmentRecord;
-use podid_core::target::Target;
+use podid_core::target::{AssignmentRecord, Target};
 
 use crate::FIELD_MANAGER;
 
-/// Label of all ledgers.
+/// Label of all records; its words are older than the names of today.
 const LABEL: (&str, &str) = ("podid.dev/ledger", "machine");
-/// Keys of a ledger's data: the machine's ARM id, and the identities, one a line.
-const MACHINE: &str = "machine";
+/// Keys of a record's data: the ARM id of the VM or scale set, and the identities, one a line.
+const TARGET: &str = "machine";
 const IDENTITIES: &str = "identities";
 
-/// A ledger could not be read or written.
+/// A record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{what} failed; check that the operator may list, patch and delete ConfigMaps in its namespace"
 )]
-pub(super) struct LedgerError {
+pub(crate) struct RecordError {
     what: String,
     source: kube::Error,
 }
 
 #[cfg(test)]
-impl LedgerError {
-    pub(super) fn fake(machine: &Target) -> Self {
+impl RecordError {
+    pub(crate) fn fake(target: &Target) -> Self {
         let source = kube::Error::LinesCodecMaxLineLengthExceeded;
         Self {
-            what: format!("writing the ledger of {machine}"),
+            what: format!("writing the record of {target}"),
             source,
         }
     }
 }
 
-/// Where ledgers are kept.
+/// Where records are kept.
 #[async_trait]
-pub(super) trait Ledgers: Send + Sync + fmt::Debug {
-    /// All ledgers there are.
-    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, LedgerError>;
+pub(crate) trait RecordStore: Send + Sync + fmt::Debug {
+    /// All records there are.
+    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, RecordError>;
 
-    /// Replaces the ledger of a machine; an empty one is deleted.
-    async fn save(&self, machine: &Target, ledger: &AssignmentRecord) -> Result<(), LedgerError>;
+    /// Replaces the record of a VM or scale set; an empty one is deleted.
+    async fn save(&self, target: &Target, record: &AssignmentRecord) -> Result<(), RecordError>;
 }
 
-/// Ledgers in the operator's namespace.
-pub(super) struct ConfigMapLedgers(Api<ConfigMap>);
+/// Records as ConfigMaps in the operator's namespace.
+pub(crate) struct ConfigMapRecords(Api<ConfigMap>);
 
-impl fmt::Debug for ConfigMapLedgers {
+impl fmt::Debug for ConfigMapRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConfigMapLedgers")
+        f.write_str("ConfigMapRecords")
     }
 }
 
-impl ConfigMapLedgers {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
+impl ConfigMapRecords {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self(Api::namespaced(client, namespace))
     }
 }
 
 #[async_trait]
-impl Ledgers for ConfigMapLedgers {
-    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, LedgerError> {
+impl RecordStore for ConfigMapRecords {
+    async fn load(&self) -> Result<BTreeMap<Target, AssignmentRecord>, RecordError> {
         let params = ListParams::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
-        let list = self.0.list(&params).await.map_err(|source| LedgerError {
-            what: "reading the ledgers of what is on machines".to_owned(),
+        let list = self.0.list(&params).await.map_err(|source| RecordError {
+            what: "reading the records of what is on VMs and scale sets".to_owned(),
             source,
         })?;
         Ok(list.items.iter().filter_map(read).collect())
     }
 
-    async fn save(&self, machine: &Target, ledger: &AssignmentRecord) -> Result<(), LedgerError> {
-        let name = names::ledger(machine.id());
-        let saved = match ledger.0.is_empty() {
+    async fn save(&self, target: &Target, record: &AssignmentRecord) -> Result<(), RecordError> {
+        let name = names::assignment_record(target.id());
+        let saved = match record.0.is_empty() {
             true => match self.0.delete(&name, &DeleteParams::default()).await {
                 Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
                 other => other.map(drop),
             },
             false => {
                 let params = PatchParams::apply(FIELD_MANAGER).force();
-                let object = to_config_map(&name, machine, ledger);
+                let object = to_config_map(&name, target, record);
                 self.0
                     .patch(&name, &params, &Patch::Apply(&object))
                     .await
                     .map(drop)
             }
         };
-        saved.map_err(|source| LedgerError {
-            what: format!("writing the ledger of {machine}"),
+        saved.map_err(|source| RecordError {
+            what: format!("writing the record of {target}"),
             source,
         })
     }
 }
 
-fn to_config_map(name: &str, machine: &Target, ledger: &AssignmentRecord) -> ConfigMap {
-    let lines: Vec<&str> = ledger.0.iter().map(ArmId::as_str).collect();
-    let data = [
-        (MACHINE, machine.to_string()),
-        (IDENTITIES, lines.join("\n")),
-    ];
+fn to_config_map(name: &str, target: &Target, record: &AssignmentRecord) -> ConfigMap {
+    let lines: Vec<&str> = record.0.iter().map(ArmId::as_str).collect();
+    let data = [(TARGET, target.to_string()), (IDENTITIES, lines.join("\n"))];
     ConfigMap {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -119,10 +115,10 @@ fn to_config_map(name: &str, machine: &Target, ledger: &AssignmentRecord) -> Con
 
 fn read(object: &ConfigMap) -> Option<(Target, AssignmentRecord)> {
     let data = object.data.as_ref()?;
-    let Some(machine) = data.get(MACHINE).and_then(|id| Target::parse(id)) else {
+    let Some(target) = data.get(TARGET).and_then(|id| Target::parse(id)) else {
         tracing::warn!(
             config_map = object.name_any(),
-            "ledger ignored: it names no machine"
+            "record ignored: it names neither a VM nor a scale set"
         );
         return None;
     };
@@ -135,7 +131,7 @@ fn read(object: &ConfigMap) -> Option<(Target, AssignmentRecord)> {
         .map(ArmId::new)
         .filter(|id| !id.as_str().is_empty())
         .collect();
-    Some((machine, AssignmentRecord(identities)))
+    Some((target, AssignmentRecord(identities)))
 }
 
 #[cfg(test)]
@@ -144,18 +140,18 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        let machine = Target::parse(
+        let target = Target::parse(
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/p",
         )
         .expect("a scale set");
-        let ledger = AssignmentRecord(["/a/B", "/c"].map(ArmId::new).into());
-        let object = to_config_map("x", &machine, &ledger);
-        assert_eq!(read(&object), Some((machine, ledger)));
+        let record = AssignmentRecord(["/a/B", "/c"].map(ArmId::new).into());
+        let object = to_config_map("x", &target, &record);
+        assert_eq!(read(&object), Some((target, record)));
     }
 
     #[test]
-    fn a_ledger_of_no_machine_is_ignored() {
-        let data = [(MACHINE.to_owned(), "/subscriptions/s".to_owned())];
+    fn a_record_of_no_target_is_ignored() {
+        let data = [(TARGET.to_owned(), "/subscriptions/s".to_owned())];
         let object = ConfigMap {
             data: Some(data.into()),
             ..ConfigMap::default()

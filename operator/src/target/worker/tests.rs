@@ -1,75 +1,72 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::time::Duration;
+
+use podid_core::target::{BETWEEN_REQUESTS, DesiredIdentities, TargetStatus};
 
 use super::*;
-use crate::assignment::fake::{FakeCompute, FakeLedgers, id, ids, metrics, target};
-use crate::assignment::report::Report;
-use podid_azure::Compute;
-use podid_core::target::AssignmentRecord;
-use tokio::sync::mpsc;
+use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
 
 const INTERVAL: Duration = Duration::from_secs(180);
 const WINDOW: Duration = Duration::from_millis(250);
+/// The longest wait after trouble that may pass by itself.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 struct Bench {
     compute: Arc<FakeCompute>,
-    orders: watch::Sender<Order>,
-    reports: mpsc::UnboundedReceiver<Report>,
+    records: Arc<FakeRecords>,
+    events: mpsc::UnboundedSender<TargetEvent>,
+    generation: u64,
+    reports: mpsc::UnboundedReceiver<TargetReport>,
     drain: Drain,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Bench {
     fn new(compute: FakeCompute) -> Self {
-        let compute = Arc::new(compute);
-        let (orders, receiver) = watch::channel(Order::default());
+        let (compute, records) = (Arc::new(compute), Arc::new(FakeRecords::default()));
+        let (events, receiver) = mpsc::unbounded_channel();
         let (to, reports) = mpsc::unbounded_channel();
-        let machine = Machine::new(
-            target(),
-            Arc::clone(&compute) as Arc<dyn Compute>,
-            Arc::new(FakeLedgers::default()),
-            Arc::default(),
-            metrics(),
-            AssignmentRecord::default(),
-        );
-        let reporter = Reporter::new(target(), &AssignmentRecord::default(), to);
-        let worker = Worker {
-            machine,
-            orders: receiver,
-            reporter,
-            interval: INTERVAL,
-            window: WINDOW,
+        let (record, now) = (AssignmentRecord::default(), Moment::default());
+        let state = TargetState::new(target(), settings(), record, 1, now);
+        let calls = Calls {
+            compute: Arc::clone(&compute) as Arc<dyn Compute>,
+            records: Arc::clone(&records) as Arc<dyn RecordStore>,
+            metrics: metrics(),
         };
+        let worker = Worker::new(target(), state, calls, receiver, to);
         let drain = Drain::new();
         let task = tokio::spawn(worker.run(drain.clone()));
         Self {
             compute,
-            orders,
+            records,
+            events,
+            generation: 0,
             reports,
             drain,
             task,
         }
     }
 
-    fn order(&self, desired: &[&str]) {
-        self.orders.send_modify(|order| {
-            order.number += 1;
-            order.wanted.desired = ids(desired);
-        });
+    fn desire(&mut self, names: &[&str]) {
+        self.generation += 1;
+        let desired = DesiredIdentities {
+            desired: ids(names),
+            ..DesiredIdentities::default()
+        };
+        let event = TargetEvent::Desired(self.generation, desired);
+        self.events.send(event).expect("the worker runs");
     }
 
-    fn hurry(&self, name: &str) {
-        self.orders.send_modify(|order| {
-            order.number += 1;
-            order.hurried.insert(id(name), order.number);
-        });
+    fn request(&self, name: &str) {
+        let event = TargetEvent::Requested(id(name));
+        self.events.send(event).expect("the worker runs");
     }
 
     /// The first report that fits.
-    async fn report(&mut self, fits: impl Fn(&Report) -> bool) -> Report {
+    async fn report(&mut self, fits: impl Fn(&TargetStatus) -> bool) -> TargetStatus {
         let wait = async {
             loop {
-                let report = self.reports.recv().await.expect("the worker runs");
+                let report = self.reports.recv().await.expect("the worker runs").status;
                 if fits(&report) {
                     return report;
                 }
@@ -82,25 +79,25 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_that_arrive_together_go_out_in_one_patch() {
+async fn changes_that_arrive_together_go_out_in_one_patch() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.report(|report| report.at_rest).await;
     for names in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
-        bench.order(names);
+        bench.desire(names);
         tokio::time::sleep(WINDOW / 4).await;
     }
-    bench.report(|report| report.order == 3).await;
+    bench.report(|report| report.generation == 3).await;
     assert_eq!(bench.compute.patches(), 1);
-    assert_eq!(bench.compute.on_machine(), ids(&["a", "b", "c"]));
+    assert_eq!(bench.compute.on_target(), ids(&["a", "b", "c"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_that_keep_coming_do_not_put_the_first_off() {
+async fn changes_that_keep_coming_do_not_put_the_first_off() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.report(|report| report.at_rest).await;
     let started = Instant::now();
     for number in 0..20 {
-        bench.order(&["a", &format!("b{number}")]);
+        bench.desire(&["a", &format!("b{number}")]);
         tokio::time::sleep(WINDOW / 5).await;
     }
     let first = bench.report(|report| report.carries.as_ref().is_some_and(|ids| !ids.is_empty()));
@@ -114,13 +111,13 @@ async fn orders_that_keep_coming_do_not_put_the_first_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_machine_is_left_alone_for_the_time_asked() {
+async fn a_throttled_target_is_left_alone_for_the_time_asked() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.report(|report| report.at_rest).await;
     bench
         .compute
         .refuse(429, "OperationNotAllowed", Some(Duration::from_secs(120)));
-    bench.order(&["a"]);
+    bench.desire(&["a"]);
     let report = bench.report(|report| !report.failures.is_empty()).await;
     assert_eq!(
         report.failures.keys().cloned().collect::<BTreeSet<_>>(),
@@ -128,9 +125,9 @@ async fn a_throttled_machine_is_left_alone_for_the_time_asked() {
     );
     let refused = Instant::now();
     bench.compute.relent();
-    bench.order(&["a", "b"]);
+    bench.desire(&["a", "b"]);
     bench
-        .report(|report| report.failures.is_empty() && report.order == 2)
+        .report(|report| report.failures.is_empty() && report.generation == 2)
         .await;
     assert!(
         refused.elapsed() >= Duration::from_secs(120),
@@ -144,7 +141,7 @@ async fn a_throttled_machine_is_left_alone_for_the_time_asked() {
 async fn trouble_is_tried_again_without_any_event() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.compute.refuse(503, "ServiceUnavailable", None);
-    bench.order(&["a"]);
+    bench.desire(&["a"]);
     bench.report(|report| !report.failures.is_empty()).await;
     bench.compute.relent();
     let back = Instant::now();
@@ -157,8 +154,8 @@ async fn trouble_is_tried_again_without_any_event() {
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_away_by_hand_comes_back_within_the_interval() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.order(&["a"]);
-    bench.report(|report| report.order == 1).await;
+    bench.desire(&["a"]);
+    bench.report(|report| report.generation == 1).await;
     bench.compute.take_away("a");
     let taken = Instant::now();
     bench
@@ -175,12 +172,12 @@ async fn what_was_taken_away_by_hand_comes_back_within_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_of_nobody_is_not_looked_at_again() {
+async fn a_target_of_nobody_is_not_looked_at_again() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.order(&["a"]);
-    bench.report(|report| report.order == 1).await;
-    bench.order(&[]);
-    let report = bench.report(|report| report.order == 2).await;
+    bench.desire(&["a"]);
+    bench.report(|report| report.generation == 1).await;
+    bench.desire(&[]);
+    let report = bench.report(|report| report.generation == 2).await;
     assert!(report.at_rest && report.ours.is_empty());
     bench.compute.arrive(&["theirs"]);
     tokio::time::sleep(10 * INTERVAL).await;
@@ -192,11 +189,11 @@ async fn a_stop_finishes_what_is_under_way() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.report(|report| report.at_rest).await;
     bench.compute.slow_down(Duration::from_secs(40));
-    bench.order(&["a"]);
+    bench.desire(&["a"]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     bench.drain.start();
     bench.task.await.expect("no panic");
-    assert_eq!(bench.compute.on_machine(), ids(&["a"]));
+    assert_eq!(bench.compute.on_target(), ids(&["a"]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,13 +204,13 @@ async fn who_has_mended_it_need_not_wait() {
             true => bench.compute.spoil(&["a"], true),
             false => bench.compute.refuse(403, "AuthorizationFailed", None),
         }
-        bench.order(&["a"]);
+        bench.desire(&["a"]);
         // Long enough for the waits to have grown.
         tokio::time::sleep(Duration::from_secs(1000)).await;
         bench.compute.spoil(&[], true);
         bench.compute.relent();
         let mended = Instant::now();
-        bench.hurry("a");
+        bench.request("a");
         bench
             .report(|report| report.carries == Some(ids(&["a"])))
             .await;
@@ -226,14 +223,14 @@ async fn who_has_mended_it_need_not_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_without_end_does_not_spend_the_machines_calls() {
+async fn asking_without_end_does_not_spend_the_calls_of_a_target() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
     bench.compute.spoil(&["a"], true);
-    bench.order(&["a"]);
+    bench.desire(&["a"]);
     bench.report(|report| !report.failures.is_empty()).await;
     let (before, started) = (bench.compute.patches(), Instant::now());
     while started.elapsed() < 10 * BETWEEN_REQUESTS {
-        bench.hurry("a");
+        bench.request("a");
         tokio::time::sleep(WINDOW).await;
     }
     let tries = bench.compute.patches() - before;
@@ -241,20 +238,20 @@ async fn asking_without_end_does_not_spend_the_machines_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_is_as_it_should_be_is_not_read_without_end_because_people_ask() {
+async fn a_target_that_is_as_it_should_be_is_not_read_without_end_because_people_ask() {
     let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.order(&["a"]);
-    bench.report(|report| report.order == 1).await;
+    bench.desire(&["a"]);
+    bench.report(|report| report.generation == 1).await;
     let (before, started) = (bench.compute.reads(), Instant::now());
     while started.elapsed() < 10 * BETWEEN_REQUESTS {
-        bench.hurry("a");
+        bench.request("a");
         tokio::time::sleep(WINDOW).await;
     }
     let reads = bench.compute.reads() - before;
     assert!((5..=11).contains(&reads), "{reads}");
     let asked = Instant::now();
-    bench.hurry("a");
-    bench.order(&["a", "b"]);
+    bench.request("a");
+    bench.desire(&["a", "b"]);
     bench
         .report(|report| report.carries == Some(ids(&["a", "b"])))
         .await;
@@ -267,13 +264,32 @@ async fn asking_does_not_cut_short_what_azure_asked_for() {
     bench.report(|report| report.at_rest).await;
     let asked = Duration::from_secs(120);
     bench.compute.refuse(429, "TooManyRequests", Some(asked));
-    bench.order(&["a"]);
+    bench.desire(&["a"]);
     bench.report(|report| !report.failures.is_empty()).await;
     let refused = Instant::now();
     bench.compute.relent();
-    bench.hurry("a");
+    bench.request("a");
     bench
         .report(|report| report.carries == Some(ids(&["a"])))
         .await;
     assert!(refused.elapsed() >= asked, "{:?}", refused.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_asked_before_azure_and_what_it_says_is_told() {
+    let mut bench = Bench::new(FakeCompute::new(&[]));
+    bench.desire(&["a"]);
+    bench
+        .report(|status| status.carries == Some(ids(&["a"])))
+        .await;
+    assert_eq!(bench.records.saved(), [ids(&["a"])]);
+    bench.records.break_down();
+    bench.desire(&["a", "b"]);
+    let status = bench.report(|status| !status.failures.is_empty()).await;
+    let cause = &status.failures[&id("b")].cause;
+    assert_eq!(cause.reason, "RecordNotWritten");
+    let words = "writing the record of /subscriptions/s";
+    assert!(cause.message.contains(words), "{}", cause.message);
+    assert!(cause.message.contains("newline"), "{}", cause.message);
+    assert_eq!(bench.compute.patches(), 1);
 }

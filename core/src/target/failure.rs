@@ -1,0 +1,121 @@
+//! Why an identity is not on a VM or scale set: what to do about it, and whether waiting helps.
+
+use serde::Serialize;
+
+use super::error::{TargetError, TargetErrorClass};
+use super::id::Target;
+use crate::arm::ArmId;
+use crate::assigned_identity::AssignmentFailure;
+
+/// Refusals in a row after which a doubtful one is believed.
+const BELIEVED: u32 = 2;
+
+/// Why an identity is not on a VM or scale set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetFailure {
+    /// In words: the next step first.
+    pub cause: AssignmentFailure,
+    /// Whether waiting helps.
+    pub outlook: Outlook,
+}
+
+/// Whether waiting helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Outlook {
+    /// It does: Azure is busy, ill or out of reach, or we are.
+    Passing,
+    /// It may: Azure does not know yet everywhere what was just made, and calls it missing.
+    Doubtful,
+    /// It does not: a person must act.
+    Lasting,
+}
+
+impl TargetFailure {
+    /// The same failure when it was met for this number of times in a row.
+    #[must_use]
+    pub fn after(self, attempts: u32) -> Self {
+        let believed = self.outlook == Outlook::Doubtful && attempts >= BELIEVED;
+        let outlook = if believed {
+            Outlook::Lasting
+        } else {
+            self.outlook
+        };
+        Self { outlook, ..self }
+    }
+
+    /// What to tell the pods, if they are to wait no longer.
+    #[must_use]
+    pub fn lasting(&self) -> Option<&AssignmentFailure> {
+        (self.outlook == Outlook::Lasting).then_some(&self.cause)
+    }
+
+    /// What an error means to the identity that met it, or to all of a VM or scale set.
+    #[must_use]
+    pub fn of_azure(error: &TargetError, identity: Option<&ArmId>) -> Self {
+        let reason = error.code.as_deref().unwrap_or(error.class.as_str());
+        let step = &error.next_step;
+        let is_named = |id: &&ArmId| step.to_ascii_lowercase().contains(&id.folded());
+        let about = identity.filter(|id| !is_named(id));
+        let about = about.map(|id| format!(" ({id})")).unwrap_or_default();
+        Self {
+            cause: AssignmentFailure {
+                reason: reason.to_owned(),
+                message: format!("{step}{about}. {error}"),
+            },
+            outlook: outlook_of(error),
+        }
+    }
+
+    /// The record could not be written, so Azure was not asked for anything.
+    pub(super) fn record_not_written(error: &str) -> Self {
+        Self {
+            cause: AssignmentFailure {
+                reason: "RecordNotWritten".to_owned(),
+                message: format!("see that the operator may write ConfigMaps: {error}"),
+            },
+            outlook: Outlook::Passing,
+        }
+    }
+
+    /// A node names a VM or scale set that Azure does not have.
+    pub(super) fn target_not_found(target: &Target) -> Self {
+        Self {
+            cause: AssignmentFailure {
+                reason: "TargetNotFound".to_owned(),
+                message: format!(
+                    "correct the node's spec.providerID, or remove the node: Azure has no {target}, \
+                     which it names"
+                ),
+            },
+            outlook: Outlook::Lasting,
+        }
+    }
+
+    /// The identity was put on again, and the VM or scale set still shows another client id.
+    pub(super) fn old_client_id(identity: &ArmId, expected: &str, shown: &str) -> Self {
+        Self {
+            cause: AssignmentFailure {
+                reason: "OldClientId".to_owned(),
+                message: format!(
+                    "have the AzureIdentity name the client id that the identity has in Azure (a \
+                     profile does so when its reconciliation is requested): the VM or scale set shows \
+                     {shown} for {identity}, also after it was put on again, and the AzureIdentity \
+                     says {expected}"
+                ),
+            },
+            // Azure may only be slow to show the new one.
+            outlook: Outlook::Doubtful,
+        }
+    }
+}
+
+fn outlook_of(error: &TargetError) -> Outlook {
+    match error.class {
+        // A proxy's page: Azure's own refusals have a code.
+        _ if error.code.is_none() => Outlook::Passing,
+        TargetErrorClass::Forbidden => Outlook::Lasting,
+        TargetErrorClass::NotFound | TargetErrorClass::Invalid => Outlook::Doubtful,
+        // The operator's own credential, or trouble of Azure's: that says nothing about the identity.
+        _ => Outlook::Passing,
+    }
+}

@@ -1,0 +1,98 @@
+//! A plan in parts, so that one bad identity does not keep the others from being assigned.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::arm::ArmId;
+use crate::target::TargetPlan;
+
+/// Most identities one change names. Azure refuses more than 150 in a request.
+pub const MAX_CHANGES: usize = 100;
+
+/// The parts of a plan that are still to be carried out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts(VecDeque<TargetPlan>);
+
+impl Parts {
+    /// Parts small enough for one request; those that failed last time come last and on their own.
+    pub(super) fn new(plan: &TargetPlan, suspects: &BTreeSet<ArmId>) -> Self {
+        let good = plan.without(suspects);
+        let doubtful = plan.without(&good.add).without(&good.remove);
+        let parts = good.chunks(MAX_CHANGES).into_iter();
+        Self(parts.chain(doubtful.chunks(MAX_CHANGES)).collect())
+    }
+
+    pub(super) fn take_next(&mut self) -> Option<TargetPlan> {
+        self.0.pop_front()
+    }
+
+    /// What is still to be taken away.
+    pub(super) fn leaving(&self) -> BTreeSet<ArmId> {
+        let removed = self.0.iter().flat_map(|part| &part.remove);
+        removed.cloned().collect()
+    }
+
+    /// Splits a part that Azure refused because of one of its identities. Returns the culprits, if they
+    /// are certain enough: the only identity there is, or those that Azure named among others.
+    pub(super) fn isolate(
+        &mut self,
+        part: &TargetPlan,
+        named: &BTreeSet<ArmId>,
+    ) -> BTreeSet<ArmId> {
+        let all = &part.add | &part.remove;
+        if all.len() <= 1 {
+            return all;
+        }
+        let culprits = &all & named;
+        // Where Azure names all of them, it says nothing about which of them is bad.
+        if !culprits.is_empty() && culprits.len() < all.len() {
+            self.0.push_front(part.without(&culprits));
+            return culprits;
+        }
+        for half in part.chunks(part.len().div_ceil(2)).into_iter().rev() {
+            self.0.push_front(half);
+        }
+        BTreeSet::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ids;
+
+    fn plan(add: &[&str], remove: &[&str]) -> TargetPlan {
+        TargetPlan {
+            add: ids(add),
+            remove: ids(remove),
+        }
+    }
+
+    #[test]
+    fn what_failed_last_time_comes_last_and_on_its_own() {
+        let mut parts = Parts::new(
+            &plan(&["a", "bad"], &["c", "worse"]),
+            &ids(&["bad", "worse"]),
+        );
+        assert_eq!(parts.leaving(), ids(&["c", "worse"]));
+        assert_eq!(parts.take_next(), Some(plan(&["a"], &["c"])));
+        assert_eq!(parts.leaving(), ids(&["worse"]));
+        assert_eq!(parts.take_next(), Some(plan(&["bad"], &["worse"])));
+        assert_eq!(parts.take_next(), None);
+    }
+
+    #[test]
+    fn named_culprits_are_taken_out_and_unnamed_ones_halved() {
+        let part = plan(&["a", "b", "c"], &[]);
+        let mut parts = Parts::default();
+        assert_eq!(parts.isolate(&part, &ids(&["B", "other"])), ids(&["b"]));
+        assert_eq!(parts.take_next(), Some(plan(&["a", "c"], &[])));
+        for named in [ids(&[]), ids(&["a", "b", "c"])] {
+            assert_eq!(parts.isolate(&part, &named), ids(&[]));
+            assert_eq!(parts.take_next(), Some(plan(&["a", "b"], &[])));
+            assert_eq!(parts.take_next(), Some(plan(&["c"], &[])));
+        }
+        let alone = plan(&[], &["a"]);
+        assert_eq!(parts.isolate(&alone, &ids(&[])), ids(&["a"]));
+        assert_eq!(parts.take_next(), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! Identities that Azure refuses, kept apart from the others and tried again with back-off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::arm::ArmId;
+use crate::backoff::{Backoff, Jitter};
+
+use super::failure::TargetFailure;
+use super::moment::Moment;
+
+/// Waits before a refused identity is tried again: soon enough after somebody has corrected it, seldom
+/// enough not to spend the calls that Azure allows for one VM or scale set.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
+/// Shortest time between two tries that people ask for: whoever may annotate a profile must not spend
+/// the calls that Azure allows for a VM or scale set.
+pub const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Quarantine(BTreeMap<ArmId, Held>);
+
+#[derive(Clone, Debug)]
+struct Held {
+    attempts: u32,
+    since: Moment,
+    until: Moment,
+    failure: TargetFailure,
+}
+
+impl Quarantine {
+    /// Keeps an identity apart for a while, longer each time.
+    pub(super) fn hold(
+        &mut self,
+        identity: &ArmId,
+        failure: TargetFailure,
+        now: Moment,
+        jitter: Jitter,
+    ) {
+        let before = self.0.get(identity).map_or(0, |held| held.attempts);
+        let attempts = before.saturating_add(1);
+        let held = Held {
+            attempts,
+            since: now,
+            until: now + BACKOFF.wait(attempts, jitter),
+            failure: failure.after(attempts),
+        };
+        self.0.insert(identity.clone(), held);
+    }
+
+    /// Lets an identity be tried as soon as people may ask: somebody says that it is corrected.
+    pub(super) fn release(&mut self, identity: &ArmId) {
+        if let Some(held) = self.0.get_mut(identity) {
+            held.until = held.until.min(held.since + BETWEEN_REQUESTS);
+        }
+    }
+
+    /// Forgets the identities for which `stays` is false.
+    pub(super) fn retain(&mut self, stays: impl Fn(&ArmId) -> bool) {
+        self.0.retain(|identity, _| stays(identity));
+    }
+
+    /// Identities whose time has not come.
+    pub(super) fn waiting(&self, now: Moment) -> BTreeSet<ArmId> {
+        let waiting = self.0.iter().filter(|(_, held)| held.until > now);
+        waiting.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// All identities that failed last time.
+    pub(super) fn suspects(&self) -> BTreeSet<ArmId> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// When the first of them is to be tried again.
+    pub(super) fn next_due(&self) -> Option<Moment> {
+        self.0.values().map(|held| held.until).min()
+    }
+
+    pub(super) fn failures(&self) -> BTreeMap<ArmId, TargetFailure> {
+        let held = self.0.iter();
+        held.map(|(id, held)| (id.clone(), held.failure.clone()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assigned_identity::AssignmentFailure;
+    use crate::target::failure::Outlook;
+
+    #[test]
+    fn an_identity_is_due_again_after_its_wait() {
+        let (id, mut quarantine) = (ArmId::new("/x"), Quarantine::default());
+        let failure = TargetFailure {
+            cause: AssignmentFailure {
+                reason: "r".into(),
+                message: "m".into(),
+            },
+            outlook: Outlook::Doubtful,
+        };
+        let (start, full) = (Moment::default(), Jitter::new(1.0));
+        quarantine.hold(&id, failure.clone(), start, full);
+        let lasting = |quarantine: &Quarantine| quarantine.failures()[&id].lasting().cloned();
+        assert_eq!(lasting(&quarantine), None, "not believed yet");
+        assert_eq!(quarantine.waiting(start), BTreeSet::from([id.clone()]));
+        let due = start + Duration::from_secs(5);
+        assert_eq!(quarantine.next_due(), Some(due));
+        assert!(quarantine.waiting(due).is_empty());
+        assert_eq!(
+            quarantine.suspects(),
+            BTreeSet::from([id.clone()]),
+            "until it has passed"
+        );
+        quarantine.hold(&id, failure.clone(), due, full);
+        assert_eq!(lasting(&quarantine).as_ref(), Some(&failure.cause));
+        (0..6).for_each(|_| quarantine.hold(&id, failure.clone(), due, full));
+        assert_eq!(quarantine.next_due(), Some(due + Duration::from_secs(300)));
+        quarantine.release(&id);
+        assert_eq!(
+            quarantine.next_due(),
+            Some(due + BETWEEN_REQUESTS),
+            "somebody asked"
+        );
+        quarantine.release(&ArmId::new("/y"));
+        quarantine.retain(|_| false);
+        assert_eq!(quarantine.next_due(), None);
+    }
+}

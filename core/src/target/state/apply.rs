@@ -1,0 +1,122 @@
+//! Carries out a change in parts. An identity that Azure refuses is found and held back, so that the
+//! others get through.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::TargetState;
+use super::attempt::{Change, ChangeStep, Phase};
+use super::event::{TargetAction, TargetNotice, TargetPatch};
+use crate::arm::ArmId;
+use crate::target::error::TargetError;
+use crate::target::failure::TargetFailure;
+use crate::target::moment::Moment;
+use crate::target::observation::TargetObservation;
+use crate::target::parts::Parts;
+use crate::target::pause::Trouble;
+use crate::target::plan::TargetPlan;
+
+impl TargetState {
+    /// Begins a change whose record is written.
+    pub(super) fn start(
+        &mut self,
+        mut change: Change,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        // Azure ignores that an identity is added which the target has, in whatever version: one that
+        // was made anew has to be taken off first.
+        let off = TargetPlan {
+            remove: change.renewing.clone(),
+            ..TargetPlan::default()
+        };
+        change.parts = Parts::new(&off, &self.quarantine.suspects());
+        self.go_on(change, now, actions);
+    }
+
+    /// Asks for the next part, or ends the change.
+    fn go_on(&mut self, mut change: Change, now: Moment, actions: &mut Vec<TargetAction>) {
+        let mut next = change.parts.take_next();
+        if next.is_none() && change.step == ChangeStep::TakeOffRenewed {
+            // What could not be taken off is not put on again.
+            let rest = change.due.without(&self.quarantine.waiting(now));
+            change.parts = Parts::new(&rest, &self.quarantine.suspects());
+            change.step = ChangeStep::All;
+            next = change.parts.take_next();
+        }
+        let Some(part) = next else {
+            self.renewed(&change, now, actions);
+            return self.take_stock(&change.observed, change.due, now, actions);
+        };
+        actions.push(TargetAction::Patch(TargetPatch {
+            plan: part.clone(),
+            on: change.observed.clone(),
+        }));
+        self.phase = Phase::Patching(change, part);
+    }
+
+    pub(super) fn on_patched(
+        &mut self,
+        result: Result<TargetObservation, TargetError>,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        let (mut change, part) = match std::mem::replace(&mut self.phase, Phase::Waiting) {
+            Phase::Patching(change, part) => (change, part),
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        match result {
+            Ok(observed) => {
+                // Whether a renewed identity is as it should be shows only when all is done.
+                let passed = &(&part.add | &part.remove) - &change.renewing;
+                self.quarantine.retain(|id| !passed.contains(id));
+                let present = self.present(&observed);
+                self.carries(&present - &change.parts.leaving(), actions);
+                change.observed = observed;
+            }
+            Err(error) if error.may_be_of_one_identity() => {
+                for identity in change.parts.isolate(&part, &error.named) {
+                    let failure = TargetFailure::of_azure(&error, Some(&identity));
+                    let why = error.to_string();
+                    actions.push(TargetAction::Log(TargetNotice::Refused(
+                        identity.clone(),
+                        why,
+                    )));
+                    self.hold(&identity, failure, now);
+                }
+            }
+            Err(error) => return self.fail(Trouble::Azure(error), now, actions),
+        }
+        self.go_on(change, now, actions);
+    }
+
+    fn hold(&mut self, identity: &ArmId, failure: TargetFailure, now: Moment) {
+        let jitter = self.random.next_jitter();
+        self.quarantine.hold(identity, failure, now, jitter);
+    }
+
+    /// Looks at what was put on again: where the target still shows another client id than is expected,
+    /// trying without a pause would not help.
+    fn renewed(&mut self, change: &Change, now: Moment, actions: &mut Vec<TargetAction>) {
+        let (renewing, after) = (&change.renewing, &change.observed);
+        let (present, recreated) = (self.present(after), self.recreated(after));
+        self.quarantine
+            .retain(|id| !renewing.contains(id) || !present.contains(id));
+        let outdated: BTreeSet<ArmId> = renewing & &recreated;
+        for identity in outdated {
+            let of = |client_ids: &BTreeMap<ArmId, String>| {
+                client_ids.get(&identity).cloned().unwrap_or_default()
+            };
+            let (expected, shown) = (of(&self.compared.client_ids), of(&after.client_ids));
+            let failure = TargetFailure::old_client_id(&identity, &expected, &shown);
+            let why = failure.cause.message.clone();
+            actions.push(TargetAction::Log(TargetNotice::NotRenewed(
+                identity.clone(),
+                why,
+            )));
+            self.hold(&identity, failure, now);
+        }
+    }
+}

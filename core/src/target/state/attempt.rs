@@ -1,0 +1,253 @@
+//! One attempt to bring a target to what is desired, call by call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{TargetAction, TargetNotice};
+use super::{Next, TargetState, UNTIL_SECOND_LOOK, WHILE_UPDATING};
+use crate::arm::ArmId;
+use crate::target::error::TargetError;
+use crate::target::moment::Moment;
+use crate::target::observation::TargetObservation;
+use crate::target::parts::Parts;
+use crate::target::pause::Trouble;
+use crate::target::plan::{TargetPlan, plan_target};
+use crate::target::quarantine::Quarantine;
+use crate::target::record::AssignmentRecord;
+use crate::target::recreated;
+
+/// What is under way.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    /// Nothing: the next comparison begins when it is time.
+    Waiting,
+    /// A comparison met a change of somebody else, and goes on when it is time.
+    AfterConflict,
+    Reading,
+    Saving(AssignmentRecord, AfterSaving),
+    Patching(Change, TargetPlan),
+}
+
+/// What follows once a record is written.
+#[derive(Clone, Debug)]
+pub(super) enum AfterSaving {
+    /// The record names what is to be put on: change the target.
+    Apply(Change),
+    /// The record names what is on the target: the attempt is done.
+    Conclude {
+        due: TargetPlan,
+        on_target: BTreeSet<ArmId>,
+    },
+    /// The record is empty, as the target is gone.
+    Forget,
+}
+
+/// A change that is carried out in parts.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// The target as it was last read.
+    pub(super) observed: TargetObservation,
+    pub(super) due: TargetPlan,
+    /// What is taken off first, and put on again with all else.
+    pub(super) renewing: BTreeSet<ArmId>,
+    pub(super) parts: Parts,
+    pub(super) step: ChangeStep,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChangeStep {
+    TakeOffRenewed,
+    All,
+}
+
+impl TargetState {
+    /// Takes up what is desired now, and reads.
+    pub(super) fn begin_attempt(&mut self, actions: &mut Vec<TargetAction>) {
+        self.compared = self.desired.clone();
+        self.compared_generation = self.generation;
+        for identity in std::mem::take(&mut self.requested) {
+            self.quarantine.release(&identity);
+        }
+        self.wake = None;
+        self.phase = Phase::Reading;
+        actions.push(TargetAction::Read);
+    }
+
+    pub(super) fn on_read(
+        &mut self,
+        result: Result<Option<TargetObservation>, TargetError>,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        if !matches!(self.phase, Phase::Reading) {
+            return;
+        }
+        match result {
+            Ok(Some(observed)) => self.compare(observed, now, actions),
+            Ok(None) => self.vanished(now, actions),
+            Err(error) => self.fail(Trouble::Azure(error), now, actions),
+        }
+    }
+
+    fn compare(
+        &mut self,
+        observed: TargetObservation,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        self.missing_since = None;
+        let on_target = self.present(&observed);
+        let stays = &self.settings.immutable | &self.compared.kept;
+        let plan = plan_target(&self.compared.desired, &on_target, &self.record, &stays);
+        let planned = &plan.add | &plan.remove;
+        self.quarantine.retain(|id| planned.contains(id));
+        if observed.is_deleting() {
+            self.carries(on_target, actions);
+            return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
+        }
+        let due = plan.without(&self.quarantine.waiting(now));
+        // What is about to be taken away counts as absent at once: a pod that comes now must not be
+        // told that its identity is there.
+        self.carries(&on_target - &due.remove, actions);
+        if due.is_empty() {
+            return self.take_stock(&observed, due, now, actions);
+        }
+        let renewing = &self.recreated(&observed) & &due.add;
+        let record = self.record.ahead_of(&due);
+        let change = Change {
+            observed,
+            due,
+            renewing,
+            parts: Parts::default(),
+            step: ChangeStep::TakeOffRenewed,
+        };
+        self.save(record, AfterSaving::Apply(change), now, actions);
+    }
+
+    /// Writes the record if it differs from the stored one or may differ, and goes on.
+    fn save(
+        &mut self,
+        record: AssignmentRecord,
+        then: AfterSaving,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        if record == self.record && !self.stored_in_doubt {
+            return self.saved(then, now, actions);
+        }
+        actions.push(TargetAction::SaveRecord(record.clone()));
+        self.phase = Phase::Saving(record, then);
+    }
+
+    pub(super) fn on_saved(
+        &mut self,
+        result: Result<(), String>,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        match std::mem::replace(&mut self.phase, Phase::Waiting) {
+            Phase::Saving(record, then) => match result {
+                Ok(()) => {
+                    self.stored_in_doubt = false;
+                    self.status.ours.clone_from(&record.0);
+                    self.record = record;
+                    self.saved(then, now, actions);
+                }
+                Err(error) => {
+                    // Only the answer may be lost: what is stored is the one or the other.
+                    self.stored_in_doubt = true;
+                    self.fail(Trouble::Record(error), now, actions);
+                }
+            },
+            other => self.phase = other,
+        }
+    }
+
+    fn saved(&mut self, then: AfterSaving, now: Moment, actions: &mut Vec<TargetAction>) {
+        match then {
+            AfterSaving::Apply(change) => self.start(change, now, actions),
+            AfterSaving::Conclude { due, on_target } => {
+                self.conclude(&due, &on_target, now, actions);
+            }
+            AfterSaving::Forget => {
+                let next = match self.compared.desired.is_empty() {
+                    true => Next::Rest,
+                    false => Next::Missing,
+                };
+                self.finish(next, now, actions);
+            }
+        }
+    }
+
+    /// Compares what is there with what was due, after all that could be done has been done.
+    pub(super) fn take_stock(
+        &mut self,
+        after: &TargetObservation,
+        due: TargetPlan,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        let on_target = self.present(after);
+        self.carries(on_target.clone(), actions);
+        if after.is_changing() {
+            // What is under way may still put something of ours on: the record keeps it.
+            return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
+        }
+        let record = self.record.settled(&after.user_assigned);
+        let then = AfterSaving::Conclude { due, on_target };
+        self.save(record, then, now, actions);
+    }
+
+    fn conclude(
+        &mut self,
+        due: &TargetPlan,
+        on_target: &BTreeSet<ArmId>,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        let accepted = due.without(&self.quarantine.suspects());
+        if !accepted.add.is_subset(on_target) {
+            actions.push(TargetAction::Log(TargetNotice::NotVisible));
+            return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
+        }
+        let is_unused = self.compared.desired.is_empty() && self.record.0.is_empty();
+        let next = match self.quarantine.next_due() {
+            Some(due) => Next::At(due),
+            None if is_unused => Next::Rest,
+            None => Next::Compare,
+        };
+        self.finish(next, now, actions);
+    }
+
+    /// Azure does not have the target. One such answer may be wrong, and what is forgotten then would
+    /// stay on the target for ever: a second answer has to agree.
+    fn vanished(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
+        let certain_from = *self.missing_since.get_or_insert(now) + UNTIL_SECOND_LOOK;
+        if now < certain_from {
+            return self.finish(Next::At(certain_from), now, actions);
+        }
+        actions.push(TargetAction::Log(TargetNotice::Gone));
+        self.quarantine = Quarantine::default();
+        self.carries(BTreeSet::new(), actions);
+        let none = AssignmentRecord::default();
+        self.save(none, AfterSaving::Forget, now, actions);
+    }
+
+    /// The target carries this, now.
+    pub(super) fn carries(&mut self, identities: BTreeSet<ArmId>, actions: &mut Vec<TargetAction>) {
+        self.status.carries = Some(identities);
+        self.status.at_rest = false;
+        self.report(actions);
+    }
+
+    /// What a target carries, without what is recreated on it.
+    pub(super) fn present(&self, observed: &TargetObservation) -> BTreeSet<ArmId> {
+        &observed.user_assigned - &self.recreated(observed)
+    }
+
+    /// What we put on a target and was deleted and made again since.
+    pub(super) fn recreated(&self, observed: &TargetObservation) -> BTreeSet<ArmId> {
+        let expected: &BTreeMap<_, _> = &self.compared.client_ids;
+        let immutable = &self.settings.immutable;
+        recreated(expected, &observed.client_ids, &self.record, immutable)
+    }
+}

@@ -1,0 +1,113 @@
+//! What a target's state machine is told, and what it asks for.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+use crate::target::desired::DesiredIdentities;
+use crate::target::error::TargetError;
+use crate::target::moment::Moment;
+use crate::target::observation::TargetObservation;
+use crate::target::plan::TargetPlan;
+use crate::target::record::AssignmentRecord;
+use crate::target::status::TargetStatus;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetEvent {
+    /// Something else is to be carried; the number grows with each change.
+    Desired(u64, DesiredIdentities),
+    /// A person says that what was in the way of this identity is corrected: have the target compared
+    /// soon, and the identity tried again if it was refused.
+    Requested(ArmId),
+    /// It is the time of the last [`TargetAction::WakeAt`]. Too early does no harm.
+    Woke,
+    /// [`TargetAction::Read`] ended; `None` if Azure has no such VM or scale set.
+    Read(Result<Option<TargetObservation>, TargetError>),
+    /// [`TargetAction::SaveRecord`] ended; the error in words.
+    Saved(Result<(), String>),
+    /// [`TargetAction::Patch`] ended, with what was read after it.
+    Patched(Result<TargetObservation, TargetError>),
+}
+
+/// Something to be done now. A step asks for at most one call (`Read`, `SaveRecord`, `Patch`), whose end
+/// is the next event but for changes of what is desired; or it says how long to wait, and never both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum TargetAction {
+    /// Read the target.
+    Read,
+    /// Replace the stored record; an empty one is deleted.
+    SaveRecord(AssignmentRecord),
+    /// Change the target.
+    Patch(TargetPatch),
+    /// Tell whoever wants to know.
+    Report(TargetStatus),
+    /// Write to the log.
+    Log(TargetNotice),
+    /// Nothing is to be done before this time, which replaces an earlier one.
+    WakeAt(Moment),
+    /// Nothing is to be done until something else is desired.
+    Rest,
+}
+
+/// A change of the user-assigned identities of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetPatch {
+    /// What is added and removed.
+    pub plan: TargetPlan,
+    /// The target as it was read, which the change must match: its `etag`, and the kinds of identity
+    /// that it keeps.
+    pub on: TargetObservation,
+}
+
+/// Something that happened to a target and that people may look for in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum TargetNotice {
+    /// Somebody else changed it meanwhile, this often in a row.
+    Conflict(u32),
+    /// Azure does not have it.
+    Gone,
+    /// Azure confirmed a change, and does not show it.
+    NotVisible,
+    /// An identity was refused; the others go on without it.
+    Refused(ArmId, String),
+    /// An identity was taken off and put on again, and nothing is different.
+    NotRenewed(ArmId, String),
+    /// The comparison could not be finished.
+    Unfinished(String),
+}
+
+impl TargetNotice {
+    /// Whether a person may have to act.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::Conflict(_) | Self::Gone)
+    }
+}
+
+impl fmt::Display for TargetNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(count) => write!(
+                f,
+                "somebody else changes the VM or scale set ({count} in a row); reading it again"
+            ),
+            Self::Gone => f.write_str("Azure does not have the VM or scale set (any more)"),
+            Self::NotVisible => f.write_str("Azure confirmed a change and does not show it"),
+            Self::Refused(id, why) => {
+                write!(
+                    f,
+                    "identity {id} refused; the others go on without it: {why}"
+                )
+            }
+            Self::NotRenewed(id, why) => write!(f, "identity {id} put on again in vain: {why}"),
+            Self::Unfinished(why) => {
+                write!(
+                    f,
+                    "the identities of the VM or scale set are not as desired: {why}"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::failure::TargetFailure;
+use crate::arm::ArmId;
+
+/// What is known of the identities of a VM or scale set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TargetStatus {
+    /// The generation of desired identities that the last comparison was about.
+    pub generation: u64,
+    /// What it carries, as Azure confirmed, without what is being taken away; `None` until it was read.
+    pub carries: Option<BTreeSet<ArmId>>,
+    /// What it carries, or may carry, through us.
+    pub ours: BTreeSet<ArmId>,
+    /// Why desired identities are not on it.
+    pub failures: BTreeMap<ArmId, TargetFailure>,
+    /// Nothing is left to do, and nothing of ours is there.
+    pub at_rest: bool,
+}
+
+impl TargetStatus {
+    /// The identities about which something else is known than in `before`.
+    #[must_use]
+    pub fn differing(&self, before: &Self) -> BTreeSet<ArmId> {
+        let none = BTreeSet::new();
+        let was = before.carries.as_ref().unwrap_or(&none);
+        let mut differing = was ^ self.carries.as_ref().unwrap_or(&none);
+        let failed = before.failures.keys().chain(self.failures.keys());
+        let differs = |id: &&ArmId| before.failures.get(*id) != self.failures.get(*id);
+        differing.extend(failed.filter(differs).cloned());
+        differing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::Target;
+    use crate::testing::{id, ids};
+
+    #[test]
+    fn what_came_went_or_failed_otherwise_differs() {
+        let target = Target::parse(
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
+        );
+        let not_found = TargetFailure::target_not_found(&target.expect("a VM"));
+        let status = |carries: &[&str], failed: &str, failure: &TargetFailure| TargetStatus {
+            carries: Some(ids(carries)),
+            failures: BTreeMap::from([(id(failed), failure.clone())]),
+            ..TargetStatus::default()
+        };
+        let unknown = TargetStatus::default();
+        let before = status(&["a", "b"], "x", &not_found);
+        assert_eq!(before.differing(&unknown), ids(&["a", "b", "x"]));
+        assert_eq!(before.differing(&before), ids(&[]));
+        let other = TargetFailure::record_not_written("no");
+        assert_eq!(
+            status(&["a", "c"], "x", &other).differing(&before),
+            ids(&["b", "c", "x"])
+        );
+        assert_eq!(
+            status(&["a", "b"], "y", &not_found).differing(&before),
+            ids(&["x", "y"])
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! Azure's words and errors as those of core, and back.
+
+use std::collections::BTreeSet;
+
+use podid_azure::{
+    AzureError, ComputeIdentity, ComputeTarget, ErrorClass, IdentityId, IdentityPatch,
+    ResourceGroupId, ResourceIdentityType,
+};
+use podid_core::arm::ArmId;
+use podid_core::target::{
+    Target, TargetError, TargetErrorClass, TargetFailure, TargetKind, TargetObservation,
+    TargetPatch,
+};
+
+/// What an error means to an identity.
+pub(crate) fn failure_of(error: &AzureError, identity: Option<&ArmId>) -> TargetFailure {
+    TargetFailure::of_azure(&target_error(error), identity)
+}
+
+pub(super) fn target_error(error: &AzureError) -> TargetError {
+    let named = error.named_identities();
+    TargetError {
+        class: class_of(error.class()),
+        refused: matches!(
+            error,
+            AzureError::Refused { .. } | AzureError::OperationEnded { .. }
+        ),
+        code: error.code().map(str::to_owned),
+        named: named.iter().map(arm_id).collect(),
+        retry_after: error.retry_after(),
+        next_step: error.next_step(),
+        message: error.to_string(),
+    }
+}
+
+fn class_of(class: ErrorClass) -> TargetErrorClass {
+    match class {
+        ErrorClass::Throttled { .. } => TargetErrorClass::Throttled,
+        ErrorClass::Transient => TargetErrorClass::Transient,
+        ErrorClass::Propagating => TargetErrorClass::Propagating,
+        ErrorClass::NotFound => TargetErrorClass::NotFound,
+        ErrorClass::Conflict => TargetErrorClass::Conflict,
+        ErrorClass::PreconditionFailed => TargetErrorClass::PreconditionFailed,
+        ErrorClass::Forbidden => TargetErrorClass::Forbidden,
+        ErrorClass::Unauthenticated => TargetErrorClass::Unauthenticated,
+        ErrorClass::Invalid => TargetErrorClass::Invalid,
+        // The set may grow; what is new was not understood.
+        _ => TargetErrorClass::Unexpected,
+    }
+}
+
+pub(super) fn observation(read: &ComputeIdentity) -> TargetObservation {
+    let client_ids = read.client_ids.iter();
+    TargetObservation {
+        user_assigned: read.user_assigned.iter().map(arm_id).collect(),
+        client_ids: client_ids
+            .map(|(id, client_id)| (arm_id(id), client_id.clone()))
+            .collect(),
+        system_assigned: read.kind.system_assigned,
+        etag: read.etag.clone(),
+        provisioning_state: read.provisioning_state.clone(),
+    }
+}
+
+pub(super) fn identity_patch(patch: &TargetPatch) -> IdentityPatch {
+    let on = &patch.on;
+    let current = ComputeIdentity {
+        kind: ResourceIdentityType {
+            system_assigned: on.system_assigned,
+            user_assigned: !on.user_assigned.is_empty(),
+        },
+        user_assigned: azure_ids(&on.user_assigned).collect(),
+        ..ComputeIdentity::default()
+    };
+    let plan = &patch.plan;
+    IdentityPatch::new(&current, azure_ids(&plan.add), azure_ids(&plan.remove))
+}
+
+pub(super) fn compute_target(target: &Target) -> ComputeTarget {
+    let group = ResourceGroupId::new(target.subscription(), target.resource_group());
+    let name = target.name().to_owned();
+    match target.kind() {
+        TargetKind::Vm => ComputeTarget::Vm { group, name },
+        TargetKind::ScaleSet => ComputeTarget::ScaleSet { group, name },
+    }
+}
+
+fn arm_id(id: &IdentityId) -> ArmId {
+    ArmId::new(id.to_string())
+}
+
+/// What is planned was read from well-formed ids, so nothing is lost here.
+fn azure_ids(ids: &BTreeSet<ArmId>) -> impl Iterator<Item = IdentityId> {
+    ids.iter().filter_map(|id| id.as_str().parse().ok())
+}
+#[cfg(test)]
+mod tests {
+    use podid_azure::{Operation, Reply};
+
+    use super::*;
+
+    fn refused(status: u16, code: &str) -> AzureError {
+        let reply = Reply::new(status, code, "Azure's own words.");
+        AzureError::refused(Operation::PatchComputeIdentity, "/subscriptions/s", reply)
+    }
+
+    #[test]
+    fn what_waiting_does_not_mend_is_told_from_what_it_does() {
+        use podid_core::target::Outlook::{Doubtful, Lasting, Passing};
+        let table = [
+            (403, "LinkedAuthorizationFailed", Lasting),
+            (403, "AuthorizationFailed", Lasting),
+            (403, "RequestDisallowedByPolicy", Lasting),
+            (409, "ScopeLocked", Lasting),
+            (400, "FailedIdentityOperation", Doubtful),
+            (404, "ResourceNotFound", Doubtful),
+            (404, "SubscriptionNotFound", Doubtful),
+            (400, "InvalidParameter", Doubtful),
+            (401, "ExpiredAuthenticationToken", Passing),
+            (409, "Conflict", Passing),
+            (412, "PreconditionFailed", Passing),
+            (429, "TooManyRequests", Passing),
+            (500, "InternalServerError", Passing),
+            (503, "", Passing),
+            (404, "", Passing),
+            (403, "", Passing),
+        ];
+        for (status, code, expected) in table {
+            let failure = failure_of(&refused(status, code), None);
+            assert_eq!(failure.outlook, expected, "{status} {code}");
+            let again = failure.after(2).outlook;
+            let believed = if expected == Doubtful {
+                Lasting
+            } else {
+                expected
+            };
+            assert_eq!(again, believed, "{status} {code}");
+        }
+        let unanswered = AzureError::NoAnswer {
+            operation: Operation::PatchComputeIdentity,
+            resource: "/x".into(),
+            host: "arm".into(),
+            source: "connection reset".into(),
+        };
+        assert_eq!(failure_of(&unanswered, None).outlook, Passing);
+    }
+
+    #[test]
+    fn a_failure_begins_with_the_next_step_and_names_the_identity() {
+        let error = refused(403, "LinkedAuthorizationFailed");
+        let failure = failure_of(&error, Some(&ArmId::new("/id/web")));
+        let (step, message) = (error.next_step(), &failure.cause.message);
+        assert!(
+            message.starts_with(&format!("{step} (/id/web). ")),
+            "{message}"
+        );
+        assert!(message.ends_with("Azure's own words."), "{message}");
+        let id = crate::target::fake::id("web");
+        let reply = Reply::new(
+            403,
+            "LinkedAuthorizationFailed",
+            format!("scope(s) '{id}' or"),
+        );
+        let error = AzureError::refused(Operation::PatchComputeIdentity, "/subscriptions/s", reply);
+        let message = failure_of(&error, Some(&id)).cause.message;
+        let first = message.split(". ").next().unwrap_or_default();
+        assert_eq!(first.matches(id.as_str()).count(), 1, "{message}");
+    }
+}

@@ -1,0 +1,24 @@
+//! VMs and scale sets (targets) under pods: each is brought to carry the identities that are desired on it.
+//!
+//! What to do is decided by [`podid_core::target::TargetState`]; here its actions are performed.
+//!
+//! | module | role |
+//! |---|---|
+//! | `manager` | the targets that are worked on, each with a worker of its own |
+//! | `worker` | performs the actions of one target, and feeds the results back |
+//! | `convert` | Azure's words and errors as those of core, and back |
+//! | `record_store` | what podid has put on each target, in ConfigMaps |
+//! | `metrics` | what is counted |
+
+mod convert;
+#[cfg(test)]
+pub(crate) mod fake;
+mod manager;
+mod metrics;
+mod record_store;
+mod worker;
+
+pub(crate) use convert::failure_of;
+pub(crate) use manager::{TargetContext, TargetManager, TargetReport};
+pub(crate) use metrics::TargetMetrics;
+pub(crate) use record_store::{ConfigMapRecords, RecordStore};

@@ -1,0 +1,196 @@
+//! One task for each VM or scale set: performs what its state machine asks for, and feeds the results
+//! back. A slow one delays no other.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use podid_azure::Compute;
+use podid_core::target::{
+    AssignmentRecord, Moment, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch,
+    TargetState,
+};
+use podid_runtime::Drain;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::convert::{compute_target, identity_patch, observation, target_error};
+use super::manager::TargetReport;
+use super::metrics::TargetMetrics;
+use super::record_store::RecordStore;
+
+type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
+
+/// What performs the actions of one target.
+pub(super) struct Worker {
+    target: Target,
+    state: TargetState,
+    /// The start that the state's moments are counted from.
+    started: Instant,
+    calls: Calls,
+    events: mpsc::UnboundedReceiver<TargetEvent>,
+    reports: mpsc::UnboundedSender<TargetReport>,
+    /// The one call that is under way.
+    call: Option<Call>,
+    wake: Option<Instant>,
+    stopping: bool,
+}
+
+/// What calls are made with.
+#[derive(Clone, Debug)]
+pub(super) struct Calls {
+    pub(super) compute: Arc<dyn Compute>,
+    pub(super) records: Arc<dyn RecordStore>,
+    pub(super) metrics: TargetMetrics,
+}
+
+impl Worker {
+    /// A worker that begins now. What happens arrives by `events`; what becomes known goes to `reports`.
+    pub(super) fn new(
+        target: Target,
+        state: TargetState,
+        calls: Calls,
+        events: mpsc::UnboundedReceiver<TargetEvent>,
+        reports: mpsc::UnboundedSender<TargetReport>,
+    ) -> Self {
+        Self {
+            target,
+            state,
+            started: Instant::now(),
+            calls,
+            events,
+            reports,
+            call: None,
+            wake: None,
+            stopping: false,
+        }
+    }
+
+    /// Works until nobody can desire anything any more, or until `drain`; a comparison that is under way
+    /// is finished first, so that Azure's last answer is not lost.
+    pub(super) async fn run(mut self, drain: Drain) {
+        let mut next = Some(TargetEvent::Woke);
+        while let Some(event) = next {
+            let now = Moment::after_start(self.started.elapsed());
+            for action in self.state.step(event, now) {
+                self.perform(action);
+            }
+            next = self.next_event(&drain).await;
+        }
+    }
+
+    fn perform(&mut self, action: TargetAction) {
+        match action {
+            TargetAction::WakeAt(time) => self.wake = Some(self.started + time.since_start()),
+            TargetAction::Rest => self.wake = None,
+            TargetAction::Log(notice) => self.log(&notice),
+            TargetAction::Report(status) => {
+                let target = self.target.clone();
+                // Nobody listens while the operator stops.
+                let _ = self.reports.send(TargetReport { target, status });
+            }
+            TargetAction::Read => self.call = Some(self.calls.read(&self.target)),
+            TargetAction::SaveRecord(record) => {
+                self.call = Some(self.calls.save(&self.target, record));
+            }
+            TargetAction::Patch(patch) => self.call = Some(self.calls.patch(&self.target, patch)),
+        }
+    }
+
+    /// What happens next; `None` if the worker is to end and no call is under way.
+    async fn next_event(&mut self, drain: &Drain) -> Option<TargetEvent> {
+        loop {
+            let (idle, stopping) = (self.call.is_none(), self.stopping);
+            tokio::select! {
+                () = drain.draining(), if !stopping => self.stopping = true,
+                event = self.events.recv(), if !stopping => match event {
+                    Some(event) => return Some(event),
+                    None => self.stopping = true,
+                },
+                event = end_of(&mut self.call), if !idle => {
+                    self.call = None;
+                    return Some(event);
+                }
+                () = at(self.wake), if idle && !stopping => return Some(TargetEvent::Woke),
+                else => return None,
+            }
+        }
+    }
+
+    fn log(&self, notice: &TargetNotice) {
+        let target = &self.target;
+        match notice.is_warning() {
+            true => tracing::warn!(resource = %target, "{notice}"),
+            false => tracing::info!(resource = %target, "{notice}"),
+        }
+    }
+}
+
+impl Calls {
+    fn read(&self, target: &Target) -> Call {
+        let (compute, address) = (Arc::clone(&self.compute), compute_target(target));
+        Box::pin(async move {
+            let read = compute.get_identity(&address).await;
+            let read = read.map(|found| found.as_ref().map(observation));
+            TargetEvent::Read(read.map_err(|error| target_error(&error)))
+        })
+    }
+
+    fn save(&self, target: &Target, record: AssignmentRecord) -> Call {
+        let (records, target) = (Arc::clone(&self.records), target.clone());
+        Box::pin(async move {
+            let saved = records.save(&target, &record).await;
+            TargetEvent::Saved(saved.map_err(|error| in_words(&error)))
+        })
+    }
+
+    fn patch(&self, target: &Target, patch: TargetPatch) -> Call {
+        let (compute, address) = (Arc::clone(&self.compute), compute_target(target));
+        let (metrics, kind) = (self.metrics.clone(), target.kind());
+        Box::pin(async move {
+            let plan = &patch.plan;
+            tracing::info!(resource = %address, %plan, "changing identities");
+            let started = Instant::now();
+            let etag = patch.on.etag.as_deref();
+            let result = compute
+                .patch_identity(&address, &identity_patch(&patch), etag)
+                .await;
+            let took = started.elapsed();
+            metrics.patched(kind, result.as_ref().err(), took.as_secs_f64());
+            match &result {
+                Ok(_) => tracing::info!(resource = %address, %plan, ?took, "changed"),
+                Err(error) => {
+                    let error = error as &dyn Error;
+                    tracing::info!(resource = %address, %plan, error, "not changed");
+                }
+            }
+            let result = result.as_ref().map(observation);
+            TargetEvent::Patched(result.map_err(target_error))
+        })
+    }
+}
+
+/// An error with its causes, on one line.
+fn in_words(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+async fn end_of(call: &mut Option<Call>) -> TargetEvent {
+    match call {
+        Some(call) => call.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;
