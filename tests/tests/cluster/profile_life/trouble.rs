@@ -70,7 +70,11 @@ async fn throttling_is_waited_out_as_long_as_azure_asks() {
         "headers": { "Retry-After": ASKED.to_string() },
         "body": { "error": { "code": "TooManyRequests", "message": "Slow down." } },
     });
-    let fault = json!({ "operation": "arm.identity.put", "count": 1, "effect": effect });
+    // Of this profile's identity: what earlier tests left may still be worked on.
+    let own = format!("{}-cart", scene.namespace);
+    let fault = json!({
+        "operation": "arm.identity.put", "resource": own, "count": 1, "effect": effect,
+    });
     scene.stage.fault(fault).await;
     scene.profile("cart", json!({})).await;
     let profile = scene.until("cart", "Ready", "False").await;
