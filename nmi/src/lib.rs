@@ -9,7 +9,7 @@
 //!            └ core::resolve          the decision: which identity, from which source
 //!            └ token                  the token, from that source
 //!            └ attest::link_query     is the caller's link still the one that was proved?
-//!          server::answer           the JSON that every SDK reads
+//!          answer                   the JSON that every SDK reads
 //! ```
 //!
 //! What is known comes from two sides, which must agree on every pod:
@@ -21,6 +21,7 @@
 //!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
 
+mod answer;
 pub mod app;
 pub mod args;
 mod attest;

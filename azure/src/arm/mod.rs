@@ -1,3 +1,4 @@
+mod call;
 mod gate;
 mod headers;
 mod legacy;
@@ -8,9 +9,9 @@ mod send;
 
 use std::{sync::Arc as Shared, time::Duration};
 
+pub(crate) use call::Call;
 pub use gate::{ArmCall, ArmGate, GateDecision, OpenGate};
 pub(crate) use legacy::Session;
-pub(crate) use operation::Call;
 pub use operation::Operation;
 pub(crate) use retry::RetryPolicy;
 pub(crate) use send::{ArmRequest, ArmResponse};

@@ -67,7 +67,14 @@ impl ErrorClass {
     }
 }
 
-pub(super) fn classify(error: &AzureError) -> ErrorClass {
+impl AzureError {
+    /// What a program can do about it.
+    pub fn class(&self) -> ErrorClass {
+        classify(self)
+    }
+}
+
+fn classify(error: &AzureError) -> ErrorClass {
     match error {
         AzureError::Refused { reply, .. } => classify_arm(reply),
         AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::Exit;
 use crate::create::values::named;
+use crate::exit::Exit;
 use crate::output::{self, Format};
 pub(crate) use files::FileError;
 

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Finding, text};
+use super::finding::Finding;
+use super::json::text;
 
 /// Fields of every object, whose content is not in the schema.
 const ENVELOPE: &[&str] = &["apiVersion", "kind", "metadata"];

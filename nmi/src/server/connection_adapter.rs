@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::answer::{ErrorAnswer, JSON};
+use crate::answer::{ErrorAnswer, JSON};
 
 /// See the module.
 #[derive(Debug)]

@@ -7,16 +7,13 @@
 //! | `connection_adapter` | makes the HTTP library's own refusals JSON |
 //! | `request` | validation: which requests are token requests |
 //! | `service` | the way of one token request |
-//! | `answer` | the JSON of tokens and errors |
 
-mod answer;
 mod connection_adapter;
 mod limits;
 mod listen;
 mod request;
 mod service;
 
-pub(crate) use answer::ErrorAnswer;
 pub(crate) use limits::Limits;
 pub(crate) use listen::serve;
 pub(crate) use service::{Service, Waits};

@@ -8,7 +8,7 @@ use podid_core::binding::AzureIdentity;
 use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenRefusal};
 use podid_runtime::process;
 
-use crate::server::ErrorAnswer;
+use crate::answer::ErrorAnswer;
 
 /// When to ask again what could not be answered in time.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

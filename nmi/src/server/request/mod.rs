@@ -10,7 +10,7 @@ use podid_core::arm::ArmId;
 use podid_core::resolve::Selector;
 use url::form_urlencoded;
 
-use crate::server::answer::ErrorAnswer;
+use crate::answer::ErrorAnswer;
 
 /// Longest request target; the longest that any SDK sends is a tenth of it.
 const TARGET_MAX: usize = 8 * 1024;

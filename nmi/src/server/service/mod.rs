@@ -14,12 +14,12 @@ use podid_core::resolve::{Selector, TokenDecision, TokenSource};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::answer;
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
 use crate::metrics::Metrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
-use crate::server::answer;
 use crate::server::request::{self, ValidRequest};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};

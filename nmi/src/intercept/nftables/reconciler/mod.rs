@@ -10,7 +10,7 @@ use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Rules, RulesError, Rule
 use podid_runtime::{Readiness, ReadinessCheck, process};
 use tokio::sync::watch;
 
-use super::{endpoint_of, source_of};
+use super::endpoint::{endpoint_of, source_of};
 use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
 use crate::metrics::Metrics;
 
