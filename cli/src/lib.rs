@@ -58,11 +58,11 @@ pub fn run(
     };
     match execute(cli, out) {
         Ok(exit) => exit,
-        // Nobody reads any more: `podid … | head`.
+        // The reader has closed the pipe, as in `podid … | head`; that is no failure of podid.
         Err(error) if error.is_broken_pipe() => Exit::Done,
         Err(error) => {
             // There is nowhere left to report that standard error is gone.
-            let _unheard = output::error(&error, err);
+            let _ignored = output::error(&error, err);
             Exit::Failed
         }
     }
@@ -104,10 +104,10 @@ fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exit 
     let text = error.render();
     // There is nowhere left to report that the stream is gone.
     if error.use_stderr() {
-        let _unheard = write!(err, "{}", text.ansi());
+        let _ignored = write!(err, "{}", text.ansi());
         Exit::Failed
     } else {
-        let _unheard = write!(out, "{}", text.ansi());
+        let _ignored = write!(out, "{}", text.ansi());
         Exit::Done
     }
 }

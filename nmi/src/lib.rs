@@ -1,14 +1,14 @@
-//! The node daemon. One request walks through it like this:
+//! The node daemon. One request passes these modules:
 //!
 //! ```text
 //! pod ─► intercept (kernel rules)   the connection, and whether its caller is verified
 //!          server::listen           which pod that is, and whether it may have another connection
 //!          server::request          validation: is it a token request?
-//!          server::service          the way of one token request
+//!          server::service          one token request from end to end
 //!            └ snapshot               what is known, read without waiting
 //!            └ core::resolve          the decision: which identity, from which source
 //!            └ token                  the token, from that source
-//!            └ attest::link_query     is the caller's link still the one that was proved?
+//!            └ attest::link_query     is the caller's link still the one that was attested?
 //!          answer                   the JSON that every SDK reads
 //! ```
 //!

@@ -12,7 +12,8 @@ use podid_index::events::{
 
 /// How many Events may wait while the API server is slow; more are dropped, the log has them.
 const QUEUE: usize = 64;
-/// An Event says what stands in the way, and not how often somebody ran into it.
+/// Pause before the same warning is written again: an Event names the obstacle, and not how often a
+/// request met it.
 const REPETITION: Repetition = Repetition {
     first: Duration::from_secs(10 * 60),
     longest: Duration::from_secs(10 * 60),
@@ -24,15 +25,15 @@ const REMEMBERED: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct PodWarning {
     pub(crate) pod: Pod,
-    /// A word for `kubectl describe`.
+    /// The Event's `reason`, one CamelCase word.
     pub(crate) reason: &'static str,
-    /// What was being done, in a word.
+    /// The Event's `action`, one CamelCase word.
     pub(crate) action: &'static str,
-    /// What happened and what to do.
+    /// The Event's `note`: what happened and what a person can do.
     pub(crate) note: String,
 }
 
-/// Where warnings are handed in. Never waits. Clones share what was said.
+/// Where warnings are handed in. Never waits. Clones share which warnings were written.
 #[derive(Clone, Debug)]
 pub(crate) struct PodEvents {
     writer: EventWriter,
@@ -79,7 +80,7 @@ impl PodEvents {
         self.writer.write(event, pod_reference(&pod));
     }
 
-    /// Two causes may come by turns, so each is a subject of its own.
+    /// Reason and note together are the subject: two causes may alternate, and each is to be written once.
     fn is_due(&self, warning: &PodWarning) -> bool {
         let subject = format!("{}: {}", warning.reason, warning.note);
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);

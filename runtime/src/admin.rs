@@ -118,7 +118,7 @@ async fn answer(stream: TcpStream, router: Router) {
 }
 
 #[derive(Clone)]
-struct Shared {
+struct AdminState {
     readiness: Readiness,
     drain: Drain,
     registry: Arc<Registry>,
@@ -129,7 +129,7 @@ fn router(readiness: Readiness, drain: Drain, registry: Registry) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(Shared {
+        .with_state(AdminState {
             readiness,
             drain,
             registry: Arc::new(registry),
@@ -165,7 +165,7 @@ impl ReadyResponse {
     }
 }
 
-async fn ready(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+async fn ready(State(shared): State<AdminState>, headers: HeaderMap) -> Response {
     let (draining, pending) = (shared.drain.is_draining(), shared.readiness.pending());
     let response = ReadyResponse {
         ready: !draining && pending.is_empty(),
@@ -191,7 +191,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.contains("application/json"))
 }
 
-async fn metrics(State(shared): State<Shared>) -> Response {
+async fn metrics(State(shared): State<AdminState>) -> Response {
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// Guards the node.
+    /// A daemon for the test.
     #[derive(Debug, Parser)]
     struct Daemon {
         #[command(flatten)]

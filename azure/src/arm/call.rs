@@ -5,12 +5,12 @@ use crate::{AzureError, Result};
 
 /// One call: what is tried, on what.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct CallContext {
     pub(crate) operation: Operation,
     pub(crate) resource: String,
 }
 
-impl Call {
+impl CallContext {
     /// Names a call on a resource id or scope, refusing text that would become another URL.
     ///
     /// URL parsers resolve `..` (also written `%2e%2e`) and turn `\` into `/`: a scope such as
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_resource_cannot_lead_elsewhere() {
-        let call = |resource| Call::new(Operation::GetIdentity, resource);
+        let call = |resource| CallContext::new(Operation::GetIdentity, resource);
         for good in [
             "/",
             "/subscriptions/a/resourceGroups/g.1_(x)-y",

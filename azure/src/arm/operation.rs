@@ -37,7 +37,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// A word for labels.
+    /// Value of a metric's label, in snake_case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GetIdentity => "get_identity",
@@ -59,7 +59,7 @@ impl Operation {
 }
 
 impl fmt::Display for Operation {
-    /// How a sentence for people begins: the object follows.
+    /// The beginning of a message for people; the resource follows it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::GetIdentity => "reading identity",

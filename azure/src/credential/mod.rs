@@ -11,7 +11,7 @@ use azure_core::credentials::TokenCredential;
 use build::CredentialBuilder;
 pub use options::CredentialOptions;
 
-use crate::{AzureError, Endpoints, Operation, Result, Secret, Transport, arm::Call};
+use crate::{AzureError, Endpoints, Operation, Result, Secret, Transport, arm::CallContext};
 
 /// A source of tokens. Tokens are kept until shortly before they expire.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Token {
     generation: u64,
 }
 
-/// azure_identity keeps tokens inside its credentials and has no word to drop one, so a refused
+/// azure_identity keeps tokens inside its credentials and has no call to drop one, so a refused
 /// token is dropped by making the credential anew.
 #[derive(Clone, Debug)]
 struct Generation {
@@ -82,14 +82,14 @@ impl Credential {
     /// # Errors
     /// [`AzureError::NoToken`], with Entra's answer if there was one.
     pub async fn token(&self, scope: &str) -> Result<Token> {
-        let call = Call {
+        let call = CallContext {
             operation: Operation::GetToken,
             resource: self.kind.to_owned(),
         };
         self.token_for(&call, scope).await
     }
 
-    pub(crate) async fn token_for(&self, call: &Call, scope: &str) -> Result<Token> {
+    pub(crate) async fn token_for(&self, call: &CallContext, scope: &str) -> Result<Token> {
         let Generation { number, credential } = self.current();
         let token = credential
             .get_token(&[scope], None)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Secret;
 
-/// How podid proves to Azure who it is.
+/// How podid authenticates to Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialOptions {
     /// A Kubernetes service account token, exchanged at Entra: no password anywhere.

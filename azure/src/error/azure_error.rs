@@ -63,7 +63,7 @@ pub enum AzureError {
         resource: String,
         /// Which host.
         host: String,
-        /// What the connection met.
+        /// The error of the connection.
         #[source]
         source: Source,
     },

@@ -1,6 +1,6 @@
 //! Checks an object against its kind without an API server: the structure of the schema, the CEL
-//! rules in it, and the names. What passes here, the API server takes; the cluster tests hold the
-//! two against each other.
+//! rules in it, and the names. An object without findings is accepted by the API server; the
+//! cluster tests compare both.
 
 mod finding;
 mod json;

@@ -55,13 +55,13 @@ impl<D: Derive> Index<D> {
         std::mem::take(&mut self.visited)
     }
 
-    /// What derives, with the maps that it keeps.
+    /// The deriving value, with the maps that it keeps.
     #[must_use]
     pub fn derive(&self) -> &D {
         &self.derive
     }
 
-    /// What derives. After a change of what [`Derive::derive`] depends on, call
+    /// The deriving value, to be changed. After a change of what [`Derive::derive`] depends on, call
     /// [`rederive`](Self::rederive) or [`rederive_naming`](Self::rederive_naming).
     pub fn derive_mut(&mut self) -> &mut D {
         &mut self.derive

@@ -1,4 +1,4 @@
-//! One look at pods: their processes, network namespaces and links.
+//! Reads the processes, network namespaces and links of pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::attest::{LookError, PodInspector};
 use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::pod_index::{ClaimChange, ObjectUpdate, PodIndex};
 use crate::snapshot::{Served, Snapshot};
@@ -42,7 +42,7 @@ pub(crate) struct Outputs {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     /// To the Events of pods.
     pub(crate) events: PodEvents,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
 type LookResult = (Vec<String>, Result<KernelFacts, LookError>);
@@ -185,7 +185,7 @@ impl PodStateManager {
 
     /// A pod is served once all its endpoints are installed, and no longer than they are allowed. So
     /// it is added to the snapshot after it was installed, and taken from the snapshot before the
-    /// engine is told to remove it.
+    /// engine is to remove it.
     fn publish(&mut self, installed: &mut InstalledEndpoints) {
         let by_address = {
             let installed = installed.borrow_and_update();

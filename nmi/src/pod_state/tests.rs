@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
 
-/// A kernel that shows what the test has set, and waits for permission while it is told to.
+/// A kernel that shows what the test has set, and can be made to wait until the test lets it go on.
 #[derive(Debug, Default)]
 struct FakeInspector {
     facts: Mutex<KernelFacts>,
@@ -47,7 +47,7 @@ struct Running {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     publisher: EventQueue,
     readiness: Readiness,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     task: JoinHandle<Result<(), Infallible>>,
 }
 
@@ -62,7 +62,7 @@ impl Running {
         let (links, links_receiver) = mpsc::channel(16);
         let (events, publisher) = pod_events::channel();
         let readiness = Readiness::new();
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = NodeMetrics::register(&mut Registry::default());
         let inspector = Arc::new(FakeInspector::default());
         let outputs = Outputs {
             allowed: allowed_sender,

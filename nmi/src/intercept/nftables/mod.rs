@@ -14,7 +14,7 @@ use podid_runtime::Readiness;
 use self::listener::{ListenError, Listener, ListenerKind};
 use self::reconciler::{KernelMonitors, Reconciler};
 use super::{InterceptedConnection, Interception, InterceptionEngine};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 
 /// What the engine needs to start.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct StartOptions {
     /// Where all others are diverted to.
     pub(crate) unattested: SocketAddrV4,
     pub(crate) readiness: Readiness,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
 /// Why interception cannot start.

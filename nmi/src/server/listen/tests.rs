@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::attest::LinkCheck;
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_events;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
@@ -53,17 +53,17 @@ struct Running {
     address: SocketAddr,
     drain: Drain,
     task: JoinHandle<Result<(), Infallible>>,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     _snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
 async fn running() -> Running {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let metrics = Metrics::register(&mut Registry::default());
+    let metrics = NodeMetrics::register(&mut Registry::default());
     let (snapshots, receiver) = watch::channel(Arc::default());
     let (calls, _calls) = mpsc::channel(1);
-    let service = Service {
+    let service = TokenService {
         snapshots: receiver,
         imds: NodeImds::new(Arc::new(Unused)),
         calls,
@@ -79,7 +79,7 @@ async fn running() -> Running {
     let serving = serve(
         Box::new(FakeEngine(listener)),
         Arc::new(service),
-        Limits::default(),
+        ConnectionLimits::default(),
         drain.clone(),
     );
     Running {

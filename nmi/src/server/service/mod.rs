@@ -1,4 +1,4 @@
-//! The way of one token request: who asks, what they get, and the token.
+//! One token request from end to end: the caller, the decision, the token.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer;
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::server::request::{self, ValidRequest};
@@ -29,7 +29,7 @@ use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
 pub(crate) struct Waits {
     /// For an identity to be assigned and known to the metadata service.
     pub(crate) assign: Duration,
-    /// For a pod to be proved.
+    /// For a pod to be attested.
     pub(crate) attest: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct RequestOrigin {
 
 /// Answers requests.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct TokenService {
     pub(crate) snapshots: Snapshots,
     /// The only source of tokens in this release.
     pub(crate) imds: NodeImds,
@@ -54,11 +54,11 @@ pub(crate) struct Service {
     pub(crate) waits: Waits,
     /// Writes Events about what a person must act on.
     pub(crate) events: PodEvents,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
-impl Service {
-    /// Which pod has been proved to have this address.
+impl TokenService {
+    /// Which pod has been attested to have this address.
     pub(crate) fn pod_at(&self, address: Ipv4Addr) -> Option<String> {
         let snapshot = self.snapshots.borrow();
         snapshot
@@ -226,8 +226,8 @@ impl Service {
         // A full queue means that the pod state manager is about to look anyway.
         let _full = self.calls.try_send(address);
         let mut snapshots = self.snapshots.clone();
-        let proved = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
-        let _either_way = tokio::time::timeout(self.waits.attest, proved).await;
+        let attested = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
+        let _either_way = tokio::time::timeout(self.waits.attest, attested).await;
         error::not_attested()
     }
 }

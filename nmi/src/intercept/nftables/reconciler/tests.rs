@@ -99,7 +99,7 @@ struct Running {
     installed: InstalledEndpoints,
     events: mpsc::Sender<KernelEvent>,
     readiness: Readiness,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     task: tokio::task::JoinHandle<Result<(), Infallible>>,
 }
 
@@ -108,7 +108,7 @@ impl Running {
         let rules = FakeRules::default();
         rules.0.lock().unwrap().sources = sources.iter().map(source_of).collect();
         let readiness = Readiness::new();
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = NodeMetrics::register(&mut Registry::default());
         let (reconciler, allowed, installed) =
             Reconciler::take_over(rules.clone(), LISTENERS, readiness.clone(), metrics.clone())
                 .await

@@ -15,7 +15,7 @@ use self::fixture::*;
 use crate::testing::RESOURCE_ID;
 
 #[tokio::test]
-async fn no_token_leaves_over_a_link_that_is_not_the_proved_one() {
+async fn no_token_leaves_over_a_link_that_is_not_the_attested_one() {
     let mut bench = bench(&[entry(true)]);
     assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
     bench.links.0.store(false, Ordering::Relaxed);
