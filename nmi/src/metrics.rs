@@ -50,43 +50,50 @@ impl NodeMetrics {
             attestation_errors: Counter::default(),
             rules_repaired: Counter::default(),
         };
-        registry.register(
-            "nmi_requests",
-            "Requests answered, by outcome",
-            metrics.requests.clone(),
-        );
-        registry.register_with_unit(
-            "nmi_request_duration",
-            "Time from request to answer, waiting included",
-            Unit::Seconds,
-            metrics.duration.clone(),
-        );
-        registry.register(
+        let mut counter = |name, help, counter: &Counter| {
+            registry.register(name, help, counter.clone());
+        };
+        counter(
             "nmi_connections_refused",
             "Connections refused because there were too many",
-            metrics.connections_refused.clone(),
+            &metrics.connections_refused,
         );
-        registry.register(
+        counter(
             "nmi_connections_ended",
             "Idle connections ended to make room for others",
-            metrics.connections_ended.clone(),
+            &metrics.connections_ended,
         );
+        counter(
+            "nmi_attestation_errors",
+            "Times the kernel and the API server disagreed about a pod",
+            &metrics.attestation_errors,
+        );
+        counter(
+            "nmi_rules_repaired",
+            "Times the kernel's rules had been changed by others and were repaired",
+            &metrics.rules_repaired,
+        );
+        metrics.register_requests(registry);
         registry.register(
             "nmi_pods_attested",
             "Pods of this node that are attested and served",
             metrics.pods_attested.clone(),
         );
-        registry.register(
-            "nmi_attestation_errors",
-            "Times the kernel and the API server disagreed about a pod",
-            metrics.attestation_errors.clone(),
-        );
-        registry.register(
-            "nmi_rules_repaired",
-            "Times the kernel's rules had been changed by others and were repaired",
-            metrics.rules_repaired.clone(),
-        );
         metrics
+    }
+
+    fn register_requests(&self, registry: &mut Registry) {
+        registry.register(
+            "nmi_requests",
+            "Requests answered, by outcome",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "nmi_request_duration",
+            "Time from request to answer, waiting included",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
     }
 
     /// Counts one answered request.
