@@ -42,6 +42,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
     let not_synced = readiness.register("watches synced");
     let metrics = serve_admin(&args, &readiness, &drain, &mut tasks).await?;
+    // Before anything that can take long or fail for now, such as the first lists: from here on no pod
+    // reaches the node's own metadata service.
     let Interception {
         engine,
         allowed,
@@ -71,6 +73,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         ConnectionLimits::default(),
         drain.clone(),
     );
+    // Required, so that a drain waits for the answers to the requests under way.
     tasks.required("pods", serving);
     tasks.supervise(&drain, args.settings.drain_timeout).await?;
     Ok(())

@@ -155,6 +155,7 @@ impl Arm {
             return result;
         }
         debug!("token refused; asking for a new one");
+        // Without this the credential would return the refused token until it expires.
         self.inner.credential.forget(&token)?;
         let token = self.token(call).await?;
         self.send_once(call, request, &token).await

@@ -72,6 +72,7 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
                 Some(again) if again <= now => (Say::Again, said.times),
                 Some(_) | None => return Say::Not,
             },
+            // Another cause than last time is new, and its pauses begin with the shortest.
             _ => (Say::New, 0),
         };
         let said = LastSaid {

@@ -145,6 +145,7 @@ impl TokenService {
         let deadline = Instant::now() + self.waits.assign;
         let mut snapshots = self.snapshots.clone();
         loop {
+            // Marked as read before the decision, so that a change during it is not missed below.
             let entry = snapshots.borrow_and_update().at(origin.address).cloned();
             let entry = still(entry, uid).ok_or_else(error::not_attested)?;
             record.entry = Some(Arc::clone(&entry));
@@ -165,6 +166,7 @@ impl TokenService {
                 }
                 TokenDecision::Wait(identity) => {
                     note(record, &identity);
+                    // A change of any pod ends this wait; the loop then decides anew for this one.
                     let changed = timeout_at(deadline, snapshots.changed()).await;
                     if !matches!(changed, Ok(Ok(()))) {
                         return Err(error::not_assigned(&identity));
