@@ -1,4 +1,4 @@
-//! Tells the crate which git commit it is built from, in `PODID_COMMIT`.
+//! Puts the git commit that the crate is built from into `PODID_COMMIT`.
 //!
 //! The commit is read from the repository's own files, so that neither the `git` program nor a
 //! repository is needed: outside of one (a source archive) the commit is `unknown`, unless the

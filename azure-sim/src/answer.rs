@@ -16,7 +16,7 @@ pub(crate) struct Invocation {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) reply: Reply,
-    /// Object id of the caller; absent where the request did not prove one.
+    /// Object id of the caller; absent where the request was not authenticated.
     pub(crate) principal: Option<String>,
 }
 

@@ -30,7 +30,7 @@ pub struct Call {
     pub resource: String,
     /// HTTP status; 0 if a fault dropped the connection.
     pub status: u16,
-    /// Object id of the caller, if the request proved one.
+    /// Object id of the caller, if the request authenticated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// Name of the fault that matched the call.

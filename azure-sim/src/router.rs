@@ -83,7 +83,7 @@ fn service_request(endpoint: &Endpoint, request: &Request) -> Option<ServiceRequ
     Some(match service {
         Service::Arm => To::Arm(arm::Route::of(request)),
         Service::Entra => To::Entra(entra::Route::of(request)),
-        // Vaults and accounts are told apart by host name only, and this host is none of theirs.
+        // Vaults and accounts are identified by host name only, and this host is none of theirs.
         Service::Data => To::Vault(data::vault::Route::without_vault()),
     })
 }

@@ -1,7 +1,7 @@
-//! What counts as gone.
+//! Which answers of ARM mean that a resource does not exist.
 //!
 //! A 404 alone says nothing: a proxy, a firewall or a mistyped address answers with it too, and
-//! believing one of those would let go of an identity that is still there. Gone is only what ARM
+//! to believe one of those would be to give up an identity that still exists. Gone is only what ARM
 //! says is gone, by its own codes, of the very resource that was asked for.
 
 use crate::{AzureError, Reply, Result};
@@ -28,8 +28,8 @@ impl Deleted {
     }
 }
 
-/// Whether ARM says that the resource of the call, or the group it would be in, is not there. A
-/// subscription that is not there is another matter: somebody mistyped it, or may not see it.
+/// Whether ARM says that the resource of the call, or the group it would be in, does not exist.
+/// A missing subscription is not included: its id may be mistyped, or the caller may lack access.
 pub(crate) fn is_absent(error: &AzureError) -> bool {
     let AzureError::Refused {
         resource, reply, ..

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 /// Text that must not be printed: a password, a bearer token.
 ///
 /// It has no `Display` and no `Serialize`, its `Debug` shows nothing of it, and its memory is
-/// wiped when it is dropped. The text is read with [`Secret::expose`], a word to search for.
+/// wiped when it is dropped. The text is read with [`Secret::expose`], so that a search finds every reader.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -15,7 +15,7 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for the one place that must write it to the wire.
+    /// The text itself, for the code that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }

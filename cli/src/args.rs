@@ -1,4 +1,4 @@
-//! The command line as typed: parsed, not yet decided.
+//! The parsed command line.
 
 use clap::{Args, Parser, Subcommand};
 
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What can be done with a kind that lives in git.
+/// The commands for a kind whose objects are kept in git.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Resource<C: Args> {
     /// Write one into a git working tree and commit it

@@ -4,6 +4,7 @@
 mod args;
 mod create;
 mod document;
+mod exit;
 mod output;
 mod plan;
 mod reference;
@@ -17,28 +18,9 @@ use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command, Resource};
 use create::CreateError;
+pub use exit::Exit;
 use plan::PlanError;
 pub use reference::cli_reference;
-
-/// How a command ended; the number is the exit code. `podid plan` uses all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done; for `plan`: nothing to change.
-    Done = 0,
-    /// Failed, misused, or refused; nothing was done.
-    Failed = 1,
-    /// `plan`: there is something to change.
-    Changes = 2,
-    /// `plan`: the profile asks for what its class does not allow.
-    Violations = 3,
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// Any failure of a command. The chain of causes is what the user reads.
 #[derive(Debug, thiserror::Error)]
@@ -76,11 +58,11 @@ pub fn run(
     };
     match execute(cli, out) {
         Ok(exit) => exit,
-        // Nobody reads any more: `podid … | head`.
+        // The reader has closed the pipe, as in `podid … | head`; that is no failure of podid.
         Err(error) if error.is_broken_pipe() => Exit::Done,
         Err(error) => {
             // There is nowhere left to report that standard error is gone.
-            let _unheard = output::error(&error, err);
+            let _ignored = output::error(&error, err);
             Exit::Failed
         }
     }
@@ -122,10 +104,10 @@ fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exit 
     let text = error.render();
     // There is nowhere left to report that the stream is gone.
     if error.use_stderr() {
-        let _unheard = write!(err, "{}", text.ansi());
+        let _ignored = write!(err, "{}", text.ansi());
         Exit::Failed
     } else {
-        let _unheard = write!(out, "{}", text.ansi());
+        let _ignored = write!(out, "{}", text.ansi());
         Exit::Done
     }
 }

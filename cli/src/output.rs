@@ -1,4 +1,4 @@
-//! What people and programs read.
+//! Output for people and for programs.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -30,7 +30,11 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
 }
 
 /// Writes `value` for a program.
-pub(crate) fn machine(value: &impl Serialize, yaml: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn structured(
+    value: &impl Serialize,
+    yaml: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if yaml {
         let text = serde_saphyr::to_string(value).map_err(io::Error::other)?;
         write!(out, "{text}")

@@ -1,8 +1,8 @@
-//! What can be said of a role's name before Azure is asked.
+//! Mistakes in a role's name that show without a call to Azure.
 
 use podid_core::role::Role;
 
-/// Says so when a name is not a built-in role's, but all but one.
+/// A message with the built-in role that was probably meant, when a name nearly equals it.
 pub(crate) fn misspelt(name: &str) -> Option<String> {
     let meant = Role::parse(name).did_you_mean()?;
     Some(format!(
@@ -11,10 +11,10 @@ pub(crate) fn misspelt(name: &str) -> Option<String> {
     ))
 }
 
-/// Says so when only Azure can tell whether there is a role of this name.
+/// A note for the author when only Azure can know whether there is a role of this name.
 pub(crate) fn unknown(name: &str) -> Option<String> {
-    let only_azure_can_tell = matches!(Role::parse(name), Role::Named(_));
-    only_azure_can_tell.then(|| {
+    let is_custom = matches!(Role::parse(name), Role::Named(_));
+    is_custom.then(|| {
         format!(
             "podid does not know the role {name:?} and leaves it to Azure to have one of that name"
         )

@@ -17,11 +17,12 @@ use serde::de::DeserializeOwned;
 use crate::ObjectKey;
 use crate::watch::{WatchFact, facts};
 
-/// Seconds after which the API server ends a watch, to be taken up again. A connection that has gone
-/// dead without a word is given up five seconds later, so this bounds for how long nobody notices.
+/// Seconds after which the API server ends a watch, which is then started again. A connection that
+/// broke without being closed is given up five seconds later, so this bounds how long that goes
+/// unnoticed.
 const SHORT_WATCH_SECONDS: u32 = 45;
 
-/// A watch of all objects that notices within a minute that its connection has gone dead.
+/// A watch of all objects that notices within a minute that its connection is broken.
 #[must_use]
 pub fn short_watch() -> watcher::Config {
     watcher::Config::default().timeout(SHORT_WATCH_SECONDS)
@@ -47,7 +48,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
-    // Only the kinds of podid's users have somebody to answer; these have the log.
+    // Objects of podid's own kinds get a status that says what is wrong; for these there is the log.
     facts(api, config, drop).map(move |fact| match fact {
         WatchFact::Present(key, object) => Update::Object(key, convert(&object)),
         WatchFact::Gone(key) => Update::Object(key, None),

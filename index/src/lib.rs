@@ -3,7 +3,7 @@
 //! ```text
 //! API server ─► watch (single facts) ─┬─► watch::Watch (whole objects, for kube's controllers)
 //!                                     └─► feed (core's values) ─► index (what follows, per pod)
-//! people     ◄─ events (said once, short enough, never in the way)
+//! people     ◄─ events (each cause once, shortened, without waiting)
 //! ```
 //!
 //! | module | holds |

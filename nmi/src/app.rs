@@ -1,4 +1,4 @@
-//! How the daemon is put together.
+//! Creates the parts of the daemon and connects them.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
@@ -15,20 +15,21 @@ use tokio::sync::{mpsc, watch};
 use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::{self, AllowedEndpoints, InstalledEndpoints, Interception};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
-use crate::server::{self, Limits, Service, Waits};
+use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
 use crate::token::NodeImds;
 use crate::{open_files, privileges, watch as watches};
 
 /// How many changes may wait for the pod state manager before the watches are held back.
 const CHANGES: usize = 1024;
-/// How many calls of pods that are not attested may wait for it. More are not needed to make it look.
+/// How many reports of callers that are not attested may wait for the pod state manager. One look
+/// serves all that wait, so more are not needed.
 const CALLS: usize = 64;
 
-/// Runs the daemon until it is told to stop. Interception stays in place.
+/// Runs the daemon until SIGTERM or SIGINT. Interception stays in place.
 ///
 /// # Errors
 /// What it cannot start without: a capability, an address, the rules, a usable kubeconfig. The API
@@ -41,6 +42,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
     let not_synced = readiness.register("watches synced");
     let metrics = serve_admin(&args, &readiness, &drain, &mut tasks).await?;
+    // Before anything that can take long or fail for now, such as the first lists: from here on no pod
+    // reaches the node's own metadata service.
     let Interception {
         engine,
         allowed,
@@ -64,7 +67,13 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
     let service = service(&args, snapshots, calls, events, metrics)?;
-    let serving = server::serve(engine, Arc::new(service), Limits::default(), drain.clone());
+    let serving = server::serve(
+        engine,
+        Arc::new(service),
+        ConnectionLimits::default(),
+        drain.clone(),
+    );
+    // Required, so that a drain waits for the answers to the requests under way.
     tasks.required("pods", serving);
     tasks.supervise(&drain, args.settings.drain_timeout).await?;
     Ok(())
@@ -75,9 +84,9 @@ async fn serve_admin(
     readiness: &Readiness,
     drain: &Drain,
     tasks: &mut Tasks,
-) -> anyhow::Result<Metrics> {
+) -> anyhow::Result<NodeMetrics> {
     let mut registry = metrics::registry("nmi");
-    let metrics = Metrics::register(&mut registry);
+    let metrics = NodeMetrics::register(&mut registry);
     let admin = admin::bind(args.settings.admin_addr).await?;
     let serving = admin.serve(readiness.clone(), drain.clone(), registry);
     tasks.background("admin", serving);
@@ -87,7 +96,7 @@ async fn serve_admin(
 async fn intercept(
     args: &RunArgs,
     readiness: &Readiness,
-    metrics: &Metrics,
+    metrics: &NodeMetrics,
 ) -> anyhow::Result<Interception> {
     let attested = listen_address(args.listen)?;
     let started = intercept::start(intercept::StartOptions {
@@ -105,13 +114,13 @@ struct PodStateParts {
     allowed: AllowedEndpoints,
     installed: InstalledEndpoints,
     events: PodEvents,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     not_synced: ReadinessCheck,
 }
 
 impl PodStateParts {
-    /// Starts the watches, the link monitor and the manager. Returns what the server reads, and where
-    /// it tells of callers that are not attested.
+    /// Starts the watches, the link monitor and the manager. Returns what the server reads, and the
+    /// channel on which it reports callers that are not attested.
     fn start(
         self,
         args: &RunArgs,
@@ -155,13 +164,13 @@ fn service(
     snapshots: Snapshots,
     calls: mpsc::Sender<Ipv4Addr>,
     events: PodEvents,
-    metrics: Metrics,
-) -> anyhow::Result<Service> {
+    metrics: NodeMetrics,
+) -> anyhow::Result<TokenService> {
     let options = ImdsOptions {
         base_url: args.metadata_endpoint.clone(),
         ..ImdsOptions::default()
     };
-    Ok(Service {
+    Ok(TokenService {
         snapshots,
         imds: NodeImds::new(Arc::new(Imds::new(options)?)),
         calls,

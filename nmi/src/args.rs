@@ -1,4 +1,4 @@
-//! What can be asked of the daemon on its command line.
+//! The command line of the daemon.
 
 use std::ffi::OsString;
 use std::net::SocketAddrV4;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
 
-/// Port of the listener for proved callers, the predecessor's.
+/// Port of the listener for attested callers; aad-pod-identity's NMI listened there too.
 pub const DEFAULT_PORT: u16 = 2579;
 
 /// Answers the pods of this node at 169.254.169.254, each with its own identity.
@@ -21,7 +21,7 @@ pub const DEFAULT_PORT: u16 = 2579;
 #[derive(Debug, Parser)]
 #[command(name = "podid-nmi", version = build_info::VERSION)]
 pub struct Args {
-    /// What to do; `run` when left out.
+    /// The command; `run` when left out.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -29,7 +29,7 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until told to stop; the default, so `podid-nmi --node-name N` runs
+    /// Serve until SIGTERM or SIGINT; the default, so `podid-nmi --node-name N` runs
     Run(Box<RunArgs>),
     /// Remove podid's rules from this node, and nothing else
     Uninstall(UninstallArgs),
@@ -61,13 +61,13 @@ pub struct RunArgs {
     #[arg(long, env = "PODID_NODE_NAME", value_name = "NAME")]
     pub node_name: String,
 
-    /// Local address for the calls of proved pods [default: the node's address, port 2579]
+    /// Local address for the calls of attested pods [default: the node's address, port 2579]
     ///
     /// The node's address is the one its default route uses.
     #[arg(long, env = "PODID_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddrV4>,
 
-    /// Port, on the same address, for calls of pods that are not proved (yet)
+    /// Port, on the same address, for calls of pods that are not attested (yet)
     #[arg(long, env = "PODID_UNATTESTED_PORT", value_name = "PORT", default_value_t = DEFAULT_PORT + 1)]
     pub unattested_port: u16,
 
@@ -95,7 +95,7 @@ pub struct RunArgs {
     )]
     pub assign_wait: Duration,
 
-    /// How long a request may wait for its pod to be proved
+    /// How long a request may wait for its pod to be attested
     #[arg(
         long, env = "PODID_ATTEST_WAIT", value_name = "DURATION", default_value = "5s",
         value_parser = parse_duration

@@ -12,7 +12,7 @@ const TEXT_MAX: usize = 256;
 /// What is known of a request when it is answered.
 #[derive(Debug, Default)]
 pub(crate) struct AuditRecord {
-    /// Who asked, as far as it was proved.
+    /// Who asked, as far as it was attested.
     pub(crate) entry: Option<Arc<PodContext>>,
     /// AzureIdentity, namespace/name.
     pub(crate) identity: Option<String>,

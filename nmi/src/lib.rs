@@ -1,15 +1,15 @@
-//! The node daemon. One request walks through it like this:
+//! The node daemon. One request passes these modules:
 //!
 //! ```text
 //! pod ─► intercept (kernel rules)   the connection, and whether its caller is verified
 //!          server::listen           which pod that is, and whether it may have another connection
 //!          server::request          validation: is it a token request?
-//!          server::service          the way of one token request
+//!          server::service          one token request from end to end
 //!            └ snapshot               what is known, read without waiting
 //!            └ core::resolve          the decision: which identity, from which source
 //!            └ token                  the token, from that source
-//!            └ attest::link_query     is the caller's link still the one that was proved?
-//!          server::answer           the JSON that every SDK reads
+//!            └ attest::link_query     is the caller's link still the one that was attested?
+//!          answer                   the JSON that every SDK reads
 //! ```
 //!
 //! What is known comes from two sides, which must agree on every pod:
@@ -21,6 +21,7 @@
 //!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
 
+mod answer;
 pub mod app;
 pub mod args;
 mod attest;

@@ -1,5 +1,5 @@
-//! Numbers about the daemon. Every label has a closed set of values: nothing a pod sends can make
-//! a new series.
+//! Metrics of the daemon. Every label has a closed set of values, so that no request of a pod can
+//! create a new time series.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// From half a millisecond to the longest wait.
+/// Histogram buckets in seconds, from half a millisecond to the longest wait.
 const BUCKETS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0,
 ];
@@ -23,7 +23,7 @@ struct RequestLabels {
 
 /// The daemon's metrics. Clones share the numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub(crate) struct NodeMetrics {
     requests: Family<RequestLabels, Counter>,
     duration: Histogram,
     /// Connections refused because there were too many.
@@ -32,13 +32,13 @@ pub(crate) struct Metrics {
     pub(crate) connections_ended: Counter,
     /// Pods that are attested and whose rules are installed, hence served.
     pub(crate) pods_attested: Gauge,
-    /// Times an attestation failed that a person must know of.
+    /// Attestations that failed for a cause that a person must remove.
     pub(crate) attestation_errors: Counter,
     /// Times the rules had to be repaired.
     pub(crate) rules_repaired: Counter,
 }
 
-impl Metrics {
+impl NodeMetrics {
     /// Registers all of them.
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
@@ -50,43 +50,50 @@ impl Metrics {
             attestation_errors: Counter::default(),
             rules_repaired: Counter::default(),
         };
-        registry.register(
-            "nmi_requests",
-            "Requests answered, by outcome",
-            metrics.requests.clone(),
-        );
-        registry.register_with_unit(
-            "nmi_request_duration",
-            "Time from request to answer, waiting included",
-            Unit::Seconds,
-            metrics.duration.clone(),
-        );
-        registry.register(
+        let mut counter = |name, help, counter: &Counter| {
+            registry.register(name, help, counter.clone());
+        };
+        counter(
             "nmi_connections_refused",
             "Connections refused because there were too many",
-            metrics.connections_refused.clone(),
+            &metrics.connections_refused,
         );
-        registry.register(
+        counter(
             "nmi_connections_ended",
             "Idle connections ended to make room for others",
-            metrics.connections_ended.clone(),
+            &metrics.connections_ended,
         );
+        counter(
+            "nmi_attestation_errors",
+            "Times the kernel and the API server disagreed about a pod",
+            &metrics.attestation_errors,
+        );
+        counter(
+            "nmi_rules_repaired",
+            "Times the kernel's rules had been changed by others and were repaired",
+            &metrics.rules_repaired,
+        );
+        metrics.register_requests(registry);
         registry.register(
             "nmi_pods_attested",
             "Pods of this node that are attested and served",
             metrics.pods_attested.clone(),
         );
-        registry.register(
-            "nmi_attestation_errors",
-            "Times the kernel and the API server disagreed about a pod",
-            metrics.attestation_errors.clone(),
-        );
-        registry.register(
-            "nmi_rules_repaired",
-            "Times the kernel's rules had been changed by others and were repaired",
-            metrics.rules_repaired.clone(),
-        );
         metrics
+    }
+
+    fn register_requests(&self, registry: &mut Registry) {
+        registry.register(
+            "nmi_requests",
+            "Requests answered, by outcome",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "nmi_request_duration",
+            "Time from request to answer, waiting included",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
     }
 
     /// Counts one answered request.

@@ -1,4 +1,4 @@
-//! One pod and all that decides what it gets.
+//! One pod with everything that the decision about its requests needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,7 +9,7 @@ use podid_core::resolve::{CallingPod, Exception, ResolveInput, Selector, TokenDe
 use podid_index::ObjectKey;
 use tokio::time::Instant;
 
-/// A pod and all that concerns it, picked out before anybody asks.
+/// A pod with its bindings, identities and exceptions, collected before a request comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PodContext {
     pub(crate) caller: CallingPod,
@@ -59,13 +59,13 @@ impl ProfileClientIds {
         counts.contains_key(&client_id.to_ascii_lowercase())
     }
 
-    /// One more AzureIdentity has this id.
+    /// Counts an AzureIdentity with this id.
     pub(crate) fn add(&self, client_id: &str) {
         let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(client_id.to_ascii_lowercase()).or_default() += 1;
     }
 
-    /// One AzureIdentity less has this id.
+    /// Removes one AzureIdentity with this id from the count.
     pub(crate) fn remove(&self, client_id: &str) {
         let mut counts = self.counts.write().unwrap_or_else(PoisonError::into_inner);
         let client_id = client_id.to_ascii_lowercase();

@@ -12,7 +12,8 @@ use podid_index::events::{
 
 /// How many Events may wait while the API server is slow; more are dropped, the log has them.
 const QUEUE: usize = 64;
-/// An Event says what stands in the way, and not how often somebody ran into it.
+/// Pause before the same warning is written again: an Event names the obstacle, and not how often a
+/// request met it.
 const REPETITION: Repetition = Repetition {
     first: Duration::from_secs(10 * 60),
     longest: Duration::from_secs(10 * 60),
@@ -24,15 +25,15 @@ const REMEMBERED: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct PodWarning {
     pub(crate) pod: Pod,
-    /// A word for `kubectl describe`.
+    /// The Event's `reason`, one CamelCase word.
     pub(crate) reason: &'static str,
-    /// What was being done, in a word.
+    /// The Event's `action`, one CamelCase word.
     pub(crate) action: &'static str,
-    /// What happened and what to do.
+    /// The Event's `note`: what happened and what a person can do.
     pub(crate) note: String,
 }
 
-/// Where warnings are handed in. Never waits. Clones share what was said.
+/// Where warnings are handed in. Never waits. Clones share which warnings were written.
 #[derive(Clone, Debug)]
 pub(crate) struct PodEvents {
     writer: EventWriter,
@@ -79,7 +80,7 @@ impl PodEvents {
         self.writer.write(event, pod_reference(&pod));
     }
 
-    /// Two causes may come by turns, so each is a subject of its own.
+    /// Reason and note together are the subject: two causes may alternate, and each is to be written once.
     fn is_due(&self, warning: &PodWarning) -> bool {
         let subject = format!("{}: {}", warning.reason, warning.note);
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,6 +98,7 @@ pub(crate) fn next_warning(queue: &mut EventQueue) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::within_limit;
 
     fn warning(uid: &str, note: &str) -> PodWarning {
         let pod = Pod {
@@ -117,45 +119,54 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_same_is_said_once_and_again_after_a_while() {
-        let (events, _queue) = channel();
-        let said = |uid, note| events.is_due(&warning(uid, note));
-        let wait = |seconds| tokio::time::advance(Duration::from_secs(seconds));
-        assert!(said("a", "x"));
-        wait(599).await;
-        assert!(!said("a", "x"));
-        assert!(said("b", "x"), "another pod");
-        assert!(said("a", "y"), "another cause");
-        assert!(!said("a", "x"), "by turns");
-        wait(599).await;
-        assert!(!said("a", "y"));
-        wait(1).await;
-        assert!(said("a", "y"));
-        assert!(said("a", "x"));
-        wait(600).await;
-        assert!(said("a", "x"), "the pause does not grow");
+        within_limit(async {
+            let (events, _queue) = channel();
+            let said = |uid, note| events.is_due(&warning(uid, note));
+            let wait = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+            assert!(said("a", "x"));
+            wait(599).await;
+            assert!(!said("a", "x"));
+            assert!(said("b", "x"), "another pod");
+            assert!(said("a", "y"), "another cause");
+            assert!(!said("a", "x"), "by turns");
+            wait(599).await;
+            assert!(!said("a", "y"));
+            wait(1).await;
+            assert!(said("a", "y"));
+            assert!(said("a", "x"));
+            wait(600).await;
+            assert!(said("a", "x"), "the pause does not grow");
+        })
+        .await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_remembered_is_bounded() {
-        let (events, _queue) = channel();
-        for number in 0..(2 * REMEMBERED) {
-            assert!(events.is_due(&warning(&number.to_string(), "x")));
-            tokio::time::advance(Duration::from_millis(1)).await;
-        }
-        assert_eq!(events.history.lock().unwrap().len(), REMEMBERED);
-        let last = (2 * REMEMBERED - 1).to_string();
-        assert!(!events.is_due(&warning(&last, "x")));
+        within_limit(async {
+            let (events, _queue) = channel();
+            for number in 0..(2 * REMEMBERED) {
+                assert!(events.is_due(&warning(&number.to_string(), "x")));
+                tokio::time::advance(Duration::from_millis(1)).await;
+            }
+            assert_eq!(events.history.lock().unwrap().len(), REMEMBERED);
+            let last = (2 * REMEMBERED - 1).to_string();
+            assert!(!events.is_due(&warning(&last, "x")));
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn a_warning_is_queued_once_and_fits_an_event() {
-        let (events, mut queue) = channel();
-        let long = "ä".repeat(2000);
-        for _ in 0..100 {
-            events.warn(warning("a", &long));
-        }
-        let (_, note) = next_warning(&mut queue).unwrap();
-        assert!(note.len() <= events::NOTE_MAX && note.ends_with("ä…"));
-        assert_eq!(next_warning(&mut queue), None);
+        within_limit(async {
+            let (events, mut queue) = channel();
+            let long = "ä".repeat(2000);
+            for _ in 0..100 {
+                events.warn(warning("a", &long));
+            }
+            let (_, note) = next_warning(&mut queue).unwrap();
+            assert!(note.len() <= events::NOTE_MAX && note.ends_with("ä…"));
+            assert_eq!(next_warning(&mut queue), None);
+        })
+        .await;
     }
 }

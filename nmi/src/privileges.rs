@@ -16,13 +16,13 @@ const NEEDED: [(u32, &str, &str); 3] = [
     (21, "SYS_ADMIN", "look into the network namespaces of pods"),
 ];
 
-/// The process may not do what it must.
+/// Why the process cannot do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PrivilegeError {
     /// Capabilities are missing.
     #[error("missing capabilities: {}; add them to the container's securityContext.capabilities, or run as root", .0.join(", "))]
     Missing(Vec<String>),
-    /// The kernel does not tell.
+    /// The kernel's answer could not be read.
     #[error("cannot read this process's capabilities from {STATUS}; is /proc mounted?")]
     Unknown(#[from] std::io::Error),
 }

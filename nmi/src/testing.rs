@@ -1,8 +1,40 @@
-//! Objects for the tests of several modules.
+//! Objects for the tests of several modules, and the limit of each test.
+
+use std::future::Future;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Origin};
 use podid_core::net_raw::NetRaw;
+use tokio::sync::oneshot;
+
+/// Longest duration of one test, by the real clock.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Longest duration of one test by tokio's clock. A test may pause that clock; tokio then moves it on
+/// whenever all tasks wait, so a test that waits for what never comes fails at once.
+const PAUSED_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs a test. Every async test of this crate runs in it, so that none can wait for ever.
+///
+/// # Panics
+/// When the test does not end within [`LIMIT`].
+pub(crate) async fn within_limit(test: impl Future<Output = ()>) {
+    let (expire, expired) = oneshot::channel();
+    let (running, ended) = mpsc::channel::<()>();
+    // A thread, because a timer of tokio's stands still with a paused clock while a task is busy.
+    std::thread::spawn(move || {
+        if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _test_ended = expire.send(());
+        }
+    });
+    tokio::select! {
+        () = test => {}
+        Ok(()) = expired => panic!("the test has not ended within {LIMIT:?}"),
+        () = tokio::time::sleep(PAUSED_LIMIT) => panic!("the test waits for what never comes"),
+    }
+    drop(running);
+}
 
 /// Resource id of [`azure_identity`].
 pub(crate) const RESOURCE_ID: &str = "/subscriptions/s/resourceGroups/g/providers/\
@@ -20,5 +52,56 @@ pub(crate) fn azure_identity() -> AzureIdentity {
         namespaced: true,
         origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    #[should_panic(expected = "waits for what never comes")]
+    async fn a_test_that_waits_for_ever_fails() {
+        within_limit(std::future::pending()).await;
+    }
+
+    #[test]
+    fn every_async_test_of_this_crate_has_the_limit() {
+        let mut tests = 0;
+        let mut folders = vec![PathBuf::from("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    tests += limited_tests(&path);
+                }
+            }
+        }
+        assert!(tests > 40, "only {tests} tests were found");
+    }
+
+    /// The number of async tests in a file, each of which must begin with the limit.
+    fn limited_tests(path: &Path) -> usize {
+        let text = std::fs::read_to_string(path).unwrap();
+        // In two parts, so that this line is not counted itself.
+        let mark = ["#[tokio", "::test"].concat();
+        let mut tests = text.split(&mark);
+        tests.next();
+        tests
+            .inspect(|test| {
+                let (_, body) = test.split_once("() {\n").unwrap();
+                let name = test.split_once("fn ").unwrap().1;
+                assert!(
+                    body.trim_start().starts_with("within_limit("),
+                    "{}: {}",
+                    path.display(),
+                    name.lines().next().unwrap()
+                );
+            })
+            .count()
     }
 }

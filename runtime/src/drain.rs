@@ -2,13 +2,13 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// Tells every part of a process when to stop. Clones share one state, which only moves forward:
+/// Signals every part of a process when to stop. Clones share one state, which only moves forward:
 /// running → draining → forced.
 ///
 /// - **Draining**: accept nothing new, finish what is under way, then return.
 /// - **Forced**: the time is up (or the user insisted); return now.
 ///
-/// Who waits and for how long is the business of [`Tasks::supervise`](crate::Tasks::supervise).
+/// Who waits and for how long is decided by [`Tasks::supervise`](crate::Tasks::supervise).
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
     draining: CancellationToken,

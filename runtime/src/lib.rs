@@ -1,10 +1,9 @@
-//! What every podid daemon has: logs, metrics, readiness, supervised tasks, an orderly end.
+//! The parts that every podid daemon has: logs, metrics, readiness, supervised tasks, shutdown.
 //!
 //! A daemon's `main.rs` hands its `app::run` to [`process::run`]; the wiring then reads:
 //!
 //! ```no_run
-//! use podid_runtime::{Drain, Readiness, Settings, Signals, Tasks, admin, logging, metrics};
-//! # type BoxError = Box<dyn std::error::Error + Send + Sync>;
+//! use podid_runtime::{BoxError, Drain, Readiness, Settings, Signals, Tasks, admin, logging, metrics};
 //! # async fn serve(_: Drain) -> Result<(), BoxError> { Ok(()) }
 //!
 //! async fn run(settings: Settings) -> Result<(), BoxError> {

@@ -13,7 +13,7 @@ pub enum LoggingError {
     /// The filter does not parse. Settings that came from flags were checked already.
     #[error("the log filter is not valid")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Something else in this process took the place of the global subscriber.
+    /// This process has a global subscriber already.
     #[error("a logger is installed already")]
     Installed(#[from] tracing_subscriber::util::TryInitError),
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// What must have worked before a process may be called ready.
+/// The checks that must have passed before a process is ready.
 ///
 /// Whoever starts something that must have worked first registers a [`ReadinessCheck`], and drops it
 /// when it has worked. A check can be registered again at any time, for instance when the API server

@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// Guards the node.
+    /// Answers pods.
     #[derive(Debug, Parser)]
     struct Daemon {
         #[command(flatten)]
@@ -148,7 +148,7 @@ mod tests {
         let about = <Daemon as clap::CommandFactory>::command()
             .get_about()
             .map(|a| a.to_string());
-        assert_eq!(about.as_deref(), Some("Guards the node"));
+        assert_eq!(about.as_deref(), Some("Answers pods"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line of the task runner.
 
 use std::ffi::OsString;
 use std::process::ExitCode;

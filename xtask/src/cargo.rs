@@ -13,7 +13,7 @@ pub(crate) fn cargo() -> Command {
     Command::new("cargo")
 }
 
-/// The workspace as cargo sees it.
+/// The workspace by cargo's metadata.
 pub(crate) fn metadata() -> Result<Metadata> {
     MetadataCommand::new()
         .exec()

@@ -21,8 +21,8 @@ pub(crate) fn enter() -> Result<()> {
 
 /// The innermost clone around `package`, which `cargo run` names, or else around `here`.
 fn find<'a>(package: Option<&'a Path>, here: &'a Path) -> Option<&'a Path> {
-    let mut places = package.into_iter().chain([here]);
-    places.find_map(|place| place.ancestors().find(|folder| is_root(folder)))
+    let mut starts = package.into_iter().chain([here]);
+    starts.find_map(|start| start.ancestors().find(|folder| is_root(folder)))
 }
 
 fn is_root(folder: &Path) -> bool {

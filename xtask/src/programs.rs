@@ -18,7 +18,7 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = cargo::build()?;
     let mut command = Command::new(folder.join(name));
-    // Programs that speak of the lab's command name the one that was typed.
+    // Messages of the lab name the command that the person typed.
     command.env("PODID_LAB_COMMAND", "cargo xtask lab");
     process::exit_code(command.args(arguments))
 }

@@ -1,4 +1,4 @@
-//! What a person sees: titles, results and failures; colour only on a terminal.
+//! Output for people: titles, results and failures; colour only on a terminal.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) fn step(text: &str) {
     println!("{BOLD}▶ {text}{BOLD:#}");
 }
 
-/// Says that something was seen to be as it should.
+/// Reports that a check has passed.
 pub(crate) fn good(text: &str, took: Option<Duration>) {
     let took = took
         .map(|took| format!(" {DIM}({}){DIM:#}", seconds(took)))

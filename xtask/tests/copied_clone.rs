@@ -16,7 +16,7 @@ fn a_program_compiled_elsewhere_works_on_the_clone_it_is_run_in() {
         fs::write(path, text).unwrap();
     };
     write("Cargo.toml", "[workspace]\nmembers = [\"xtask\"]\n");
-    // A package without a rule for its dependencies, so that the check tells the clones apart.
+    // A package without a rule for its dependencies, so that the check fails in one of the clones only.
     let package = "[package]\nname = \"stray-crate\"\nlicense = \"MIT\"\nedition = \"2024\"\n";
     write("xtask/Cargo.toml", package);
     write("xtask/src/main.rs", "fn main() {}\n");

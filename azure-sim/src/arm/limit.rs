@@ -1,4 +1,4 @@
-//! ARM's request limits: the refusal, and the header that tells how many requests remain.
+//! ARM's request limits: the refusal, and the header with the number of requests that remain.
 
 use http::StatusCode;
 

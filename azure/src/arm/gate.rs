@@ -1,4 +1,4 @@
-//! What may leave for Azure Resource Manager, decided by the caller of this crate.
+//! Which requests may be sent to Azure Resource Manager, decided by the caller of this crate.
 
 use std::{error::Error, fmt};
 
@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use super::Operation;
 
-/// One request to ARM that is about to leave.
+/// One request to ARM that is about to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct ArmCall<'a> {
     /// Which function of this crate makes it.
@@ -18,14 +18,14 @@ pub struct ArmCall<'a> {
 }
 
 impl ArmCall<'_> {
-    /// Whether the request changes something in Azure. The method tells, not the operation: a
+    /// Whether the request changes something in Azure. The method decides, not the operation: a
     /// `PATCH` that Azure works on for long is followed by `GET`s of the same operation.
     pub fn is_write(&self) -> bool {
         !self.method.is_safe()
     }
 }
 
-/// What becomes of a call that is about to leave.
+/// What happens to a request that is about to be sent.
 #[derive(Debug)]
 pub enum GateDecision {
     /// It is sent, and its answer goes to the caller.
@@ -43,7 +43,7 @@ pub enum GateDecision {
 /// token for it is at hand: for each page of a list, each look at a running operation, and each repeat.
 /// Requests for tokens are not asked about: they go to Entra or IMDS and change nothing.
 pub trait ArmGate: Send + Sync + fmt::Debug {
-    /// Decides about one request. It must return at once.
+    /// Decides about one request. Called on the way of every request, so it must not block.
     fn admit(&self, call: &ArmCall<'_>) -> GateDecision;
 }
 

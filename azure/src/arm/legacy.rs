@@ -1,10 +1,13 @@
 //! The generated management crates (0.21) over our own connection.
 //!
-//! They know nothing of tokens, retries or error bodies here: all that is [`Arm::send`]'s. What is
-//! left of them is what they are good at, the shape of requests and answers. Why:
+//! [`Arm::send`] adds tokens, retries and the reading of error bodies. Only the types of requests and
+//! answers come from the generated crates. Why:
 //! `docs/decisions/azure-management-crates.md`.
 
-use std::{collections::HashSet, sync::Mutex};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 use async_trait::async_trait;
 use azure_core_021::{
@@ -18,28 +21,26 @@ use bytes::Bytes;
 use reqwest::Method;
 use time::OffsetDateTime;
 
-use super::{Arm, ArmRequest, Call};
+use super::{Arm, ArmRequest, CallContext};
 use crate::{AzureError, Result};
-
-type Shared<T> = std::sync::Arc<T>;
 
 /// What a client of a generated crate is built from, for one call.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     arm: Arm,
-    call: Call,
+    call: CallContext,
 }
 
 impl Session {
-    pub(crate) fn new(arm: &Arm, call: Call) -> Self {
+    pub(crate) fn new(arm: &Arm, call: CallContext) -> Self {
         Self {
             arm: arm.clone(),
             call,
         }
     }
 
-    pub(crate) fn credential(&self) -> Shared<dyn TokenCredential> {
-        Shared::new(NoToken)
+    pub(crate) fn credential(&self) -> Arc<dyn TokenCredential> {
+        Arc::new(NoToken)
     }
 
     pub(crate) fn endpoint(&self) -> Url {
@@ -49,7 +50,7 @@ impl Session {
     pub(crate) fn transport(&self) -> TransportOptions {
         let asked = Mutex::default();
         let (arm, call) = (self.arm.clone(), self.call.clone());
-        TransportOptions::new(Shared::new(Bridge { arm, call, asked }))
+        TransportOptions::new(Arc::new(Bridge { arm, call, asked }))
     }
 
     /// No repeats there: they are made below, where `Retry-After` is honoured.
@@ -70,7 +71,7 @@ impl Session {
     }
 }
 
-/// Stands where the generated code wants a credential. The real token is added by [`Arm::send`]:
+/// The credential that the generated code asks for. The real token is added by [`Arm::send`]:
 /// that code prints its request headers at debug level, `Authorization` included.
 #[derive(Debug)]
 struct NoToken;
@@ -93,7 +94,7 @@ impl TokenCredential for NoToken {
 #[derive(Debug)]
 struct Bridge {
     arm: Arm,
-    call: Call,
+    call: CallContext,
     /// URLs already asked for: a list whose next page is an old one would never end.
     asked: Mutex<HashSet<Url>>,
 }

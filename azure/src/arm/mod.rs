@@ -1,3 +1,4 @@
+mod call;
 mod gate;
 mod headers;
 mod legacy;
@@ -6,11 +7,11 @@ mod poll;
 mod retry;
 mod send;
 
-use std::{sync::Arc as Shared, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+pub(crate) use call::CallContext;
 pub use gate::{ArmCall, ArmGate, GateDecision, OpenGate};
 pub(crate) use legacy::Session;
-pub(crate) use operation::Call;
 pub use operation::Operation;
 pub(crate) use retry::RetryPolicy;
 pub(crate) use send::{ArmRequest, ArmResponse};
@@ -21,7 +22,7 @@ use crate::{Credential, Endpoints, Transport};
 /// reached, who calls. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Arm {
-    inner: Shared<Inner>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ struct Inner {
     transport: Transport,
     credential: Credential,
     retry: RetryPolicy,
-    gate: Shared<dyn ArmGate>,
+    gate: Arc<dyn ArmGate>,
     operation_timeout: Duration,
 }
 
@@ -45,7 +46,7 @@ impl Arm {
         endpoints: Endpoints,
         transport: Transport,
         credential: Credential,
-        gate: Shared<dyn ArmGate>,
+        gate: Arc<dyn ArmGate>,
     ) -> Self {
         let inner = Inner {
             endpoints,
@@ -56,7 +57,7 @@ impl Arm {
             operation_timeout: Self::OPERATION_TIMEOUT,
         };
         Self {
-            inner: Shared::new(inner),
+            inner: Arc::new(inner),
         }
     }
 
@@ -65,10 +66,10 @@ impl Arm {
     pub(crate) fn with_retry(self, retry: RetryPolicy) -> Self {
         let inner = Inner {
             retry,
-            ..Shared::into_inner(self.inner).expect("an Arm without clones")
+            ..Arc::into_inner(self.inner).expect("an Arm without clones")
         };
         Self {
-            inner: Shared::new(inner),
+            inner: Arc::new(inner),
         }
     }
 

@@ -1,6 +1,6 @@
-use std::fmt;
+//! Every kind of call, as a word for metrics and as the beginning of a sentence.
 
-use crate::{AzureError, Result};
+use std::fmt;
 
 /// Every kind of call this crate makes; a closed set, fit for a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// A word for labels.
+    /// Value of a metric's label, in snake_case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GetIdentity => "get_identity",
@@ -59,7 +59,7 @@ impl Operation {
 }
 
 impl fmt::Display for Operation {
-    /// How a sentence for people begins: the object follows.
+    /// The beginning of a message for people; the resource follows it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::GetIdentity => "reading identity",
@@ -77,82 +77,5 @@ impl fmt::Display for Operation {
             Self::PatchComputeIdentity => "changing the identities of",
             Self::GetToken => "asking for a token with",
         })
-    }
-}
-
-/// One call: what is tried, on what.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) operation: Operation,
-    pub(crate) resource: String,
-}
-
-impl Call {
-    /// Names a call on a resource id or scope, refusing text that would become another URL.
-    ///
-    /// URL parsers resolve `..` (also written `%2e%2e`) and turn `\` into `/`: a scope such as
-    /// `/subscriptions/mine/../theirs` must not pass a check of its beginning and then reach
-    /// another place.
-    pub(crate) fn new(operation: Operation, resource: impl ToString) -> Result<Self> {
-        let resource = resource.to_string();
-        let plain = resource.starts_with('/')
-            && !resource.contains(['%', '?', '#', '\\'])
-            && !resource.contains(char::is_control)
-            && !resource
-                .split('/')
-                .any(|segment| segment == "." || segment == "..");
-        if plain {
-            Ok(Self {
-                operation,
-                resource,
-            })
-        } else {
-            Err(AzureError::BadResource {
-                operation,
-                resource,
-            })
-        }
-    }
-
-    pub(crate) fn malformed(
-        &self,
-        what: impl Into<String>,
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> AzureError {
-        AzureError::Malformed {
-            operation: self.operation,
-            resource: self.resource.clone(),
-            what: what.into(),
-            source,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Call, Operation};
-
-    #[test]
-    fn a_resource_cannot_lead_elsewhere() {
-        let call = |resource| Call::new(Operation::GetIdentity, resource);
-        for good in [
-            "/",
-            "/subscriptions/a/resourceGroups/g.1_(x)-y",
-            "/subscriptions/a/..b",
-        ] {
-            assert!(call(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "subscriptions/a",
-            "/a/../b",
-            "/a/%2e%2e/b",
-            "/a\\..\\b",
-            "/a?b",
-            "/a#b",
-            "/a\n",
-        ] {
-            assert!(call(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::{Arm, ArmRequest, ArmResponse, Call, headers};
+use super::{Arm, ArmRequest, ArmResponse, CallContext, headers};
 use crate::{AzureError, ErrorClass, Reply, Result, retry_after::retry_after};
 
 /// First and longest wait between two looks when Azure does not say how long to wait. Azure's own
@@ -37,7 +37,7 @@ enum OperationProgress {
     Done,
 }
 
-/// The part of a status document or of a resource that tells where an operation is.
+/// The part of a status document or of a resource that has the state of an operation.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct StatusDocument {
@@ -54,11 +54,11 @@ struct ResourceProperties {
 impl Arm {
     /// Waits until the operation that `accepted` started has ended.
     ///
-    /// `resource` is the URL of what is being changed: it tells the state when there is no
+    /// `resource` is the URL of what is being changed: it has the state when there is no
     /// operation URL, or when that is lost.
     pub(crate) async fn wait_for(
         &self,
-        call: &Call,
+        call: &CallContext,
         resource: &Url,
         accepted: ArmResponse,
     ) -> Result<()> {
@@ -80,18 +80,18 @@ impl Arm {
                     asked = retry_after(&response.headers, SystemTime::now());
                     address = address.renewed(call, &response)?;
                 }
-                // Azure forgets operations; what they did is still to be seen.
+                // Azure deletes the records of operations; their result still shows in the resource.
                 Err(error) if is_lost(&error) && !address.is_resource() => {
                     address = StatusAddress::Resource(resource.clone());
                 }
-                // The operation goes on, whether we can see it or not.
+                // A failed read of the status does not end the operation, so it is read again.
                 Err(error) if is_passing(&error) => asked = error.retry_after(),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn refuse_long_wait(&self, call: &Call, waited: Duration) -> Result<()> {
+    fn refuse_long_wait(&self, call: &CallContext, waited: Duration) -> Result<()> {
         if waited <= self.inner.operation_timeout {
             return Ok(());
         }
@@ -102,7 +102,7 @@ impl Arm {
         })
     }
 
-    async fn look(&self, call: &Call, address: &StatusAddress) -> Result<ArmResponse> {
+    async fn look(&self, call: &CallContext, address: &StatusAddress) -> Result<ArmResponse> {
         let (StatusAddress::Status(url)
         | StatusAddress::Location(url)
         | StatusAddress::Resource(url)) = address;
@@ -112,7 +112,7 @@ impl Arm {
     /// Where to look after the first answer; nowhere if the work is done already.
     fn first_address(
         &self,
-        call: &Call,
+        call: &CallContext,
         resource: &Url,
         accepted: &ArmResponse,
     ) -> Result<Option<StatusAddress>> {
@@ -132,7 +132,7 @@ impl StatusAddress {
         matches!(self, Self::Resource(_))
     }
 
-    fn progress(&self, call: &Call, response: &ArmResponse) -> Result<OperationProgress> {
+    fn progress(&self, call: &CallContext, response: &ArmResponse) -> Result<OperationProgress> {
         match self {
             Self::Location(_) if response.status == StatusCode::ACCEPTED => {
                 Ok(OperationProgress::Running)
@@ -152,7 +152,7 @@ impl StatusAddress {
     }
 
     /// The addresses may change from answer to answer: the newest counts.
-    fn renewed(self, call: &Call, response: &ArmResponse) -> Result<Self> {
+    fn renewed(self, call: &CallContext, response: &ArmResponse) -> Result<Self> {
         Ok(match (&self, pointed_to(call, response)?) {
             (Self::Resource(_), _) | (_, None) => self,
             // A status document may name the address of the final result, too.
@@ -162,7 +162,7 @@ impl StatusAddress {
     }
 }
 
-fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<StatusAddress>> {
+fn pointed_to(call: &CallContext, response: &ArmResponse) -> Result<Option<StatusAddress>> {
     let url = |name: &HeaderName| match response.header(name) {
         None => Ok(None),
         Some(text) => Url::parse(&text)
@@ -176,7 +176,7 @@ fn pointed_to(call: &Call, response: &ArmResponse) -> Result<Option<StatusAddres
 }
 
 /// Any word that is not an end means that the operation runs.
-fn ended(call: &Call, status: &str, response: &ArmResponse) -> Result<OperationProgress> {
+fn ended(call: &CallContext, status: &str, response: &ArmResponse) -> Result<OperationProgress> {
     let is = |word| status.eq_ignore_ascii_case(word);
     if is("Succeeded") {
         return Ok(OperationProgress::Done);

@@ -12,7 +12,7 @@ use tracing::{Instrument, Span, debug, field};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Arm, ArmCall, Call, GateDecision, headers};
+use super::{Arm, ArmCall, CallContext, GateDecision, headers};
 use crate::{AzureError, Reply, Result, Token, retry_after::retry_after};
 
 /// A request before it has a token.
@@ -49,7 +49,7 @@ impl ArmRequest {
 
 impl ArmResponse {
     /// The answer as JSON.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, call: &Call) -> Result<T> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, call: &CallContext) -> Result<T> {
         serde_json::from_slice(&self.body)
             .map_err(|source| call.malformed("not the JSON expected", Some(Box::new(source))))
     }
@@ -71,7 +71,11 @@ impl Arm {
 
     /// Sends a request with a token and reads the whole answer, trying again as the
     /// [`RetryPolicy`](super::RetryPolicy) says. A status other than success is an error.
-    pub(crate) async fn send(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+    pub(crate) async fn send(
+        &self,
+        call: &CallContext,
+        request: &ArmRequest,
+    ) -> Result<ArmResponse> {
         self.refuse_foreign(call, &request.url)?;
         let span = tracing::info_span!(
             "azure",
@@ -103,7 +107,7 @@ impl Arm {
     }
 
     /// A token goes to the configured host only, whatever an answer points to.
-    fn refuse_foreign(&self, call: &Call, url: &Url) -> Result<()> {
+    fn refuse_foreign(&self, call: &CallContext, url: &Url) -> Result<()> {
         let arm = self.inner.endpoints.arm();
         if url.origin() == arm.origin() {
             return Ok(());
@@ -117,7 +121,11 @@ impl Arm {
         })
     }
 
-    async fn send_with_retries(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+    async fn send_with_retries(
+        &self,
+        call: &CallContext,
+        request: &ArmRequest,
+    ) -> Result<ArmResponse> {
         let mut attempt = 1;
         loop {
             Span::current().record("attempts", attempt);
@@ -136,19 +144,24 @@ impl Arm {
 
     /// A token may be refused before its time (revoked, key rolled, claims asked for): then one
     /// more try is made with a fresh one.
-    async fn send_authenticated(&self, call: &Call, request: &ArmRequest) -> Result<ArmResponse> {
+    async fn send_authenticated(
+        &self,
+        call: &CallContext,
+        request: &ArmRequest,
+    ) -> Result<ArmResponse> {
         let token = self.token(call).await?;
         let result = self.send_once(call, request, &token).await;
         if !matches!(&result, Err(error) if error.status() == Some(401)) {
             return result;
         }
         debug!("token refused; asking for a new one");
+        // Without this the credential would return the refused token until it expires.
         self.inner.credential.forget(&token)?;
         let token = self.token(call).await?;
         self.send_once(call, request, &token).await
     }
 
-    async fn token(&self, call: &Call) -> Result<Token> {
+    async fn token(&self, call: &CallContext) -> Result<Token> {
         self.inner
             .credential
             .token_for(call, &self.inner.endpoints.arm_scope())
@@ -159,7 +172,7 @@ impl Arm {
     /// every attempt comes through here.
     async fn send_once(
         &self,
-        call: &Call,
+        call: &CallContext,
         request: &ArmRequest,
         token: &Token,
     ) -> Result<ArmResponse> {
@@ -186,7 +199,7 @@ impl Arm {
     /// One request, and its whole answer.
     async fn exchange(
         &self,
-        call: &Call,
+        call: &CallContext,
         request: &ArmRequest,
         token: &Token,
     ) -> Result<ArmResponse> {
@@ -225,7 +238,7 @@ impl Arm {
         builder
     }
 
-    fn no_answer(&self, call: &Call, source: Box<dyn Error + Send + Sync>) -> AzureError {
+    fn no_answer(&self, call: &CallContext, source: Box<dyn Error + Send + Sync>) -> AzureError {
         AzureError::NoAnswer {
             operation: call.operation,
             resource: call.resource.clone(),

@@ -9,7 +9,7 @@ use super::{Compute, ComputeIdentity, ComputeTarget, IdentityPatch, ResourceIden
 use crate::{
     Arm, IdentityId, Operation, Result,
     absent::is_absent,
-    arm::{ArmRequest, ArmResponse, Call},
+    arm::{ArmRequest, ArmResponse, CallContext},
 };
 
 /// The first version in which VMs and scale sets take `If-Match` and scale sets carry an etag
@@ -28,7 +28,7 @@ impl ArmCompute {
         Self { arm: arm.clone() }
     }
 
-    async fn read(&self, call: &Call, target: &ComputeTarget) -> Result<ComputeIdentity> {
+    async fn read(&self, call: &CallContext, target: &ComputeTarget) -> Result<ComputeIdentity> {
         let url = self.arm.url(&target.to_string(), API_VERSION);
         let response = self.arm.send(call, &ArmRequest::get(url)).await?;
         parse(call, &response)
@@ -38,7 +38,7 @@ impl ArmCompute {
 #[async_trait]
 impl Compute for ArmCompute {
     async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
-        let call = Call::new(Operation::GetComputeIdentity, target)?;
+        let call = CallContext::new(Operation::GetComputeIdentity, target)?;
         match self.read(&call, target).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_absent(&error) => Ok(None),
@@ -52,7 +52,7 @@ impl Compute for ArmCompute {
         patch: &IdentityPatch,
         if_match: Option<&str>,
     ) -> Result<ComputeIdentity> {
-        let call = Call::new(Operation::PatchComputeIdentity, target)?;
+        let call = CallContext::new(Operation::PatchComputeIdentity, target)?;
         let url = self.arm.url(&target.to_string(), API_VERSION);
         let request = ArmRequest {
             body: Some(patch.to_body().to_string().into()),
@@ -98,7 +98,7 @@ fn client_id(shown: &Value) -> Option<&str> {
     (!client_id.is_empty()).then_some(client_id)
 }
 
-fn parse(call: &Call, response: &ArmResponse) -> Result<ComputeIdentity> {
+fn parse(call: &CallContext, response: &ArmResponse) -> Result<ComputeIdentity> {
     let compute: WireCompute = response.json(call)?;
     let identity = compute.identity.unwrap_or_default();
     let ids = identity.user_assigned_identities.unwrap_or_default();

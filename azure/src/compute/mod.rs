@@ -46,7 +46,7 @@ impl fmt::Display for ComputeTarget {
 /// read-only is ever sent back. Operation URLs are followed to the configured ARM host only.
 ///
 /// **Assumptions.** One patch at a time per target, of at most
-/// [`IdentityPatch::MAX_CHANGES`] identities: the caller's worker sees to that. Hand the etag of
+/// [`IdentityPatch::MAX_CHANGES`] identities: the caller ensures that. Hand the etag of
 /// the state the patch was computed from to `if_match`, so that a change by somebody else in
 /// between is noticed.
 ///

@@ -1,45 +1,17 @@
 mod build;
 mod entra;
+mod options;
 
 use std::{
-    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::SystemTime,
 };
 
 use azure_core::credentials::TokenCredential;
 use build::CredentialBuilder;
+pub use options::CredentialOptions;
 
-use crate::{AzureError, Endpoints, Operation, Result, Secret, Transport, arm::Call};
-
-/// How podid proves to Azure who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CredentialOptions {
-    /// A Kubernetes service account token, exchanged at Entra: no password anywhere.
-    WorkloadIdentity {
-        /// Tenant of the identity.
-        tenant_id: String,
-        /// Client id of the identity or application that trusts the service account.
-        client_id: String,
-        /// File of the projected token, audience `api://AzureADTokenExchange`. It is read again
-        /// when the kubelet has renewed it.
-        token_file: PathBuf,
-    },
-    /// An identity of the VM this process runs on.
-    ManagedIdentity {
-        /// Client id of a user-assigned identity; none for the system-assigned one.
-        client_id: Option<String>,
-    },
-    /// An application and its password.
-    ClientSecret {
-        /// Tenant of the application.
-        tenant_id: String,
-        /// Client id of the application.
-        client_id: String,
-        /// The password.
-        secret: Secret,
-    },
-}
+use crate::{AzureError, Endpoints, Operation, Result, Secret, Transport, arm::CallContext};
 
 /// A source of tokens. Tokens are kept until shortly before they expire.
 #[derive(Debug)]
@@ -57,7 +29,7 @@ pub struct Token {
     generation: u64,
 }
 
-/// azure_identity keeps tokens inside its credentials and has no word to drop one, so a refused
+/// azure_identity keeps tokens inside its credentials and has no call to drop one, so a refused
 /// token is dropped by making the credential anew.
 #[derive(Clone, Debug)]
 struct Generation {
@@ -74,17 +46,6 @@ impl Token {
     /// End of its validity.
     pub fn expires_on(&self) -> SystemTime {
         self.expires_on
-    }
-}
-
-impl CredentialOptions {
-    /// A word for logs.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::WorkloadIdentity { .. } => "workload identity",
-            Self::ManagedIdentity { .. } => "managed identity",
-            Self::ClientSecret { .. } => "client secret",
-        }
     }
 }
 
@@ -121,14 +82,14 @@ impl Credential {
     /// # Errors
     /// [`AzureError::NoToken`], with Entra's answer if there was one.
     pub async fn token(&self, scope: &str) -> Result<Token> {
-        let call = Call {
+        let call = CallContext {
             operation: Operation::GetToken,
             resource: self.kind.to_owned(),
         };
         self.token_for(&call, scope).await
     }
 
-    pub(crate) async fn token_for(&self, call: &Call, scope: &str) -> Result<Token> {
+    pub(crate) async fn token_for(&self, call: &CallContext, scope: &str) -> Result<Token> {
         let Generation { number, credential } = self.current();
         let token = credential
             .get_token(&[scope], None)

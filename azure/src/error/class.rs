@@ -67,7 +67,14 @@ impl ErrorClass {
     }
 }
 
-pub(super) fn classify(error: &AzureError) -> ErrorClass {
+impl AzureError {
+    /// What a program can do about it.
+    pub fn class(&self) -> ErrorClass {
+        classify(self)
+    }
+}
+
+fn classify(error: &AzureError) -> ErrorClass {
     match error {
         AzureError::Refused { reply, .. } => classify_arm(reply),
         AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn entra_is_judged_by_its_numbers() {
+    fn entra_is_classified_by_its_numbers() {
         for status in [400, 401] {
             assert_eq!(entra(status, "AADSTS70021"), Propagating);
             assert_eq!(entra(status, "AADSTS700213"), Propagating);
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_operation_is_judged_by_its_code() {
+    fn an_ended_operation_is_classified_by_its_code() {
         assert_eq!(ended("Failed", "OperationPreempted"), Conflict);
         assert_eq!(ended("Failed", "FailedIdentityOperation"), Invalid);
         assert_eq!(ended("Canceled", ""), Conflict);

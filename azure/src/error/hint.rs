@@ -1,7 +1,14 @@
 use super::{AzureError, ErrorClass};
 
-/// What a person can do, by code where one is known, else by class.
-pub(super) fn next_step(error: &AzureError) -> String {
+impl AzureError {
+    /// What a person can do about it, in a sentence.
+    pub fn next_step(&self) -> String {
+        next_step(self)
+    }
+}
+
+/// The step for the code where there is one, else for the class.
+fn next_step(error: &AzureError) -> String {
     match error.code() {
         Some("AuthorizationFailed") => return grant_action(error),
         Some("LinkedAuthorizationFailed") => return grant_on_identities(error),

@@ -12,7 +12,7 @@ use super::{Identities, UserAssignedIdentity, UserAssignedIdentitySpec};
 use crate::{
     Arm, Deleted, IdentityId, Operation, ResourceGroupId, Result,
     absent::is_absent,
-    arm::{Call, Session},
+    arm::{CallContext, Session},
 };
 
 /// [`Identities`] in ARM, with the requests and answers of `azure_mgmt_msi`.
@@ -28,7 +28,10 @@ impl ArmIdentities {
     }
 
     fn session(&self, operation: Operation, resource: impl ToString) -> Result<Session> {
-        Ok(Session::new(&self.arm, Call::new(operation, resource)?))
+        Ok(Session::new(
+            &self.arm,
+            CallContext::new(operation, resource)?,
+        ))
     }
 }
 

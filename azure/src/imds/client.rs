@@ -42,7 +42,7 @@ pub struct Imds {
 /// The error body. Some errors, and all of a proxy's, have another one.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorBody {
+struct ImdsErrorBody {
     error: String,
     error_description: String,
 }
@@ -140,7 +140,7 @@ impl ImdsTokens for Imds {
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(ImdsError::Malformed);
         }
-        let ErrorBody {
+        let ImdsErrorBody {
             error,
             error_description: description,
         } = serde_json::from_slice(&body).unwrap_or_default();

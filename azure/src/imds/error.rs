@@ -22,7 +22,7 @@ pub enum ImdsError {
     Unreachable {
         /// Base URL that was tried.
         url: String,
-        /// What the connection met.
+        /// The error of the connection.
         #[source]
         source: reqwest::Error,
     },

@@ -47,7 +47,7 @@ impl ImdsIdentity {
     }
 }
 
-/// The three headers by which SDKs tell Entra who asks. They are passed on if present.
+/// The three headers by which SDKs identify themselves to Entra. They are passed on if present.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHeaders {
     /// `x-client-SKU`

@@ -13,7 +13,7 @@ use super::{RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition}
 use crate::{
     Arm, Deleted, Operation, Result,
     absent::is_absent,
-    arm::{Call, Session},
+    arm::{CallContext, Session},
 };
 
 /// [`RoleAssignments`] in ARM, with the requests and answers of `azure_mgmt_authorization`.
@@ -29,7 +29,10 @@ impl ArmRoleAssignments {
     }
 
     fn session(&self, operation: Operation, resource: &str) -> Result<Session> {
-        Ok(Session::new(&self.arm, Call::new(operation, resource)?))
+        Ok(Session::new(
+            &self.arm,
+            CallContext::new(operation, resource)?,
+        ))
     }
 }
 
@@ -66,7 +69,7 @@ impl RoleAssignments for ArmRoleAssignments {
         let list = list.filter(format!("principalId eq '{}'", quoted(principal_id)));
         let mut pages = list.into_stream().map_err(|error| session.error(error));
         let first = match pages.try_next().await {
-            // Nobody holds a role on what is not there.
+            // There are no role assignments on a scope that does not exist.
             Err(error) if is_absent(&error) => return Ok(Vec::new()),
             first => first?,
         };

@@ -6,7 +6,7 @@ use super::{Location, ResourceGroup, Subscription, Subscriptions};
 use crate::{
     Arm, Operation, ResourceGroupId, Result,
     absent::{is_absent, is_absent_subscription},
-    arm::{ArmRequest, Call},
+    arm::{ArmRequest, CallContext},
 };
 
 /// Version of subscriptions and their regions.
@@ -27,7 +27,12 @@ impl ArmSubscriptions {
         Self { arm: arm.clone() }
     }
 
-    async fn read<T: DeserializeOwned>(&self, call: &Call, path: &str, version: &str) -> Result<T> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        call: &CallContext,
+        path: &str,
+        version: &str,
+    ) -> Result<T> {
         let url = self.arm.url(path, version);
         self.arm.send(call, &ArmRequest::get(url)).await?.json(call)
     }
@@ -37,7 +42,7 @@ impl ArmSubscriptions {
 impl Subscriptions for ArmSubscriptions {
     async fn get(&self, id: &str) -> Result<Option<Subscription>> {
         let path = format!("/subscriptions/{id}");
-        let call = Call::new(Operation::GetSubscription, &path)?;
+        let call = CallContext::new(Operation::GetSubscription, &path)?;
         let read = self.read::<WireSubscription>(&call, &path, SUBSCRIPTIONS_VERSION);
         match read.await {
             Ok(found) => Ok(Some(Subscription {
@@ -51,7 +56,7 @@ impl Subscriptions for ArmSubscriptions {
 
     async fn locations(&self, id: &str) -> Result<Vec<Location>> {
         let subscription = format!("/subscriptions/{id}");
-        let call = Call::new(Operation::ListLocations, &subscription)?;
+        let call = CallContext::new(Operation::ListLocations, &subscription)?;
         // Not paged: Azure answers with all at once.
         let path = format!("{subscription}/locations");
         let list: WireLocations = self.read(&call, &path, SUBSCRIPTIONS_VERSION).await?;
@@ -63,7 +68,7 @@ impl Subscriptions for ArmSubscriptions {
     }
 
     async fn group(&self, id: &ResourceGroupId) -> Result<Option<ResourceGroup>> {
-        let call = Call::new(Operation::GetResourceGroup, id)?;
+        let call = CallContext::new(Operation::GetResourceGroup, id)?;
         let path = id.to_string();
         let read = self.read::<WireGroup>(&call, &path, GROUPS_VERSION);
         match read.await {

@@ -1,4 +1,4 @@
-//! A server that gives the answers it was told to give, and remembers what it was asked.
+//! A server that gives the answers set by the test, and records the requests.
 
 use std::{
     collections::{HashMap, VecDeque},

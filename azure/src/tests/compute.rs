@@ -186,7 +186,7 @@ async fn an_accepted_operation_without_a_status_address_is_followed_by_location_
 }
 
 #[tokio::test]
-async fn a_lost_operation_is_judged_by_the_machine() {
+async fn the_state_of_a_lost_operation_is_read_from_the_scale_set() {
     let cloud = Canned::start().await;
     let accepted = scale_set("Updating", &[])
         .header("Azure-AsyncOperation", format!("{}/lost", cloud.url))

@@ -7,7 +7,7 @@ use podid_crds::podid::{
 };
 use serde_json::{Value, json};
 
-use super::place::PlaceArgs;
+use super::destination::DestinationArgs;
 use super::values::{access, choice, role_notes, unless_empty};
 use crate::document;
 
@@ -88,7 +88,7 @@ pub(crate) struct ClassArgs {
     allow_hand_written: bool,
 
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) destination: DestinationArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -2,7 +2,7 @@
 //! server would, placed in a git working tree and committed.
 
 mod class;
-mod place;
+mod destination;
 mod profile;
 pub(crate) mod values;
 
@@ -12,7 +12,7 @@ use podid_crds::check::{self, Finding};
 use serde_json::Value;
 
 pub(crate) use class::ClassArgs;
-pub(crate) use place::PlaceArgs;
+pub(crate) use destination::DestinationArgs;
 pub(crate) use profile::ProfileArgs;
 
 use crate::repository::RepositoryError;
@@ -63,7 +63,7 @@ pub(crate) fn profile(args: &ProfileArgs, out: &mut dyn Write) -> Result<(), Cre
         notes: args.notes(),
         object,
     };
-    create(object, &args.place, out)
+    create(object, &args.destination, out)
 }
 
 /// Creates a PodIdentityClass.
@@ -79,7 +79,7 @@ pub(crate) fn class(args: &ClassArgs, out: &mut dyn Write) -> Result<(), CreateE
         notes: args.notes(),
         object,
     };
-    create(object, &args.place, out)
+    create(object, &args.destination, out)
 }
 
 /// An object to create.
@@ -94,7 +94,11 @@ struct Object {
     object: Value,
 }
 
-fn create(object: Object, place: &PlaceArgs, out: &mut dyn Write) -> Result<(), CreateError> {
+fn create(
+    object: Object,
+    destination: &DestinationArgs,
+    out: &mut dyn Write,
+) -> Result<(), CreateError> {
     let kind = object.kind;
     let findings = check::object(&object.object)?;
     if !findings.is_empty() {
@@ -102,8 +106,8 @@ fn create(object: Object, place: &PlaceArgs, out: &mut dyn Write) -> Result<(), 
     }
     let yaml = serde_saphyr::to_string(&object.object)
         .map_err(|source| CreateError::Yaml { kind, source })?;
-    let mut report = place::place(place, &object.name, &object.default_path, yaml)?;
+    let mut report = destination::write(destination, &object.name, &object.default_path, yaml)?;
     report.notes.extend(object.notes);
-    report.print(place.output, out)?;
+    report.print(destination.output, out)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift};
 use podid_crds::podid::{AccessRule, BindingSpec, IdentitySpec, PodIdentityProfileSpec};
 use serde_json::{Value, json};
 
-use super::place::PlaceArgs;
+use super::destination::DestinationArgs;
 use super::values::{access, choice, named, role_notes, unless_empty};
 use crate::document;
 
@@ -82,7 +82,7 @@ pub(crate) struct ProfileArgs {
     interval: Option<String>,
 
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) destination: DestinationArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -20,7 +20,8 @@ where
     })
 }
 
-/// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`; a role that is a slip of the hand is refused.
+/// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`. A name that is nearly a built-in role's is
+/// refused.
 pub(super) fn access(text: &str) -> Result<AccessRule, String> {
     let (role, scope) = pair(text, "ROLE=SCOPE, for example \"Reader=/subscriptions/…\"")?;
     match roles::misspelt(&role) {
@@ -52,7 +53,7 @@ fn pair(text: &str, form: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A list that is left out when nobody said anything.
+/// `None` for an empty list, so that the field is left out of the file.
 pub(super) fn unless_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }

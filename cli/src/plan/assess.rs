@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::notes::notes;
 
-/// What stands for an id that only Azure knows.
+/// Placeholder for an id that only Azure knows.
 const UNSEEN: &str = "that Azure knows";
 
 /// What the operator would do for one profile.
@@ -80,7 +80,7 @@ impl ProfilePlan {
 }
 
 /// Plans a profile against an empty Azure. Where only the operator could know (its cloud and tenant,
-/// and whether Azure has confirmed the class), the decision is told that nobody looked.
+/// and whether Azure has confirmed the class), the decision gets the value for "not read".
 pub(super) fn assess(profile: &Profile, class: &Class) -> ProfilePlan {
     let operator = OperatorEnvironment::default();
     let mut planned = ProfilePlan {

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::Exit;
 use crate::create::values::named;
+use crate::exit::Exit;
 use crate::output::{self, Format};
 pub(crate) use files::FileError;
 
@@ -94,8 +94,8 @@ pub(crate) fn plan(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit, PlanErr
     };
     match args.output {
         Format::Text => report.text(out)?,
-        Format::Json => output::machine(&report, false, out)?,
-        Format::Yaml => output::machine(&report, true, out)?,
+        Format::Json => output::structured(&report, false, out)?,
+        Format::Yaml => output::structured(&report, true, out)?,
     }
     Ok(report.exit())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::assess::ProfilePlan;
-use crate::Exit;
+use crate::exit::Exit;
 use crate::output::{BAD, DIM, GOOD, NOTE, paint};
 
 /// What is printed.

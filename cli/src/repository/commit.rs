@@ -7,7 +7,7 @@ use std::str::FromStr;
 use git2::{ErrorCode, Index, IndexEntry, IndexTime, Oid, Repository, Signature};
 use serde::Serialize;
 
-use super::{Change, RepositoryError, Worktree};
+use super::{FileChange, RepositoryError, Worktree};
 
 /// Git's mode of a plain file.
 const PLAIN_FILE: u32 = 0o100_644;
@@ -60,7 +60,7 @@ impl fmt::Display for Commit {
     }
 }
 
-/// A commit, unless nothing changed, and what the author should know.
+/// The commit, `None` when nothing changed, and notes for the author.
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) commit: Option<Commit>,
@@ -72,7 +72,7 @@ impl Worktree {
     /// and uncommitted.
     pub(crate) fn commit(
         &self,
-        changes: &[Change],
+        changes: &[FileChange],
         message: &str,
         author: Option<&Author>,
     ) -> Result<Committed, RepositoryError> {
@@ -143,7 +143,7 @@ fn head(repository: &Repository) -> Result<Option<git2::Commit<'_>>, RepositoryE
 fn tree_with(
     repository: &Repository,
     parent: Option<&git2::Commit<'_>>,
-    changes: &[Change],
+    changes: &[FileChange],
 ) -> Result<Oid, git2::Error> {
     let mut index = Index::new()?;
     if let Some(parent) = parent {
@@ -157,7 +157,7 @@ fn tree_with(
 }
 
 /// The same files in the repository's index, so that they do not look removed.
-fn stage(repository: &Repository, changes: &[Change]) -> Result<(), git2::Error> {
+fn stage(repository: &Repository, changes: &[FileChange]) -> Result<(), git2::Error> {
     let mut index = repository.index()?;
     for change in changes {
         index.add_path(&change.path)?;

@@ -1,12 +1,13 @@
 //! A folder's kustomization.yaml, which must list a new file for Flux to see it.
 //!
-//! The file is people's: it is changed by one inserted line, or not at all.
+//! People maintain the file, so it is changed by one inserted line, or not at all: order, comments
+//! and layout stay.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Change, RepositoryError, Worktree};
+use super::{FileChange, RepositoryError, Worktree};
 
 /// The names kustomize knows.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -15,7 +16,7 @@ const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomizat
 #[derive(Debug)]
 pub(crate) enum Listing {
     /// Change it so.
-    Add(Change),
+    Add(FileChange),
     /// Leave it; with a note when the author has to act.
     Leave(Option<String>),
 }

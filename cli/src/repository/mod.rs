@@ -7,7 +7,7 @@ mod worktree;
 use std::path::PathBuf;
 
 pub(crate) use commit::{Author, Commit};
-pub(crate) use worktree::{Change, Worktree};
+pub(crate) use worktree::{FileChange, Worktree};
 
 /// Why a working tree was left as it was.
 #[derive(Debug, thiserror::Error)]

@@ -17,7 +17,7 @@ pub(crate) struct Worktree {
 
 /// One file that is to hold `new`.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub(crate) struct FileChange {
     /// Relative to the root of the working tree.
     pub(crate) path: PathBuf,
     /// What it holds now; `None` when it does not exist.
@@ -26,7 +26,7 @@ pub(crate) struct Change {
     pub(crate) new: String,
 }
 
-impl Change {
+impl FileChange {
     /// Whether the file holds it already.
     pub(crate) fn is_empty(&self) -> bool {
         self.old.as_ref() == Some(&self.new)
@@ -64,7 +64,7 @@ impl Worktree {
         path: &Path,
         new: String,
         replace: bool,
-    ) -> Result<Change, RepositoryError> {
+    ) -> Result<FileChange, RepositoryError> {
         let path = self.inside(path)?;
         if self
             .repository
@@ -77,7 +77,7 @@ impl Worktree {
         if !replace && old.as_ref().is_some_and(|old| *old != new) {
             return Err(RepositoryError::Exists { path });
         }
-        Ok(Change { path, old, new })
+        Ok(FileChange { path, old, new })
     }
 
     /// Content of a file; `None` when it does not exist.
@@ -101,10 +101,10 @@ impl Worktree {
     }
 
     /// The changes as a unified diff.
-    pub(crate) fn diff(&self, changes: &[Change]) -> Result<String, RepositoryError> {
+    pub(crate) fn diff(&self, changes: &[FileChange]) -> Result<String, RepositoryError> {
         let failed = RepositoryError::git("show the difference");
         let mut text = String::new();
-        for Change { path, old, new } in changes {
+        for FileChange { path, old, new } in changes {
             let before = old.as_deref().unwrap_or_default();
             let mut options = DiffOptions::new();
             let patch = Patch::from_buffers(
@@ -123,7 +123,7 @@ impl Worktree {
     }
 
     /// Writes the files, each as a whole or not at all.
-    pub(crate) fn write(&self, changes: &[Change]) -> Result<(), RepositoryError> {
+    pub(crate) fn write(&self, changes: &[FileChange]) -> Result<(), RepositoryError> {
         for change in changes.iter().filter(|change| !change.is_empty()) {
             let path = self.root.join(&change.path);
             write_file(&path, &change.new).map_err(|source| RepositoryError::File {
@@ -162,7 +162,7 @@ impl Worktree {
 fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // As any file an editor makes; the umask still applies.
+    // The mode that an editor gives a new file; the umask still applies.
     let readable = fs::Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new()
         .permissions(readable)

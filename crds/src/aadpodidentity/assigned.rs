@@ -2,11 +2,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// The identity is known, and on its way to the machine.
+/// The operator is putting the identity on the VM or scale set.
 pub const STATUS_CREATED: &str = "Created";
-/// The identity is on the machine under the pod: tokens may be issued.
+/// The identity is on the VM or scale set under the pod: tokens may be issued.
 pub const STATUS_ASSIGNED: &str = "Assigned";
-/// The identity was refused, and does not come until a person acts; see
+/// The identity was refused, and is not assigned until a person acts; see
 /// [`AzureAssignedIdentityStatus::reason`].
 pub const STATUS_FAILED: &str = "Failed";
 /// The identity is being taken away.

@@ -1,7 +1,8 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::identity::either;
+use super::replica_status::ReplicaStatus;
+use super::spelling::either;
 
 /// Binds pods, by the value of their label `aadpodidbinding`, to an AzureIdentity.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -76,13 +77,4 @@ impl AzureIdentityBindingSpec {
     pub fn selector(&self) -> &str {
         either(&self.new_selector, &self.old_selector)
     }
-}
-
-/// Status of an AzureIdentity or AzureIdentityBinding; kept for compatibility.
-#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplicaStatus {
-    /// Kept for compatibility; podid does not read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub available_replicas: Option<i32>,
 }

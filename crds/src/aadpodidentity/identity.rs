@@ -1,7 +1,8 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::ReplicaStatus;
+use super::replica_status::ReplicaStatus;
+use super::spelling::either;
 
 /// An identity in Azure that pods may be bound to.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
@@ -138,12 +139,4 @@ impl AzureIdentitySpec {
     pub fn client_id(&self) -> &str {
         either(&self.new_client_id, &self.old_client_id)
     }
-}
-
-/// The new spelling unless it is absent or empty, else the old one.
-pub(super) fn either<'a>(new: &'a Option<String>, old: &'a Option<String>) -> &'a str {
-    new.as_deref()
-        .filter(|value| !value.is_empty())
-        .or(old.as_deref())
-        .unwrap_or_default()
 }

@@ -9,17 +9,20 @@ mod assigned;
 mod binding;
 mod exception;
 mod identity;
+mod replica_status;
+mod spelling;
 
 pub use assigned::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
     EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
     STATUS_UNASSIGNED,
 };
-pub use binding::{AzureIdentityBinding, AzureIdentityBindingSpec, ReplicaStatus};
+pub use binding::{AzureIdentityBinding, AzureIdentityBindingSpec};
 pub use exception::{
     AzurePodIdentityException, AzurePodIdentityExceptionSpec, AzurePodIdentityExceptionStatus,
 };
 pub use identity::{AzureIdentity, AzureIdentitySpec, SecretReference};
+pub use replica_status::ReplicaStatus;
 
 /// Key of the pod label whose value a binding's `selector` names.
 pub const BINDING_LABEL: &str = "aadpodidbinding";

@@ -1,40 +1,19 @@
 //! Checks an object against its kind without an API server: the structure of the schema, the CEL
-//! rules in it, and the names. What passes here, the API server takes; the cluster tests hold the
-//! two against each other.
+//! rules in it, and the names. An object without findings is accepted by the API server; the
+//! cluster tests compare both.
 
+mod finding;
+mod json;
 mod names;
 mod structure;
-
-use std::fmt;
 
 use kube::core::cel::Validator;
 use serde_json::Value;
 
+pub use finding::Finding;
+use json::text;
+
 use crate::manifests::{self, ManifestError};
-
-/// One thing wrong with an object.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// Where, such as `spec.access[0].scope`.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-impl Finding {
-    fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
-    }
-}
 
 /// Everything wrong with `object`, which must be of one of our kinds; empty when nothing is.
 ///
@@ -91,10 +70,6 @@ fn drop_nulls(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Finding, text};
+use super::finding::Finding;
+use super::json::text;
 
 const NAME_MAX: usize = 253;
 const NAMESPACE_MAX: usize = 63;

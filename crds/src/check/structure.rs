@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Finding, text};
+use super::finding::Finding;
+use super::json::text;
 
 /// Fields of every object, whose content is not in the schema.
 const ENVELOPE: &[&str] = &["apiVersion", "kind", "metadata"];
@@ -39,47 +40,36 @@ fn walk(path: &str, value: &Value, schema: &Value, findings: &mut Vec<Finding>) 
         return;
     }
     match value {
-        Value::Object(fields) => {
-            missing(path, value, schema, findings);
-            for (name, value) in fields {
-                let path = format!("{path}.{name}");
-                match (&schema["properties"][name], &schema["additionalProperties"]) {
-                    (Value::Null, Value::Null) => findings.push(unknown(&path)),
-                    (Value::Null, schema) | (schema, _) => walk(&path, value, schema, findings),
-                }
-            }
-        }
-        Value::Array(items) => {
-            size(
-                path,
-                items.len(),
-                "entries",
-                schema,
-                ["minItems", "maxItems"],
-                findings,
-            );
-            duplicates(path, items, schema, findings);
-            for (index, item) in items.iter().enumerate() {
-                walk(
-                    &format!("{path}[{index}]"),
-                    item,
-                    &schema["items"],
-                    findings,
-                );
-            }
-        }
+        Value::Object(_) => walk_fields(path, value, schema, findings),
+        Value::Array(items) => walk_items(path, items, schema, findings),
         Value::String(text) => {
             let length = text.chars().count();
-            size(
-                path,
-                length,
-                "characters",
-                schema,
-                ["minLength", "maxLength"],
-                findings,
-            );
+            let limits = ["minLength", "maxLength"];
+            size(path, length, "characters", schema, limits, findings);
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn walk_fields(path: &str, object: &Value, schema: &Value, findings: &mut Vec<Finding>) {
+    missing(path, object, schema, findings);
+    for (name, value) in object.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        // A schema has named fields, or one schema for all fields of a map.
+        match (&schema["properties"][name], &schema["additionalProperties"]) {
+            (Value::Null, Value::Null) => findings.push(unknown(&path)),
+            (Value::Null, schema) | (schema, _) => walk(&path, value, schema, findings),
+        }
+    }
+}
+
+fn walk_items(path: &str, items: &[Value], schema: &Value, findings: &mut Vec<Finding>) {
+    let limits = ["minItems", "maxItems"];
+    size(path, items.len(), "entries", schema, limits, findings);
+    duplicates(path, items, schema, findings);
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        walk(&path, item, &schema["items"], findings);
     }
 }
 

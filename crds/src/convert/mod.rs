@@ -40,7 +40,7 @@ pub const NET_RAW_ANNOTATION: &str = "podid.dev/net-raw";
 /// predecessor's kind has no field for.
 pub const PRINCIPAL_ID_ANNOTATION: &str = "podid.dev/principal-id";
 
-/// A profile as `core` sees it. `namespace_labels` are the labels of the profile's namespace.
+/// The profile as a value of `core`. `namespace_labels` are the labels of the profile's namespace.
 #[must_use]
 pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, String>) -> Profile {
     let spec = &object.spec;
@@ -94,7 +94,7 @@ fn interval(text: Option<&str>) -> Interval {
     }
 }
 
-/// A class as `core` sees it.
+/// The class as a value of `core`.
 #[must_use]
 pub fn class(object: &PodIdentityClass) -> Class {
     let spec = &object.spec;
@@ -143,7 +143,7 @@ fn limits(limits: &ClassLimits) -> Limits {
     }
 }
 
-/// An AzureIdentity as `core` sees it; `None` when its type stands for nothing, so that an
+/// The AzureIdentity as a value of `core`; `None` when its type stands for nothing, so that an
 /// object no schema has checked gives nobody a token.
 #[must_use]
 pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
@@ -163,7 +163,7 @@ pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     })
 }
 
-/// An AzureIdentityBinding as `core` sees it.
+/// The AzureIdentityBinding as a value of `core`.
 #[must_use]
 pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
     // An annotation that is there but empty names no service account, hence binds no pod.
@@ -182,7 +182,7 @@ pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
     }
 }
 
-/// An AzurePodIdentityException as `core` sees it.
+/// The AzurePodIdentityException as a value of `core`.
 #[must_use]
 pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
     Exception {

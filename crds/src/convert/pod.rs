@@ -57,7 +57,7 @@ pub fn target_of(node: &Node) -> Result<Target, ProviderIdError> {
     Target::from_provider_id(provider_id.unwrap_or_default())
 }
 
-/// A pod as `core` sees it. What the API server has not filled in yet counts as its default.
+/// The pod as a value of `core`. What the API server has not filled in yet counts as its default.
 #[must_use]
 pub fn pod(object: &Pod) -> binding::Pod {
     let account = object.spec.as_ref();

@@ -2,12 +2,15 @@
 
 mod class;
 mod profile;
+mod profile_status;
 
 pub use class::{
     AccessLimit, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClass, PodIdentityClassSpec,
     PodIdentityClassStatus,
 };
 pub use profile::{
-    AccessRule, BindingSpec, BindingStatus, IdentitySpec, IdentityStatus, PodIdentityProfile,
-    PodIdentityProfileSpec, PodIdentityProfileStatus, RefusedPodStatus, RoleAssignmentStatus,
+    AccessRule, BindingSpec, IdentitySpec, PodIdentityProfile, PodIdentityProfileSpec,
+};
+pub use profile_status::{
+    BindingStatus, IdentityStatus, PodIdentityProfileStatus, RefusedPodStatus, RoleAssignmentStatus,
 };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When something that lasts is said again. The API server forgets Events after an hour; repeated
-/// sooner, a cause that lasts can always be seen.
+/// Pauses before an Event whose cause lasts is repeated. The API server deletes Events after an hour;
+/// repeated sooner, a cause that lasts is always visible.
 #[derive(Clone, Copy, Debug)]
 pub struct Repetition {
     /// Pause after it was said for the first time; doubled each time.
@@ -39,12 +39,12 @@ pub enum Say {
 pub struct EventHistory<K> {
     repetition: Repetition,
     capacity: usize,
-    said: HashMap<K, HashMap<String, Said>>,
+    said: HashMap<K, HashMap<String, LastSaid>>,
     count: usize,
 }
 
 #[derive(Debug)]
-struct Said {
+struct LastSaid {
     cause: String,
     at: Instant,
     times: u32,
@@ -72,9 +72,10 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
                 Some(again) if again <= now => (Say::Again, said.times),
                 Some(_) | None => return Say::Not,
             },
+            // Another cause than last time is new, and its pauses begin with the shortest.
             _ => (Say::New, 0),
         };
-        let said = Said {
+        let said = LastSaid {
             cause: cause.to_owned(),
             at: now,
             times: times.saturating_add(1),
@@ -92,7 +93,7 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
         {
             return Say::Not;
         }
-        let said = Said {
+        let said = LastSaid {
             cause: cause.to_owned(),
             at: Instant::now(),
             times: 1,
@@ -119,7 +120,7 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
     #[must_use]
     pub fn due(&self) -> Vec<K> {
         let now = Instant::now();
-        let is_due = |said: &Said| said.again.is_some_and(|again| again <= now);
+        let is_due = |said: &LastSaid| said.again.is_some_and(|again| again <= now);
         let due = self.said.iter();
         let due = due.filter(|(_, subjects)| subjects.values().any(is_due));
         due.map(|(object, _)| object.clone()).collect()
@@ -144,11 +145,11 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
         self.count == 0
     }
 
-    fn last(&self, object: &K, subject: &str) -> Option<&Said> {
+    fn last(&self, object: &K, subject: &str) -> Option<&LastSaid> {
         self.said.get(object)?.get(subject)
     }
 
-    fn remember(&mut self, object: &K, subject: &str, said: Said) {
+    fn remember(&mut self, object: &K, subject: &str, said: LastSaid) {
         if self.last(object, subject).is_none() {
             if self.count >= self.capacity {
                 self.forget_oldest();

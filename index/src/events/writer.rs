@@ -29,7 +29,7 @@ pub fn channel(capacity: usize) -> (EventWriter, EventQueue) {
 
 impl EventWriter {
     /// Hands in an Event about an object, with its note [`shortened`]. Beyond the capacity of the queue
-    /// it is dropped: an Event is a courtesy, and whoever waits for room would delay the work itself.
+    /// it is dropped: an Event only informs, and a caller that waited for the queue would delay its own work.
     pub fn write(&self, mut event: Event, object: ObjectReference) {
         event.note = event.note.as_deref().map(shortened);
         let name = object.name.clone();
@@ -40,7 +40,7 @@ impl EventWriter {
 }
 
 impl EventQueue {
-    /// Writes what is handed in, until nobody can hand in any more.
+    /// Writes the Events of the queue, until no writer is left.
     ///
     /// # Errors
     /// None; the type is that of a task.
@@ -68,7 +68,7 @@ impl EventQueue {
         Ok(())
     }
 
-    /// The next Event that waits, for whoever looks at what is said instead of writing it.
+    /// The next Event of the queue; for tests, which read Events instead of writing them.
     pub fn try_next(&mut self) -> Option<(Event, ObjectReference)> {
         self.0.try_recv().ok()
     }

@@ -43,7 +43,7 @@ impl<P> Share<'_, P> {
     }
 }
 
-/// What an [`Index`](crate::Index) works out for each pod, and who is to know of changes.
+/// What an [`Index`](crate::Index) derives for each pod.
 pub trait Derive {
     #[allow(missing_docs, reason = "the name is enough")]
     type Pod: PodOnNode;

@@ -55,13 +55,13 @@ impl<D: Derive> Index<D> {
         std::mem::take(&mut self.visited)
     }
 
-    /// What derives, with the maps that it keeps.
+    /// The deriving value, with the maps that it keeps.
     #[must_use]
     pub fn derive(&self) -> &D {
         &self.derive
     }
 
-    /// What derives. After a change of what [`Derive::derive`] depends on, call
+    /// The deriving value, to be changed. After a change of what [`Derive::derive`] depends on, call
     /// [`rederive`](Self::rederive) or [`rederive_naming`](Self::rederive_naming).
     pub fn derive_mut(&mut self) -> &mut D {
         &mut self.derive
@@ -90,6 +90,7 @@ impl<D: Derive> Index<D> {
         if self.pod(key) == pod.as_ref() {
             return;
         }
+        // Removed and inserted anew, because what the pod is found by may have changed with it.
         let before = self.pods.remove(key).map(|entry| entry.output);
         if let Some(pod) = pod {
             let output = self.derive_for(&pod);
@@ -162,6 +163,7 @@ impl<D: Derive> Index<D> {
             let share = self.objects.share(&entry.pod);
             self.visited += share.size();
             let output = self.derive.derive(&share);
+            // The same as before: the owner is spared the work for a change without effect.
             if output == entry.output {
                 continue;
             }

@@ -2,8 +2,8 @@ use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// A map from a key to a set of values. Invariant: it keeps no empty set, so that whoever is gone
-/// leaves nothing behind.
+/// A map from a key to a set of values. Invariant: it keeps no empty set, so that the
+/// map does not grow with keys that came and went.
 #[derive(Clone, Debug)]
 pub struct Multi<K, V>(HashMap<K, BTreeSet<V>>);
 

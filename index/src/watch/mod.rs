@@ -94,6 +94,7 @@ impl Relist {
                 vec![self.give(object, malformed)]
             }
             watcher::Event::InitDone => {
+                // An object that was deleted while the watch was broken is in no event, only missing here.
                 let gone: Vec<_> = self.given.difference(&self.listed).cloned().collect();
                 self.given = std::mem::take(&mut self.listed);
                 let gone = gone.into_iter().map(WatchFact::Gone);

@@ -40,7 +40,7 @@ pub(crate) const OWNERS: &str = "owners";
 /// Name of the set of ports of attested pods.
 const PORTS: &str = "ports";
 
-/// Kinds of interfaces by which pods and virtual machines are joined to a bridge. A network card has
+/// Kinds of interfaces by which pods and VMs are connected to a bridge. A network card has
 /// no kind; it may need other protocols (LLDP, tagged frames).
 const POD_KINDS: [&str; 2] = ["veth", "tun"];
 
@@ -116,7 +116,7 @@ fn prerouting() -> Vec<RuleSpec> {
     let mut rules = vec![drop(not_plain(from_a_pod()))];
     rules.extend(source_checks());
     // The rules above see through one tag only. A frame with a tag within a tag could reach a pod that
-    // strips both and takes the content for plain. One tag is kept, because virtual machines behind a
+    // strips both and takes the content for plain. One tag is kept, because VMs behind a
     // tun may need it.
     rules.extend(
         POD_KINDS.iter().flat_map(|kind| {

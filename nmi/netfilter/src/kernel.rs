@@ -141,8 +141,8 @@ impl Nft {
         if unless_overtaken(same, "show its rules")?.is_none() {
             return Ok(None);
         }
-        // An entry is removed before the element that tells of it, and written after it. So whatever
-        // interrupts this, no entry is left of which no element tells, hence that nobody would remove.
+        // An entry is removed before the set element that records it, and written after it. If this is
+        // interrupted at any point, every entry left still has its element, and so is removed later.
         let removed = self
             .paths
             .remove_unneeded(&installed.sources, &plan.sources);

@@ -1,5 +1,5 @@
 //! The kernel's part of the node daemon: nftables rules that bring every pod's call for the
-//! instance metadata service to the daemon, and let nobody speak with another pod's address.
+//! instance metadata service to the daemon, and drop packets that carry another pod's address.
 //!
 //! A [`RulesPlan`] is the whole of what the kernel should have, as a value that can be printed and
 //! compared. [`Rules`] applies it in one transaction, so that no packet meets

@@ -7,6 +7,7 @@ use std::net::SocketAddrV4;
 pub struct Listeners {
     /// Takes connections whose packets all come from an [`AllowedSource`](crate::AllowedSource).
     pub attested: SocketAddrV4,
-    /// Takes all others, to answer what needs no proof and to refuse the rest in words.
+    /// Takes all others: requests that need no attested caller are answered, the rest are refused
+    /// with an error that says why.
     pub unattested: SocketAddrV4,
 }

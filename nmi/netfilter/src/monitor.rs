@@ -10,10 +10,10 @@ use nlink::netlink::{Connection, Nftables};
 use crate::TABLE;
 use crate::error::RulesError;
 
-/// How long a broken subscription rests before its caller looks at the rules and tries again.
+/// Pause after a subscription breaks, before its caller checks the rules and subscribes again.
 const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Tells when another process has changed podid's tables: `nft flush ruleset`, for instance.
+/// Reports that another process has changed podid's tables, with `nft flush ruleset` for instance.
 pub struct Monitor {
     kernel: Connection<Nftables>,
 }

@@ -12,7 +12,7 @@ use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 
 use crate::error::RulesError;
 
-/// How long a broken subscription rests before its caller looks at the bridges and tries again.
+/// Pause after a subscription breaks, before its caller reads the bridges and subscribes again.
 const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The addresses and MACs of all bridges of the node, which no port may use as a source.
@@ -49,7 +49,7 @@ fn is_bridge(link: &LinkMessage) -> bool {
     link.kind() == Some("bridge")
 }
 
-/// Tells when the addresses or MACs of the node on its bridges may have changed.
+/// Reports that the addresses or MACs of the node on its bridges may have changed.
 pub struct BridgeMonitor {
     kernel: Connection<Route>,
 }

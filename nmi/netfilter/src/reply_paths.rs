@@ -1,6 +1,6 @@
 //! Where the node sends what is for a pod on a bridge: the neighbour entry that gives the pod's MAC,
 //! and the bridge's forwarding entry that gives the port. By default the kernel learns both from
-//! whoever speaks last, so podid writes permanent ones for every attested pod.
+//! the source of the last packet, so podid writes permanent ones for every attested pod.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};

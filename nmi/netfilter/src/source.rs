@@ -1,4 +1,4 @@
-//! Whom the rules let speak to the attested listener.
+//! Whose packets the rules let through to the attested listener.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! Which pod a process belongs to, by the name the kubelet gave its cgroup.
+//! Finds the pod of a process by the name that the kubelet gave its cgroup.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::KernelLinkCheck;
 
-/// How long a broken subscription rests before it is tried again.
+/// Pause after a subscription breaks, before it is made again.
 const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// A subscription to the changes of links.
@@ -61,7 +61,7 @@ impl LinkMonitor {
     /// A link that cannot be asked about counts as gone, so that its pod is not served.
     fn change(&self, index: u32) -> LinkChange {
         let link = self.links.query(index).unwrap_or_else(|error| {
-            tracing::warn!(%error, index, "the kernel does not tell of a link; its pod is not served");
+            tracing::warn!(%error, index, "a link cannot be read; its pod is not served");
             None
         });
         LinkChange::Changed(index, link)

@@ -38,7 +38,7 @@ const KEPT_SOCKETS: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
-/// Tells whether a link is still what it was when a pod was attested by it.
+/// Checks whether a link is still what it was when a pod was attested by it.
 pub(crate) trait LinkCheck: fmt::Debug + Send + Sync {
     /// Whether it is. The kernel is asked after the call has begun; when it cannot be asked, the
     /// answer is no.
@@ -57,7 +57,7 @@ impl LinkCheck for KernelLinkCheck {
             Ok(now) => link.is_unchanged(now.as_ref()),
             Err(error) => {
                 let index = link.index;
-                tracing::warn!(%error, index, "the kernel does not tell of a link; its pod is not served");
+                tracing::warn!(%error, index, "a link cannot be read; its pod is not served");
                 false
             }
         }
@@ -278,11 +278,11 @@ mod tests {
     #[test]
     fn a_link_that_cannot_be_asked_about_has_changed() {
         let check = KernelLinkCheck::default();
-        let proved = |index| ProvedLink {
+        let attested = |index| ProvedLink {
             index,
             was: NodeLink::default(),
         };
-        assert!(check.is_unchanged(&proved(loopback())));
-        assert!(!check.is_unchanged(&proved(i32::MAX as u32)));
+        assert!(check.is_unchanged(&attested(loopback())));
+        assert!(!check.is_unchanged(&attested(i32::MAX as u32)));
     }
 }

@@ -1,4 +1,4 @@
-//! One look at pods: their processes, network namespaces and links.
+//! Reads the processes, network namespaces and links of pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -68,6 +68,7 @@ async fn look(uids: &[String]) -> Result<KernelFacts, LookError> {
         for file in files {
             match pod_links(&file, &here, &links).await {
                 Ok(links) => found.extend(links),
+                // The pod has ended, or closed one namespace of several: the others still count.
                 Err(error) => {
                     tracing::debug!(%error, uid, "a network namespace went away while it was looked at")
                 }
@@ -99,6 +100,7 @@ async fn namespaces_of(uids: &[String]) -> Result<BTreeMap<String, Vec<File>>, L
 /// The first ones in the order of process ids: the pod's own namespace is that of its oldest
 /// processes.
 fn distinct(pids: &[u32], own: u64) -> Vec<File> {
+    // An inode number identifies a namespace only while the namespace exists, so each file stays open.
     let mut seen = BTreeSet::from([own]);
     let mut pids = pids.to_vec();
     pids.sort_unstable();

@@ -18,7 +18,7 @@ use crate::pod_context::PodContext;
 use derive::DeriveContext;
 pub(crate) use node_pod::{NodePod, node_pod};
 
-/// What one of the watches says.
+/// A fact from one of the watches.
 #[derive(Debug)]
 pub(crate) enum ObjectUpdate {
     /// Of this node's pods.
@@ -33,12 +33,12 @@ pub(crate) enum ObjectUpdate {
     Assigned(Update<AssignedIdentity>),
 }
 
-/// What the API server says anew about where a pod is.
+/// A change of the addresses that a pod has according to the API server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ClaimChange {
-    /// The pod is to be proved to have these addresses.
+    /// The pod is to be attested to have these addresses.
     Made(Claim),
-    /// There is nothing to prove any more about the pod of this uid.
+    /// There is nothing to attest any more about the pod of this uid.
     Withdrawn(String),
 }
 
@@ -68,7 +68,7 @@ impl PodIndex {
         }
     }
 
-    /// Takes in what was said `now`. Returns what it means for the proofs of pods, in order.
+    /// Takes in what was said `now`. Returns what it changes for the attestation of pods, in order.
     pub(crate) fn apply(&mut self, update: ObjectUpdate, now: Instant) -> Vec<ClaimChange> {
         match update {
             ObjectUpdate::Pod(Update::Object(key, pod)) => return self.set_pod(&key, pod),
@@ -82,7 +82,7 @@ impl PodIndex {
                 self.index.set_exception(&key, exception);
             }
             ObjectUpdate::Assigned(Update::Object(key, assigned)) => {
-                // Before the index derives by it.
+                // First, because the index derives from it.
                 self.index.derive_mut().date(&key, assigned.as_ref(), now);
                 self.index.set_assigned(&key, assigned);
             }

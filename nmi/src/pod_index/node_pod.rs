@@ -30,7 +30,7 @@ impl PodOnNode for NodePod {
 }
 
 impl NodePod {
-    /// What is to be proved about it; `None` while or when there is nothing to prove: it has no
+    /// What is to be attested about it; `None` while or when there is nothing to attest: it has no
     /// address yet, is the node itself, or has ended (and its address may be another pod's).
     pub(crate) fn claim(&self) -> Option<Claim> {
         let caller = &self.caller;
@@ -42,7 +42,7 @@ impl NodePod {
     }
 }
 
-/// Reads a pod; `None` for an object that no API server has given a place and a uid.
+/// Reads a pod; `None` for an object without namespace, name or uid, which comes from no API server.
 pub(crate) fn node_pod(object: &Pod) -> Option<NodePod> {
     let (_spec, _namespace, _uid) = (object.spec.as_ref()?, object.namespace()?, object.uid()?);
     Some(NodePod {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_proved_about_a_pod() {
+    fn what_can_be_attested_about_a_pod() {
         let address =
             json!({"podIP": "10.0.0.2", "podIPs": [{"ip": "10.0.0.2"}, {"ip": "fd00::2"}]});
         let plain = json!({"containers": []});

@@ -108,7 +108,7 @@ fn binding(number: usize) -> Binding {
 }
 
 #[test]
-fn a_pod_made_anew_under_its_name_is_proved_anew() {
+fn a_pod_made_anew_under_its_name_is_attested_anew() {
     let address = Ipv4Addr::new(10, 0, 0, 2);
     let mut index = PodIndex::new(BindingScope::Cluster);
     let mut set = |pod: Option<NodePod>| {

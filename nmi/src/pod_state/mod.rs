@@ -15,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::attest::{LookError, PodInspector};
 use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::pod_index::{ClaimChange, ObjectUpdate, PodIndex};
 use crate::snapshot::{Served, Snapshot};
@@ -42,7 +42,7 @@ pub(crate) struct Outputs {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     /// To the Events of pods.
     pub(crate) events: PodEvents,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
 type LookResult = (Vec<String>, Result<KernelFacts, LookError>);
@@ -89,6 +89,7 @@ impl PodStateManager {
     /// None; the type is that of a task.
     pub(crate) async fn run(mut self, mut inputs: Inputs) -> Result<(), Infallible> {
         loop {
+            // One look at a time: what becomes due meanwhile is looked at when it has ended.
             let due = self.attestations.next_due().filter(|_| self.look.is_none());
             tokio::select! {
                 change = inputs.changes.recv() => match change {
@@ -114,6 +115,8 @@ impl PodStateManager {
             claims.extend(self.pods.apply(update, seen));
         }
         let listed_first = self.pods.is_complete() && self.not_synced.take().is_some();
+        // Endpoints that an earlier daemon left stay allowed until all pods are known: only then does a
+        // missing claim mean that the pod is gone.
         let release = listed_first || (!claims.is_empty() && self.pods.is_complete());
         let now = Instant::now();
         for change in claims {
@@ -134,6 +137,7 @@ impl PodStateManager {
         let uids = self.attestations.take_due(Instant::now());
         if !uids.is_empty() {
             let inspector = Arc::clone(&self.inspector);
+            // A task of its own, because a look takes long on a node with many processes.
             self.look = Some(tokio::spawn(async move {
                 let facts = inspector.look(&uids).await;
                 (uids, facts)
@@ -143,6 +147,7 @@ impl PodStateManager {
 
     fn on_link_change(&mut self, change: LinkChange) {
         self.attestations.on_link_change(&change, Instant::now());
+        // The running look may have read this link before the change, and is corrected when it ends.
         if self.look.is_some() {
             self.changes_during_look.push(change);
         }
@@ -185,8 +190,9 @@ impl PodStateManager {
 
     /// A pod is served once all its endpoints are installed, and no longer than they are allowed. So
     /// it is added to the snapshot after it was installed, and taken from the snapshot before the
-    /// engine is told to remove it.
+    /// engine is to remove it.
     fn publish(&mut self, installed: &mut InstalledEndpoints) {
+        // The snapshot first, the allowed endpoints second: see above.
         let by_address = {
             let installed = installed.borrow_and_update();
             self.served(&installed)

@@ -7,8 +7,10 @@ use podid_runtime::Readiness;
 use prometheus_client::registry::Registry;
 
 use super::*;
+
 use crate::pod_events::{self, next_warning};
 use crate::pod_index::NodePod;
+use crate::testing::within_limit;
 use podid_index::ObjectKey;
 use podid_index::events::EventQueue;
 use podid_index::feed::Update;
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 const A: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
 const B: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 3);
 
-/// A kernel that shows what the test has set, and waits for permission while it is told to.
+/// A kernel that shows what the test has set, and can be made to wait until the test lets it go on.
 #[derive(Debug, Default)]
 struct FakeInspector {
     facts: Mutex<KernelFacts>,
@@ -47,7 +49,7 @@ struct Running {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     publisher: EventQueue,
     readiness: Readiness,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     task: JoinHandle<Result<(), Infallible>>,
 }
 
@@ -62,7 +64,7 @@ impl Running {
         let (links, links_receiver) = mpsc::channel(16);
         let (events, publisher) = pod_events::channel();
         let readiness = Readiness::new();
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = NodeMetrics::register(&mut Registry::default());
         let inspector = Arc::new(FakeInspector::default());
         let outputs = Outputs {
             allowed: allowed_sender,
@@ -175,114 +177,132 @@ fn endpoint(interface: u32, address: Ipv4Addr) -> PodEndpoint {
 
 #[tokio::test]
 async fn a_pod_is_served_after_its_endpoint_was_installed() {
-    let mut running = Running::inheriting(&[]);
-    running.show(&[("u", 7, A)]);
-    running.add_pod("u", A).await;
-    running.is_allowed(&[endpoint(7, A)]).await;
-    assert!(running.serves_nobody(), "not before it is installed");
-    running.install();
-    running.serves(&[A]).await;
-    assert_eq!(running.metrics.pods_attested.get(), 1);
-    let snapshot = running.snapshots.borrow().clone();
-    let link = snapshot.link_of("u", A).map(|link| link.index);
-    assert_eq!((link, snapshot.link_of("v", A)), (Some(7), None));
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        running.show(&[("u", 7, A)]);
+        running.add_pod("u", A).await;
+        running.is_allowed(&[endpoint(7, A)]).await;
+        assert!(running.serves_nobody(), "not before it is installed");
+        running.install();
+        running.serves(&[A]).await;
+        assert_eq!(running.metrics.pods_attested.get(), 1);
+        let snapshot = running.snapshots.borrow().clone();
+        let link = snapshot.link_of("u", A).map(|link| link.index);
+        assert_eq!((link, snapshot.link_of("v", A)), (Some(7), None));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_pod_whose_link_changes_is_not_served_before_it_is_disallowed() {
-    let mut running = Running::inheriting(&[]);
-    running.show(&[("u", 7, A)]);
-    running.add_pod("u", A).await;
-    running.is_allowed(&[endpoint(7, A)]).await;
-    running.install();
-    running.serves(&[A]).await;
-    running.show(&[]);
-    running
-        .links
-        .send(LinkChange::Changed(7, None))
-        .await
-        .unwrap();
-    running.is_allowed(&[]).await;
-    assert!(running.serves_nobody(), "taken from the snapshot first");
-    running.show(&[("u", 8, A)]);
-    running.is_allowed(&[endpoint(8, A)]).await;
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        running.show(&[("u", 7, A)]);
+        running.add_pod("u", A).await;
+        running.is_allowed(&[endpoint(7, A)]).await;
+        running.install();
+        running.serves(&[A]).await;
+        running.show(&[]);
+        running
+            .links
+            .send(LinkChange::Changed(7, None))
+            .await
+            .unwrap();
+        running.is_allowed(&[]).await;
+        assert!(running.serves_nobody(), "taken from the snapshot first");
+        running.show(&[("u", 8, A)]);
+        running.is_allowed(&[endpoint(8, A)]).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_change_during_a_look_is_not_overtaken_by_what_the_look_saw() {
-    let mut running = Running::inheriting(&[]);
-    running.show(&[("u", 7, A)]);
-    let inspector = Arc::clone(&running.inspector);
-    let look_lasts = inspector.gate.write().await;
-    running.add_pod("u", A).await;
-    // The look has seen link 7 and has not returned; then the link goes.
-    while Arc::strong_count(&inspector) < 4 {
-        tokio::task::yield_now().await;
-    }
-    running.show(&[]);
-    running
-        .links
-        .send(LinkChange::Changed(7, None))
-        .await
-        .unwrap();
-    while running.links.capacity() < running.links.max_capacity() {
-        tokio::task::yield_now().await;
-    }
-    drop(look_lasts);
-    // A second pod shows that the look is over.
-    running.show(&[("v", 9, B)]);
-    running.add_pod("v", B).await;
-    running.is_allowed(&[endpoint(9, B)]).await;
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        running.show(&[("u", 7, A)]);
+        let inspector = Arc::clone(&running.inspector);
+        let look_lasts = inspector.gate.write().await;
+        running.add_pod("u", A).await;
+        // The look has seen link 7 and has not returned; then the link goes.
+        while Arc::strong_count(&inspector) < 4 {
+            tokio::task::yield_now().await;
+        }
+        running.show(&[]);
+        running
+            .links
+            .send(LinkChange::Changed(7, None))
+            .await
+            .unwrap();
+        while running.links.capacity() < running.links.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        drop(look_lasts);
+        // A second pod shows that the look is over.
+        running.show(&[("v", 9, B)]);
+        running.add_pod("v", B).await;
+        running.is_allowed(&[endpoint(9, B)]).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_was_inherited_stays_allowed_and_serves_nobody() {
-    let mut running = Running::inheriting(&[endpoint(7, A), endpoint(8, B)]);
-    running.show(&[("u", 7, A), ("other", 8, B)]);
-    running.add_pod("u", A).await;
-    running.serves(&[A]).await;
-    assert_eq!(
-        *running.allowed.borrow(),
-        [endpoint(7, A), endpoint(8, B)].into()
-    );
+    within_limit(async {
+        let mut running = Running::inheriting(&[endpoint(7, A), endpoint(8, B)]);
+        running.show(&[("u", 7, A), ("other", 8, B)]);
+        running.add_pod("u", A).await;
+        running.serves(&[A]).await;
+        assert_eq!(
+            *running.allowed.borrow(),
+            [endpoint(7, A), endpoint(8, B)].into()
+        );
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_failed_look_is_tried_again_and_an_error_is_reported_once() {
-    let mut running = Running::inheriting(&[]);
-    *running.inspector.fails.lock().unwrap() = true;
-    running.show(&[("u", 7, B)]);
-    running.add_pod("u", A).await;
-    tokio::task::yield_now().await;
-    *running.inspector.fails.lock().unwrap() = false;
-    while running.metrics.attestation_errors.get() == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-    let (reason, note) = next_warning(&mut running.publisher).unwrap();
-    assert_eq!(reason, "NotAttested");
-    assert!(
-        note.contains("10.244.0.2") && note.contains("10.244.0.3"),
-        "{note}"
-    );
-    running.show(&[("u", 7, A)]);
-    running.calls.send(A).await.unwrap();
-    running.is_allowed(&[endpoint(7, A)]).await;
-    assert_eq!(next_warning(&mut running.publisher), None);
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        *running.inspector.fails.lock().unwrap() = true;
+        running.show(&[("u", 7, B)]);
+        running.add_pod("u", A).await;
+        tokio::task::yield_now().await;
+        *running.inspector.fails.lock().unwrap() = false;
+        while running.metrics.attestation_errors.get() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        let (reason, note) = next_warning(&mut running.publisher).unwrap();
+        assert_eq!(reason, "NotAttested");
+        assert!(
+            note.contains("10.244.0.2") && note.contains("10.244.0.3"),
+            "{note}"
+        );
+        running.show(&[("u", 7, A)]);
+        running.calls.send(A).await.unwrap();
+        running.is_allowed(&[endpoint(7, A)]).await;
+        assert_eq!(next_warning(&mut running.publisher), None);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_pod_that_is_gone_is_not_served_and_the_end_of_the_watches_is_the_end() {
-    let mut running = Running::inheriting(&[]);
-    running.show(&[("u", 7, A)]);
-    running.add_pod("u", A).await;
-    running.is_allowed(&[endpoint(7, A)]).await;
-    running.install();
-    running.serves(&[A]).await;
-    let gone = ObjectUpdate::Pod(Update::Object(ObjectKey::new("a", "u"), None));
-    running.changes.send(gone).await.unwrap();
-    running.serves(&[]).await;
-    running.is_allowed(&[]).await;
-    assert!(!running.readiness.is_ready(), "no kind was listed yet");
-    drop(running.changes);
-    running.task.await.unwrap().unwrap();
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        running.show(&[("u", 7, A)]);
+        running.add_pod("u", A).await;
+        running.is_allowed(&[endpoint(7, A)]).await;
+        running.install();
+        running.serves(&[A]).await;
+        let gone = ObjectUpdate::Pod(Update::Object(ObjectKey::new("a", "u"), None));
+        running.changes.send(gone).await.unwrap();
+        running.serves(&[]).await;
+        running.is_allowed(&[]).await;
+        assert!(!running.readiness.is_ready(), "no kind was listed yet");
+        drop(running.changes);
+        running.task.await.unwrap().unwrap();
+    })
+    .await;
 }

@@ -1,4 +1,4 @@
-//! A connection on which even the HTTP library's own refusals are JSON.
+//! Makes the HTTP library's own refusals JSON too.
 //!
 //! hyper answers what it cannot parse (a malformed request line, too many headers) by itself, with
 //! a status and an empty body, and offers no hook. SDKs need JSON. None of our own answers is
@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::answer::{ErrorAnswer, JSON};
+use crate::answer::{ErrorAnswer, JSON};
 
 /// See the module.
 #[derive(Debug)]

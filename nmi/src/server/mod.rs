@@ -1,4 +1,4 @@
-//! What pods talk to: HTTP/1.1 that answers as the instance metadata service does.
+//! The HTTP/1.1 server for pods, which answers as the instance metadata service does.
 //!
 //! | file | holds |
 //! |---|---|
@@ -6,17 +6,14 @@
 //! | `limits` | how many connections each pod may have |
 //! | `connection_adapter` | makes the HTTP library's own refusals JSON |
 //! | `request` | validation: which requests are token requests |
-//! | `service` | the way of one token request |
-//! | `answer` | the JSON of tokens and errors |
+//! | `service` | one token request from end to end |
 
-mod answer;
 mod connection_adapter;
 mod limits;
 mod listen;
 mod request;
 mod service;
 
-pub(crate) use answer::ErrorAnswer;
-pub(crate) use limits::Limits;
+pub(crate) use limits::ConnectionLimits;
 pub(crate) use listen::serve;
-pub(crate) use service::{Service, Waits};
+pub(crate) use service::{TokenService, Waits};

@@ -8,7 +8,7 @@ use podid_core::binding::AzureIdentity;
 use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenRefusal};
 use podid_runtime::process;
 
-use crate::server::ErrorAnswer;
+use crate::answer::ErrorAnswer;
 
 /// When to ask again what could not be answered in time.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -46,12 +46,13 @@ pub(crate) fn not_attested() -> TokenError {
     )
 }
 
-/// The caller's link is not the one by which the pod was proved.
+/// The caller's link is not the one by which the pod was attested.
 pub(crate) fn replaced_link() -> TokenError {
     TokenError {
-        reason: "the node's end of the caller's link is not what it was when the pod was proved; \
+        reason:
+            "the node's end of the caller's link is not what it was when the pod was attested; \
                  somebody has removed or replaced it"
-            .to_owned(),
+                .to_owned(),
         ..not_attested()
     }
 }
@@ -105,7 +106,7 @@ pub(crate) fn unknown_to_imds(identity: &AzureIdentity) -> TokenError {
             format!(
                 "AzureIdentity {name} was assigned to this node, but the node's metadata service does \
                  not know {id}; see whether somebody has deleted the identity in Azure or taken it \
-                 off the machine, and whether spec.resourceID is right"
+                 off the VM or scale set, and whether spec.resourceID is right"
             ),
         )
     }

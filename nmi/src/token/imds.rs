@@ -17,7 +17,7 @@ use super::imds_lag::ImdsLag;
 use super::{TokenIssuer, TokenRequest};
 
 /// How long after an assignment the metadata service may not know the identity. It takes Azure up to
-/// a minute to tell it; this is half as much again. It counts from when this daemon first saw the
+/// a minute to pass it on; this limit is half as much again. It counts from when this daemon first saw the
 /// assignment, so that after a restart it is waited for once more, and no longer than this.
 pub(crate) const LAG: Duration = Duration::from_secs(90);
 

@@ -111,6 +111,7 @@ impl Tasks {
         if let Err(error) = &first {
             tracing::error!(error = error as &dyn Error, "stopping because a task ended");
         }
+        // Also when a task has ended: the others finish what is under way, as after SIGTERM.
         drain.start();
         let drained = tokio::select! {
             drained = self.awaited_ends() => drained,
@@ -118,6 +119,7 @@ impl Tasks {
             () = drain.forced() => Ok(()),
         };
         self.cut_off(drain).await;
+        // The task that ended first is the cause; what failed afterwards may follow from it.
         first.and(drained)
     }
 

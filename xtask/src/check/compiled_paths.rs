@@ -11,7 +11,7 @@ use crate::cargo;
 /// Variables that hold such a path, when they are read while compiling.
 const VARIABLES: [&str; 2] = ["CARGO_MANIFEST_DIR", "CARGO_BIN_EXE_"];
 
-/// Every place in our own sources that compiles a path in.
+/// Every line in our own sources that compiles a path in.
 pub(super) fn check() -> Result<Vec<String>> {
     let mut found = Vec::new();
     for package in cargo::metadata()?.workspace_packages() {

@@ -64,7 +64,7 @@ pub struct WatchTask<K: Watched> {
 }
 
 impl<K: Watched> Watch<K> {
-    /// A watch, and the task that must run for it. `check` is paid when everything has been listed.
+    /// A watch, and the task that must run for it. `check` passes when everything has been listed.
     #[must_use]
     pub fn new(api: Api<DeserializeGuard<K>>, check: ReadinessCheck) -> (Self, WatchTask<K>) {
         let writer = Writer::default();
@@ -178,7 +178,7 @@ impl<K: Watched> WatchTask<K> {
     /// objects too.
     fn publish(&self, object: Arc<K>) {
         if *self.watch.seen.borrow() {
-            // Without readers there is nobody to give it to.
+            // It fails only when there are no readers, and then there is nothing to do.
             let _nobody = self.watch.touched.send(object);
         }
     }

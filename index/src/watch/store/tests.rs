@@ -6,7 +6,7 @@ use super::*;
 use crate::watch::Relist;
 use crate::watch::tests::{object as good, unreadable as bad};
 
-/// A task that is driven by hand, with the listings that came before.
+/// A task that the test steps itself, with the listings that came before.
 struct Driven {
     task: WatchTask<ConfigMap>,
     relist: Relist,

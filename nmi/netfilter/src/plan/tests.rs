@@ -90,7 +90,7 @@ fn a_pod_on_a_bridge_is_guarded_at_its_port_too() {
 }
 
 #[test]
-fn before_any_pod_is_proved_a_bridge_is_closed_too() {
+fn before_any_pod_is_attested_a_bridge_is_closed_too() {
     let text = plan(&[]).to_string();
     let (_, forward) = text
         .split_once("table bridge podid")

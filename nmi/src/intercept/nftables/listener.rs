@@ -124,30 +124,38 @@ mod tests {
 
     use super::*;
 
+    use crate::testing::within_limit;
+
     const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
     #[tokio::test]
     async fn a_connection_that_was_not_diverted_is_closed_and_not_yielded() {
-        for kind in [ListenerKind::Attested, ListenerKind::Unattested] {
-            let listener = Listener::bind(ANY_PORT, kind).await.unwrap();
-            let mut direct = TcpStream::connect(listener.local_addr()).await.unwrap();
-            let mut byte = [0];
-            tokio::select! {
-                connection = listener.accept() => panic!("yielded: {connection:?}"),
-                read = direct.read(&mut byte) => assert!(matches!(read, Ok(0) | Err(_))),
+        within_limit(async {
+            for kind in [ListenerKind::Attested, ListenerKind::Unattested] {
+                let listener = Listener::bind(ANY_PORT, kind).await.unwrap();
+                let mut direct = TcpStream::connect(listener.local_addr()).await.unwrap();
+                let mut byte = [0];
+                tokio::select! {
+                    connection = listener.accept() => panic!("yielded: {connection:?}"),
+                    read = direct.read(&mut byte) => assert!(matches!(read, Ok(0) | Err(_))),
+                }
             }
-        }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn an_address_that_is_taken_is_named() {
-        let first = Listener::bind(ANY_PORT, ListenerKind::Attested)
-            .await
-            .unwrap();
-        let taken = first.local_addr();
-        let error = Listener::bind(taken, ListenerKind::Unattested)
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains(&taken.to_string()), "{error}");
+        within_limit(async {
+            let first = Listener::bind(ANY_PORT, ListenerKind::Attested)
+                .await
+                .unwrap();
+            let taken = first.local_addr();
+            let error = Listener::bind(taken, ListenerKind::Unattested)
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains(&taken.to_string()), "{error}");
+        })
+        .await;
     }
 }

@@ -1,22 +1,20 @@
 //! Interception by nftables rules that divert calls to two listeners of this daemon, one for verified
 //! callers and one for all others (`podid_netfilter`).
 
+mod endpoint;
 mod listener;
 mod reconciler;
 
 use std::net::SocketAddrV4;
 
 use async_trait::async_trait;
-use podid_core::attest::{BridgePort, Mac, PodEndpoint};
-use podid_netfilter::{
-    AllowedPort, AllowedSource, BridgeMonitor, Listeners, Monitor, Nft, Rules, RulesError, TABLE,
-};
+use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Nft, Rules, RulesError, TABLE};
 use podid_runtime::Readiness;
 
 use self::listener::{ListenError, Listener, ListenerKind};
 use self::reconciler::{KernelMonitors, Reconciler};
 use super::{InterceptedConnection, Interception, InterceptionEngine};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 
 /// What the engine needs to start.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub(crate) struct StartOptions {
     /// Where all others are diverted to.
     pub(crate) unattested: SocketAddrV4,
     pub(crate) readiness: Readiness,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
 /// Why interception cannot start.
@@ -101,27 +99,5 @@ impl InterceptionEngine for NftablesEngine {
             connection = self.attested.accept() => connection,
             connection = self.unattested.accept() => connection,
         }
-    }
-}
-
-fn source_of(endpoint: &PodEndpoint) -> AllowedSource {
-    AllowedSource {
-        interface: endpoint.interface,
-        address: endpoint.address,
-        port: endpoint.bridge_port.map(|port| AllowedPort {
-            interface: port.interface,
-            mac: port.mac.0,
-        }),
-    }
-}
-
-fn endpoint_of(source: &AllowedSource) -> PodEndpoint {
-    PodEndpoint {
-        interface: source.interface,
-        address: source.address,
-        bridge_port: source.port.map(|port| BridgePort {
-            interface: port.interface,
-            mac: Mac(port.mac),
-        }),
     }
 }

@@ -1,4 +1,4 @@
-//! How many connections are served at a time, and whose, so that nobody keeps the others out.
+//! Limits of open connections per pod, so that one pod cannot use up the slots of the others.
 //!
 //! Every attested pod has a few slots of its own, whatever others do. More come out of a pool
 //! that all share; when that is empty, an idle connection of the pod that has most is ended. Callers that are
@@ -35,7 +35,7 @@ struct Budget {
     shared: usize,
 }
 
-/// Whose a connection is.
+/// Who a connection is counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ConnectionOwner {
     /// Of an attested pod, by uid.
@@ -59,7 +59,7 @@ impl ConnectionOwner {
 
 /// Counts open connections. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Limits(Arc<Mutex<OpenConnections>>);
+pub(crate) struct ConnectionLimits(Arc<Mutex<OpenConnections>>);
 
 #[derive(Debug, Default)]
 struct OpenConnections {
@@ -72,14 +72,14 @@ struct OpenConnections {
 struct OpenConnection {
     /// Since when no request is being answered; `None` while one is.
     idle: Option<u64>,
-    /// Tells the connection to end; dropping it does.
+    /// Dropping it ends the connection.
     _end: oneshot::Sender<()>,
 }
 
-/// One open connection; dropping it makes room for another.
+/// One open connection; dropping it frees its slot.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
-    limits: Limits,
+    limits: ConnectionLimits,
     owner: ConnectionOwner,
     id: u64,
 }
@@ -95,7 +95,7 @@ pub(crate) struct AcquiredSlot {
     pub(crate) made_room: bool,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// A slot for a connection of `owner`, if one is free or an idle connection can be ended for it.
     pub(crate) fn acquire(&self, owner: ConnectionOwner) -> Option<AcquiredSlot> {
         let mut connections = self.connections();

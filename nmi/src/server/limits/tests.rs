@@ -10,7 +10,7 @@ fn unattested(number: u32) -> ConnectionOwner {
 
 /// As many connections as the owner can open one after the other; those that had to end for it are
 /// among them.
-fn open(limits: &Limits, owner: &ConnectionOwner, count: usize) -> Vec<AcquiredSlot> {
+fn open(limits: &ConnectionLimits, owner: &ConnectionOwner, count: usize) -> Vec<AcquiredSlot> {
     (0..count)
         .filter_map(|_| limits.acquire(owner.clone()))
         .collect()
@@ -29,7 +29,7 @@ fn alive(taken: &mut [AcquiredSlot]) -> usize {
 
 #[test]
 fn a_pod_that_has_all_it_may_have_ends_its_own_idle_connections() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let mut other = open(&limits, &pod(2), 1);
     let mut greedy = open(&limits, &pod(1), 400);
     assert_eq!((greedy.len(), alive(&mut greedy)), (400, ATTESTED.most));
@@ -39,7 +39,7 @@ fn a_pod_that_has_all_it_may_have_ends_its_own_idle_connections() {
 
 #[test]
 fn a_request_that_is_being_answered_is_not_ended() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let mut greedy = open(&limits, &pod(1), ATTESTED.most);
     for taken in &greedy {
         taken.slot.set_idle(false);
@@ -54,7 +54,7 @@ fn a_request_that_is_being_answered_is_not_ended() {
 
 #[test]
 fn every_pod_has_its_reserved_places_whatever_others_do() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let greedy: Vec<AcquiredSlot> = (0..17)
         .flat_map(|number| open(&limits, &pod(number), 256))
         .collect();
@@ -77,7 +77,7 @@ fn every_pod_has_its_reserved_places_whatever_others_do() {
 
 #[test]
 fn the_shared_places_come_to_be_shared_evenly() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let mut greedy: Vec<AcquiredSlot> = (0..6)
         .flat_map(|number| open(&limits, &pod(number), 256))
         .collect();
@@ -91,7 +91,7 @@ fn the_shared_places_come_to_be_shared_evenly() {
 
 #[test]
 fn all_connections_together_are_bounded() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let pods = 30;
     let mut everybody: Vec<AcquiredSlot> = (0..pods)
         .flat_map(|number| open(&limits, &pod(number), 200))
@@ -102,7 +102,7 @@ fn all_connections_together_are_bounded() {
 
 #[test]
 fn invented_addresses_take_nothing_from_attested_pods_nor_from_each_other() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let mut unattested_callers: Vec<AcquiredSlot> = (0..1000)
         .flat_map(|number| open(&limits, &unattested(number), 8))
         .collect();
@@ -117,7 +117,7 @@ fn invented_addresses_take_nothing_from_attested_pods_nor_from_each_other() {
 
 #[test]
 fn nothing_is_left_of_closed_connections() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     drop(open(&limits, &pod(1), 300));
     drop(limits.acquire(unattested(1)));
     assert!(limits.connections().open.is_empty());

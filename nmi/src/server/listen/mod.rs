@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::intercept::{Caller, InterceptedConnection, InterceptionEngine};
 use crate::server::connection_adapter::{ConnectionAdapter, refusal};
-use crate::server::limits::{AcquiredSlot, ConnectionOwner, ConnectionSlot, Limits};
-use crate::server::service::{RequestOrigin, Service};
+use crate::server::limits::{AcquiredSlot, ConnectionLimits, ConnectionOwner, ConnectionSlot};
+use crate::server::service::{RequestOrigin, TokenService};
 
 /// How long a client may take to send the head of a request, or be silent between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,8 +36,8 @@ const TIMEOUT_ANSWER: Duration = Duration::from_secs(1);
 /// None; the type is that of a task.
 pub(crate) async fn serve(
     mut engine: Box<dyn InterceptionEngine>,
-    service: Arc<Service>,
-    limits: Limits,
+    service: Arc<TokenService>,
+    limits: ConnectionLimits,
     drain: Drain,
 ) -> Result<(), Infallible> {
     let mut connections = JoinSet::new();
@@ -62,8 +62,8 @@ pub(crate) async fn serve(
 /// address pass to another pod while the connection is open, the connection is not that pod's.
 fn admit(
     caller: Caller,
-    service: &Service,
-    limits: &Limits,
+    service: &TokenService,
+    limits: &ConnectionLimits,
 ) -> Option<(RequestOrigin, AcquiredSlot)> {
     let Caller {
         address,
@@ -90,7 +90,7 @@ async fn serve_while_allowed(
     stream: TcpStream,
     origin: RequestOrigin,
     acquired: AcquiredSlot,
-    service: Arc<Service>,
+    service: Arc<TokenService>,
     drain: Drain,
 ) {
     let AcquiredSlot { slot, ended, .. } = acquired;
@@ -104,7 +104,7 @@ async fn serve_connection(
     stream: TcpStream,
     origin: &RequestOrigin,
     slot: &ConnectionSlot,
-    service: &Service,
+    service: &TokenService,
     drain: &Drain,
 ) {
     // Answers are one small segment each; waiting to fill it would only delay them.
@@ -144,7 +144,7 @@ async fn serve_connection(
 /// Bodies are not read: no request here has a use for one, and HTTP ends the connection after one
 /// that was not.
 async fn respond(
-    service: &Service,
+    service: &TokenService,
     origin: &RequestOrigin,
     slot: &ConnectionSlot,
     request: Request<Incoming>,

@@ -9,11 +9,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::*;
+
 use crate::attest::LinkCheck;
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_events;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
+use crate::testing::within_limit;
 use crate::token::NodeImds;
 
 /// Yields every connection to a loopback address, as if it had been diverted.
@@ -53,17 +55,17 @@ struct Running {
     address: SocketAddr,
     drain: Drain,
     task: JoinHandle<Result<(), Infallible>>,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     _snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
 async fn running() -> Running {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let metrics = Metrics::register(&mut Registry::default());
+    let metrics = NodeMetrics::register(&mut Registry::default());
     let (snapshots, receiver) = watch::channel(Arc::default());
     let (calls, _calls) = mpsc::channel(1);
-    let service = Service {
+    let service = TokenService {
         snapshots: receiver,
         imds: NodeImds::new(Arc::new(Unused)),
         calls,
@@ -79,7 +81,7 @@ async fn running() -> Running {
     let serving = serve(
         Box::new(FakeEngine(listener)),
         Arc::new(service),
-        Limits::default(),
+        ConnectionLimits::default(),
         drain.clone(),
     );
     Running {
@@ -106,41 +108,50 @@ const PROBE: &[u8] = b"GET /metadata/identity/oauth2/token HTTP/1.1\r\nHost: a\r
 
 #[tokio::test]
 async fn requests_on_one_connection_are_answered_in_json() {
-    let running = running().await;
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
-    for _ in 0..2 {
-        let answer = exchange(&mut stream, PROBE).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-        assert!(answer.contains("Required metadata header"), "{answer}");
-    }
-    let answer = exchange(&mut stream, b"no HTTP at all\r\n\r\n").await;
-    assert!(answer.contains("\"error\":\"invalid_request\""), "{answer}");
+    within_limit(async {
+        let running = running().await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        for _ in 0..2 {
+            let answer = exchange(&mut stream, PROBE).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+            assert!(answer.contains("Required metadata header"), "{answer}");
+        }
+        let answer = exchange(&mut stream, b"no HTTP at all\r\n\r\n").await;
+        assert!(answer.contains("\"error\":\"invalid_request\""), "{answer}");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_draining_server_closes_idle_connections_and_takes_no_more() {
-    let running = running().await;
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
-    exchange(&mut stream, PROBE).await;
-    running.drain.start();
-    running.task.await.unwrap().unwrap();
-    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    assert!(TcpStream::connect(running.address).await.is_err());
+    within_limit(async {
+        let running = running().await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        exchange(&mut stream, PROBE).await;
+        running.drain.start();
+        running.task.await.unwrap().unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        assert!(TcpStream::connect(running.address).await.is_err());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn callers_beyond_the_limit_end_the_longest_idle_connection() {
-    let running = running().await;
-    let mut first = TcpStream::connect(running.address).await.unwrap();
-    exchange(&mut first, PROBE).await;
-    let mut others = Vec::new();
-    // One address that is not attested may have 32 connections.
-    for _ in 0..32 {
-        let mut stream = TcpStream::connect(running.address).await.unwrap();
-        exchange(&mut stream, PROBE).await;
-        others.push(stream);
-    }
-    assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
-    assert_eq!(running.metrics.connections_ended.get(), 1);
-    assert_eq!(running.metrics.connections_refused.get(), 0);
+    within_limit(async {
+        let running = running().await;
+        let mut first = TcpStream::connect(running.address).await.unwrap();
+        exchange(&mut first, PROBE).await;
+        let mut others = Vec::new();
+        // One address that is not attested may have 32 connections.
+        for _ in 0..32 {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            exchange(&mut stream, PROBE).await;
+            others.push(stream);
+        }
+        assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(running.metrics.connections_ended.get(), 1);
+        assert_eq!(running.metrics.connections_refused.get(), 0);
+    })
+    .await;
 }

@@ -1,16 +1,19 @@
-//! Validation: which requests are token requests as the metadata service documents them. Nothing here waits or looks anything up, so a
-//! request that cannot become a token is answered at once, whatever else is down.
+//! Validation: which requests are token requests as the metadata service documents them. Nothing here
+//! waits or looks anything up, so a request that cannot become a token is answered at once, whatever
+//! else is down.
+
+mod query;
 
 use hyper::header::{HOST, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, StatusCode, Uri, Version};
 use podid_azure::ClientHeaders;
-use podid_core::arm::ArmId;
 use podid_core::resolve::Selector;
 use url::form_urlencoded;
 
-use crate::server::answer::ErrorAnswer;
+use self::query::Query;
+use crate::answer::ErrorAnswer;
 
 /// Longest request target; the longest that any SDK sends is a tenth of it.
 const TARGET_MAX: usize = 8 * 1024;
@@ -43,17 +46,7 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
     } = request;
     check_size(uri, headers)?;
     check_host(request.version, headers)?;
-    let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
-    if !flagged {
-        return Err(ErrorAnswer::invalid(
-            "Required metadata header not specified",
-        ));
-    }
-    if headers.contains_key("x-forwarded-for") {
-        return Err(ErrorAnswer::invalid(
-            "Requests with the header X-Forwarded-For are refused",
-        ));
-    }
+    check_metadata_headers(headers)?;
     if method != Method::GET {
         return Err(ErrorAnswer::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -75,6 +68,23 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
         selector: query.selector()?,
         headers: client_headers(headers),
     })
+}
+
+/// Both rules keep a server-side request forgery from getting a token: an attacker who makes a server
+/// fetch a URL can rarely set a header, and proxies add the second one.
+fn check_metadata_headers(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+    let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+    if !flagged {
+        return Err(ErrorAnswer::invalid(
+            "Required metadata header not specified",
+        ));
+    }
+    if headers.contains_key("x-forwarded-for") {
+        return Err(ErrorAnswer::invalid(
+            "Requests with the header X-Forwarded-For are refused",
+        ));
+    }
+    Ok(())
 }
 
 fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
@@ -194,86 +204,6 @@ fn is_version(text: &str) -> bool {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
         })
-}
-
-type MakeSelector = fn(&str) -> Selector;
-
-/// Query variables that name an identity. `mi_res_id` is what older SDKs say, `msi-res-id` what one
-/// says in its probe.
-const SELECTORS: [(&str, MakeSelector); 5] = [
-    ("client_id", |id| Selector::ClientId(id.to_owned())),
-    ("object_id", |id| Selector::ObjectId(id.to_owned())),
-    ("msi_res_id", by_resource),
-    ("mi_res_id", by_resource),
-    ("msi-res-id", by_resource),
-];
-
-fn by_resource(id: &str) -> Selector {
-    Selector::ResourceId(ArmId::new(id))
-}
-
-/// The query, each name once. Names are kept in lower case, for the service reads them in any: a
-/// client that writes `CLIENT_ID` must not get the identity of one that names none.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn parse(text: &str) -> Result<Self, ErrorAnswer> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let name = name.to_ascii_lowercase();
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(ErrorAnswer::invalid(
-                    "A query variable is given more than once",
-                ));
-            }
-            pairs.push((name, value.into_owned()));
-        }
-        Ok(Self(pairs))
-    }
-
-    /// The value of a variable; an empty one counts as not given.
-    fn get(&self, name: &str) -> Option<&str> {
-        let value = self
-            .0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str());
-        value.filter(|value| !value.is_empty())
-    }
-
-    /// Refuses names that are all but one of a selector: an identity was meant, and the default one
-    /// would be the wrong answer.
-    fn refuse_misspelt_selectors(&self) -> Result<(), ErrorAnswer> {
-        let letters = |name: &str| -> String {
-            let letters = name.chars().filter(char::is_ascii_alphabetic);
-            letters.collect()
-        };
-        let misspelt = |name: &str| {
-            let mut known = SELECTORS.iter().map(|(known, _)| *known);
-            known.clone().all(|known| known != name)
-                && known.any(|known| letters(known) == letters(name))
-        };
-        match self.0.iter().any(|(name, _)| misspelt(name)) {
-            true => Err(ErrorAnswer::invalid(
-                "A query variable is misspelt: client_id, object_id and msi_res_id name an identity",
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn selector(&self) -> Result<Selector, ErrorAnswer> {
-        self.refuse_misspelt_selectors()?;
-        let mut given = SELECTORS
-            .iter()
-            .filter_map(|(name, make)| self.get(name).map(make));
-        match (given.next(), given.next()) {
-            (None, _) => Ok(Selector::Only),
-            (Some(selector), None) => Ok(selector),
-            (Some(_), Some(_)) => Err(ErrorAnswer::invalid(
-                "Only one of client_id, object_id and msi_res_id may be given",
-            )),
-        }
-    }
 }
 
 fn client_headers(headers: &HeaderMap) -> ClientHeaders {

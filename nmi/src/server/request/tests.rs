@@ -1,4 +1,5 @@
 use hyper::Request;
+use podid_core::arm::ArmId;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,4 +1,4 @@
-//! The way of one token request: who asks, what they get, and the token.
+//! One token request from end to end: the caller, the decision, the token.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use podid_core::resolve::{Selector, TokenDecision, TokenSource};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::answer;
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
-use crate::server::answer;
 use crate::server::request::{self, ValidRequest};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
@@ -29,7 +29,7 @@ use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
 pub(crate) struct Waits {
     /// For an identity to be assigned and known to the metadata service.
     pub(crate) assign: Duration,
-    /// For a pod to be proved.
+    /// For a pod to be attested.
     pub(crate) attest: Duration,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct RequestOrigin {
 
 /// Answers requests.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct TokenService {
     pub(crate) snapshots: Snapshots,
     /// The only source of tokens in this release.
     pub(crate) imds: NodeImds,
@@ -54,11 +54,11 @@ pub(crate) struct Service {
     pub(crate) waits: Waits,
     /// Writes Events about what a person must act on.
     pub(crate) events: PodEvents,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: NodeMetrics,
 }
 
-impl Service {
-    /// Which pod has been proved to have this address.
+impl TokenService {
+    /// Which pod has been attested to have this address.
     pub(crate) fn pod_at(&self, address: Ipv4Addr) -> Option<String> {
         let snapshot = self.snapshots.borrow();
         snapshot
@@ -145,6 +145,7 @@ impl Service {
         let deadline = Instant::now() + self.waits.assign;
         let mut snapshots = self.snapshots.clone();
         loop {
+            // Marked as read before the decision, so that a change during it is not missed below.
             let entry = snapshots.borrow_and_update().at(origin.address).cloned();
             let entry = still(entry, uid).ok_or_else(error::not_attested)?;
             record.entry = Some(Arc::clone(&entry));
@@ -165,6 +166,7 @@ impl Service {
                 }
                 TokenDecision::Wait(identity) => {
                     note(record, &identity);
+                    // A change of any pod ends this wait; the loop then decides anew for this one.
                     let changed = timeout_at(deadline, snapshots.changed()).await;
                     if !matches!(changed, Ok(Ok(()))) {
                         return Err(error::not_assigned(&identity));
@@ -226,8 +228,8 @@ impl Service {
         // A full queue means that the pod state manager is about to look anyway.
         let _full = self.calls.try_send(address);
         let mut snapshots = self.snapshots.clone();
-        let proved = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
-        let _either_way = tokio::time::timeout(self.waits.attest, proved).await;
+        let attested = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
+        let _either_way = tokio::time::timeout(self.waits.attest, attested).await;
         error::not_attested()
     }
 }

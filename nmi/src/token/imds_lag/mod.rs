@@ -1,5 +1,5 @@
-//! Waits for the metadata service to learn of an identity that was assigned just now. However many
-//! requests wait for it, one at a time asks.
+//! Waits until the metadata service knows an identity that was assigned just now. Of all requests
+//! that wait for one identity, only one at a time asks the service, which allows few requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

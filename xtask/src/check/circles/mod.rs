@@ -28,15 +28,7 @@ use cargo_metadata::TargetKind;
 use crate::cargo;
 
 /// Crates whose circles are known and being removed; not checked until then.
-const KNOWN: &[&str] = &[
-    "azure-sim",
-    "podid",
-    "podid-azure",
-    "podid-crds",
-    "podid-netfilter",
-    "podid-nmi",
-    "podid-operator",
-];
+const KNOWN: &[&str] = &["podid-operator"];
 
 /// A line for each circle of each program and library of the workspace.
 pub(super) fn check() -> Result<Vec<String>> {

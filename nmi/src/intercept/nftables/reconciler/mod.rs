@@ -10,9 +10,9 @@ use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Rules, RulesError, Rule
 use podid_runtime::{Readiness, ReadinessCheck, process};
 use tokio::sync::watch;
 
-use super::{endpoint_of, source_of};
+use super::endpoint::{endpoint_of, source_of};
 use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
-use crate::metrics::Metrics;
+use crate::metrics::NodeMetrics;
 
 /// How often the rules are compared with the plan although no change was announced: announcements are
 /// lost when the kernel's queue overflows.
@@ -63,14 +63,14 @@ pub(super) struct Reconciler<R> {
     readiness: Readiness,
     /// Keeps the daemon from being ready while the rules are not as planned.
     not_ready: Option<ReadinessCheck>,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     /// Whether a daemon that was started later owns the rules.
     is_superseded: bool,
 }
 
 impl<R: Rules> Reconciler<R> {
     /// Installs the rules, or takes over those that another daemon has left or still maintains. Its
-    /// endpoints stay allowed at first, so that nobody can speak as one of them meanwhile.
+    /// endpoints stay allowed at first, so that no other process can take one of their addresses meanwhile.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -78,7 +78,7 @@ impl<R: Rules> Reconciler<R> {
         rules: R,
         listeners: Listeners,
         readiness: Readiness,
-        metrics: Metrics,
+        metrics: NodeMetrics,
     ) -> Result<(Self, AllowedEndpoints, InstalledEndpoints), RulesError> {
         let (plan, applied) = rules.take_over(listeners).await?;
         tracing::info!(

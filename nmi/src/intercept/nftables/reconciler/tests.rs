@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 
+use crate::testing::within_limit;
+
 const LISTENER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 2579);
 const LISTENERS: Listeners = Listeners {
     attested: LISTENER,
@@ -99,7 +101,7 @@ struct Running {
     installed: InstalledEndpoints,
     events: mpsc::Sender<KernelEvent>,
     readiness: Readiness,
-    metrics: Metrics,
+    metrics: NodeMetrics,
     task: tokio::task::JoinHandle<Result<(), Infallible>>,
 }
 
@@ -108,7 +110,7 @@ impl Running {
         let rules = FakeRules::default();
         rules.0.lock().unwrap().sources = sources.iter().map(source_of).collect();
         let readiness = Readiness::new();
-        let metrics = Metrics::register(&mut Registry::default());
+        let metrics = NodeMetrics::register(&mut Registry::default());
         let (reconciler, allowed, installed) =
             Reconciler::take_over(rules.clone(), LISTENERS, readiness.clone(), metrics.clone())
                 .await
@@ -153,93 +155,114 @@ fn endpoint(last: u8) -> PodEndpoint {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_daemon_allowed_stays_until_it_is_decided_otherwise() {
-    let running = Running::with(&[endpoint(2)]).await;
-    assert_eq!(*running.allowed.borrow(), [endpoint(2)].into());
-    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
-    running.settle().await;
-    assert_eq!(running.kernel().converged, 0, "nothing has to be changed");
+    within_limit(async {
+        let running = Running::with(&[endpoint(2)]).await;
+        assert_eq!(*running.allowed.borrow(), [endpoint(2)].into());
+        assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+        running.settle().await;
+        assert_eq!(running.kernel().converged, 0, "nothing has to be changed");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn allowed_endpoints_are_installed_and_others_removed() {
-    let mut running = Running::with(&[endpoint(2)]).await;
-    running.allowed.send_replace([endpoint(3)].into());
-    running.installed.changed().await.unwrap();
-    assert_eq!(*running.installed.borrow(), [endpoint(3)].into());
-    assert_eq!(running.kernel().sources, [source_of(&endpoint(3))].into());
-    assert_eq!(running.metrics.rules_repaired.get(), 0);
+    within_limit(async {
+        let mut running = Running::with(&[endpoint(2)]).await;
+        running.allowed.send_replace([endpoint(3)].into());
+        running.installed.changed().await.unwrap();
+        assert_eq!(*running.installed.borrow(), [endpoint(3)].into());
+        assert_eq!(running.kernel().sources, [source_of(&endpoint(3))].into());
+        assert_eq!(running.metrics.rules_repaired.get(), 0);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_whose_entries_fail_is_not_installed() {
-    let mut running = Running::with(&[]).await;
-    running.kernel().broken = [source_of(&endpoint(3))].into();
-    running
-        .allowed
-        .send_replace([endpoint(2), endpoint(3)].into());
-    running.installed.changed().await.unwrap();
-    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+    within_limit(async {
+        let mut running = Running::with(&[]).await;
+        running.kernel().broken = [source_of(&endpoint(3))].into();
+        running
+            .allowed
+            .send_replace([endpoint(2), endpoint(3)].into());
+        running.installed.changed().await.unwrap();
+        assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_others_change_is_repaired_and_counted() {
-    let running = Running::with(&[endpoint(2)]).await;
-    running.kernel().sources.clear();
-    running
-        .events
-        .send(KernelEvent::RulesChanged)
-        .await
-        .unwrap();
-    running.settle().await;
-    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
-    assert_eq!(running.metrics.rules_repaired.get(), 1);
-    // A change of another table, or one of our own.
-    running
-        .events
-        .send(KernelEvent::RulesChanged)
-        .await
-        .unwrap();
-    running.settle().await;
-    assert_eq!(running.metrics.rules_repaired.get(), 1);
+    within_limit(async {
+        let running = Running::with(&[endpoint(2)]).await;
+        running.kernel().sources.clear();
+        running
+            .events
+            .send(KernelEvent::RulesChanged)
+            .await
+            .unwrap();
+        running.settle().await;
+        assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+        assert_eq!(running.metrics.rules_repaired.get(), 1);
+        // A change of another table, or one of our own.
+        running
+            .events
+            .send(KernelEvent::RulesChanged)
+            .await
+            .unwrap();
+        running.settle().await;
+        assert_eq!(running.metrics.rules_repaired.get(), 1);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_announcement_is_made_up_for() {
-    let running = Running::with(&[endpoint(2)]).await;
-    running.settle().await;
-    running.kernel().sources.clear();
-    tokio::time::sleep(CHECK_INTERVAL + RETRY_PAUSE).await;
-    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+    within_limit(async {
+        let running = Running::with(&[endpoint(2)]).await;
+        running.settle().await;
+        running.kernel().sources.clear();
+        tokio::time::sleep(CHECK_INTERVAL + RETRY_PAUSE).await;
+        assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_makes_the_daemon_unready_until_a_try_succeeds() {
-    let mut running = Running::with(&[]).await;
-    running.kernel().refuses = true;
-    running.allowed.send_replace([endpoint(2)].into());
-    running.settle().await;
-    assert_eq!(running.not_ready_because(), ["rules in place"]);
-    assert!(running.installed.borrow().is_empty());
-    running.kernel().refuses = false;
-    running.installed.changed().await.unwrap();
-    running.settle().await;
-    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
-    assert!(running.readiness.is_ready());
+    within_limit(async {
+        let mut running = Running::with(&[]).await;
+        running.kernel().refuses = true;
+        running.allowed.send_replace([endpoint(2)].into());
+        running.settle().await;
+        assert_eq!(running.not_ready_because(), ["rules in place"]);
+        assert!(running.installed.borrow().is_empty());
+        running.kernel().refuses = false;
+        running.installed.changed().await.unwrap();
+        running.settle().await;
+        assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+        assert!(running.readiness.is_ready());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_was_started_later_is_left_alone() {
-    let running = Running::with(&[endpoint(2)]).await;
-    running.kernel().generation += 1;
-    running.allowed.send_replace([endpoint(3)].into());
-    running.settle().await;
-    assert_eq!(running.not_ready_because(), ["sole daemon of the node"]);
-    let tries = running.kernel().converged;
-    running.allowed.send_replace([endpoint(4)].into());
-    tokio::time::sleep(CHECK_INTERVAL * 2).await;
-    assert_eq!(running.kernel().converged, tries);
-    assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
-    assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
-    drop(running.allowed);
-    running.task.await.unwrap().unwrap();
+    within_limit(async {
+        let running = Running::with(&[endpoint(2)]).await;
+        running.kernel().generation += 1;
+        running.allowed.send_replace([endpoint(3)].into());
+        running.settle().await;
+        assert_eq!(running.not_ready_because(), ["sole daemon of the node"]);
+        let tries = running.kernel().converged;
+        running.allowed.send_replace([endpoint(4)].into());
+        tokio::time::sleep(CHECK_INTERVAL * 2).await;
+        assert_eq!(running.kernel().converged, tries);
+        assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
+        assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+        drop(running.allowed);
+        running.task.await.unwrap().unwrap();
+    })
+    .await;
 }

@@ -5,6 +5,7 @@ use podid_core::resolve::Exception;
 
 use super::fixture::*;
 use crate::pod_context::PodContext;
+use crate::testing::within_limit;
 
 /// A pod that an exception lets through to the node's own identities.
 fn excepted() -> PodContext {
@@ -20,24 +21,30 @@ fn excepted() -> PodContext {
 
 #[tokio::test]
 async fn an_excepted_pod_gets_what_the_node_would() {
-    let bench = bench(&[excepted()]);
-    assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
-    assert_eq!(*bench.imds.asked.lock().unwrap(), [ImdsIdentity::Unnamed]);
+    within_limit(async {
+        let bench = bench(&[excepted()]);
+        assert_eq!(ask(&bench.service, Some("uid-1"), TARGET).await.0, 200);
+        assert_eq!(*bench.imds.asked.lock().unwrap(), [ImdsIdentity::Unnamed]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_excepted_pod_gets_no_identity_of_a_profile() {
-    let excepted = excepted();
-    excepted.of_profiles.add("client-one");
-    let bench = bench(&[excepted]);
-    for target in [TARGET.to_owned(), format!("{TARGET}&client_id=CLIENT-ONE")] {
-        let (status, body) = ask(&bench.service, Some("uid-1"), &target).await;
-        assert_eq!(
-            (status, body["error_description"].as_str()),
-            (400, Some("Identity not found"))
-        );
-    }
-    bench.imds.owner.lock().unwrap().clear();
-    let (status, _) = ask(&bench.service, Some("uid-1"), TARGET).await;
-    assert_eq!(status, 400, "whose token it is, nobody knows");
+    within_limit(async {
+        let excepted = excepted();
+        excepted.of_profiles.add("client-one");
+        let bench = bench(&[excepted]);
+        for target in [TARGET.to_owned(), format!("{TARGET}&client_id=CLIENT-ONE")] {
+            let (status, body) = ask(&bench.service, Some("uid-1"), &target).await;
+            assert_eq!(
+                (status, body["error_description"].as_str()),
+                (400, Some("Identity not found"))
+            );
+        }
+        bench.imds.owner.lock().unwrap().clear();
+        let (status, _) = ask(&bench.service, Some("uid-1"), TARGET).await;
+        assert_eq!(status, 400, "whose token it is, nobody knows");
+    })
+    .await;
 }

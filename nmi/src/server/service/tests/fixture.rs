@@ -154,7 +154,7 @@ pub(super) fn link() -> ProvedLink {
 }
 
 pub(super) struct Bench {
-    pub(super) service: Arc<Service>,
+    pub(super) service: Arc<TokenService>,
     pub(super) links: Arc<FakeLinks>,
     pub(super) imds: Arc<FakeImds>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
@@ -183,7 +183,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let (sender, calls) = mpsc::channel(4);
     let (events, publisher) = pod_events::channel();
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
-    let service = Service {
+    let service = TokenService {
         snapshots: receiver,
         imds: NodeImds::new(Arc::clone(&imds) as Arc<dyn ImdsTokens>),
         calls: sender,
@@ -193,7 +193,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
             attest: Duration::from_secs(5),
         },
         events,
-        metrics: Metrics::register(&mut Registry::default()),
+        metrics: NodeMetrics::register(&mut Registry::default()),
     };
     Bench {
         service: Arc::new(service),
@@ -213,7 +213,7 @@ pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
 }
 
 pub(super) async fn ask(
-    service: &Service,
+    service: &TokenService,
     uid: Option<&str>,
     target: &str,
 ) -> (u16, serde_json::Value) {

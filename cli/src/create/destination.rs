@@ -1,4 +1,4 @@
-//! Where a created object goes, and what is told about it.
+//! Writes a created object into a git working tree, and reports what was done.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::output::{self, DIM, Format, GOOD, NOTE, paint};
-use crate::repository::{Author, Change, Commit, RepositoryError, Worktree, kustomization};
+use crate::repository::{Author, Commit, FileChange, RepositoryError, Worktree, kustomization};
 
 /// Flags about the git working tree.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Git")]
-pub(crate) struct PlaceArgs {
+pub(crate) struct DestinationArgs {
     /// Git working tree to write into
     #[arg(long, value_name = "DIR", default_value = ".")]
     repo: PathBuf,
@@ -59,12 +59,12 @@ pub(super) struct Report {
     /// What the author should know.
     pub(super) notes: Vec<String>,
     #[serde(skip)]
-    next: Next,
+    next: NextStep,
 }
 
 /// What is left to do for the author.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+enum NextStep {
     /// It was only shown.
     Nothing,
     /// The files held it already, and were only to be written or shown.
@@ -77,7 +77,7 @@ enum Next {
     Push,
 }
 
-impl Next {
+impl NextStep {
     fn text(self) -> &'static str {
         match self {
             Self::Nothing => "nothing was written (--dry-run)",
@@ -96,71 +96,40 @@ struct FileReport {
 }
 
 /// Writes and commits `yaml`, and lists it in the folder's kustomization where there is one.
-pub(super) fn place(
-    args: &PlaceArgs,
+pub(super) fn write(
+    args: &DestinationArgs,
     name: &str,
     default_path: &str,
     yaml: String,
 ) -> Result<Report, RepositoryError> {
     let worktree = Worktree::open(&args.repo)?;
     let path = args.path.clone().unwrap_or_else(|| default_path.into());
-    let file = worktree.change(&path, yaml, args.force)?;
+    let mut changes = vec![worktree.change(&path, yaml, args.force)?];
     let mut notes = Vec::new();
-    let mut changes = vec![file];
     match kustomization::listing(&worktree, &changes[0].path)? {
         kustomization::Listing::Add(change) => changes.push(change),
-        kustomization::Listing::Leave(Some(note)) => notes.push(note),
-        kustomization::Listing::Leave(None) => {}
+        kustomization::Listing::Leave(note) => notes.extend(note),
     }
-
-    let verb = if changes[0].old.is_some() {
-        "Update"
-    } else {
-        "Add"
+    let verb = match changes[0].old {
+        Some(_) => "Update",
+        None => "Add",
     };
-    let message = args
-        .message
-        .clone()
-        .unwrap_or_else(|| format!("{verb} {name}"));
-    let files = changes.iter().map(FileReport::of).collect();
-    let unchanged = changes.iter().all(Change::is_empty);
-    let (mut commit, mut diff) = (None, String::new());
-    let next = if args.dry_run {
-        diff = worktree.diff(&changes)?;
-        if unchanged {
-            Next::AlreadyThere
-        } else {
-            Next::Nothing
-        }
-    } else if args.no_commit {
-        worktree.write(&changes)?;
-        if unchanged {
-            Next::AlreadyThere
-        } else {
-            Next::Commit
-        }
-    } else {
-        let committed = worktree.commit(&changes, &message, args.author.as_ref())?;
-        notes.extend(committed.notes);
-        commit = committed.commit;
-        if commit.is_some() {
-            Next::Push
-        } else {
-            Next::AlreadyCommitted
-        }
-    };
-    Ok(Report {
+    let default_message = || format!("{verb} {name}");
+    let message = args.message.clone().unwrap_or_else(default_message);
+    let mut report = Report {
         dry_run: args.dry_run,
-        files,
-        commit,
-        diff,
+        files: changes.iter().map(FileReport::of).collect(),
+        commit: None,
+        diff: String::new(),
         notes,
-        next,
-    })
+        next: NextStep::Nothing,
+    };
+    report.carry_out(args, &worktree, &changes, &message)?;
+    Ok(report)
 }
 
 impl FileReport {
-    fn of(change: &Change) -> Self {
+    fn of(change: &FileChange) -> Self {
         let action = match &change.old {
             None => "create",
             Some(_) if change.is_empty() => "keep",
@@ -174,12 +143,49 @@ impl FileReport {
 }
 
 impl Report {
+    /// Shows, writes or commits the changes, as the flags say.
+    fn carry_out(
+        &mut self,
+        args: &DestinationArgs,
+        worktree: &Worktree,
+        changes: &[FileChange],
+        message: &str,
+    ) -> Result<(), RepositoryError> {
+        let is_unchanged = changes.iter().all(FileChange::is_empty);
+        if args.dry_run {
+            self.diff = worktree.diff(changes)?;
+            self.next = if is_unchanged {
+                NextStep::AlreadyThere
+            } else {
+                NextStep::Nothing
+            };
+        } else if args.no_commit {
+            worktree.write(changes)?;
+            self.next = if is_unchanged {
+                NextStep::AlreadyThere
+            } else {
+                NextStep::Commit
+            };
+        } else {
+            // Also when the files are unchanged: they may have been written but not committed before.
+            let committed = worktree.commit(changes, message, args.author.as_ref())?;
+            self.notes.extend(committed.notes);
+            self.commit = committed.commit;
+            self.next = if self.commit.is_some() {
+                NextStep::Push
+            } else {
+                NextStep::AlreadyCommitted
+            };
+        }
+        Ok(())
+    }
+
     /// Prints the report.
     pub(super) fn print(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Text => self.text(out),
-            Format::Json => output::machine(self, false, out),
-            Format::Yaml => output::machine(self, true, out),
+            Format::Json => output::structured(self, false, out),
+            Format::Yaml => output::structured(self, true, out),
         }
     }
 
