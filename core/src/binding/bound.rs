@@ -1,13 +1,12 @@
-//! Which identities a pod is bound to. One rule, run by the operator (to put identities on
-//! machines) and by the node daemon (to answer a pod), so that the two never disagree.
+//! Which identities a pod is bound to. One rule, run by the operator (to assign identities to
+//! VMs and scale sets) and by the node daemon (to answer a pod), so that the two never disagree.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::arm::ArmId;
-use crate::net_raw::Breach;
-use crate::net_raw::NetRaw;
+use crate::net_raw::{Breach, NetRaw};
 
 /// A pod, as far as binding it to an identity needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,7 +48,7 @@ pub struct AzureIdentity {
     pub client_id: String,
     /// ARM id of a managed identity, as written; empty for a service principal.
     pub resource_id: ArmId,
-    /// Object id of its service principal; only a profile's AzureIdentity tells it.
+    /// Object id of its service principal; only the AzureIdentity of a profile contains it.
     pub principal_id: Option<String>,
     /// Whether only pods of the same namespace may use it.
     pub namespaced: bool,
@@ -108,7 +107,7 @@ pub struct Binding {
     pub origin: Origin,
 }
 
-/// How far an identity reaches beyond its namespace.
+/// Which namespaces the pods of a binding may be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum BindingScope {
     /// Pods of any namespace, unless the identity is marked as namespaced.
@@ -146,7 +145,7 @@ pub fn accepts_service_account(service_accounts: &BTreeSet<String>, pod: &Pod) -
     service_accounts.is_empty() || service_accounts.contains(&pod.service_account)
 }
 
-/// What the bindings of a cluster come to for one pod.
+/// The identities that the bindings of a cluster give to one pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BoundIdentities<'a> {
     /// The identities the pod is bound to, each once, with the first binding by namespace and name
@@ -159,9 +158,9 @@ pub struct BoundIdentities<'a> {
 impl<'a> BoundIdentities<'a> {
     /// Works out what `pod` is bound to.
     ///
-    /// A profile of the pod's own namespace that names the pod's label decides about the pod alone:
-    /// bindings of other namespaces are then left out, or anybody could give the pod a second
-    /// identity and so have it refused for naming none.
+    /// If a profile of the pod's own namespace selects the pod, bindings of other namespaces are ignored.
+    /// Otherwise anybody could give the pod a second identity, and its requests that name no identity
+    /// would be refused.
     #[must_use]
     pub fn of(
         pod: &Pod,
@@ -198,9 +197,9 @@ impl<'a> BoundIdentities<'a> {
         }
     }
 
-    /// In which ways `pod` breaks the rule of an identity it is bound to; `None` when it is not held
-    /// to the rule, or keeps it. One strict identity holds the pod to the rule for all of them: a
-    /// pod that can speak in the name of others must not hold any.
+    /// In which ways `pod` breaks the NET_RAW rule of an identity it is bound to; `None` when the rule does
+    /// not apply to it, or it keeps the rule. One identity with `Enforce` applies the rule for all of
+    /// them: a pod that can send packets in the name of others must not have any identity.
     #[must_use]
     pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
         let strict =
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn reach_follows_the_annotation_and_the_flag() {
+    fn scope_follows_the_annotation_and_the_flag() {
         let (near, far) = (pod("a", Some("s")), pod("z", Some("s")));
         let table = [
             (&near, false, BindingScope::Cluster, true),
@@ -335,7 +334,7 @@ mod tests {
         assert_eq!(all(&own), ["a/i", "z/i"]);
         own.origin = Origin::Profile;
         assert_eq!(all(&own), ["a/i"]);
-        // The profile speaks for its label, also where it turns a pod away.
+        // The profile decides about its label, also where its service accounts exclude the pod.
         own.service_accounts = ["another".to_owned()].into();
         assert_eq!(all(&own), Vec::<String>::new());
         // A profile of another namespace decides nothing here.
@@ -344,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_to_an_identity_that_does_not_exist_is_told_to_those_it_selects() {
+    fn a_dangling_binding_is_reported_for_the_pods_it_selects() {
         let pod = pod("a", Some("s"));
         let dangling = |namespace: &str, selector: &str, scope| {
             let bindings = [Binding {

@@ -1,10 +1,10 @@
-//! What is wrong with a class itself.
+//! The rules for the fields of a class.
 
 use super::spec::Class;
 use super::violation::{FixedBy, Violation};
 use crate::role::Role;
 
-/// What is wrong with a class itself, beyond what its schema can say; empty when it may be used.
+/// The fields of a class that break a rule which its schema cannot express; empty when none does.
 #[must_use]
 pub fn check_class(class: &Class) -> Vec<Violation> {
     let mut found = Vec::new();
@@ -13,7 +13,7 @@ pub fn check_class(class: &Class) -> Vec<Violation> {
             field,
             value: value.to_owned(),
             why: why.to_owned(),
-            mend: FixedBy::Author,
+            fixed_by: FixedBy::Author,
         });
     };
     for (index, limit) in class.limits.access.iter().enumerate() {

@@ -12,11 +12,12 @@ pub struct Violation {
     pub value: String,
     /// Why it is not allowed.
     pub why: String,
-    /// Who can mend it.
-    pub mend: FixedBy,
+    /// Who can correct it; `mend` in the JSON of `podid plan`.
+    #[serde(rename = "mend")]
+    pub fixed_by: FixedBy,
 }
 
-/// Who can mend a violation.
+/// Who can correct a violation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FixedBy {
@@ -34,7 +35,7 @@ pub enum FixedBy {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:?} {}", self.field, self.value, self.why)?;
-        match &self.mend {
+        match &self.fixed_by {
             FixedBy::Author => write!(f, "; correct {}", self.field),
             FixedBy::Class { class, field } => {
                 write!(

@@ -1,13 +1,13 @@
-//! What a pod that asks for a token gets: the node daemon answers by it.
+//! The decision about a token request of a pod; the node daemon answers according to it.
 //!
 //! ```text
 //! pod of a kind that is served? ── no ──► Refuse
 //!   │ excepted by labels? ── yes ──► PassThrough
-//!   │ identities bound to it (binding::Bound); the pod breaks their rule? ── yes ──► Refuse
+//!   │ identities bound to it (binding::BoundIdentities); the pod breaks their rule? ── yes ──► Refuse
 //!   │   none ──► Refuse      selector picks one of them? ── no ──► Refuse
 //!   │                        none asked for, several bound ──► Refuse
 //!   ▼ one identity
-//! type 0? on the machine? ── not yet ──► Wait
+//! type 0? on the target? ── not yet ──► Wait
 //!                         ── Azure or podid refused it ──► Refuse
 //!   ▼
 //! Serve, from the source of its backend
@@ -25,14 +25,14 @@ use crate::binding::{
 };
 use crate::net_raw::{self, Breach};
 
-/// A pod that asks.
+/// The pod that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallingPod {
-    /// What binding it to identities needs.
+    /// The fields that bind it to identities.
     pub pod: Pod,
     /// All its labels, for exceptions.
     pub labels: BTreeMap<String, String>,
-    /// Whether it shares the node's network, so that it cannot be told from the node.
+    /// Whether it shares the node's network, so that it cannot be distinguished from the node.
     pub host_network: bool,
     /// Whether all its containers have ended for good (phase Succeeded or Failed).
     pub completed: bool,
@@ -89,10 +89,10 @@ impl Selector {
     }
 }
 
-/// What is known when a pod asks. Objects that do not concern the pod change nothing.
+/// The objects that a decision depends on. Objects that do not concern the pod have no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct ResolveInput<'a> {
-    /// Who asks.
+    /// The pod that sent the request.
     pub caller: &'a CallingPod,
     /// AzureIdentityBindings.
     pub bindings: &'a [Binding],
@@ -102,12 +102,12 @@ pub struct ResolveInput<'a> {
     pub exceptions: &'a [Exception],
     /// AzureAssignedIdentities.
     pub assignments: &'a [AssignedIdentity],
-    /// How far identities scope.
+    /// Which namespaces the pods of a binding may be in.
     pub scope: BindingScope,
 }
 
-/// Where the token of a pod comes from, with what that source needs to know. Which it is follows from
-/// the backend of the AzureIdentity; see docs/decisions/token-sources.md.
+/// Where the token of a pod comes from, with the data that this source needs. The backend of the
+/// AzureIdentity determines it; see docs/decisions/token-sources.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TokenSource {
     /// The node's metadata service: the identity is assigned to the VM or scale set under the pod.
@@ -132,15 +132,15 @@ impl TokenSource {
 pub enum TokenDecision {
     /// A token from this source.
     Serve(TokenSource),
-    /// The identity is the pod's but not on the machine yet: look again when assignments change.
+    /// The identity is the pod's but not on the target yet: decide again when assignments change.
     Wait(AzureIdentity),
-    /// The node's own metadata service answers, as the exception of this namespace and name says.
+    /// The node's own metadata service answers, because of the exception of this namespace and name.
     PassThrough(String, String),
-    /// No, and why.
+    /// No token, for this reason.
     Refuse(TokenRefusal),
 }
 
-/// Why a pod gets no token, whatever happens on the machine.
+/// Why a pod gets no token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TokenRefusal {
     /// It uses the node's network.
@@ -156,10 +156,10 @@ pub enum TokenRefusal {
     MissingIdentity(String, String),
     /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
     BreaksNetRawRule(BTreeSet<Breach>),
-    /// The AzureIdentity (namespace/name) cannot be put on the machine under the pod.
+    /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
     AssignmentFailed(String, AssignmentFailure),
-    /// The request names an identity by its object id, and an AzureIdentity that was written by hand
-    /// does not tell its own.
+    /// The request names an identity by its object id, and a hand-written AzureIdentity has no object id
+    /// to compare.
     UnknownObjectId(String),
     /// The request names none, and these are bound (namespace/name).
     Ambiguous(Vec<String>),
@@ -172,7 +172,7 @@ pub enum TokenRefusal {
     MalformedResourceId(String),
 }
 
-/// The text for which SDKs look when an identity is not on a machine.
+/// The text by which SDKs recognise that a VM does not have an identity.
 pub const IDENTITY_NOT_FOUND: &str = "Identity not found";
 
 /// The text of IMDS for a request that must name one of several identities.
@@ -180,7 +180,7 @@ pub const SEVERAL_IDENTITIES: &str = "Multiple user assigned identities exist, p
      the clientId / resourceId of the identity in the token request";
 
 impl TokenRefusal {
-    /// A word for metrics and logs.
+    /// Value of the metrics label and of the log field; the set is closed.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -228,7 +228,7 @@ impl TokenRefusal {
     }
 }
 
-/// For the person who asks why.
+/// The text for logs, for people who look for the cause.
 impl fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -286,7 +286,7 @@ impl fmt::Display for TokenRefusal {
     }
 }
 
-/// Decides on a request.
+/// Decides about a request.
 #[must_use]
 pub fn resolve(facts: &ResolveInput<'_>, selector: &Selector) -> TokenDecision {
     match pick(facts, selector) {
@@ -332,8 +332,8 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
     only_one(&bound, selector).and_then(servable).map(Pick::One)
 }
 
-/// The one identity that the selector names. Two AzureIdentities may describe one identity of
-/// Azure; either does, so the first in order is taken.
+/// The one identity that the selector names. Two AzureIdentities may describe one managed identity. Either
+/// is right then, so the first in order is taken.
 fn only_one<'a>(
     bound: &BoundIdentities<'a>,
     selector: &Selector,
@@ -376,10 +376,12 @@ fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
     }
 }
 
-/// What the assignments of this very pod say about an identity. What was said before the
-/// AzureIdentity was edited says nothing about the identity that it names now, or an edit would open
-/// whatever the machine carries until the operator has looked at it. Several speak of it only while an
-/// old object is replaced; then one that lets the pod go on counts.
+/// The decision by the AzureAssignedIdentities of this pod and identity.
+///
+/// An object that was written for another resource id does not count: otherwise an edit of the
+/// AzureIdentity would give the pod any identity of the target until the operator has verified the edit.
+/// There are several objects only while an old one is replaced. Then `Assigned` counts before the others,
+/// and a failure only if nothing else is there.
 fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision {
     let of_pod = facts.assignments.iter().filter(|assignment| {
         let (namespace, name) = &assignment.identity;

@@ -2,7 +2,7 @@
 //! profiles it is.
 //!
 //! ```text
-//! core::class::class_action ──► ask (Azure) ──► core::class::azure::judge ──► status, Events
+//! core::class::class_action ──► ask (Azure) ──► core::class::azure::class_outcome ──► status, Events
 //! ```
 //!
 //! Every rule is in `podid_core::class`; what is here asks and writes.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use podid_core::class::azure::judge;
+use podid_core::class::azure::class_outcome;
 use podid_core::class::{Class, ClassAction, Usability, class_action, rests_for_interval};
 use podid_core::condition::ReconcileOutcome;
 use podid_crds::convert;
@@ -86,7 +86,7 @@ async fn compare(
     context: &ClassContext,
 ) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
     let answers = ask(core_class, context).await;
-    let outcome = judge(core_class, &answers.all, usability(class).before());
+    let outcome = class_outcome(core_class, &answers.all, usability(class).before());
     write(begun.unwrap_or(class), outcome.as_ref(), context).await?;
     let uid = class.uid().unwrap_or_default();
     let wait = match rests_for_interval(outcome.as_ref()) {

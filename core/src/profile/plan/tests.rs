@@ -12,7 +12,7 @@ use crate::profile::admit::admit;
 use crate::profile::admit::tests::{access, class, profile};
 use crate::profile::desired::Grantee;
 use crate::profile::observed::{
-    Child, IdentityObject, ManagedIdentity, RecordedIdentity, RoleAssignment,
+    AzureIdentityFields, Child, ManagedIdentity, RecordedIdentity, RoleAssignment,
 };
 use crate::profile::{CreationPolicy, DeletionPolicy, Profile};
 use crate::role::Role;
@@ -56,7 +56,7 @@ fn perform(step: &Step, world: &mut Observed) {
             ..
         } => {
             let made = world.identity.as_ref().expect("made before");
-            let object = IdentityObject {
+            let object = AzureIdentityFields {
                 resource_id,
                 client_id: made.client_id.clone(),
                 principal_id: Some(made.principal_id.clone()),
