@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn object_names_and_labels_do_not_change_between_releases() {
+        assert_eq!(
+            assigned_identity("web-0", "uid", "shop", "cart"),
+            "web-0-7abd40bfd6"
+        );
+        assert_eq!(label_value("cart"), "cart");
+        let long = "a".repeat(LABEL_VALUE_MAX + 1);
+        assert_eq!(label_value(&long), format!("{}-9e2c9b39fc", "a".repeat(52)));
+        let longest = assigned_identity(&"a".repeat(OBJECT_NAME_MAX), "uid", "ns", "i");
+        assert_eq!(longest.len(), OBJECT_NAME_MAX);
+    }
+
+    #[test]
     fn names_that_run_together_stay_apart() {
         assert_ne!(identity("c", "a-b", "c"), identity("c", "a", "b-c"));
     }

@@ -46,3 +46,29 @@ impl fmt::Display for Violation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `podid plan -o json` prints it: other programs read these keys.
+    #[test]
+    fn the_keys_in_json_stay() {
+        let violation = Violation {
+            field: "spec.cloud".into(),
+            value: "v".into(),
+            why: "is wrong".into(),
+            fixed_by: FixedBy::Author,
+        };
+        assert_eq!(
+            serde_json::to_value(&violation).expect("JSON"),
+            serde_json::json!({
+                "field": "spec.cloud", "value": "v", "why": "is wrong", "mend": "author",
+            })
+        );
+        assert_eq!(
+            violation.to_string(),
+            "spec.cloud: \"v\" is wrong; correct spec.cloud"
+        );
+    }
+}

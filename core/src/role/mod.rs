@@ -149,6 +149,8 @@ mod tests {
             ("Contributer", "Contributor"),
             ("ACR Pull", "AcrPull"),
             ("Ownr", "Owner"),
+            // Two errors in a long name.
+            ("Storage Blb Data Raeder", "Storage Blob Data Reader"),
         ];
         for (written, meant) in table {
             assert_eq!(
@@ -168,6 +170,9 @@ mod tests {
             "",
             "é",
             "Reader of Ledgers",
+            // Two errors in a short name.
+            "Contribtr",
+            "Onr",
         ];
         for name in own {
             assert_eq!(Role::parse(name).did_you_mean(), None, "{name}");

@@ -141,6 +141,23 @@ fn a_missing_subscription_is_said_once() {
         panic!("not retrying");
     };
     assert!(!message.contains(" | "), "{message}");
+    assert!(message.starts_with("spec.subscriptionId: "), "{message}");
+}
+
+#[test]
+fn every_problem_is_named_while_the_subscription_exists() {
+    let answers: Vec<_> = questions(&wide())
+        .into_iter()
+        .map(|question| match &question.about {
+            About::Group(_) => (question, Answer::Absent),
+            _ => (question.clone(), right(&question)),
+        })
+        .collect();
+    let outcome = class_outcome(&wide(), &answers, Before::Nothing);
+    let Some(ReconcileOutcome::Retrying { message }) = outcome else {
+        panic!("not retrying: {outcome:?}");
+    };
+    assert_eq!(message.split(" | ").count(), 3, "{message}");
 }
 
 #[test]
