@@ -1,4 +1,4 @@
-//! The controller of PodIdentityClasses: says whether a class can be used, and by how many
+//! The controller of PodIdentityClasses: reports whether a class can be used, and by how many
 //! profiles it is.
 //!
 //! ```text
@@ -72,7 +72,7 @@ pub struct ClassContext {
     pub interval: Duration,
     /// When each class is compared next.
     pub schedule: Schedule,
-    /// How often in a row Azure did not say enough about each class.
+    /// How many comparisons in a row ended without an answer for each class.
     pub retries: Retries,
 }
 

@@ -21,8 +21,8 @@ use crate::profile::retry::jittered;
 /// Wait after an API server that refused.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Says in the status what is known of the class as it is now. The one in the cache may be older
-/// than our own last write, and what that said must not be taken back.
+/// Writes to the status what is known about the current generation of the class. The cached object may be
+/// older than our own last write, and must not overwrite it.
 pub(super) async fn reconcile(
     cached: Arc<PodIdentityClass>,
     context: Arc<ClassContext>,

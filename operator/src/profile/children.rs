@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use super::error::ErrorCause;
 use crate::FIELD_MANAGER;
 
-/// Label that says which program made an object.
+/// Label with the program that made an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label that says which profile an object belongs to.
+/// Label with the profile that an object belongs to.
 const PROFILE_LABEL: &str = "podid.dev/profile";
 /// Whose labels `…/name` and `…/namespace` say that a GitOps object applies an object.
 const APPLIERS: [(&str, &str); 2] = [
@@ -139,7 +139,7 @@ async fn read<K: Owned>(
     found.map_err(refused::<K>("read", profile))
 }
 
-/// One that cannot be read as its kind says nothing that could be right.
+/// An object that cannot be read as its kind counts as different from every desired one.
 fn child<K: Owned, T>(
     profile: &PodIdentityProfile,
     object: &DeserializeGuard<K>,

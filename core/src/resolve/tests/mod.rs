@@ -101,7 +101,7 @@ fn assigned(identity: &str) -> AssignedIdentity {
     crate::testing::assigned("uid-1", ("a", identity), AssignmentState::Assigned)
 }
 
-/// One pod bound to the named identities, all of them on the machine.
+/// One pod bound to the named identities, all of them on the target.
 fn objects(identities: &[&str]) -> Objects {
     Objects {
         caller: caller(),

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn an_identity_made_again_by_others_gets_its_rights_and_the_old_ones_go() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    let identity = world.identity.as_mut().expect("there");
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let identity = observed.identity.as_mut().expect("there");
     identity.principal_id = "p-again".into();
     identity.client_id = "c-again".into();
-    let plan = reconcile(&profile(), &mut world);
+    let plan = reconcile(&profile(), &mut observed);
     let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
     assert_eq!(
         words,
@@ -87,12 +87,12 @@ fn an_adopted_identity_must_exist_and_is_never_written() {
 
 #[test]
 fn lost_tags_of_ours_come_back_and_tags_of_others_stay() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    let identity = world.identity.as_mut().expect("there");
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let identity = observed.identity.as_mut().expect("there");
     identity.tags = [("cost".to_owned(), "42".to_owned())].into();
-    reconcile(&profile(), &mut world);
-    let tags = &world.identity.as_ref().expect("there").tags;
+    reconcile(&profile(), &mut observed);
+    let tags = &observed.identity.as_ref().expect("there").tags;
     assert_eq!(
         (tags["cost"].as_str(), tags["podid-uid"].as_str()),
         ("42", "uid")
@@ -101,12 +101,12 @@ fn lost_tags_of_ours_come_back_and_tags_of_others_stay() {
 
 #[test]
 fn objects_of_others_are_refused_by_name() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    world.binding.as_mut().expect("there").owned = false;
-    let child = world.azure_identity.as_mut().expect("there");
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.binding.as_mut().expect("there").owned = false;
+    let child = observed.azure_identity.as_mut().expect("there");
     child.applied_by = Some("Kustomization flux-system/apps".into());
-    let refusals = plan(&desired(&profile()), &world).expect_err("refused");
+    let refusals = plan(&desired(&profile()), &observed).expect_err("refused");
     let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert!(
         texts[0].contains(

@@ -4,13 +4,13 @@ use super::*;
 
 #[test]
 fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
     let deletion = Deletion {
         owner: desired(&profile()).owner,
         policy: DeletionPolicy::Delete,
     };
-    let plan = plan_deletion(&deletion, &world);
+    let plan = plan_deletion(&deletion, &observed);
     let words: Vec<String> = plan
         .sentences()
         .iter()
@@ -27,9 +27,11 @@ fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
             "delete identity"
         ]
     );
-    plan.steps.iter().for_each(|step| perform(step, &mut world));
-    assert!(world.identity.is_none() && world.binding.is_none());
-    let left: Vec<_> = world
+    plan.steps
+        .iter()
+        .for_each(|step| perform(step, &mut observed));
+    assert!(observed.identity.is_none() && observed.binding.is_none());
+    let left: Vec<_> = observed
         .assignments
         .iter()
         .map(|a| a.description.clone())
@@ -47,15 +49,15 @@ fn retained_and_adopted_identities_survive_their_profile() {
         deletion_policy: DeletionPolicy::Retain,
         ..profile()
     };
-    let mut world = Observed::default();
-    reconcile(&retained, &mut world);
+    let mut observed = Observed::default();
+    reconcile(&retained, &mut observed);
     let owner = desired(&retained).owner;
     let plan = plan_deletion(
         &Deletion {
             owner: owner.clone(),
             policy: DeletionPolicy::Retain,
         },
-        &world,
+        &observed,
     );
     assert_eq!(
         plan.steps.len(),
@@ -67,14 +69,14 @@ fn retained_and_adopted_identities_survive_their_profile() {
         creation_policy: CreationPolicy::Adopt,
         ..profile()
     };
-    let mut world = existing(&adopting, BTreeMap::new());
-    reconcile(&adopting, &mut world);
+    let mut observed = existing(&adopting, BTreeMap::new());
+    reconcile(&adopting, &mut observed);
     let plan = plan_deletion(
         &Deletion {
             owner,
             policy: DeletionPolicy::Delete,
         },
-        &world,
+        &observed,
     );
     assert!(
         !plan
@@ -93,14 +95,14 @@ fn retained_and_adopted_identities_survive_their_profile() {
 
 #[test]
 fn an_identity_that_azure_does_not_show_yet_is_deleted_all_the_same() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    world.identity = None;
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.identity = None;
     let deletion = Deletion {
         owner: desired(&profile()).owner,
         policy: DeletionPolicy::Delete,
     };
-    let plan = plan_deletion(&deletion, &world);
+    let plan = plan_deletion(&deletion, &observed);
     assert!(
         matches!(plan.steps.last(), Some(Step::DeleteIdentity { .. })),
         "{plan}"
@@ -109,8 +111,8 @@ fn an_identity_that_azure_does_not_show_yet_is_deleted_all_the_same() {
 
 #[test]
 fn a_profile_whose_class_is_gone_is_deleted_whole() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
     let unknown = Owner {
         cluster: String::new(),
         ..desired(&profile()).owner
@@ -119,7 +121,7 @@ fn a_profile_whose_class_is_gone_is_deleted_whole() {
         owner: unknown,
         policy: DeletionPolicy::Delete,
     };
-    let words: Vec<&str> = plan_deletion(&deletion, &world)
+    let words: Vec<&str> = plan_deletion(&deletion, &observed)
         .steps
         .iter()
         .map(Step::name)

@@ -4,15 +4,15 @@ use super::*;
 
 #[test]
 fn a_renamed_identity_retires_the_former_one_last() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    let former = world.record.identity.clone().expect("recorded").id;
-    world.identity = None;
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let former = observed.record.identity.clone().expect("recorded").id;
+    observed.identity = None;
     let renamed = Profile {
         identity_name: Some("cart-new".into()),
         ..profile()
     };
-    let plan = plan(&desired(&renamed), &world).expect("a plan");
+    let plan = plan(&desired(&renamed), &observed).expect("a plan");
     assert!(matches!(&plan.steps[0], Step::CreateIdentity { id, .. } if id.name() == "cart-new"));
     let tail: Vec<&Step> = plan.steps.iter().rev().take(3).collect();
     assert!(
@@ -71,14 +71,14 @@ impl Fate {
 
 /// The profile's name was edited after its identity met its fate.
 pub(super) fn renamed(fate: Fate) -> (Profile, Observed) {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    world.former = world.identity.take().and_then(|made| fate.befall(made));
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.former = observed.identity.take().and_then(|made| fate.befall(made));
     let renamed = Profile {
         identity_name: Some("cart-new".into()),
         ..profile()
     };
-    (renamed, world)
+    (renamed, observed)
 }
 
 pub(super) fn deleted(plan: &Plan) -> Vec<&ArmId> {
@@ -94,16 +94,16 @@ pub(super) fn deleted(plan: &Plan) -> Vec<&ArmId> {
 #[test]
 fn a_former_identity_that_is_somebody_elses_by_now_is_left_alone() {
     for fate in Fate::ALL {
-        let (renamed, world) = renamed(fate);
-        let former = &world.record.identity.as_ref().expect("recorded").id;
+        let (renamed, observed) = renamed(fate);
+        let former = &observed.record.identity.as_ref().expect("recorded").id;
         let wanted = desired(&renamed);
         let deletion = Deletion {
             owner: wanted.owner.clone(),
             policy: DeletionPolicy::Delete,
         };
         let plans = [
-            plan(&wanted, &world).expect("a plan"),
-            plan_deletion(&deletion, &world),
+            plan(&wanted, &observed).expect("a plan"),
+            plan_deletion(&deletion, &observed),
         ];
         for plan in plans {
             let expected: &[&ArmId] = if fate.is_ours() { &[former] } else { &[] };

@@ -1,4 +1,4 @@
-//! Plans against a small world that does what the steps say.
+//! Plans against a small observed that does what the steps say.
 
 mod adoption;
 mod deletion;
@@ -33,7 +33,7 @@ fn desired(profile: &Profile) -> Desired {
 }
 
 /// Does what a step says, and remembers it as the operator does.
-fn perform(step: &Step, world: &mut Observed) {
+fn perform(step: &Step, observed: &mut Observed) {
     match step.clone() {
         Step::CreateIdentity { id, location, tags } => {
             let (principal_id, tenant_id) = (format!("p-{}", id.name()), "tenant".to_owned());
@@ -46,21 +46,21 @@ fn perform(step: &Step, world: &mut Observed) {
                 principal_id,
                 tenant_id,
             };
-            world.identity = Some(made);
+            observed.identity = Some(made);
         }
         Step::AdoptIdentity { .. } => {}
         Step::UpdateTags { tags, .. } => {
-            if let Some(identity) = &mut world.identity {
+            if let Some(identity) = &mut observed.identity {
                 identity.tags = tags;
             }
         }
-        Step::GrantRole(access) | Step::GrantNodeRole(access) => grant(&access, world),
+        Step::GrantRole(access) | Step::GrantNodeRole(access) => grant(&access, observed),
         Step::ApplyAzureIdentity {
             resource_id,
             net_raw,
             ..
         } => {
-            let made = world.identity.as_ref().expect("made before");
+            let made = observed.identity.as_ref().expect("made before");
             let object = AzureIdentityFields {
                 resource_id,
                 client_id: made.client_id.clone(),
@@ -68,32 +68,32 @@ fn perform(step: &Step, world: &mut Observed) {
                 namespaced: true,
                 net_raw,
             };
-            world.azure_identity = Some(Child {
+            observed.azure_identity = Some(Child {
                 owned: true,
                 applied_by: None,
                 object,
             });
         }
         Step::ApplyBinding { binding, .. } => {
-            world.binding = Some(Child {
+            observed.binding = Some(Child {
                 owned: true,
                 applied_by: None,
                 object: binding,
             });
         }
-        Step::RevokeRole { assignment, .. } => world.assignments.retain(|a| a.id != assignment),
-        Step::DeleteBinding { .. } => world.binding = None,
-        Step::DeleteAzureIdentity { .. } => world.azure_identity = None,
+        Step::RevokeRole { assignment, .. } => observed.assignments.retain(|a| a.id != assignment),
+        Step::DeleteBinding { .. } => observed.binding = None,
+        Step::DeleteAzureIdentity { .. } => observed.azure_identity = None,
         Step::AwaitUnassigned { .. } => {}
         Step::DeleteIdentity { id } => {
-            world.identity = world.identity.take().filter(|i| i.id != id)
+            observed.identity = observed.identity.take().filter(|i| i.id != id)
         }
     }
 }
 
-fn grant(access: &RoleGrant, world: &mut Observed) {
+fn grant(access: &RoleGrant, observed: &mut Observed) {
     let principal_id = match &access.to {
-        Grantee::Identity => world
+        Grantee::Identity => observed
             .identity
             .as_ref()
             .expect("made before")
@@ -103,7 +103,7 @@ fn grant(access: &RoleGrant, world: &mut Observed) {
     };
     let role = access.role.id().expect("a known role");
     let name = names::role_assignment(&access.scope, &role, &principal_id);
-    world.assignments.push(RoleAssignment {
+    observed.assignments.push(RoleAssignment {
         id: ArmId::new(format!(
             "{}/providers/Microsoft.Authorization/roleAssignments/{name}",
             access.scope
@@ -116,19 +116,19 @@ fn grant(access: &RoleGrant, world: &mut Observed) {
 }
 
 /// Plans and does it; the record afterwards is what the next plan finds held.
-fn reconcile(profile: &Profile, world: &mut Observed) -> Plan {
+fn reconcile(profile: &Profile, observed: &mut Observed) -> Plan {
     let desired = desired(profile);
-    let done = plan(&desired, world).expect("a plan");
-    done.steps.iter().for_each(|step| perform(step, world));
-    let identity = world.identity.as_ref().expect("there");
-    world.record.identity = Some(RecordedIdentity {
+    let done = plan(&desired, observed).expect("a plan");
+    done.steps.iter().for_each(|step| perform(step, observed));
+    let identity = observed.identity.as_ref().expect("there");
+    observed.record.identity = Some(RecordedIdentity {
         id: identity.id.clone(),
         client_id: identity.client_id.clone(),
         tenant_id: identity.tenant_id.clone(),
         principal_id: identity.principal_id.clone(),
         created: identity.tag("podid-uid") == Some(&profile.uid),
     });
-    world.record.assignments = plan(&desired, world).expect("a plan").held;
+    observed.record.assignments = plan(&desired, observed).expect("a plan").held;
     done
 }
 
@@ -183,10 +183,10 @@ fn a_fresh_profile_is_told_as_a_whole_story() {
 
 #[test]
 fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
-    let mut world = Observed::default();
-    reconcile(&profile(), &mut world);
-    let identity = world.identity.take();
-    let unseen = plan(&desired(&profile()), &world).expect("a plan");
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let identity = observed.identity.take();
+    let unseen = plan(&desired(&profile()), &observed).expect("a plan");
     assert!(
         !unseen
             .steps
@@ -195,9 +195,9 @@ fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
         "{unseen}"
     );
 
-    world.identity = identity;
-    world.assignments.clear();
-    let unseen = plan(&desired(&profile()), &world).expect("a plan");
+    observed.identity = identity;
+    observed.assignments.clear();
+    let unseen = plan(&desired(&profile()), &observed).expect("a plan");
     assert!(
         !unseen
             .steps
@@ -209,7 +209,7 @@ fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
         access: Vec::new(),
         ..profile()
     });
-    let removed = plan(&asks_nothing, &world).expect("a plan");
+    let removed = plan(&asks_nothing, &observed).expect("a plan");
     assert!(
         removed
             .steps

@@ -21,12 +21,12 @@ fn asking(scopes: &[usize]) -> Profile {
 proptest! {
     #[test]
     fn after_a_plan_is_done_there_is_nothing_to_do(history in prop::collection::vec(asks(), 1..5)) {
-        let mut world = Observed::default();
+        let mut observed = Observed::default();
         for scopes in &history {
-            reconcile(&asking(scopes), &mut world);
-            prop_assert_eq!(plan(&desired(&asking(scopes)), &world).expect("a plan").steps, []);
+            reconcile(&asking(scopes), &mut observed);
+            prop_assert_eq!(plan(&desired(&asking(scopes)), &observed).expect("a plan").steps, []);
         }
-        let held = world.assignments.iter().filter(|a| a.principal_id != "machines").count();
+        let held = observed.assignments.iter().filter(|a| a.principal_id != "machines").count();
         prop_assert_eq!(held, history.last().map_or(0, Vec::len));
     }
 
@@ -48,21 +48,21 @@ proptest! {
         marked in prop::bool::ANY,
         deleted in prop::bool::ANY,
     ) {
-        let mut world = Observed::default();
-        reconcile(&asking(&first), &mut world);
-        let principal = world.identity.as_ref().expect("there").principal_id.clone();
+        let mut observed = Observed::default();
+        reconcile(&asking(&first), &mut observed);
+        let principal = observed.identity.as_ref().expect("there").principal_id.clone();
         // Copying our description is not enough: the name must be ours too.
         let owner = desired(&profile()).owner;
         let marker = owner.marker();
         let by_hand = foreign_assignment(SCOPES[2], &principal, marked.then_some(marker.as_str()));
-        world.assignments.push(by_hand.clone());
+        observed.assignments.push(by_hand.clone());
         if deleted {
             let deletion = Deletion { owner, policy: DeletionPolicy::Delete };
-            plan_deletion(&deletion, &world).steps.iter().for_each(|step| perform(step, &mut world));
+            plan_deletion(&deletion, &observed).steps.iter().for_each(|step| perform(step, &mut observed));
         } else {
-            reconcile(&asking(&then), &mut world);
+            reconcile(&asking(&then), &mut observed);
         }
-        prop_assert!(world.assignments.contains(&by_hand));
+        prop_assert!(observed.assignments.contains(&by_hand));
     }
 
     #[test]
@@ -72,21 +72,21 @@ proptest! {
         made in prop::bool::ANY,
         retain in prop::bool::ANY,
     ) {
-        let (mut renamed, mut world) = renamed(former);
+        let (mut renamed, mut observed) = renamed(former);
         renamed.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
         let desired = desired(&renamed);
         let there = existing(&renamed, desired.owner.tags()).identity;
-        world.identity = wanted.and_then(|fate| fate.befall(there?));
-        if let Some(recorded) = &mut world.record.identity {
+        observed.identity = wanted.and_then(|fate| fate.befall(there?));
+        if let Some(recorded) = &mut observed.record.identity {
             recorded.created = made;
         }
         let deletion = Deletion { owner: desired.owner.clone(), policy: renamed.deletion_policy };
-        let plans = plan(&desired, &world).into_iter().chain([plan_deletion(&deletion, &world)]);
+        let plans = plan(&desired, &observed).into_iter().chain([plan_deletion(&deletion, &observed)]);
         for plan in plans {
             for id in deleted(&plan) {
                 prop_assert!(!retain, "{}", plan);
-                let others = |shown: &ManagedIdentity| !made_for(shown, &desired.owner, &world.record);
-                prop_assert!(!world.shown(id).is_some_and(others), "{}", plan);
+                let others = |shown: &ManagedIdentity| !made_for(shown, &desired.owner, &observed.record);
+                prop_assert!(!observed.shown(id).is_some_and(others), "{}", plan);
             }
         }
     }
@@ -94,10 +94,10 @@ proptest! {
     #[test]
     fn a_plan_cut_short_anywhere_is_finished_by_the_next(cut in 0_usize..7, scopes in asks()) {
         let wanted = desired(&asking(&scopes));
-        let mut world = Observed::default();
-        let first = plan(&wanted, &world).expect("a plan");
-        first.steps.iter().take(cut).for_each(|step| perform(step, &mut world));
-        reconcile(&asking(&scopes), &mut world);
-        prop_assert_eq!(plan(&wanted, &world).expect("a plan").steps, []);
+        let mut observed = Observed::default();
+        let first = plan(&wanted, &observed).expect("a plan");
+        first.steps.iter().take(cut).for_each(|step| perform(step, &mut observed));
+        reconcile(&asking(&scopes), &mut observed);
+        prop_assert_eq!(plan(&wanted, &observed).expect("a plan").steps, []);
     }
 }
