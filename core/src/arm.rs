@@ -44,8 +44,8 @@ impl ArmId {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Whether every segment stands for itself, so that comparing segments means something: no
-    /// empty ones, no `.` or `..`, nothing that a URL would decode or cut off.
+    /// Whether two ids with different segments are different resources. So there is no empty segment, no `.`
+    /// or `..`, and no character that a URL decodes or that ends a path.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let Some(path) = self.0.strip_prefix('/') else {

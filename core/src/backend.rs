@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub enum Backend {
-    /// The identity is attached to the machine under the pod; the machine's metadata service
+    /// The identity is assigned to the VM or scale set under the pod; the metadata service of that VM
     /// issues the tokens.
     #[default]
     NodeAssigned,

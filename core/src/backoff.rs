@@ -1,11 +1,11 @@
-//! How long to wait before something that failed is tried again: longer after each failure, and never
-//! quite the same for two that failed together.
+//! How long to wait before something that failed is tried again: longer after each failure, with a random
+//! part so that two callers that failed together do not retry together.
 //!
 //! All functions are pure: the random part comes in as a [`Jitter`]. The crate `backon` is not used for
 //! this, because its iterators count the attempts themselves, draw from a generator of their own and are
-//! made to wrap a future that is repeated. Here the count belongs to a value that is kept between
-//! events, one wait may be cut short by a person or lengthened by Azure's `Retry-After`, and a history
-//! has to be repeatable from its seed.
+//! made to wrap a future that is repeated. Here the count is part of a state that is kept between
+//! events, a person may shorten a wait, Azure's `Retry-After` may lengthen it, and a test history has to
+//! be repeatable from its seed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A failed call to Azure, as far as rules depend on it.
+//! A failed call to Azure: the properties on which decisions depend.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct CallFailure {
     /// Azure's error code, as `AuthorizationFailed`; `None` when the answer had none, so that it may
     /// be a proxy's.
     pub code: Option<String>,
-    /// What to call the failure where Azure gave no code that Kubernetes takes as a reason.
+    /// The reason where Azure gave no code, or one that Kubernetes does not take as a reason.
     pub fallback_reason: &'static str,
     /// How long Azure asked to wait.
     pub retry_after: Option<Duration>,
@@ -47,7 +47,8 @@ impl CallFailure {
     #[must_use]
     pub fn reason(&self) -> &str {
         match (self.class, self.code.as_deref()) {
-            // Several codes mean it, and one of them says that a principal does not exist.
+            // Azure reports a delayed replication with several codes. One of them reads as if a principal
+            // did not exist, which would mislead the reader of the condition.
             (CallFailureClass::Propagating, _) => "Propagating",
             (_, Some(code)) if is_reason(code) => code,
             _ => self.fallback_reason,
@@ -60,14 +61,15 @@ impl CallFailure {
         self.class == CallFailureClass::Invalid || self.has_code(NO_SUCH_ROLE)
     }
 
-    /// Whether Azure refused to show a resource for good: nobody can say whether it is there.
+    /// Whether Azure will not show the resource however often it is asked. Then it is not known whether the
+    /// resource exists.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.class == CallFailureClass::Forbidden || self.has_code(NO_SUCH_SUBSCRIPTION)
     }
 
-    /// Whether Azure itself refused, so that the failure says something about what was asked. A proxy's
-    /// page, a missing token or no answer says nothing about it.
+    /// Whether Azure itself refused what was asked. A proxy's page, a missing token or no answer is not a
+    /// refusal.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self.class {

@@ -1,9 +1,9 @@
 //! The rules of podid, pure: who may have which identity, and what to do next.
 //!
-//! Nothing here reads a clock, the environment, a file or the network. What is known comes in
-//! as plain values, a decision goes out as a plain value that can be printed, compared and
-//! tested by property. The operator and `podid plan` run the same plan; the node daemon
-//! decides by `attest` which pod is calling and by `resolve` what the pod gets.
+//! Nothing here reads a clock, the environment, a file or the network. Facts come in as plain
+//! values, and a decision goes out as a plain value that can be printed, compared and tested by
+//! property. The operator and `podid plan` make the same plan; the node daemon decides by `attest`
+//! which pod is calling and by `resolve` what the pod gets.
 
 pub mod arm;
 pub mod assigned_identity;

@@ -1,4 +1,4 @@
-//! Names that podid derives. Equal inputs give equal names on every machine and in every
+//! Names that podid derives. Equal inputs give equal names on every computer and in every
 //! release, because Azure objects outlive the process that named them.
 
 use uuid::Uuid;
@@ -8,21 +8,21 @@ use crate::arm::ArmId;
 /// Namespace of podid's derived GUIDs. Never change it: assignments in Azure carry the result.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d5c_6a0e_3b1f_4c52_9a44_1b7f_0d1d_c0de);
 
-/// Longest identity name that every Azure surface takes (ARM docs: resource name rules).
+/// Longest identity name that Azure accepts, in characters (ARM docs: resource name rules).
 const IDENTITY_NAME_MAX: usize = 128;
 
-/// Longest name of a Kubernetes object.
+/// Longest name of a Kubernetes object, in bytes (a DNS subdomain).
 const OBJECT_NAME_MAX: usize = 253;
 
 /// Characters of the name of a VM or scale set in the name of its record; the digest tells those apart
 /// whose names begin alike.
 const RECORD_READABLE_MAX: usize = 80;
 
-/// Longest value of a Kubernetes label.
+/// Longest value of a Kubernetes label, in bytes.
 const LABEL_VALUE_MAX: usize = 63;
 
 /// Azure name of the identity of a profile that gives none: readable, and different for every
-/// (cluster, namespace, profile), also where `a-b`/`c` and `a`/`b-c` would run together.
+/// (cluster, namespace, profile), also for `a-b`/`c` and `a`/`b-c`, whose readable parts are equal.
 #[must_use]
 pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
     let digest = digest(&[cluster, namespace, profile]);
@@ -96,8 +96,9 @@ pub fn label_value(name: &str) -> String {
     format!("{}-{digest}", readable.trim_end_matches(['-', '.', '_']))
 }
 
-/// Ten hexadecimal digits of a digest over the parts, each of which keeps its own border.
+/// Ten hexadecimal digits of a digest over all parts.
 fn digest(parts: &[&str]) -> String {
+    // Each part is preceded by its length, so that `a-b`, `c` and `a`, `b-c` give different digests.
     let text: Vec<String> = parts
         .iter()
         .map(|part| format!("{}:{part}", part.len()))
@@ -123,6 +124,19 @@ mod tests {
             role_assignment(&ArmId::new("/subscriptions/S"), &role, "P").to_string(),
             "8dc2289b-7690-569d-be0c-69ba332c36ad"
         );
+    }
+
+    #[test]
+    fn object_names_and_labels_do_not_change_between_releases() {
+        assert_eq!(
+            assigned_identity("web-0", "uid", "shop", "cart"),
+            "web-0-7abd40bfd6"
+        );
+        assert_eq!(label_value("cart"), "cart");
+        let long = "a".repeat(LABEL_VALUE_MAX + 1);
+        assert_eq!(label_value(&long), format!("{}-9e2c9b39fc", "a".repeat(52)));
+        let longest = assigned_identity(&"a".repeat(OBJECT_NAME_MAX), "uid", "ns", "i");
+        assert_eq!(longest.len(), OBJECT_NAME_MAX);
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! The rule behind `netRaw: Enforce`: what a pod must not keep, because with it the pod could speak
-//! in the name of another one.
+//! The rule behind `netRaw: Enforce`: which rights a pod must not have, because with them it
+//! could send packets in the name of another pod.
 //!
-//! The admission policy `podid-net-raw` says the same in CEL. Both excuse Windows pods, which know no
-//! such rights and which no node with the node daemon runs. The policy sees a pod when it is made or bound; the operator and the node daemon
-//! hold pods to the rule that admission never saw: those that are older than their profile, or were
-//! made before the API server knew of it.
+//! The admission policy `podid-net-raw` states the same rule in CEL. Both exempt Windows pods: they have
+//! no capabilities, and the node daemon runs on Linux nodes only. The policy checks a pod when it is
+//! created or bound. The operator and the node daemon apply the rule to pods that the policy did not
+//! check: those that are older than their profile, or were created before the policy was active.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -92,7 +92,8 @@ fn breaches_of_container(container: &Container) -> impl Iterator<Item = Breach> 
     keeps.into_iter().chain(adds).chain(privileged)
 }
 
-/// Capabilities that let a container speak in another pod's name, directly or by leaving its own:
+/// Capabilities that let a container send packets in another pod's name, directly or by leaving its own
+/// namespaces:
 /// NET_ADMIN changes the links of other pods where user namespaces are not in use, the others load
 /// code into the kernel, write to devices and memory, enter namespaces or open any file of the node.
 const FORBIDDEN: [&str; 8] = [
@@ -123,7 +124,7 @@ impl fmt::Display for Breach {
     }
 }
 
-/// How many breaches a text names. What to do about them comes after, and must still fit an Event.
+/// How many breaches a text names. The remedy follows them, and both must fit into one Event.
 const NAMED: usize = 6;
 
 /// What to change in a pod's template so that it keeps the rule, for exactly these breaches.

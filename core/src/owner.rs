@@ -1,4 +1,4 @@
-//! Whose an identity or role assignment in Azure is, and how that is marked there.
+//! The profile that owns an identity or role assignment in Azure, and the marks that say so there.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -91,8 +91,8 @@ pub struct UpOptions {
     pub network: Network,
     /// When the lab ends by itself.
     pub lifetime: Lifetime,
-    /// World of the simulated Azure to start from instead of the lab's own.
-    pub world: Option<PathBuf>,
+    /// Seed of the simulated Azure, instead of the lab's own.
+    pub seed: Option<PathBuf>,
     /// How many times faster than the wall clock the simulated Azure runs.
     pub speed: f64,
 }
@@ -104,7 +104,7 @@ impl Default for UpOptions {
             nodes: vec![NodeKind::Uniform; 2],
             network: Network::Bridge,
             lifetime: Lifetime::UntilDown,
-            world: None,
+            seed: None,
             speed: 1.0,
         }
     }

@@ -14,7 +14,7 @@ use podid_runtime::process::chain;
 use crate::args::{AzureArgs, CredentialKind};
 use crate::gate::Gate;
 
-/// What a person can do about an error, and then what it is.
+/// Text of an error: the next step, then the error.
 pub(crate) fn advice(error: &AzureError) -> String {
     format!("{}. {}", error.next_step(), chain(error))
 }
@@ -32,7 +32,7 @@ pub struct Azure {
     pub compute: Arc<dyn Compute>,
 }
 
-/// Why Azure cannot be reached the way the flags say.
+/// Why Azure cannot be reached with the given flags.
 #[derive(Debug, thiserror::Error)]
 pub enum AzureSetupError {
     /// A flag that the chosen credential needs is missing.
@@ -62,7 +62,7 @@ pub enum AzureSetupError {
     Credential(#[from] AzureError),
 }
 
-/// Connects as the flags say, through the gate; nothing is sent yet.
+/// Makes the clients for the given flags, behind the gate; nothing is sent yet.
 ///
 /// # Errors
 /// A flag is missing or malformed, or a file cannot be read.

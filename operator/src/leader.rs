@@ -86,7 +86,7 @@ impl Leadership {
         futures::stream::once(async move { leadership.gained().await })
     }
 
-    /// Leads, or does not, for as long as the sender lives; for tests.
+    /// A fixed answer; for tests.
     #[cfg(test)]
     pub(crate) fn fixed(leads: bool) -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(leads);
@@ -138,7 +138,7 @@ impl Election {
         })
     }
 
-    /// Leads when it is this replica's turn, and renews from then on.
+    /// Waits for the lease, then leads and renews it.
     ///
     /// # Errors
     /// It led and does not any more.

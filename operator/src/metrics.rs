@@ -1,4 +1,4 @@
-//! What the controllers count. All label sets are closed.
+//! Metrics of the profile and class controllers. All label sets are closed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// Upper bounds in seconds: from a look at unchanged things to a creation under throttling.
+/// Upper bounds in seconds: from a reconciliation without changes to a creation under throttling.
 const SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
 /// Counters of the profile and class controllers. Clones share one state.
@@ -34,13 +34,13 @@ pub enum Controller {
 /// How a reconciliation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub enum CountedOutcome {
-    /// All is as wanted.
+    /// Everything is as desired.
     Ready,
     /// Work goes on.
     Progressing,
     /// Something went wrong and is tried again.
     Retrying,
-    /// Something that others must bring is missing.
+    /// Something that others must provide is missing.
     Waiting,
     /// A person must act.
     Stalled,
@@ -53,7 +53,7 @@ pub enum CountedOutcome {
 }
 
 impl CountedOutcome {
-    /// The word under which an outcome is counted.
+    /// Value of the metrics label.
     #[must_use]
     pub fn of(outcome: &ReconcileOutcome) -> Self {
         match outcome {

@@ -1,4 +1,4 @@
-//! AzureAssignedIdentities: how far one pod is with one identity, and what to write about it.
+//! AzureAssignedIdentities: the state of one pod's use of one identity, and which objects to write.
 
 mod failure;
 
@@ -12,22 +12,23 @@ use crate::arm::ArmId;
 use crate::binding::{AzureIdentity, Pod, PodIdentity, Verification};
 use crate::names;
 
-/// How far an assignment has come. The operator writes it, the node daemon serves tokens by it.
+/// State of an assignment. The operator writes it; the node daemon serves tokens only for `Assigned`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum AssignmentState {
     /// Known, and on its way to the VM or scale set.
     Created,
     /// On the VM or scale set, as Azure confirmed.
     Assigned,
-    /// Refused until a person acts: it will not come by waiting, and the pod is told so.
+    /// Refused until a person acts: waiting does not help, and the pod gets an error instead of waiting.
     Failed(AssignmentFailure),
 }
 
-/// How far an assignment has come, from what the machine is known to carry (`None`: not looked
-/// yet), why it was refused if it was, and what was said before of the same identity. What was
-/// assigned stays so until Azure says otherwise, or a restart of ours would stop tokens that are
-/// fine; and what was refused stays so until Azure says yes, or a restart would call it on its way
-/// once more and its profile ready.
+/// State of an assignment, from the identities on the target (`None`: not read yet), the failure if
+/// Azure refused it, and the state in the object that exists.
+///
+/// After a restart of the operator nothing has been read. Then `Assigned` stays until Azure shows that
+/// the identity is absent, or the restart would stop valid tokens; and `Failed` stays until Azure accepts
+/// the identity, or the restart would make its profile ready.
 #[must_use]
 pub fn assignment_state(
     identity: &ArmId,
@@ -44,7 +45,8 @@ pub fn assignment_state(
     }
 }
 
-/// The same for an identity that may not be put on a machine as things [stand](Verification).
+/// State of an assignment whose identity is not [verified](Verification); `None` when it is, so that
+/// [`assignment_state`] decides.
 #[must_use]
 pub fn unverified_state(
     verification: &Verification,
@@ -53,13 +55,13 @@ pub fn unverified_state(
     match verification {
         Verification::Verified => None,
         Verification::Refused(failure) => Some(AssignmentState::Failed(failure.clone())),
-        // That the machine carries it says nothing: it may be there for others.
+        // The identity may be on the target for other pods, so its presence does not count here.
         Verification::Pending(_) => Some(before.unwrap_or(AssignmentState::Created)),
     }
 }
 
-/// An AzureAssignedIdentity of one pod, as far as it is decided on. podid writes all of it; an object
-/// of the predecessor may lack what only the operator compares, which then is empty.
+/// The fields of an AzureAssignedIdentity on which decisions depend. podid writes all of them; in an
+/// object that AAD Pod Identity wrote, those that only the operator compares may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct AssignedIdentity {
     /// Uid of the pod that owns the object. A name alone could be an earlier pod's.
@@ -75,7 +77,7 @@ pub struct AssignedIdentity {
     pub client_id: String,
     /// The AzureIdentityBinding, by namespace and name.
     pub binding: (String, String),
-    /// How far it has come.
+    /// State of the assignment.
     pub state: AssignmentState,
 }
 
@@ -105,7 +107,7 @@ pub fn assigned_identities(
     assignments.iter().map(of).collect()
 }
 
-/// What to write so that a pod's AzureAssignedIdentities are as they should be.
+/// The writes that make a pod's AzureAssignedIdentities as desired.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AssignedIdentityPlan {
     /// Objects to apply, by name.
@@ -114,7 +116,8 @@ pub struct AssignedIdentityPlan {
     pub delete: BTreeSet<String>,
 }
 
-/// Compares the objects a pod should have with those it has.
+/// Compares the objects a pod should have with those it has; `None` is an object that cannot be read, which
+/// is written anew.
 #[must_use]
 pub fn plan_assigned_identities(
     desired: &BTreeMap<String, AssignedIdentity>,

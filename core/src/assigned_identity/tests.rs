@@ -16,12 +16,12 @@ fn what_was_assigned_stays_so_until_azure_says_otherwise() {
     assert_eq!(assignment_state(&a, Some(&on), None, None), Assigned);
     let failure = AssignmentFailure {
         reason: "AuthorizationFailed".into(),
-        message: "the machine cannot be read".into(),
+        message: "the VM cannot be read".into(),
     };
     let unread = assignment_state(&a, None, Some(&failure), Some(Assigned));
     assert_eq!(
         unread, Assigned,
-        "a machine that cannot be read says nothing"
+        "a target that cannot be read changes nothing"
     );
     assert_eq!(
         assignment_state(&a, Some(&off), Some(&failure), Some(Assigned)),
@@ -30,7 +30,7 @@ fn what_was_assigned_stays_so_until_azure_says_otherwise() {
 }
 
 #[test]
-fn what_may_not_be_served_is_not_served_because_the_machine_carries_it() {
+fn an_unverified_identity_is_not_served_although_the_target_has_it() {
     use AssignmentState::{Assigned, Created, Failed};
     let failure = AssignmentFailure {
         reason: "OwnedByProfile".into(),

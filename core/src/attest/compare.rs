@@ -39,7 +39,7 @@ fn endpoint(claimed: Ipv4Addr, links: &[PodLink]) -> Result<PodEndpoint, Attesta
                 .collect();
             Err(AttestationError::Address { claimed, found })
         }
-        // Nothing says which of the links answers would have to take.
+        // It is not known on which of the links answers must be sent.
         (Some(_), Some(_)) => Err(AttestationError::SeveralLinks { claimed }),
     }
 }

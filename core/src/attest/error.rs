@@ -1,11 +1,11 @@
-//! Why a pod is not attested, in words for its Event.
+//! Why a pod is not attested, with the text of its Event.
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::Mac;
 
-/// How the two facts about a pod disagree. The pod gets no token while they do, and it is looked at
+/// How the two facts about a pod disagree. The pod gets no token while they do, and it is checked
 /// again after a pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttestationError {

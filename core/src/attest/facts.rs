@@ -1,5 +1,5 @@
-//! The two facts that are compared, as plain values: what the API server says about a pod, and what
-//! the node's kernel says about network namespaces and links.
+//! The two facts that are compared, as plain values: a pod in the API server, and network namespaces and
+//! links in the node's kernel.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ impl fmt::Display for Mac {
     }
 }
 
-/// What the API server says about a pod.
+/// A pod as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// `metadata.uid` of the pod.
@@ -26,7 +26,7 @@ pub struct Claim {
     pub addresses: Vec<Ipv4Addr>,
 }
 
-/// What the kernel says about a pod: one link between a network namespace of its processes and the
+/// One link of a pod as the kernel has it, between a network namespace of its processes and the
 /// node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodLink {
@@ -83,7 +83,7 @@ impl NodeLink {
 pub struct ProvedLink {
     /// Its interface index on the node.
     pub index: u32,
-    /// What it was.
+    /// Its properties at that time.
     pub was: NodeLink,
 }
 
@@ -104,17 +104,17 @@ pub enum LinkChange {
     Lost,
 }
 
-/// All that one look at the kernel has shown.
+/// The result of reading the kernel once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelFacts {
-    /// The pods that were looked for and have processes on this node, by uid, with their links.
+    /// Those of the requested pods that have processes on this node, by uid, with their links.
     pub pods: BTreeMap<String, Vec<PodLink>>,
     /// The node's own links, by interface index.
     pub links: BTreeMap<u32, NodeLink>,
 }
 
-/// An address together with the interface by which a pod was proved to have it: IP packets that
-/// arrive there with that source address are the pod's.
+/// An address of a pod, and the interface at which the pod is. IP packets that arrive there with that
+/// source address are the pod's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodEndpoint {
     /// Index of the node's interface on which IP packets of the pod arrive.

@@ -3,8 +3,8 @@
 //! A pod that may change its end of a link can give it any MAC. So the MAC that is found when a pod
 //! is first attested behind a port is recorded, and is the only one accepted there as long as the
 //! port exists. A pod is refused when its MAC is already recorded for another port or is one of the
-//! node's own. When two pods are first seen in the same look with the same MAC, both are refused,
-//! because nothing says whose it is.
+//! node's own. When the kernel is read and two new pods have the same MAC, both are refused, because
+//! it is not known which of them had it first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ impl PortMacs {
             .retain(|port, _| facts.links.contains_key(port));
     }
 
-    /// Checks all pods of one look together, because two of them may have one MAC. Turns the result
+    /// Checks all pods of one reading together, because two of them may have the same MAC. Turns the result
     /// of a pod whose MAC is not acceptable into an error, and records the MACs of the others.
     pub(super) fn check(
         &mut self,
@@ -65,7 +65,7 @@ impl PortMacs {
             .extend(ports.map(|port| (port.interface, port.mac)));
     }
 
-    /// Why the MAC behind `port` is not acceptable; `all` are the ports of the same look.
+    /// Why the MAC behind `port` is not acceptable; `all` are the ports of the same reading.
     fn error_at(
         &self,
         port: BridgePort,

@@ -7,18 +7,18 @@
 //! Neither is enough alone: a neighbour can claim an address, and a network namespace has no name
 //! that the API server knows.
 //!
-//! What a pod's own end of its link says may be changed by the pod. So its MAC is recorded when the
-//! pod is first attested behind a bridge port, and must be nobody else's (`macs`). An attestation
+//! A pod may change its own end of its link. So its MAC is recorded when the
+//! pod is first attested behind a bridge port, and must not be that of another pod or of the node (`macs`). An attestation
 //! holds as long as the node's end of the link is what it was ([`ProvedLink`]).
 //!
 //! | file | holds |
 //! |---|---|
 //! | `facts` | the two facts as values |
 //! | `compare` | the comparison for one pod |
-//! | `error` | how they disagree, in words |
+//! | `error` | the ways in which they disagree, and their texts |
 //! | `macs` | which MAC belongs behind which bridge port |
-//! | `state` | one pod: its result, and when it is looked at again |
-//! | `attestations` | all pods of a node: who is attested, who must be looked at, what is revoked |
+//! | `state` | one pod: its result, and when it is checked again |
+//! | `attestations` | all pods of a node: which are attested, which must be checked, which are revoked |
 
 mod attestations;
 mod compare;

@@ -1,33 +1,33 @@
-//! The attestation of one pod: its last result, and when the pod is looked at again.
+//! The attestation of one pod: its last result, and when the pod is checked again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{AttestationError, Claim, NodeLink, PodEndpoint};
 
-/// Pauses between looks at a pod whose facts do not agree: the first, doubled after every look, up to
+/// Pauses between checks of a pod whose facts do not agree: the first, doubled after every check, up to
 /// the longest. A timer is needed because the kernel announces nothing about cgroups and namespaces.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// An attested pod is looked at again after this: its addresses and its MAC can change, and nothing
-/// announces that either.
+/// Pause before an attested pod is checked again: the kernel does not announce a change of its addresses or
+/// its MAC either.
 pub(super) const ATTESTED_PAUSE: Duration = Duration::from_secs(30);
 /// Longest time that an ordinary start takes from a pod's first process to its link. A pod that is
-/// without a link for longer has lost it or never gets one, and a person must be told.
+/// without a link for longer has lost it or never gets one, which needs a person and thus an Event.
 pub(super) const LINK_WAIT: Duration = Duration::from_secs(60);
 
-/// What the last comparison has shown.
+/// Result of a comparison: the pod's endpoints, or why it is not attested.
 pub(super) type AttestationResult = Result<Vec<PodEndpoint>, AttestationError>;
 
 #[derive(Debug)]
 pub(super) struct AttestationState {
     pub(super) claim: Claim,
-    /// `None` before the first look, and after the attestation was revoked.
+    /// `None` before the first check, and after the attestation was revoked.
     pub(super) result: Option<AttestationResult>,
-    pub(super) last_look: Option<Instant>,
-    /// When the next look is due; `None` while one is under way.
+    pub(super) last_check: Option<Instant>,
+    /// When the next check is due; `None` while one is under way.
     pub(super) due: Option<Instant>,
-    /// Pause before the next look after a failed one.
+    /// Pause before the next check if this one fails.
     pause: Duration,
     /// The node's ends of the pod's links as they were when it was attested, by interface index.
     pub(super) node_ends: BTreeMap<u32, NodeLink>,
@@ -36,12 +36,12 @@ pub(super) struct AttestationState {
 }
 
 impl AttestationState {
-    /// A pod before its first look.
+    /// A pod before its first check.
     pub(super) fn new(claim: Claim) -> Self {
         Self {
             claim,
             result: None,
-            last_look: None,
+            last_check: None,
             due: None,
             pause: FIRST_PAUSE,
             node_ends: BTreeMap::new(),
@@ -49,16 +49,16 @@ impl AttestationState {
         }
     }
 
-    /// Takes in what the API server says now. Another claim must be proved anew.
+    /// Sets what the API server has now. A changed claim must be attested anew.
     pub(super) fn set_claim(&mut self, claim: Claim, now: Instant) {
         if self.claim != claim {
             self.result = None;
             self.claim = claim;
         }
-        self.look_at(now);
+        self.check_at(now);
     }
 
-    /// Whether the last look showed enough of the pod to say yes or no.
+    /// Whether the last check found the pod running, so that its result is final until something changes.
     pub(super) fn is_decided(&self) -> bool {
         match &self.result {
             None => false,
@@ -67,7 +67,7 @@ impl AttestationState {
         }
     }
 
-    /// Takes in the result of a look. Returns whether a person must be told of it.
+    /// Sets the result of a check. Returns whether it needs an Event.
     pub(super) fn set_result(
         &mut self,
         result: AttestationResult,
@@ -88,7 +88,7 @@ impl AttestationState {
             self.without_link_since = None;
         }
         self.node_ends = node_ends;
-        self.last_look = Some(now);
+        self.last_check = Some(now);
         self.result = Some(result);
         report
     }
@@ -98,20 +98,20 @@ impl AttestationState {
     fn must_report(&mut self, error: &AttestationError, now: Instant) -> bool {
         if *error == AttestationError::NoLink {
             let late = *self.without_link_since.get_or_insert(now) + LINK_WAIT;
-            return now >= late && self.last_look.is_none_or(|last| last < late);
+            return now >= late && self.last_check.is_none_or(|last| last < late);
         }
         let repeated = matches!(&self.result, Some(Err(known)) if known == error);
         !error.is_starting() && !repeated
     }
 
-    /// The pod is no longer attested, and is looked at at once.
+    /// The pod is no longer attested, and its next check is due at once.
     pub(super) fn revoke(&mut self, now: Instant) {
         self.result = None;
         self.node_ends.clear();
-        self.look_at(now);
+        self.check_at(now);
     }
 
-    /// How much earlier than due a look may come, to be shared with that at another pod.
+    /// How much earlier than due a check may be made, together with that of another pod.
     pub(super) fn slack(&self) -> Duration {
         match self.result {
             Some(Ok(_)) => ATTESTED_PAUSE / 2,
@@ -119,19 +119,19 @@ impl AttestationState {
         }
     }
 
-    fn look_at(&mut self, now: Instant) {
+    fn check_at(&mut self, now: Instant) {
         self.pause = FIRST_PAUSE;
         self.due = Some(now);
     }
 
-    // A look that became due while this one was under way stays due: its cause may be newer than
-    // what this look has shown.
+    // A check that became due while this one was under way stays due: its cause may be newer than
+    // the facts of this check.
     fn recheck_later(&mut self, now: Instant) {
         self.due = Some(self.due.unwrap_or(now + ATTESTED_PAUSE));
         self.pause = FIRST_PAUSE;
     }
 
-    /// Schedules another look after a pause, which doubles every time.
+    /// Schedules another check after a pause, which doubles every time.
     pub(super) fn retry_later(&mut self, now: Instant) {
         self.due = Some(self.due.unwrap_or(now + self.pause));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

@@ -3,8 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `bound` | the rule that ties pods to AzureIdentities, for operator and node daemon alike |
-//! | `pod_identities` | what a pod's bindings come to for the VM or scale set under it |
-//! | `refused` | a bound pod that is refused, in words |
+//! | `pod_identities` | which identities the VM or scale set under a pod must have for it |
+//! | `refused` | a bound pod that is refused, and the text for its Event |
 //! | `verification` | whether the managed identity that an AzureIdentity names may be used by it |
 
 mod bound;

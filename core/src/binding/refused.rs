@@ -1,4 +1,4 @@
-//! A pod that is refused, in words for the one who wrote it.
+//! A bound pod that is refused, with reason and message of the Event on it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub struct RefusedPod {
 }
 
 impl RefusedPod {
-    /// A word for Events.
+    /// Reason of the Event.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         let of_pod = |breach: &Breach| matches!(breach, Breach::HostNetwork | Breach::HostPid);
@@ -27,7 +27,7 @@ impl RefusedPod {
         }
     }
 
-    /// What to change in the pod's template, first, and then why.
+    /// Message of the Event: what to change in the pod's template, then why.
     #[must_use]
     pub fn message(&self) -> String {
         format!(

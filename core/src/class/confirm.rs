@@ -18,13 +18,13 @@ pub enum Usability {
     Unusable(String),
     /// It is still being compared with Azure.
     Unknown,
-    /// Nobody looked, and it is taken for usable: a file says nothing about Azure.
+    /// Not looked up, and assumed to be usable: `podid plan` reads the class from a file.
     Assumed,
 }
 
 impl Usability {
-    /// Reads it from the class's `Ready`, if that speaks of the class as it is written now. The status
-    /// is the only record of it, so that every replica reads the same.
+    /// Reads it from the class's `Ready`, which must be of the current generation. The status is the only
+    /// record of it, so that every replica reads the same.
     #[must_use]
     pub fn of<T>(ready: Option<&Condition<T>>) -> Self {
         match ready.map(|ready| (ready.status, &ready.message)) {
@@ -34,7 +34,7 @@ impl Usability {
         }
     }
 
-    /// What this says to the comparison with Azure.
+    /// What was known before the class is compared with Azure.
     #[must_use]
     pub fn before(&self) -> Before {
         match self {
@@ -47,19 +47,19 @@ impl Usability {
 /// What to do about a class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ClassAction {
-    /// Say this, and wait for an edit: Azure is not asked about a class that is malformed.
+    /// Report this, and wait for an edit: Azure is not asked about a malformed class.
     Say(ReconcileOutcome),
     /// Azure was asked not long ago; ask again after this time.
     Rest(Duration),
     /// Ask Azure.
     Ask {
-        /// What to say before, if the status says nothing of this generation yet.
+        /// What to report before that, if `Ready` is not of the current generation.
         announce: Option<ReconcileOutcome>,
     },
 }
 
-/// What to do about a class. `is_reported` says whether `Ready` speaks of the class as it is written
-/// now, `rest` how long the same class need not be compared again.
+/// What to do about a class. `is_reported` tells whether `Ready` is of the current generation, `rest` how
+/// long the same class need not be compared again.
 #[must_use]
 pub fn class_action(
     class: &Class,
@@ -78,7 +78,7 @@ pub fn class_action(
     match (is_reported, rest) {
         (true, Some(rest)) => ClassAction::Rest(rest),
         (true, None) => ClassAction::Ask { announce: None },
-        // Whatever was compared before, the status must not stay silent about this generation.
+        // Even if an equal class was compared before: the status must cover this generation.
         (false, _) => ClassAction::Ask {
             announce: Some(ReconcileOutcome::Progressing {
                 message: "asking Azure whether the class is right".to_owned(),
@@ -88,7 +88,7 @@ pub fn class_action(
 }
 
 /// Whether Azure said enough about a class that it need not be asked before the interval is over.
-/// `outcome` is what [`judge`](super::azure::judge) made of the answers.
+/// `outcome` is the result of [`class_outcome`](super::azure::class_outcome).
 #[must_use]
 pub fn rests_for_interval(outcome: Option<&ReconcileOutcome>) -> bool {
     matches!(

@@ -2,11 +2,11 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `spec` | what a class says |
-//! | `check` | what is wrong with it whatever the operator and Azure say |
+//! | `spec` | the fields of a class |
+//! | `check` | what is wrong with it, independent of the operator and of Azure |
 //! | `operator` | whether this operator can serve it |
 //! | `confirm` | when Azure is asked about it, and whether profiles may use it |
-//! | `azure` | what Azure is asked, and what the answers come to |
+//! | `azure` | what Azure is asked, and the outcome for each set of answers |
 //! | `violation` | one field that the rules do not allow |
 
 pub mod azure;

@@ -4,8 +4,8 @@ use super::check::check_class;
 use super::spec::{Class, Cloud};
 use super::violation::{FixedBy, Violation};
 
-/// What an operator can serve, whatever a class says. [`Default`] is an operator of which nothing is
-/// known, as where `podid plan` runs.
+/// The cloud and tenant that an operator can serve. [`Default`] is an operator of which nothing is known,
+/// as for `podid plan`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct OperatorEnvironment {
     /// Cloud that the operator talks to, where it is known.
@@ -15,8 +15,8 @@ pub struct OperatorEnvironment {
 }
 
 impl OperatorEnvironment {
-    /// Why this operator cannot use a class; empty when it can, as far as can be said without a call
-    /// to Azure.
+    /// Why this operator cannot use a class; empty when it can, as far as is known without a call to
+    /// Azure.
     #[must_use]
     pub fn violations(&self, class: &Class) -> Vec<Violation> {
         let mut violations = check_class(class);
@@ -38,7 +38,7 @@ fn wrong(field: &str, value: &str, why: String) -> Violation {
         field: field.to_owned(),
         value: value.to_owned(),
         why,
-        mend: FixedBy::Author,
+        fixed_by: FixedBy::Author,
     }
 }
 

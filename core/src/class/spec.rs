@@ -107,8 +107,7 @@ pub struct Limits {
     pub backends: BTreeSet<Backend>,
     /// Whether a profile may set `netRaw` to `Audit` or `Ignore`.
     pub allow_net_raw: bool,
-    /// Whether identities of its profiles are also served through AzureIdentities that were written by
-    /// hand.
+    /// Whether identities of its profiles are also served through hand-written AzureIdentities.
     pub allow_hand_written: bool,
 }
 

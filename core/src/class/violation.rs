@@ -12,11 +12,12 @@ pub struct Violation {
     pub value: String,
     /// Why it is not allowed.
     pub why: String,
-    /// Who can mend it.
-    pub mend: FixedBy,
+    /// Who can correct it; `mend` in the JSON of `podid plan`.
+    #[serde(rename = "mend")]
+    pub fixed_by: FixedBy,
 }
 
-/// Who can mend a violation.
+/// Who can correct a violation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FixedBy {
@@ -34,7 +35,7 @@ pub enum FixedBy {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:?} {}", self.field, self.value, self.why)?;
-        match &self.mend {
+        match &self.fixed_by {
             FixedBy::Author => write!(f, "; correct {}", self.field),
             FixedBy::Class { class, field } => {
                 write!(
@@ -43,5 +44,31 @@ impl fmt::Display for Violation {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `podid plan -o json` prints it: other programs read these keys.
+    #[test]
+    fn the_keys_in_json_stay() {
+        let violation = Violation {
+            field: "spec.cloud".into(),
+            value: "v".into(),
+            why: "is wrong".into(),
+            fixed_by: FixedBy::Author,
+        };
+        assert_eq!(
+            serde_json::to_value(&violation).expect("JSON"),
+            serde_json::json!({
+                "field": "spec.cloud", "value": "v", "why": "is wrong", "mend": "author",
+            })
+        );
+        assert_eq!(
+            violation.to_string(),
+            "spec.cloud: \"v\" is wrong; correct spec.cloud"
+        );
     }
 }

@@ -1,48 +1,49 @@
 //! The conditions of a profile or class, by the rules of kstatus, which Flux and other GitOps
 //! tools read:
 //!
-//! - `Ready` is always there. `Reconciling` and `Stalled` are there only while true, and never
+//! - `Ready` is always present. `Reconciling` and `Stalled` are present only while true, never
 //!   together, and never while `Ready` is true.
-//! - `Ready` repeats reason and message of `Stalled` or `Reconciling`, whichever is there.
-//! - Every condition carries the generation that it speaks of: `Ready` that of the object, a part
-//!   the one for which it was found out. `Ready` is never true while a part lags behind.
-//! - A transition time moves only with a status.
+//! - `Ready` repeats reason and message of `Stalled` or `Reconciling`, whichever is present.
+//! - Every condition has the generation that it is about: `Ready` has that of the object, a sub-condition
+//!   the one under which it was last checked. `Ready` is never true while a sub-condition is of an
+//!   earlier generation.
+//! - A transition time changes only when the status changes.
 
 use serde::Serialize;
 
-/// Reason of `Ready` when all is as wanted.
+/// Reason of `Ready` when everything is as desired.
 pub const SUCCEEDED: &str = "ReconciliationSucceeded";
-/// Reason while work goes on that nothing has disturbed.
+/// Reason while work goes on and nothing has failed.
 pub const PROGRESSING: &str = "Progressing";
-/// Reason while work that met a difficulty is tried again.
+/// Reason while something that failed is tried again.
 pub const RETRYING: &str = "ProgressingWithRetry";
-/// Reason while something is missing that others must bring.
+/// Reason while something is missing that others must provide.
 pub const DEPENDENCY: &str = "DependencyNotReady";
 /// Reason of a profile that its author has suspended.
 pub const SUSPENDED: &str = "Suspended";
-/// Reason of a part that the work has not come to yet.
+/// Reason of a sub-condition that has not been checked yet.
 pub const PENDING: &str = "Pending";
 
-/// Type of the condition that sums up all.
+/// Type of the summary condition.
 pub const READY: &str = "Ready";
-/// Type of the condition that says: work goes on.
+/// Type of the condition that is true while work goes on.
 pub const RECONCILING: &str = "Reconciling";
-/// Type of the condition that says: nothing more will happen until a person acts.
+/// Type of the condition that is true while nothing will happen until a person acts.
 pub const STALLED: &str = "Stalled";
 
-/// Whether a condition holds.
+/// The `status` of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ConditionStatus {
-    /// It holds.
+    /// The condition is true.
     True,
-    /// It does not hold.
+    /// The condition is false.
     False,
     /// Not known yet.
     Unknown,
 }
 
 impl ConditionStatus {
-    /// The word that Kubernetes uses.
+    /// The value in the Kubernetes API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,10 +54,10 @@ impl ConditionStatus {
     }
 }
 
-/// One condition; `T` is whatever the caller takes for a time.
+/// One condition; `T` is the caller's type for times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Condition<T> {
-    /// Its type, as `Ready`.
+    /// `type`, as `Ready`.
     pub kind: String,
     /// Its status.
     pub status: ConditionStatus,
@@ -64,7 +65,7 @@ pub struct Condition<T> {
     pub reason: String,
     /// A sentence for people. Equal causes give equal sentences: no times, no counters.
     pub message: String,
-    /// Generation it speaks of; `None` for a part that no generation has reached.
+    /// Generation that it is about; `None` for a sub-condition that was never checked.
     pub observed_generation: Option<i64>,
     /// When its status last changed.
     pub last_transition_time: T,
@@ -73,7 +74,7 @@ pub struct Condition<T> {
 /// How a reconciliation came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ReconcileOutcome {
-    /// All is as wanted.
+    /// Everything is as desired.
     Ready {
         /// What was achieved.
         message: String,
@@ -88,7 +89,7 @@ pub enum ReconcileOutcome {
         /// What, on what, why, and the next step.
         message: String,
     },
-    /// Something is missing that others must bring; it is taken up when they do.
+    /// Something is missing that others must provide; work continues when they do.
     Waiting {
         /// What is missing.
         message: String,
@@ -102,14 +103,14 @@ pub enum ReconcileOutcome {
     },
     /// The author has suspended the work.
     Suspended {
-        /// Whether everything the object asks for was made before that, so that it is ready still.
+        /// Whether everything the object asks for was made before that, so that it is still ready.
         applied: bool,
-        /// Why its pods do not get the identity, with what to do first. No part's condition says it.
+        /// Why its pods do not get the identity, the next step first. No sub-condition contains this.
         pods_problem: Option<String>,
     },
 }
 
-/// One part of the work, with its own condition.
+/// The condition of one part of the work, as `IdentityReady`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SubCondition {
     /// Type of its condition, as `IdentityReady`.
@@ -123,10 +124,10 @@ pub struct SubCondition {
 }
 
 /// The whole set of conditions after a reconciliation of `generation` at the time `now`, in the
-/// order `Ready`, `Reconciling` or `Stalled`, then the parts of these `kinds`.
+/// order `Ready`, `Reconciling` or `Stalled`, then the sub-conditions of these `kinds`.
 ///
-/// `found` is what was found out about parts. The others stay word for word as they were `before`,
-/// with their generation: nothing is said of an edit that never came to them.
+/// `found` are the sub-conditions that this reconciliation checked. The others stay exactly as they were
+/// `before`, with their generation, because this generation was not compared with them.
 #[must_use]
 pub fn conditions<T: Clone>(
     outcome: &ReconcileOutcome,
@@ -142,7 +143,7 @@ pub fn conditions<T: Clone>(
             let is_it = |part: &&SubCondition| part.kind == *kind;
             match found.iter().find(is_it) {
                 Some(part) => Some(condition(part.clone(), Some(generation), now, before)),
-                None => known(kind, outcome, !found.is_empty(), generation, now, before),
+                None => unchecked(kind, outcome, !found.is_empty(), generation, now, before),
             }
         })
         .collect();
@@ -154,8 +155,8 @@ pub fn conditions<T: Clone>(
     conditions
 }
 
-/// A part that nothing was found out about.
-fn known<T: Clone>(
+/// A sub-condition that this reconciliation did not check.
+fn unchecked<T: Clone>(
     kind: &'static str,
     outcome: &ReconcileOutcome,
     is_reached: bool,
@@ -165,7 +166,7 @@ fn known<T: Clone>(
 ) -> Option<Condition<T>> {
     let old = before.iter().find(|old| old.kind == kind).cloned();
     match (old, outcome) {
-        // What this generation asks for is what was made under an earlier one.
+        // Everything that this generation asks for was made under an earlier one.
         (Some(old), ReconcileOutcome::Suspended { applied: true, .. }) => Some(Condition {
             observed_generation: old.observed_generation.map(|_| generation),
             ..old
@@ -184,7 +185,7 @@ fn known<T: Clone>(
     }
 }
 
-/// `Ready`, and what stands beside it.
+/// `Ready`, and `Reconciling` or `Stalled` beside it.
 fn summary<T>(
     outcome: &ReconcileOutcome,
     generation: i64,
@@ -235,8 +236,8 @@ fn summary<T>(
     }
 }
 
-/// `Ready` of what is suspended: true while all that is asked for was made before, every part of it is
-/// as it should be and all its pods get the identity.
+/// `Ready` of a suspended object: true while everything it asks for was made before, every sub-condition is
+/// true and all its pods get the identity.
 fn suspended<T>(applied: bool, pods_problem: Option<&str>, parts: &[Condition<T>]) -> SubCondition {
     let broken = parts
         .iter()

@@ -183,6 +183,33 @@ proptest! {
 }
 
 #[test]
+fn what_was_not_reached_is_pending_only_after_work() {
+    let retrying = ReconcileOutcome::Retrying {
+        message: "again".into(),
+    };
+    let failed = SubCondition {
+        kind: "IdentityReady",
+        status: ConditionStatus::False,
+        reason: "R".into(),
+        message: "m".into(),
+    };
+    let access = |found: &[SubCondition]| {
+        let state = conditions(&retrying, &KINDS, found, 4, &1, &[]);
+        find(&state, "AccessReady").cloned()
+    };
+    assert_eq!(access(&[]), None, "nothing was worked on");
+    let pending = Condition {
+        kind: "AccessReady".into(),
+        status: ConditionStatus::Unknown,
+        reason: PENDING.into(),
+        message: "not reached yet".into(),
+        observed_generation: None,
+        last_transition_time: 1,
+    };
+    assert_eq!(access(&[failed]), Some(pending));
+}
+
+#[test]
 fn suspending_what_is_ready_is_no_failure() {
     let ready = ReconcileOutcome::Ready {
         message: "fine".into(),

@@ -2,15 +2,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Conditions of a profile beside `Ready`, in the order in which the work comes to them and in which
-/// they are shown. `AssignmentReady` is counted by another owner of the status and is not among them.
+/// Conditions of a profile beside `Ready`, in the order of the work and of the status.
+/// `AssignmentReady` is not among them: another field owner writes it, from the counts of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum ConditionType {
-    /// The managed identity is in Azure.
+    /// The managed identity exists in Azure.
     IdentityReady,
-    /// The role assignments are there.
+    /// The role assignments exist.
     AccessReady,
-    /// The AzureIdentity and the AzureIdentityBinding are there.
+    /// The AzureIdentity and the AzureIdentityBinding exist.
     BindingReady,
     /// The `NET_RAW` rule that the profile asks for is in force.
     EnforcementReady,

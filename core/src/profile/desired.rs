@@ -1,4 +1,4 @@
-//! What an admitted profile wants to be true, with the facts of its class filled in.
+//! The desired state of an admitted profile, with the facts of its class filled in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use crate::owner::Owner;
 use crate::profile::{CreationPolicy, DeletionPolicy, Drift};
 use crate::role::Role;
 
-/// What an admitted profile wants; only [`admit`](crate::admit::admit) makes one, so that nothing
-/// beyond the limits of a class is ever planned.
+/// The desired state of an admitted profile. Only [`admit`](crate::profile::admit::admit) makes one, so that
+/// nothing beyond the limits of a class is ever planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Desired {
-    /// Whose it is.
+    /// The profile.
     pub owner: Owner,
     /// Tenant in which the identity must live.
     pub tenant_id: String,
     /// The identity.
     pub identity: DesiredIdentity,
-    /// Every role it comes to, for the identity and for the kubelet identity.
+    /// Every role to grant, to the identity and to the kubelet identity.
     pub grants: Vec<Grant>,
     /// The pods.
     pub binding: DesiredBinding,

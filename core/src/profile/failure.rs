@@ -1,4 +1,4 @@
-//! What a failed read or write means to the profile it was made for.
+//! The conditions and the outcome of a profile after a failed read or write.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ pub enum FailureCause {
     Azure(CallFailure),
     /// A call to the API server.
     ApiServer,
-    /// The profile names something else than a user-assigned identity.
+    /// The profile names a resource that is not a user-assigned identity.
     NotAnIdentity,
-    /// The identity that was to be deleted belongs to somebody else by now.
+    /// The identity to delete belongs to somebody else by now.
     NotOwned,
-    /// The profile names a role that is not there.
+    /// The profile names a role that does not exist.
     RoleNotFound,
-    /// A VM or scale set still has the identity that is to be deleted.
+    /// A VM or scale set still has the identity to delete.
     StillAssigned,
 }
 
@@ -32,7 +32,7 @@ pub struct StepFailure {
     pub condition: ConditionType,
     /// See [`FailureCause`].
     pub cause: FailureCause,
-    /// A sentence for people: what to do, and then what failed, on what and why. Equal causes give
+    /// A sentence for people: the next step, then what failed, on which object and why. Equal causes give
     /// equal sentences.
     pub message: String,
 }
@@ -51,7 +51,7 @@ impl StepFailure {
         }
     }
 
-    /// Whether nothing is wrong but that something takes its time.
+    /// Whether it is no error, only a delay that ends by itself.
     #[must_use]
     pub fn is_wait(&self) -> bool {
         use crate::call_failure::CallFailureClass::Propagating;
@@ -65,7 +65,7 @@ impl StepFailure {
         }
     }
 
-    /// How a reconciliation comes out that ends with it.
+    /// The outcome of a reconciliation that ends with it.
     #[must_use]
     pub fn outcome(&self) -> ReconcileOutcome {
         let message = self.message.clone();
@@ -86,8 +86,8 @@ impl StepFailure {
         }
     }
 
-    /// How a deletion comes out that ends with it. A deletion never stalls: the author can no longer
-    /// edit the profile, so it is tried until all is gone.
+    /// The outcome of a deletion that ends with it. A deletion never stalls: the author can no longer edit
+    /// the profile, so it is tried until everything is deleted.
     #[must_use]
     pub fn deletion_outcome(&self) -> ReconcileOutcome {
         let message = format!("deleting: {}", self.message);

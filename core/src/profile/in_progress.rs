@@ -1,22 +1,22 @@
-//! What the status says while the work goes on: a call to Azure may take a minute.
+//! The message of the status while a plan is carried out: a call to Azure may take a minute.
 
 use crate::condition::{Condition, READY, RECONCILING, STALLED};
 use crate::profile::plan::{Plan, Step};
 
-/// What is said before anything is read of a profile whose status says nothing yet.
+/// Message before anything is read, for a profile that has no `Ready` yet.
 pub const READING: &str = "reading what there is in Azure and in the cluster";
 
-/// What is said before role assignments are made.
+/// Message before role assignments are made.
 pub const GRANTING: &str = "granting roles";
 
-/// Whether the status says something of readiness already, whatever it is.
+/// Whether the status has a `Ready`, of any generation.
 #[must_use]
 pub fn is_reported<T>(conditions: &[Condition<T>]) -> bool {
     conditions.iter().any(|condition| condition.kind == READY)
 }
 
-/// What is said before the first write to Azure: what is done first. Nothing if this generation was
-/// worked on already, so that a retry keeps the message of the failure that it met.
+/// Message before the first write to Azure. `None` if this generation was worked on before, so that a retry
+/// keeps the message of the failure.
 #[must_use]
 pub fn first_write<T>(
     plan: &Plan,
@@ -29,8 +29,8 @@ pub fn first_write<T>(
     plan.steps.iter().find_map(in_progress)
 }
 
-/// Whether something was found out about this generation: every failure, and every success, is that of
-/// a condition beside the three that sum up.
+/// Whether a sub-condition is of this generation: every failure and every success sets one, while the three
+/// summary conditions are also set before any work.
 fn was_worked_on<T>(conditions: &[Condition<T>], generation: Option<i64>) -> bool {
     let is_part = |kind: &str| ![READY, RECONCILING, STALLED].contains(&kind);
     conditions
@@ -38,7 +38,7 @@ fn was_worked_on<T>(conditions: &[Condition<T>], generation: Option<i64>) -> boo
         .any(|condition| is_part(&condition.kind) && condition.observed_generation == generation)
 }
 
-/// A step that writes to Azure, as something that goes on. The other steps take no time.
+/// The message for a step that writes to Azure. The other steps are quick and get none.
 fn in_progress(step: &Step) -> Option<String> {
     Some(match step {
         Step::CreateIdentity { id, .. } => format!("creating identity {}", id.name()),

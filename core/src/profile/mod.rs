@@ -1,20 +1,20 @@
-//! Profiles: what is asked for, whether the class allows it, what to do about it, and what came of it.
+//! Profiles: what one asks for, whether its class allows that, what to do about it, and the result.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `spec` | what a profile asks for |
 //! | `decide` | what to do: before anything is read, and after |
 //! | `admit` | whether its class allows what it asks for |
-//! | `desired` | what an admitted profile wants to be true |
+//! | `desired` | the desired state of an admitted profile |
 //! | `reads` | what has to be read for a plan |
-//! | `observed` | what is true |
+//! | `observed` | what Azure and the cluster have, and what the status records |
 //! | `plan` | the difference, as steps |
-//! | `in_progress` | what the status says meanwhile |
-//! | `progress` | what is known and remembered while a plan is carried out |
-//! | `failure` | what a failed read or write means |
-//! | `result` | what a reconciliation comes to, and when to look again |
+//! | `in_progress` | the message of the status while a plan is carried out |
+//! | `progress` | the identity and role assignments while a plan is carried out, and the record after it |
+//! | `failure` | the conditions and the outcome after a failed read or write |
+//! | `result` | the result of a reconciliation, and when to reconcile again |
 //! | `condition_type` | the conditions of a profile |
-//! | `pods` | what the pods that a profile binds mean to it |
+//! | `pods` | the effect of the pods that a profile binds: counts, conditions, readiness |
 
 pub mod admit;
 mod condition_type;

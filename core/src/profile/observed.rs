@@ -1,4 +1,4 @@
-//! What Azure and the cluster hold for one profile, and what podid remembers of it.
+//! What Azure and the cluster have for one profile, and what its status records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::arm::ArmId;
 use crate::net_raw::NetRaw;
 
-/// Everything a plan is made from, beside the desire. [`Observed::default`] is an empty Azure and
+/// Everything a plan is made from, beside the desired state. [`Observed::default`] is an empty Azure and
 /// cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Observed {
@@ -16,22 +16,22 @@ pub struct Observed {
     pub identity: Option<ManagedIdentity>,
     /// The identity that the record names, if it is another and Azure shows it.
     pub former: Option<ManagedIdentity>,
-    /// Role assignments of every principal that a plan may concern, at the scopes that the desire
-    /// or the record name. More do no harm.
+    /// Role assignments of every principal that a plan may concern, at the scopes that the desired
+    /// state or the record name. Others have no effect.
     pub assignments: Vec<RoleAssignment>,
     /// Roles that only Azure can find, by their name in lower case: the GUID, or `None` when
     /// there is no such role. A name that is absent was not looked up.
     pub roles: BTreeMap<String, Option<Uuid>>,
     /// The AzureIdentity of the profile's name.
-    pub azure_identity: Option<Child<IdentityObject>>,
+    pub azure_identity: Option<Child<AzureIdentityFields>>,
     /// The AzureIdentityBinding of the profile's name.
-    pub binding: Option<Child<BindingObject>>,
-    /// What podid remembers of its own work.
+    pub binding: Option<Child<BindingFields>>,
+    /// What podid has made or found before.
     pub record: ProfileRecord,
 }
 
 impl Observed {
-    /// What Azure shows under this id, of what was looked at.
+    /// The identity that was read under this id, if Azure has it.
     #[must_use]
     pub fn shown(&self, id: &ArmId) -> Option<&ManagedIdentity> {
         let mut shown = self.identity.iter().chain(&self.former);
@@ -79,7 +79,7 @@ pub struct RoleAssignment {
     pub role: Uuid,
     /// Object id of the principal.
     pub principal_id: String,
-    /// Free text that it was made with.
+    /// Free text; podid writes its [marker](crate::owner::Owner::marker) there.
     pub description: Option<String>,
 }
 
@@ -91,19 +91,19 @@ pub struct Child<T> {
     pub owned: bool,
     /// The GitOps object that applies it, as `Kustomization flux-system/apps`, if one does.
     pub applied_by: Option<String>,
-    /// What it says.
+    /// Its fields.
     pub object: T,
 }
 
-/// What an AzureIdentity says.
+/// The fields of an AzureIdentity that podid writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct IdentityObject {
+pub struct AzureIdentityFields {
     /// ARM id of the identity.
     pub resource_id: ArmId,
     /// Client id of the identity.
     pub client_id: String,
-    /// Object id of its service principal; `None` when the object does not tell it.
+    /// Object id of its service principal; `None` when the object does not contain it.
     pub principal_id: Option<String>,
     /// Whether only pods of its namespace may use it.
     pub namespaced: bool,
@@ -111,10 +111,10 @@ pub struct IdentityObject {
     pub net_raw: NetRaw,
 }
 
-/// What an AzureIdentityBinding says.
+/// The fields of an AzureIdentityBinding that podid writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BindingObject {
+pub struct BindingFields {
     /// Name of the AzureIdentity.
     pub identity: String,
     /// Value of the pod label.
@@ -123,13 +123,13 @@ pub struct BindingObject {
     pub service_accounts: BTreeSet<String>,
 }
 
-/// What podid remembers of its work for one profile (the profile's status).
+/// What podid has made or found for one profile, from the profile's status.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileRecord {
-    /// The identity it used last.
+    /// The identity that the profile used last.
     pub identity: Option<RecordedIdentity>,
-    /// The role assignments it made or found.
+    /// The role assignments that podid made or found.
     pub assignments: Vec<RecordedRoleAssignment>,
 }
 

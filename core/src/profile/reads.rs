@@ -1,4 +1,4 @@
-//! What has to be read so that a plan can be made.
+//! What must be read before a plan can be made.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +31,8 @@ pub fn role_names(grants: &[Grant]) -> BTreeMap<String, (&str, &ArmId)> {
     names
 }
 
-/// Whose role assignments to list, and where, as object id in lower case and scope: at the scopes that
-/// the desire or the record name. A scope below another is left out, since a list reaches down. Listing
+/// The role assignments to list, as object id of the principal in lower case and scope: at the scopes that
+/// the desired state or the record name. A scope below another is left out, since a list includes the scopes below. Listing
 /// a whole subscription instead would need more rights than the operator has.
 #[must_use]
 pub fn assignment_lists(

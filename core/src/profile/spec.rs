@@ -35,14 +35,14 @@ pub enum CreationPolicy {
 /// What to do about a difference between a profile and Azure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Drift {
-    /// It is mended.
+    /// It is corrected.
     #[default]
     Enforce,
     /// It is reported in the status, and nothing is changed.
     Observe,
 }
 
-/// A profile as its author wrote it, with defaults filled in but nothing decided.
+/// A profile as its author wrote it, with the defaults of its schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// Namespace of the profile.
@@ -86,7 +86,7 @@ pub struct Profile {
 /// How often a profile is compared with Azure, as its author wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Interval {
-    /// As often as the operator does it by itself.
+    /// The operator's own interval.
     #[default]
     Default,
     /// This often; never zero.

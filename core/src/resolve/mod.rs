@@ -1,38 +1,40 @@
-//! What a pod that asks for a token gets: the node daemon answers by it.
+//! The decision about a token request of a pod; the node daemon answers according to it.
 //!
 //! ```text
 //! pod of a kind that is served? ── no ──► Refuse
 //!   │ excepted by labels? ── yes ──► PassThrough
-//!   │ identities bound to it (binding::Bound); the pod breaks their rule? ── yes ──► Refuse
+//!   │ identities bound to it (binding::BoundIdentities); the pod breaks their rule? ── yes ──► Refuse
 //!   │   none ──► Refuse      selector picks one of them? ── no ──► Refuse
 //!   │                        none asked for, several bound ──► Refuse
 //!   ▼ one identity
-//! type 0? on the machine? ── not yet ──► Wait
+//! type 0? on the target? ── not yet ──► Wait
 //!                         ── Azure or podid refused it ──► Refuse
 //!   ▼
 //! Serve, from the source of its backend
 //! ```
 
+mod refusal;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::Serialize;
 
+pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
+
 use crate::arm::{ArmId, ManagedIdentityId};
-use crate::assigned_identity::{AssignedIdentity, AssignmentFailure, AssignmentState};
+use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
 };
-use crate::net_raw::{self, Breach};
 
-/// A pod that asks.
+/// The pod that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallingPod {
-    /// What binding it to identities needs.
+    /// The fields that bind it to identities.
     pub pod: Pod,
     /// All its labels, for exceptions.
     pub labels: BTreeMap<String, String>,
-    /// Whether it shares the node's network, so that it cannot be told from the node.
+    /// Whether it shares the node's network, so that it cannot be distinguished from the node.
     pub host_network: bool,
     /// Whether all its containers have ended for good (phase Succeeded or Failed).
     pub completed: bool,
@@ -89,10 +91,10 @@ impl Selector {
     }
 }
 
-/// What is known when a pod asks. Objects that do not concern the pod change nothing.
+/// The objects that a decision depends on. Objects that do not concern the pod have no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct ResolveInput<'a> {
-    /// Who asks.
+    /// The pod that sent the request.
     pub caller: &'a CallingPod,
     /// AzureIdentityBindings.
     pub bindings: &'a [Binding],
@@ -102,12 +104,12 @@ pub struct ResolveInput<'a> {
     pub exceptions: &'a [Exception],
     /// AzureAssignedIdentities.
     pub assignments: &'a [AssignedIdentity],
-    /// How far identities scope.
+    /// Which namespaces the pods of a binding may be in.
     pub scope: BindingScope,
 }
 
-/// Where the token of a pod comes from, with what that source needs to know. Which it is follows from
-/// the backend of the AzureIdentity; see docs/decisions/token-sources.md.
+/// Where the token of a pod comes from, with the data that this source needs. The backend of the
+/// AzureIdentity determines it; see docs/decisions/token-sources.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TokenSource {
     /// The node's metadata service: the identity is assigned to the VM or scale set under the pod.
@@ -132,161 +134,15 @@ impl TokenSource {
 pub enum TokenDecision {
     /// A token from this source.
     Serve(TokenSource),
-    /// The identity is the pod's but not on the machine yet: look again when assignments change.
+    /// The identity is the pod's but not on the target yet: decide again when assignments change.
     Wait(AzureIdentity),
-    /// The node's own metadata service answers, as the exception of this namespace and name says.
+    /// The node's own metadata service answers, because of the exception of this namespace and name.
     PassThrough(String, String),
-    /// No, and why.
+    /// No token, for this reason.
     Refuse(TokenRefusal),
 }
 
-/// Why a pod gets no token, whatever happens on the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum TokenRefusal {
-    /// It uses the node's network.
-    HostNetwork,
-    /// All its containers have ended.
-    Completed,
-    /// No binding gives it any identity.
-    NotBound,
-    /// The request names an identity that is not among the pod's.
-    NotItsIdentity(Selector),
-    /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
-    /// exist.
-    MissingIdentity(String, String),
-    /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
-    BreaksNetRawRule(BTreeSet<Breach>),
-    /// The AzureIdentity (namespace/name) cannot be put on the machine under the pod.
-    AssignmentFailed(String, AssignmentFailure),
-    /// The request names an identity by its object id, and an AzureIdentity that was written by hand
-    /// does not tell its own.
-    UnknownObjectId(String),
-    /// The request names none, and these are bound (namespace/name).
-    Ambiguous(Vec<String>),
-    /// The identity is a service principal (namespace/name).
-    ServicePrincipal(String),
-    /// The AzureIdentity (namespace/name) has no client id, which IMDS would answer with an
-    /// identity of the node.
-    NoClientId(String),
-    /// The AzureIdentity (namespace/name) has a resource id that is not a user-assigned identity's.
-    MalformedResourceId(String),
-}
-
-/// The text for which SDKs look when an identity is not on a machine.
-pub const IDENTITY_NOT_FOUND: &str = "Identity not found";
-
-/// The text of IMDS for a request that must name one of several identities.
-pub const SEVERAL_IDENTITIES: &str = "Multiple user assigned identities exist, please specify \
-     the clientId / resourceId of the identity in the token request";
-
-impl TokenRefusal {
-    /// A word for metrics and logs.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::HostNetwork => "HostNetwork",
-            Self::Completed => "Completed",
-            Self::NotBound => "NotBound",
-            Self::NotItsIdentity(_) => "NotItsIdentity",
-            Self::MissingIdentity(..) => "MissingIdentity",
-            Self::BreaksNetRawRule(_) => "BreaksNetRawRule",
-            Self::AssignmentFailed(..) => "AssignmentFailed",
-            Self::UnknownObjectId(_) => "UnknownObjectId",
-            Self::Ambiguous(_) => "Ambiguous",
-            Self::ServicePrincipal(_) => "ServicePrincipal",
-            Self::NoClientId(_) => "NoClientId",
-            Self::MalformedResourceId(_) => "MalformedResourceId",
-        }
-    }
-
-    /// `error_description` of the 400 `invalid_request` the pod is answered: the words of IMDS
-    /// where it has any, because SDKs look for them.
-    #[must_use]
-    pub fn description(&self) -> &'static str {
-        match self {
-            Self::HostNetwork
-            | Self::Completed
-            | Self::NotBound
-            | Self::NotItsIdentity(_)
-            | Self::MissingIdentity(..)
-            | Self::AssignmentFailed(..)
-            | Self::NoClientId(_)
-            | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
-            Self::Ambiguous(_) => SEVERAL_IDENTITIES,
-            Self::BreaksNetRawRule(_) => {
-                "the pod's profile asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
-                 rights that come to the same; see the pod's Events"
-            }
-            Self::UnknownObjectId(_) => {
-                "podid does not know identities by object_id; name it by client_id or msi_res_id"
-            }
-            Self::ServicePrincipal(_) => {
-                "the AzureIdentity is a service principal (type 1 or 2); this release of podid \
-                 serves user-assigned identities (type 0) only"
-            }
-        }
-    }
-}
-
-/// For the person who asks why.
-impl fmt::Display for TokenRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HostNetwork => f.write_str("the pod uses the node's network"),
-            Self::Completed => f.write_str("the pod has completed"),
-            Self::NotBound => f.write_str(
-                "no AzureIdentityBinding gives the pod an identity; compare its label \
-                 aadpodidbinding with the bindings' selectors, namespaces and service accounts",
-            ),
-            Self::NotItsIdentity(asked) => {
-                write!(f, "the pod asked for {asked:?}, which is not bound to it")
-            }
-            Self::MissingIdentity(binding, identity) => write!(
-                f,
-                "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
-                 not exist in its namespace; create it, or correct spec.azureIdentity"
-            ),
-            Self::BreaksNetRawRule(breaches) => write!(
-                f,
-                "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",
-                net_raw::describe(breaches),
-                net_raw::remedy(breaches)
-            ),
-            Self::AssignmentFailed(identity, AssignmentFailure { reason, message }) => write!(
-                f,
-                "AzureIdentity {identity} cannot be put on the pod's node ({reason}): {message}"
-            ),
-            Self::UnknownObjectId(id) => write!(
-                f,
-                "the pod asked for object id {id}, and an AzureIdentity that was written by hand does \
-                 not tell its own"
-            ),
-            Self::Ambiguous(bound) => {
-                write!(
-                    f,
-                    "the pod named no identity and has several: {}",
-                    bound.join(", ")
-                )
-            }
-            Self::ServicePrincipal(name) => {
-                write!(
-                    f,
-                    "AzureIdentity {name} is a service principal; only type 0 is served"
-                )
-            }
-            Self::NoClientId(name) => write!(
-                f,
-                "AzureIdentity {name} has no clientID; set spec.clientID to that of its resourceID"
-            ),
-            Self::MalformedResourceId(name) => write!(
-                f,
-                "the resourceID of AzureIdentity {name} is not the ARM id of a user-assigned identity"
-            ),
-        }
-    }
-}
-
-/// Decides on a request.
+/// Decides about a request.
 #[must_use]
 pub fn resolve(facts: &ResolveInput<'_>, selector: &Selector) -> TokenDecision {
     match pick(facts, selector) {
@@ -332,8 +188,8 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
     only_one(&bound, selector).and_then(servable).map(Pick::One)
 }
 
-/// The one identity that the selector names. Two AzureIdentities may describe one identity of
-/// Azure; either does, so the first in order is taken.
+/// The one identity that the selector names. Two AzureIdentities may describe one managed identity. Either
+/// is right then, so the first in order is taken.
 fn only_one<'a>(
     bound: &BoundIdentities<'a>,
     selector: &Selector,
@@ -376,10 +232,12 @@ fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
     }
 }
 
-/// What the assignments of this very pod say about an identity. What was said before the
-/// AzureIdentity was edited says nothing about the identity that it names now, or an edit would open
-/// whatever the machine carries until the operator has looked at it. Several speak of it only while an
-/// old object is replaced; then one that lets the pod go on counts.
+/// The decision by the AzureAssignedIdentities of this pod and identity.
+///
+/// An object that was written for another resource id does not count: otherwise an edit of the
+/// AzureIdentity would give the pod any identity of the target until the operator has verified the edit.
+/// There are several objects only while an old one is replaced. Then `Assigned` counts before the others,
+/// and a failure only if nothing else is there.
 fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision {
     let of_pod = facts.assignments.iter().filter(|assignment| {
         let (namespace, name) = &assignment.identity;

@@ -3,10 +3,10 @@
 //! may want, and their neighbours, so that one role is not taken for a misspelling of another. A
 //! built-in role keeps its GUID for ever.
 
-/// Lets its holder assign an identity to machines.
+/// Lets its holder assign an identity to VMs and scale sets.
 pub const MANAGED_IDENTITY_OPERATOR: &str = "Managed Identity Operator";
 
-/// Lets its holder change machines.
+/// Lets its holder change VMs and scale sets.
 pub const VIRTUAL_MACHINE_CONTRIBUTOR: &str = "Virtual Machine Contributor";
 
 /// Roles that give rights to give rights; never granted unless a class lists them by name.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub use built_in::{MANAGED_IDENTITY_OPERATOR, PRIVILEGED, VIRTUAL_MACHINE_CONTRIBUTOR};
 
-/// A role, as far as it can be told without asking Azure.
+/// A role, as far as it is known without asking Azure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
@@ -38,7 +38,7 @@ impl Role {
             .map_or_else(|| Self::Named(text.to_owned()), Self::Known)
     }
 
-    /// Whether both are the same role, as far as can be told without asking Azure; names are
+    /// Whether both are the same role, as far as is known without asking Azure; names are
     /// compared without letter case.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
@@ -67,8 +67,8 @@ impl Role {
             .map(|(name, _)| name)
     }
 
-    /// The built-in role that was most likely meant by a name that is none, but differs from its
-    /// name by a slip of the hand; `None` for everything else, above all for names of custom roles.
+    /// The built-in role whose name differs from this name by a typing error; `None` for a built-in role
+    /// itself and for names of custom roles.
     #[must_use]
     pub fn did_you_mean(&self) -> Option<&'static str> {
         let Self::Named(name) = self else { return None };
@@ -90,13 +90,14 @@ impl Role {
     }
 }
 
-/// A name without what is easily written otherwise: case, blanks, punctuation.
+/// The letters and digits of a name in lower case: blanks and punctuation are often written otherwise.
 fn letters(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// How many slips a name may hold and still be taken for this one: few, as roles differ by few letters.
+/// How many typing errors a name may have and still count as this one. It is low because some role names
+/// differ by few letters.
 fn tolerated(known: &str) -> usize {
     if known.len() < 12 { 1 } else { 2 }
 }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_the_hand_is_recognised() {
+    fn a_typing_error_is_recognised() {
         let table = [
             ("Key Vault Secret User", "Key Vault Secrets User"),
             ("KeyVaultSecretsUser", "Key Vault Secrets User"),
@@ -148,6 +149,8 @@ mod tests {
             ("Contributer", "Contributor"),
             ("ACR Pull", "AcrPull"),
             ("Ownr", "Owner"),
+            // Two errors in a long name.
+            ("Storage Blb Data Raeder", "Storage Blob Data Reader"),
         ];
         for (written, meant) in table {
             assert_eq!(
@@ -167,6 +170,9 @@ mod tests {
             "",
             "é",
             "Reader of Ledgers",
+            // Two errors in a short name.
+            "Contribtr",
+            "Onr",
         ];
         for name in own {
             assert_eq!(Role::parse(name).did_you_mean(), None, "{name}");

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 
-/// What a VM or scale set is to carry.
+/// The identities that a VM or scale set should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DesiredIdentities {
-    /// What is to be on it.
+    /// Identities that must be on it.
     pub desired: BTreeSet<ArmId>,
-    /// The client ids of these, where AzureIdentities say them.
+    /// Client ids of these, as in the AzureIdentities; absent where an AzureIdentity has none.
     pub client_ids: BTreeMap<ArmId, String>,
-    /// What stays if it is there, and is not put there.
+    /// Identities that are left on it if present, and not added if absent.
     pub kept: BTreeSet<ArmId>,
 }

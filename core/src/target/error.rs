@@ -26,14 +26,14 @@ pub struct TargetError {
     pub message: String,
 }
 
-/// Kinds of failure that are dealt with differently.
+/// Kinds of failure with different consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum TargetErrorClass {
     /// Too many calls.
     Throttled,
-    /// Azure is ill or out of reach.
+    /// Azure fails or is unreachable.
     Transient,
-    /// Azure has not replicated yet what was just made.
+    /// Azure has not replicated something new yet.
     Propagating,
     /// Something that the call names does not exist.
     NotFound,
@@ -52,7 +52,7 @@ pub enum TargetErrorClass {
 }
 
 impl TargetErrorClass {
-    /// A word for reasons, where Azure gave no code.
+    /// The reason where Azure gave no code.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,8 +95,8 @@ impl TargetError {
     }
 
     /// Whether one of the identities named in a change may have made Azure refuse all of it. The VM or
-    /// scale set could be read, so what Azure finds wrong lies in what was asked; how it says so differs
-    /// with the cause. Where it says that the VM or scale set itself may not be changed, no other
+    /// scale set could be read, so what Azure finds wrong lies in what was asked; how it reports this differs
+    /// with the cause. Where it reports that the VM or scale set itself may not be changed, no other
     /// selection of identities will succeed.
     #[must_use]
     pub fn may_be_of_one_identity(&self) -> bool {
@@ -107,7 +107,7 @@ impl TargetError {
                 true
             }
             Some("AuthorizationFailed" | "ScopeLocked") => false,
-            // Azure's own refusals have a code; a proxy's page says nothing about identities.
+            // Azure's own refusals have a code; a proxy's answer is not about identities.
             None => false,
             Some(_) => matches!(self.class, Invalid | NotFound | Forbidden),
         }
@@ -135,7 +135,7 @@ mod tests {
             code: code.map(str::to_owned),
             named: BTreeSet::new(),
             retry_after: None,
-            next_step: "mend it".into(),
+            next_step: "correct it".into(),
             message: "PATCH was refused".into(),
         }
     }

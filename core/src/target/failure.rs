@@ -7,13 +7,13 @@ use super::id::Target;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
 
-/// Refusals in a row after which a doubtful one is believed.
-const BELIEVED: u32 = 2;
+/// Number of equal refusals in a row after which a doubtful one counts as lasting.
+const REFUSALS_UNTIL_LASTING: u32 = 2;
 
 /// Why an identity is not on a VM or scale set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TargetFailure {
-    /// In words: the next step first.
+    /// Reason, and message with the next step first.
     pub cause: AssignmentFailure,
     /// Whether waiting helps.
     pub outlook: Outlook,
@@ -22,20 +22,20 @@ pub struct TargetFailure {
 /// Whether waiting helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Outlook {
-    /// It does: Azure is busy, ill or out of reach, or we are.
+    /// It does: Azure throttles, fails or is unreachable, or the operator has no valid credential.
     Passing,
-    /// It may: Azure does not know yet everywhere what was just made, and calls it missing.
+    /// It may: Azure may report something new as missing until it is replicated.
     Doubtful,
     /// It does not: a person must act.
     Lasting,
 }
 
 impl TargetFailure {
-    /// The same failure when it was met for this number of times in a row.
+    /// The same failure after this number of attempts in a row.
     #[must_use]
     pub fn after(self, attempts: u32) -> Self {
-        let believed = self.outlook == Outlook::Doubtful && attempts >= BELIEVED;
-        let outlook = if believed {
+        let is_lasting = self.outlook == Outlook::Doubtful && attempts >= REFUSALS_UNTIL_LASTING;
+        let outlook = if is_lasting {
             Outlook::Lasting
         } else {
             self.outlook
@@ -43,13 +43,13 @@ impl TargetFailure {
         Self { outlook, ..self }
     }
 
-    /// What to tell the pods, if they are to wait no longer.
+    /// The failure for the pods' AzureAssignedIdentities, if waiting does not help; `None` if it may.
     #[must_use]
     pub fn lasting(&self) -> Option<&AssignmentFailure> {
         (self.outlook == Outlook::Lasting).then_some(&self.cause)
     }
 
-    /// What an error means to the identity that met it, or to all of a VM or scale set.
+    /// The failure for an error of Azure: for this identity, or (`None`) for all of the VM or scale set.
     #[must_use]
     pub fn of_azure(error: &TargetError, identity: Option<&ArmId>) -> Self {
         let reason = error.code.as_deref().unwrap_or(error.class.as_str());
@@ -111,11 +111,11 @@ impl TargetFailure {
 
 fn outlook_of(error: &TargetError) -> Outlook {
     match error.class {
-        // A proxy's page: Azure's own refusals have a code.
+        // Probably a proxy's answer: Azure's own refusals have a code.
         _ if error.code.is_none() => Outlook::Passing,
         TargetErrorClass::Forbidden => Outlook::Lasting,
         TargetErrorClass::NotFound | TargetErrorClass::Invalid => Outlook::Doubtful,
-        // The operator's own credential, or trouble of Azure's: that says nothing about the identity.
+        // The operator's own credential, or a disturbance of Azure: the identity is not the cause.
         _ => Outlook::Passing,
     }
 }

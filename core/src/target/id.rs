@@ -25,10 +25,10 @@ pub struct Target {
     id: ArmId,
 }
 
-/// Why a node's `spec.providerID` names no machine that identities can be put on.
+/// Why a node's `spec.providerID` names no VM or scale set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderIdError {
-    /// The cloud provider has not written it yet, or there is none.
+    /// It is absent: there is no cloud provider, or it has not written it yet.
     #[error("the node has no provider id yet; the cloud provider writes it when the node joins")]
     Empty,
     /// Another cloud's, or none.
@@ -40,7 +40,7 @@ pub enum ProviderIdError {
          expected {SCHEME}/subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/\
          virtualMachines/NAME or …/virtualMachineScaleSets/NAME/virtualMachines/NUMBER"
     )]
-    NoMachine(String),
+    NotATarget(String),
 }
 
 impl Target {
@@ -58,15 +58,15 @@ impl Target {
             .filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
             .and_then(|_| text.get(SCHEME.len()..))
             .ok_or_else(|| ProviderIdError::NotAzure(text.to_owned()))?;
-        Self::parse(path).ok_or_else(|| ProviderIdError::NoMachine(text.to_owned()))
+        Self::parse(path).ok_or_else(|| ProviderIdError::NotATarget(text.to_owned()))
     }
 
     /// Reads the ARM id of a virtual machine, a scale set, or an instance of one (which stands
     /// for its scale set); `None` when it is anything else.
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
-        let (subscription, group, machine) = resource_of(path, "Microsoft.Compute")?;
-        let (kind, name) = machine_of(&machine)?;
+        let (subscription, group, resource) = resource_of(path, "Microsoft.Compute")?;
+        let (kind, name) = kind_and_name(&resource)?;
         let named = [subscription, group, name]
             .iter()
             .all(|part| !part.is_empty());
@@ -123,7 +123,7 @@ impl fmt::Display for Target {
 }
 
 /// Kind and name of the VM or scale set that the segments after the provider stand for.
-fn machine_of<'a>(segments: &[&'a str]) -> Option<(TargetKind, &'a str)> {
+fn kind_and_name<'a>(segments: &[&'a str]) -> Option<(TargetKind, &'a str)> {
     let is = |word: &str, want: &str| word.eq_ignore_ascii_case(want);
     match *segments {
         [vms, name] if is(vms, "virtualMachines") => Some((TargetKind::Vm, name)),
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_flexible_instance_is_a_virtual_machine() {
         let id = format!("{GROUP}/virtualMachines/flex_1a2b");
-        let target = Target::from_provider_id(&id).expect("a machine");
+        let target = Target::from_provider_id(&id).expect("a VM");
         assert_eq!(
             (target.kind(), target.name()),
             (TargetKind::Vm, "flex_1a2b")
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_and_a_scale_set_of_one_name_are_two_targets() {
+    fn a_vm_and_a_scale_set_of_one_name_are_two_targets() {
         let vm = Target::from_provider_id(&format!("{GROUP}/virtualMachines/x"));
         let set = Target::from_provider_id(&format!("{GROUP}/virtualMachineScaleSets/x"));
         assert_ne!(vm, set);
@@ -214,9 +214,9 @@ mod tests {
             &format!("{GROUP}/virtualMachineScaleSets//virtualMachines/0"),
             &format!("{GROUP}/virtualMachines/x").replace("/S/", "//"),
         ] {
-            let error = Target::from_provider_id(odd).expect_err("no machine");
+            let error = Target::from_provider_id(odd).expect_err("no target");
             assert!(
-                matches!(error, ProviderIdError::NoMachine(_)),
+                matches!(error, ProviderIdError::NotATarget(_)),
                 "{odd}: {error}"
             );
             assert!(error.to_string().contains(odd), "{error}");

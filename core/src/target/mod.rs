@@ -3,13 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `id` | which VM or scale set a node is |
-//! | `desired`, `observation`, `status` | what a target is to carry, what Azure shows, what is known |
+//! | `desired`, `observation`, `status` | the identities a target should have, what Azure shows, what is known |
 //! | `plan`, `parts` | what to change there, and in which parts |
 //! | `record` | what podid has put there |
 //! | `recreated` | identities that were deleted and made again under the same id |
-//! | `error`, `failure` | what Azure's refusals are, and what they mean to an identity |
+//! | `error`, `failure` | Azure's errors, and their consequence for an identity |
 //! | `quarantine`, `pause` | when refused identities, and when whole targets, are tried again |
-//! | `state` | all of it in order: the state machine of one target |
+//! | `state` | the state machine of one target, which uses all of these |
 
 mod desired;
 mod error;

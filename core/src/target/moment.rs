@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// A point in time: the time since some start that its maker chose, on a clock that never goes back.
+/// A point in time on a monotonic clock, as the time since a start that the caller chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Moment(Duration);
 

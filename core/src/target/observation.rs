@@ -27,7 +27,7 @@ impl TargetObservation {
         self.is_in_state("Deleting")
     }
 
-    /// Whether Azure has not finished an earlier change, whoever asked for it. Old API versions say no
+    /// Whether Azure has not finished an earlier change, whoever asked for it. Old API versions have no
     /// state.
     #[must_use]
     pub fn is_changing(&self) -> bool {

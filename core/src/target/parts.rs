@@ -25,14 +25,14 @@ impl Parts {
         self.0.pop_front()
     }
 
-    /// What is still to be taken away.
+    /// Identities that are still to be removed.
     pub(super) fn leaving(&self) -> BTreeSet<ArmId> {
         let removed = self.0.iter().flat_map(|part| &part.remove);
         removed.cloned().collect()
     }
 
-    /// Splits a part that Azure refused because of one of its identities. Returns the culprits, if they
-    /// are certain enough: the only identity there is, or those that Azure named among others.
+    /// Splits a part that Azure refused because of one of its identities. Returns the causes, if they are
+    /// known: the only identity of the part, or those that Azure named among others.
     pub(super) fn isolate(
         &mut self,
         part: &TargetPlan,
@@ -43,7 +43,7 @@ impl Parts {
             return all;
         }
         let culprits = &all & named;
-        // Where Azure names all of them, it says nothing about which of them is bad.
+        // Where Azure names all of them, it does not tell which of them is the cause.
         if !culprits.is_empty() && culprits.len() < all.len() {
             self.0.push_front(part.without(&culprits));
             return culprits;

@@ -7,23 +7,23 @@ use super::moment::Moment;
 use super::quarantine::BETWEEN_REQUESTS;
 use crate::backoff::{Backoff, JitterSource, lengthened};
 
-/// Waits after trouble that may pass by itself…
+/// Waits after a failure that may end by itself.
 const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-/// …and after trouble that a person must end.
+/// Waits after a failure that a person must correct.
 const AFTER_REFUSAL: Backoff = Backoff::new(Duration::from_secs(15), Duration::from_secs(300));
 
 /// Why a comparison could not be finished.
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
     Azure(TargetError),
-    /// The record could not be written; what the API server said.
+    /// The record could not be written; the API server's error.
     Record(String),
 }
 
 /// What arrived since the last comparison began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Arrivals {
-    /// Something else is to be carried.
+    /// The desired identities changed.
     pub(super) desired: bool,
     /// A person asks for a comparison.
     pub(super) requested: bool,
@@ -77,7 +77,8 @@ impl Pause {
     pub(super) fn over(&self, arrivals: Arrivals) -> Moment {
         let asked = self.ended + BETWEEN_REQUESTS;
         match arrivals {
-            // Nothing is known to be wrong: people must not have it read without end.
+            // The last comparison succeeded, so a request has no failure to correct. Frequent requests
+            // must not cause frequent reads.
             Arrivals {
                 desired: false,
                 requested: true,
@@ -97,8 +98,7 @@ fn wait_after(trouble: &Trouble, failures: u32, random: &mut JitterSource) -> Du
         return RETRY.wait(failures, jitter);
     };
     match (error.class, error.retry_after) {
-        // A call before that time would be refused and lengthen the wait, so the wait of our own comes
-        // on top.
+        // A call before that time would be refused and lengthen the wait, so podid's own wait is added.
         (TargetErrorClass::Throttled, Some(asked)) => {
             lengthened(asked, jitter) + RETRY.wait(1, random.next_jitter())
         }

@@ -9,10 +9,10 @@ use crate::backoff::{Backoff, Jitter};
 use super::failure::TargetFailure;
 use super::moment::Moment;
 
-/// Waits before a refused identity is tried again: soon enough after somebody has corrected it, seldom
-/// enough not to spend the calls that Azure allows for one VM or scale set.
+/// Waits before a refused identity is tried again: short enough for somebody who has corrected it, long
+/// enough not to use up the calls that Azure allows for one VM or scale set.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
-/// Shortest time between two tries that people ask for: whoever may annotate a profile must not spend
+/// Shortest time between two tries on request: whoever may annotate a profile must not be able to use up
 /// the calls that Azure allows for a VM or scale set.
 pub const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -28,7 +28,7 @@ struct Held {
 }
 
 impl Quarantine {
-    /// Keeps an identity apart for a while, longer each time.
+    /// Leaves an identity out of changes for a time that grows with each failure.
     pub(super) fn hold(
         &mut self,
         identity: &ArmId,
@@ -47,7 +47,7 @@ impl Quarantine {
         self.0.insert(identity.clone(), held);
     }
 
-    /// Lets an identity be tried as soon as people may ask: somebody says that it is corrected.
+    /// Ends the wait of an identity early, because a person requested another try.
     pub(super) fn release(&mut self, identity: &ArmId) {
         if let Some(held) = self.0.get_mut(identity) {
             held.until = held.until.min(held.since + BETWEEN_REQUESTS);
@@ -59,13 +59,13 @@ impl Quarantine {
         self.0.retain(|identity, _| stays(identity));
     }
 
-    /// Identities whose time has not come.
+    /// Identities whose wait has not ended.
     pub(super) fn waiting(&self, now: Moment) -> BTreeSet<ArmId> {
         let waiting = self.0.iter().filter(|(_, held)| held.until > now);
         waiting.map(|(id, _)| id.clone()).collect()
     }
 
-    /// All identities that failed last time.
+    /// All identities whose last try failed.
     pub(super) fn suspects(&self) -> BTreeSet<ArmId> {
         self.0.keys().cloned().collect()
     }

@@ -1,7 +1,8 @@
-//! What podid has put on one VM or scale set, or may have: written down before Azure is asked.
+//! The record of the identities that podid has put on one VM or scale set, or may have put there.
 //!
-//! podid takes away only what the target has **and** the record names, so that nothing foreign is ever
-//! stripped; and because the record comes first, nothing of ours is forgotten by a crash.
+//! podid removes only identities that the target has **and** the record names, so it never removes what
+//! somebody else put there. The record is written before Azure is called, so a crash between the two
+//! leaves nothing unrecorded.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::plan::TargetPlan;
 use crate::arm::ArmId;
 
-/// What podid has put on one VM or scale set, or may have: written down before Azure is asked.
+/// The identities that podid has put on one VM or scale set, or may have put there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AssignmentRecord(pub BTreeSet<ArmId>);
 
@@ -21,7 +22,7 @@ impl AssignmentRecord {
         Self(self.0.union(&plan.add).cloned().collect())
     }
 
-    /// The record once it is certain what the target has: nothing under way, nothing unanswered.
+    /// The record once it is certain what the target has: no change is under way or unanswered.
     #[must_use]
     pub fn settled(&self, on_target: &BTreeSet<ArmId>) -> Self {
         Self(self.0.intersection(on_target).cloned().collect())

@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::arm::ArmId;
 use crate::target::AssignmentRecord;
 
-/// The identities on a VM or scale set that are not what their id stands for any more: each was deleted
-/// in Azure and made again under the same id, and the target still holds the one of before, for which
-/// nobody gets tokens. They count as absent, and are to be taken off and put on again.
+/// The identities on a VM or scale set that were deleted in Azure and created again under the same id. The
+/// target still has the deleted one, for which IMDS issues no tokens. They count as absent, and must be
+/// removed and added again.
 ///
-/// `expected` is the client id that the AzureIdentity says, `shown` the one that the target shows;
-/// where either is not known, nothing is concluded. Only what we put there is named, and nothing
+/// `expected` are the client ids in the AzureIdentities, `shown` those that the target shows; where one of
+/// the two is not known, the identity is left out. So is what the record does not name, and what is
 /// `immutable`.
 #[must_use]
 pub fn recreated(

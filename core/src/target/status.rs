@@ -10,18 +10,18 @@ use crate::arm::ArmId;
 pub struct TargetStatus {
     /// The generation of desired identities that the last comparison was about.
     pub generation: u64,
-    /// What it carries, as Azure confirmed, without what is being taken away; `None` until it was read.
+    /// Identities on it, as Azure confirmed, without those that are being removed; `None` until it was read.
     pub carries: Option<BTreeSet<ArmId>>,
-    /// What it carries, or may carry, through us.
+    /// Identities that podid has put on it, or may have put on it.
     pub ours: BTreeSet<ArmId>,
     /// Why desired identities are not on it.
     pub failures: BTreeMap<ArmId, TargetFailure>,
-    /// Nothing is left to do, and nothing of ours is there.
+    /// Whether nothing is left to do and podid has no identity on it.
     pub at_rest: bool,
 }
 
 impl TargetStatus {
-    /// The identities about which something else is known than in `before`.
+    /// The identities whose presence or failure differs from `before`.
     #[must_use]
     pub fn differing(&self, before: &Self) -> BTreeSet<ArmId> {
         let none = BTreeSet::new();

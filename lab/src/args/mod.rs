@@ -114,10 +114,10 @@ pub(crate) struct UpArgs {
     /// point to point, as with Azure CNI.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) network: Network,
-    /// World of the simulated Azure (JSON or YAML) instead of the lab's own.
+    /// Seed of the simulated Azure (a JSON or YAML file) instead of the lab's own.
     /// The nodes' VMs and scale sets are added to it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) world: Option<PathBuf>,
+    #[arg(long, alias = "world", value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
     /// How many times faster than the clock time passes in the simulated Azure.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,

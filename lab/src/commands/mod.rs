@@ -53,8 +53,8 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     if let Some(last) = nodes.last_mut() {
         *last = args.node_kind;
     }
-    let world = args
-        .world
+    let seed = args
+        .seed
         .map(std::path::absolute)
         .transpose()
         .context("no working directory")?;
@@ -63,7 +63,7 @@ fn up(args: UpArgs) -> Result<ExitCode> {
         nodes,
         network: args.network,
         lifetime: Lifetime::UntilDown,
-        world,
+        seed,
         speed: args.speed,
     };
     let mut steps = Steps::new();

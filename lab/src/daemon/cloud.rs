@@ -19,7 +19,7 @@ use crate::layout::{
 use crate::options::NodeKind;
 
 /// Host names of Azure that lead to the simulator inside the lab; more come
-/// from the vaults and accounts of its world.
+/// from the vaults and accounts of its seed.
 pub(crate) const AZURE_HOSTS: [&str; 3] = [
     "management.azure.com",
     "login.microsoftonline.com",
@@ -36,7 +36,7 @@ const CERTIFIED: Duration = Duration::from_secs(365 * 86_400);
 /// Why the simulated Azure did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
-    /// The world file cannot be used.
+    /// The seed file cannot be used.
     #[error(transparent)]
     Seed(#[from] SeedError),
     /// The simulator refused.
@@ -53,14 +53,14 @@ pub enum CloudError {
     },
 }
 
-/// Host names that lead to the simulator in this world.
-pub(crate) fn hosts(world: &Seed) -> Vec<String> {
+/// Host names that lead to the simulator for this seed.
+pub(crate) fn hosts(seed: &Seed) -> Vec<String> {
     let fixed = AZURE_HOSTS.iter().map(|&host| host.to_owned());
-    let vaults = world
+    let vaults = seed
         .vaults
         .iter()
         .map(|vault| format!("{}.vault.azure.net", vault.name));
-    let accounts = world
+    let accounts = seed
         .storage_accounts
         .iter()
         .map(|account| format!("{}.blob.core.windows.net", account.name));
@@ -74,7 +74,7 @@ pub(crate) fn authority() -> Result<CertificateAuthority, CloudError> {
 
 /// Starts the simulator on the loopback sockets and, inside the lab, on 443.
 pub(crate) async fn start(
-    world: Seed,
+    seed: Seed,
     speed: f64,
     authority: CertificateAuthority,
     sockets: CloudListeners,
@@ -90,7 +90,7 @@ pub(crate) async fn start(
         (sockets.data, Service::Data),
     ];
     let options = Options {
-        seed: world,
+        seed,
         speed,
         tls: tls
             .map(|(listener, service)| TlsListener { listener, service })
@@ -104,24 +104,24 @@ pub(crate) async fn start(
     Ok(AzureSim::start(options).await?)
 }
 
-/// The world of the file, or the lab's own. Either way the lab's nodes are in
+/// The seed of the file, or the lab's own. Either way the lab's nodes are in
 /// it and the cluster's issuer is known by its certificate authority.
-pub(crate) fn world(
+pub(crate) fn seed(
     file: Option<&PathBuf>,
     layout: &Layout,
     cluster_ca: &str,
 ) -> Result<Seed, CloudError> {
-    let mut world = match file {
+    let mut seed = match file {
         Some(path) => Seed::from_file(path)?,
-        None => own_world(),
+        None => own_seed(),
     };
-    add_nodes(&mut world, layout);
-    world.issuers.push(Issuer {
+    add_nodes(&mut seed, layout);
+    seed.issuers.push(Issuer {
         issuer: ISSUER.to_owned(),
         ca: Some(cluster_ca.to_owned()),
         ..Issuer::default()
     });
-    Ok(world)
+    Ok(seed)
 }
 
 fn group(name: &str) -> ResourceGroup {
@@ -131,8 +131,8 @@ fn group(name: &str) -> ResourceGroup {
     }
 }
 
-fn own_world() -> Seed {
-    let mut world = Seed {
+fn own_seed() -> Seed {
+    let mut seed = Seed {
         tenant_id: TENANT.to_owned(),
         location: LOCATION.to_owned(),
         subscriptions: vec![SUBSCRIPTION.to_owned()],
@@ -141,12 +141,12 @@ fn own_world() -> Seed {
         role_assignments: operator_roles(),
         ..Seed::default()
     };
-    world.vaults.push(Vault {
+    seed.vaults.push(Vault {
         name: VAULT.to_owned(),
         place: Place::in_group(RESOURCE_GROUP),
         secrets: [(VAULT_SECRET.0.to_owned(), VAULT_SECRET.1.into())].into(),
     });
-    world.storage_accounts.push(StorageAccount {
+    seed.storage_accounts.push(StorageAccount {
         name: "stdemo".to_owned(),
         place: Place::in_group(RESOURCE_GROUP),
         containers: [
@@ -155,7 +155,7 @@ fn own_world() -> Seed {
         ]
         .into(),
     });
-    world
+    seed
 }
 
 /// The operator signs in with its service account's token: no secret.
@@ -190,12 +190,12 @@ fn operator_roles() -> Vec<RoleAssignment> {
         .collect()
 }
 
-fn add_nodes(world: &mut Seed, layout: &Layout) {
+fn add_nodes(seed: &mut Seed, layout: &Layout) {
     let place = Place {
         subscription: Some(SUBSCRIPTION.to_owned()),
         ..Place::in_group(NODE_GROUP)
     };
-    world.identities.push(Identity {
+    seed.identities.push(Identity {
         name: KUBELET_IDENTITY.to_owned(),
         place: place.clone(),
         principal_id: Some(KUBELET_PRINCIPAL.to_owned()),
@@ -203,7 +203,7 @@ fn add_nodes(world: &mut Seed, layout: &Layout) {
     });
     let of_kind = |kind| layout.nodes.iter().filter(move |node| node.kind == kind);
     if of_kind(NodeKind::Uniform).next().is_some() {
-        world.scale_sets.push(ScaleSet {
+        seed.scale_sets.push(ScaleSet {
             name: UNIFORM_SET.to_owned(),
             place: place.clone(),
             identity: kubelet_identity(),
@@ -212,7 +212,7 @@ fn add_nodes(world: &mut Seed, layout: &Layout) {
         });
     }
     if of_kind(NodeKind::Flexible).next().is_some() {
-        world.scale_sets.push(ScaleSet {
+        seed.scale_sets.push(ScaleSet {
             name: FLEXIBLE_SET.to_owned(),
             place: place.clone(),
             orchestration: Orchestration::Flexible,
@@ -222,7 +222,7 @@ fn add_nodes(world: &mut Seed, layout: &Layout) {
     let alone = of_kind(NodeKind::Vm).map(|node| (node, None));
     let flexible = of_kind(NodeKind::Flexible).map(|node| (node, Some(FLEXIBLE_SET.to_owned())));
     for (node, scale_set) in alone.chain(flexible) {
-        world.virtual_machines.push(VirtualMachine {
+        seed.virtual_machines.push(VirtualMachine {
             name: node.name.clone(),
             place: place.clone(),
             identity: kubelet_identity(),
@@ -233,7 +233,7 @@ fn add_nodes(world: &mut Seed, layout: &Layout) {
     }
 }
 
-/// By its full id: a world of the user's own may look for names elsewhere.
+/// By its full id: a seed of the user's own may look for names elsewhere.
 fn kubelet_identity() -> VmIdentity {
     let id = format!(
         "/subscriptions/{SUBSCRIPTION}/resourceGroups/{NODE_GROUP}/providers/\

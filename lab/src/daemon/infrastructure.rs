@@ -49,10 +49,10 @@ impl Infrastructure {
         let targets = Targets::default();
         targets.insert(Target::ControlPlane, control_plane(cgroup));
         let pki = Pki::create(dir).map_err(StepError::of("certificates"))?;
-        let world = cloud::world(options.world.as_ref(), &layout, &pki.ca)
+        let seed = cloud::seed(options.seed.as_ref(), &layout, &pki.ca)
             .map_err(StepError::of("azure-sim"))?;
         let endpoints = listeners
-            .endpoints(world.tenant_id.clone())
+            .endpoints(seed.tenant_id.clone())
             .map_err(DaemonError::Loopback)?;
         dir.write_json(ENDPOINTS_FILE, &endpoints)?;
         pki.write_kubeconfigs(dir, &layout.name, endpoints.api_server)
@@ -60,9 +60,9 @@ impl Infrastructure {
         let authority = cloud::authority().map_err(StepError::of("azure-sim"))?;
         // Before any node: its mount namespace starts as a copy of this one.
         let trusted = [authority.cert_pem.as_str(), &pki.ca];
-        mounts::bind_files(dir, &layout, &cloud::hosts(&world), &trusted)?;
+        mounts::bind_files(dir, &layout, &cloud::hosts(&seed), &trusted)?;
         let fabric = step("network", QUICK, net::build(&layout, cgroup, &targets)).await?;
-        let starting = cloud::start(world, options.speed, authority, listeners.cloud);
+        let starting = cloud::start(seed, options.speed, authority, listeners.cloud);
         let sim = step("azure-sim", QUICK, starting).await?;
         serve_imds(&sim, &layout, &fabric)?;
         Ok(Self {

@@ -73,7 +73,7 @@ impl Owners {
         });
         let class = class.as_deref().map(convert::class);
         let uid = profile.as_ref().and_then(|profile| profile.uid());
-        TaggedOwner::judge(owner, uid.as_deref().map(|uid| (uid, class.as_ref())))
+        TaggedOwner::of(owner, uid.as_deref().map(|uid| (uid, class.as_ref())))
     }
 }
 

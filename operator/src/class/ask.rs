@@ -15,7 +15,7 @@ use crate::call_failure::call_failure;
 /// How many questions are asked at once for one class.
 const AT_ONCE: usize = 4;
 
-/// What Azure says.
+/// Azure's answers.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) all: Vec<(Question, Answer)>,

@@ -1,8 +1,8 @@
-//! The controller of PodIdentityClasses: says whether a class can be used, and by how many
+//! The controller of PodIdentityClasses: reports whether a class can be used, and by how many
 //! profiles it is.
 //!
 //! ```text
-//! core::class::class_action ──► ask (Azure) ──► core::class::azure::judge ──► status, Events
+//! core::class::class_action ──► ask (Azure) ──► core::class::azure::class_outcome ──► status, Events
 //! ```
 //!
 //! Every rule is in `podid_core::class`; what is here asks and writes.
@@ -72,7 +72,7 @@ pub struct ClassContext {
     pub interval: Duration,
     /// When each class is compared next.
     pub schedule: Schedule,
-    /// How often in a row Azure did not say enough about each class.
+    /// How many comparisons in a row ended without an answer for each class.
     pub retries: Retries,
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use podid_core::class::azure::judge;
+use podid_core::class::azure::class_outcome;
 use podid_core::class::{Class, ClassAction, Usability, class_action, rests_for_interval};
 use podid_core::condition::ReconcileOutcome;
 use podid_crds::convert;
@@ -21,8 +21,8 @@ use crate::profile::retry::jittered;
 /// Wait after an API server that refused.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Says in the status what is known of the class as it is now. The one in the cache may be older
-/// than our own last write, and what that said must not be taken back.
+/// Writes to the status what is known about the current generation of the class. The cached object may be
+/// older than our own last write, and must not overwrite it.
 pub(super) async fn reconcile(
     cached: Arc<PodIdentityClass>,
     context: Arc<ClassContext>,
@@ -86,7 +86,7 @@ async fn compare(
     context: &ClassContext,
 ) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
     let answers = ask(core_class, context).await;
-    let outcome = judge(core_class, &answers.all, usability(class).before());
+    let outcome = class_outcome(core_class, &answers.all, usability(class).before());
     write(begun.unwrap_or(class), outcome.as_ref(), context).await?;
     let uid = class.uid().unwrap_or_default();
     let wait = match rests_for_interval(outcome.as_ref()) {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::profile::REQUESTED_AT;
 
-/// What was compared last, by name of the class. A class is looked at whenever one of its profiles
+/// What was compared last, by name of the class. A class is reconciled whenever one of its profiles
 /// comes or goes, and that must not cause a call each time. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule(Arc<Mutex<HashMap<String, Comparison>>>);

@@ -20,7 +20,7 @@ use super::{CallDestination, CallKind, Gate, GateDecision, OutgoingCall};
 /// How many requests may wait for the connection; as many as kube's own client lets wait.
 const WAITING_REQUESTS: usize = 1024;
 
-/// Why the API server cannot be reached the way the flags say.
+/// Why the API server cannot be reached with the given flags.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterAccessError {
     /// The file of `--kubeconfig` cannot be used.

@@ -8,7 +8,7 @@
 //! | `cluster` | the way from the client of the API server to it, and the only way to make such a client |
 //! | `metrics` | the count |
 //!
-//! No call gets around it, and the types show that. A client of Azure is made from a
+//! No call can avoid it, which the types ensure. A client of Azure is made from a
 //! [`podid_azure::Arm`], and an `Arm` cannot be made without a gate. A client of the API server is made
 //! from a [`ClusterAccess`], which keeps the address and the credential to itself; only the lease, by
 //! which the leader is found, has a client without a gate.
@@ -45,7 +45,7 @@ pub enum CallKind {
     Write,
 }
 
-/// A call that is about to leave: one attempt, one page or one look at a running operation.
+/// A call that is about to be sent: one attempt, one page or one poll of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingCall {
     /// Where it goes.
@@ -57,7 +57,7 @@ pub struct OutgoingCall {
     pub what: String,
 }
 
-/// Why a call did not leave.
+/// Why a call was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum CallRefused {
     /// Only the leader writes.

@@ -65,9 +65,12 @@ impl Applier<'_> {
                 ..
             } => {
                 let (client_id, principal_id) = (client_id.as_deref(), principal_id.as_deref());
-                let object =
-                    self.progress
-                        .identity_object(resource_id, client_id, principal_id, *net_raw);
+                let object = self.progress.azure_identity_fields(
+                    resource_id,
+                    client_id,
+                    principal_id,
+                    *net_raw,
+                );
                 children::apply_identity(profile, client, &object).await
             }
             Step::ApplyBinding { binding, .. } => {

@@ -7,7 +7,7 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
-use podid_core::profile::observed::{BindingObject, Child, IdentityObject};
+use podid_core::profile::observed::{AzureIdentityFields, BindingFields, Child};
 use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
 };
@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use super::error::ErrorCause;
 use crate::FIELD_MANAGER;
 
-/// Label that says which program made an object.
+/// Label with the program that made an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label that says which profile an object belongs to.
+/// Label with the profile that an object belongs to.
 const PROFILE_LABEL: &str = "podid.dev/profile";
 /// Whose labels `…/name` and `…/namespace` say that a GitOps object applies an object.
 const APPLIERS: [(&str, &str); 2] = [
@@ -34,8 +34,8 @@ const APPLIERS: [(&str, &str); 2] = [
 /// What is there under the profile's name.
 #[derive(Debug)]
 pub(super) struct Children {
-    pub(super) identity: Option<Child<IdentityObject>>,
-    pub(super) binding: Option<Child<BindingObject>>,
+    pub(super) identity: Option<Child<AzureIdentityFields>>,
+    pub(super) binding: Option<Child<BindingFields>>,
 }
 
 /// Reads both objects.
@@ -46,8 +46,8 @@ pub(super) async fn observe(
     let identity = read::<AzureIdentity>(profile, client).await?;
     let binding = read::<AzureIdentityBinding>(profile, client).await?;
     Ok(Children {
-        identity: identity.map(|object| child(profile, &object, identity_object)),
-        binding: binding.map(|object| child(profile, &object, binding_object)),
+        identity: identity.map(|object| child(profile, &object, azure_identity_fields)),
+        binding: binding.map(|object| child(profile, &object, binding_fields)),
     })
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn observe(
 pub(super) async fn apply_identity(
     profile: &PodIdentityProfile,
     client: &Client,
-    identity: &IdentityObject,
+    identity: &AzureIdentityFields,
 ) -> Result<(), ErrorCause> {
     let mut annotations = json!({
         BEHAVIOR_ANNOTATION: identity.namespaced.then_some(BEHAVIOR_NAMESPACED),
@@ -75,7 +75,7 @@ pub(super) async fn apply_identity(
 pub(super) async fn apply_binding(
     profile: &PodIdentityProfile,
     client: &Client,
-    binding: &BindingObject,
+    binding: &BindingFields,
 ) -> Result<(), ErrorCause> {
     let accounts: Vec<&str> = binding
         .service_accounts
@@ -139,7 +139,7 @@ async fn read<K: Owned>(
     found.map_err(refused::<K>("read", profile))
 }
 
-/// One that cannot be read as its kind says nothing that could be right.
+/// An object that cannot be read as its kind counts as different from every desired one.
 fn child<K: Owned, T>(
     profile: &PodIdentityProfile,
     object: &DeserializeGuard<K>,
@@ -169,9 +169,9 @@ fn applied_by(object: &impl Resource) -> Option<String> {
     })
 }
 
-fn identity_object(object: Option<&AzureIdentity>) -> IdentityObject {
+fn azure_identity_fields(object: Option<&AzureIdentity>) -> AzureIdentityFields {
     let identity = object.and_then(convert::identity);
-    IdentityObject {
+    AzureIdentityFields {
         resource_id: identity
             .as_ref()
             .map_or_else(|| ArmId::new(""), |i| i.resource_id.clone()),
@@ -185,9 +185,9 @@ fn identity_object(object: Option<&AzureIdentity>) -> IdentityObject {
     }
 }
 
-fn binding_object(object: Option<&AzureIdentityBinding>) -> BindingObject {
+fn binding_fields(object: Option<&AzureIdentityBinding>) -> BindingFields {
     let binding = object.map(convert::binding);
-    BindingObject {
+    BindingFields {
         identity: binding
             .as_ref()
             .map(|b| b.identity.clone())

@@ -45,7 +45,7 @@ struct Work<'a> {
     context: &'a ProfileContext,
 }
 
-/// Brings about what is desired, and says meanwhile what goes on.
+/// Makes what is desired, and reports progress in the status.
 pub(super) async fn ensure(
     profile: &PodIdentityProfile,
     desired: &Desired,
@@ -110,7 +110,7 @@ impl Work<'_> {
         let Applier { progress, done, .. } = applier;
         let record = progress.record(self.desired, record, applied.is_ok());
         let result = match applied {
-            // Azure may have taken its time, so pods are looked at again.
+            // Azure may have taken long, so the pods are read again.
             Ok(()) => ReconcileResult::made(self.desired, record, self.enforcement())
                 .with_pods_problem(pods::problem(self.profile, self.context)),
             Err(error) => self.failed(&error, record, Some(&progress)),
@@ -148,7 +148,7 @@ impl Work<'_> {
         (Ok(()), written)
     }
 
-    /// Notes in the status which role assignments are about to be made, unless it says so already.
+    /// Writes to the status which role assignments are about to be made, unless it has them already.
     async fn note_grants(
         &self,
         plan: &Plan,

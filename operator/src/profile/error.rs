@@ -38,7 +38,7 @@ pub(super) struct StepError {
     cause: Box<ErrorCause>,
 }
 
-/// Why a reconciliation did not come to an end that the status tells.
+/// Why a reconciliation ended without a result for the status.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReconcileError {
     #[error("cannot read or write the profile")]
@@ -50,7 +50,7 @@ pub(super) enum ReconcileError {
 }
 
 impl ErrorCause {
-    /// Says which condition is false because of it.
+    /// Sets the condition that is false because of it.
     pub(super) fn at(self, condition: ConditionType) -> StepError {
         StepError {
             condition,

@@ -24,7 +24,7 @@ pub(super) async fn begin(
     }
 }
 
-/// Before the first write to Azure: says what is done first.
+/// Before the first write to Azure: reports the first step.
 pub(super) async fn before_writes(
     profile: &PodIdentityProfile,
     plan: &Plan,

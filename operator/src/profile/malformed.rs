@@ -1,5 +1,5 @@
 //! Profiles that exist and cannot be read. The schema keeps them out; one written under another
-//! schema can still be there. It disturbs no other profile, and its own status says what is wrong.
+//! schema can still be there. It does not affect other profiles, and its own status reports what is wrong.
 
 use std::collections::HashMap;
 use std::fmt;

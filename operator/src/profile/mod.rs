@@ -11,21 +11,21 @@
 //! | `reconcile` | one reconciliation from its begin to its end |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
-//! | `suspended` | what is looked at while a profile is suspended |
+//! | `suspended` | what is read while a profile is suspended |
 //! | `cleanup` | deletion |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
 //! | `enforcement` | whether the `NET_RAW` policy is installed |
 //! | `status` | the status between the words of `core` and those of Kubernetes |
-//! | `spec_digest` | by what the status tells which spec was applied |
+//! | `spec_digest` | the digest in the status of the spec that was applied |
 //! | `in_progress` | writes the status while the work goes on |
 //! | `pods` | what bound pods do to a profile, and their part of its status |
 //! | `error` | why a reconciliation stopped |
 //! | `retry` | how often each object failed in a row |
 //! | `reminders` | publishes again why a profile is not ready |
 //! | `malformed` | profiles that cannot be read |
-//! | `trigger` | what makes a profile worth another look |
+//! | `trigger` | the changes after which a profile is reconciled |
 
 mod apply;
 mod children;
@@ -105,7 +105,7 @@ pub struct ProfileContext {
     pub interval: Duration,
     /// How often each profile was tried again.
     pub retries: Retries,
-    /// When it was last said why each profile is not ready.
+    /// When an Event last reported why each profile is not ready.
     pub reminders: Reminders,
 }
 

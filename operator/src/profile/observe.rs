@@ -25,7 +25,7 @@ const LISTS: usize = 4;
 pub(super) struct ReadScope<'a> {
     /// The profile, by which its children are known.
     pub(super) profile: &'a podid_crds::podid::PodIdentityProfile,
-    /// The identity that it names; `None` when nothing can be said of it.
+    /// The identity that it names; `None` when its id is not known.
     pub(super) identity: Option<&'a ArmId>,
     /// Roles that it asks for, directly or through its class.
     pub(super) grants: &'a [Grant],

@@ -12,7 +12,7 @@ use podid_crds::podid::PodIdentityProfile;
 use super::ProfileContext;
 use crate::conditions::{self, ready_at};
 
-/// Says what can be said of a profile before anything is read.
+/// Checks a profile before anything is read.
 pub(super) fn precheck(profile: &PodIdentityProfile, context: &ProfileContext) -> Precheck {
     let name = &profile.spec.class_name;
     let class = context.classes.get(&ObjectRef::new(name));
@@ -43,7 +43,7 @@ pub(super) fn core_class(profile: &PodIdentityProfile, context: &ProfileContext)
     context.classes.get(&class).as_deref().map(convert::class)
 }
 
-/// Whether the status speaks of the profile as it is written now.
+/// Whether `Ready` is of the current generation.
 fn is_reported(profile: &PodIdentityProfile) -> bool {
     let status = profile.status.as_ref();
     let conditions: Option<&Vec<meta::Condition>> =

@@ -1,4 +1,4 @@
-//! One reconciliation: what is to be done, the doing, and what the status says of it.
+//! One reconciliation: observe, decide, apply, write the status.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -121,7 +121,7 @@ fn action(profile: &PodIdentityProfile, requeue: Requeue, context: &ProfileConte
     }
 }
 
-/// What the controller does about a reconciliation that did not come to its end.
+/// What the controller does after a reconciliation that failed.
 pub(super) fn after_error(
     profile: Arc<PodIdentityProfile>,
     error: &ReconcileError,

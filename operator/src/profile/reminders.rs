@@ -1,4 +1,4 @@
-//! Says again why a profile is not ready, for as long as that lasts: Events are forgotten.
+//! Repeats the Event on a profile that is not ready, because the API server deletes Events after an hour.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const REPETITION: Repetition = Repetition {
     longest: Duration::from_secs(600),
 };
 
-/// When each profile that is not ready was last told why, by uid. Clones share one state.
+/// When the last Event on each profile that is not ready was published, by uid. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Reminders(Arc<Mutex<EventHistory<String>>>);
 
@@ -28,7 +28,7 @@ impl Default for Reminders {
 }
 
 impl Reminders {
-    /// Says again why the profile is not ready, if that is due.
+    /// Repeats the Event about why the profile is not ready, if that is due.
     pub(super) fn remind(&self, profile: &PodIdentityProfile, writer: &EventWriter) {
         let status = profile.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
@@ -43,7 +43,7 @@ impl Reminders {
         self.is_due(uid, None);
     }
 
-    /// Whether `why` was last said long ago. A new cause has just been published with the change of
+    /// Whether an Event with `why` is due again. A new cause has just been published with the change of
     /// `Ready`, and only starts the clock.
     fn is_due(&self, uid: &str, why: Option<&str>) -> bool {
         let mut history = self.0.lock().unwrap_or_else(PoisonError::into_inner);

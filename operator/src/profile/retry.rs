@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_sec
 pub struct Retries(Arc<Mutex<HashMap<String, u32>>>);
 
 impl Retries {
-    /// Counts a failure, and says how long to wait: longer each time, never shorter than `at_least`,
+    /// Counts a failure, and returns how long to wait: longer each time, never shorter than `at_least`,
     /// and never quite the same for two objects.
     pub(crate) fn again(&self, uid: &str, at_least: Option<Duration>) -> Duration {
         let mut failures = self.failures();
@@ -34,7 +34,7 @@ impl Retries {
     }
 }
 
-/// `interval`, up to a tenth shorter or longer, so that profiles made together are not looked at together for ever.
+/// `interval`, up to a tenth shorter or longer, so that profiles made together are not always reconciled together.
 pub(crate) fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + random() / 5.0)
 }

@@ -1,4 +1,4 @@
-//! The digest by which the status tells which spec was applied.
+//! The digest in the status of the spec that was applied.
 
 use podid_core::profile::result;
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileSpec};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// Of our own digests; a random number.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d6c_11a4_5e0f_4b6e_9c1b_2f83_a0d4_5e17);
 
-/// Digest of what a spec asks for. Whether and how often that is looked at is no part of it.
+/// Digest of what a spec asks for. `suspend` and `interval` are not part of it.
 pub(super) fn digest(spec: &PodIdentityProfileSpec) -> Option<String> {
     let asked = PodIdentityProfileSpec {
         suspend: None,

@@ -7,7 +7,7 @@ use podid_crds::podid::PodIdentityProfile;
 
 use super::{ProfileContext, enforcement, pods, spec_digest};
 
-/// Looks, without a call to Azure, at what may change without an edit.
+/// Reads, without a call to Azure, what may change without an edit.
 pub(super) async fn look(
     profile: &PodIdentityProfile,
     record: ProfileRecord,

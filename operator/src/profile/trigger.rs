@@ -1,4 +1,4 @@
-//! What makes a profile worth another look.
+//! The changes after which a profile is reconciled.
 
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::machine::Machine;
+use super::test_node::TestNode;
 
 /// The objects, and all that happened to them.
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ impl ApiServer {
     ///
     /// # Errors
     /// When it cannot listen.
-    pub fn start(machine: &Machine) -> Result<Self> {
-        let listener = machine.listen((Ipv4Addr::LOCALHOST, 0))?;
+    pub fn start(test_node: &TestNode) -> Result<Self> {
+        let listener = test_node.listen((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (version, _) = watch::channel(0);
         let shared = Shared {

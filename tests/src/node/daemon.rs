@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use podid_lab::net::in_namespace;
 
 use super::api::ApiServer;
-use super::machine::{Machine, NODE};
+use super::test_node::{NODE, TestNode};
 use super::wait_until;
 
 /// Where the daemon tells whether it is ready, unless it is told otherwise; every node has a
@@ -34,7 +34,7 @@ impl Daemon {
     /// When it cannot be started.
     pub fn spawn(
         program: &Path,
-        machine: &Machine,
+        test_node: &TestNode,
         api: &ApiServer,
         flags: &[&str],
     ) -> Result<Self> {
@@ -42,7 +42,7 @@ impl Daemon {
         let (kubeconfig, log) = (folder.path().join("kubeconfig"), folder.path().join("log"));
         api.write_kubeconfig(&kubeconfig)?;
         let output = File::create(&log)?;
-        let process = in_namespace(machine.namespace(), || {
+        let process = in_namespace(test_node.namespace(), || {
             Command::new(program)
                 .args(["--node-name", NODE, "--kubeconfig"])
                 .arg(&kubeconfig)
@@ -52,7 +52,7 @@ impl Daemon {
                 .stderr(output)
                 .spawn()
         })??;
-        let namespace = machine.namespace().to_owned();
+        let namespace = test_node.namespace().to_owned();
         let mut given = flags.iter().skip_while(|flag| **flag != "--admin-addr");
         let admin = given.nth(1).unwrap_or(&ADMIN);
         Ok(Self {
@@ -73,11 +73,11 @@ impl Daemon {
     /// When it is not ready in time.
     pub fn start(
         program: &Path,
-        machine: &Machine,
+        test_node: &TestNode,
         api: &ApiServer,
         flags: &[&str],
     ) -> Result<Self> {
-        let daemon = Self::spawn(program, machine, api, flags)?;
+        let daemon = Self::spawn(program, test_node, api, flags)?;
         wait_until("the daemon is ready", || daemon.is_ready());
         Ok(daemon)
     }

@@ -15,9 +15,9 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use podid_lab::net::in_namespace;
 use podid_netfilter::{IMDS, IMDS_PORT};
 
-use super::machine::Machine;
 use super::pod::Pod;
 use super::segment::{ACK, FIN, PSH, RST, SYN, Segment, finish};
+use super::test_node::TestNode;
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -52,17 +52,23 @@ impl<'a> Impostor<'a> {
     /// # Errors
     /// When the kernel refuses.
     pub fn new(
-        machine: &Machine,
+        test_node: &TestNode,
         attacker: &Pod,
         victim: &Pod,
         tags: &'a [u16],
     ) -> Result<Impostor<'a>> {
-        let node = (machine.network.pod_range().gateway(), machine.bridge_mac()?);
+        let node = (
+            test_node.network.pod_range().gateway(),
+            test_node.bridge_mac()?,
+        );
         Ok(Impostor {
             socket: in_namespace(attacker.namespace(), open)??,
-            mac: attacker.mac(machine)?.as_slice().try_into()?,
+            mac: attacker.mac(test_node)?.as_slice().try_into()?,
             node,
-            victim: (victim.address, victim.mac(machine)?.as_slice().try_into()?),
+            victim: (
+                victim.address,
+                victim.mac(test_node)?.as_slice().try_into()?,
+            ),
             tags,
         })
     }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::machine::Machine;
+use super::test_node::TestNode;
 
 /// The token of the node itself, which no pod must ever hold.
 pub const NODE_TOKEN: &str = "token-of-the-node";
@@ -34,11 +34,11 @@ impl Imds {
     ///
     /// # Errors
     /// When it cannot listen there.
-    pub fn start(machine: &Machine) -> Result<Self> {
+    pub fn start(test_node: &TestNode) -> Result<Self> {
         let imds = Self::default();
-        let listener = machine.listen((Ipv4Addr::new(169, 254, 169, 254), 80))?;
+        let listener = test_node.listen((Ipv4Addr::new(169, 254, 169, 254), 80))?;
         let router = Router::new().fallback(token).with_state(imds.clone());
-        machine.runtime.spawn(async move {
+        test_node.runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             axum::serve(listener, router).await
         });

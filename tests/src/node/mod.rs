@@ -6,19 +6,19 @@ mod api;
 mod daemon;
 mod frames;
 mod imds;
-mod machine;
 mod objects;
 mod pod;
 mod port;
 mod segment;
+mod test_node;
 
 pub use api::ApiServer;
 pub use daemon::Daemon;
 pub use frames::{Impostor, Mac};
 pub use imds::{Imds, NODE_TOKEN};
-pub use machine::Machine;
 pub use objects::{assigned, azure_identity, binding, exception, pod};
 pub use pod::{Answer, Pod};
+pub use test_node::TestNode;
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::machine::NODE;
+use super::test_node::NODE;
 
 /// Namespace of every object.
 const NAMESPACE: &str = "team";

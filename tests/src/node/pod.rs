@@ -13,13 +13,13 @@ use nlink::netlink::{Connection, Route};
 use podid_lab::net::{Namespace, PodLink, host_link_name, in_namespace};
 use serde_json::Value;
 
-use super::machine::{Machine, handle, new_namespace};
+use super::test_node::{TestNode, handle, new_namespace};
 use super::{TOKEN_URL, objects};
 
 /// Longest time any request of a test takes; longer than every bound of the daemon it uses.
 const PATIENCE: &str = "40";
 
-/// A pod of a [`Machine`]. Its process ends with it.
+/// A pod of a [`TestNode`]. Its process ends with it.
 #[derive(Debug)]
 pub struct Pod {
     /// The pod's uid.
@@ -53,7 +53,7 @@ impl Answer {
     }
 }
 
-impl Machine {
+impl TestNode {
     /// Makes a pod: a namespace with a link to the node, and a process in a cgroup of its uid.
     ///
     /// # Errors
@@ -226,8 +226,8 @@ impl Pod {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn take_address(&self, machine: &Machine, address: Ipv4Addr) -> Result<()> {
-        machine.block_on(async {
+    pub fn take_address(&self, test_node: &TestNode, address: Ipv4Addr) -> Result<()> {
+        test_node.block_on(async {
             let kernel = Connection::<Route>::new_in(self.namespace())?;
             kernel
                 .add_address(Ipv4Address::new("eth0", address, 32))
@@ -240,9 +240,9 @@ impl Pod {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn take_mac(&self, machine: &Machine, mac: &[u8]) -> Result<()> {
+    pub fn take_mac(&self, test_node: &TestNode, mac: &[u8]) -> Result<()> {
         let mac = <[u8; 6]>::try_from(mac)?;
-        machine.block_on(async {
+        test_node.block_on(async {
             let kernel = Connection::<Route>::new_in(self.namespace())?;
             Ok(kernel.set_link_address("eth0", mac).await?)
         })
@@ -252,8 +252,8 @@ impl Pod {
     ///
     /// # Errors
     /// When it has none.
-    pub fn mac(&self, machine: &Machine) -> Result<Vec<u8>> {
-        machine.block_on(async {
+    pub fn mac(&self, test_node: &TestNode) -> Result<Vec<u8>> {
+        test_node.block_on(async {
             let kernel = Connection::<Route>::new_in(self.namespace())?;
             let link = kernel.get_link_by_name("eth0").await?.context("eth0")?;
             Ok(link.address().context("a hardware address")?.to_vec())

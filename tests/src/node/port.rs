@@ -18,8 +18,8 @@ use nlink::netlink::{
 use podid_netfilter::IMDS;
 
 use super::frames::Mac;
-use super::machine::Machine;
 use super::pod::Pod;
+use super::test_node::TestNode;
 
 /// The attacker's number for the namespace behind its own link, which is the first that it has.
 const NODE: u32 = 0;
@@ -35,10 +35,10 @@ impl Pod {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn take_port(&self, machine: &Machine, victim: &Pod) -> Result<()> {
-        let mac: Mac = victim.mac(machine)?.as_slice().try_into()?;
-        machine.block_on(async {
-            let node = Connection::<Route>::new_in(machine.namespace())?;
+    pub fn take_port(&self, test_node: &TestNode, victim: &Pod) -> Result<()> {
+        let mac: Mac = victim.mac(test_node)?.as_slice().try_into()?;
+        test_node.block_on(async {
+            let node = Connection::<Route>::new_in(test_node.namespace())?;
             let name = victim.port();
             let port = node.get_link_by_name(&name).await?.context("a port")?;
             let bridge = port.master().context("a port of a bridge")?;
@@ -57,15 +57,15 @@ impl Pod {
             moved.append_attr_u32(IflaAttr::Master as u16, bridge);
             self.request(moved).await
         })?;
-        self.call_through(machine, victim.address)
+        self.call_through(test_node, victim.address)
     }
 
     /// Sends the pod's calls through the stolen port, with the victim's address as theirs.
-    fn call_through(&self, machine: &Machine, address: Ipv4Addr) -> Result<()> {
-        let gateway = machine.network.pod_range().gateway();
+    fn call_through(&self, test_node: &TestNode, address: Ipv4Addr) -> Result<()> {
+        let gateway = test_node.network.pod_range().gateway();
         // It may have changed: a bridge without a MAC of its own has the lowest of its ports'.
-        let mac = machine.bridge_mac()?;
-        machine.block_on(async {
+        let mac = test_node.bridge_mac()?;
+        test_node.block_on(async {
             let own = Connection::<Route>::new_in(self.namespace())?;
             let neighbor = Neighbor::new_v4(ENDS[1], gateway).lladdr(mac);
             own.replace_neighbor(neighbor.permanent()).await?;

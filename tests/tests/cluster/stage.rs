@@ -65,12 +65,12 @@ impl Stage {
 
     /// Makes an identity in Azure; its resource id and client id.
     pub(crate) async fn identity(&self, name: &str) -> (String, String) {
-        let world = json!({
+        let seed = json!({
             "subscriptions": [SUBSCRIPTION],
             "location": LOCATION,
             "identities": [{ "name": name, "resourceGroup": RESOURCE_GROUP }],
         });
-        self.admin(Method::POST, "/seed", Some(world)).await;
+        self.admin(Method::POST, "/seed", Some(seed)).await;
         self.find_identity(name).await
     }
 

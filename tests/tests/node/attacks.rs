@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nlink::netlink::{Connection, Route};
 use podid_lab::Network;
-use podid_tests::node::{Machine, wait_until};
+use podid_tests::node::{TestNode, wait_until};
 
 use crate::scene::{NETWORKS, Scene};
 
 /// The hardware address to which the node would send what is for `address`.
-fn neighbour(machine: &Machine, address: Ipv4Addr) -> Option<Vec<u8>> {
-    machine.block_on(async {
-        let kernel = Connection::<Route>::new_in(machine.namespace()).ok()?;
+fn neighbour(test_node: &TestNode, address: Ipv4Addr) -> Option<Vec<u8>> {
+    test_node.block_on(async {
+        let kernel = Connection::<Route>::new_in(test_node.namespace()).ok()?;
         let neighbours = kernel.get_neighbors().await.ok()?;
         let one = neighbours
             .iter()
@@ -28,7 +28,7 @@ fn a_borrowed_address_gets_nothing() {
         let attacker = scene.pod_with_identity("attacker");
         assert_eq!(victim.ask().status, 200);
         attacker
-            .take_address(&scene.machine, victim.address)
+            .take_address(&scene.test_node, victim.address)
             .unwrap();
         for _ in 0..3 {
             assert_eq!(attacker.ask_as(victim.address).token(), None, "{network:?}");
@@ -47,10 +47,10 @@ fn a_borrowed_address_gets_nothing() {
 
 #[test]
 fn arp_cannot_draw_a_pods_answers_away() {
-    let machine = Machine::start(Network::Bridge).unwrap();
-    let (victim, attacker) = (machine.add_pod().unwrap(), machine.add_pod().unwrap());
-    let gateway = format!("http://{}:1/", machine.network.pod_range().gateway());
-    attacker.take_address(&machine, victim.address).unwrap();
+    let test_node = TestNode::start(Network::Bridge).unwrap();
+    let (victim, attacker) = (test_node.add_pod().unwrap(), test_node.add_pod().unwrap());
+    let gateway = format!("http://{}:1/", test_node.network.pod_range().gateway());
+    attacker.take_address(&test_node, victim.address).unwrap();
 
     // Without podid the attack works: the node believes the attacker.
     let _refused = victim.curl(&["-m", "1", &gateway]);
@@ -61,28 +61,28 @@ fn arp_cannot_draw_a_pods_answers_away() {
         &victim.address.to_string(),
         &gateway,
     ]);
-    let attackers = attacker.mac(&machine).unwrap();
+    let attackers = attacker.mac(&test_node).unwrap();
     assert_eq!(
-        neighbour(&machine, victim.address),
+        neighbour(&test_node, victim.address),
         Some(attackers),
         "the attack is a real one"
     );
-    drop((victim, attacker, machine));
+    drop((victim, attacker, test_node));
 
     let scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
     let attacker = scene.pod_with_identity("attacker");
     assert_eq!(victim.ask().status, 200);
-    let victims = victim.mac(&scene.machine).unwrap();
+    let victims = victim.mac(&scene.test_node).unwrap();
     attacker
-        .take_address(&scene.machine, victim.address)
+        .take_address(&scene.test_node, victim.address)
         .unwrap();
     for _ in 0..3 {
         assert_eq!(attacker.ask_as(victim.address).token(), None);
         let as_victim = victim.address.to_string();
         let _unheard = attacker.curl(&["-m", "1", "--interface", &as_victim, &gateway]);
         assert_eq!(
-            neighbour(&scene.machine, victim.address),
+            neighbour(&scene.test_node, victim.address),
             Some(victims.clone())
         );
     }
@@ -94,11 +94,11 @@ fn a_borrowed_hardware_address_gets_nothing_either() {
     let scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
     let attacker = scene.pod_with_identity("attacker");
-    let victims = victim.mac(&scene.machine).unwrap();
+    let victims = victim.mac(&scene.test_node).unwrap();
     attacker
-        .take_address(&scene.machine, victim.address)
+        .take_address(&scene.test_node, victim.address)
         .unwrap();
-    attacker.take_mac(&scene.machine, &victims).unwrap();
+    attacker.take_mac(&scene.test_node, &victims).unwrap();
     for _ in 0..3 {
         assert_eq!(attacker.ask_as(victim.address).token(), None);
         assert_eq!(victim.ask().token(), Some("token-of-client-victim"));

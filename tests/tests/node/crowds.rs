@@ -127,7 +127,7 @@ fn connect_from(
             std::io::Result::Ok(socket)
         });
         let connecting = socket.unwrap().unwrap().connect(metadata().into());
-        scene.machine.block_on(connecting).unwrap()
+        scene.test_node.block_on(connecting).unwrap()
     };
     (0..count).map(|_| open()).collect()
 }
@@ -137,11 +137,11 @@ fn invented_addresses_keep_nobody_out() {
     allow_many_files();
     let scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
-    let liar = scene.machine.add_pod().unwrap();
+    let liar = scene.test_node.add_pod().unwrap();
     let mut open = Vec::new();
     for last in 200..220 {
         let address = Ipv4Addr::new(10, 244, 0, last);
-        liar.take_address(&scene.machine, address).unwrap();
+        liar.take_address(&scene.test_node, address).unwrap();
         open.extend(connect_from(&scene, &liar, address, 256));
     }
     assert_eq!(served(&victim, 100), 100);
@@ -152,13 +152,13 @@ fn invented_addresses_keep_nobody_out() {
 #[test]
 fn those_who_wait_to_be_proved_keep_no_stranger_from_asking() {
     let scene = Scene::with_flags(Network::Bridge, &["--attest-wait", "20s"]);
-    let liar = scene.machine.add_pod().unwrap();
+    let liar = scene.test_node.add_pod().unwrap();
     let mut open = Vec::new();
-    let stranger = scene.machine.add_pod().unwrap();
+    let stranger = scene.test_node.add_pod().unwrap();
     let request = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\n\r\n");
     for last in 200..208 {
         let address = Ipv4Addr::new(10, 244, 0, last);
-        liar.take_address(&scene.machine, address).unwrap();
+        liar.take_address(&scene.test_node, address).unwrap();
         let waiting = connect_from(&scene, &liar, address, 32);
         for stream in &waiting {
             assert_eq!(stream.try_write(request.as_bytes()).unwrap(), request.len());
@@ -184,7 +184,7 @@ fn a_pod_with_many_namespaces_delays_nobodys_proof() {
     std::fs::write(&poor, script).unwrap();
     std::fs::set_permissions(&poor, PermissionsExt::from_mode(0o755)).unwrap();
     scene.daemon.end(Signal::SIGKILL).unwrap();
-    scene.daemon = Daemon::start(&poor, &scene.machine, &scene.api, &[]).unwrap();
+    scene.daemon = Daemon::start(&poor, &scene.test_node, &scene.api, &[]).unwrap();
     wait_until(
         "both are proved, the pod itself by its first processes",
         || scene.attested() == 2,

@@ -8,14 +8,14 @@ use nix::sys::signal::Signal;
 use nlink::netlink::{Connection, Route};
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
-use podid_tests::node::{Daemon, Machine, Pod, wait_until};
+use podid_tests::node::{Daemon, Pod, TestNode, wait_until};
 
 use crate::scene::{Scene, nmi};
 
 /// The MAC that the node has written down for an address.
-fn fixed_neighbor(machine: &Machine, address: Ipv4Addr) -> Option<Vec<u8>> {
-    machine.block_on(async {
-        let kernel = Connection::<Route>::new_in(machine.namespace()).unwrap();
+fn fixed_neighbor(test_node: &TestNode, address: Ipv4Addr) -> Option<Vec<u8>> {
+    test_node.block_on(async {
+        let kernel = Connection::<Route>::new_in(test_node.namespace()).unwrap();
         let neighbors = kernel.get_neighbors().await.unwrap();
         neighbors
             .iter()
@@ -25,9 +25,9 @@ fn fixed_neighbor(machine: &Machine, address: Ipv4Addr) -> Option<Vec<u8>> {
 }
 
 /// The ports at which the node's bridge expects a MAC; of those, whether that is written down.
-pub(crate) fn ports(machine: &Machine, mac: &[u8]) -> Vec<(String, bool)> {
-    machine.block_on(async {
-        let kernel = Connection::<Route>::new_in(machine.namespace()).unwrap();
+pub(crate) fn ports(test_node: &TestNode, mac: &[u8]) -> Vec<(String, bool)> {
+    test_node.block_on(async {
+        let kernel = Connection::<Route>::new_in(test_node.namespace()).unwrap();
         let links = kernel.get_links().await.unwrap();
         let bridge = links.iter().find(|link| link.kind() == Some("bridge"));
         let bridge = bridge.unwrap().ifindex();
@@ -49,16 +49,16 @@ pub(crate) fn ports(machine: &Machine, mac: &[u8]) -> Vec<(String, bool)> {
     })
 }
 
-fn are_written(machine: &Machine, pod: &Pod) -> bool {
-    let mac = pod.mac(machine).unwrap();
-    fixed_neighbor(machine, pod.address).as_ref() == Some(&mac)
-        && ports(machine, &mac) == [(pod.port(), true)]
+fn are_written(test_node: &TestNode, pod: &Pod) -> bool {
+    let mac = pod.mac(test_node).unwrap();
+    fixed_neighbor(test_node, pod.address).as_ref() == Some(&mac)
+        && ports(test_node, &mac) == [(pod.port(), true)]
 }
 
-fn are_gone(machine: &Machine, pod: &Pod) -> bool {
+fn are_gone(test_node: &TestNode, pod: &Pod) -> bool {
     let written = |(_, fixed): &(String, bool)| *fixed;
-    fixed_neighbor(machine, pod.address).is_none()
-        && !ports(machine, &pod.mac(machine).unwrap())
+    fixed_neighbor(test_node, pod.address).is_none()
+        && !ports(test_node, &pod.mac(test_node).unwrap())
             .iter()
             .any(written)
 }
@@ -68,10 +68,10 @@ fn a_proved_pods_entries_are_written_and_go_with_it() {
     let scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
     let other = scene.pod_with_identity("other");
-    assert!(are_written(&scene.machine, &pod));
+    assert!(are_written(&scene.test_node, &pod));
     scene.api.delete(&pod.running("one", "one"));
-    wait_until("the entries are gone", || are_gone(&scene.machine, &pod));
-    assert!(are_written(&scene.machine, &other));
+    wait_until("the entries are gone", || are_gone(&scene.test_node, &pod));
+    assert!(are_written(&scene.test_node, &other));
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn a_successor_keeps_the_entries_and_clears_those_of_pods_gone_meanwhile() {
     let other = scene.pod_with_identity("other");
     scene.daemon.end(Signal::SIGKILL).unwrap();
     scene.api.delete(&other.running("other", "other"));
-    assert!(are_written(&scene.machine, &pod) && are_written(&scene.machine, &other));
-    scene.daemon = Daemon::start(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+    assert!(are_written(&scene.test_node, &pod) && are_written(&scene.test_node, &other));
+    scene.daemon = Daemon::start(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
     wait_until("what is gone is cleared", || {
-        are_gone(&scene.machine, &other)
+        are_gone(&scene.test_node, &other)
     });
-    assert!(are_written(&scene.machine, &pod));
+    assert!(are_written(&scene.test_node, &pod));
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn without_the_api_server_a_successor_keeps_everything() {
     let pod = scene.pod_with_identity("one");
     scene.api.stop();
     scene.daemon.end(Signal::SIGKILL).unwrap();
-    scene.daemon = Daemon::spawn(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+    scene.daemon = Daemon::spawn(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
     wait_until("it has taken over", || {
         scene.daemon.log().contains("taken over")
     });
-    assert!(are_written(&scene.machine, &pod));
+    assert!(are_written(&scene.test_node, &pod));
     // It is known to the kernel, and to nobody who could say what it may have.
     assert_eq!(
         pod.curl(&[
@@ -118,12 +118,12 @@ fn without_the_api_server_a_successor_keeps_everything() {
 fn uninstall_removes_the_entries_too() {
     let mut scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
-    assert!(are_written(&scene.machine, &pod));
+    assert!(are_written(&scene.test_node, &pod));
     scene.daemon.end(Signal::SIGTERM).unwrap();
-    assert!(are_written(&scene.machine, &pod), "until then they stay");
-    let done = in_namespace(scene.machine.namespace(), || {
+    assert!(are_written(&scene.test_node, &pod), "until then they stay");
+    let done = in_namespace(scene.test_node.namespace(), || {
         Command::new(nmi()).arg("uninstall").status()
     });
     assert!(done.unwrap().unwrap().success());
-    assert!(are_gone(&scene.machine, &pod));
+    assert!(are_gone(&scene.test_node, &pod));
 }

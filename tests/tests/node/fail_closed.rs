@@ -9,7 +9,7 @@ use nlink::netlink::{Connection, Nftables, Route};
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
 use podid_netfilter::{TABLE, WIRE_SERVER};
-use podid_tests::node::{Daemon, Machine, NODE_TOKEN, Pod, TOKEN_URL, wait_until};
+use podid_tests::node::{Daemon, NODE_TOKEN, Pod, TOKEN_URL, TestNode, wait_until};
 use std::process::Command;
 
 use crate::scene::{NETWORKS, Scene, nmi};
@@ -19,9 +19,9 @@ fn ask_quickly(pod: &Pod) -> podid_tests::node::Answer {
 }
 
 /// Names of the node's nftables tables.
-fn tables(machine: &Machine) -> Vec<String> {
-    machine.block_on(async {
-        let kernel = Connection::<Nftables>::new_in(machine.namespace()).unwrap();
+fn tables(test_node: &TestNode) -> Vec<String> {
+    test_node.block_on(async {
+        let kernel = Connection::<Nftables>::new_in(test_node.namespace()).unwrap();
         let tables = kernel.list_tables().await.unwrap();
         tables
             .into_iter()
@@ -36,7 +36,7 @@ fn the_rules_outlive_the_daemon_however_it_ends() {
         for signal in [Signal::SIGKILL, Signal::SIGTERM] {
             let mut scene = Scene::start(network);
             let pod = scene.pod_with_identity("one");
-            let stranger = scene.machine.add_pod().unwrap();
+            let stranger = scene.test_node.add_pod().unwrap();
             let ended = scene.daemon.end(signal).unwrap();
             assert_eq!(ended.success(), signal == Signal::SIGTERM, "{ended}");
             for pod in [&pod, &stranger] {
@@ -61,7 +61,7 @@ fn a_ready_daemon_has_closed_bridges_before_any_pod_is_there() {
     assert_eq!(scene.attested(), 0);
     for family in ["inet", "bridge"] {
         let table = format!("{family} {TABLE}");
-        assert!(tables(&scene.machine).contains(&table), "{table}");
+        assert!(tables(&scene.test_node).contains(&table), "{table}");
     }
 }
 
@@ -70,7 +70,7 @@ fn a_successor_serves_the_same_pods() {
     let mut scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
     scene.daemon.end(Signal::SIGKILL).unwrap();
-    scene.daemon = Daemon::start(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+    scene.daemon = Daemon::start(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
     wait_until("the pod is proved again", || scene.attested() == 1);
     assert_eq!(pod.ask().token(), Some("token-of-client-one"));
 }
@@ -99,7 +99,7 @@ fn a_pod_that_never_stops_asking_never_sees_the_nodes_token() {
             Signal::SIGKILL,
         ] {
             scene.daemon.end(signal).unwrap();
-            scene.daemon = Daemon::start(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+            scene.daemon = Daemon::start(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
             wait_until("the pod is proved again", || scene.attested() == 1);
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -117,17 +117,17 @@ fn uninstall_removes_podids_tables_and_nothing_else() {
     for network in NETWORKS {
         let mut scene = Scene::start(network);
         let pod = scene.pod_with_identity("one");
-        scene.machine.block_on(async {
-            let kernel = Connection::<Nftables>::new_in(scene.machine.namespace()).unwrap();
+        scene.test_node.block_on(async {
+            let kernel = Connection::<Nftables>::new_in(scene.test_node.namespace()).unwrap();
             kernel
                 .add_table("somebody-elses", Family::Inet)
                 .await
                 .unwrap();
         });
         scene.daemon.end(Signal::SIGTERM).unwrap();
-        assert!(tables(&scene.machine).contains(&format!("bridge {TABLE}")));
+        assert!(tables(&scene.test_node).contains(&format!("bridge {TABLE}")));
         for _ in 0..2 {
-            let done = in_namespace(scene.machine.namespace(), || {
+            let done = in_namespace(scene.test_node.namespace(), || {
                 Command::new(nmi()).arg("uninstall").status()
             });
             assert!(
@@ -135,7 +135,7 @@ fn uninstall_removes_podids_tables_and_nothing_else() {
                 "a second time is fine too"
             );
         }
-        assert_eq!(tables(&scene.machine), ["inet somebody-elses"]);
+        assert_eq!(tables(&scene.test_node), ["inet somebody-elses"]);
         // That pods reach it now proves that it was the rules which kept them from it.
         assert_eq!(pod.ask().token(), Some(NODE_TOKEN), "{network:?}");
     }
@@ -146,12 +146,12 @@ fn rules_that_somebody_flushes_are_mended() {
     for network in NETWORKS {
         let scene = Scene::start(network);
         let pod = scene.pod_with_identity("one");
-        let before = tables(&scene.machine);
-        scene.machine.block_on(async {
-            let kernel = Connection::<Nftables>::new_in(scene.machine.namespace()).unwrap();
+        let before = tables(&scene.test_node);
+        scene.test_node.block_on(async {
+            let kernel = Connection::<Nftables>::new_in(scene.test_node.namespace()).unwrap();
             kernel.flush_ruleset().await.unwrap();
         });
-        wait_until("the rules are back", || tables(&scene.machine) == before);
+        wait_until("the rules are back", || tables(&scene.test_node) == before);
         assert_eq!(
             pod.ask().token(),
             Some("token-of-client-one"),
@@ -164,8 +164,8 @@ fn rules_that_somebody_flushes_are_mended() {
 fn the_wire_server_is_closed_to_pods_but_for_dns() {
     let scene = Scene::start(Network::Routed);
     let pod = scene.pod_with_identity("one");
-    let router = scene.machine.router();
-    scene.machine.block_on(async {
+    let router = scene.test_node.router();
+    scene.test_node.block_on(async {
         let kernel = Connection::<Route>::new_in(router.as_path()).unwrap();
         kernel
             .add_address(Ipv4Address::new("lo", WIRE_SERVER, 32))

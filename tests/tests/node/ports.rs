@@ -9,7 +9,7 @@ use nlink::netlink::addr::Ipv4Address;
 use nlink::netlink::nftables::Family;
 use nlink::netlink::{Connection, Nftables, Route};
 use podid_lab::Network;
-use podid_tests::node::{Impostor, Machine, Pod, wait_until};
+use podid_tests::node::{Impostor, Pod, TestNode, wait_until};
 
 use crate::link_layer::{TAGS, show_bridged_frames};
 use crate::scene::Scene;
@@ -21,10 +21,10 @@ fn who_takes_a_neighbours_port_gets_nothing() {
         let victim = scene.pod_with_identity("victim");
         let attacker = match proved {
             true => scene.pod_with_identity("attacker"),
-            false => scene.machine.add_pod().unwrap(),
+            false => scene.test_node.add_pod().unwrap(),
         };
         assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
-        attacker.take_port(&scene.machine, &victim).unwrap();
+        attacker.take_port(&scene.test_node, &victim).unwrap();
         for _ in 0..4 {
             assert_eq!(attacker.ask_as(victim.address).token(), None);
         }
@@ -32,7 +32,7 @@ fn who_takes_a_neighbours_port_gets_nothing() {
         wait_until("the victim is proved no more", || {
             scene.attested() == usize::from(proved)
         });
-        let callers = elements(&scene.machine, "callers");
+        let callers = elements(&scene.test_node, "callers");
         assert!(
             callers
                 .iter()
@@ -45,19 +45,19 @@ fn who_takes_a_neighbours_port_gets_nothing() {
 fn nobody_speaks_as_the_node() {
     for bridged in ["0", "1"] {
         let scene = Scene::start(Network::Bridge);
-        show_bridged_frames(&scene.machine, bridged);
+        show_bridged_frames(&scene.test_node, bridged);
         let victim = scene.pod_with_identity("victim");
         let attested = scene.pod_with_identity("attacker");
-        let unknown = scene.machine.add_pod().unwrap();
+        let unknown = scene.test_node.add_pod().unwrap();
         assert_eq!(victim.ask().status, 200);
         for attacker in [&attested, &unknown] {
             for tags in TAGS {
-                let impostor = Impostor::new(&scene.machine, attacker, &victim, tags).unwrap();
+                let impostor = Impostor::new(&scene.test_node, attacker, &victim, tags).unwrap();
                 for _ in 0..5 {
                     impostor.claim_to_be_the_node().unwrap();
                     let context = format!("{tags:x?}, bridged frames shown: {bridged}");
                     assert_ne!(
-                        gateway_of(&scene.machine, &victim),
+                        gateway_of(&scene.test_node, &victim),
                         impostor.mac,
                         "{context}"
                     );
@@ -72,22 +72,22 @@ fn nobody_speaks_as_the_node() {
 fn the_guard_follows_the_bridge() {
     let scene = Scene::start(Network::Bridge);
     let _pod = scene.pod_with_identity("one");
-    let old = scene.machine.bridge_mac().unwrap();
+    let old = scene.test_node.bridge_mac().unwrap();
     let more = Ipv4Addr::new(192, 0, 2, 7);
-    assert!(elements(&scene.machine, "macs").contains(old.as_slice()));
-    assert!(!elements(&scene.machine, "addresses").contains(more.octets().as_slice()));
+    assert!(elements(&scene.test_node, "macs").contains(old.as_slice()));
+    assert!(!elements(&scene.test_node, "addresses").contains(more.octets().as_slice()));
     let new = [2, 0, 0, 0, 0, 7];
-    scene.machine.block_on(async {
-        let kernel = Connection::<Route>::new_in(scene.machine.namespace()).unwrap();
+    scene.test_node.block_on(async {
+        let kernel = Connection::<Route>::new_in(scene.test_node.namespace()).unwrap();
         kernel.set_link_address("cni0", new).await.unwrap();
         let address = Ipv4Address::new("cni0", more, 32);
         kernel.add_address(address).await.unwrap();
     });
     wait_until("both are guarded, and the old one is not", || {
-        let macs = elements(&scene.machine, "macs");
+        let macs = elements(&scene.test_node, "macs");
         macs.contains(new.as_slice())
             && !macs.contains(old.as_slice())
-            && elements(&scene.machine, "addresses").contains(more.octets().as_slice())
+            && elements(&scene.test_node, "addresses").contains(more.octets().as_slice())
     });
     assert_eq!(
         scene.daemon.metric("podid_nmi_rules_repaired_total"),
@@ -96,18 +96,18 @@ fn the_guard_follows_the_bridge() {
 }
 
 /// The elements of a set of the bridge's guard.
-fn elements(machine: &Machine, set: &str) -> BTreeSet<Vec<u8>> {
-    machine.block_on(async {
-        let kernel = Connection::<Nftables>::new_in(machine.namespace()).unwrap();
+fn elements(test_node: &TestNode, set: &str) -> BTreeSet<Vec<u8>> {
+    test_node.block_on(async {
+        let kernel = Connection::<Nftables>::new_in(test_node.namespace()).unwrap();
         let elements = kernel.list_set_elements("podid", set, Family::Bridge).await;
         elements.unwrap().iter().map(|e| e.key().to_vec()).collect()
     })
 }
 
 /// Where a pod believes the node's address on the bridge to be; zero when it does not know.
-fn gateway_of(machine: &Machine, pod: &Pod) -> [u8; 6] {
-    let gateway = IpAddr::V4(machine.network.pod_range().gateway());
-    machine.block_on(async {
+fn gateway_of(test_node: &TestNode, pod: &Pod) -> [u8; 6] {
+    let gateway = IpAddr::V4(test_node.network.pod_range().gateway());
+    test_node.block_on(async {
         let kernel = Connection::<Route>::new_in(pod.namespace()).unwrap();
         let neighbors = kernel.get_neighbors().await.unwrap();
         let known = neighbors.iter().find(|n| n.destination() == Some(&gateway));

@@ -151,7 +151,7 @@ fn the_listeners_ports_are_closed_to_those_who_were_not_diverted() {
         let scene = Scene::start(network);
         let pod = scene.pod_with_identity("one");
         for port in [2579, 2580] {
-            let url = format!("http://{}:{port}{PATH}", scene.machine.address);
+            let url = format!("http://{}:{port}{PATH}", scene.test_node.address);
             let answer = pod.curl(&["-m", "3", "-H", "Metadata:true", &url]);
             assert_eq!((answer.status, answer.exit), (0, 7), "{network:?} {port}");
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use podid_lab::Network;
 use podid_tests::node::{
-    ApiServer, Daemon, Imds, Machine, Pod, assigned, azure_identity, binding, wait_until,
+    ApiServer, Daemon, Imds, Pod, TestNode, assigned, azure_identity, binding, wait_until,
 };
 use podid_tests::programs::program;
 
@@ -13,7 +13,7 @@ pub(crate) struct Scene {
     pub(crate) daemon: Daemon,
     pub(crate) api: ApiServer,
     pub(crate) imds: Imds,
-    pub(crate) machine: Machine,
+    pub(crate) test_node: TestNode,
 }
 
 /// The ways to link pods to a node, by which every guarantee is tested.
@@ -30,22 +30,22 @@ impl Scene {
     }
 
     pub(crate) fn with_flags(network: Network, flags: &[&str]) -> Self {
-        let machine = Machine::start(network).unwrap();
-        let api = ApiServer::start(&machine).unwrap();
-        let imds = Imds::start(&machine).unwrap();
-        let daemon = Daemon::start(&nmi(), &machine, &api, flags).unwrap();
+        let test_node = TestNode::start(network).unwrap();
+        let api = ApiServer::start(&test_node).unwrap();
+        let imds = Imds::start(&test_node).unwrap();
+        let daemon = Daemon::start(&nmi(), &test_node, &api, flags).unwrap();
         Self {
             daemon,
             api,
             imds,
-            machine,
+            test_node,
         }
     }
 
-    /// A running pod with an identity of its own, `client-NAME`, on the machine and proved.
+    /// A running pod with an identity of its own, `client-NAME`, on the node and proved.
     pub(crate) fn pod_with_identity(&self, name: &str) -> Pod {
         let before = self.attested();
-        let pod = self.machine.add_pod().unwrap();
+        let pod = self.test_node.add_pod().unwrap();
         self.api.put(&azure_identity(name));
         self.api.put(&binding(name, name));
         self.api.put(&assigned(name, &pod.uid, name, "Assigned"));

@@ -147,7 +147,7 @@ fn an_identity_whose_principal_is_known_is_served_by_object_id() {
 fn a_pod_without_a_binding_is_told_so_at_once() {
     let scene = Scene::start(Network::Routed);
     let one = scene.pod_with_identity("one");
-    let stranger = scene.machine.add_pod().unwrap();
+    let stranger = scene.test_node.add_pod().unwrap();
     scene
         .api
         .put(&stranger.running("stranger", "no-such-selector"));

@@ -14,7 +14,7 @@ use crate::scene::{Scene, nmi};
 #[test]
 fn a_request_waits_for_its_assignment_and_is_served_at_once_then() {
     let scene = Scene::start(Network::Bridge);
-    let pod = scene.machine.add_pod().unwrap();
+    let pod = scene.test_node.add_pod().unwrap();
     scene.api.put(&azure_identity("one"));
     scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Created"));
@@ -51,7 +51,7 @@ fn an_assignment_that_does_not_come_is_a_retryable_answer() {
 #[test]
 fn a_failed_assignment_is_a_no_at_once_also_for_those_who_wait() {
     let scene = Scene::start(Network::Bridge);
-    let pod = scene.machine.add_pod().unwrap();
+    let pod = scene.test_node.add_pod().unwrap();
     scene.api.put(&azure_identity("one"));
     scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Created"));
@@ -110,7 +110,7 @@ fn the_lag_of_the_metadata_service_is_bridged() {
 #[test]
 fn a_pod_that_calls_before_the_api_server_knows_it_is_served_on_its_next_try() {
     let scene = Scene::start(Network::Bridge);
-    let pod = scene.machine.add_pod().unwrap();
+    let pod = scene.test_node.add_pod().unwrap();
     scene.api.put(&azure_identity("one"));
     scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Assigned"));
@@ -127,7 +127,7 @@ fn a_pod_that_calls_before_the_api_server_knows_it_is_served_on_its_next_try() {
 #[test]
 fn an_address_the_kernel_does_not_confirm_is_refused_with_an_event() {
     let scene = Scene::with_flags(Network::Bridge, &["--attest-wait", "300ms"]);
-    let pod = scene.machine.add_pod().unwrap();
+    let pod = scene.test_node.add_pod().unwrap();
     scene.api.put(&azure_identity("one"));
     scene.api.put(&binding("one", "one"));
     scene.api.put(&assigned("one", &pod.uid, "one", "Assigned"));
@@ -151,7 +151,7 @@ fn an_address_the_kernel_does_not_confirm_is_refused_with_an_event() {
 fn probes_are_answered_while_the_api_server_is_down() {
     let mut scene = Scene::start(Network::Bridge);
     let known = scene.pod_with_identity("one");
-    let stranger = scene.machine.add_pod().unwrap();
+    let stranger = scene.test_node.add_pod().unwrap();
     scene.api.stop();
     for pod in [&known, &stranger] {
         let probe = pod.curl(&["-m", "3", TOKEN_URL]);
@@ -164,7 +164,7 @@ fn probes_are_answered_while_the_api_server_is_down() {
     assert_eq!(known.ask().status, 200, "what is known stays known");
 
     scene.daemon.end(Signal::SIGKILL).unwrap();
-    scene.daemon = Daemon::spawn(&nmi(), &scene.machine, &scene.api, &[]).unwrap();
+    scene.daemon = Daemon::spawn(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
     wait_until(
         "a daemon that has never seen the API server answers probes",
         || known.curl(&["-m", "3", TOKEN_URL]).status == 400,

@@ -8,11 +8,11 @@ use podid_lab::{Lab, Lifetime, UpOptions};
 use podid_tests::programs;
 
 /// A lab that ends with the test.
-fn lab(test: &str, world: Option<&Path>) -> Lab {
+fn lab(test: &str, seed: Option<&Path>) -> Lab {
     Lab::up(UpOptions {
         name: format!("install-{test}-{}", std::process::id()),
         lifetime: Lifetime::Caller,
-        world: world.map(Path::to_path_buf),
+        seed: seed.map(Path::to_path_buf),
         ..UpOptions::default()
     })
     .expect("a lab")
@@ -60,11 +60,11 @@ fn podid_can_be_installed_again() {
 }
 
 #[test]
-fn a_world_without_the_operator_is_refused_at_once_with_what_to_add() {
-    let folder = tempfile::tempdir().expect("a folder for the world");
-    let world = folder.path().join("world.yaml");
-    std::fs::write(&world, "applications: [{name: somebody}]\n").expect("the world is written");
-    let lab = lab("world", Some(&world));
+fn a_seed_without_the_operator_is_refused_at_once_with_what_to_add() {
+    let folder = tempfile::tempdir().expect("a folder for the seed");
+    let seed = folder.path().join("seed.yaml");
+    std::fs::write(&seed, "applications: [{name: somebody}]\n").expect("the seed is written");
+    let lab = lab("seed", Some(&seed));
     let began = Instant::now();
     let refused = install(&lab);
     assert!(!refused.status.success(), "{refused:?}");
@@ -85,9 +85,9 @@ fn a_world_without_the_operator_is_refused_at_once_with_what_to_add() {
         .split('`')
         .find(|words| words.starts_with("applications:"))
         .expect("words to add");
-    std::fs::write(&world, added).expect("the world is written");
+    std::fs::write(&seed, added).expect("the seed is written");
     drop(lab);
-    let lab = self::lab("added", Some(&world));
+    let lab = self::lab("added", Some(&seed));
     let installed = install(&lab);
     assert!(installed.status.success(), "{installed:?}");
     let said = String::from_utf8_lossy(&installed.stderr);

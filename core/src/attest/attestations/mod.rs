@@ -10,22 +10,23 @@ use super::{
     AttestationError, Claim, KernelFacts, LinkChange, NodeLink, PodEndpoint, ProvedLink, compare,
 };
 
-/// A pod that calls although it is not attested is looked at again, but not more often than this.
+/// Shortest time between two checks of a pod because it sent requests without being attested.
 const CALL_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pods of a node for which the API server knows an address, and how far the attestation of each
-/// is. Every change comes with the time at which it happened.
+/// The pods of a node for which the API server has an address, and the state of the attestation of each.
+/// Methods that change it take the current time.
 #[derive(Debug, Default)]
 pub struct Attestations {
     pods: BTreeMap<String, AttestationState>,
-    /// What an earlier daemon had attested, as far as this one has not decided on it yet. It serves
-    /// nobody; it keeps others from speaking as those pods while this daemon starts.
+    /// Endpoints that an earlier daemon had attested and about which this one has not decided yet. Requests
+    /// from them are not served. They stay in the rules so that no other pod can use these addresses
+    /// while this daemon starts.
     inherited: BTreeSet<PodEndpoint>,
     macs: PortMacs,
 }
 
 impl Attestations {
-    /// No pod is known yet; `endpoints` are those that an earlier daemon has left in the kernel.
+    /// No pod yet; `endpoints` are those that an earlier daemon has left in the kernel.
     #[must_use]
     pub fn inheriting(endpoints: BTreeSet<PodEndpoint>) -> Self {
         Self {
@@ -35,8 +36,8 @@ impl Attestations {
         }
     }
 
-    /// To be called when the API server has listed every pod: an inherited address that no pod has
-    /// is that of a pod that is gone.
+    /// Drops inherited addresses that no pod has. Call it only when the API server has listed every pod:
+    /// then such a pod is gone.
     pub fn release_unclaimed(&mut self) {
         let claimed: BTreeSet<Ipv4Addr> = self
             .pods
@@ -47,7 +48,7 @@ impl Attestations {
             .retain(|endpoint| claimed.contains(&endpoint.address));
     }
 
-    /// Takes in what the API server says about a pod now. A look at the pod is due at once.
+    /// Sets what the API server has for a pod now. A check of the pod is due at once.
     pub fn claim(&mut self, claim: Claim, now: Instant) {
         self.pods
             .entry(claim.uid.clone())
@@ -55,31 +56,30 @@ impl Attestations {
             .set_claim(claim, now);
     }
 
-    /// There is nothing to attest any more about this pod: it is gone, has ended, or has no address.
+    /// Drops a pod that is deleted, has ended, or has no address.
     pub fn withdraw(&mut self, uid: &str) {
         self.pods.remove(uid);
     }
 
-    /// A caller that is not attested has called from this address: the pod that claims it is looked
-    /// at soon.
+    /// A request came from this address and no attested pod has it: the pod that claims it is checked soon.
     pub fn on_call(&mut self, address: Ipv4Addr, now: Instant) {
         let callers = self.pods.values_mut();
         for state in callers.filter(|state| state.claim.addresses.contains(&address)) {
-            let last = state.last_look;
+            let last = state.last_check;
             if last.is_none_or(|last| now >= last + CALL_PAUSE) {
                 state.due = Some(now);
             }
         }
     }
 
-    /// When the next look at the kernel is due.
+    /// When the kernel must be read next; `None` when there is no pod to check.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.pods.values().filter_map(|state| state.due).min()
     }
 
-    /// The uids to look at now; they are then no longer due. A look reads all processes of the node
-    /// once, however many pods it is for; so attested pods that will be due soon join those that are.
+    /// The uids to check now; they are then no longer due. Reading the kernel visits all processes of the
+    /// node, for however many pods. So attested pods that will be due soon are checked with those that are.
     pub fn take_due(&mut self, now: Instant) -> Vec<String> {
         if self.next_due().is_none_or(|next| next > now) {
             return Vec::new();
@@ -94,7 +94,7 @@ impl Attestations {
         taken
     }
 
-    /// The look at `uids` failed: their last results stand, and they are looked at again.
+    /// The kernel could not be read for `uids`: their last results stay, and they are checked again.
     pub fn postpone(&mut self, uids: &[String], now: Instant) {
         for uid in uids {
             if let Some(state) = self.pods.get_mut(uid) {
@@ -103,8 +103,8 @@ impl Attestations {
         }
     }
 
-    /// Compares what a look at `uids` has shown with their claims. Returns the errors that a person
-    /// must be told of, with the uid of the pod, each once.
+    /// Compares the kernel's facts about `uids` with their claims. Returns the errors that need an Event, with
+    /// the uid of the pod, each once.
     pub fn on_look(
         &mut self,
         uids: &[String],
@@ -144,8 +144,8 @@ impl Attestations {
         results
     }
 
-    /// A look at some pods also shows the links of all others. A pod whose link is gone or replaced
-    /// is revoked: its address may already belong to another pod, which cannot be attested before.
+    /// Reading the kernel for some pods also shows the links of all others. A pod whose link is gone or
+    /// replaced is revoked: another pod may already have its address, and cannot be attested before that.
     fn revoke_replaced(&mut self, facts: &KernelFacts, now: Instant) {
         for state in self.pods.values_mut() {
             let replaced = |(index, was): (&u32, &NodeLink)| {
@@ -158,8 +158,8 @@ impl Attestations {
         }
     }
 
-    /// Takes in what the kernel announces. A pod whose link is not what it was when the pod was
-    /// attested is revoked at once, and looked at again.
+    /// Applies a change that the kernel announced. A pod whose link is not what it was when the pod was
+    /// attested is revoked at once, and checked again.
     pub fn on_link_change(&mut self, change: &LinkChange, now: Instant) {
         match change {
             LinkChange::Changed(index, link) => {
@@ -189,7 +189,7 @@ impl Attestations {
         }
     }
 
-    /// The link by which the pod was proved to have this endpoint; `None` when it is not attested.
+    /// The link by which this endpoint of the pod was attested; `None` when it is not attested.
     #[must_use]
     pub fn proved_link(&self, uid: &str, endpoint: &PodEndpoint) -> Option<ProvedLink> {
         let index = endpoint.link_index();
@@ -197,9 +197,9 @@ impl Attestations {
         Some(ProvedLink { index, was })
     }
 
-    /// Drops inherited endpoints whose link is gone or whose pod this daemon has decided on. An
-    /// attested pod no longer needs the inherited one, and a refused pod must not keep it. While the
-    /// kernel shows nothing of a pod yet, nothing is decided.
+    /// Drops inherited endpoints whose link is gone or about whose pod this daemon has decided. An attested
+    /// pod has an endpoint of its own, and a refused pod must not keep the inherited one. While the kernel
+    /// shows no process or link of a pod, nothing is decided.
     fn release_decided(&mut self, facts: &KernelFacts) {
         let decided: BTreeSet<Ipv4Addr> = self
             .pods
@@ -212,15 +212,16 @@ impl Attestations {
         });
     }
 
-    /// The endpoints that the node should let speak: those of attested pods, and the inherited ones.
+    /// The endpoints from which the node should accept packets: those of attested pods, and the inherited
+    /// ones.
     #[must_use]
     pub fn allowed(&self) -> BTreeSet<PodEndpoint> {
         let attested = self.attested().into_values().flatten().copied();
         attested.chain(self.inherited.iter().copied()).collect()
     }
 
-    /// The attested pods by uid, with their endpoints. When two pods prove the same address, both are
-    /// left out: nothing says which of them a call comes from.
+    /// The attested pods by uid, with their endpoints. When two pods have the same address, both are
+    /// left out: it is not known which of them sent a request.
     #[must_use]
     pub fn attested(&self) -> BTreeMap<&str, &[PodEndpoint]> {
         let mut pods_with: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();

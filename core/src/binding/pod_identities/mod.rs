@@ -35,23 +35,22 @@ pub struct PodIdentity {
     pub binding: Binding,
 }
 
-/// What a pod's bindings come to.
+/// The result of a pod's bindings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PodIdentities {
-    /// Identities to put on the machine under the pod.
+    /// Identities to assign to the VM or scale set under the pod.
     pub wanted: Vec<PodIdentity>,
     /// Managed identities whose `resourceID` names no user-assigned identity.
     pub malformed: Vec<AzureIdentity>,
     /// Bindings that select the pod and name an AzureIdentity that does not exist.
     pub dangling: Vec<Binding>,
-    /// What the pod is refused all of it for: the ways in which it breaks the rule of a profile
-    /// with `netRaw: Enforce`, or that it uses the node's network; and the identities that it would
-    /// have otherwise.
+    /// Set when the pod gets none of its identities, because it breaks the rule of a profile with
+    /// `netRaw: Enforce` or uses the node's network.
     pub refused: Option<RefusedPod>,
 }
 
-/// The assignments of a pod that [holds identities](holds_identities). Service principals are
-/// not put on machines, hence are not among them.
+/// The identities of a pod that [holds identities](holds_identities). Service principals cannot be
+/// assigned to a VM or scale set, so they are not among them.
 #[must_use]
 pub fn pod_identities<'a>(
     pod: &Pod,
@@ -90,8 +89,8 @@ pub fn pod_identities<'a>(
     assignments
 }
 
-/// What a bound pod is refused everything for. On the node's network no pod can be told from the
-/// node, so such a pod is never served, whatever its bindings ask.
+/// Why a bound pod gets no identity at all. A pod on the node's network cannot be distinguished from the
+/// node, so it is never served, whatever its bindings say.
 fn refusal(bound: &BoundIdentities<'_>, pod: &Pod) -> Option<BTreeSet<Breach>> {
     let strict = bound.breaches(pod).cloned();
     let on_node = !bound.uses.is_empty() && pod.breaches.contains(&Breach::HostNetwork);

@@ -3,8 +3,8 @@
 //! Whoever may write AzureIdentities names any managed identity in one. So the operator reads the
 //! identity in Azure before it assigns it: one that carries the tags of a profile is that profile's,
 //! and is served through other objects only where the class of that profile allows it. An
-//! AzureIdentity that claims to be a profile's is believed only as far as the profile's own record
-//! goes, because an owner reference can be written by hand as well.
+//! AzureIdentity with an owner reference to a profile is accepted only for the identity in the status of
+//! that profile, because anybody can write an owner reference.
 
 use serde::Serialize;
 
@@ -17,17 +17,17 @@ use crate::owner::Owner;
 /// What is known of a managed identity in Azure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum IdentityLookup {
-    /// It could not be read yet, for a reason that may pass.
+    /// It could not be read yet, for a reason that may be temporary.
     NotYet(AssignmentFailure),
-    /// There is none of this id.
+    /// Azure has no identity of this id.
     Absent,
-    /// The operator may not read it, or the id leads nowhere: Azure's words.
+    /// The operator may not read it, or the id is of no place that exists: Azure's text.
     Unreadable(String),
-    /// It is there.
+    /// It exists.
     Found {
         /// Its client id.
         client_id: String,
-        /// Whose it is, by its tags.
+        /// The profile that its tags name.
         owner: Option<TaggedOwner>,
     },
 }
@@ -35,19 +35,19 @@ pub enum IdentityLookup {
 /// The profile that the tags of an identity name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TaggedOwner {
-    /// As the tags say.
+    /// Cluster, profile and uid from the tags.
     pub owner: Owner,
-    /// Whether a profile of this cluster is meant that exists.
+    /// Whether it is a profile of this cluster that exists.
     pub lives_here: bool,
-    /// Whether the class of that profile lets others serve it.
+    /// Whether the class of that profile allows hand-written AzureIdentities (`limits.allowHandWritten`).
     pub shared: bool,
 }
 
 impl TaggedOwner {
-    /// Judges tags by the profile of the named namespace and name in this cluster, if there is one:
-    /// its uid, and its class.
+    /// Compares the tags with this cluster. `profile` is the uid and the class of the profile that has the
+    /// namespace and name of the tags, if there is one.
     #[must_use]
-    pub fn judge(owner: Owner, profile: Option<(&str, Option<&Class>)>) -> Self {
+    pub fn of(owner: Owner, profile: Option<(&str, Option<&Class>)>) -> Self {
         let profile = profile.filter(|(uid, _)| *uid == owner.uid);
         let class = profile.and_then(|(_, class)| class);
         let ours = class.is_some_and(|class| class.cluster_name == owner.cluster);
@@ -59,13 +59,13 @@ impl TaggedOwner {
     }
 }
 
-/// What an AzureIdentity comes to.
+/// Whether an AzureIdentity may be assigned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Verification {
     /// It may be assigned.
     Verified,
-    /// Azure has not said yet; with what stands in the way, if anything does. Nothing is put on a
-    /// machine, and nothing taken away.
+    /// Not known yet; with the reason, if a lookup failed. Meanwhile nothing is added to a VM or scale
+    /// set, and nothing removed.
     Pending(Option<AssignmentFailure>),
     /// It is not served until a person acts.
     Refused(AssignmentFailure),
@@ -78,21 +78,21 @@ const ABSENT: &str = "IdentityNotFound";
 const UNREADABLE: &str = "IdentityNotReadable";
 
 impl Verification {
-    /// Whether `failure` is one that [`Verification::Refused`] comes with, and not Azure's about a machine.
+    /// Whether `failure` is of a [`Verification::Refused`], and not of a change of a VM or scale set.
     #[must_use]
     pub fn refuses_with(failure: &AssignmentFailure) -> bool {
         [OWNED, MISMATCH, ABSENT, UNREADABLE].contains(&failure.reason.as_str())
     }
 }
 
-/// Whether a profile answers for an AzureIdentity, so that Azure need not be asked whose it is.
+/// Whether an AzureIdentity is a profile's own, so that its identity need not be looked up in Azure.
 /// `recorded` is as for [`verify`].
 #[must_use]
 pub fn is_made_by_profile(identity: &AzureIdentity, recorded: Option<&ArmId>) -> bool {
     identity.origin == Origin::Profile && recorded == Some(&identity.resource_id)
 }
 
-/// Judges an AzureIdentity of type 0. `recorded` is the identity that the profile of its namespace
+/// Verifies an AzureIdentity of type 0. `recorded` is the identity that the profile of its namespace
 /// and name has in its status.
 #[must_use]
 pub fn verify(
@@ -106,19 +106,23 @@ pub fn verify(
     match known {
         None => Verification::Pending(None),
         Some(IdentityLookup::NotYet(trouble)) => Verification::Pending(Some(trouble.clone())),
-        // The profile has just made it, or makes it again; that is its own concern.
+        // The profile has just created it, or creates it again: its own reconciliation reports that.
         Some(IdentityLookup::Absent) if identity.origin == Origin::Profile => {
             Verification::Pending(None)
         }
         Some(IdentityLookup::Absent) => Verification::Refused(absent(identity)),
         Some(IdentityLookup::Unreadable(text)) => Verification::Refused(unreadable(identity, text)),
         Some(IdentityLookup::Found { client_id, owner }) => {
-            judge(identity, client_id, owner.as_ref())
+            verify_found(identity, client_id, owner.as_ref())
         }
     }
 }
 
-fn judge(identity: &AzureIdentity, client_id: &str, owner: Option<&TaggedOwner>) -> Verification {
+fn verify_found(
+    identity: &AzureIdentity,
+    client_id: &str,
+    owner: Option<&TaggedOwner>,
+) -> Verification {
     let foreign = owner.filter(|owner| !owner.shared && !is_own(identity, owner));
     if let Some(foreign) = foreign {
         return Verification::Refused(owned(identity, foreign));

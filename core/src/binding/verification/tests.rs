@@ -66,7 +66,7 @@ fn an_identity_is_served_by_hand_when_it_is_nobodys_or_the_class_allows_it() {
     use Origin::{HandWritten, Profile};
     let of = |namespace: &str, profile: &str, uid: Option<&str>, class: Option<&Class>| {
         let owner = owner(namespace, profile);
-        Some(TaggedOwner::judge(owner, uid.map(|uid| (uid, class))))
+        Some(TaggedOwner::of(owner, uid.map(|uid| (uid, class))))
     };
     let (shut, open) = (class(false), class(true));
     let another_cluster = Class {
@@ -190,7 +190,7 @@ fn a_refusal_begins_with_what_to_do() {
     let start = "set spec.clientID of AzureIdentity team/web to c2: ";
     assert!(wrong.starts_with(start), "{wrong}");
     let shut = class(false);
-    let tagged = TaggedOwner::judge(owner("shop", "cart"), Some(("u1", Some(&shut))));
+    let tagged = TaggedOwner::of(owner("shop", "cart"), Some(("u1", Some(&shut))));
     let owned = message(&found("c1", Some(tagged)));
     assert!(
         owned.starts_with("have the pods bound by PodIdentityProfile shop/cart"),

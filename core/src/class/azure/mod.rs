@@ -2,7 +2,7 @@
 //! to the tenant, that the groups and the region are there, and that the roles of the limits have
 //! names that Azure knows.
 //!
-//! [`questions`] says what to ask, [`judge`] what the answers come to. Asking is the operator's.
+//! [`questions`] lists what to ask; the operator asks; [`class_outcome`] turns the answers into an outcome.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::class::Class;
 use crate::condition::ReconcileOutcome;
 use crate::role::Role;
 
-/// One thing to ask Azure, and the field that makes it worth asking.
+/// One thing to ask Azure, and the field of the class that it confirms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Path of the field, as `spec.resourceGroup`.
@@ -45,23 +45,23 @@ pub enum About {
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It is there.
+    /// It exists.
     Present,
-    /// Azure says that it is not there.
+    /// Azure answers that it does not exist.
     Absent,
-    /// The subscription is there and belongs to this tenant.
+    /// The subscription exists and belongs to this tenant.
     Tenant(String),
     /// Names of regions.
     Regions(Vec<String>),
-    /// Azure will not say, until a person does something; a sentence that says what.
+    /// Azure refuses to answer until a person acts; the text says how.
     Refused(String),
-    /// No answer, or one that says nothing about the question; a sentence about why.
+    /// No answer, or one that is not about the question; the text says why.
     Unanswered(String),
 }
 
 impl Answer {
-    /// The answer that a failed call comes to, where `text` says what to do first. Only Azure's own
-    /// refusal says something about the class or about the operator's rights.
+    /// The answer for a failed call, with `text` for people. Only a refusal by Azure itself is about the
+    /// class or the operator's rights; every other failure is no answer.
     #[must_use]
     pub fn failed(failure: &CallFailure, text: String) -> Self {
         match failure.is_refusal() {
@@ -71,12 +71,12 @@ impl Answer {
     }
 }
 
-/// What was known of a class, as it is written now, before Azure was asked.
+/// What was known about the current generation of a class before Azure was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
     Nothing,
-    /// Whether it could be used.
+    /// Whether it can be used: yes or no.
     Known,
 }
 
@@ -123,10 +123,10 @@ pub fn questions(class: &Class) -> Vec<Question> {
     all
 }
 
-/// What the answers come to; `None` when they add nothing to what is known already, so that a
-/// class that could be used can be used while Azure does not answer.
+/// The outcome for these answers; `None` when they add nothing to what was known before. So a class that
+/// could be used stays usable while Azure does not answer.
 #[must_use]
-pub fn judge(
+pub fn class_outcome(
     class: &Class,
     answers: &[(Question, Answer)],
     before: Before,
@@ -135,7 +135,7 @@ pub fn judge(
         .iter()
         .filter_map(|(question, answer)| problem(class, question, answer))
         .collect();
-    // Whatever else cannot be found is not found because the subscription is not.
+    // A missing subscription is the cause of everything else that is missing in it.
     if let Some(at) = problems.iter().position(|it| it.reason == NO_SUBSCRIPTION) {
         problems = vec![problems.swap_remove(at)];
     }
@@ -164,7 +164,7 @@ pub fn judge(
 struct Problem {
     /// Reason of `Ready`.
     reason: &'static str,
-    /// Whether it lasts until somebody edits the class, so that asking again is in vain.
+    /// Whether it lasts until somebody edits the class, so that asking again does not help.
     lasts: bool,
     text: String,
 }
@@ -219,7 +219,7 @@ fn wrong_region(question: &Question, subscription: &str, regions: &[String]) -> 
     })
 }
 
-/// What is asked about is not there.
+/// What was asked about does not exist.
 fn absent(question: &Question, about: &About) -> Problem {
     let Question { field, value, .. } = question;
     let (reason, lasts, why, remedy) = match about {
@@ -258,7 +258,7 @@ fn absent(question: &Question, about: &About) -> Problem {
     }
 }
 
-/// What a person must correct in the class is not helped by trying again.
+/// Stalled if one of the problems lasts until the class is edited, else retrying.
 fn not_ready(problems: &[Problem]) -> ReconcileOutcome {
     let texts: Vec<&str> = problems.iter().map(|problem| &*problem.text).collect();
     let message = texts.join(" | ");
@@ -272,7 +272,7 @@ fn not_ready(problems: &[Problem]) -> ReconcileOutcome {
 }
 
 impl About {
-    /// Equal for questions that Azure would answer with the same words.
+    /// Equal for questions that Azure would answer alike: names in Azure have no letter case.
     fn key(&self) -> String {
         self.to_string().to_ascii_lowercase()
     }

@@ -66,7 +66,7 @@ fn each_thing_is_asked_once() {
 fn what_azure_confirms_is_ready() {
     let answers = but("spec.resourceGroup", Answer::Present);
     for before in [Before::Nothing, Before::Known] {
-        let outcome = judge(&wide(), &answers, before);
+        let outcome = class_outcome(&wide(), &answers, before);
         assert!(
             matches!(outcome, Some(ReconcileOutcome::Ready { .. })),
             "{outcome:?}"
@@ -100,7 +100,8 @@ fn every_problem_names_field_value_and_remedy() {
         ),
     ];
     for (field, answer, remedy, stalls) in cases {
-        let outcome = judge(&wide(), &but(field, answer), Before::Known).expect("an outcome");
+        let outcome =
+            class_outcome(&wide(), &but(field, answer), Before::Known).expect("an outcome");
         let (reason, message) = match outcome {
             ReconcileOutcome::Stalled { reason, message } => (Some(reason), message),
             ReconcileOutcome::Retrying { message } => (None, message),
@@ -116,7 +117,7 @@ fn every_problem_names_field_value_and_remedy() {
 fn a_subscription_of_another_tenant_names_both() {
     let answers = but("spec.subscriptionId", Answer::Tenant("other".into()));
     let Some(ReconcileOutcome::Stalled { reason, message }) =
-        judge(&wide(), &answers, Before::Known)
+        class_outcome(&wide(), &answers, Before::Known)
     else {
         panic!("not stalled");
     };
@@ -134,18 +135,36 @@ fn a_missing_subscription_is_said_once() {
         .into_iter()
         .map(|question| (question, Answer::Absent))
         .collect();
-    let Some(ReconcileOutcome::Retrying { message }) = judge(&wide(), &answers, Before::Nothing)
+    let Some(ReconcileOutcome::Retrying { message }) =
+        class_outcome(&wide(), &answers, Before::Nothing)
     else {
         panic!("not retrying");
     };
     assert!(!message.contains(" | "), "{message}");
+    assert!(message.starts_with("spec.subscriptionId: "), "{message}");
+}
+
+#[test]
+fn every_problem_is_named_while_the_subscription_exists() {
+    let answers: Vec<_> = questions(&wide())
+        .into_iter()
+        .map(|question| match &question.about {
+            About::Group(_) => (question, Answer::Absent),
+            _ => (question.clone(), right(&question)),
+        })
+        .collect();
+    let outcome = class_outcome(&wide(), &answers, Before::Nothing);
+    let Some(ReconcileOutcome::Retrying { message }) = outcome else {
+        panic!("not retrying: {outcome:?}");
+    };
+    assert_eq!(message.split(" | ").count(), 3, "{message}");
 }
 
 #[test]
 fn while_azure_is_silent_what_was_known_stays() {
     let answers = but("spec.location", Answer::Unanswered("no answer".into()));
-    assert_eq!(judge(&wide(), &answers, Before::Known), None);
-    let outcome = judge(&wide(), &answers, Before::Nothing);
+    assert_eq!(class_outcome(&wide(), &answers, Before::Known), None);
+    let outcome = class_outcome(&wide(), &answers, Before::Nothing);
     assert!(
         matches!(&outcome, Some(ReconcileOutcome::Progressing { message }) if message.contains("no answer")),
         "{outcome:?}"
@@ -172,7 +191,7 @@ proptest! {
         let class = wide();
         let asked: Vec<_> = questions(&class).into_iter().zip(answers).collect();
         let before = if known { Before::Known } else { Before::Nothing };
-        let outcome = judge(&class, &asked, before);
+        let outcome = class_outcome(&class, &asked, before);
         let confirms = |(question, answer): &(Question, Answer)| match (&question.about, answer) {
             (About::Subscription(_), Answer::Tenant(tenant)) => tenant == "tenant",
             (About::Regions(_), Answer::Regions(regions)) => !regions.is_empty(),

@@ -35,18 +35,18 @@ impl Check<'_> {
             field,
             value,
             why,
-            mend: FixedBy::Author,
+            fixed_by: FixedBy::Author,
         }
     }
 
     fn beyond(&self, field: &str, value: &str, why: &str, limit: &str) -> Violation {
         let class = self.class.name.clone();
-        let mend = FixedBy::Class {
+        let fixed_by = FixedBy::Class {
             class,
             field: format!("spec.limits.{limit}"),
         };
         Violation {
-            mend,
+            fixed_by,
             ..self.wrong(field, value, why)
         }
     }
@@ -131,8 +131,8 @@ impl Check<'_> {
     }
 }
 
-/// A role that gives rights counts as listed only where it is written out by name: a GUID that
-/// nobody recognises must not open the subscription.
+/// Whether a limit lists this role. A role that gives the right to grant roles must be listed by its name,
+/// so that a GUID which readers do not recognise cannot give away the subscription.
 fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
     let by_name = || {
         let listed = limit.role.trim();
@@ -142,7 +142,7 @@ fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
     Role::parse(&limit.role).is(role) && (!role.is_privileged() || by_name())
 }
 
-/// A scope that is empty would cover everything; it covers nothing here.
+/// Whether a limit covers this scope. An empty limit would cover everything; here it covers nothing.
 fn covers(limit: &ArmId, scope: &ArmId) -> bool {
     limit.subscription().is_some() && limit.is_plain() && limit.covers(scope)
 }

@@ -15,7 +15,7 @@ use crate::profile::Profile;
 use crate::profile::desired::{Desired, DesiredBinding, DesiredIdentity, Grant, Grantee};
 use crate::role::{MANAGED_IDENTITY_OPERATOR, Role, VIRTUAL_MACHINE_CONTRIBUTOR};
 
-/// What the profile wants, if its class allows all of it.
+/// The desired state of the profile, if its class allows all of it.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ fn desired(profile: &Profile, class: &Class) -> Desired {
     }
 }
 
-/// ARM id of the identity that the profile means: the one it names, or one in the class's group.
+/// ARM id of the profile's identity: the one it names, or one in the class's group.
 #[must_use]
 pub fn identity_id(profile: &Profile, class: &Class) -> ArmId {
     if let Some(id) = &profile.identity_id {

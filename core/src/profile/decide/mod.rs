@@ -1,8 +1,9 @@
 //! What to do about one profile. The operator and `podid plan` call the same two functions in the same
 //! order:
 //!
-//! 1. [`precheck`], before anything is read: suspended, malformed, its class, its limits;
-//! 2. [`next_action`], with what was read (or is assumed): refused, only reported, or a plan.
+//! 1. [`precheck`], before anything is read: is it suspended or malformed, can its class be used, is it
+//!    within the limits;
+//! 2. [`next_action`], with what was read (or is assumed): refuse, only report, or carry out a plan.
 
 use serde::Serialize;
 
@@ -25,57 +26,57 @@ pub struct PrecheckInput<'a> {
     pub usability: &'a Usability,
     /// The operator.
     pub operator: &'a OperatorEnvironment,
-    /// Whether `Ready` speaks of the profile as it is written now.
+    /// Whether `Ready` is of the current generation of the profile.
     pub is_reported: bool,
 }
 
-/// What can be said of a profile before anything is read.
+/// The result of the checks before anything is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Precheck {
     /// Its author has suspended it.
     Suspended,
-    /// A field of it cannot be right, whatever its class says.
+    /// A field of it is invalid, whatever its class allows.
     InvalidSpec(Violation),
-    /// There is no class of the name that it gives.
+    /// The class that it names does not exist.
     ClassMissing {
-        /// That name.
+        /// Name of the class.
         class: String,
     },
-    /// Its class is malformed, or is none for this operator.
+    /// Its class is malformed, or is for another operator.
     ClassInvalid {
         /// Name of the class.
         class: String,
         /// What is wrong with it; never empty.
         violations: Vec<Violation>,
-        /// What the class, as it is written, does not allow beside that.
+        /// What the class does not allow beside that.
         not_allowed: Vec<Violation>,
     },
-    /// Azure says that its class cannot be used.
+    /// Its class cannot be used, according to Azure.
     ClassUnusable {
         /// Name of the class.
         class: String,
         /// What is wrong, and the remedy.
         why: String,
     },
-    /// Its class is still being compared with Azure, and the status says nothing of the profile yet.
+    /// Its class is still being compared with Azure, and `Ready` is not of the current generation.
     ClassUnknown {
         /// Name of the class.
         class: String,
     },
-    /// Its class is still being compared with Azure. The status stays as it is: it was true under the
-    /// class as it was before, and the class controller calls again.
+    /// Its class is still being compared with Azure. The status stays: it was true under the earlier class,
+    /// and the profile is reconciled again when the comparison ends.
     KeepStatus,
-    /// It asks for what its class does not allow; never empty.
+    /// It asks for what its class does not allow; the list is never empty.
     NotAllowed(Vec<Violation>),
-    /// This is to be made.
+    /// It is admitted, with this desired state.
     Admitted(Box<Desired>),
 }
 
-/// Says what can be said of a profile before anything is read.
+/// Checks a profile before anything is read.
 #[must_use]
 pub fn precheck(input: PrecheckInput<'_>) -> Precheck {
     let profile = input.profile;
-    // First of all: while a profile is suspended nothing may be said that asks for another edit.
+    // This check is the first: while a profile is suspended, no message may ask for another edit.
     if profile.suspend {
         return Precheck::Suspended;
     }
@@ -96,7 +97,7 @@ pub fn precheck(input: PrecheckInput<'_>) -> Precheck {
             not_allowed: admitted.err().unwrap_or_default(),
         };
     }
-    // A refusal by limits that Azure has not confirmed would have to be taken back.
+    // Only after that the limits: a refusal by a class that Azure has not confirmed might be wrong.
     if let Some(waiting) = wait_for(class, input.usability, input.is_reported) {
         return waiting;
     }
@@ -124,12 +125,13 @@ fn invalid_interval(text: &str) -> Violation {
         field: "spec.interval".to_owned(),
         value: text.to_owned(),
         why: "is not a duration; write for example 10m".to_owned(),
-        mend: FixedBy::Author,
+        fixed_by: FixedBy::Author,
     }
 }
 
 impl Precheck {
-    /// How a reconciliation comes out that ends here; `None` where there is work, or a status to keep.
+    /// The outcome of a reconciliation that ends with this check; `None` where work follows, or where the
+    /// status is kept or written by other rules.
     #[must_use]
     pub fn outcome(&self) -> Option<ReconcileOutcome> {
         Some(match self {
@@ -163,7 +165,7 @@ fn cannot_be_used(class: &str, why: &str) -> ReconcileOutcome {
     ReconcileOutcome::Waiting { message }
 }
 
-/// The class's own status names all of them; its profiles need one to know where to look.
+/// The first violation. The status of the class names all of them; a profile only needs to lead there.
 fn first(violations: &[Violation]) -> String {
     let first = violations.first();
     first.map(ToString::to_string).unwrap_or_default()
@@ -177,15 +179,15 @@ fn join(violations: &[Violation]) -> String {
 /// What to do about an admitted profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum NextAction {
-    /// Nothing: podid will not decide these by itself; never empty.
+    /// Nothing, for these reasons, which need a person; the list is never empty.
     Refuse(Vec<PlanRefusal>),
-    /// Report the plan, which is never empty, and do none of it: the author wants to decide.
+    /// Report the plan, which is never empty, and do none of it (`drift: Observe`).
     Report(Plan),
-    /// Do the plan; nothing when it is empty.
+    /// Carry out the plan, which may be empty.
     Apply(Plan),
 }
 
-/// Says what to do about an admitted profile, given what was read.
+/// Decides what to do about an admitted profile.
 #[must_use]
 pub fn next_action(desired: &Desired, observed: &Observed) -> NextAction {
     match plan(desired, observed) {

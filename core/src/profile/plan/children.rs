@@ -1,6 +1,8 @@
 use crate::owner::Owner;
 use crate::profile::desired::Desired;
-use crate::profile::observed::{BindingObject, Child, IdentityObject, ManagedIdentity, Observed};
+use crate::profile::observed::{
+    AzureIdentityFields, BindingFields, Child, ManagedIdentity, Observed,
+};
 use crate::profile::plan::refusal::PlanRefusal;
 use crate::profile::plan::step::Step;
 
@@ -9,7 +11,7 @@ const AZURE_IDENTITY: &str = "AzureIdentity";
 /// Kind of the object that binds pods to an identity.
 const BINDING: &str = "AzureIdentityBinding";
 
-/// Objects of the profile's name that belong to somebody else.
+/// A refusal for each object of the profile's name that belongs to somebody else.
 pub(super) fn refusals(owner: &Owner, observed: &Observed) -> Vec<PlanRefusal> {
     let identity = observed.azure_identity.as_ref();
     let binding = observed.binding.as_ref();
@@ -27,11 +29,11 @@ fn foreign<T>(kind: &'static str, owner: &Owner, child: &Child<T>) -> Option<Pla
     })
 }
 
-/// Steps until both objects say what they should.
+/// Steps that make both objects as desired.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let (namespace, name) = (&desired.owner.namespace, &desired.owner.profile);
     let found = observed.identity.as_ref();
-    let binding = BindingObject {
+    let binding = BindingFields {
         identity: name.clone(),
         selector: desired.binding.selector.clone(),
         service_accounts: desired.binding.service_accounts.clone(),
@@ -39,7 +41,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let child = observed.azure_identity.as_ref();
     let identity_fits = child
         .zip(found)
-        .is_some_and(|(child, found)| says(&child.object, desired, found));
+        .is_some_and(|(child, found)| is_as_desired(&child.object, desired, found));
     let binding_fits = observed
         .binding
         .as_ref()
@@ -66,7 +68,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
     steps
 }
 
-fn says(object: &IdentityObject, desired: &Desired, found: &ManagedIdentity) -> bool {
+fn is_as_desired(object: &AzureIdentityFields, desired: &Desired, found: &ManagedIdentity) -> bool {
     let principal = object.principal_id.as_ref();
     object.namespaced
         && object.net_raw == desired.net_raw

@@ -12,28 +12,28 @@ use crate::profile::plan::identity::{made, made_for, may_delete};
 use crate::profile::plan::step::Step;
 use crate::profile::{DeletionPolicy, Profile};
 
-/// A profile that is to go.
+/// A profile that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Deletion {
-    /// Whose things are to go.
+    /// The profile.
     pub owner: Owner,
-    /// What becomes of an identity that podid made.
+    /// Whether an identity that podid made is deleted or kept.
     pub policy: DeletionPolicy,
 }
 
-/// A profile that is to go, and what has to be read before that.
+/// A profile that is being deleted, and what must be read for that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeletionScope {
     /// See [`Deletion`].
     pub deletion: Deletion,
-    /// The identity to read; `None` when nothing can be said of it.
+    /// The identity to read; `None` when its id is not known.
     pub identity: Option<ArmId>,
-    /// Roles that may have been granted without a note in the record.
+    /// Roles that may have been granted without an entry in the record.
     pub grants: Vec<Grant>,
 }
 
-/// What has to be read before a profile goes. Its class may be gone, or not admit it any more; nothing
-/// was made then but what is in the record.
+/// What must be read before a profile is deleted. Where its class is gone or does not admit it any more,
+/// nothing exists but what is in the record.
 #[must_use]
 pub fn deletion_scope(
     profile: &Profile,
@@ -59,10 +59,10 @@ pub fn deletion_scope(
     }
 }
 
-/// What is to be undone so that nothing of the profile is left but what its policy keeps: pods
-/// lose the identity, VMs and scale sets lose it, roles are revoked, the identity is deleted.
+/// The steps that delete everything of the profile but what its policy keeps: pods lose the identity, VMs
+/// and scale sets lose it, roles are revoked, the identity is deleted.
 ///
-/// Nothing is refused: what is not the profile's own is left alone.
+/// It has no refusals: what is not the profile's own is left as it is.
 #[must_use]
 pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
     let mut steps = children(&deletion.owner, observed);
@@ -104,8 +104,8 @@ fn is_own<T>(child: &Child<T>) -> bool {
     child.owned
 }
 
-/// The profile's identities, and whether podid made them: those that Azure shows as its own, and
-/// the one it remembers.
+/// The profile's identities, and whether podid made them: the one that Azure shows with the profile's tags,
+/// and the one in the record.
 fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
     let owner = &deletion.owner;
     let recorded = observed.record.identity.as_ref();

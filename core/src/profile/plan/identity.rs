@@ -8,7 +8,7 @@ use crate::profile::plan::refusal::PlanRefusal;
 use crate::profile::plan::step::Step;
 use crate::profile::{CreationPolicy, DeletionPolicy};
 
-/// Whose an identity is.
+/// The owner of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ownership {
     /// podid made it for this profile.
@@ -17,11 +17,11 @@ pub(super) enum Ownership {
     Namesake(String),
     /// It carries the tags of another profile.
     Another(String),
-    /// Nobody's tags are on it.
+    /// It has no tags of podid.
     Nobody,
 }
 
-/// Whose an identity is, by its tags; by the record when somebody took the tags away.
+/// The owner of an identity by its tags, or by the record when somebody has removed the tags.
 pub(super) fn ownership(
     identity: &ManagedIdentity,
     owner: &Owner,
@@ -31,7 +31,7 @@ pub(super) fn ownership(
         let same_name = [&tagged.cluster, &tagged.namespace, &tagged.profile]
             == [&owner.cluster, &owner.namespace, &owner.profile];
         let words = format!("{tagged} (uid {})", tagged.uid);
-        // The uid alone says it: the cluster's name is not known once its class is gone.
+        // The uid alone decides: the cluster's name is not known once the class is gone.
         let same_uid = !owner.uid.is_empty() && tagged.uid == owner.uid;
         return match (same_uid, same_name) {
             (true, _) => Ownership::Ours,
@@ -59,9 +59,10 @@ pub fn made_for(identity: &ManagedIdentity, owner: &Owner, record: &ProfileRecor
     ownership(identity, owner, record) == Ownership::Ours
 }
 
-/// Whether podid made the identity it remembers. What Azure says now counts for more than the
-/// record: somebody else may have made it anew or taken it over. But one that Azure does not show
-/// may only not show *yet*, so the record alone is enough then; whoever deletes looks once more.
+/// Whether podid made the identity in the record. The tags that Azure shows now count before the record,
+/// because somebody else may have created it anew or taken it over. Where Azure does not show the
+/// identity, the record decides: the identity may be too new to be shown. Before a deletion the tags are
+/// read again.
 pub(super) fn made(recorded: &RecordedIdentity, owner: &Owner, observed: &Observed) -> bool {
     match observed.shown(&recorded.id) {
         Some(shown) => made_for(shown, owner, &observed.record),
@@ -69,7 +70,7 @@ pub(super) fn made(recorded: &RecordedIdentity, owner: &Owner, observed: &Observ
     }
 }
 
-/// Steps until the identity is as desired.
+/// Steps that make the identity as desired.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, PlanRefusal> {
     let wanted = &desired.identity;
     let adopts = wanted.creation != CreationPolicy::Create;
@@ -110,7 +111,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     }
 }
 
-/// Adopting is a note in the record: an identity that somebody else manages is left as it is.
+/// Adoption only changes the record: an identity that somebody else manages is left as it is.
 fn adopt(observed: &Observed, identity: &ManagedIdentity) -> Vec<Step> {
     let known = observed.record.identity.as_ref().is_some_and(|recorded| {
         recorded.id == identity.id
@@ -127,7 +128,7 @@ fn adopt(observed: &Observed, identity: &ManagedIdentity) -> Vec<Step> {
     }
 }
 
-/// Tags that others put on the identity stay; a write replaces all, so it repeats them.
+/// Writes the tags. A write replaces all tags, so it includes those that others have set.
 fn retag(desired: &Desired, identity: &ManagedIdentity) -> Vec<Step> {
     let wanted = &desired.identity.tags;
     if wanted
@@ -151,7 +152,7 @@ fn retag(desired: &Desired, identity: &ManagedIdentity) -> Vec<Step> {
     }]
 }
 
-/// Steps that put away the identity the profile used before, when it now means another.
+/// Steps that remove the identity that the profile used before, when it now names another.
 pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let former = observed.record.identity.as_ref();
     let Some(former) = former.filter(|former| former.id != desired.identity.id) else {
@@ -170,7 +171,7 @@ pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
     steps
 }
 
-/// Whether an identity goes with its profile.
+/// Whether an identity is deleted with its profile.
 pub(super) fn may_delete(made: bool, policy: DeletionPolicy) -> bool {
     made && policy == DeletionPolicy::Delete
 }

@@ -1,8 +1,9 @@
-//! What to do next for one profile: desired minus observed, as a value to print, compare and do.
+//! The steps that make one profile's resources as desired, as a value that is printed, compared and carried
+//! out.
 //!
 //! The order of the steps is the order in which they are safe: an identity before its rights,
-//! roles before pods can use them, and on the way back pods first, then VMs and scale sets, then roles,
-//! then the identity. Doing a plan and planning again gives an empty plan.
+//! roles before pods can use them, and in a deletion first the pods, then VMs and scale sets, then roles,
+//! then the identity. After a plan is carried out, the next plan is empty.
 
 mod children;
 mod delete;
@@ -29,7 +30,7 @@ use crate::profile::observed::{Observed, RecordedRoleAssignment};
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
-    /// Role assignments that are wanted and there already.
+    /// Role assignments that are wanted and exist already.
     pub held: Vec<RecordedRoleAssignment>,
 }
 
@@ -40,7 +41,7 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// Every step in words.
+    /// Every step as text.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         self.steps.iter().map(ToString::to_string).collect()
@@ -61,13 +62,12 @@ impl fmt::Display for Plan {
     }
 }
 
-/// What is to be done so that `observed` becomes as `desired`. Against [`Observed::default`] it
-/// has all the steps of a new profile.
+/// The steps that make `observed` as `desired`. For [`Observed::default`] these are all the steps of a new
+/// profile.
 ///
 /// # Errors
 ///
-/// Everything that stands in the way and that podid will not decide by itself; never an empty
-/// list. Nothing is to be done then.
+/// Every reason why nothing may be done before a person has decided; never an empty list.
 pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, Vec<PlanRefusal>> {
     let mut refusals = Vec::new();
     let mut steps = Vec::new();

@@ -5,8 +5,7 @@ use serde::Serialize;
 use crate::arm::ArmId;
 use crate::profile::ConditionType;
 
-/// Something in Azure or in the cluster that podid will not touch, and without which it cannot
-/// go on.
+/// Why a plan is not carried out: something in Azure or in the cluster is not podid's to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "refusal", rename_all_fields = "camelCase")]
 pub enum PlanRefusal {
@@ -14,10 +13,10 @@ pub enum PlanRefusal {
     OwnedByAnother {
         /// ARM id of the identity.
         id: ArmId,
-        /// Whose it is, as its tags say.
+        /// The owner that its tags name.
         owner: String,
     },
-    /// The identity exists, nobody's tags are on it, and the profile does not say to adopt it.
+    /// The identity exists, has no tags of podid, and the profile does not allow to adopt it.
     NotOurs {
         /// ARM id of the identity.
         id: ArmId,
@@ -27,7 +26,7 @@ pub enum PlanRefusal {
         /// ARM id of the identity.
         id: ArmId,
     },
-    /// The identity lives in another tenant than the class says.
+    /// The identity is in another tenant than that of the class.
     WrongTenant {
         /// ARM id of the identity.
         id: ArmId,
@@ -59,7 +58,7 @@ pub enum PlanRefusal {
 }
 
 impl PlanRefusal {
-    /// Field of the profile (or class) that leads there.
+    /// Field of the profile (or class) that causes it.
     #[must_use]
     pub fn field(&self) -> String {
         match self {
@@ -72,7 +71,7 @@ impl PlanRefusal {
         }
     }
 
-    /// A word for conditions and metrics; the set is closed.
+    /// Reason in conditions, and value of a metrics label; the set is closed.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -98,8 +97,7 @@ impl PlanRefusal {
         }
     }
 
-    /// Whether it may well come right without anybody changing the profile: what is to be adopted
-    /// may still be on its way.
+    /// Whether it may end without an edit of the profile: the identity to adopt may be created later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::NothingToAdopt { .. })

@@ -9,7 +9,7 @@ use crate::profile::plan::refusal::PlanRefusal;
 use crate::profile::plan::step::{RoleGrant, Step};
 use crate::role::Role;
 
-/// What the roles come to.
+/// The role assignments of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     pub(super) grants: Vec<Step>,
@@ -18,7 +18,7 @@ pub(super) struct Roles {
     pub(super) refusals: Vec<PlanRefusal>,
 }
 
-/// Roles to give, to take back, and those that are as they should be.
+/// The roles to grant and to revoke, and the role assignments that are as desired.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Roles {
     let mut roles = Roles::default();
     for grant in &desired.grants {
@@ -41,7 +41,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Roles {
     roles
 }
 
-/// Takes back what the identity of before was given.
+/// Revokes the roles of the identity that the profile used before.
 pub(super) fn revoke_former(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let former = former_principal(desired, observed);
     let mut revokes = surplus(desired, observed);
@@ -49,13 +49,13 @@ pub(super) fn revoke_former(desired: &Desired, observed: &Observed) -> Vec<Step>
     revokes
 }
 
-/// Takes back everything that podid gave for this owner.
+/// Revokes every role that podid granted for this owner.
 pub(super) fn revoke_all(owner: &Owner, observed: &Observed) -> Vec<Step> {
     revoke_but(owner, observed, &[])
 }
 
-/// Whether podid made the assignment for this owner: it remembers, or the assignment has both the
-/// name and the description that only podid gives. Anything else is somebody else's.
+/// Whether podid made the assignment for this owner: the record has it, or it has both the name and the
+/// description that only podid gives. Any other is somebody else's.
 #[must_use]
 pub fn is_ours(assignment: &RoleAssignment, owner: &Owner, record: &ProfileRecord) -> bool {
     let name = names::role_assignment(
@@ -68,7 +68,7 @@ pub fn is_ours(assignment: &RoleAssignment, owner: &Owner, record: &ProfileRecor
             && assignment.id.name().eq_ignore_ascii_case(&name.to_string()))
 }
 
-/// A role that only Azure can find, found; left by name if nobody has looked it up.
+/// The role of a grant with the GUID that Azure has for its name; unchanged if the name was not looked up.
 fn resolve(grant: &Grant, observed: &Observed) -> Result<Role, PlanRefusal> {
     let Role::Named(name) = &grant.role else {
         return Ok(grant.role.clone());
@@ -137,11 +137,12 @@ fn recorded(
     }
 }
 
-/// A role assignment by what it is: scope, role, principal in lower case.
+/// What a role assignment grants: scope, role, principal in lower case.
 type Fact = (ArmId, Uuid, String);
 
-/// Takes back what is ours and nothing asks for any more. An identity that Azure does not show may
-/// only not show *yet*: what the record says of it stays until Azure shows it again.
+/// Revokes the role assignments of podid that are not desired any more. Where Azure does not show the
+/// identity, it may be too new to be shown. So role assignments of the recorded principal stay until
+/// Azure shows the identity.
 fn surplus(desired: &Desired, observed: &Observed) -> Vec<Step> {
     let recorded = observed.record.identity.as_ref();
     let recorded = recorded.filter(|recorded| recorded.id == desired.identity.id);
@@ -174,8 +175,8 @@ fn revoke_but(owner: &Owner, observed: &Observed, wanted: &[Fact]) -> Vec<Step> 
     seen.chain(unseen(observed, wanted)).collect()
 }
 
-/// What podid remembers to have made and Azure does not list, or not yet: taking it back does
-/// nothing when it is not there.
+/// Revokes recorded role assignments that Azure does not list (yet). To revoke one that does not exist has
+/// no effect.
 fn unseen<'a>(observed: &'a Observed, wanted: &'a [Fact]) -> impl Iterator<Item = Step> + 'a {
     let is_wanted = |entry: &RecordedRoleAssignment| {
         wanted.iter().any(|(scope, role, principal)| {

@@ -7,7 +7,7 @@ use crate::arm::ArmId;
 use crate::net_raw::NetRaw;
 use crate::profile::ConditionType;
 use crate::profile::desired::Grantee;
-use crate::profile::observed::BindingObject;
+use crate::profile::observed::BindingFields;
 use crate::role::Role;
 
 /// One step of a plan.
@@ -23,7 +23,7 @@ pub enum Step {
         /// Its tags.
         tags: BTreeMap<String, String>,
     },
-    /// Takes an existing identity into use; nothing of it is changed, and it is never deleted.
+    /// Uses an existing identity; it is not changed, and never deleted.
     AdoptIdentity {
         /// Its ARM id.
         id: ArmId,
@@ -37,9 +37,9 @@ pub enum Step {
         /// All its tags afterwards.
         tags: BTreeMap<String, String>,
     },
-    /// Gives the profile's identity a role.
+    /// Grants the profile's identity a role.
     GrantRole(RoleGrant),
-    /// Gives the kubelet identity a role, so that VMs and scale sets may have the profile's identity.
+    /// Grants the kubelet identity a role, so that VMs and scale sets may have the profile's identity.
     GrantNodeRole(RoleGrant),
     /// Writes the AzureIdentity, through which nodes find the identity.
     ApplyAzureIdentity {
@@ -62,8 +62,8 @@ pub enum Step {
         namespace: String,
         /// Name of the object.
         name: String,
-        /// What it says.
-        binding: BindingObject,
+        /// Its fields.
+        binding: BindingFields,
     },
     /// Revokes a role that podid granted.
     RevokeRole {
@@ -112,7 +112,7 @@ pub struct RoleGrant {
     pub scope: ArmId,
     /// Who gets it.
     pub to: Grantee,
-    /// Text by which the assignment is recognised as ours.
+    /// Description of the role assignment, by which podid recognises its own.
     pub description: String,
 }
 
@@ -136,7 +136,7 @@ impl Step {
         }
     }
 
-    /// A word for metrics; the set is closed.
+    /// Value of a metrics label; the set is closed.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -233,7 +233,7 @@ impl fmt::Display for RoleGrant {
     }
 }
 
-impl fmt::Display for BindingObject {
+impl fmt::Display for BindingFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

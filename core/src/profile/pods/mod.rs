@@ -1,5 +1,5 @@
-//! What the pods that are bound to one AzureIdentity mean to its profile: counts, a condition, and whether
-//! the profile is ready.
+//! The pods that are bound to one AzureIdentity, and their effect on its profile: counts, a condition, and
+//! whether the profile is ready.
 
 mod effect;
 
@@ -17,7 +17,7 @@ use crate::call_failure::is_reason;
 use crate::condition::{ConditionStatus, SubCondition};
 use crate::net_raw::{self, Breach};
 
-/// Type of the condition.
+/// Type of the condition about the pods' assignments.
 pub const ASSIGNMENT_READY: &str = "AssignmentReady";
 
 /// How long an assignment may take before it counts as a problem. Azure takes up to a minute; if a
@@ -27,32 +27,32 @@ pub const USUAL_WAIT: Duration = Duration::from_secs(120);
 /// How many pods are named where pods are listed.
 pub const MAX_NAMED: usize = 20;
 
-/// How far one pod is with one identity.
+/// State of one pod's use of one identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum PodState {
     /// The identity is on its VM or scale set.
     Assigned,
-    /// On its way.
+    /// Azure has not confirmed it yet.
     UnderWay {
         /// For longer than [usual](USUAL_WAIT).
         late: bool,
-        /// What Azure answered last, if it refused and trying again may help.
+        /// Azure's last refusal, if a retry may help.
         trouble: Option<AssignmentFailure>,
     },
-    /// It does not come until a person acts.
+    /// It is not assigned until a person acts.
     Failed(AssignmentFailure),
     /// The pod is refused, because it breaks a rule in these ways.
     Refused(BTreeSet<Breach>),
 }
 
-/// How many pods are bound to one AzureIdentity, and how far each is.
+/// Counts of the pods that are bound to one AzureIdentity, by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BoundPods {
     /// Pods on nodes that are bound.
     pub bound: usize,
     /// Those of them that have the identity on their VM or scale set.
     pub assigned: usize,
-    /// Those of them for which it is on its way, and no problem yet.
+    /// Those of them that wait for it, no longer than usual.
     pub under_way: usize,
     /// Why others do not have it, and how many.
     pub failed: BTreeMap<AssignmentFailure, usize>,
@@ -86,7 +86,7 @@ impl NamedPods {
     }
 
     /// As `web-0 (container app does not drop NET_RAW), web-1 (…) and others`. Without a number, so
-    /// that the sentence stays while others come and go.
+    /// that the text does not change with every pod that is added or deleted.
     #[must_use]
     pub fn sentence(&self, max: usize) -> String {
         let named = self.first.iter().take(max);
@@ -122,8 +122,8 @@ impl BoundPods {
         }
     }
 
-    /// Why the profile is not ready, if pods are the reason; without numbers, so that the same cause
-    /// gives the same sentence whatever pods come and go.
+    /// Why the profile is not ready, if pods are the reason; without numbers, so that the text
+    /// depends on the cause and not on how many pods there are.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let causes = self.causes().map(|cause| cause.message.as_str());
@@ -181,7 +181,7 @@ impl BoundPods {
     }
 }
 
-/// Between the counts, in which it does not occur, and the problem.
+/// Separates the counts from the problem; it does not occur in the counts.
 const BEFORE_PROBLEM: &str = ": ";
 
 /// What to do about pods that are refused.

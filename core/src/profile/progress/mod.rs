@@ -1,4 +1,4 @@
-//! What is known and remembered while a plan is carried out.
+//! The identity and the role assignments while a plan is carried out, and the record after it.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::net_raw::NetRaw;
 use crate::owner::Owner;
 use crate::profile::desired::{Desired, Grantee};
 use crate::profile::observed::{
-    IdentityObject, ManagedIdentity, Observed, ProfileRecord, RecordedIdentity,
+    AzureIdentityFields, ManagedIdentity, Observed, ProfileRecord, RecordedIdentity,
     RecordedRoleAssignment, RoleAssignment,
 };
 use crate::profile::plan::{Plan, RoleGrant, Step, is_ours, made_for};
@@ -17,17 +17,18 @@ use crate::profile::plan::{Plan, RoleGrant, Step, is_ours, made_for};
 /// Provider and type of a role assignment.
 const ROLE_ASSIGNMENT_TYPE: &str = "Microsoft.Authorization/roleAssignments";
 
-/// What is known of a profile's identity and role assignments while its plan is carried out.
+/// A profile's identity and role assignments while its plan is carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanProgress {
     /// The identity, once it is there.
     pub identity: Option<ManagedIdentity>,
-    /// Role assignments to remember.
+    /// Role assignments to record.
     pub assignments: Vec<RecordedRoleAssignment>,
 }
 
 impl PlanProgress {
-    /// Where a plan begins. What podid made stays remembered until it is revoked.
+    /// The state before the first step. Role assignments that podid made stay recorded until they are
+    /// revoked.
     #[must_use]
     pub fn begin(plan: &Plan, observed: &Observed) -> Self {
         let held = |id: &ArmId| plan.held.iter().any(|held| held.id == *id);
@@ -39,9 +40,9 @@ impl PlanProgress {
         }
     }
 
-    /// Remembers the role assignments that `plan` is about to make, and says whether there are any. The
-    /// caller must write them to the status before it makes the first: one made in the moment of a crash
-    /// would otherwise not be known to be podid's, and would never be revoked.
+    /// Adds the role assignments that `plan` is about to make, and returns whether there are any. The caller
+    /// must write them to the status before it makes the first. Otherwise, after a crash, podid would not
+    /// know that it made them, and would never revoke them.
     pub fn expect_grants(&mut self, plan: &Plan, owner: &Owner) -> bool {
         let before = self.assignments.len();
         for step in &plan.steps {
@@ -58,7 +59,7 @@ impl PlanProgress {
         self.assignments.len() != before
     }
 
-    /// The role assignment that a grant comes to; `None` while its principal is not there.
+    /// The role assignment for a grant; `None` while its principal does not exist.
     #[must_use]
     pub fn wanted(&self, grant: &RoleGrant, role: Uuid) -> Option<RecordedRoleAssignment> {
         let principal_id = match &grant.to {
@@ -76,8 +77,9 @@ impl PlanProgress {
         })
     }
 
-    /// `wanted` was asked for and `given` is there: the same, or an equal one of another name. A grant
-    /// that failed stays remembered, since Azure may have made it without an answer that arrived.
+    /// Records that Azure has `given` for `wanted`: the same, or an equal one of another name. It is not
+    /// called for a grant that failed, which stays recorded: Azure may have made it although the answer was
+    /// lost.
     pub fn granted(
         &mut self,
         grant: &RoleGrant,
@@ -91,25 +93,25 @@ impl PlanProgress {
         }
     }
 
-    /// The role assignment of this id is gone.
+    /// Records that the role assignment of this id is deleted.
     pub fn revoked(&mut self, assignment: &ArmId) {
         self.forget(assignment);
     }
 
-    /// What the AzureIdentity is to say. What Azure gave an identity made meanwhile counts for more than
-    /// what the plan knew.
+    /// The desired fields of the AzureIdentity. The ids of an identity that was created since the plan was
+    /// made count before those of the plan.
     #[must_use]
-    pub fn identity_object(
+    pub fn azure_identity_fields(
         &self,
         resource_id: &ArmId,
         client_id: Option<&str>,
         principal_id: Option<&str>,
         net_raw: NetRaw,
-    ) -> IdentityObject {
+    ) -> AzureIdentityFields {
         let made = self.identity.as_ref();
         let client_id = made.map(|made| made.client_id.as_str()).or(client_id);
         let principal_id = made.map(|made| made.principal_id.as_str()).or(principal_id);
-        IdentityObject {
+        AzureIdentityFields {
             resource_id: resource_id.clone(),
             client_id: client_id.unwrap_or_default().to_owned(),
             principal_id: principal_id.map(str::to_owned),
@@ -118,9 +120,9 @@ impl PlanProgress {
         }
     }
 
-    /// What is to be remembered from now on, given the record that the plan was made from. An identity
-    /// that the profile used before stays in the record until the plan is `finished`, since only the
-    /// record says that it is still to be deleted.
+    /// The record to write, given the record that the plan was made from. An identity that the profile used
+    /// before stays in the record until the plan is `finished`, since nothing else shows that it must still
+    /// be deleted.
     #[must_use]
     pub fn record(
         &self,
@@ -139,7 +141,7 @@ impl PlanProgress {
             created: made_for(identity, &desired.owner, before),
         });
         let mut assignments = self.assignments.clone();
-        // A fixed order: a status that only changes its order would be written again and again.
+        // Sorted, because a status whose order changes would be written again and again.
         assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         ProfileRecord {
             identity: used.or_else(|| before.identity.clone()),
@@ -157,8 +159,8 @@ impl PlanProgress {
     }
 }
 
-/// The equal assignment that Azure says exists under another name, of those that it lists. It counts as
-/// made by podid only by podid's own marks, so that somebody else's is never revoked.
+/// The equal role assignment that exists under another name, out of those that Azure lists. It counts as made
+/// by podid only if it has podid's marks, so that somebody else's is never revoked.
 #[must_use]
 pub fn equal_assignment(
     listed: &[RoleAssignment],
@@ -176,8 +178,8 @@ pub fn equal_assignment(
     })
 }
 
-/// Whether a grant is this profile's own, and not one for all profiles of the cluster: those are never
-/// revoked with a profile, and so not remembered with one.
+/// Whether a grant is this profile's own, and not one for all profiles of the cluster. The latter is not
+/// revoked with a profile, so it is not recorded for one.
 fn is_own(grant: &RoleGrant, owner: &Owner) -> bool {
     grant.description == owner.marker()
 }

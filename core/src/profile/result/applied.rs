@@ -1,10 +1,10 @@
 use super::{ConditionType, ReconcileResult};
 use crate::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
 
-/// What the status notes as the applied spec after a reconciliation, where `current` is the digest of
-/// the spec and `noted` what the status notes now. It is the spec's when all of it is made, whatever its
-/// pods make of it, and nothing while something is missing. A suspended profile is not worked on, so its
-/// note stays.
+/// The digest of the applied spec to write to the status after a reconciliation; `current` is the digest of
+/// the spec and `noted` the one in the status. It is `current` when everything is made, even if pods do not
+/// get the identity, and `None` while something is missing. A suspended profile is not worked on, so it
+/// keeps `noted`.
 #[must_use]
 pub fn applied_spec(
     result: &ReconcileResult,
@@ -19,14 +19,14 @@ pub fn applied_spec(
     }
 }
 
-/// Whether the spec of the digest `current` asks for what was made, and no more.
+/// Whether the spec with the digest `current` was applied.
 #[must_use]
 pub fn is_applied(current: Option<&str>, noted: Option<&str>) -> bool {
     noted.is_some() && noted == current
 }
 
 /// Whether the binding of the spec is applied, so that `status.binding` may show it. The `NET_RAW`
-/// admission policy goes by that field: a binding that was only planned, or refused, must not relax it.
+/// admission policy reads that field: a binding that was only planned, or refused, must not relax it.
 #[must_use]
 pub fn is_binding_applied(result: &ReconcileResult) -> bool {
     is_true(&result.sub_conditions, ConditionType::BindingReady) && result.planned.is_empty()

@@ -1,11 +1,11 @@
-//! What is said of what was made.
+//! The conditions and the message when everything is made.
 
 use super::{ConditionType, sub_condition};
 use crate::condition::{ConditionStatus, SubCondition};
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ProfileRecord, RecordedIdentity};
 
-/// What `Ready` says.
+/// Message of `Ready`.
 pub(super) fn ready_message(desired: &Desired, record: &ProfileRecord) -> String {
     let identity = record.identity.as_ref();
     format!(

@@ -1,4 +1,4 @@
-//! What a reconciliation of a profile comes to: its conditions, its record, and when to look again.
+//! The result of a reconciliation of a profile: its conditions, its record, and when to reconcile again.
 
 mod applied;
 mod made;
@@ -19,25 +19,25 @@ use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity}
 use crate::profile::plan::{Plan, PlanRefusal};
 use crate::profile::pods::PODS_KEEP_NET_RAW;
 
-/// What a reconciliation comes to.
+/// The result of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReconcileResult {
-    /// What `Ready` says.
+    /// The outcome, which becomes `Ready`.
     pub outcome: ReconcileOutcome,
-    /// Conditions about which something was found out. The others stay as they are.
+    /// The sub-conditions that were checked. The others stay as they are.
     pub sub_conditions: Vec<SubCondition>,
-    /// What is remembered from now on.
+    /// The record from now on.
     pub record: ProfileRecord,
-    /// Steps that were only planned, in words.
+    /// Steps that were only planned, as text.
     pub planned: Vec<String>,
-    /// When to look again.
+    /// When to reconcile again.
     pub requeue: Requeue,
 }
 
-/// When to look at a profile again, beside when something that concerns it changes.
+/// When to reconcile a profile again, in addition to every change that concerns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Requeue {
-    /// Only then.
+    /// Only after a change.
     OnChange,
     /// After the interval of the profile, or else the operator's.
     AtInterval,
@@ -49,7 +49,7 @@ pub enum Requeue {
 }
 
 impl ReconcileResult {
-    /// Nothing was read or done.
+    /// The result when nothing was read or done.
     #[must_use]
     pub fn without_work(outcome: ReconcileOutcome, record: ProfileRecord) -> Self {
         Self {
@@ -61,8 +61,8 @@ impl ReconcileResult {
         }
     }
 
-    /// The profile is suspended. `enforcement` is given if all that it asks for was made before: the
-    /// policy and the pods may change without an edit.
+    /// The result for a suspended profile. `enforcement` is given if everything it asks for was made before:
+    /// the policy and the pods may change without an edit.
     #[must_use]
     pub fn suspended(
         record: ProfileRecord,
@@ -79,7 +79,7 @@ impl ReconcileResult {
             // Policies are not watched.
             false => Requeue::AtInterval,
         };
-        // What could not be read says nothing new.
+        // `Unknown` means that it could not be read; then the reported condition stays.
         let known = enforcement.filter(|part| part.status != ConditionStatus::Unknown);
         Self {
             sub_conditions: known.into_iter().collect(),
@@ -88,7 +88,7 @@ impl ReconcileResult {
         }
     }
 
-    /// All that the profile asks for is made; `record` is what is there.
+    /// The result when everything the profile asks for is made; `record` is what exists.
     #[must_use]
     pub fn made(desired: &Desired, record: ProfileRecord, enforcement: SubCondition) -> Self {
         let (outcome, requeue) = match enforcement.status {
@@ -101,9 +101,9 @@ impl ReconcileResult {
             ConditionStatus::False | ConditionStatus::Unknown => {
                 let message = enforcement.message.clone();
                 let requeue = match enforcement.reason == PODS_KEEP_NET_RAW {
-                    // Pods are watched.
+                    // Pods are watched, so a correction causes a reconciliation.
                     true => Requeue::AtInterval,
-                    // Policies are not.
+                    // Policies are not watched.
                     false => Requeue::WithBackoff { at_least: None },
                 };
                 (ReconcileOutcome::Waiting { message }, requeue)
@@ -120,7 +120,7 @@ impl ReconcileResult {
         }
     }
 
-    /// Reading or writing stopped. `identity` is what Azure was seen to hold before, if it was asked.
+    /// The result when a read or write failed. `identity` is the identity that was read before, if any.
     #[must_use]
     pub fn failed(
         failure: &StepFailure,
@@ -142,7 +142,7 @@ impl ReconcileResult {
             failure.message.clone(),
         );
         let mut sub_conditions = vec![hit, enforcement];
-        // The record may still hold the identity that the profile used before, of which nothing is said.
+        // The record may still have the identity that the profile used before. No condition is about that.
         let is_made =
             |recorded: &&RecordedIdentity| identity.is_some_and(|it| it.id == recorded.id);
         let made = record.identity.as_ref().filter(is_made);
@@ -158,7 +158,7 @@ impl ReconcileResult {
         }
     }
 
-    /// podid will not decide these by itself.
+    /// The result when a plan was refused.
     #[must_use]
     pub fn refused(
         refusals: &[PlanRefusal],
@@ -192,7 +192,7 @@ impl ReconcileResult {
         }
     }
 
-    /// The plan is left to a person.
+    /// The result when a plan is only reported (`drift: Observe`).
     #[must_use]
     pub fn drifted(plan: &Plan, record: ProfileRecord, enforcement: SubCondition) -> Self {
         let planned = plan.sentences();
@@ -217,7 +217,7 @@ impl ReconcileResult {
         }
     }
 
-    /// The deletion is not finished.
+    /// The result when a step of a deletion failed.
     #[must_use]
     pub fn deletion_failed(failure: &StepFailure, record: ProfileRecord) -> Self {
         Self {
@@ -228,13 +228,13 @@ impl ReconcileResult {
         }
     }
 
-    /// The same, not ready while pods do not get the identity.
+    /// The same result, but not ready if `problem` names a reason why pods do not get the identity.
     #[must_use]
     pub fn with_pods_problem(self, problem: Option<String>) -> Self {
         match (problem, &self.outcome) {
             (Some(message), ReconcileOutcome::Ready { .. }) => Self {
                 outcome: ReconcileOutcome::Retrying { message },
-                // Assignment tries again by itself, and pods are watched.
+                // The assignment is tried again by its own controller, and pods are watched.
                 requeue: Requeue::AtInterval,
                 ..self
             },

@@ -14,13 +14,13 @@ use crate::target::record::AssignmentRecord;
 pub struct TargetPlan {
     /// Wanted and absent.
     pub add: BTreeSet<ArmId>,
-    /// Present, put there by us, and no longer wanted.
+    /// Present, put there by podid, and no longer wanted.
     pub remove: BTreeSet<ArmId>,
 }
 
-/// What to change on a target that has `on_target` and should carry `desired`.
+/// What to change on a target that has `on_target` and should have `desired`.
 ///
-/// `record` is what we put there; `immutable` is never taken away, whoever put it there.
+/// `record` is what podid put there; `immutable` is never removed, whoever put it there.
 #[must_use]
 pub fn plan_target(
     desired: &BTreeSet<ArmId>,

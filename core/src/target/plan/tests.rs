@@ -45,7 +45,7 @@ proptest! {
     }
 
     #[test]
-    fn a_machine_whose_pods_are_gone_is_as_it_was(desired in some_ids(), before in some_ids()) {
+    fn a_target_whose_pods_are_gone_is_as_it_was(desired in some_ids(), before in some_ids()) {
         let none = BTreeSet::new();
         let there = plan_target(&desired, &before, &AssignmentRecord::default(), &none);
         let record = AssignmentRecord::default().ahead_of(&there);
@@ -82,7 +82,7 @@ proptest! {
 
 #[test]
 fn a_crash_after_the_record_leaks_nothing() {
-    // Recorded, put on the machine, killed; meanwhile the pod went away.
+    // Recorded, put on the VM, killed; meanwhile the pod went away.
     let plan = plan_target(
         &ids(&["a"]),
         &ids(&[]),

@@ -1,5 +1,5 @@
-//! Carries out a change in parts. An identity that Azure refuses is found and held back, so that the
-//! others get through.
+//! Makes a change in parts. An identity that Azure refuses is found by bisection and quarantined, so that
+//! the others are assigned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +23,8 @@ impl TargetState {
         now: Moment,
         actions: &mut Vec<TargetAction>,
     ) {
-        // Azure ignores that an identity is added which the target has, in whatever version: one that
-        // was made anew has to be taken off first.
+        // Azure ignores the addition of an identity id that the target already has, even if it is of a
+        // deleted identity. So a recreated identity must be removed first.
         let off = TargetPlan {
             remove: change.renewing.clone(),
             ..TargetPlan::default()
@@ -37,7 +37,7 @@ impl TargetState {
     fn go_on(&mut self, mut change: Change, now: Moment, actions: &mut Vec<TargetAction>) {
         let mut next = change.parts.take_next();
         if next.is_none() && change.step == ChangeStep::TakeOffRenewed {
-            // What could not be taken off is not put on again.
+            // What could not be removed is not added again.
             let rest = change.due.without(&self.quarantine.waiting(now));
             change.parts = Parts::new(&rest, &self.quarantine.suspects());
             change.step = ChangeStep::All;
@@ -69,7 +69,7 @@ impl TargetState {
         };
         match result {
             Ok(observed) => {
-                // Whether a renewed identity is as it should be shows only when all is done.
+                // For renewed identities `renewed` decides, when all parts are done.
                 let passed = &(&part.add | &part.remove) - &change.renewing;
                 self.quarantine.retain(|id| !passed.contains(id));
                 let present = self.present(&observed);
@@ -97,8 +97,8 @@ impl TargetState {
         self.quarantine.hold(identity, failure, now, jitter);
     }
 
-    /// Looks at what was put on again: where the target still shows another client id than is expected,
-    /// trying without a pause would not help.
+    /// Checks the identities that were added again. One for which the target still shows another client id
+    /// than expected is quarantined, because an immediate retry would not help.
     fn renewed(&mut self, change: &Change, now: Moment, actions: &mut Vec<TargetAction>) {
         let (renewing, after) = (&change.renewing, &change.observed);
         let (present, recreated) = (self.present(after), self.recreated(after));

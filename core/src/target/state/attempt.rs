@@ -1,4 +1,4 @@
-//! One attempt to bring a target to what is desired, call by call.
+//! One attempt to make a target as desired, call by call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +18,9 @@ use crate::target::recreated;
 /// What is under way.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
-    /// Nothing: the next comparison begins when it is time.
+    /// Nothing: the next comparison begins at `wake`.
     Waiting,
-    /// A comparison met a change of somebody else, and goes on when it is time.
+    /// A comparison that conflicted with another change continues at `wake`.
     AfterConflict,
     Reading,
     Saving(AssignmentRecord, AfterSaving),
@@ -30,14 +30,14 @@ pub(super) enum Phase {
 /// What follows once a record is written.
 #[derive(Clone, Debug)]
 pub(super) enum AfterSaving {
-    /// The record names what is to be put on: change the target.
+    /// The record names the identities to add: change the target.
     Apply(Change),
-    /// The record names what is on the target: the attempt is done.
+    /// The record names what is on the target: end the attempt.
     Conclude {
         due: TargetPlan,
         on_target: BTreeSet<ArmId>,
     },
-    /// The record is empty, as the target is gone.
+    /// The record is empty because the target is deleted.
     Forget,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Change {
     /// The target as it was last read.
     pub(super) observed: TargetObservation,
     pub(super) due: TargetPlan,
-    /// What is taken off first, and put on again with all else.
+    /// Identities that are removed first and added again with the others.
     pub(super) renewing: BTreeSet<ArmId>,
     pub(super) parts: Parts,
     pub(super) step: ChangeStep,
@@ -60,7 +60,7 @@ pub(super) enum ChangeStep {
 }
 
 impl TargetState {
-    /// Takes up what is desired now, and reads.
+    /// Begins to compare the target with what is desired now.
     pub(super) fn begin_attempt(&mut self, actions: &mut Vec<TargetAction>) {
         self.compared = self.desired.clone();
         self.compared_generation = self.generation;
@@ -105,8 +105,8 @@ impl TargetState {
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
         let due = plan.without(&self.quarantine.waiting(now));
-        // What is about to be taken away counts as absent at once: a pod that comes now must not be
-        // told that its identity is there.
+        // An identity that is about to be removed counts as absent at once: otherwise a pod that is bound
+        // to it now would be `Assigned` and lose it a moment later.
         self.carries(&on_target - &due.remove, actions);
         if due.is_empty() {
             return self.take_stock(&observed, due, now, actions);
@@ -123,7 +123,7 @@ impl TargetState {
         self.save(record, AfterSaving::Apply(change), now, actions);
     }
 
-    /// Writes the record if it differs from the stored one or may differ, and goes on.
+    /// Writes the record if it differs from the stored one or may differ, and continues.
     fn save(
         &mut self,
         record: AssignmentRecord,
@@ -153,7 +153,7 @@ impl TargetState {
                     self.saved(then, now, actions);
                 }
                 Err(error) => {
-                    // Only the answer may be lost: what is stored is the one or the other.
+                    // The write may have succeeded although its answer was lost.
                     self.stored_in_doubt = true;
                     self.fail(Trouble::Record(error), now, actions);
                 }
@@ -178,7 +178,7 @@ impl TargetState {
         }
     }
 
-    /// Compares what is there with what was due, after all that could be done has been done.
+    /// Compares the target with the plan after all possible changes.
     pub(super) fn take_stock(
         &mut self,
         after: &TargetObservation,
@@ -189,7 +189,7 @@ impl TargetState {
         let on_target = self.present(after);
         self.carries(on_target.clone(), actions);
         if after.is_changing() {
-            // What is under way may still put something of ours on: the record keeps it.
+            // The change under way may still add an identity of podid, so the record must keep it.
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
         let record = self.record.settled(&after.user_assigned);
@@ -218,8 +218,8 @@ impl TargetState {
         self.finish(next, now, actions);
     }
 
-    /// Azure does not have the target. One such answer may be wrong, and what is forgotten then would
-    /// stay on the target for ever: a second answer has to agree.
+    /// Azure does not have the target. One such answer may be wrong, and identities that the record then
+    /// loses would stay on the target for ever. So the record is emptied after a second such answer.
     fn vanished(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
         let certain_from = *self.missing_since.get_or_insert(now) + UNTIL_SECOND_LOOK;
         if now < certain_from {
@@ -232,19 +232,19 @@ impl TargetState {
         self.save(none, AfterSaving::Forget, now, actions);
     }
 
-    /// The target carries this, now.
+    /// Sets which identities are on the target.
     pub(super) fn carries(&mut self, identities: BTreeSet<ArmId>, actions: &mut Vec<TargetAction>) {
         self.status.carries = Some(identities);
         self.status.at_rest = false;
         self.report(actions);
     }
 
-    /// What a target carries, without what is recreated on it.
+    /// The identities on a target, without the recreated ones.
     pub(super) fn present(&self, observed: &TargetObservation) -> BTreeSet<ArmId> {
         &observed.user_assigned - &self.recreated(observed)
     }
 
-    /// What we put on a target and was deleted and made again since.
+    /// See [`recreated()`].
     pub(super) fn recreated(&self, observed: &TargetObservation) -> BTreeSet<ArmId> {
         let expected: &BTreeMap<_, _> = &self.compared.client_ids;
         let immutable = &self.settings.immutable;

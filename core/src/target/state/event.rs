@@ -1,4 +1,4 @@
-//! What a target's state machine is told, and what it asks for.
+//! The inputs and outputs of a target's state machine.
 
 use std::fmt;
 
@@ -16,23 +16,24 @@ use crate::target::status::TargetStatus;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetEvent {
-    /// Something else is to be carried; the number grows with each change.
+    /// The desired identities changed; the number is their generation, which grows with each change.
     Desired(u64, DesiredIdentities),
-    /// A person says that what was in the way of this identity is corrected: have the target compared
-    /// soon, and the identity tried again if it was refused.
+    /// A person requested another try for this identity: the target is compared soon, and the identity is
+    /// tried again if it was refused.
     Requested(ArmId),
-    /// It is the time of the last [`TargetAction::WakeAt`]. Too early does no harm.
+    /// The time of the last [`TargetAction::WakeAt`] has come. An earlier event has no effect.
     Woke,
     /// [`TargetAction::Read`] ended; `None` if Azure has no such VM or scale set.
     Read(Result<Option<TargetObservation>, TargetError>),
-    /// [`TargetAction::SaveRecord`] ended; the error in words.
+    /// [`TargetAction::SaveRecord`] ended; the error as text.
     Saved(Result<(), String>),
     /// [`TargetAction::Patch`] ended, with what was read after it.
     Patched(Result<TargetObservation, TargetError>),
 }
 
-/// Something to be done now. A step asks for at most one call (`Read`, `SaveRecord`, `Patch`), whose end
-/// is the next event but for changes of what is desired; or it says how long to wait, and never both.
+/// Something to do now. A step asks either for one call (`Read`, `SaveRecord`, `Patch`) or for a wait
+/// (`WakeAt`, `Rest`), never for both. While a call is under way, the only other events are `Desired` and
+/// `Requested`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TargetAction {
     /// Read the target.
@@ -41,7 +42,7 @@ pub enum TargetAction {
     SaveRecord(AssignmentRecord),
     /// Change the target.
     Patch(TargetPatch),
-    /// Tell whoever wants to know.
+    /// The status has changed.
     Report(TargetStatus),
     /// Write to the log.
     Log(TargetNotice),
@@ -64,7 +65,7 @@ pub struct TargetPatch {
 /// Something that happened to a target and that people may look for in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TargetNotice {
-    /// Somebody else changed it meanwhile, this often in a row.
+    /// Somebody else changed it meanwhile, this number of times in a row.
     Conflict(u32),
     /// Azure does not have it.
     Gone,

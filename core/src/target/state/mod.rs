@@ -1,8 +1,9 @@
-//! One VM or scale set, brought to carry what is desired: a state machine without clock or network.
+//! The state machine that makes one VM or scale set have the desired identities. It has no clock and no
+//! network.
 //!
-//! [`TargetState::step`] takes what happened and the time, and answers what to do. A comparison is:
-//! read, plan, write the record, change in parts, write the record. A wait is never inside an action: it
-//! is a time at which the state wants to be woken.
+//! [`TargetState::step`] takes an event and the time, and returns the actions to perform. A comparison is:
+//! read, plan, write the record, change in parts, write the record. An action never waits: a wait is a
+//! time at which the state must be woken ([`TargetAction::WakeAt`]).
 //!
 //! **Calls.** A comparison reads once for each attempt and has at most `1 + MAX_CONFLICTS` attempts. An
 //! attempt writes the record at most twice. It changes the target in parts of at most [`MAX_CHANGES`](super::MAX_CHANGES)
@@ -13,8 +14,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `event` | what the state is told, what it asks for |
-//! | `mod` | what is desired, and when a comparison begins and ends |
+//! | `event` | the events and actions |
+//! | `mod` | when a comparison begins and ends |
 //! | `attempt` | one attempt of a comparison, call by call |
 //! | `apply` | the part of an attempt that changes the target |
 
@@ -44,23 +45,23 @@ use crate::arm::ArmId;
 use crate::backoff::{JitterSource, lengthened};
 use attempt::Phase;
 
-/// Azure asks to come back after about this long when two changes collide.
+/// Wait after a conflict for which Azure sent no `Retry-After`; about what it sends in others.
 const AFTER_CONFLICT: Duration = Duration::from_secs(2);
-/// Collisions in a row after which the target is left alone for longer.
+/// Conflicts in a row after which a comparison ends and back-off begins.
 const MAX_CONFLICTS: u32 = 5;
-/// How soon to look again at a target that somebody is changing.
+/// Wait before a target that is being changed is read again.
 const WHILE_UPDATING: Duration = Duration::from_secs(10);
-/// How long a target has to be missing before it counts as gone.
+/// How long a target must be missing in Azure before it counts as deleted.
 const UNTIL_SECOND_LOOK: Duration = Duration::from_secs(10);
 
-/// How targets are dealt with.
+/// Settings for all targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetSettings {
-    /// Time between two comparisons of a target that nothing happens to.
+    /// Time between two comparisons when no event causes one.
     pub interval: Duration,
     /// How long changes are collected before they go out together.
     pub window: Duration,
-    /// Identities that are never taken off, whoever put them there.
+    /// Identities that are never removed, whoever put them there.
     pub immutable: BTreeSet<ArmId>,
 }
 
@@ -71,12 +72,12 @@ pub struct TargetState {
     settings: TargetSettings,
     random: JitterSource,
     record: AssignmentRecord,
-    /// Whether the stored record may be another than `record`.
+    /// Whether the stored record may differ from `record`, because the result of a write is unknown.
     stored_in_doubt: bool,
     generation: u64,
     desired: DesiredIdentities,
     requested: BTreeSet<ArmId>,
-    /// What the comparison that is under way, or the last one, is about, and its generation.
+    /// The desired identities, and their generation, of the current or last comparison.
     compared: DesiredIdentities,
     compared_generation: u64,
     quarantine: Quarantine,
@@ -92,7 +93,7 @@ pub struct TargetState {
 /// What is to happen after a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Nothing, until something else is desired: the target carries nothing of ours.
+    /// Nothing until the desired identities change: podid has no identity on the target.
     Rest,
     /// Compare again after the usual interval.
     Compare,
@@ -103,8 +104,8 @@ enum Next {
 }
 
 impl TargetState {
-    /// A target that has been given what `record` says. The first comparison begins after one window:
-    /// [`TargetEvent::Woke`] asks when.
+    /// A target on which podid has put the identities of `record`. The first comparison begins after one
+    /// window; [`TargetEvent::Woke`] returns the time.
     #[must_use]
     pub fn new(
         target: Target,
@@ -140,14 +141,14 @@ impl TargetState {
         }
     }
 
-    /// What is known before anything was read.
+    /// The last status.
     #[must_use]
     pub fn status(&self) -> &TargetStatus {
         &self.status
     }
 
-    /// Takes note of what happened and says what to do. An end of a call that was not asked for is
-    /// ignored.
+    /// Applies an event and returns the actions to perform. The result of a call that the state did not
+    /// ask for is ignored.
     pub fn step(&mut self, event: TargetEvent, now: Moment) -> Vec<TargetAction> {
         let mut actions = Vec::new();
         match event {
@@ -169,7 +170,7 @@ impl TargetState {
         actions
     }
 
-    /// While a comparison is under way, what arrives is only noted: [`Self::wait`] takes it up.
+    /// During a comparison a change is only stored: [`Self::wait`] handles it when the comparison ends.
     fn arrived(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
         if matches!(self.phase, Phase::Waiting) {
             self.wait(now, actions);
@@ -191,21 +192,22 @@ impl TargetState {
         }
     }
 
-    /// Says when the next comparison begins.
+    /// Sets the time of the next comparison.
     fn wait(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
         let arrivals = Arrivals {
             desired: self.generation != self.compared_generation,
             requested: !self.requested.is_empty(),
         };
         if arrivals.any() {
-            // What arrives until then goes out together; what arrives then does not put it off.
+            // Changes within the window are made together. A later change does not move the time, or a
+            // steady stream of changes would delay the comparison for ever.
             let due = self.pause.over(arrivals).max(now + self.settings.window);
             self.wake = Some(self.wake.map_or(due, |wake| wake.min(due)));
         }
         actions.push(self.wake.map_or(TargetAction::Rest, TargetAction::WakeAt));
     }
 
-    /// Ends an attempt that has done all it could.
+    /// Ends an attempt that succeeded as far as it could.
     fn finish(&mut self, next: Next, now: Moment, actions: &mut Vec<TargetAction>) {
         self.pause.finished(now);
         self.wake = match next {
@@ -220,7 +222,7 @@ impl TargetState {
         self.end(failure, next == Next::Rest, now, actions);
     }
 
-    /// Ends an attempt that met trouble: tries again soon after a conflict, and else much later.
+    /// Ends an attempt that failed: tries again soon after a conflict, else after the back-off.
     fn fail(&mut self, trouble: Trouble, now: Moment, actions: &mut Vec<TargetAction>) {
         if let Trouble::Azure(error) = &trouble
             && error.is_conflict()
@@ -243,7 +245,7 @@ impl TargetState {
         self.conflicts += 1;
         actions.push(TargetAction::Log(TargetNotice::Conflict(self.conflicts)));
         if error.class == TargetErrorClass::PreconditionFailed {
-            // The other change has ended: nothing has to be waited for.
+            // The other change has ended, so no wait is needed.
             return self.begin_attempt(actions);
         }
         let wait = error.retry_after.unwrap_or(AFTER_CONFLICT);
@@ -253,7 +255,7 @@ impl TargetState {
         actions.push(TargetAction::WakeAt(wake));
     }
 
-    /// `failure` is why all that is desired and absent is absent, where there is no cause of its own.
+    /// `failure` is the cause for every desired identity that is absent and has no failure of its own.
     fn end(
         &mut self,
         failure: Option<TargetFailure>,
@@ -278,7 +280,7 @@ impl TargetState {
         self.wait(now, actions);
     }
 
-    /// Reports what differs from the last report.
+    /// Reports the status if it differs from the last report.
     fn report(&mut self, actions: &mut Vec<TargetAction>) {
         if self.reported.as_ref() != Some(&self.status) {
             self.reported = Some(self.status.clone());

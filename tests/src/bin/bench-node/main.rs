@@ -16,7 +16,7 @@ use clap::Parser;
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
 use podid_tests::node::{
-    ApiServer, Daemon, Machine, Pod, assigned, azure_identity, binding, wait_until,
+    ApiServer, Daemon, Pod, TestNode, assigned, azure_identity, binding, wait_until,
 };
 
 use crate::report::{Report, Row};
@@ -50,14 +50,14 @@ fn main() -> Result<()> {
 
 fn measure(args: &Args) -> Result<()> {
     let daemon_program = sibling("podid-nmi")?;
-    let machine = Machine::start(Network::Bridge)?;
-    let api = ApiServer::start(&machine)?;
+    let test_node = TestNode::start(Network::Bridge)?;
+    let api = ApiServer::start(&test_node)?;
     let metadata = SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254), 80);
-    let bare = SocketAddrV4::new(machine.network.pod_range().gateway(), BARE_PORT);
-    let _imds = Server::start(&machine, metadata)?;
-    let _bare = Server::start(&machine, bare)?;
-    let daemon = Daemon::start(&daemon_program, &machine, &api, &[])?;
-    let pod = bound_pod(&machine, &api)?;
+    let bare = SocketAddrV4::new(test_node.network.pod_range().gateway(), BARE_PORT);
+    let _imds = Server::start(&test_node, metadata)?;
+    let _bare = Server::start(&test_node, bare)?;
+    let daemon = Daemon::start(&daemon_program, &test_node, &api, &[])?;
+    let pod = bound_pod(&test_node, &api)?;
     wait_until("the pod gets tokens", || pod.ask().status == 200);
     let same = pod.curl(&[&format!("http://{bare}/")]).body == pod.ask().body;
     ensure!(
@@ -88,8 +88,8 @@ fn measure(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn bound_pod(machine: &Machine, api: &ApiServer) -> Result<Pod> {
-    let pod = machine.add_pod()?;
+fn bound_pod(test_node: &TestNode, api: &ApiServer) -> Result<Pod> {
+    let pod = test_node.add_pod()?;
     api.put(&azure_identity("bench"));
     api.put(&binding("bench", "bench"));
     api.put(&assigned("bench", &pod.uid, "bench", "Assigned"));
@@ -117,9 +117,9 @@ fn resident_kib(daemon: &Daemon) -> u64 {
 struct Server(Child);
 
 impl Server {
-    fn start(machine: &Machine, address: SocketAddrV4) -> Result<Self> {
+    fn start(test_node: &TestNode, address: SocketAddrV4) -> Result<Self> {
         let own = std::env::current_exe()?;
-        let child = in_namespace(machine.namespace(), || {
+        let child = in_namespace(test_node.namespace(), || {
             Command::new(own)
                 .args(["--serve", &address.to_string()])
                 .stdin(Stdio::null())
@@ -128,7 +128,7 @@ impl Server {
         .context("start a bare server")?;
         let server = Self(child);
         wait_until("the bare server listens", || {
-            in_namespace(machine.namespace(), || {
+            in_namespace(test_node.namespace(), || {
                 std::net::TcpStream::connect(address)
             })
             .is_ok_and(|connected| connected.is_ok())

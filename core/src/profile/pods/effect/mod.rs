@@ -1,4 +1,4 @@
-//! What pods do to the profile that binds them, beside being counted.
+//! The effect of pods on the conditions of the profile that binds them.
 
 use serde::Serialize;
 
@@ -24,17 +24,17 @@ pub enum PolicyState {
     Missing(&'static str),
     /// The profile needs none.
     NotNeeded,
-    /// The API server did not say.
+    /// It could not be read.
     NotRead {
-        /// A word for programs.
+        /// Reason of the condition.
         reason: String,
         /// What failed, on what and why.
         message: String,
     },
 }
 
-/// The part of pods that decides whether a profile is ready. While it stays the same, the profile need
-/// not be looked at again, whatever pods come and go.
+/// The part of [`BoundPods`] on which the profile's conditions depend. While it stays the same, a change of
+/// pods needs no reconciliation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PodEffect {
     problem: Option<String>,
@@ -54,7 +54,7 @@ impl BoundPods {
     }
 }
 
-/// `EnforcementReady` as far as the policy goes.
+/// `EnforcementReady` for the state of the policy alone.
 #[must_use]
 pub fn policy_condition(net_raw: NetRaw, policy: PolicyState) -> SubCondition {
     let (status, reason, message) = match policy {
@@ -90,8 +90,8 @@ pub fn policy_condition(net_raw: NetRaw, policy: PolicyState) -> SubCondition {
     }
 }
 
-/// `EnforcementReady`: the policy, and pods that break the rule all the same. `pods` is `None` until they
-/// are known again after a restart; until then what the status has `reported` stays true.
+/// `EnforcementReady` for the policy and for pods that break the rule nevertheless. `pods` is `None` after a
+/// restart until they are counted; until then the breaches in the `reported` condition count.
 #[must_use]
 pub fn enforcement<T>(
     policy: SubCondition,
@@ -154,8 +154,8 @@ fn reported_breaches<T>(kind: &'static str, reported: &[Condition<T>]) -> Option
     })
 }
 
-/// Of pods that break the rule, those that the profile binds as soon as its binding is applied: the
-/// profile must not be ready for the moment until they are counted.
+/// Of pods that break the rule, those that the profile will bind when its binding is applied. They count
+/// before that, or the profile would be ready for a moment.
 #[must_use]
 pub fn about_to_be_bound(breaking: &[Pod], binding: &DesiredBinding) -> NamedPods {
     let mut named = NamedPods::default();
@@ -167,9 +167,9 @@ pub fn about_to_be_bound(breaking: &[Pod], binding: &DesiredBinding) -> NamedPod
     named
 }
 
-/// Why the profile is not ready, if its pods are the reason. `pods` is `None` until they are known again
-/// after a restart; until then `AssignmentReady` tells it, whatever `Ready` says: that may have been
-/// written in the middle of the work.
+/// Why the profile is not ready, if its pods are the reason. `pods` is `None` after a restart until
+/// they are counted; until then the reported `AssignmentReady` counts. `Ready` does not: it may have been
+/// written before the work was finished.
 #[must_use]
 pub fn pods_problem<T>(pods: Option<&BoundPods>, reported: &[Condition<T>]) -> Option<String> {
     if let Some(pods) = pods {
@@ -180,8 +180,8 @@ pub fn pods_problem<T>(pods: Option<&BoundPods>, reported: &[Condition<T>]) -> O
     has_problem.then(|| BoundPods::problem_in(&assignment.message).to_owned())
 }
 
-/// The condition `AssignmentReady`. It speaks of the binding that was applied; before there was any,
-/// nothing is said.
+/// The condition `AssignmentReady`, with the generation of the binding that was applied; `None` before a
+/// binding was applied.
 #[must_use]
 pub fn assignment_ready<T: Clone>(
     pods: &BoundPods,

@@ -157,7 +157,7 @@ impl Azure {
     pub(in crate::target::state) fn end(&mut self, now: Moment) -> Option<Operation> {
         let operation = self.operation.take_if(|operation| operation.ends <= now)?;
         if operation.error.is_some() || !self.exists {
-            // What changed nothing leaves the etag as it was: Azure's contracts do not say.
+            // Azure's contracts do not define it; here a change without effect keeps the etag.
             self.version = operation.version_before;
             return Some(operation);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::checks::{holds, least_wait};
-use super::world::WINDOW;
+use super::simulation::WINDOW;
 use crate::arm::ArmId;
 use crate::target::state::{TargetAction, TargetEvent, TargetPatch};
 use crate::target::{BETWEEN_REQUESTS, MAX_CHANGES, Moment, TargetError, TargetErrorClass};

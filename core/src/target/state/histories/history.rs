@@ -1,4 +1,4 @@
-//! Histories: what happens to a target, drawn from a seed, and made smaller where one fails.
+//! Histories: events at a target, generated from a seed, and shrunk where one fails.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(in crate::target::state) struct History {
     pub(in crate::target::state) seed: u64,
     /// Whether the target has an identity of its own.
     pub(in crate::target::state) system_assigned: bool,
-    /// What happens, each after a wait.
+    /// The events, each after a wait.
     pub(in crate::target::state) steps: Vec<(Duration, Happening)>,
 }
 
@@ -22,7 +22,7 @@ pub(in crate::target::state) const FOREIGN: Name = 1000;
 pub(in crate::target::state) enum Happening {
     /// Pods or bindings came or went: these are desired, and those are kept if they are there.
     Desire(Vec<Name>, Vec<Name>),
-    /// A person says that the identity is corrected.
+    /// A person requests another try for the identity.
     Request(Name),
     /// The identity is refused from now on, or accepted again.
     Poison(Name, Poison),
@@ -76,7 +76,7 @@ pub(in crate::target::state) enum Fault {
     Precondition,
     /// Any call meets 429 with this Retry-After; calls before its end meet it again.
     Throttled(u64),
-    /// Any call meets 500, and nothing happens.
+    /// Any call is answered with 500 and has no effect.
     Broken,
     /// Any call has its effect, and its answer is lost.
     AnswerLost,

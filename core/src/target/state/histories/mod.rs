@@ -7,21 +7,21 @@ pub(super) mod azure;
 mod calls;
 mod checks;
 pub(super) mod history;
-mod world;
+mod simulation;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use history::History;
 
-/// How many histories a test run goes through.
+/// Number of histories in a test run.
 const HISTORIES: usize = 10_000;
-/// Runs one seed only, with everything that happens.
+/// Environment variable with the one seed to run, with all its events in the output.
 const SEED_VARIABLE: &str = "PODID_HISTORY_SEED";
 
 /// Which invariant a history breaks; a panic breaks one too.
 fn broken_by(history: &History) -> Option<String> {
-    match catch_unwind(AssertUnwindSafe(|| world::run(history))) {
+    match catch_unwind(AssertUnwindSafe(|| simulation::run(history))) {
         Ok(result) => result.err(),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
@@ -42,7 +42,7 @@ fn shrunk(mut history: History, mut broken: String) -> (History, String) {
     (history, broken)
 }
 
-/// What to tell a person about this seed, if its history breaks an invariant.
+/// The text about this seed, if its history breaks an invariant.
 fn failure_of(seed: usize) -> Option<String> {
     let history = History::of(seed as u64);
     let (history, broken) = shrunk(history.clone(), broken_by(&history)?);
@@ -62,7 +62,7 @@ fn failure_of(seed: usize) -> Option<String> {
 fn no_history_breaks_an_invariant() {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a person says which seed to run again"
+        reason = "a person chooses the seed to run again"
     )]
     let again = std::env::var(SEED_VARIABLE).ok();
     let failure = match again {

@@ -1,20 +1,20 @@
-//! What must hold after a long time of quiet.
+//! The invariants after a long time without events.
 
 use std::collections::BTreeSet;
 
 use super::{Checks, holds};
 use crate::arm::ArmId;
-use crate::target::state::histories::world::World;
+use crate::target::state::histories::simulation::Simulation;
 
 impl Checks {
     /// Nothing was in the way for a long time.
     pub(in crate::target::state::histories) fn at_quiet(
         &self,
-        world: &World,
+        simulation: &Simulation,
     ) -> Result<(), String> {
-        let azure = &world.azure;
+        let azure = &simulation.azure;
         let on: BTreeSet<ArmId> = azure.on.keys().cloned().collect();
-        let desired = &world.desired.desired;
+        let desired = &simulation.desired.desired;
         let status = self.last_status.clone().unwrap_or_default();
         self.foreign_is_untouched(azure)?;
         if !azure.exists {
@@ -27,7 +27,7 @@ impl Checks {
                 "not told that it is gone",
             )?;
             return holds(
-                world.stored.0.is_empty(),
+                simulation.stored.0.is_empty(),
                 "a record of a target that is gone",
             );
         }
@@ -36,7 +36,7 @@ impl Checks {
         let mut renewable = self.ours.intersection(desired);
         let outdated = renewable.any(|id| is_outdated(&id) && !self.immutable.contains(id));
         holds(!outdated, "an identity that was made again is not renewed")?;
-        let stays = &(desired | &world.desired.kept) | &self.immutable;
+        let stays = &(desired | &simulation.desired.kept) | &self.immutable;
         holds(
             self.ours.is_subset(&stays),
             "something unwanted is still there",
@@ -47,18 +47,21 @@ impl Checks {
     }
 
     /// Nothing was desired for a long time.
-    pub(in crate::target::state::histories) fn at_end(&self, world: &World) -> Result<(), String> {
+    pub(in crate::target::state::histories) fn at_end(
+        &self,
+        simulation: &Simulation,
+    ) -> Result<(), String> {
         let leaked = &self.ours - &self.immutable;
         holds(leaked.is_empty(), "something of ours leaked")?;
-        self.foreign_is_untouched(&world.azure)?;
-        let left = &world.stored.0 - &self.immutable;
+        self.foreign_is_untouched(&simulation.azure)?;
+        let left = &simulation.stored.0 - &self.immutable;
         holds(left.is_empty(), "something is recorded that is not there")?;
         let at_rest = self
             .last_status
             .as_ref()
             .is_some_and(|status| status.at_rest);
         holds(
-            at_rest == world.stored.0.is_empty(),
+            at_rest == simulation.stored.0.is_empty(),
             "at rest without reason, or not at rest",
         )
     }

@@ -186,7 +186,7 @@ impl Checks {
             }
             let shown = read.is_some_and(|read| read.user_assigned.contains(id));
             holds(!shown, "what others put there is recorded as ours")?;
-            // It came between the read and now: from here on nobody can tell whose it is.
+            // It was added between the read and now: from here on its owner is not known.
             self.foreign.remove(id);
         }
         Ok(())
@@ -219,7 +219,7 @@ impl Checks {
         }
     }
 
-    /// The state machine says how long it waits: an attempt may have ended.
+    /// The state machine waits, so an attempt may have ended.
     pub(super) fn on_wait(&mut self, azure: &Azure, now: Moment) -> Result<(), String> {
         self.calls.on_wait(now)?;
         self.foreign_is_untouched(azure)?;

@@ -1,4 +1,4 @@
-//! The machine: a namespace with the metadata service's address on its loopback.
+//! The node: a namespace with the metadata service's address on its loopback.
 
 use std::fs::File;
 use std::io;
@@ -20,7 +20,7 @@ pub(super) const NODE: &str = "node-0";
 
 /// A node and the cloud's router, nothing else. All of it goes when this is dropped.
 #[derive(Debug)]
-pub struct Machine {
+pub struct TestNode {
     /// Held open, because a namespace lives as long as somebody holds it.
     router: File,
     _node: File,
@@ -33,7 +33,7 @@ pub struct Machine {
     pub(super) runtime: Runtime,
 }
 
-impl Machine {
+impl TestNode {
     /// Makes a node whose pods are linked in the given way.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+impl Drop for TestNode {
     fn drop(&mut self) {
         if let Err(error) = podid_lab::cgroup::remove(&self.cgroup) {
             // A cgroup that stays is worth a line, and no reason to hide the test's own outcome.

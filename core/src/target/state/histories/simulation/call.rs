@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Call, CallKind, World};
+use super::{Call, CallKind, Simulation};
 use crate::target::state::histories::azure::error;
 use crate::target::state::histories::history::Fault;
 use crate::target::state::{TargetAction, TargetEvent, TargetPatch};
 use crate::target::{AssignmentRecord, TargetError, TargetErrorClass};
 
-impl World {
+impl Simulation {
     pub(super) fn call(&mut self, action: TargetAction) -> Result<(), String> {
         let fits = |fault: &Fault| match fault {
             Fault::Conflict(_) | Fault::Precondition | Fault::Forbidden => {

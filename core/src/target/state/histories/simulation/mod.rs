@@ -31,7 +31,7 @@ pub(super) fn ids(names: &[Name]) -> BTreeSet<ArmId> {
 }
 
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Simulation {
     now: Moment,
     pub(super) azure: Azure,
     /// The record as it is stored.
@@ -86,23 +86,23 @@ fn new_state(record: &AssignmentRecord, seed: u64, now: Moment) -> TargetState {
     )
 }
 
-/// Runs a history to its end; says which invariant did not hold.
+/// Runs a history to its end; the error names the invariant that did not hold.
 pub(super) fn run(history: &History) -> Result<(), String> {
-    let mut world = World::new(history);
-    world.start()?;
+    let mut simulation = Simulation::new(history);
+    simulation.start()?;
     for (wait, happening) in &history.steps {
-        world.run_until(world.now + *wait)?;
-        world.happen(happening.clone())?;
+        simulation.run_until(simulation.now + *wait)?;
+        simulation.happen(happening.clone())?;
     }
-    world.calm_down()?;
-    world.run_until(world.now + UNTIL_QUIET)?;
-    world.checks.at_quiet(&world)?;
-    world.happen(Happening::Desire(Vec::new(), Vec::new()))?;
-    world.run_until(world.now + UNTIL_QUIET)?;
-    world.checks.at_end(&world)
+    simulation.calm_down()?;
+    simulation.run_until(simulation.now + UNTIL_QUIET)?;
+    simulation.checks.at_quiet(&simulation)?;
+    simulation.happen(Happening::Desire(Vec::new(), Vec::new()))?;
+    simulation.run_until(simulation.now + UNTIL_QUIET)?;
+    simulation.checks.at_end(&simulation)
 }
 
-impl World {
+impl Simulation {
     fn new(history: &History) -> Self {
         let now = Moment::default();
         let foreign = ids(&[FOREIGN, FOREIGN + 2]);

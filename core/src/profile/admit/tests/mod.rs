@@ -1,3 +1,5 @@
+mod properties;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -293,37 +295,4 @@ fn a_violation_says_what_why_and_who_can_mend_it() {
         "metadata.namespace: \"other\" is not a namespace that may use this class; correct it, or \
          ask the owner of class prod to allow it in spec.limits.namespaces"
     );
-}
-
-proptest! {
-    /// Whatever is asked for, an admitted grant of the identity lies within a listed limit.
-    #[test]
-    fn nothing_beyond_the_limits_is_admitted(
-        asked in prop::collection::vec(("Key Vault Secrets User|Owner|Reader|x", "/subscriptions/[st](/resourceGroups/[ab]{1,2})?"), 0..4),
-        listed in prop::collection::vec(("Key Vault Secrets User|Owner|Reader|x", "/subscriptions/[st](/resourceGroups/[ab]{1,2})?"), 0..4),
-    ) {
-        let profile = Profile {
-            access: asked.iter().map(|(role, scope)| access(role, scope)).collect(),
-            ..profile()
-        };
-        let limits = Limits {
-            access: listed.iter().map(|(role, scope)| limit(role, scope)).collect(),
-            ..class().limits
-        };
-        let class = Class { limits, ..class() };
-        let allowed = |role: &Role, scope: &ArmId| class.limits.access.iter().any(|limit| {
-            Role::parse(&limit.role).is(role) && limit.scopes.iter().any(|over| over.covers(scope))
-        });
-        match admit(&profile, &class) {
-            Ok(desired) => for grant in &desired.grants {
-                if grant.to == Grantee::Identity {
-                    prop_assert!(allowed(&grant.role, &grant.scope));
-                }
-            },
-            Err(violations) => {
-                prop_assert!(!violations.is_empty());
-                prop_assert!(profile.access.iter().any(|a| !allowed(&Role::parse(&a.role), &a.scope)));
-            }
-        }
-    }
 }

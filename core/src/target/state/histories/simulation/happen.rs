@@ -1,14 +1,14 @@
-//! What happens in a history.
+//! The effect of each event of a history.
 
 use std::time::Duration;
 
-use super::{World, id, ids};
+use super::{Simulation, id, ids};
 use crate::target::state::TargetEvent;
 use crate::target::state::histories::azure::error;
 use crate::target::state::histories::history::Happening;
 use crate::target::{DesiredIdentities, TargetErrorClass};
 
-impl World {
+impl Simulation {
     pub(super) fn happen(&mut self, happening: Happening) -> Result<(), String> {
         match happening {
             Happening::Desire(wanted, kept) => {
@@ -62,7 +62,7 @@ impl World {
         Ok(())
     }
 
-    /// Tells the state machine what is desired now.
+    /// Sends the desired identities to the state machine.
     fn desire(&mut self) -> Result<(), String> {
         let desired = ids(&self.wanted);
         let client_ids = desired
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Somebody else's next change begins, as nothing else is under way.
+    /// Begins the next change of somebody else, when no other change is under way.
     pub(super) fn change_foreign(&mut self) {
         let Some(Happening::Foreign {
             put, take, seconds, ..
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// From now on Azure and everybody else leave us in peace.
+    /// From now on there are no faults and no changes of others.
     pub(super) fn calm_down(&mut self) -> Result<(), String> {
         self.faults.clear();
         self.azure.poisoned.clear();

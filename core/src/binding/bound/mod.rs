@@ -1,0 +1,213 @@
+//! Which identities a pod is bound to. One rule, run by the operator (to assign identities to
+//! VMs and scale sets) and by the node daemon (to answer a pod), so that the two never disagree.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::arm::ArmId;
+use crate::net_raw::{Breach, NetRaw};
+
+/// A pod, as far as binding it to an identity needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pod {
+    /// Namespace of the pod.
+    pub namespace: String,
+    /// Name of the pod.
+    pub name: String,
+    /// Uid of the pod.
+    pub uid: String,
+    /// Value of the label `aadpodidbinding`; `None` when the pod does not carry it.
+    pub selector: Option<String>,
+    /// Service account the pod runs as.
+    pub service_account: String,
+    /// In which ways the pod breaks the rule of `netRaw: Enforce`.
+    pub breaches: BTreeSet<Breach>,
+}
+
+/// Where an AzureIdentity or AzureIdentityBinding comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Origin {
+    /// Somebody wrote it.
+    #[default]
+    HandWritten,
+    /// A PodIdentityProfile of its namespace is its controlling owner.
+    Profile,
+}
+
+/// An AzureIdentity, as far as binding needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AzureIdentity {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// What kind of identity it is.
+    pub kind: AzureIdentityType,
+    /// Client id, as written.
+    pub client_id: String,
+    /// ARM id of a managed identity, as written; empty for a service principal.
+    pub resource_id: ArmId,
+    /// Object id of its service principal; only the AzureIdentity of a profile contains it.
+    pub principal_id: Option<String>,
+    /// Whether only pods of the same namespace may use it.
+    pub namespaced: bool,
+    /// Where the object comes from.
+    pub origin: Origin,
+    /// What is asked of the pods that use it; [`NetRaw::Ignore`] when hand-written.
+    pub net_raw: NetRaw,
+}
+
+impl AzureIdentity {
+    /// Namespace and name of the object, as `payments/checkout`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Kind of an AzureIdentity (`spec.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum AzureIdentityType {
+    /// 0: a user-assigned managed identity.
+    Managed,
+    /// 1: a service principal with a secret.
+    ServicePrincipalSecret,
+    /// 2: a service principal with a certificate.
+    ServicePrincipalCertificate,
+}
+
+impl AzureIdentityType {
+    /// Reads `spec.type`; `None` for a number that stands for nothing.
+    #[must_use]
+    pub fn from_type(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Managed),
+            1 => Some(Self::ServicePrincipalSecret),
+            2 => Some(Self::ServicePrincipalCertificate),
+            _ => None,
+        }
+    }
+}
+
+/// An AzureIdentityBinding, as far as binding needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Binding {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// Name of the AzureIdentity, in the binding's namespace.
+    pub identity: String,
+    /// Value of the pod label; empty matches nothing.
+    pub selector: String,
+    /// Service accounts that narrow the binding; empty: any.
+    pub service_accounts: BTreeSet<String>,
+    /// Where the object comes from.
+    pub origin: Origin,
+}
+
+/// Which namespaces the pods of a binding may be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum BindingScope {
+    /// Pods of any namespace, unless the identity is marked as namespaced.
+    #[default]
+    Cluster,
+    /// Pods of the identity's own namespace only (`--force-namespaced`).
+    Namespace,
+}
+
+impl Binding {
+    /// Whether this binding gives `pod` the use of `identity`, other bindings aside.
+    #[must_use]
+    pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
+        let reached = pod.namespace == identity.namespace
+            || (scope == BindingScope::Cluster && !identity.namespaced);
+        self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
+    }
+
+    fn names(&self, identity: &AzureIdentity) -> bool {
+        self.namespace == identity.namespace && self.identity == identity.name
+    }
+
+    fn selects(&self, pod: &Pod) -> bool {
+        !self.selector.is_empty() && pod.selector.as_ref() == Some(&self.selector)
+    }
+
+    fn takes_account_of(&self, pod: &Pod) -> bool {
+        accepts_service_account(&self.service_accounts, pod)
+    }
+}
+
+/// Whether a binding narrowed to these service accounts takes the pod's; none takes any.
+#[must_use]
+pub fn accepts_service_account(service_accounts: &BTreeSet<String>, pod: &Pod) -> bool {
+    service_accounts.is_empty() || service_accounts.contains(&pod.service_account)
+}
+
+/// The identities that the bindings of a cluster give to one pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BoundIdentities<'a> {
+    /// The identities the pod is bound to, each once, with the first binding by namespace and name
+    /// that gives it; in the order of the identities' namespace and name.
+    pub uses: Vec<(&'a AzureIdentity, &'a Binding)>,
+    /// Bindings that select the pod and name an AzureIdentity that does not exist, in order.
+    pub dangling: Vec<&'a Binding>,
+}
+
+impl<'a> BoundIdentities<'a> {
+    /// Works out what `pod` is bound to.
+    ///
+    /// If a profile of the pod's own namespace selects the pod, bindings of other namespaces are ignored.
+    /// Otherwise anybody could give the pod a second identity, and its requests that name no identity
+    /// would be refused.
+    #[must_use]
+    pub fn of(
+        pod: &Pod,
+        bindings: impl IntoIterator<Item = &'a Binding>,
+        identities: impl IntoIterator<Item = &'a AzureIdentity>,
+        scope: BindingScope,
+    ) -> Self {
+        let own = |binding: &Binding| binding.namespace == pod.namespace;
+        let selecting = bindings.into_iter().filter(|binding| binding.selects(pod));
+        let mut selecting: Vec<&Binding> = selecting.collect();
+        if selecting
+            .iter()
+            .any(|binding| own(binding) && binding.origin == Origin::Profile)
+        {
+            selecting.retain(|binding| own(binding));
+        }
+        selecting.sort();
+        let mut identities: Vec<&AzureIdentity> = identities.into_iter().collect();
+        identities.sort();
+        identities.dedup();
+        let binding_of = |identity: &&'a AzureIdentity| {
+            let mut all = selecting.iter();
+            let found = all.find(|binding| binding.binds(pod, identity, scope));
+            found.map(|binding| (*identity, *binding))
+        };
+        let exists = |binding: &Binding| identities.iter().any(|one| binding.names(one));
+        let dangling = selecting.iter().filter(|binding| {
+            let reached = own(binding) || scope == BindingScope::Cluster;
+            reached && binding.takes_account_of(pod) && !exists(binding)
+        });
+        Self {
+            dangling: dangling.copied().collect(),
+            uses: identities.iter().filter_map(binding_of).collect(),
+        }
+    }
+
+    /// In which ways `pod` breaks the NET_RAW rule of an identity it is bound to; `None` when the rule does
+    /// not apply to it, or it keeps the rule. One identity with `Enforce` applies the rule for all of
+    /// them: a pod that can send packets in the name of others must not have any identity.
+    #[must_use]
+    pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
+        let strict =
+            |(identity, _): &(&AzureIdentity, &Binding)| identity.net_raw == NetRaw::Enforce;
+        let held = !pod.breaches.is_empty() && self.uses.iter().any(strict);
+        held.then_some(&pod.breaches)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Identities, objects and roles that belong to others.
+
+use super::*;
+
+#[test]
+fn an_identity_made_again_by_others_gets_its_rights_and_the_old_ones_go() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let identity = observed.identity.as_mut().expect("there");
+    identity.principal_id = "p-again".into();
+    identity.client_id = "c-again".into();
+    let plan = reconcile(&profile(), &mut observed);
+    let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
+    assert_eq!(
+        words,
+        ["GrantRole", "ApplyAzureIdentity", "RevokeRole"],
+        "{plan}"
+    );
+}
+
+#[test]
+fn nobody_elses_identity_is_seized() {
+    let tags = |owner: Owner| owner.tags();
+    let ours = desired(&profile()).owner;
+    let adopting = Profile {
+        creation_policy: CreationPolicy::CreateOrAdopt,
+        ..profile()
+    };
+    let reason = |profile: &Profile, tags| {
+        plan(&desired(profile), &existing(profile, tags))
+            .err()
+            .map(|found| found[0].reason())
+    };
+    let another = Owner {
+        profile: "other".into(),
+        uid: "another".into(),
+        ..ours.clone()
+    };
+    let cluster = Owner {
+        cluster: "other".into(),
+        uid: "another".into(),
+        ..ours.clone()
+    };
+    let reborn = Owner {
+        uid: "earlier".into(),
+        ..ours.clone()
+    };
+    for owner in [another, cluster] {
+        for profile in [&profile(), &adopting] {
+            assert_eq!(
+                reason(profile, tags(owner.clone())),
+                Some("IdentityOwnedByAnother")
+            );
+        }
+    }
+    assert_eq!(
+        reason(&profile(), tags(reborn.clone())),
+        Some("IdentityOwnedByAnother")
+    );
+    assert_eq!(
+        reason(&adopting, tags(reborn)),
+        None,
+        "taken over when the profile says so"
+    );
+    assert_eq!(reason(&profile(), BTreeMap::new()), Some("IdentityExists"));
+    assert_eq!(reason(&adopting, BTreeMap::new()), None);
+    assert_eq!(reason(&profile(), tags(ours)), None);
+}
+
+#[test]
+fn an_adopted_identity_must_exist_and_is_never_written() {
+    let adopting = Profile {
+        creation_policy: CreationPolicy::Adopt,
+        ..profile()
+    };
+    let refusals = plan(&desired(&adopting), &Observed::default()).expect_err("refused");
+    assert!(refusals[0].may_pass(), "{}", refusals[0]);
+    let plan = plan(&desired(&adopting), &existing(&adopting, BTreeMap::new())).expect("a plan");
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|s| matches!(s, Step::UpdateTags { .. })),
+        "{plan}"
+    );
+}
+
+#[test]
+fn lost_tags_of_ours_come_back_and_tags_of_others_stay() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let identity = observed.identity.as_mut().expect("there");
+    identity.tags = [("cost".to_owned(), "42".to_owned())].into();
+    reconcile(&profile(), &mut observed);
+    let tags = &observed.identity.as_ref().expect("there").tags;
+    assert_eq!(
+        (tags["cost"].as_str(), tags["podid-uid"].as_str()),
+        ("42", "uid")
+    );
+}
+
+#[test]
+fn objects_of_others_are_refused_by_name() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.binding.as_mut().expect("there").owned = false;
+    let child = observed.azure_identity.as_mut().expect("there");
+    child.applied_by = Some("Kustomization flux-system/apps".into());
+    let refusals = plan(&desired(&profile()), &observed).expect_err("refused");
+    let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert!(
+        texts[0].contains(
+            "AzureIdentity shop/cart exists and is applied by Kustomization flux-system/apps"
+        ),
+        "{texts:?}"
+    );
+    assert!(
+        texts[1].contains("AzureIdentityBinding shop/cart exists and does not belong"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_custom_role_is_used_by_the_id_azure_gives_and_refused_when_there_is_none() {
+    let asks = Profile {
+        access: vec![access("Cart Auditor", SCOPES[0])],
+        ..profile()
+    };
+    let mut class = class();
+    class.limits.access[0].role = "cart auditor".into();
+    let desired = admit(&asks, &class).expect("admitted");
+    let id = uuid::Uuid::from_u128(7);
+    let with = |found| Observed {
+        roles: [("cart auditor".to_owned(), found)].into(),
+        ..Observed::default()
+    };
+    let plan_with = plan(&desired, &with(Some(id))).expect("a plan");
+    assert!(matches!(&plan_with.steps[1], Step::GrantRole(a) if a.role == Role::Known(id)));
+    let refusals = plan(&desired, &with(None)).expect_err("refused");
+    assert_eq!(refusals[0].field(), "spec.access[0].role");
+    assert!(
+        plan(&desired, &Observed::default()).is_ok(),
+        "a plan on paper needs no Azure"
+    );
+}

@@ -1,0 +1,138 @@
+//! Plans that delete a profile.
+
+use super::*;
+
+#[test]
+fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let deletion = Deletion {
+        owner: desired(&profile()).owner,
+        policy: DeletionPolicy::Delete,
+    };
+    let plan = plan_deletion(&deletion, &observed);
+    let words: Vec<String> = plan
+        .sentences()
+        .iter()
+        .map(|s| s.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "delete AzureIdentityBinding",
+            "delete AzureIdentity",
+            "wait until",
+            "revoke Key",
+            "revoke Managed",
+            "delete identity"
+        ]
+    );
+    plan.steps
+        .iter()
+        .for_each(|step| perform(step, &mut observed));
+    assert!(observed.identity.is_none() && observed.binding.is_none());
+    let left: Vec<_> = observed
+        .assignments
+        .iter()
+        .map(|a| a.description.clone())
+        .collect();
+    assert_eq!(
+        left,
+        [Some("podid: machines of c".to_owned())],
+        "other profiles need it"
+    );
+}
+
+#[test]
+fn retained_and_adopted_identities_survive_their_profile() {
+    let retained = Profile {
+        deletion_policy: DeletionPolicy::Retain,
+        ..profile()
+    };
+    let mut observed = Observed::default();
+    reconcile(&retained, &mut observed);
+    let owner = desired(&retained).owner;
+    let plan = plan_deletion(
+        &Deletion {
+            owner: owner.clone(),
+            policy: DeletionPolicy::Retain,
+        },
+        &observed,
+    );
+    assert_eq!(
+        plan.steps.len(),
+        2,
+        "only the objects in the cluster: {plan}"
+    );
+
+    let adopting = Profile {
+        creation_policy: CreationPolicy::Adopt,
+        ..profile()
+    };
+    let mut observed = existing(&adopting, BTreeMap::new());
+    reconcile(&adopting, &mut observed);
+    let plan = plan_deletion(
+        &Deletion {
+            owner,
+            policy: DeletionPolicy::Delete,
+        },
+        &observed,
+    );
+    assert!(
+        !plan
+            .steps
+            .iter()
+            .any(|s| matches!(s, Step::DeleteIdentity { .. })),
+        "{plan}"
+    );
+    assert!(
+        plan.steps
+            .iter()
+            .any(|s| matches!(s, Step::RevokeRole { .. })),
+        "{plan}"
+    );
+}
+
+#[test]
+fn an_identity_that_azure_does_not_show_yet_is_deleted_all_the_same() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.identity = None;
+    let deletion = Deletion {
+        owner: desired(&profile()).owner,
+        policy: DeletionPolicy::Delete,
+    };
+    let plan = plan_deletion(&deletion, &observed);
+    assert!(
+        matches!(plan.steps.last(), Some(Step::DeleteIdentity { .. })),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_profile_whose_class_is_gone_is_deleted_whole() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let unknown = Owner {
+        cluster: String::new(),
+        ..desired(&profile()).owner
+    };
+    let deletion = Deletion {
+        owner: unknown,
+        policy: DeletionPolicy::Delete,
+    };
+    let words: Vec<&str> = plan_deletion(&deletion, &observed)
+        .steps
+        .iter()
+        .map(Step::name)
+        .collect();
+    assert_eq!(
+        words[2..],
+        [
+            "AwaitUnassigned",
+            "RevokeRole",
+            "RevokeRole",
+            "DeleteIdentity"
+        ]
+    );
+}

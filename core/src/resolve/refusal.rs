@@ -1,0 +1,156 @@
+//! Why a pod gets no token: the text that it is answered, and the text for people.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Selector;
+use crate::assigned_identity::AssignmentFailure;
+use crate::net_raw::{self, Breach};
+
+/// Why a pod gets no token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum TokenRefusal {
+    /// It uses the node's network.
+    HostNetwork,
+    /// All its containers have ended.
+    Completed,
+    /// No binding gives it any identity.
+    NotBound,
+    /// The request names an identity that is not among the pod's.
+    NotItsIdentity(Selector),
+    /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
+    /// exist.
+    MissingIdentity(String, String),
+    /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
+    BreaksNetRawRule(BTreeSet<Breach>),
+    /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
+    AssignmentFailed(String, AssignmentFailure),
+    /// The request names an identity by its object id, and a hand-written AzureIdentity has no object id
+    /// to compare.
+    UnknownObjectId(String),
+    /// The request names none, and these are bound (namespace/name).
+    Ambiguous(Vec<String>),
+    /// The identity is a service principal (namespace/name).
+    ServicePrincipal(String),
+    /// The AzureIdentity (namespace/name) has no client id, which IMDS would answer with an
+    /// identity of the node.
+    NoClientId(String),
+    /// The AzureIdentity (namespace/name) has a resource id that is not a user-assigned identity's.
+    MalformedResourceId(String),
+}
+
+/// The text by which SDKs recognise that a VM does not have an identity.
+pub const IDENTITY_NOT_FOUND: &str = "Identity not found";
+
+/// The text of IMDS for a request that must name one of several identities.
+pub const SEVERAL_IDENTITIES: &str = "Multiple user assigned identities exist, please specify \
+     the clientId / resourceId of the identity in the token request";
+
+impl TokenRefusal {
+    /// Value of the metrics label and of the log field; the set is closed.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::HostNetwork => "HostNetwork",
+            Self::Completed => "Completed",
+            Self::NotBound => "NotBound",
+            Self::NotItsIdentity(_) => "NotItsIdentity",
+            Self::MissingIdentity(..) => "MissingIdentity",
+            Self::BreaksNetRawRule(_) => "BreaksNetRawRule",
+            Self::AssignmentFailed(..) => "AssignmentFailed",
+            Self::UnknownObjectId(_) => "UnknownObjectId",
+            Self::Ambiguous(_) => "Ambiguous",
+            Self::ServicePrincipal(_) => "ServicePrincipal",
+            Self::NoClientId(_) => "NoClientId",
+            Self::MalformedResourceId(_) => "MalformedResourceId",
+        }
+    }
+
+    /// `error_description` of the 400 `invalid_request` the pod is answered: the words of IMDS
+    /// where it has any, because SDKs look for them.
+    #[must_use]
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::HostNetwork
+            | Self::Completed
+            | Self::NotBound
+            | Self::NotItsIdentity(_)
+            | Self::MissingIdentity(..)
+            | Self::AssignmentFailed(..)
+            | Self::NoClientId(_)
+            | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
+            Self::Ambiguous(_) => SEVERAL_IDENTITIES,
+            Self::BreaksNetRawRule(_) => {
+                "the pod's profile asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
+                 rights that come to the same; see the pod's Events"
+            }
+            Self::UnknownObjectId(_) => {
+                "podid does not know identities by object_id; name it by client_id or msi_res_id"
+            }
+            Self::ServicePrincipal(_) => {
+                "the AzureIdentity is a service principal (type 1 or 2); this release of podid \
+                 serves user-assigned identities (type 0) only"
+            }
+        }
+    }
+}
+
+/// The text for logs, for people who look for the cause.
+impl fmt::Display for TokenRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostNetwork => f.write_str("the pod uses the node's network"),
+            Self::Completed => f.write_str("the pod has completed"),
+            Self::NotBound => f.write_str(
+                "no AzureIdentityBinding gives the pod an identity; compare its label \
+                 aadpodidbinding with the bindings' selectors, namespaces and service accounts",
+            ),
+            Self::NotItsIdentity(asked) => {
+                write!(f, "the pod asked for {asked:?}, which is not bound to it")
+            }
+            Self::MissingIdentity(binding, identity) => write!(
+                f,
+                "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
+                 not exist in its namespace; create it, or correct spec.azureIdentity"
+            ),
+            Self::BreaksNetRawRule(breaches) => write!(
+                f,
+                "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",
+                net_raw::describe(breaches),
+                net_raw::remedy(breaches)
+            ),
+            Self::AssignmentFailed(identity, AssignmentFailure { reason, message }) => write!(
+                f,
+                "AzureIdentity {identity} cannot be put on the pod's node ({reason}): {message}"
+            ),
+            Self::UnknownObjectId(id) => write!(
+                f,
+                "the pod asked for object id {id}, and an AzureIdentity that was written by hand does \
+                 not tell its own"
+            ),
+            Self::Ambiguous(bound) => {
+                write!(
+                    f,
+                    "the pod named no identity and has several: {}",
+                    bound.join(", ")
+                )
+            }
+            Self::ServicePrincipal(name) => {
+                write!(
+                    f,
+                    "AzureIdentity {name} is a service principal; only type 0 is served"
+                )
+            }
+            Self::NoClientId(name) => write!(
+                f,
+                "AzureIdentity {name} has no clientID; set spec.clientID to that of its resourceID"
+            ),
+            Self::MalformedResourceId(name) => write!(
+                f,
+                "the resourceID of AzureIdentity {name} is not the ARM id of a user-assigned identity"
+            ),
+        }
+    }
+}
