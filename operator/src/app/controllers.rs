@@ -20,6 +20,7 @@ use crate::gate::GateMetrics;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{self, ProfileContext, Watches};
+use crate::retry::Retries;
 
 /// Events that may wait while the API server is slow; more are dropped.
 const MAX_EVENTS: usize = 4096;
@@ -76,7 +77,7 @@ impl Controllers<'_> {
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             schedule: class::Schedule::default(),
-            retries: profile::Retries::default(),
+            retries: Retries::default(),
         };
         let (classes, profiles) = (self.watches.classes.clone(), self.watches.profiles.clone());
         class::run(context, classes, profiles, self.drain.clone())
@@ -99,7 +100,7 @@ impl Controllers<'_> {
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
-            retries: profile::Retries::default(),
+            retries: Retries::default(),
             reminders: profile::Reminders::default(),
         };
         let (watches, concurrency) = (self.watches.clone(), self.args.concurrency);

@@ -11,7 +11,7 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 
 use super::ObjectKey;
-use crate::profile::REQUESTED_AT;
+use crate::annotations::REQUESTED_AT;
 use podid_index::watch::Watch;
 
 /// The profiles and classes of the cluster.

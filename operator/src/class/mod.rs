@@ -11,6 +11,7 @@ mod ask;
 mod reconcile;
 mod schedule;
 mod status;
+mod trigger;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub use schedule::Schedule;
 
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::{Retries, trigger};
+use crate::retry::Retries;
 use podid_index::events::EventWriter;
 use podid_index::watch::Watch;
 

@@ -22,7 +22,6 @@
 //! | `in_progress` | writes the status while the work goes on |
 //! | `pods` | what bound pods do to a profile, and their part of its status |
 //! | `error` | why a reconciliation stopped |
-//! | `retry` | how often each object failed in a row |
 //! | `reminders` | publishes again why a profile is not ready |
 //! | `malformed` | profiles that cannot be read |
 //! | `trigger` | what makes a profile worth another look |
@@ -40,11 +39,10 @@ mod pods;
 mod precheck;
 mod reconcile;
 mod reminders;
-pub(crate) mod retry;
 mod spec_digest;
 mod status;
 mod suspended;
-pub(crate) mod trigger;
+mod trigger;
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,20 +61,17 @@ use tokio::sync::mpsc;
 
 pub use malformed::Reporter as MalformedReporter;
 pub use reminders::Reminders;
-pub use retry::Retries;
 
 use crate::assignment::{Assignments, Change};
 use crate::azure::Azure;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::retry::Retries;
 use podid_index::events::EventWriter;
 use podid_index::watch::Watch;
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
-
-/// Any change of this annotation's value asks for a reconciliation, as Flux's controllers take it.
-pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// What the profile controller works with.
 #[derive(Clone)]
@@ -164,7 +159,7 @@ pub async fn run(
         trigger::namespaces(&watches.namespaces),
         trigger::of_namespace(&context.profiles),
     )
-    .reconcile_on(trigger::received(releases))
+    .reconcile_on(crate::trigger::received(releases))
     .reconcile_all_on(context.leadership.gained_once())
     .graceful_shutdown_on(async move { drain.draining().await })
     .run(reconcile::reconcile, reconcile::after_error, context)

@@ -32,7 +32,8 @@ use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
-use crate::profile::{FINALIZER, ProfileContext, Reminders, Retries, pods};
+use crate::profile::{FINALIZER, ProfileContext, Reminders, pods};
+use crate::retry::Retries;
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
 
