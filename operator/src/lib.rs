@@ -6,7 +6,7 @@
 pub mod annotations;
 pub mod app;
 pub mod args;
-pub mod assignment;
+pub mod assigned_identity;
 pub mod azure;
 mod call_failure;
 pub mod class;

@@ -22,6 +22,7 @@
 //! | `in_progress` | writes the status while the work goes on |
 //! | `pods` | what bound pods do to a profile, and their part of its status |
 //! | `error` | why a reconciliation stopped |
+//! | `released` | profiles that wait until no VM or scale set has an identity any more |
 //! | `reminders` | publishes again why a profile is not ready |
 //! | `malformed` | profiles that cannot be read |
 //! | `trigger` | what makes a profile worth another look |
@@ -38,6 +39,7 @@ mod observe;
 mod pods;
 mod precheck;
 mod reconcile;
+mod released;
 mod reminders;
 mod spec_digest;
 mod status;
@@ -62,7 +64,7 @@ use tokio::sync::mpsc;
 pub use malformed::Reporter as MalformedReporter;
 pub use reminders::Reminders;
 
-use crate::assignment::{Assignments, Change};
+use crate::assigned_identity::{AssignmentChanges, Assignments};
 use crate::azure::Azure;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
@@ -130,7 +132,7 @@ pub struct Watches {
 pub async fn run(
     context: ProfileContext,
     watches: Watches,
-    changes: mpsc::UnboundedReceiver<Change>,
+    changes: AssignmentChanges,
     concurrency: u16,
     drain: Drain,
 ) -> Result<(), BoxError> {
@@ -139,8 +141,9 @@ pub async fn run(
         return Ok(());
     }
     let context = Arc::new(context);
-    let (released, releases) = mpsc::unbounded_channel();
-    let pods = pods::follow(Arc::clone(&context), changes, released);
+    let (concerned, concerned_by_pods) = mpsc::unbounded_channel();
+    let pods = pods::write_counts(Arc::clone(&context), changes.counts, concerned);
+    let released = released::waiting_profiles(changes.carriers, context.profiles.clone());
     let config = controller::Config::default().concurrency(concurrency);
     let controller = Controller::for_stream(
         trigger::profiles(&watches.profiles),
@@ -159,7 +162,8 @@ pub async fn run(
         trigger::namespaces(&watches.namespaces),
         trigger::of_namespace(&context.profiles),
     )
-    .reconcile_on(crate::trigger::received(releases))
+    .reconcile_on(crate::trigger::received(concerned_by_pods))
+    .reconcile_on(released)
     .reconcile_all_on(context.leadership.gained_once())
     .graceful_shutdown_on(async move { drain.draining().await })
     .run(reconcile::reconcile, reconcile::after_error, context)
