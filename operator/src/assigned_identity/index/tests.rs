@@ -198,6 +198,8 @@ struct Whole {
     wanted: BTreeMap<Target, DesiredIdentities>,
     checks: BTreeSet<ArmId>,
     refused: BTreeSet<ObjectKey>,
+    /// By the profile whose AzureIdentity pods use.
+    uses: BTreeMap<ObjectKey, BTreeSet<(Target, ArmId)>>,
 }
 
 fn by_the_rules(facts: &[Fact]) -> Whole {
@@ -243,6 +245,10 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
             let Some(Some(Ok(target))) = nodes.get(&placed.node) else {
                 continue;
             };
+            if identity.origin == Origin::Profile {
+                let uses = whole.uses.entry(key).or_default();
+                uses.insert((target.clone(), id.clone()));
+            }
             let on = whole.wanted.entry(target.clone()).or_default();
             match verify(&identity, own, said) {
                 Verification::Verified => {
@@ -286,6 +292,11 @@ proptest! {
         for id in (0..3).map(resource) {
             prop_assert_eq!(index.needs_check(&id), expected.checks.contains(&id), "{}", id);
         }
+        for profile in (0..3).map(identity_key) {
+            let uses = expected.uses.remove(&profile).unwrap_or_default();
+            prop_assert_eq!(index.uses_of_profile(&profile), uses, "{}", profile);
+        }
+        prop_assert!(expected.uses.is_empty());
         for key in (0..6).map(pod_key) {
             let entry = index.pod(&key);
             let refused = entry.is_some_and(|entry| entry.assignments.refused.is_some());

@@ -213,7 +213,9 @@ impl Fixture {
     /// The profile's status names this identity.
     pub(in crate::profile) fn set_identity(&self, resource_id: &str) {
         lock(&self.state).profile["status"] = json!({
-            "identity": { "clientId": "c", "principalId": "p", "resourceId": resource_id },
+            "identity": {
+                "clientId": "c", "principalId": "p", "tenantId": "t", "resourceId": resource_id,
+            },
         });
     }
 
