@@ -292,7 +292,7 @@ proptest! {
         for id in (0..3).map(resource) {
             prop_assert_eq!(index.needs_check(&id), expected.checks.contains(&id), "{}", id);
         }
-        for profile in (0..3).map(identity_key) {
+        for profile in (0..4).map(identity_key) {
             let uses = expected.uses.remove(&profile).unwrap_or_default();
             prop_assert_eq!(index.uses_of_profile(&profile), uses, "{}", profile);
         }

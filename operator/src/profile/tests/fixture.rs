@@ -215,6 +215,7 @@ impl Fixture {
         lock(&self.state).profile["status"] = json!({
             "identity": {
                 "clientId": "c", "principalId": "p", "tenantId": "t", "resourceId": resource_id,
+                "created": true,
             },
         });
     }
