@@ -74,9 +74,7 @@ impl Backoff {
     /// all of it.
     #[must_use]
     pub fn wait(self, failures: u32, jitter: Jitter) -> Duration {
-        let doublings = failures.saturating_sub(1).min(31);
-        let full = self.first.saturating_mul(1 << doublings).min(self.longest);
-        full.mul_f64(0.5 + jitter.0 / 2.0)
+        self.full_wait(failures).mul_f64(0.5 + jitter.0 / 2.0)
     }
 
     /// The same wait, or what Azure asked for if that is longer. The random part is added to what Azure
@@ -85,6 +83,24 @@ impl Backoff {
     pub fn wait_at_least(self, failures: u32, asked: Option<Duration>, jitter: Jitter) -> Duration {
         let own = self.wait(failures, jitter);
         own.max(asked.map_or(Duration::ZERO, |asked| lengthened(asked, jitter)))
+    }
+
+    /// All of the doubled wait, or what Azure asked for if that is longer, and up to a fifth more.
+    #[must_use]
+    pub fn full_wait_at_least(
+        self,
+        failures: u32,
+        asked: Option<Duration>,
+        jitter: Jitter,
+    ) -> Duration {
+        let full = self.full_wait(failures).max(asked.unwrap_or_default());
+        full.mul_f64(1.0 + jitter.0 / 5.0)
+    }
+
+    /// The doubled wait without a random part.
+    fn full_wait(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 }
 
@@ -119,6 +135,19 @@ mod tests {
         let short = BACKOFF.wait_at_least(7, Some(SECOND), Jitter::new(1.0));
         assert_eq!(short, Duration::from_secs(60));
         assert_eq!(BACKOFF.wait_at_least(1, None, Jitter::NONE), SECOND / 2);
+    }
+
+    #[test]
+    fn a_full_wait_is_lengthened_only() {
+        let wait = |failures, asked, jitter| BACKOFF.full_wait_at_least(failures, asked, jitter);
+        for (failures, full) in [(0, 1), (1, 1), (2, 2), (3, 4), (7, 60), (u32::MAX, 60)] {
+            let full = Duration::from_secs(full);
+            assert_eq!(wait(failures, None, Jitter::NONE), full);
+            assert_eq!(wait(failures, None, Jitter::new(1.0)), full * 6 / 5);
+        }
+        let asked = Some(100 * SECOND);
+        assert_eq!(wait(1, asked, Jitter::NONE), 100 * SECOND);
+        assert_eq!(wait(1, asked, Jitter::new(1.0)), 120 * SECOND);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //!
 //! Every controller works the same way: *observe* reads, `podid-core` decides, *apply* acts.
 
+pub mod annotations;
 pub mod app;
 pub mod args;
-pub mod assignment;
+pub mod assigned_identity;
 pub mod azure;
 mod call_failure;
 pub mod class;
@@ -15,7 +16,9 @@ pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod profile;
+pub mod retry;
 mod target;
+mod trigger;
 
 /// Owner of the fields that podid applies.
 pub const FIELD_MANAGER: &str = "podid-operator";

@@ -9,17 +9,17 @@ use podid_core::class::OperatorEnvironment;
 use podid_index::events::{self, EventWriter};
 use podid_runtime::{BoxError, Drain, Tasks};
 use prometheus_client::registry::Registry;
-use tokio::sync::mpsc;
 
 use crate::FIELD_MANAGER;
 use crate::args::Args;
-use crate::assignment::{self, Assignments, Change, Owners};
+use crate::assigned_identity::{self, AssignmentChanges, Assignments, Owners};
 use crate::azure::Azure;
 use crate::class::{self, ClassContext};
 use crate::gate::GateMetrics;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::{self, ProfileContext, Watches};
+use crate::retry::Retries;
 
 /// Events that may wait while the API server is slow; more are dropped.
 const MAX_EVENTS: usize = 4096;
@@ -40,7 +40,7 @@ pub(super) struct Controllers<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Counters {
     pub(super) controllers: Metrics,
-    pub(super) assignment: assignment::Metrics,
+    pub(super) assignment: assigned_identity::Metrics,
     pub(super) gate: GateMetrics,
 }
 
@@ -49,7 +49,7 @@ impl Counters {
     pub(super) fn register(registry: &mut Registry) -> Self {
         Self {
             controllers: Metrics::register(registry),
-            assignment: assignment::Metrics::register(registry),
+            assignment: assigned_identity::Metrics::register(registry),
             gate: GateMetrics::register(registry),
         }
     }
@@ -76,7 +76,7 @@ impl Controllers<'_> {
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
             schedule: class::Schedule::default(),
-            retries: profile::Retries::default(),
+            retries: Retries::default(),
         };
         let (classes, profiles) = (self.watches.classes.clone(), self.watches.profiles.clone());
         class::run(context, classes, profiles, self.drain.clone())
@@ -85,7 +85,7 @@ impl Controllers<'_> {
     fn profiles(
         &self,
         assignments: Assignments,
-        changes: mpsc::UnboundedReceiver<Change>,
+        changes: AssignmentChanges,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let context = ProfileContext {
             client: self.client.clone(),
@@ -99,7 +99,7 @@ impl Controllers<'_> {
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
-            retries: profile::Retries::default(),
+            retries: Retries::default(),
             reminders: profile::Reminders::default(),
         };
         let (watches, concurrency) = (self.watches.clone(), self.args.concurrency);
@@ -111,7 +111,7 @@ impl Controllers<'_> {
         assignments: Assignments,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let (profiles, classes) = (self.watches.profiles.clone(), self.watches.classes.clone());
-        let context = assignment::Context {
+        let context = assigned_identity::Context {
             client: self.client.clone(),
             compute: Arc::clone(&self.azure.compute),
             identities: Arc::clone(&self.azure.identities),
@@ -125,7 +125,7 @@ impl Controllers<'_> {
             // The other two keep their queues warm on every replica. This one has nothing to prepare:
             // it starts when this replica leads.
             tokio::select! {
-                () = leadership.gained() => assignment::run(context, drain).await,
+                () = leadership.gained() => assigned_identity::run(context, drain).await,
                 () = drain.draining() => Ok(()),
             }
         }
@@ -150,10 +150,10 @@ pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> E
     writer
 }
 
-fn assignment_settings(args: &Args) -> assignment::Settings {
-    assignment::Settings {
+fn assignment_settings(args: &Args) -> assigned_identity::Settings {
+    assigned_identity::Settings {
         namespace: args.namespace.clone(),
-        reach: if args.force_namespaced {
+        scope: if args.force_namespaced {
             BindingScope::Namespace
         } else {
             BindingScope::Cluster
@@ -174,7 +174,7 @@ mod tests {
     fn defaults_of_the_flags_are_those_of_the_parts() {
         let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
         let settings = assignment_settings(&args);
-        assert_eq!(settings.interval, assignment::Settings::INTERVAL);
-        assert_eq!(settings.window, assignment::Settings::WINDOW);
+        assert_eq!(settings.interval, assigned_identity::Settings::INTERVAL);
+        assert_eq!(settings.window, assigned_identity::Settings::WINDOW);
     }
 }

@@ -8,28 +8,24 @@
 //! Every rule is in `podid_core::class`; what is here asks and writes.
 
 mod ask;
+mod context;
 mod reconcile;
 mod schedule;
 mod status;
+mod trigger;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use context::ClassContext;
 use futures::StreamExt;
-use kube::Client;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use podid_azure::{AzureCloud, RoleAssignments, Subscriptions};
+use kube::runtime::reflector::ObjectRef;
+use podid_azure::AzureCloud;
 use podid_core::class::{self, OperatorEnvironment};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 pub use schedule::Schedule;
 
-use crate::leader::Leadership;
-use crate::metrics::Metrics;
-use crate::profile::{Retries, trigger};
-use podid_index::events::EventWriter;
 use podid_index::watch::Watch;
 
 /// How many classes are worked on at once.
@@ -46,41 +42,6 @@ pub fn operator_environment(cloud: AzureCloud, tenant_id: Option<String>) -> Ope
     OperatorEnvironment {
         cloud: Some(cloud),
         tenant_id,
-    }
-}
-
-/// What the class controller works with.
-#[derive(Clone)]
-pub struct ClassContext {
-    /// Client of the API server.
-    pub client: Client,
-    /// Subscriptions and resource groups.
-    pub subscriptions: Arc<dyn Subscriptions>,
-    /// Role definitions.
-    pub roles: Arc<dyn RoleAssignments>,
-    /// What the operator itself can serve.
-    pub operator: OperatorEnvironment,
-    /// All profiles.
-    pub profiles: Store<PodIdentityProfile>,
-    /// Whether this replica may write.
-    pub leadership: Leadership,
-    /// Where Events go.
-    pub events: EventWriter,
-    /// Counters.
-    pub metrics: Metrics,
-    /// How often a class is compared with Azure.
-    pub interval: Duration,
-    /// When each class is compared next.
-    pub schedule: Schedule,
-    /// How many comparisons in a row ended without an answer for each class.
-    pub retries: Retries,
-}
-
-impl fmt::Debug for ClassContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClassContext")
-            .field("operator", &self.operator)
-            .finish_non_exhaustive()
     }
 }
 

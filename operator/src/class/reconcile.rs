@@ -16,7 +16,7 @@ use super::ask::ask;
 use super::status::{StatusError, read, write};
 use crate::conditions::{ready_at, usability};
 use crate::metrics::{Controller, CountedOutcome as Counted};
-use crate::profile::retry::jittered;
+use crate::retry::jittered;
 
 /// Wait after an API server that refused.
 const RETRY: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use kube::{Resource, ResourceExt};
 use podid_crds::podid::PodIdentityClass;
 use tokio::time::Instant;
 
-use crate::profile::REQUESTED_AT;
+use crate::annotations::REQUESTED_AT;
 
 /// What was compared last, by name of the class. A class is reconciled whenever one of its profiles
 /// comes or goes, and that must not cause a call each time. Clones share one state.

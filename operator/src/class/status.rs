@@ -7,8 +7,8 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
 use serde_json::json;
 
 use super::ClassContext;
+use crate::annotations::REQUESTED_AT;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
-use crate::profile::REQUESTED_AT;
 use crate::{FIELD_MANAGER, events};
 
 /// The API server refused something.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children, observe};
-use crate::assignment::Carried;
+use crate::assigned_identity::Carried;
 use crate::azure;
 
 /// Does the steps of one plan.

@@ -22,7 +22,7 @@
 //! | `in_progress` | writes the status while the work goes on |
 //! | `pods` | what bound pods do to a profile, and their part of its status |
 //! | `error` | why a reconciliation stopped |
-//! | `retry` | how often each object failed in a row |
+//! | `released` | profiles that wait until no VM or scale set has an identity any more |
 //! | `reminders` | publishes again why a profile is not ready |
 //! | `malformed` | profiles that cannot be read |
 //! | `trigger` | the changes after which a profile is reconciled |
@@ -30,6 +30,7 @@
 mod apply;
 mod children;
 mod cleanup;
+mod context;
 mod enforcement;
 mod ensure;
 mod error;
@@ -39,83 +40,29 @@ mod observe;
 mod pods;
 mod precheck;
 mod reconcile;
+mod released;
 mod reminders;
-pub(crate) mod retry;
 mod spec_digest;
 mod status;
 mod suspended;
-pub(crate) mod trigger;
+mod trigger;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::Store;
-use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
 
+pub use context::{FINALIZER, ProfileContext};
 pub use malformed::Reporter as MalformedReporter;
 pub use reminders::Reminders;
-pub use retry::Retries;
 
-use crate::assignment::{Assignments, Change};
-use crate::azure::Azure;
-use crate::leader::Leadership;
-use crate::metrics::Metrics;
-use podid_index::events::EventWriter;
+use crate::assigned_identity::AssignmentChanges;
 use podid_index::watch::Watch;
-
-/// Keeps a profile until everything that belongs to it is gone.
-pub const FINALIZER: &str = "podid.dev/profile";
-
-/// Any change of this annotation's value asks for a reconciliation, as Flux's controllers take it.
-pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
-
-/// What the profile controller works with.
-#[derive(Clone)]
-pub struct ProfileContext {
-    /// Client of the API server.
-    pub client: Client,
-    /// Azure.
-    pub azure: Azure,
-    /// What the operator itself can serve.
-    pub operator: OperatorEnvironment,
-    /// All classes.
-    pub classes: Store<PodIdentityClass>,
-    /// All namespaces, for their labels.
-    pub namespaces: Store<PartialObjectMeta<Namespace>>,
-    /// All profiles.
-    pub profiles: Store<PodIdentityProfile>,
-    /// Which identities are on which VM or scale set, and how far bound pods are.
-    pub assignments: Assignments,
-    /// Whether this replica may write.
-    pub leadership: Leadership,
-    /// Where Events go.
-    pub events: EventWriter,
-    /// Counters.
-    pub metrics: Metrics,
-    /// How often a profile without an interval is compared with Azure.
-    pub interval: Duration,
-    /// How often each profile was tried again.
-    pub retries: Retries,
-    /// When an Event last reported why each profile is not ready.
-    pub reminders: Reminders,
-}
-
-impl fmt::Debug for ProfileContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProfileContext")
-            .field("interval", &self.interval)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The watches the controller is driven by.
 #[derive(Clone, Debug)]
@@ -135,7 +82,7 @@ pub struct Watches {
 pub async fn run(
     context: ProfileContext,
     watches: Watches,
-    changes: mpsc::UnboundedReceiver<Change>,
+    changes: AssignmentChanges,
     concurrency: u16,
     drain: Drain,
 ) -> Result<(), BoxError> {
@@ -144,8 +91,9 @@ pub async fn run(
         return Ok(());
     }
     let context = Arc::new(context);
-    let (released, releases) = mpsc::unbounded_channel();
-    let pods = pods::follow(Arc::clone(&context), changes, released);
+    let (concerned, concerned_by_pods) = mpsc::unbounded_channel();
+    let pods = pods::write_counts(Arc::clone(&context), changes.counts, concerned);
+    let released = released::waiting_profiles(changes.carriers, context.profiles.clone());
     let config = controller::Config::default().concurrency(concurrency);
     let controller = Controller::for_stream(
         trigger::profiles(&watches.profiles),
@@ -164,7 +112,8 @@ pub async fn run(
         trigger::namespaces(&watches.namespaces),
         trigger::of_namespace(&context.profiles),
     )
-    .reconcile_on(trigger::received(releases))
+    .reconcile_on(crate::trigger::received(concerned_by_pods))
+    .reconcile_on(released)
     .reconcile_all_on(context.leadership.gained_once())
     .graceful_shutdown_on(async move { drain.draining().await })
     .run(reconcile::reconcile, reconcile::after_error, context)

@@ -17,7 +17,9 @@ use tracing::Instrument;
 
 use super::ensure::{Ensured, ensure};
 use super::error::ReconcileError;
-use super::{FINALIZER, ProfileContext, cleanup, pods, precheck, retry, status, suspended};
+use crate::retry::jittered;
+
+use super::{FINALIZER, ProfileContext, cleanup, pods, precheck, status, suspended};
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 
@@ -116,7 +118,7 @@ fn action(profile: &PodIdentityProfile, requeue: Requeue, context: &ProfileConte
                 Interval::Every(interval) => interval,
                 Interval::Default | Interval::Invalid(_) => context.interval,
             };
-            Action::requeue(retry::jittered(interval))
+            Action::requeue(jittered(interval))
         }
     }
 }

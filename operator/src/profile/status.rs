@@ -17,7 +17,9 @@ use podid_crds::podid::{
 };
 use serde_json::json;
 
-use super::{ProfileContext, REQUESTED_AT, pods, spec_digest};
+use crate::annotations::REQUESTED_AT;
+
+use super::{ProfileContext, pods, spec_digest};
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 use crate::{FIELD_MANAGER, events};
 

@@ -1,9 +1,8 @@
 //! The changes after which a profile is reconciled.
 
 use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -11,12 +10,10 @@ use kube::runtime::utils::PredicateConfig;
 use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
-use podid_index::watch::{Watch, Watched};
-use tokio::sync::mpsc;
+use podid_index::watch::Watch;
 
 use crate::conditions;
-
-type Trigger<K> = Result<K, watcher::Error>;
+use crate::trigger::{Trigger, hash, is_there, touched, uid};
 
 /// Profiles whose spec, annotations or finalizers changed, or that are being deleted. A change of
 /// status alone is our own doing.
@@ -27,18 +24,6 @@ pub(super) fn profiles(
         .combine(predicates::annotations)
         .combine(predicates::finalizers)
         .combine(uid);
-    touched(watch).predicate_filter(of_note, PredicateConfig::default())
-}
-
-/// Classes whose spec or annotations changed, or that came or went. Generations do not tell the
-/// last two.
-pub(crate) fn classes(
-    watch: &Watch<PodIdentityClass>,
-) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
-    let of_note = predicates::generation
-        .combine(predicates::annotations)
-        .combine(uid)
-        .combine(is_there(watch));
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
 }
 
@@ -108,42 +93,7 @@ pub(super) fn select(
         .collect()
 }
 
-/// What comes out of a channel.
-pub(super) fn received<T: Send + 'static>(
-    receiver: mpsc::UnboundedReceiver<T>,
-) -> impl Stream<Item = T> + Send + 'static {
-    stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    })
-}
-
-fn touched<K: Watched>(watch: &Watch<K>) -> impl Stream<Item = Trigger<K>> + Send + 'static {
-    watch
-        .touched()
-        .map(|object| Ok(object.as_ref().clone()))
-        .into_stream()
-}
-
-/// Whether a class exists.
-fn is_there(
-    watch: &Watch<PodIdentityClass>,
-) -> impl Fn(&PodIdentityClass) -> Option<u64> + Send + 'static {
-    let store = watch.store();
-    move |class| Some(u64::from(store.get(&ObjectRef::from_obj(class)).is_some()))
-}
-
 /// What is known of a class.
 fn usability(class: &PodIdentityClass) -> Option<u64> {
     Some(hash(&conditions::usability(class)))
-}
-
-/// An object made again under the same name starts at the same generation.
-fn uid<K: Resource>(object: &K) -> Option<u64> {
-    Some(hash(&object.meta().uid))
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }

@@ -22,12 +22,13 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::annotations::REQUESTED_AT;
 use crate::class::reconcile::reconcile;
 use crate::class::{ClassContext, Schedule};
 use crate::conditions::from_kubernetes;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::profile::{REQUESTED_AT, Retries};
+use crate::retry::Retries;
 
 /// How often the class is compared with Azure.
 pub(super) const INTERVAL: Duration = Duration::from_secs(600);

@@ -1,17 +1,14 @@
-//! What profiles need to know of assignment: how far bound pods are, and when no VM or scale set has an
-//! identity any more.
+//! How far the pods are that are bound to a profile, and the part of its status that says so.
 
 mod fields;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use podid_core::arm::ArmId;
-use podid_core::condition::{READY, SubCondition};
+use podid_core::condition::SubCondition;
 use podid_core::net_raw::NetRaw;
 use podid_core::profile::desired::Desired;
 use podid_core::profile::pods::{self, NamedPods, PodEffect, about_to_be_bound, pods_problem};
@@ -21,41 +18,30 @@ use tokio::sync::mpsc;
 
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
+use super::ProfileContext;
 use super::status::core_conditions;
-use super::{ProfileContext, trigger};
-use crate::assignment::{Assignments, Change, ObjectKey};
+use crate::assigned_identity::{Assignments, ObjectKey};
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.
 const FIELD_MANAGER: &str = "podid-operator-pods";
 
-/// Follows the changes, until there are none any more: counts pods, and sends the profiles whose
-/// former identity is free, or whose pods make them ready or not, to `concerned`.
-pub(super) async fn follow(
+/// Writes each count that changes to the status of its profile, one after the other, and sends the
+/// profiles that their pods make ready or not to `concerned`.
+pub(super) async fn write_counts(
     context: Arc<ProfileContext>,
-    mut changes: mpsc::UnboundedReceiver<Change>,
+    mut counts: mpsc::UnboundedReceiver<ObjectKey>,
     concerned: mpsc::UnboundedSender<ObjectRef<PodIdentityProfile>>,
 ) {
     let mut effects = Effects::default();
-    while let Some(change) = changes.recv().await {
-        let profiles = match change {
-            Change::BoundPods(key) => {
-                recount(&key, &context).await;
-                let changed = effects.have_changed(&key, &context.assignments);
-                Vec::from_iter(changed.then(|| profile_of(&key)))
-            }
-            // What was said before a restart may not hold any more.
-            Change::Known => trigger::select(&context.profiles, |profile| !is_ready(profile)),
-            Change::Carried(identity) => {
-                trigger::select(&context.profiles, |p| awaits(p, &identity))
-            }
-        };
-        for profile in profiles {
+    while let Some(key) = counts.recv().await {
+        recount(&key, &context).await;
+        if effects.have_changed(&key, &context.assignments) {
             // A controller that has stopped needs no more triggers.
-            let _stopped = concerned.send(profile);
+            let _stopped = concerned.send(profile_of(&key));
         }
     }
-    // Assignment has ended, and with it the process soon; nothing to do until then.
+    // The controller of AzureAssignedIdentities has ended, and the process ends soon.
     std::future::pending().await
 }
 
@@ -122,24 +108,6 @@ fn profile_of(identity: &ObjectKey) -> ObjectRef<PodIdentityProfile> {
 
 fn key_of(profile: &PodIdentityProfile) -> ObjectKey {
     ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any())
-}
-
-/// Whether the profile may be waiting until no VM or scale set has the identity.
-fn awaits(profile: &PodIdentityProfile, identity: &ArmId) -> bool {
-    let status = profile.status.as_ref();
-    let used = status.and_then(|status| status.identity.as_ref());
-    used.is_some_and(|used| ArmId::new(&used.resource_id) == *identity)
-        && (profile.meta().deletion_timestamp.is_some() || !is_ready(profile))
-}
-
-fn is_ready(profile: &PodIdentityProfile) -> bool {
-    condition(profile, READY).is_some_and(|ready| ready.status == "True")
-}
-
-fn condition<'a>(profile: &'a PodIdentityProfile, kind: &str) -> Option<&'a meta::Condition> {
-    let status = profile.status.as_ref()?;
-    let mut conditions = status.conditions.iter().flatten();
-    conditions.find(|condition| condition.type_ == kind)
 }
 
 async fn recount(key: &ObjectKey, context: &ProfileContext) {

@@ -26,13 +26,14 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::assignment::{Assignments, ObjectKey};
+use crate::assigned_identity::{Assignments, ObjectKey};
 use crate::azure::Azure;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
-use crate::profile::{FINALIZER, ProfileContext, Reminders, Retries, pods};
+use crate::profile::{FINALIZER, ProfileContext, Reminders, pods};
+use crate::retry::Retries;
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
 
@@ -49,6 +50,7 @@ struct State {
     lose_role_answer: bool,
     refuse_roles: Option<Refusal>,
     hold: Option<Hold>,
+    hold_status: Option<Hold>,
 }
 
 /// Keeps calls waiting.
@@ -208,6 +210,35 @@ impl Fixture {
         lock(&self.state).unseen.push((role, scope.to_owned()));
     }
 
+    /// The profile's status names this identity.
+    pub(in crate::profile) fn set_identity(&self, resource_id: &str) {
+        lock(&self.state).profile["status"] = json!({
+            "identity": {
+                "clientId": "c", "principalId": "p", "tenantId": "t", "resourceId": resource_id,
+                "created": true,
+            },
+        });
+    }
+
+    /// What the controller works with: the profile is in its store, and `assignments` answer.
+    pub(in crate::profile) fn context_with(&self, assignments: Assignments) -> Arc<ProfileContext> {
+        let mut profiles = Writer::default();
+        profiles.apply_watcher_event(&Event::Apply(self.profile()));
+        Arc::new(ProfileContext {
+            profiles: profiles.as_reader(),
+            assignments,
+            ..ProfileContext::clone(&self.context)
+        })
+    }
+
+    /// Holds up writes of the profile's status.
+    pub(in crate::profile) fn hold_status_writes(&self) -> Hold {
+        lock(&self.state)
+            .hold_status
+            .insert(Hold::default())
+            .clone()
+    }
+
     /// Holds up writes of identities.
     pub(in crate::profile) fn hold_identity_writes(&self) -> Hold {
         lock(&self.state).hold.insert(Hold::default()).clone()
@@ -294,6 +325,11 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
             let body = body.collect_bytes().await.expect("a body");
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             let path = parts.uri.path().to_owned();
+            let hold = lock(&state).hold_status.clone();
+            if let Some(hold) = hold.filter(|_| path.ends_with("/status")) {
+                hold.reached.notify_one();
+                hold.released.notified().await;
+            }
             let (status, body) = answer(&mut lock(&state), &parts.method, &path, body);
             let body = Body::from(serde_json::to_vec(&body).expect("JSON"));
             Ok::<_, std::convert::Infallible>(

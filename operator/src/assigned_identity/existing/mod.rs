@@ -1,0 +1,188 @@
+//! The AzureAssignedIdentities that exist, and what they say.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
+use podid_core::binding::Pod;
+use podid_core::names;
+use podid_crds::aadpodidentity::{
+    AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
+    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
+};
+use podid_crds::convert;
+use serde_json::{Value, json};
+
+use podid_index::ObjectKey;
+
+use crate::FIELD_MANAGER;
+
+/// Label of the objects that are ours; those of others are left alone.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label that the node daemon selects its node's objects by.
+const NODE_LABEL: &str = "nodename";
+const POD_LABEL: &str = "podname";
+const NAMESPACE_LABEL: &str = "podnamespace";
+
+/// Selector of the objects that are ours.
+pub(super) fn managed_by_us() -> String {
+    format!("{MANAGED_BY}={FIELD_MANAGER}")
+}
+
+/// An AzureAssignedIdentity that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenObject {
+    /// The pod it belongs to; one of no name if it says none.
+    pub(super) pod: ObjectKey,
+    /// Its version, if versions can be compared here.
+    version: Option<u64>,
+    /// What it says; `None` when it says nothing that we would write.
+    says: Option<AssignedIdentity>,
+}
+
+impl SeenObject {
+    /// The identity it is about, for people, and how far that has come.
+    pub(super) fn progress(&self) -> Option<(String, AssignmentState)> {
+        let says = self.says.as_ref()?;
+        Some((
+            format!("{}/{}", says.identity.0, says.identity.1),
+            says.state.clone(),
+        ))
+    }
+}
+
+/// What the objects of a pod say, by name; `None` for what we would not write.
+pub(super) type Said = BTreeMap<String, Option<AssignedIdentity>>;
+
+/// What the objects of a pod should say, by name.
+pub(super) type Wanted = BTreeMap<String, AssignedIdentity>;
+
+/// The objects that are there, by pod.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    by_pod: HashMap<ObjectKey, BTreeMap<String, SeenObject>>,
+    pod_of: HashMap<ObjectKey, ObjectKey>,
+}
+
+impl Observed {
+    /// Takes note of an object, unless a later version of it is known: our own writes are noted
+    /// before the watch tells of them.
+    pub(super) fn set(&mut self, object: &ObjectKey, seen: SeenObject) {
+        if self
+            .get(object)
+            .is_some_and(|known| known.version > seen.version)
+        {
+            return;
+        }
+        self.remove(object);
+        self.pod_of.insert(object.clone(), seen.pod.clone());
+        self.by_pod
+            .entry(seen.pod.clone())
+            .or_default()
+            .insert(object.name.clone(), seen);
+    }
+
+    /// Forgets an object; the pod it belonged to, if it was known.
+    pub(super) fn remove(&mut self, object: &ObjectKey) -> Option<ObjectKey> {
+        let pod = self.pod_of.remove(object)?;
+        if let Some(objects) = self.by_pod.get_mut(&pod) {
+            objects.remove(&object.name);
+            if objects.is_empty() {
+                self.by_pod.remove(&pod);
+            }
+        }
+        Some(pod)
+    }
+
+    /// What the objects of a pod say, by name.
+    pub(super) fn of_pod(&self, pod: &ObjectKey) -> Said {
+        let objects = self.by_pod.get(pod).into_iter().flatten();
+        objects
+            .map(|(name, seen)| (name.clone(), seen.says.clone()))
+            .collect()
+    }
+
+    fn get(&self, object: &ObjectKey) -> Option<&SeenObject> {
+        self.by_pod.get(self.pod_of.get(object)?)?.get(&object.name)
+    }
+}
+
+/// The object as it is applied.
+pub(super) fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIdentity {
+    let labels = [
+        (MANAGED_BY, FIELD_MANAGER.to_owned()),
+        (NODE_LABEL, names::label_value(&says.node)),
+        (POD_LABEL, names::label_value(&pod.name)),
+        (NAMESPACE_LABEL, pod.namespace.clone()),
+    ];
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        name: pod.name.clone(),
+        uid: says.pod_uid.clone(),
+        ..OwnerReference::default()
+    };
+    let identity = json!({
+        "type": 0,
+        "resourceID": says.resource_id,
+        "clientID": says.client_id,
+    });
+    let binding = json!({ "azureIdentity": says.identity.1, "selector": pod.selector });
+    let (status, failure) = match &says.state {
+        AssignmentState::Created => (STATUS_CREATED, None),
+        AssignmentState::Assigned => (STATUS_ASSIGNED, None),
+        AssignmentState::Failed(failure) => (STATUS_FAILED, Some(failure)),
+    };
+    AzureAssignedIdentity {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(pod.namespace.clone()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: AzureAssignedIdentitySpec {
+            azure_identity_ref: Some(embedded("AzureIdentity", &says.identity, identity)),
+            azure_binding_ref: Some(embedded("AzureIdentityBinding", &says.binding, binding)),
+            pod: Some(pod.name.clone()),
+            pod_namespace: Some(pod.namespace.clone()),
+            node_name: Some(says.node.clone()),
+            replicas: None,
+        },
+        status: Some(AzureAssignedIdentityStatus {
+            status: Some(status.to_owned()),
+            reason: failure.map(|failure| failure.reason.clone()),
+            message: failure.map(|failure| failure.message.clone()),
+            available_replicas: Some(1),
+        }),
+    }
+}
+
+fn embedded(kind: &str, (namespace, name): &(String, String), spec: Value) -> EmbeddedObject {
+    EmbeddedObject {
+        api_version: "aadpodidentity.k8s.io/v1".to_owned(),
+        kind: kind.to_owned(),
+        metadata: EmbeddedMetadata {
+            name: name.clone(),
+            namespace: namespace.clone(),
+        },
+        spec,
+    }
+}
+
+/// Reads an object that was listed, watched or just written.
+pub(super) fn seen(object: &AzureAssignedIdentity) -> SeenObject {
+    let read = convert::assigned_identity(object);
+    SeenObject {
+        pod: ObjectKey::new(object.namespace().unwrap_or_default(), read.pod),
+        version: object
+            .resource_version()
+            .and_then(|version| version.parse().ok()),
+        says: read.assigned.filter(|_| read.complete),
+    }
+}
+
+#[cfg(test)]
+mod tests;

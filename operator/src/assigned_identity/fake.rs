@@ -1,0 +1,121 @@
+//! What assignment works with in tests: identities that can be read, and no API server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use podid_azure::{
+    AzureError, Compute, Deleted, Identities, IdentityId, Operation, Reply, ResourceGroupId,
+    Result, UserAssignedIdentity, UserAssignedIdentitySpec,
+};
+use podid_core::arm::ArmId;
+use podid_core::binding::BindingScope;
+use prometheus_client::registry::Registry;
+
+use super::{Assignments, Context, Metrics, Owners, Settings};
+use crate::target::fake::identity;
+pub(super) use crate::target::fake::{FakeCompute, FakeRecords, id, ids, target};
+
+fn metrics() -> Metrics {
+    Metrics::register(&mut Registry::default())
+}
+
+/// What assignment works with: one machine, no identities that can be read, and no API server.
+pub(super) fn context(compute: &Arc<FakeCompute>) -> Context {
+    podid_runtime::process::init();
+    let (assignments, _) = Assignments::new();
+    assignments.set_known();
+    let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
+    let client = kube::Client::try_from(nowhere).expect("a client");
+    Context {
+        owners: Owners::nobody(&client),
+        client,
+        compute: Arc::clone(compute) as Arc<dyn Compute>,
+        identities: Arc::new(FakeIdentities::default()),
+        settings: Settings {
+            namespace: "podid-system".into(),
+            scope: BindingScope::Cluster,
+            interval: Settings::INTERVAL,
+            window: Settings::WINDOW,
+            immutable: BTreeSet::new(),
+        },
+        metrics: metrics(),
+        assignments,
+    }
+}
+
+type Refusal = Box<dyn Fn() -> AzureError + Send + Sync>;
+
+/// Identities that can be read.
+#[derive(Default)]
+pub(super) struct FakeIdentities {
+    there: Mutex<BTreeMap<ArmId, UserAssignedIdentity>>,
+    refusal: Mutex<Option<Refusal>>,
+    reads: Mutex<usize>,
+}
+
+impl FakeIdentities {
+    pub(super) fn put(&self, name: &str, client_id: &str, tags: BTreeMap<String, String>) {
+        let made = UserAssignedIdentity {
+            id: identity(name),
+            location: "l".into(),
+            tags,
+            client_id: client_id.into(),
+            principal_id: "p".into(),
+            tenant_id: "t".into(),
+        };
+        self.there.lock().unwrap().insert(id(name), made);
+    }
+
+    pub(super) fn refuse(&self, refusal: impl Fn() -> AzureError + Send + Sync + 'static) {
+        *self.refusal.lock().unwrap() = Some(Box::new(refusal));
+    }
+
+    pub(super) fn relent(&self) {
+        *self.refusal.lock().unwrap() = None;
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        *self.reads.lock().unwrap()
+    }
+}
+
+impl std::fmt::Debug for FakeIdentities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeIdentities")
+    }
+}
+
+/// Nothing of ours writes identities here.
+fn read_only<T>(operation: Operation) -> Result<T> {
+    let reply = Reply::new(405, "ReadOnly", "identities are only read here");
+    Err(AzureError::refused(operation, "", reply))
+}
+
+#[async_trait]
+impl Identities for FakeIdentities {
+    async fn get(&self, id: &IdentityId) -> Result<Option<UserAssignedIdentity>> {
+        *self.reads.lock().unwrap() += 1;
+        if let Some(refusal) = &*self.refusal.lock().unwrap() {
+            return Err(refusal());
+        }
+        let there = self.there.lock().unwrap();
+        Ok(there.get(&ArmId::new(id.to_string())).cloned())
+    }
+
+    async fn put(
+        &self,
+        _: &IdentityId,
+        _: &UserAssignedIdentitySpec,
+    ) -> Result<UserAssignedIdentity> {
+        read_only(Operation::PutIdentity)
+    }
+
+    async fn delete(&self, _: &IdentityId) -> Result<Deleted> {
+        read_only(Operation::DeleteIdentity)
+    }
+
+    async fn list_by_group(&self, _: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
+        read_only(Operation::ListIdentities)
+    }
+}

@@ -1,0 +1,273 @@
+//! Which pods, hence which VMs and scale sets, a change concerns: the operator's use of the shared
+//! [incremental index](podid_index::Index).
+
+mod users;
+
+use std::collections::{BTreeSet, HashMap};
+
+use podid_core::arm::ArmId;
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin, Pod};
+use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
+use podid_core::binding::{PodIdentities, PodIdentity, pod_identities};
+use podid_core::target::{ProviderIdError, Target};
+use podid_index::{Derive, Index, Multi, ObjectKey, PodOnNode, Share};
+
+use podid_core::target::DesiredIdentities;
+use users::Users;
+
+/// A pod that holds identities, on its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlacedPod {
+    pub(super) pod: Pod,
+    pub(super) node: String,
+}
+
+impl PodOnNode for PlacedPod {
+    fn pod(&self) -> &Pod {
+        &self.pod
+    }
+
+    fn node(&self) -> &str {
+        &self.node
+    }
+}
+
+/// A pod and what follows from everything else that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct IndexedPod {
+    pub(super) placed: PlacedPod,
+    /// The VM or scale set under the pod; `None` while its node is not known (yet, or any more).
+    pub(super) target: Option<Result<Target, ProviderIdError>>,
+    pub(super) assignments: PodIdentities,
+    /// The verification of each wanted identity, and whether Azure has to be asked for it.
+    verifications: Vec<(Verification, bool)>,
+}
+
+impl IndexedPod {
+    /// The wanted identities, each with its verification.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (&PodIdentity, &Verification)> {
+        let verifications = self.verifications.iter();
+        let verifications = verifications.map(|(verification, _)| verification);
+        self.assignments.wanted.iter().zip(verifications)
+    }
+
+    /// The managed identities about which Azure has to be asked.
+    fn checks(&self) -> impl Iterator<Item = &ArmId> {
+        let both = self.assignments.wanted.iter().zip(&self.verifications);
+        let asked = both.filter(|(_, (_, asked))| *asked);
+        asked.map(|(wanted, _)| &wanted.identity.resource_id)
+    }
+
+    /// The profiles whose AzureIdentity the pod uses: it has the profile's namespace and name.
+    fn profiles(&self) -> impl Iterator<Item = ObjectKey> {
+        let wanted = self.assignments.wanted.iter().map(|one| &one.identity);
+        let made = wanted.filter(|identity| identity.origin == Origin::Profile);
+        made.map(|identity| ObjectKey::new(&identity.namespace, &identity.name))
+    }
+
+    /// The VM or scale set that is to carry the pod's identities.
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()?.as_ref().ok()
+    }
+}
+
+/// What has to be looked at again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Dirty {
+    pub(super) pods: BTreeSet<ObjectKey>,
+    pub(super) targets: BTreeSet<Target>,
+    /// Managed identities about which Azure has to be asked, or need not be asked any more.
+    pub(super) checks: BTreeSet<ArmId>,
+}
+
+/// Derives which identities a pod is to have, and keeps who uses what.
+#[derive(Debug)]
+struct IdentitiesOfPods {
+    scope: BindingScope,
+    /// The identity that each profile has in its status.
+    recorded: HashMap<ObjectKey, ArmId>,
+    /// What Azure said of managed identities.
+    known: HashMap<ArmId, IdentityLookup>,
+    users: Users,
+    /// Pods by the profile whose AzureIdentity they use.
+    of_profile: Multi<ObjectKey, ObjectKey>,
+    /// Pods by the managed identities about which Azure has to be asked.
+    checking: Multi<ArmId, ObjectKey>,
+    /// Identities that came into `checking`, or left it.
+    checks_changed: BTreeSet<ArmId>,
+}
+
+impl Derive for IdentitiesOfPods {
+    type Pod = PlacedPod;
+    type Output = IndexedPod;
+
+    fn derive(&self, share: &Share<'_, PlacedPod>) -> IndexedPod {
+        let bindings = share.bindings.iter().copied();
+        let identities = share.identities.iter().copied();
+        let assignments = pod_identities(&share.pod.pod, bindings, identities, self.scope);
+        let wanted = assignments.wanted.iter();
+        IndexedPod {
+            placed: share.pod.clone(),
+            target: share.target.cloned(),
+            verifications: wanted.map(|one| self.verification(&one.identity)).collect(),
+            assignments,
+        }
+    }
+
+    fn changed(
+        &mut self,
+        pod: &ObjectKey,
+        before: Option<&IndexedPod>,
+        after: Option<&IndexedPod>,
+    ) {
+        if let Some(before) = before {
+            self.users.remove(pod, before);
+            for profile in before.profiles() {
+                self.of_profile.remove(&profile, pod);
+            }
+            for id in before.checks() {
+                if self.checking.remove(id, pod) {
+                    self.checks_changed.insert(id.clone());
+                }
+            }
+        }
+        if let Some(after) = after {
+            self.users.add(pod, after);
+            for profile in after.profiles() {
+                self.of_profile.insert(profile, pod.clone());
+            }
+            for id in after.checks() {
+                if self.checking.insert(id.clone(), pod.clone()) {
+                    self.checks_changed.insert(id.clone());
+                }
+            }
+        }
+    }
+}
+
+impl IdentitiesOfPods {
+    /// The verification of an identity, and whether Azure has to be asked for it.
+    fn verification(&self, identity: &AzureIdentity) -> (Verification, bool) {
+        let key = ObjectKey::new(&identity.namespace, &identity.name);
+        let recorded = self.recorded.get(&key);
+        let known = self.known.get(&identity.resource_id);
+        let needs_azure = !is_made_by_profile(identity, recorded);
+        (verify(identity, recorded, known), needs_azure)
+    }
+}
+
+/// All that assignment knows of the cluster.
+#[derive(Debug)]
+pub(super) struct AssignmentIndex(Index<IdentitiesOfPods>);
+
+impl AssignmentIndex {
+    pub(super) fn new(scope: BindingScope) -> Self {
+        Self(Index::new(IdentitiesOfPods {
+            scope,
+            recorded: HashMap::new(),
+            known: HashMap::new(),
+            users: Users::default(),
+            of_profile: Multi::default(),
+            checking: Multi::default(),
+            checks_changed: BTreeSet::new(),
+        }))
+    }
+
+    /// What has changed since this was last asked.
+    pub(super) fn take_dirty(&mut self) -> Dirty {
+        let pods = self.0.take_changed();
+        let derive = self.0.derive_mut();
+        Dirty {
+            pods,
+            targets: std::mem::take(&mut derive.users.changed),
+            checks: std::mem::take(&mut derive.checks_changed),
+        }
+    }
+
+    /// A pod, if it holds identities.
+    pub(super) fn pod(&self, key: &ObjectKey) -> Option<&IndexedPod> {
+        self.0.output(key)
+    }
+
+    /// What a VM or scale set should carry.
+    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
+        self.0.derive().users.wanted(target)
+    }
+
+    /// Whether pods need to know what Azure says of an identity.
+    pub(super) fn needs_check(&self, identity: &ArmId) -> bool {
+        self.0.derive().checking.get(identity).is_some()
+    }
+
+    /// The pods on a VM or scale set that use an identity.
+    pub(super) fn users(&self, target: &Target, identity: &ArmId) -> Vec<ObjectKey> {
+        self.0.derive().users.of(target, identity)
+    }
+
+    /// Where pods use the AzureIdentity of a profile, and which managed identity it names for them.
+    pub(super) fn uses_of_profile(&self, profile: &ObjectKey) -> BTreeSet<(Target, ArmId)> {
+        let pods = self.0.derive().of_profile.get(profile);
+        let pods = pods.into_iter().flatten();
+        let mut uses = BTreeSet::new();
+        for pod in pods.filter_map(|pod| self.pod(pod)) {
+            let Some(target) = pod.target() else { continue };
+            let wanted = pod.assignments.wanted.iter().map(|one| &one.identity);
+            let of_profile = wanted.filter(|identity| {
+                (&identity.namespace, &identity.name) == (&profile.namespace, &profile.name)
+            });
+            uses.extend(of_profile.map(|identity| (target.clone(), identity.resource_id.clone())));
+        }
+        uses
+    }
+
+    /// The identity that the profile of this namespace and name has in its status.
+    pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
+        self.0.derive().recorded.get(profile)
+    }
+
+    pub(super) fn set_pod(&mut self, key: &ObjectKey, placed: Option<PlacedPod>) {
+        self.0.set_pod(key, placed);
+    }
+
+    pub(super) fn set_node(&mut self, name: &str, target: Option<Result<Target, ProviderIdError>>) {
+        self.0.set_node(name, target);
+    }
+
+    pub(super) fn set_binding(&mut self, key: &ObjectKey, binding: Option<Binding>) {
+        self.0.set_binding(key, binding);
+    }
+
+    pub(super) fn set_identity(&mut self, key: &ObjectKey, identity: Option<AzureIdentity>) {
+        self.0.set_identity(key, identity);
+    }
+
+    pub(super) fn set_recorded(&mut self, profile: &ObjectKey, identity: Option<ArmId>) {
+        if self.recorded(profile) == identity.as_ref() {
+            return;
+        }
+        let recorded = &mut self.0.derive_mut().recorded;
+        match identity {
+            Some(identity) => recorded.insert(profile.clone(), identity),
+            None => recorded.remove(profile),
+        };
+        // The AzureIdentity of a profile has the profile's name.
+        self.0.rederive_naming(profile);
+    }
+
+    /// What Azure says of a managed identity.
+    pub(super) fn set_known(&mut self, identity: &ArmId, lookup: Option<IdentityLookup>) {
+        let derive = self.0.derive_mut();
+        if derive.known.get(identity) == lookup.as_ref() {
+            return;
+        }
+        match lookup {
+            Some(lookup) => derive.known.insert(identity.clone(), lookup),
+            None => derive.known.remove(identity),
+        };
+        let pods = derive.checking.get(identity).cloned().unwrap_or_default();
+        self.0.rederive(&pods);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Brings the AzureAssignedIdentities of each pod to what is true: one write at a time for a pod, few at
+//! once for all.
+
+mod backlog;
+mod work_queue;
+mod write;
+
+use std::error::Error;
+
+use kube::Client;
+use podid_core::assigned_identity::{
+    AssignedIdentityPlan, AssignmentState, assigned_identities, plan_assigned_identities,
+};
+use podid_core::binding::Pod;
+use podid_core::target::ProviderIdError;
+use podid_index::ObjectKey;
+use podid_runtime::BoxError;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::dirty::DirtySet;
+use super::existing::Wanted;
+use super::metrics::Metrics;
+use super::shared_index::{PodView, SharedIndex};
+use backlog::Backlog;
+use work_queue::WorkQueue;
+use write::{Written, write};
+
+/// A pod's identity was said to be assigned: the pod, and the identity for people.
+pub(super) type NewlyAssigned = (ObjectKey, String);
+
+/// See the module.
+pub(super) struct Objects {
+    client: Client,
+    index: SharedIndex,
+    dirty: DirtySet<ObjectKey>,
+    assigned: mpsc::UnboundedSender<NewlyAssigned>,
+    metrics: Metrics,
+    queue: WorkQueue,
+    backlog: Backlog,
+    tasks: JoinSet<Ended>,
+}
+
+/// How a task of this part ended.
+enum Ended {
+    Wrote(ObjectKey, Written),
+    /// The wait before another attempt is over.
+    Due(ObjectKey),
+}
+
+impl Objects {
+    /// Pods come by `dirty`; each identity that is said to be assigned goes to `assigned`.
+    pub(super) fn new(
+        client: Client,
+        index: SharedIndex,
+        dirty: DirtySet<ObjectKey>,
+        assigned: mpsc::UnboundedSender<NewlyAssigned>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            client,
+            index,
+            dirty,
+            assigned,
+            metrics,
+            queue: WorkQueue::default(),
+            backlog: Backlog::default(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<(), BoxError> {
+        loop {
+            tokio::select! {
+                pods = self.dirty.next() => pods.into_iter().for_each(|pod| self.queue.request(pod)),
+                Some(ended) = self.tasks.join_next() => match ended? {
+                    Ended::Wrote(pod, written) => self.wrote(pod, written),
+                    Ended::Due(pod) => self.queue.request(pod),
+                },
+            }
+            while let Some(pod) = self.queue.start_next() {
+                self.start(pod);
+            }
+        }
+    }
+
+    /// Compares the objects of a pod with what they should say, and writes them if they differ.
+    fn start(&mut self, key: ObjectKey) {
+        let (pod, waiting, plan) = self.index.read_pod(&key, |view, said| {
+            let desired = view.as_ref().map(desired_objects).unwrap_or_default();
+            let created = desired.values();
+            let created = created.filter(|says| says.state == AssignmentState::Created);
+            let pod: Option<Pod> = view.map(|view| view.pod.placed.pod.clone());
+            (
+                pod,
+                created.count(),
+                plan_assigned_identities(&desired, &said),
+            )
+        });
+        self.metrics.set_backlog(self.backlog.set(&key, waiting));
+        if plan == AssignedIdentityPlan::default() {
+            self.queue.succeeded(&key);
+            return;
+        }
+        let (client, namespace) = (self.client.clone(), key.namespace.clone());
+        self.tasks
+            .spawn(async move { Ended::Wrote(key, write(client, namespace, pod, plan).await) });
+    }
+
+    fn wrote(&mut self, key: ObjectKey, written: Written) {
+        for name in &written.deleted {
+            self.index
+                .set_written(&ObjectKey::new(&key.namespace, name), None);
+        }
+        for (name, seen) in written.applied {
+            if let Some((identity, AssignmentState::Assigned)) = seen.progress() {
+                // Nobody receives any more while the operator stops.
+                let _stopping = self.assigned.send((key.clone(), identity));
+            }
+            let object = ObjectKey::new(&key.namespace, name);
+            self.index.set_written(&object, Some(seen));
+        }
+        let Some(error) = written.error else {
+            self.queue.succeeded(&key);
+            return;
+        };
+        let wait = self.queue.failed(&key);
+        self.metrics.object_failed();
+        let error = &error as &dyn Error;
+        tracing::warn!(pod = %key, error, ?wait, "AzureAssignedIdentities not written; trying again");
+        self.tasks.spawn(async move {
+            tokio::time::sleep(wait).await;
+            Ended::Due(key)
+        });
+    }
+}
+
+fn desired_objects(view: &PodView<'_>) -> Wanted {
+    let pod = view.pod;
+    // While nothing is known of the VM or scale set under the pod, there is nothing to say.
+    if matches!(pod.target, None | Some(Err(ProviderIdError::Empty))) {
+        return Wanted::new();
+    }
+    let (placed, wanted) = (&pod.placed, &pod.assignments.wanted);
+    assigned_identities(&placed.pod, &placed.node, wanted, |_, identity| {
+        let mut identities = view.identities.iter();
+        let found = identities.find(|one| one.assignment.identity == *identity);
+        found.map_or(AssignmentState::Created, |one| one.state.clone())
+    })
+}

@@ -1,0 +1,121 @@
+//! Starts the parts once everything is known.
+
+use std::sync::Arc;
+
+use podid_core::target::TargetSettings;
+use podid_runtime::{BoxError, Drain};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::context::Context;
+use super::facts::Facts;
+use super::objects::Objects;
+use super::pod_counts::PodCounter;
+use super::pod_events::AssignmentEvents;
+use super::profiles::ProfileFacts;
+use super::shared_index::SharedIndex;
+use super::targets::Targets;
+use super::tell_pods::PodEvents;
+use super::verification::{IdentityVerification, VerificationInputs};
+use super::view::Assignments;
+use crate::target::{ConfigMapRecords, RecordStore, TargetContext};
+
+/// Runs until `drain`, or until something it cannot work without fails. Start it only while this
+/// process leads: two at a time would work against each other.
+///
+/// # Errors
+/// The records of earlier work cannot be read, or a task of its own failed.
+pub async fn run(context: Context, drain: Drain) -> Result<(), BoxError> {
+    tokio::select! {
+        parts = prepare(&context, &drain) => match parts? {
+            Some((targets, parts)) => finish(targets, parts, drain).await,
+            None => Ok(()),
+        },
+        () = drain.draining() => Ok(()),
+    }
+}
+
+type Parts = JoinSet<Result<(), BoxError>>;
+
+/// Waits until everything is known, takes up what an earlier run left, and starts all parts but the
+/// targets; `None` if the process drains before.
+async fn prepare(context: &Context, drain: &Drain) -> Result<Option<(Targets, Parts)>, BoxError> {
+    let (index, dirty) = SharedIndex::new(context.settings.scope);
+    let inputs = VerificationInputs {
+        identities: dirty.identities,
+        ..VerificationInputs::default()
+    };
+    let requests = super::dirty::DirtySet::default();
+    let (owners, assignments) = (context.owners.clone(), context.assignments.clone());
+
+    let mut facts = Facts::new(&context.client, index.clone(), assignments.clone());
+    facts.list().await?;
+    let judged = inputs.judged.clone();
+    let mut profiles = ProfileFacts::new(owners.clone(), index.clone(), requests.clone(), judged);
+    if !profiles.list(drain).await? {
+        return Ok(None);
+    }
+
+    let records = ConfigMapRecords::new(context.client.clone(), &context.settings.namespace);
+    let records: Arc<dyn RecordStore> = Arc::new(records);
+    let target_context = target_context(context, Arc::clone(&records), drain.clone());
+    let doubted = inputs.doubted.clone();
+    let mut targets = Targets::new(
+        target_context,
+        index.clone(),
+        dirty.targets,
+        requests,
+        doubted,
+    );
+    targets.begin(records.as_ref()).await?;
+    let mut counts = PodCounter::new(index.clone(), dirty.counted, assignments.clone());
+    counts.update();
+    assignments.set_known();
+
+    let (client, metrics) = (context.client.clone(), context.metrics.clone());
+    let (assigned, newly_assigned) = mpsc::unbounded_channel();
+    let (events, writing) = AssignmentEvents::new(client.clone());
+    let objects = Objects::new(client, index.clone(), dirty.written, assigned, metrics);
+    let (identities, interval) = (Arc::clone(&context.identities), context.settings.interval);
+    let verification =
+        IdentityVerification::new(identities, interval, owners, index.clone(), inputs);
+    let pod_events = PodEvents::new(index, dirty.told, newly_assigned, events);
+    let mut parts = Parts::new();
+    parts.spawn(facts.run());
+    parts.spawn(profiles.run());
+    parts.spawn(verification.run());
+    parts.spawn(objects.run());
+    parts.spawn(counts.run());
+    parts.spawn(pod_events.run());
+    parts.spawn(async move { Ok(writing.await?) });
+    Ok(Some((targets, parts)))
+}
+
+/// Runs the targets beside the other parts, none of which ends by itself.
+async fn finish(targets: Targets, mut parts: Parts, drain: Drain) -> Result<(), BoxError> {
+    tokio::select! {
+        ended = targets.run(drain) => ended,
+        Some(ended) = parts.join_next() => ended?,
+    }
+}
+
+pub(super) fn target_context(
+    context: &Context,
+    records: Arc<dyn RecordStore>,
+    drain: Drain,
+) -> TargetContext {
+    let (settings, assignments): (_, Assignments) =
+        (&context.settings, context.assignments.clone());
+    TargetContext {
+        compute: Arc::clone(&context.compute),
+        records,
+        settings: TargetSettings {
+            interval: settings.interval,
+            window: settings.window,
+            immutable: settings.immutable.clone(),
+        },
+        metrics: context.metrics.targets.clone(),
+        on_carried: Box::new(move |target, carried| assignments.set_carried(target, carried)),
+        drain,
+    }
+}

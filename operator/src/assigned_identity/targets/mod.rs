@@ -1,0 +1,109 @@
+//! Hands each VM or scale set the identities that are desired on it, and passes on what becomes known of it.
+
+use podid_core::arm::ArmId;
+use podid_index::ObjectKey;
+use podid_runtime::{BoxError, Drain};
+use std::collections::BTreeSet;
+use tokio::sync::mpsc;
+
+use super::dirty::DirtySet;
+use super::shared_index::SharedIndex;
+use crate::target::{RecordStore, TargetContext, TargetManager, TargetReport};
+use podid_core::target::Target;
+
+/// See the module.
+pub(super) struct Targets {
+    manager: TargetManager,
+    reports: mpsc::UnboundedReceiver<TargetReport>,
+    index: SharedIndex,
+    dirty: DirtySet<Target>,
+    requests: DirtySet<ObjectKey>,
+    doubted: DirtySet<ArmId>,
+}
+
+impl Targets {
+    /// Targets on which something else is desired come by `dirty`, profiles that a person asks to have
+    /// compared by `requests`; identities that Azure refused to assign go to `doubted`.
+    pub(super) fn new(
+        context: TargetContext,
+        index: SharedIndex,
+        dirty: DirtySet<Target>,
+        requests: DirtySet<ObjectKey>,
+        doubted: DirtySet<ArmId>,
+    ) -> Self {
+        let (manager, reports) = TargetManager::new(context);
+        Self {
+            manager,
+            reports,
+            index,
+            dirty,
+            requests,
+            doubted,
+        }
+    }
+
+    /// Takes up the VMs and scale sets that an earlier run left something on, and those on which
+    /// something is desired.
+    pub(super) async fn begin(&mut self, records: &dyn RecordStore) -> Result<(), BoxError> {
+        let left = records.load().await?;
+        tracing::info!(
+            targets = left.len(),
+            "assignment begins; VMs and scale sets with something of ours"
+        );
+        for (target, record) in left {
+            let desired = self.index.desired(&target);
+            self.manager.start(&target, desired, record);
+        }
+        let dirty = self.dirty.take();
+        self.set_desired(&dirty);
+        Ok(())
+    }
+
+    /// Runs until `drain`, then lets calls that are under way come to their end.
+    pub(super) async fn run(mut self, drain: Drain) -> Result<(), BoxError> {
+        loop {
+            tokio::select! {
+                () = drain.draining() => break,
+                targets = self.dirty.next() => self.set_desired(&targets),
+                profiles = self.requests.next() => {
+                    profiles.iter().for_each(|profile| self.request(profile));
+                }
+                Some(report) = self.reports.recv() => self.on_report(report),
+                ended = self.manager.worker_ended() => ended?,
+            }
+        }
+        Ok(self.manager.finish().await?)
+    }
+
+    fn set_desired(&mut self, targets: &BTreeSet<Target>) {
+        for target in targets {
+            self.manager.set_desired(target, self.index.desired(target));
+        }
+    }
+
+    fn on_report(&mut self, report: TargetReport) {
+        let target = report.target.clone();
+        let failed: BTreeSet<ArmId> = report.status.failures.keys().cloned().collect();
+        let changed = self.manager.on_status(report);
+        // What was read of an identity that Azure refuses may not be true any more.
+        self.doubted.add(failed.intersection(&changed).cloned());
+        let status = self.manager.status(&target).cloned();
+        self.index.set_status(&target, status, &changed);
+    }
+
+    /// Has every target compared at once that carries the identity of a profile or should, and the
+    /// identity tried again where it was refused.
+    fn request(&mut self, profile: &ObjectKey) {
+        let mut uses = self.index.uses_of_profile(profile);
+        if let Some(identity) = self.index.recorded(profile) {
+            let carriers = self.manager.carriers(&identity);
+            uses.extend(carriers.map(|target| (target.clone(), identity.clone())));
+        }
+        for (target, identity) in uses {
+            self.manager.request(&target, &identity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use podid_core::net_raw::NetRaw;
+use podid_core::target::BETWEEN_REQUESTS;
+use tokio::time::Instant;
+
+use super::*;
+use crate::assigned_identity::fake::{FakeCompute, FakeRecords, context, id, ids, target};
+use crate::assigned_identity::index::PlacedPod;
+use crate::assigned_identity::profiles::{ProfileFacts, SeenProfile, Touched};
+use crate::assigned_identity::run::target_context;
+
+/// Targets of a cluster whose one profile, `apps/web`, has identity `a`.
+struct Fixture {
+    targets: Targets,
+    profiles: ProfileFacts,
+    index: SharedIndex,
+    compute: Arc<FakeCompute>,
+}
+
+fn key() -> ObjectKey {
+    ObjectKey::new("apps", "web")
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let compute = Arc::new(FakeCompute::new(&[]));
+        let context = context(&compute);
+        let records = Arc::new(FakeRecords::default());
+        let target_context = target_context(&context, records, Drain::new());
+        let (index, dirty) = SharedIndex::new(context.settings.scope);
+        let (requests, doubted) = (DirtySet::default(), DirtySet::default());
+        let (owners, judged) = (context.owners.clone(), DirtySet::default());
+        let profiles = ProfileFacts::new(owners, index.clone(), requests.clone(), judged);
+        let targets = Targets::new(
+            target_context,
+            index.clone(),
+            dirty.targets,
+            requests,
+            doubted,
+        );
+        let mut fixture = Self {
+            targets,
+            profiles,
+            index,
+            compute,
+        };
+        fixture.request(None);
+        fixture.index.set_node("node", Some(Ok(target())));
+        fixture.index.set_identity(&key(), Some(identity()));
+        fixture.index.set_binding(&key(), Some(binding()));
+        fixture
+    }
+
+    fn request(&mut self, requested: Option<&str>) {
+        let profile = SeenProfile {
+            recorded: Some(id("a")),
+            requested: requested.map(str::to_owned),
+        };
+        self.profiles.apply(Touched::Profile(key(), Some(profile)));
+        for profile in self.targets.requests.take() {
+            self.targets.request(&profile);
+        }
+    }
+
+    /// The pod comes or goes.
+    fn place(&mut self, placed: Option<PlacedPod>) {
+        self.index.set_pod(&key(), placed);
+        let dirty = self.targets.dirty.take();
+        self.targets.set_desired(&dirty);
+    }
+
+    /// How long it takes until the scale set is seen to carry these.
+    async fn until_carries(&mut self, names: &[&str]) -> Duration {
+        let started = Instant::now();
+        loop {
+            let report = self.targets.reports.recv().await.expect("the worker runs");
+            let carries = report.status.carries == Some(ids(names));
+            self.targets.on_report(report);
+            if carries {
+                return started.elapsed();
+            }
+        }
+    }
+}
+
+fn identity() -> AzureIdentity {
+    AzureIdentity {
+        namespace: "apps".into(),
+        name: "web".into(),
+        kind: AzureIdentityType::Managed,
+        client_id: "c".into(),
+        resource_id: id("a"),
+        principal_id: None,
+        namespaced: false,
+        origin: Origin::Profile,
+        net_raw: NetRaw::Ignore,
+    }
+}
+
+fn binding() -> Binding {
+    Binding {
+        namespace: "apps".into(),
+        name: "web".into(),
+        identity: "web".into(),
+        selector: "web".into(),
+        service_accounts: BTreeSet::new(),
+        origin: Origin::Profile,
+    }
+}
+
+fn pod() -> PlacedPod {
+    let pod = Pod {
+        namespace: "apps".into(),
+        name: "web".into(),
+        uid: "u".into(),
+        selector: Some("web".into()),
+        service_account: "default".into(),
+        breaches: BTreeSet::new(),
+    };
+    let node = "node".to_owned();
+    PlacedPod { pod, node }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_has_targets_compared_at_once_also_when_nothing_failed() {
+    let mut fixture = Fixture::new();
+    fixture.place(Some(pod()));
+    fixture.until_carries(&["a"]).await;
+    fixture.compute.take_away("a");
+    fixture.request(Some("now"));
+    let noticed = fixture.until_carries(&[]).await;
+    let back = fixture.until_carries(&["a"]).await;
+    assert!(noticed + back <= BETWEEN_REQUESTS, "{noticed:?} {back:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_reaches_targets_that_are_to_let_go_of_the_identity() {
+    let mut fixture = Fixture::new();
+    fixture.place(Some(pod()));
+    fixture.until_carries(&["a"]).await;
+    fixture.compute.refuse(403, "AuthorizationFailed", None);
+    fixture.place(None);
+    // Long enough for the waits to have grown.
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    while let Ok(report) = fixture.targets.reports.try_recv() {
+        fixture.targets.on_report(report);
+    }
+    fixture.compute.relent();
+    fixture.request(Some("now"));
+    tokio::time::sleep(BETWEEN_REQUESTS + Duration::from_secs(1)).await;
+    assert_eq!(fixture.compute.on_target(), ids(&[]));
+}

@@ -1,0 +1,74 @@
+//! Keeps the Events on pods in step with what is known of them.
+
+use std::time::Duration;
+
+use podid_index::ObjectKey;
+use podid_runtime::BoxError;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::dirty::DirtySet;
+use super::pod_events::AssignmentEvents;
+use super::shared_index::SharedIndex;
+use super::warnings::warnings;
+
+/// How often to see whether an Event is due to be repeated.
+const BETWEEN_REPETITIONS: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(super) struct PodEvents {
+    index: SharedIndex,
+    dirty: DirtySet<ObjectKey>,
+    /// Identities that pods' AzureAssignedIdentities say to be assigned.
+    assigned: mpsc::UnboundedReceiver<(ObjectKey, String)>,
+    events: AssignmentEvents,
+}
+
+impl PodEvents {
+    pub(super) fn new(
+        index: SharedIndex,
+        dirty: DirtySet<ObjectKey>,
+        assigned: mpsc::UnboundedReceiver<(ObjectKey, String)>,
+        events: AssignmentEvents,
+    ) -> Self {
+        Self {
+            index,
+            dirty,
+            assigned,
+            events,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<(), BoxError> {
+        let mut ticks = interval_at(Instant::now() + BETWEEN_REPETITIONS, BETWEEN_REPETITIONS);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                pods = self.dirty.next() => pods.iter().for_each(|pod| self.warn(pod)),
+                Some((pod, identity)) = self.assigned.recv() => self.assigned(&pod, &identity),
+                _ = ticks.tick() => self.events.due().iter().for_each(|pod| self.warn(pod)),
+            }
+        }
+    }
+
+    fn warn(&mut self, key: &ObjectKey) {
+        let found = self.index.read_pod(key, |view, _| {
+            let view = view?;
+            let pod = view.pod.placed.pod.clone();
+            Some((pod, warnings(view.pod, &view.identities)))
+        });
+        match found {
+            Some((pod, warnings)) => self.events.warn(&pod, warnings),
+            None => self.events.forget(key),
+        }
+    }
+
+    fn assigned(&mut self, key: &ObjectKey, identity: &str) {
+        let pod =
+            |view: Option<super::shared_index::PodView<'_>>| Some(view?.pod.placed.pod.clone());
+        // A pod that is gone was forgotten, and must not be remembered again.
+        if let Some(pod) = self.index.read_pod(key, |view, _| pod(view)) {
+            self.events.assigned(&pod, identity);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Asks Azure to whom the managed identities belong that hand-written AzureIdentities name.
+
+mod lookups;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use podid_azure::Identities;
+use podid_core::arm::ArmId;
+use podid_core::binding::IdentityLookup;
+use podid_index::ObjectKey;
+use podid_runtime::BoxError;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::dirty::DirtySet;
+use super::profiles::Owners;
+use super::shared_index::SharedIndex;
+use lookups::{Lookups, Reading};
+
+/// See the module.
+pub(super) struct IdentityVerification {
+    index: SharedIndex,
+    owners: Owners,
+    lookups: Lookups,
+    inputs: VerificationInputs,
+    reads: JoinSet<(ArmId, Reading)>,
+}
+
+/// What the other parts hand in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct VerificationInputs {
+    /// Identities that Azure has to be asked about, or need not be any more.
+    pub(super) identities: DirtySet<ArmId>,
+    /// Identities of which what was read may not be true any more.
+    pub(super) doubted: DirtySet<ArmId>,
+    /// Profiles that may let others use their identities now, or not any more; `None` for all.
+    pub(super) judged: DirtySet<Option<ObjectKey>>,
+}
+
+impl IdentityVerification {
+    pub(super) fn new(
+        identities: Arc<dyn Identities>,
+        interval: Duration,
+        owners: Owners,
+        index: SharedIndex,
+        inputs: VerificationInputs,
+    ) -> Self {
+        Self {
+            lookups: Lookups::new(identities, interval),
+            reads: JoinSet::new(),
+            index,
+            owners,
+            inputs,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Result<(), BoxError> {
+        loop {
+            while let Some(read) = self.lookups.start_next() {
+                self.reads.spawn(read);
+            }
+            let due = self.lookups.next_due();
+            tokio::select! {
+                identities = self.inputs.identities.next() => self.set_needed(&identities),
+                doubted = self.inputs.doubted.next() => {
+                    doubted.iter().for_each(|identity| self.lookups.doubt(identity));
+                }
+                profiles = self.inputs.judged.next() => self.judge_again(&profiles),
+                Some(read) = self.reads.join_next() => {
+                    let (identity, reading) = read?;
+                    self.lookups.heard(&identity, reading);
+                    self.publish(&identity);
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+        }
+    }
+
+    fn set_needed(&mut self, identities: &BTreeSet<ArmId>) {
+        for identity in identities {
+            if self.index.needs_lookup(identity) {
+                self.lookups.want(identity);
+                // One that was given up and is needed again may still be known here.
+                self.publish(identity);
+            } else {
+                self.lookups.forget(identity);
+                self.index.set_lookup(identity, None);
+            }
+        }
+    }
+
+    fn judge_again(&self, profiles: &BTreeSet<Option<ObjectKey>>) {
+        let owned = match profiles.contains(&None) {
+            true => self.lookups.owned(),
+            false => {
+                let profiles = profiles.iter().flatten();
+                profiles
+                    .flat_map(|profile| self.lookups.owned_by(profile))
+                    .collect()
+            }
+        };
+        for identity in owned {
+            self.publish(&identity);
+        }
+    }
+
+    /// Gives the index what is known of an identity, as its owner judges now.
+    fn publish(&self, identity: &ArmId) {
+        let known = self.lookups.reading(identity).map(|reading| match reading {
+            Reading::NotYet(failure) => IdentityLookup::NotYet(failure.clone()),
+            Reading::Absent => IdentityLookup::Absent,
+            Reading::Unreadable(text) => IdentityLookup::Unreadable(text.clone()),
+            Reading::Found { client_id, owner } => IdentityLookup::Found {
+                client_id: client_id.clone(),
+                owner: owner.clone().map(|owner| self.owners.judge(owner)),
+            },
+        });
+        self.index.set_lookup(identity, known);
+    }
+}

@@ -1,0 +1,222 @@
+//! What the rest of the operator may ask about assignments.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use podid_core::arm::ArmId;
+use podid_core::binding::Pod;
+use podid_core::profile::pods::BoundPods;
+use podid_core::target::Target;
+use tokio::sync::mpsc;
+
+use podid_index::ObjectKey;
+
+/// The read side of assignment, shared with the profile controller. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct Assignments {
+    state: Arc<Mutex<State>>,
+    counts: mpsc::UnboundedSender<ObjectKey>,
+    carriers: mpsc::UnboundedSender<CarrierChange>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: bool,
+    bound_pods: HashMap<ObjectKey, BoundPods>,
+    /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
+    breaking: BTreeMap<ObjectKey, Pod>,
+    carried: BTreeMap<Target, BTreeSet<ArmId>>,
+}
+
+/// Where an identity is on machines through us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// Not known yet: the watches have not delivered everything, or this replica does not lead.
+    Unknown,
+    /// On none: it may be deleted.
+    Nowhere,
+    /// On these, or on its way there or back.
+    On(Vec<Target>),
+}
+
+/// What changes about the answers of [`Assignments`]. Each kind has a channel of its own, so that none
+/// waits for what is done about the other.
+#[derive(Debug)]
+pub struct AssignmentChanges {
+    /// AzureIdentities whose bound pods come to something else than before.
+    pub counts: mpsc::UnboundedReceiver<ObjectKey>,
+    /// Where identities are.
+    pub carriers: mpsc::UnboundedReceiver<CarrierChange>,
+}
+
+/// A change of what [`Assignments::still_assigned`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CarrierChange {
+    /// From now on there are answers, about all identities and all pods.
+    AllKnown,
+    /// A VM or scale set carries this identity now, or does not carry it any more (released it).
+    Identity(ArmId),
+}
+
+impl Assignments {
+    /// The handle, and the changes for the one who acts on them.
+    #[must_use]
+    pub fn new() -> (Self, AssignmentChanges) {
+        let (counts, counts_receiver) = mpsc::unbounded_channel();
+        let (carriers, carriers_receiver) = mpsc::unbounded_channel();
+        let assignments = Self {
+            state: Arc::default(),
+            counts,
+            carriers,
+        };
+        let changes = AssignmentChanges {
+            counts: counts_receiver,
+            carriers: carriers_receiver,
+        };
+        (assignments, changes)
+    }
+
+    /// Which machines carry the identity through us. Whoever deletes an identity in Azure waits
+    /// for [`Carried::Nowhere`], or machines keep the id of something that is gone.
+    #[must_use]
+    pub fn still_assigned(&self, identity: &ArmId) -> Carried {
+        let state = self.state();
+        if !state.known {
+            return Carried::Unknown;
+        }
+        let carriers = state
+            .carried
+            .iter()
+            .filter(|(_, ids)| ids.contains(identity));
+        let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
+        if targets.is_empty() {
+            Carried::Nowhere
+        } else {
+            Carried::On(targets)
+        }
+    }
+
+    /// What the pods come to that are bound to a profile's AzureIdentity; `None` while that is not
+    /// known.
+    #[must_use]
+    pub fn bound_pods(&self, identity: &ObjectKey) -> Option<BoundPods> {
+        let state = self.state();
+        state
+            .known
+            .then(|| state.bound_pods.get(identity).cloned().unwrap_or_default())
+    }
+
+    /// Labelled pods of a namespace that break the `NET_RAW` rule, by name, whether something binds
+    /// them yet or not.
+    #[must_use]
+    pub fn breaking(&self, namespace: &str, selector: &str) -> Vec<Pod> {
+        let state = self.state();
+        let pods = state.breaking.values();
+        let labelled = pods
+            .filter(|pod| pod.namespace == namespace && pod.selector.as_deref() == Some(selector));
+        labelled.cloned().collect()
+    }
+
+    pub(crate) fn set_breaking(&self, key: &ObjectKey, pod: Option<&Pod>) {
+        let mut state = self.state();
+        match pod.filter(|pod| !pod.breaches.is_empty()) {
+            Some(pod) => state.breaking.insert(key.clone(), pod.clone()),
+            None => state.breaking.remove(key),
+        };
+    }
+
+    /// Everything has been seen once: answers are true from here on.
+    pub(crate) fn set_known(&self) {
+        self.state().known = true;
+        self.send(CarrierChange::AllKnown);
+    }
+
+    pub(crate) fn set_bound_pods(&self, identity: &ObjectKey, pods: BoundPods) {
+        let before = match pods.bound {
+            0 => self.state().bound_pods.remove(identity),
+            _ => {
+                let mut state = self.state();
+                state.bound_pods.insert(identity.clone(), pods.clone())
+            }
+        };
+        if before.unwrap_or_default() != pods {
+            // The profile controller has stopped, and the operator stops.
+            let _stopping = self.counts.send(identity.clone());
+        }
+    }
+
+    pub(crate) fn set_carried(&self, target: &Target, identities: BTreeSet<ArmId>) {
+        let before = match identities.is_empty() {
+            true => self.state().carried.remove(target),
+            false => self
+                .state()
+                .carried
+                .insert(target.clone(), identities.clone()),
+        };
+        let before = before.unwrap_or_default();
+        for identity in before.symmetric_difference(&identities) {
+            self.send(CarrierChange::Identity(identity.clone()));
+        }
+    }
+
+    fn send(&self, change: CarrierChange) {
+        // The profile controller has stopped, and the operator stops.
+        let _stopping = self.carriers.send(change);
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assigned_identity::fake::{id, ids, target};
+
+    #[test]
+    fn nothing_is_answered_before_everything_is_known() {
+        let (assignments, _changes) = Assignments::new();
+        let web = ObjectKey::new("apps", "web");
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Unknown);
+        assert_eq!(assignments.bound_pods(&web), None);
+        assignments.set_known();
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
+    }
+
+    #[test]
+    fn each_change_is_told_once() {
+        let (assignments, mut changes) = Assignments::new();
+        assignments.set_known();
+        let web = ObjectKey::new("apps", "web");
+        let two = BoundPods {
+            bound: 2,
+            ..BoundPods::default()
+        };
+        assignments.set_bound_pods(&web, two.clone());
+        assignments.set_bound_pods(&web, two.clone());
+        assignments.set_carried(&target(), ids(&["a", "b"]));
+        assignments.set_carried(&target(), ids(&["b"]));
+        assert_eq!(assignments.bound_pods(&web), Some(two));
+        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(
+            assignments.still_assigned(&id("B")),
+            Carried::On(vec![target()])
+        );
+        let carriers = &mut changes.carriers;
+        let sent: Vec<CarrierChange> = std::iter::from_fn(|| carriers.try_recv().ok()).collect();
+        let carried = |name| CarrierChange::Identity(id(name));
+        let expected = [
+            CarrierChange::AllKnown,
+            carried("a"),
+            carried("b"),
+            carried("a"),
+        ];
+        assert_eq!(sent, expected);
+        let counts = &mut changes.counts;
+        let counted: Vec<ObjectKey> = std::iter::from_fn(|| counts.try_recv().ok()).collect();
+        assert_eq!(counted, [web]);
+    }
+}

@@ -1,0 +1,52 @@
+//! What the class controller works with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::runtime::reflector::Store;
+use podid_azure::{RoleAssignments, Subscriptions};
+use podid_core::class::OperatorEnvironment;
+use podid_crds::podid::PodIdentityProfile;
+use podid_index::events::EventWriter;
+
+use super::schedule::Schedule;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::retry::Retries;
+
+/// What the class controller works with.
+#[derive(Clone)]
+pub struct ClassContext {
+    /// Client of the API server.
+    pub client: Client,
+    /// Subscriptions and resource groups.
+    pub subscriptions: Arc<dyn Subscriptions>,
+    /// Role definitions.
+    pub roles: Arc<dyn RoleAssignments>,
+    /// What the operator itself can serve.
+    pub operator: OperatorEnvironment,
+    /// All profiles.
+    pub profiles: Store<PodIdentityProfile>,
+    /// Whether this replica may write.
+    pub leadership: Leadership,
+    /// Where Events go.
+    pub events: EventWriter,
+    /// Counters.
+    pub metrics: Metrics,
+    /// How often a class is compared with Azure.
+    pub interval: Duration,
+    /// When each class is compared next.
+    pub schedule: Schedule,
+    /// How often in a row Azure did not say enough about each class.
+    pub retries: Retries,
+}
+
+impl fmt::Debug for ClassContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClassContext")
+            .field("operator", &self.operator)
+            .finish_non_exhaustive()
+    }
+}

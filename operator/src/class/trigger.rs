@@ -1,0 +1,21 @@
+//! What makes a class worth another reconciliation.
+
+use futures::Stream;
+use kube::runtime::utils::PredicateConfig;
+use kube::runtime::{Predicate, WatchStreamExt, predicates};
+use podid_crds::podid::PodIdentityClass;
+use podid_index::watch::Watch;
+
+use crate::trigger::{Trigger, is_there, touched, uid};
+
+/// Classes whose spec or annotations changed, or that came or went. A
+/// generation does not show the last two.
+pub(super) fn classes(
+    watch: &Watch<PodIdentityClass>,
+) -> impl Stream<Item = Trigger<PodIdentityClass>> + Send + 'static {
+    let of_note = predicates::generation
+        .combine(predicates::annotations)
+        .combine(uid)
+        .combine(is_there(watch));
+    touched(watch).predicate_filter(of_note, PredicateConfig::default())
+}

@@ -1,0 +1,61 @@
+//! What the profile controller works with.
+
+use std::fmt;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::Store;
+use podid_core::class::OperatorEnvironment;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_index::events::EventWriter;
+
+use super::reminders::Reminders;
+use crate::assigned_identity::Assignments;
+use crate::azure::Azure;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::retry::Retries;
+
+/// Keeps a profile until everything that belongs to it is gone.
+pub const FINALIZER: &str = "podid.dev/profile";
+
+/// What the profile controller works with.
+#[derive(Clone)]
+pub struct ProfileContext {
+    /// Client of the API server.
+    pub client: Client,
+    /// Azure.
+    pub azure: Azure,
+    /// What the operator itself can serve.
+    pub operator: OperatorEnvironment,
+    /// All classes.
+    pub classes: Store<PodIdentityClass>,
+    /// All namespaces, for their labels.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// All profiles.
+    pub profiles: Store<PodIdentityProfile>,
+    /// Which identities are on which VM or scale set, and how far bound pods are.
+    pub assignments: Assignments,
+    /// Whether this replica may write.
+    pub leadership: Leadership,
+    /// Where Events go.
+    pub events: EventWriter,
+    /// Counters.
+    pub metrics: Metrics,
+    /// How often a profile without an interval is compared with Azure.
+    pub interval: Duration,
+    /// How often each profile was tried again.
+    pub retries: Retries,
+    /// When it was last said why each profile is not ready.
+    pub reminders: Reminders,
+}
+
+impl fmt::Debug for ProfileContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProfileContext")
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}

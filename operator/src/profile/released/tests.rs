@@ -1,0 +1,50 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use podid_core::profile::pods::BoundPods;
+use serde_json::json;
+
+use super::*;
+use crate::assigned_identity::{Assignments, ObjectKey};
+use crate::profile::pods::write_counts;
+use crate::profile::tests::fixture::Fixture;
+use crate::target::fake::{id, ids, target};
+
+/// Long after anything that does not wait for the API server has happened.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn a_release_does_not_wait_for_a_count_that_hangs() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    fixture.set_identity(id("a").as_str());
+    let (assignments, changes) = Assignments::new();
+    assignments.set_known();
+    let context = fixture.context_with(assignments.clone());
+    let hold = fixture.hold_status_writes();
+    let (concerned, _receiver) = mpsc::unbounded_channel();
+    let counting = write_counts(Arc::clone(&context), changes.counts, concerned);
+    let counting = tokio::spawn(counting);
+    let waiting = waiting_profiles(changes.carriers, context.profiles.clone());
+    let mut waiting = Box::pin(waiting);
+    let known = tokio::time::timeout(LIMIT, waiting.next()).await;
+    assert!(
+        known.is_ok_and(|profile| profile.is_some()),
+        "all are known"
+    );
+
+    let bound = BoundPods {
+        bound: 1,
+        ..BoundPods::default()
+    };
+    assignments.set_bound_pods(&ObjectKey::new("ns", "p"), bound);
+    hold.reached().await;
+    assignments.set_carried(&target(), ids(&["a"]));
+    assignments.set_carried(&target(), ids(&[]));
+    for change in ["carried", "released"] {
+        let profile = tokio::time::timeout(LIMIT, waiting.next()).await;
+        let profile = profile.unwrap_or_else(|_| panic!("{change}: waits for the count"));
+        assert_eq!(profile.expect("a profile").name, "p");
+    }
+    assert!(!counting.is_finished());
+    counting.abort();
+}

@@ -1,0 +1,84 @@
+//! When a profile or a class that could not be finished is tried again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use podid_core::backoff::{Backoff, Jitter};
+
+/// Waits of an object that fails again and again.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
+
+/// How often in a row each object was tried without success, by uid. Clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct Retries(Arc<Mutex<HashMap<String, u32>>>);
+
+impl Retries {
+    /// Counts a failure, and returns how long to wait: longer each time, never shorter than `at_least`
+    /// (Azure's `Retry-After`), and not the same for two objects that failed together.
+    pub(crate) fn again(&self, uid: &str, at_least: Option<Duration>) -> Duration {
+        let mut failures = self.failures();
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        BACKOFF.full_wait_at_least(*count, at_least, Jitter::new(random()))
+    }
+
+    /// Forgets the failures of an object: it succeeded, or is deleted.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.failures().remove(uid);
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn failures(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `interval`, up to a tenth shorter or longer, so that profiles made together do not
+/// stay in step.
+pub(crate) fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + random() / 5.0)
+}
+
+/// A number from 0 up to 1.
+fn random() -> f64 {
+    rand::random()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_ceiling_and_are_forgotten() {
+        let retries = Retries::default();
+        let waits: Vec<u64> = (0..40)
+            .map(|_| retries.again("a", None).as_secs())
+            .collect();
+        assert!(
+            (1..=2).contains(&waits[0]) && (4..=5).contains(&waits[2]) && waits[39] >= 300,
+            "{waits:?}"
+        );
+        assert!(waits.iter().all(|wait| *wait <= 360), "{waits:?}");
+        assert!(
+            retries.again("b", None) < Duration::from_secs(2),
+            "each has its own count"
+        );
+        retries.forget("a");
+        assert!(retries.again("a", None) < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn azures_word_is_the_shortest_wait() {
+        let asked = Duration::from_secs(60);
+        assert!(Retries::default().again("a", Some(asked)) >= asked);
+    }
+
+    #[test]
+    fn intervals_keep_near_what_was_asked() {
+        for _ in 0..100 {
+            let interval = jittered(Duration::from_secs(100)).as_secs_f64();
+            assert!((90.0..=110.0).contains(&interval), "{interval}");
+        }
+    }
+}
