@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use crate::TABLE;
 use crate::error::{CONFLICT_RETRIES, RulesError};
 use crate::installed::InstalledRules;
 use crate::listeners::Listeners;
+use crate::node_bridges::BridgeAddresses;
 use crate::plan::RulesPlan;
 use crate::reply_paths::ReplyPaths;
 use crate::source::AllowedSource;
@@ -26,6 +28,9 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 pub struct AppliedRules {
     /// Number of changes that were needed; 0 when the kernel already had all of the plan.
     pub changes: usize,
+    /// Whether the node's bridges have other addresses than at the call before: then the rules had to
+    /// change although nobody else has changed them.
+    pub bridges_changed: bool,
     /// The sources whose elements and entries the kernel has, all of them.
     pub installed: BTreeSet<AllowedSource>,
     /// The other sources of the plan, each with the reason.
@@ -67,6 +72,8 @@ pub struct Nft {
     /// Locked for the whole of a read-compare-write.
     kernel: Mutex<Connection<Nftables>>,
     paths: ReplyPaths,
+    /// The addresses of the node's bridges that the rules were made with last.
+    bridges: std::sync::Mutex<Option<BridgeAddresses>>,
 }
 
 impl fmt::Debug for Nft {
@@ -100,6 +107,7 @@ impl Nft {
         Ok(Self {
             kernel: Mutex::new(rules.map_err(open())?),
             paths: ReplyPaths::new(links.map_err(open())?),
+            bridges: std::sync::Mutex::default(),
         })
     }
 
@@ -151,8 +159,20 @@ impl Nft {
         let Some(changes) = unless_overtaken(applied, "install the rules")? else {
             return Ok(None);
         };
+        let bridges_changed = self.remember(bridges);
         let applied = self.write_paths(&plan, removed + changes).await?;
+        let applied = AppliedRules {
+            bridges_changed,
+            ..applied
+        };
         Ok(Some((plan, applied)))
+    }
+
+    /// Whether these are other addresses than those of the call before.
+    fn remember(&self, bridges: BridgeAddresses) -> bool {
+        let mut last = self.bridges.lock().unwrap_or_else(PoisonError::into_inner);
+        last.replace(bridges.clone())
+            .is_some_and(|last| last != bridges)
     }
 
     /// Writes the entries of all sources of a plan whose rules are in place after `changes`.
@@ -172,6 +192,7 @@ impl Nft {
             .map(|(source, error)| (source, RulesError::Entry(error)));
         Ok(AppliedRules {
             changes: changes + written,
+            bridges_changed: false,
             installed,
             failed: failed.collect(),
         })

@@ -145,7 +145,7 @@ impl<R: Rules> Reconciler<R> {
         }
     }
 
-    /// The number of changes that were needed; `None` when the kernel refused.
+    /// The number of changes of others that had to be undone; `None` when the kernel refused.
     async fn converge(&mut self) -> Option<usize> {
         match self.rules.converge(&self.plan).await {
             Ok(applied) => {
@@ -159,7 +159,11 @@ impl<R: Rules> Reconciler<R> {
                 }
                 let installed = applied.installed.iter().map(endpoint_of).collect();
                 self.installed.send_replace(installed);
-                Some(applied.changes)
+                // A bridge that got another address has its rules changed by us, and nobody else's undone.
+                Some(match applied.bridges_changed {
+                    true => 0,
+                    false => applied.changes,
+                })
             }
             Err(error) => {
                 self.on_error(&error);

@@ -27,6 +27,7 @@ struct FakeKernel {
     /// Sources whose entries cannot be written.
     broken: BTreeSet<AllowedSource>,
     converged: usize,
+    bridges_changed: bool,
 }
 
 impl FakeKernel {
@@ -38,6 +39,7 @@ impl FakeKernel {
         let failed = broken.into_iter().map(|source| (source, refused()));
         AppliedRules {
             changes,
+            bridges_changed: self.bridges_changed,
             installed,
             failed: failed.collect(),
         }
@@ -206,6 +208,19 @@ async fn what_others_change_is_repaired_and_counted() {
         assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
         assert_eq!(running.metrics.rules_repaired.get(), 1);
         // A change of another table, or one of our own.
+        running
+            .events
+            .send(KernelEvent::RulesChanged)
+            .await
+            .unwrap();
+        running.settle().await;
+        assert_eq!(running.metrics.rules_repaired.get(), 1);
+        // Our own change for a bridge's new address may be announced while it gets another.
+        {
+            let mut kernel = running.kernel();
+            kernel.sources.clear();
+            kernel.bridges_changed = true;
+        }
         running
             .events
             .send(KernelEvent::RulesChanged)
