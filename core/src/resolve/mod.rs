@@ -14,14 +14,16 @@
 //! ```
 
 mod refusal;
+mod selector;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
+pub use selector::Selector;
 
-use crate::arm::{ArmId, ManagedIdentityId};
+use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
@@ -59,35 +61,6 @@ impl Exception {
                 .labels
                 .iter()
                 .all(|(key, value)| caller.labels.get(key) == Some(value))
-    }
-}
-
-/// Which identity a request names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub enum Selector {
-    /// None: the pod's only one.
-    #[default]
-    Only,
-    /// `client_id`
-    ClientId(String),
-    /// `object_id`
-    ObjectId(String),
-    /// `msi_res_id` or `mi_res_id`
-    ResourceId(ArmId),
-}
-
-impl Selector {
-    /// Whether it names `identity`; ids are compared without letter case.
-    fn names(&self, identity: &AzureIdentity) -> bool {
-        match self {
-            Self::Only => true,
-            Self::ClientId(id) => identity.client_id.eq_ignore_ascii_case(id),
-            Self::ObjectId(id) => {
-                let known = identity.principal_id.as_ref();
-                known.is_some_and(|known| known.eq_ignore_ascii_case(id))
-            }
-            Self::ResourceId(id) => identity.resource_id == *id,
-        }
     }
 }
 

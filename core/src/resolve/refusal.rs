@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Selector;
+use super::selector::Selector;
 use crate::assigned_identity::AssignmentFailure;
 use crate::net_raw::{self, Breach};
 

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::plan::TargetPlan;
 use crate::arm::ArmId;
 
 /// The identities that podid has put on one VM or scale set, or may have put there.
@@ -16,10 +15,10 @@ use crate::arm::ArmId;
 pub struct AssignmentRecord(pub BTreeSet<ArmId>);
 
 impl AssignmentRecord {
-    /// The record to write before `plan` is carried out.
+    /// The record to write before these identities are added.
     #[must_use]
-    pub fn ahead_of(&self, plan: &TargetPlan) -> Self {
-        Self(self.0.union(&plan.add).cloned().collect())
+    pub fn ahead_of(&self, added: &BTreeSet<ArmId>) -> Self {
+        Self(self.0.union(added).cloned().collect())
     }
 
     /// The record once it is certain what the target has: no change is under way or unanswered.

@@ -1,7 +1,7 @@
 //! The conditions and the message when everything is made.
 
-use super::{ConditionType, sub_condition};
 use crate::condition::{ConditionStatus, SubCondition};
+use crate::profile::ConditionType;
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ProfileRecord, RecordedIdentity};
 
@@ -72,5 +72,20 @@ fn count(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),
+    }
+}
+
+/// A condition of a profile with this status.
+pub(super) fn sub_condition(
+    condition: ConditionType,
+    status: ConditionStatus,
+    reason: &str,
+    message: String,
+) -> SubCondition {
+    SubCondition {
+        kind: condition.as_str(),
+        status,
+        reason: reason.to_owned(),
+        message,
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use applied::{applied_spec, is_applied, is_binding_applied};
 
-use made::{identity_ready, made_conditions, ready_message};
+use made::{identity_ready, made_conditions, ready_message, sub_condition};
 
 use super::condition_type::ConditionType;
 use super::failure::StepFailure;
@@ -240,20 +240,6 @@ impl ReconcileResult {
             },
             _ => self,
         }
-    }
-}
-
-fn sub_condition(
-    condition: ConditionType,
-    status: ConditionStatus,
-    reason: &str,
-    message: String,
-) -> SubCondition {
-    SubCondition {
-        kind: condition.as_str(),
-        status,
-        reason: reason.to_owned(),
-        message,
     }
 }
 

@@ -5,6 +5,7 @@ mod properties;
 use proptest::prelude::*;
 
 use super::*;
+use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
 use crate::binding::Origin;
 use crate::net_raw::Breach;

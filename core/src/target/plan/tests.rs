@@ -27,7 +27,7 @@ proptest! {
         let record = AssignmentRecord(record);
         let plan = plan_target(&desired, &before, &record, &fixed);
         let after = applied(&before, &plan);
-        let record = record.ahead_of(&plan).settled(&after);
+        let record = record.ahead_of(&plan.add).settled(&after);
         prop_assert!(desired.is_subset(&after));
         prop_assert!(plan_target(&desired, &after, &record, &fixed).is_empty());
     }
@@ -48,7 +48,7 @@ proptest! {
     fn a_target_whose_pods_are_gone_is_as_it_was(desired in some_ids(), before in some_ids()) {
         let none = BTreeSet::new();
         let there = plan_target(&desired, &before, &AssignmentRecord::default(), &none);
-        let record = AssignmentRecord::default().ahead_of(&there);
+        let record = AssignmentRecord::default().ahead_of(&there.add);
         let during = applied(&before, &there);
         let back = plan_target(&none, &during, &record, &none);
         let after = applied(&during, &back);
@@ -89,7 +89,7 @@ fn a_crash_after_the_record_leaks_nothing() {
         &AssignmentRecord::default(),
         &ids(&[]),
     );
-    let record = AssignmentRecord::default().ahead_of(&plan);
+    let record = AssignmentRecord::default().ahead_of(&plan.add);
     let release = plan_target(&ids(&[]), &ids(&["A", "foreign"]), &record, &ids(&[]));
     assert_eq!(release.remove, ids(&["a"]));
 }

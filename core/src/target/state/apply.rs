@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TargetState;
-use super::attempt::{Change, ChangeStep, Phase};
 use super::event::{TargetAction, TargetNotice, TargetPatch};
+use super::phase::{Change, ChangeStep, Phase};
 use crate::arm::ArmId;
 use crate::target::error::TargetError;
 use crate::target::failure::TargetFailure;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{TargetAction, TargetNotice};
+use super::phase::{AfterSaving, Change, ChangeStep, Phase};
 use super::{Next, TargetState, UNTIL_SECOND_LOOK, WHILE_UPDATING};
 use crate::arm::ArmId;
 use crate::target::error::TargetError;
@@ -14,50 +15,6 @@ use crate::target::plan::{TargetPlan, plan_target};
 use crate::target::quarantine::Quarantine;
 use crate::target::record::AssignmentRecord;
 use crate::target::recreated;
-
-/// What is under way.
-#[derive(Clone, Debug)]
-pub(super) enum Phase {
-    /// Nothing: the next comparison begins at `wake`.
-    Waiting,
-    /// A comparison that conflicted with another change continues at `wake`.
-    AfterConflict,
-    Reading,
-    Saving(AssignmentRecord, AfterSaving),
-    Patching(Change, TargetPlan),
-}
-
-/// What follows once a record is written.
-#[derive(Clone, Debug)]
-pub(super) enum AfterSaving {
-    /// The record names the identities to add: change the target.
-    Apply(Change),
-    /// The record names what is on the target: end the attempt.
-    Conclude {
-        due: TargetPlan,
-        on_target: BTreeSet<ArmId>,
-    },
-    /// The record is empty because the target is deleted.
-    Forget,
-}
-
-/// A change that is carried out in parts.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    /// The target as it was last read.
-    pub(super) observed: TargetObservation,
-    pub(super) due: TargetPlan,
-    /// Identities that are removed first and added again with the others.
-    pub(super) renewing: BTreeSet<ArmId>,
-    pub(super) parts: Parts,
-    pub(super) step: ChangeStep,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChangeStep {
-    TakeOffRenewed,
-    All,
-}
 
 impl TargetState {
     /// Begins to compare the target with what is desired now.
@@ -112,7 +69,7 @@ impl TargetState {
             return self.take_stock(&observed, due, now, actions);
         }
         let renewing = &self.recreated(&observed) & &due.add;
-        let record = self.record.ahead_of(&due);
+        let record = self.record.ahead_of(&due.add);
         let change = Change {
             observed,
             due,

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `event` | the events and actions |
 //! | `mod` | when a comparison begins and ends |
+//! | `phase` | the call that is under way |
 //! | `attempt` | one attempt of a comparison, call by call |
 //! | `apply` | the part of an attempt that changes the target |
 
@@ -24,6 +25,7 @@ mod attempt;
 mod event;
 #[cfg(test)]
 mod histories;
+mod phase;
 #[cfg(test)]
 mod tests;
 
@@ -43,7 +45,7 @@ use super::record::AssignmentRecord;
 use super::status::TargetStatus;
 use crate::arm::ArmId;
 use crate::backoff::{JitterSource, lengthened};
-use attempt::Phase;
+use phase::Phase;
 
 /// Wait after a conflict for which Azure sent no `Retry-After`; about what it sends in others.
 const AFTER_CONFLICT: Duration = Duration::from_secs(2);
