@@ -8,6 +8,9 @@ use super::condition_type::ConditionType;
 use crate::call_failure::CallFailure;
 use crate::condition::ReconcileOutcome;
 
+/// Reason of a condition while an identity is on VMs or scale sets from which it has to go first.
+pub const STILL_ASSIGNED: &str = "StillAssigned";
+
 /// What failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum FailureCause {
@@ -47,7 +50,7 @@ impl StepFailure {
             FailureCause::NotAnIdentity => "NotAnIdentity",
             FailureCause::NotOwned => "NotOursAnyMore",
             FailureCause::RoleNotFound => "RoleNotFound",
-            FailureCause::StillAssigned => "StillAssigned",
+            FailureCause::StillAssigned => STILL_ASSIGNED,
         }
     }
 
