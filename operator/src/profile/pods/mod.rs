@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
 use super::ProfileContext;
-use super::status::core_conditions;
 use crate::assigned_identity::{Assignments, ObjectKey};
+use crate::conditions::core_conditions;
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.

@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
+use super::report::TargetReport;
 use super::worker::{Calls, Worker};
 
 /// Told what a target carries.
@@ -43,13 +44,6 @@ impl fmt::Debug for TargetContext {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// What became known of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TargetReport {
-    pub(crate) target: Target,
-    pub(crate) status: TargetStatus,
 }
 
 /// The targets that are worked on.
