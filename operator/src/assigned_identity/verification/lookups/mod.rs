@@ -102,8 +102,8 @@ impl Lookups {
         }
     }
 
-    /// Something suggests that what was read is not true any more.
-    pub(super) fn doubt(&mut self, identity: &ArmId) {
+    /// Reads an identity again soon, because what was read may have changed.
+    pub(super) fn recheck(&mut self, identity: &ArmId) {
         let Some(lookup) = self.wanted.get(identity) else {
             return;
         };
@@ -127,7 +127,7 @@ impl Lookups {
         (self.running < AT_ONCE).then_some(*due)
     }
 
-    /// A read to carry out now, whose outcome is to be handed to [`heard`](Self::heard).
+    /// A read to carry out now, whose outcome is to be handed to [`record_answer`](Self::record_answer).
     pub(super) fn start_next(&mut self) -> Option<impl Future<Output = (ArmId, Reading)> + use<>> {
         if self.next_due()? > Instant::now() {
             return None;
@@ -138,8 +138,8 @@ impl Lookups {
         Some(read(Arc::clone(&self.identities), identity))
     }
 
-    /// Takes note of what was read.
-    pub(super) fn heard(&mut self, identity: &ArmId, reading: Reading) {
+    /// Records what was read, and when to read again.
+    pub(super) fn record_answer(&mut self, identity: &ArmId, reading: Reading) {
         self.running = self.running.saturating_sub(1);
         let Some(lookup) = self.wanted.get_mut(identity) else {
             return;

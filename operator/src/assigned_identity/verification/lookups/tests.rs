@@ -18,7 +18,7 @@ fn lookups() -> (Lookups, Arc<FakeIdentities>) {
 async fn settle(lookups: &mut Lookups) {
     while let Some(read) = lookups.start_next() {
         let (id, reading) = read.await;
-        lookups.heard(&id, reading);
+        lookups.record_answer(&id, reading);
     }
 }
 
@@ -139,7 +139,7 @@ async fn doubt_brings_the_next_read_forward_but_not_without_end() {
     let tag = BTreeMap::from([(TAG_PROFILE.to_owned(), "web".to_owned())]);
     azure.put("a", "client", tag);
     for _ in 0..100 {
-        lookups.doubt(&id("a"));
+        lookups.recheck(&id("a"));
     }
     let wait = next(&mut lookups).await;
     assert!(wait <= BETWEEN_REQUESTS * 2, "{wait:?}");
