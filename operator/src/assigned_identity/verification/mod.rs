@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use podid_azure::Identities;
 use podid_core::arm::ArmId;
-use podid_core::binding::IdentityLookup;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::task::JoinSet;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::dirty::DirtySet;
 use super::profiles::ProfileStores;
 use super::shared_index::SharedIndex;
-use lookups::{Lookups, Reading};
+use lookups::{Lookups, TagLookup};
 
 /// See the module.
 pub(super) struct IdentityVerification {
@@ -25,7 +24,7 @@ pub(super) struct IdentityVerification {
     stores: ProfileStores,
     lookups: Lookups,
     inputs: VerificationInputs,
-    reads: JoinSet<(ArmId, Reading)>,
+    reads: JoinSet<(ArmId, TagLookup)>,
 }
 
 /// What the other parts request.
@@ -69,8 +68,8 @@ impl IdentityVerification {
                 }
                 profiles = self.inputs.changed_owners.next() => self.update_owners(&profiles),
                 Some(read) = self.reads.join_next() => {
-                    let (identity, reading) = read?;
-                    self.lookups.record_answer(&identity, reading);
+                    let (identity, answer) = read?;
+                    self.lookups.record_answer(&identity, answer);
                     self.publish(&identity);
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -108,15 +107,9 @@ impl IdentityVerification {
 
     /// Gives the index what is known of an identity, with what its owner allows now.
     fn publish(&self, identity: &ArmId) {
-        let known = self.lookups.reading(identity).map(|reading| match reading {
-            Reading::NotYet(failure) => IdentityLookup::NotYet(failure.clone()),
-            Reading::Absent => IdentityLookup::Absent,
-            Reading::Unreadable(text) => IdentityLookup::Unreadable(text.clone()),
-            Reading::Found { client_id, owner } => IdentityLookup::Found {
-                client_id: client_id.clone(),
-                owner: owner.clone().map(|owner| self.stores.tagged_owner(owner)),
-            },
-        });
+        let believed = self.lookups.believed(identity).cloned();
+        let known =
+            believed.map(|lookup| lookup.map_owner(|owner| self.stores.tagged_owner(owner)));
         self.index.set_lookup(identity, known);
     }
 }
