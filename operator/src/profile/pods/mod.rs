@@ -82,10 +82,10 @@ pub(super) fn enforcement(
     context: &ProfileContext,
 ) -> SubCondition {
     let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
-    let breaking = context
+    let pods_breaking_rule = context
         .assignments
         .pods_breaking_rule(namespace, &binding.selector);
-    let next = about_to_be_bound(&breaking, binding);
+    let next = about_to_be_bound(&pods_breaking_rule, binding);
     let pods = context.assignments.bound_pods(&key_of(profile));
     let reported = core_conditions(profile);
     pods::enforcement(policy, desired.net_raw, pods.as_ref(), &next, &reported)
