@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use podid_core::class::Usability;
 use podid_core::condition::{Condition, ConditionStatus, READY};
-use podid_crds::podid::PodIdentityClass;
+use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 
 /// The time, in whole seconds, as the API server keeps it.
 pub(crate) fn now() -> meta::Time {
@@ -28,6 +28,17 @@ pub(crate) fn from_kubernetes(condition: &meta::Condition) -> Condition<meta::Ti
         observed_generation: condition.observed_generation,
         last_transition_time: condition.last_transition_time.clone(),
     }
+}
+
+/// The conditions of a profile in the words of `core`.
+pub(crate) fn core_conditions(profile: &PodIdentityProfile) -> Vec<Condition<meta::Time>> {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .map(from_kubernetes)
+        .collect()
 }
 
 /// `Ready`, if it speaks of this generation.

@@ -12,7 +12,7 @@ use podid_runtime::Drain;
 use tokio::sync::watch;
 
 use crate::args::Args;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 
 /// How long a leader may be silent before another takes over, in seconds.
 const DURATION: u64 = 15;
@@ -101,7 +101,7 @@ pub struct Election {
     leads: Arc<LeadershipSender>,
     /// Whether it led at any time, hence may still hold the lease.
     has_led: Arc<AtomicBool>,
-    metrics: Metrics,
+    metrics: ControllerMetrics,
 }
 
 impl Election {
@@ -114,7 +114,7 @@ impl Election {
         client: Client,
         args: &Args,
         leads: LeadershipSender,
-        metrics: Metrics,
+        metrics: ControllerMetrics,
     ) -> Result<Self, LeaderError> {
         let mut builder = LeaseManagerBuilder::new(client, &args.lease.lease)
             .with_namespace(&args.namespace)

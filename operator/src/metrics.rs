@@ -15,7 +15,7 @@ const SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.
 
 /// Counters of the profile and class controllers. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct ControllerMetrics {
     reconciles: Family<ReconcileLabels, Counter>,
     seconds: Family<ControllerLabels, Histogram>,
     steps: Family<StepLabels, Counter>,
@@ -83,7 +83,7 @@ struct StepLabels {
     step: &'static str,
 }
 
-impl Metrics {
+impl ControllerMetrics {
     /// Registers the metrics; once a process.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {

@@ -20,4 +20,6 @@ pub use pod_identities::{
     PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
 };
 pub use refused::RefusedPod;
-pub use verification::{IdentityLookup, TaggedOwner, Verification, is_made_by_profile, verify};
+pub use verification::{
+    IdentityLookup, LookupHistory, TaggedOwner, Verification, is_made_by_profile, verify,
+};

@@ -12,12 +12,12 @@ use prometheus_client::registry::Registry;
 
 use crate::FIELD_MANAGER;
 use crate::args::Args;
-use crate::assigned_identity::{self, AssignmentChanges, Assignments, Owners};
+use crate::assigned_identity::{self, AssignmentChanges, AssignmentView, ProfileStores};
 use crate::azure::Azure;
 use crate::class::{self, ClassContext};
 use crate::gate::GateMetrics;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 use crate::profile::{self, ProfileContext, Watches};
 use crate::retry::Retries;
 
@@ -39,8 +39,8 @@ pub(super) struct Controllers<'a> {
 /// All metrics of the operator.
 #[derive(Clone, Debug)]
 pub(super) struct Counters {
-    pub(super) controllers: Metrics,
-    pub(super) assignment: assigned_identity::Metrics,
+    pub(super) controllers: ControllerMetrics,
+    pub(super) assignment: assigned_identity::AssignedIdentityMetrics,
     pub(super) gate: GateMetrics,
 }
 
@@ -48,8 +48,8 @@ impl Counters {
     /// Registers them; once a process.
     pub(super) fn register(registry: &mut Registry) -> Self {
         Self {
-            controllers: Metrics::register(registry),
-            assignment: assigned_identity::Metrics::register(registry),
+            controllers: ControllerMetrics::register(registry),
+            assignment: assigned_identity::AssignedIdentityMetrics::register(registry),
             gate: GateMetrics::register(registry),
         }
     }
@@ -58,7 +58,7 @@ impl Counters {
 impl Controllers<'_> {
     /// Starts them as tasks, each waited for when the process drains.
     pub(super) fn start(self, tasks: &mut Tasks) {
-        let (assignments, changes) = Assignments::new();
+        let (assignments, changes) = AssignmentView::new();
         tasks.required("classes", self.classes());
         tasks.required("profiles", self.profiles(assignments.clone(), changes));
         tasks.required("assigned identities", self.assigned_identities(assignments));
@@ -84,7 +84,7 @@ impl Controllers<'_> {
 
     fn profiles(
         &self,
-        assignments: Assignments,
+        assignments: AssignmentView,
         changes: AssignmentChanges,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let context = ProfileContext {
@@ -108,14 +108,14 @@ impl Controllers<'_> {
 
     fn assigned_identities(
         &self,
-        assignments: Assignments,
+        assignments: AssignmentView,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let (profiles, classes) = (self.watches.profiles.clone(), self.watches.classes.clone());
-        let context = assigned_identity::Context {
+        let context = assigned_identity::AssignedIdentityContext {
             client: self.client.clone(),
             compute: Arc::clone(&self.azure.compute),
             identities: Arc::clone(&self.azure.identities),
-            owners: Owners::new(profiles, classes),
+            stores: ProfileStores::new(profiles, classes),
             settings: assignment_settings(self.args),
             metrics: self.counters.assignment.clone(),
             assignments,
@@ -150,8 +150,8 @@ pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> E
     writer
 }
 
-fn assignment_settings(args: &Args) -> assigned_identity::Settings {
-    assigned_identity::Settings {
+fn assignment_settings(args: &Args) -> assigned_identity::AssignedIdentitySettings {
+    assigned_identity::AssignedIdentitySettings {
         namespace: args.namespace.clone(),
         scope: if args.force_namespaced {
             BindingScope::Namespace
@@ -174,7 +174,13 @@ mod tests {
     fn defaults_of_the_flags_are_those_of_the_parts() {
         let args = Args::try_parse_from(["podid-operator"]).expect("defaults");
         let settings = assignment_settings(&args);
-        assert_eq!(settings.interval, assigned_identity::Settings::INTERVAL);
-        assert_eq!(settings.window, assigned_identity::Settings::WINDOW);
+        assert_eq!(
+            settings.interval,
+            assigned_identity::AssignedIdentitySettings::INTERVAL
+        );
+        assert_eq!(
+            settings.window,
+            assigned_identity::AssignedIdentitySettings::WINDOW
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::leader::Leadership;
 use crate::profile::{MalformedReporter, Watches};
 
 /// Starts the watches as tasks. The process is not ready before each has listed what there is. A
-/// profile that exists and cannot be read is told so in its status.
+/// profile that exists and cannot be read is reported in its own status.
 pub(super) fn start(
     client: &Client,
     leadership: &Leadership,

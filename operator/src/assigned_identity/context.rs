@@ -9,54 +9,54 @@ use podid_azure::{Compute, Identities};
 use podid_core::arm::ArmId;
 use podid_core::binding::BindingScope;
 
-use super::metrics::Metrics;
-use super::profiles::Owners;
-use super::view::Assignments;
+use super::metrics::AssignedIdentityMetrics;
+use super::profiles::ProfileStores;
+use super::view::AssignmentView;
 
-/// What assignment needs to run.
+/// What the controller of AzureAssignedIdentities needs to run.
 #[derive(Clone)]
-pub struct Context {
+pub struct AssignedIdentityContext {
     /// Client of the API server.
     pub client: kube::Client,
-    /// Identities on machines.
+    /// Identities on VMs and scale sets.
     pub compute: Arc<dyn Compute>,
     /// Identities, which are only read here.
     pub identities: Arc<dyn Identities>,
-    /// Whose identities are.
-    pub owners: Owners,
+    /// Profiles and classes: whose an identity is, and who may use it.
+    pub stores: ProfileStores,
     /// How it is to work.
-    pub settings: Settings,
+    pub settings: AssignedIdentitySettings,
     /// Counters, registered once for the process.
-    pub metrics: Metrics,
+    pub metrics: AssignedIdentityMetrics,
     /// What others may ask.
-    pub assignments: Assignments,
+    pub assignments: AssignmentView,
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for AssignedIdentityContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
+        f.debug_struct("AssignedIdentityContext")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// How assignment works.
+/// Settings of the controller of AzureAssignedIdentities.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Namespace of the operator, where it records what it has put on machines.
+pub struct AssignedIdentitySettings {
+    /// Namespace of the operator, where it records what it has put on VMs and scale sets.
     pub namespace: String,
     /// Which namespaces a binding selects pods in (`--force-namespaced`).
     pub scope: BindingScope,
-    /// How often each machine is compared with what it should have, when nothing changes.
+    /// How often each VM or scale set is compared with what it should have, when nothing changes.
     pub interval: Duration,
-    /// How long changes of one machine are collected before they go out together.
+    /// How long changes of one VM or scale set are collected before they go out together.
     pub window: Duration,
-    /// Identities that are never taken off a machine, whoever put them there.
+    /// Identities that are never taken off a VM or scale set, whoever put them there.
     pub immutable: BTreeSet<ArmId>,
 }
 
-impl Settings {
-    /// Time between two comparisons of a machine that nothing happens to. A read costs little:
+impl AssignedIdentitySettings {
+    /// Time between two comparisons of a VM or scale set that nothing happens to. A read costs little:
     /// Azure allows 25 a second.
     pub const INTERVAL: Duration = Duration::from_secs(180);
     /// Long enough for the pods of one rollout, too short to be felt beside a change in Azure.

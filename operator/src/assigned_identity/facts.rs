@@ -1,5 +1,5 @@
-//! Watches pods, nodes, bindings, AzureIdentities and AzureAssignedIdentities, and applies to the index
-//! what they say.
+//! Watches pods, nodes, bindings, AzureIdentities and AzureAssignedIdentities, and applies each change to
+//! the index.
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream, SelectAll};
@@ -14,18 +14,18 @@ use podid_index::ObjectKey;
 use podid_index::feed::{self, Update, updates};
 use podid_runtime::BoxError;
 
-use super::existing::{self, SeenObject};
+use super::existing::{self, ExistingObject};
 use super::index::PlacedPod;
 use super::shared_index::SharedIndex;
-use super::view::Assignments;
+use super::view::AssignmentView;
 
-/// What the API server says of one object; `None` when it is gone or does not count.
+/// A change of one object; `None` when it is gone or does not count.
 enum Fact {
     Pod(ObjectKey, Option<PlacedPod>),
     Node(String, Option<Result<Target, ProviderIdError>>),
     Identity(ObjectKey, Option<AzureIdentity>),
     Binding(ObjectKey, Option<Binding>),
-    Assigned(ObjectKey, Option<SeenObject>),
+    Assigned(ObjectKey, Option<ExistingObject>),
     /// Every object of one kind that was there has been given.
     Listed(&'static str),
 }
@@ -33,15 +33,15 @@ enum Fact {
 /// How many kinds [`watch_all`] watches.
 const KINDS: usize = 5;
 
-/// Applies what the API server says to the index.
+/// Applies what the watches deliver to the index.
 pub(super) struct Facts {
     watches: SelectAll<BoxStream<'static, Fact>>,
     index: SharedIndex,
-    assignments: Assignments,
+    assignments: AssignmentView,
 }
 
 impl Facts {
-    pub(super) fn new(client: &Client, index: SharedIndex, assignments: Assignments) -> Self {
+    pub(super) fn new(client: &Client, index: SharedIndex, assignments: AssignmentView) -> Self {
         Self {
             watches: watch_all(client),
             index,
@@ -78,7 +78,7 @@ impl Facts {
         match fact {
             Fact::Pod(key, placed) => {
                 let pod = placed.as_ref().map(|placed| &placed.pod);
-                self.assignments.set_breaking(&key, pod);
+                self.assignments.set_pod_breaking_rule(&key, pod);
                 self.index.set_pod(&key, placed);
             }
             Fact::Node(name, target) => self.index.set_node(&name, target),
@@ -99,7 +99,7 @@ fn watch_all(client: &Client) -> SelectAll<BoxStream<'static, Fact>> {
     let nodes = updates(client, any(), |node: &Node| Some(convert::target_of(node)));
     let identities = updates(client, any(), feed::identity);
     let bindings = updates(client, any(), feed::binding);
-    let assigned = updates(client, ours, |object| Some(existing::seen(object)));
+    let assigned = updates(client, ours, |object| Some(existing::read_object(object)));
     stream::select_all([
         pods.map(|update| fact("Pod", update, Fact::Pod)).boxed(),
         nodes

@@ -12,31 +12,34 @@ use podid_core::arm::ArmId;
 use podid_core::binding::BindingScope;
 use prometheus_client::registry::Registry;
 
-use super::{Assignments, Context, Metrics, Owners, Settings};
+use super::{
+    AssignedIdentityContext, AssignedIdentityMetrics, AssignedIdentitySettings, AssignmentView,
+    ProfileStores,
+};
 use crate::target::fake::identity;
 pub(super) use crate::target::fake::{FakeCompute, FakeRecords, id, ids, target};
 
-fn metrics() -> Metrics {
-    Metrics::register(&mut Registry::default())
+fn metrics() -> AssignedIdentityMetrics {
+    AssignedIdentityMetrics::register(&mut Registry::default())
 }
 
-/// What assignment works with: one machine, no identities that can be read, and no API server.
-pub(super) fn context(compute: &Arc<FakeCompute>) -> Context {
+/// What assignment works with: one VM, no identities that can be read, and no API server.
+pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
     podid_runtime::process::init();
-    let (assignments, _) = Assignments::new();
+    let (assignments, _) = AssignmentView::new();
     assignments.set_known();
     let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
     let client = kube::Client::try_from(nowhere).expect("a client");
-    Context {
-        owners: Owners::nobody(&client),
+    AssignedIdentityContext {
+        stores: ProfileStores::nobody(&client),
         client,
         compute: Arc::clone(compute) as Arc<dyn Compute>,
         identities: Arc::new(FakeIdentities::default()),
-        settings: Settings {
+        settings: AssignedIdentitySettings {
             namespace: "podid-system".into(),
             scope: BindingScope::Cluster,
-            interval: Settings::INTERVAL,
-            window: Settings::WINDOW,
+            interval: AssignedIdentitySettings::INTERVAL,
+            window: AssignedIdentitySettings::WINDOW,
             immutable: BTreeSet::new(),
         },
         metrics: metrics(),

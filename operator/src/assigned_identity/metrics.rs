@@ -10,25 +10,25 @@ use crate::target::TargetMetrics;
 
 /// Counters of assignment. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct AssignedIdentityMetrics {
     pub(super) targets: TargetMetrics,
-    backlog: Gauge<i64>,
+    unassigned_uses: Gauge<i64>,
     object_errors: Counter<u64, AtomicU64>,
 }
 
-impl Metrics {
+impl AssignedIdentityMetrics {
     /// Registers the metrics; once a process.
     #[must_use]
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             targets: TargetMetrics::register(registry),
-            backlog: Gauge::default(),
+            unassigned_uses: Gauge::default(),
             object_errors: Counter::default(),
         };
         registry.register(
             "assignment_backlog",
             "Uses of an identity by a pod whose identity is not on the VM or scale set yet",
-            metrics.backlog.clone(),
+            metrics.unassigned_uses.clone(),
         );
         registry.register(
             "assignment_object_errors",
@@ -38,8 +38,9 @@ impl Metrics {
         metrics
     }
 
-    pub(super) fn set_backlog(&self, count: usize) {
-        self.backlog.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub(super) fn set_unassigned_uses(&self, count: usize) {
+        self.unassigned_uses
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(super) fn object_failed(&self) {

@@ -8,7 +8,7 @@
 //!                            │  └─ verification ─► Azure (reads)
 //!                            ├─► objects ─► AzureAssignedIdentities
 //!                            ├─► pod_counts ─► view ─► the profile controller
-//!                            └─► tell_pods ─► Events
+//!                            └─► pod_events ─► Events
 //! ```
 //!
 //! Each part is a task of its own. What it has to look at again stands in a [set](dirty) that is its own,
@@ -22,11 +22,10 @@
 //! | `targets` | hands desired identities to VMs and scale sets, and takes in what they have |
 //! | `verification` | looks up in Azure whose identity it is that an AzureIdentity names |
 //! | `existing`, `objects` | AzureAssignedIdentities: those that exist, and writing them |
-//! | `assess`, `pod_state`, `pod_counts` | how far each pod is, and the pods of each profile |
-//! | `warnings`, `pod_events`, `tell_pods` | Events on pods |
+//! | `progress`, `pod_count_entry`, `pod_counts` | how far each pod is, and the pods of each profile |
+//! | `pod_events` | Events on pods |
 //! | `view` | what the profile controller may ask |
 
-mod assess;
 mod context;
 mod dirty;
 mod existing;
@@ -36,21 +35,23 @@ mod fake;
 mod index;
 mod metrics;
 mod objects;
+mod pod_count_entry;
 mod pod_counts;
 mod pod_events;
-mod pod_state;
 mod profiles;
+mod progress;
 mod run;
 mod shared_index;
 mod targets;
-mod tell_pods;
 mod verification;
 mod view;
-mod warnings;
 
-pub use context::{Context, Settings};
-pub use metrics::Metrics;
+pub use context::{AssignedIdentityContext, AssignedIdentitySettings};
+pub use metrics::AssignedIdentityMetrics;
 pub use podid_index::ObjectKey;
-pub use profiles::Owners;
+pub use profiles::ProfileStores;
 pub use run::run;
-pub use view::{AssignmentChanges, Assignments, Carried, CarrierChange};
+// The tests of `profile::released` still use the former name; remove it when they do not.
+#[cfg(test)]
+pub(crate) use view::AssignmentView as Assignments;
+pub use view::{AssignmentChanges, AssignmentView, CarrierChange, TargetsWithIdentity};

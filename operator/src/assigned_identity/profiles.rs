@@ -23,55 +23,55 @@ use podid_index::watch::Watch;
 
 /// The profiles and classes of the cluster.
 #[derive(Clone, Debug)]
-pub struct Owners {
+pub struct ProfileStores {
     profiles: Watch<PodIdentityProfile>,
     classes: Watch<PodIdentityClass>,
 }
 
 /// A profile, as far as assignment needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SeenProfile {
+pub(super) struct ProfileSummary {
     /// The identity in its status.
     pub(super) recorded: Option<ArmId>,
     /// When a person last asked for it to be looked at.
     pub(super) requested: Option<String>,
 }
 
-/// Something that an answer of [`Owners`] depends on.
+/// A profile or class that has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Touched {
+pub(super) enum ChangedObject {
     /// A profile; `None` when it is gone.
-    Profile(ObjectKey, Option<SeenProfile>),
+    Profile(ObjectKey, Option<ProfileSummary>),
     /// Any class.
     Class,
 }
 
-impl Owners {
+impl ProfileStores {
     /// Reads from watches that others run.
     #[must_use]
     pub fn new(profiles: Watch<PodIdentityProfile>, classes: Watch<PodIdentityClass>) -> Self {
         Self { profiles, classes }
     }
 
-    /// Waits until everything has been seen once; says no when the process drains before.
+    /// Waits until everything has been seen once; `false` when the process drains before.
     pub(super) async fn seen(&self, drain: &Drain) -> Result<bool, BoxError> {
         Ok(self.profiles.seen(drain).await? && self.classes.seen(drain).await?)
     }
 
     /// Everything that is there, then each change. Ask once everything has been [seen](Self::seen).
-    pub(super) fn touched(&self) -> BoxStream<'static, Touched> {
+    pub(super) fn changes(&self) -> BoxStream<'static, ChangedObject> {
         let store = self.profiles.store();
         let profiles = self.profiles.touched().map(move |touched| {
             let now = store.get(&ObjectRef::from_obj(touched.as_ref()));
             let key = ObjectKey::new(touched.namespace().unwrap_or_default(), touched.name_any());
-            Touched::Profile(key, now.as_deref().map(seen))
+            ChangedObject::Profile(key, now.as_deref().map(summary))
         });
-        let classes = self.classes.touched().map(|_| Touched::Class);
+        let classes = self.classes.touched().map(|_| ChangedObject::Class);
         stream::select(profiles, classes).boxed()
     }
 
-    /// What the owner that tags name lets others do.
-    pub(super) fn judge(&self, owner: Owner) -> TaggedOwner {
+    /// The owner that the tags of an identity name, compared with the profiles and classes of this cluster.
+    pub(super) fn tagged_owner(&self, owner: Owner) -> TaggedOwner {
         let named = ObjectRef::new(&owner.profile).within(&owner.namespace);
         let profile = self.profiles.store().get(&named);
         let class = profile.as_ref().and_then(|profile| {
@@ -84,45 +84,45 @@ impl Owners {
     }
 }
 
-/// Applies to the index which identity each profile has, and passes on what people ask for and whose
-/// word about identities may be another.
+/// Applies to the index which identity each profile has. Passes on for which profiles a person asks for a
+/// comparison, and which profiles may allow other uses of their identities than before.
 pub(super) struct ProfileFacts {
-    owners: Owners,
-    touched: BoxStream<'static, Touched>,
+    stores: ProfileStores,
+    changes: BoxStream<'static, ChangedObject>,
     index: SharedIndex,
     /// For `targets`: profiles that a person asks to have compared.
     requests: DirtySet<ObjectKey>,
-    /// For `verification`: profiles whose word may be another; `None` for all of them.
-    judged: DirtySet<Option<ObjectKey>>,
+    /// For `verification`: profiles that may allow other uses of their identities than before; `None` for all.
+    changed_owners: DirtySet<Option<ObjectKey>>,
     /// When people last asked for each profile.
     requested: HashMap<ObjectKey, String>,
 }
 
 impl ProfileFacts {
     pub(super) fn new(
-        owners: Owners,
+        stores: ProfileStores,
         index: SharedIndex,
         requests: DirtySet<ObjectKey>,
-        judged: DirtySet<Option<ObjectKey>>,
+        changed_owners: DirtySet<Option<ObjectKey>>,
     ) -> Self {
         Self {
-            touched: stream::empty().boxed(),
-            owners,
+            changes: stream::empty().boxed(),
+            stores,
             index,
             requests,
-            judged,
+            changed_owners,
             requested: HashMap::new(),
         }
     }
 
     /// Applies every profile that is there; `false` if the process drains before they are known.
     pub(super) async fn list(&mut self, drain: &Drain) -> Result<bool, BoxError> {
-        if !self.owners.seen(drain).await? {
+        if !self.stores.seen(drain).await? {
             return Ok(false);
         }
-        self.touched = self.owners.touched();
-        while let Some(Some(touched)) = self.touched.next().now_or_never() {
-            self.apply(touched);
+        self.changes = self.stores.changes();
+        while let Some(Some(changed)) = self.changes.next().now_or_never() {
+            self.apply(changed);
         }
         Ok(true)
     }
@@ -130,18 +130,18 @@ impl ProfileFacts {
     /// Applies each change from then on.
     pub(super) async fn run(mut self) -> Result<(), BoxError> {
         loop {
-            let touched = self.touched.next().await.ok_or("the watches ended")?;
-            self.apply(touched);
+            let changed = self.changes.next().await.ok_or("the watches ended")?;
+            self.apply(changed);
         }
     }
 
-    pub(super) fn apply(&mut self, touched: Touched) {
-        let Touched::Profile(key, profile) = touched else {
+    pub(super) fn apply(&mut self, changed: ChangedObject) {
+        let ChangedObject::Profile(key, profile) = changed else {
             // A class may be that of any profile.
-            self.judged.add([None]);
+            self.changed_owners.add([None]);
             return;
         };
-        let SeenProfile {
+        let ProfileSummary {
             recorded,
             requested,
         } = profile.unwrap_or_default();
@@ -153,21 +153,21 @@ impl ProfileFacts {
         if requested.is_some() && requested != before {
             self.requests.add([key.clone()]);
         }
-        self.judged.add([Some(key)]);
+        self.changed_owners.add([Some(key)]);
     }
 }
 
-fn seen(profile: &PodIdentityProfile) -> SeenProfile {
+fn summary(profile: &PodIdentityProfile) -> ProfileSummary {
     let identity = profile.status.as_ref();
     let identity = identity.and_then(|status| status.identity.as_ref());
-    SeenProfile {
+    ProfileSummary {
         recorded: identity.map(|identity| ArmId::new(&identity.resource_id)),
         requested: profile.annotations().get(REQUESTED_AT).cloned(),
     }
 }
 
 #[cfg(test)]
-impl Owners {
+impl ProfileStores {
     /// No profiles and no classes.
     pub(super) fn nobody(client: &kube::Client) -> Self {
         let readiness = podid_runtime::Readiness::new();

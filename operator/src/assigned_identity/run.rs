@@ -7,17 +7,16 @@ use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::context::Context;
+use super::context::AssignedIdentityContext;
 use super::facts::Facts;
 use super::objects::Objects;
 use super::pod_counts::PodCounter;
-use super::pod_events::AssignmentEvents;
+use super::pod_events::{AssignmentEvents, PodEvents};
 use super::profiles::ProfileFacts;
 use super::shared_index::SharedIndex;
 use super::targets::Targets;
-use super::tell_pods::PodEvents;
 use super::verification::{IdentityVerification, VerificationInputs};
-use super::view::Assignments;
+use super::view::AssignmentView;
 use crate::target::{ConfigMapRecords, RecordStore, TargetContext};
 
 /// Runs until `drain`, or until something it cannot work without fails. Start it only while this
@@ -25,7 +24,7 @@ use crate::target::{ConfigMapRecords, RecordStore, TargetContext};
 ///
 /// # Errors
 /// The records of earlier work cannot be read, or a task of its own failed.
-pub async fn run(context: Context, drain: Drain) -> Result<(), BoxError> {
+pub async fn run(context: AssignedIdentityContext, drain: Drain) -> Result<(), BoxError> {
     tokio::select! {
         parts = prepare(&context, &drain) => match parts? {
             Some((targets, parts)) => finish(targets, parts, drain).await,
@@ -39,19 +38,27 @@ type Parts = JoinSet<Result<(), BoxError>>;
 
 /// Waits until everything is known, takes up what an earlier run left, and starts all parts but the
 /// targets; `None` if the process drains before.
-async fn prepare(context: &Context, drain: &Drain) -> Result<Option<(Targets, Parts)>, BoxError> {
+async fn prepare(
+    context: &AssignedIdentityContext,
+    drain: &Drain,
+) -> Result<Option<(Targets, Parts)>, BoxError> {
     let (index, dirty) = SharedIndex::new(context.settings.scope);
     let inputs = VerificationInputs {
         identities: dirty.identities,
         ..VerificationInputs::default()
     };
     let requests = super::dirty::DirtySet::default();
-    let (owners, assignments) = (context.owners.clone(), context.assignments.clone());
+    let (stores, assignments) = (context.stores.clone(), context.assignments.clone());
 
     let mut facts = Facts::new(&context.client, index.clone(), assignments.clone());
     facts.list().await?;
-    let judged = inputs.judged.clone();
-    let mut profiles = ProfileFacts::new(owners.clone(), index.clone(), requests.clone(), judged);
+    let changed_owners = inputs.changed_owners.clone();
+    let mut profiles = ProfileFacts::new(
+        stores.clone(),
+        index.clone(),
+        requests.clone(),
+        changed_owners,
+    );
     if !profiles.list(drain).await? {
         return Ok(None);
     }
@@ -59,13 +66,13 @@ async fn prepare(context: &Context, drain: &Drain) -> Result<Option<(Targets, Pa
     let records = ConfigMapRecords::new(context.client.clone(), &context.settings.namespace);
     let records: Arc<dyn RecordStore> = Arc::new(records);
     let target_context = target_context(context, Arc::clone(&records), drain.clone());
-    let doubted = inputs.doubted.clone();
+    let recheck = inputs.recheck.clone();
     let mut targets = Targets::new(
         target_context,
         index.clone(),
         dirty.targets,
         requests,
-        doubted,
+        recheck,
     );
     targets.begin(records.as_ref()).await?;
     let mut counts = PodCounter::new(index.clone(), dirty.counted, assignments.clone());
@@ -78,8 +85,8 @@ async fn prepare(context: &Context, drain: &Drain) -> Result<Option<(Targets, Pa
     let objects = Objects::new(client, index.clone(), dirty.written, assigned, metrics);
     let (identities, interval) = (Arc::clone(&context.identities), context.settings.interval);
     let verification =
-        IdentityVerification::new(identities, interval, owners, index.clone(), inputs);
-    let pod_events = PodEvents::new(index, dirty.told, newly_assigned, events);
+        IdentityVerification::new(identities, interval, stores, index.clone(), inputs);
+    let pod_events = PodEvents::new(index, dirty.events, newly_assigned, events);
     let mut parts = Parts::new();
     parts.spawn(facts.run());
     parts.spawn(profiles.run());
@@ -100,11 +107,11 @@ async fn finish(targets: Targets, mut parts: Parts, drain: Drain) -> Result<(), 
 }
 
 pub(super) fn target_context(
-    context: &Context,
+    context: &AssignedIdentityContext,
     records: Arc<dyn RecordStore>,
     drain: Drain,
 ) -> TargetContext {
-    let (settings, assignments): (_, Assignments) =
+    let (settings, assignments): (_, AssignmentView) =
         (&context.settings, context.assignments.clone());
     TargetContext {
         compute: Arc::clone(&context.compute),

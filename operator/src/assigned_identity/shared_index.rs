@@ -9,10 +9,10 @@ use podid_core::binding::{AzureIdentity, Binding, BindingScope, IdentityLookup};
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, TargetStatus};
 use podid_index::ObjectKey;
 
-use super::assess::{Assessed, assess};
 use super::dirty::DirtySet;
-use super::existing::{Observed, Said, SeenObject};
+use super::existing::{ExistingContents, ExistingObject, ExistingObjects};
 use super::index::{AssignmentIndex, IndexedPod, PlacedPod};
+use super::progress::{IdentityProgress, progress_of_pod};
 
 /// See the module. Clones share one index.
 #[derive(Clone, Debug)]
@@ -33,14 +33,14 @@ pub(super) struct DirtySets {
     /// For `objects`.
     pub(super) written: DirtySet<ObjectKey>,
     /// For `pod_events`.
-    pub(super) told: DirtySet<ObjectKey>,
+    pub(super) events: DirtySet<ObjectKey>,
 }
 
 #[derive(Debug)]
 struct State {
     index: AssignmentIndex,
     /// The AzureAssignedIdentities that exist.
-    existing: Observed,
+    existing: ExistingObjects,
     /// What is known of each VM and scale set that is worked on.
     statuses: HashMap<Target, TargetStatus>,
 }
@@ -49,7 +49,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct PodView<'a> {
     pub(super) pod: &'a IndexedPod,
-    pub(super) identities: Vec<Assessed<'a>>,
+    pub(super) identities: Vec<IdentityProgress<'a>>,
 }
 
 impl SharedIndex {
@@ -58,7 +58,7 @@ impl SharedIndex {
         let dirty = DirtySets::default();
         let state = State {
             index: AssignmentIndex::new(scope),
-            existing: Observed::default(),
+            existing: ExistingObjects::default(),
             statuses: HashMap::new(),
         };
         let index = Self {
@@ -95,7 +95,7 @@ impl SharedIndex {
     }
 
     /// An AzureAssignedIdentity that the watch gave; `None` when it is gone.
-    pub(super) fn set_existing(&self, key: &ObjectKey, object: Option<SeenObject>) {
+    pub(super) fn set_existing(&self, key: &ObjectKey, object: Option<ExistingObject>) {
         let mut state = self.state();
         let pod = match object {
             Some(object) => {
@@ -111,7 +111,7 @@ impl SharedIndex {
 
     /// An AzureAssignedIdentity that was written or deleted by this process. The watch will give it
     /// too, and only that makes its pod dirty.
-    pub(super) fn set_written(&self, key: &ObjectKey, object: Option<SeenObject>) {
+    pub(super) fn set_written(&self, key: &ObjectKey, object: Option<ExistingObject>) {
         let mut state = self.state();
         match object {
             Some(object) => state.existing.set(key, object),
@@ -159,21 +159,21 @@ impl SharedIndex {
         self.state().index.uses_of_profile(profile)
     }
 
-    /// Computes something from a pod (`None` if it holds no identities) and what the
-    /// AzureAssignedIdentities say that exist for it.
+    /// Computes something from a pod (`None` if it holds no identities) and the content
+    /// of the AzureAssignedIdentities that exist for it.
     pub(super) fn read_pod<R>(
         &self,
         key: &ObjectKey,
-        read: impl FnOnce(Option<PodView<'_>>, Said) -> R,
+        read: impl FnOnce(Option<PodView<'_>>, ExistingContents) -> R,
     ) -> R {
         let state = self.state();
-        let said = state.existing.of_pod(key);
+        let existing = state.existing.of_pod(key);
         let view = state.index.pod(key).map(|pod| {
             let status = pod.target().and_then(|target| state.statuses.get(target));
-            let identities = assess(pod, status, &said);
+            let identities = progress_of_pod(pod, status, &existing);
             PodView { pod, identities }
         });
-        read(view, said)
+        read(view, existing)
     }
 
     /// Applies a fact, and hands out what it concerns.
@@ -197,7 +197,7 @@ impl DirtySets {
     /// Pods about which something may be different.
     fn pods(&self, pods: BTreeSet<ObjectKey>) {
         self.counted.add(pods.iter().cloned());
-        self.told.add(pods.iter().cloned());
+        self.events.add(pods.iter().cloned());
         self.written.add(pods);
     }
 }

@@ -13,7 +13,7 @@ use podid_index::ObjectKey;
 
 /// The read side of assignment, shared with the profile controller. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct Assignments {
+pub struct AssignmentView {
     state: Arc<Mutex<State>>,
     counts: mpsc::UnboundedSender<ObjectKey>,
     carriers: mpsc::UnboundedSender<CarrierChange>,
@@ -24,13 +24,13 @@ struct State {
     known: bool,
     bound_pods: HashMap<ObjectKey, BoundPods>,
     /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
-    breaking: BTreeMap<ObjectKey, Pod>,
+    pods_breaking_rule: BTreeMap<ObjectKey, Pod>,
     carried: BTreeMap<Target, BTreeSet<ArmId>>,
 }
 
-/// Where an identity is on machines through us.
+/// The VMs and scale sets that have an identity through podid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Carried {
+pub enum TargetsWithIdentity {
     /// Not known yet: the watches have not delivered everything, or this replica does not lead.
     Unknown,
     /// On none: it may be deleted.
@@ -39,17 +39,17 @@ pub enum Carried {
     On(Vec<Target>),
 }
 
-/// What changes about the answers of [`Assignments`]. Each kind has a channel of its own, so that none
+/// What changes about the answers of [`AssignmentView`]. Each kind has a channel of its own, so that none
 /// waits for what is done about the other.
 #[derive(Debug)]
 pub struct AssignmentChanges {
-    /// AzureIdentities whose bound pods come to something else than before.
+    /// AzureIdentities whose counts of bound pods have changed.
     pub counts: mpsc::UnboundedReceiver<ObjectKey>,
     /// Where identities are.
     pub carriers: mpsc::UnboundedReceiver<CarrierChange>,
 }
 
-/// A change of what [`Assignments::still_assigned`] answers.
+/// A change of what [`AssignmentView::still_assigned`] answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CarrierChange {
     /// From now on there are answers, about all identities and all pods.
@@ -58,7 +58,7 @@ pub enum CarrierChange {
     Identity(ArmId),
 }
 
-impl Assignments {
+impl AssignmentView {
     /// The handle, and the changes for the one who acts on them.
     #[must_use]
     pub fn new() -> (Self, AssignmentChanges) {
@@ -76,13 +76,13 @@ impl Assignments {
         (assignments, changes)
     }
 
-    /// Which machines carry the identity through us. Whoever deletes an identity in Azure waits
-    /// for [`Carried::Nowhere`], or machines keep the id of something that is gone.
+    /// Which VMs and scale sets have the identity through podid. Whoever deletes an identity in Azure waits
+    /// for [`TargetsWithIdentity::Nowhere`], or they keep the id of something that is gone.
     #[must_use]
-    pub fn still_assigned(&self, identity: &ArmId) -> Carried {
+    pub fn still_assigned(&self, identity: &ArmId) -> TargetsWithIdentity {
         let state = self.state();
         if !state.known {
-            return Carried::Unknown;
+            return TargetsWithIdentity::Unknown;
         }
         let carriers = state
             .carried
@@ -90,13 +90,13 @@ impl Assignments {
             .filter(|(_, ids)| ids.contains(identity));
         let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
         if targets.is_empty() {
-            Carried::Nowhere
+            TargetsWithIdentity::Nowhere
         } else {
-            Carried::On(targets)
+            TargetsWithIdentity::On(targets)
         }
     }
 
-    /// What the pods come to that are bound to a profile's AzureIdentity; `None` while that is not
+    /// The counts of the pods that are bound to a profile's AzureIdentity; `None` while they are not
     /// known.
     #[must_use]
     pub fn bound_pods(&self, identity: &ObjectKey) -> Option<BoundPods> {
@@ -109,19 +109,19 @@ impl Assignments {
     /// Labelled pods of a namespace that break the `NET_RAW` rule, by name, whether something binds
     /// them yet or not.
     #[must_use]
-    pub fn breaking(&self, namespace: &str, selector: &str) -> Vec<Pod> {
+    pub fn pods_breaking_rule(&self, namespace: &str, selector: &str) -> Vec<Pod> {
         let state = self.state();
-        let pods = state.breaking.values();
+        let pods = state.pods_breaking_rule.values();
         let labelled = pods
             .filter(|pod| pod.namespace == namespace && pod.selector.as_deref() == Some(selector));
         labelled.cloned().collect()
     }
 
-    pub(crate) fn set_breaking(&self, key: &ObjectKey, pod: Option<&Pod>) {
+    pub(crate) fn set_pod_breaking_rule(&self, key: &ObjectKey, pod: Option<&Pod>) {
         let mut state = self.state();
         match pod.filter(|pod| !pod.breaches.is_empty()) {
-            Some(pod) => state.breaking.insert(key.clone(), pod.clone()),
-            None => state.breaking.remove(key),
+            Some(pod) => state.pods_breaking_rule.insert(key.clone(), pod.clone()),
+            None => state.pods_breaking_rule.remove(key),
         };
     }
 
@@ -177,18 +177,24 @@ mod tests {
 
     #[test]
     fn nothing_is_answered_before_everything_is_known() {
-        let (assignments, _changes) = Assignments::new();
+        let (assignments, _changes) = AssignmentView::new();
         let web = ObjectKey::new("apps", "web");
-        assert_eq!(assignments.still_assigned(&id("a")), Carried::Unknown);
+        assert_eq!(
+            assignments.still_assigned(&id("a")),
+            TargetsWithIdentity::Unknown
+        );
         assert_eq!(assignments.bound_pods(&web), None);
         assignments.set_known();
-        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(
+            assignments.still_assigned(&id("a")),
+            TargetsWithIdentity::Nowhere
+        );
         assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
     }
 
     #[test]
     fn each_change_is_told_once() {
-        let (assignments, mut changes) = Assignments::new();
+        let (assignments, mut changes) = AssignmentView::new();
         assignments.set_known();
         let web = ObjectKey::new("apps", "web");
         let two = BoundPods {
@@ -200,10 +206,13 @@ mod tests {
         assignments.set_carried(&target(), ids(&["a", "b"]));
         assignments.set_carried(&target(), ids(&["b"]));
         assert_eq!(assignments.bound_pods(&web), Some(two));
-        assert_eq!(assignments.still_assigned(&id("a")), Carried::Nowhere);
+        assert_eq!(
+            assignments.still_assigned(&id("a")),
+            TargetsWithIdentity::Nowhere
+        );
         assert_eq!(
             assignments.still_assigned(&id("B")),
-            Carried::On(vec![target()])
+            TargetsWithIdentity::On(vec![target()])
         );
         let carriers = &mut changes.carriers;
         let sent: Vec<CarrierChange> = std::iter::from_fn(|| carriers.try_recv().ok()).collect();

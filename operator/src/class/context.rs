@@ -13,7 +13,7 @@ use podid_index::events::EventWriter;
 
 use super::schedule::Schedule;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 use crate::retry::Retries;
 
 /// What the class controller works with.
@@ -34,7 +34,7 @@ pub struct ClassContext {
     /// Where Events go.
     pub events: EventWriter,
     /// Counters.
-    pub metrics: Metrics,
+    pub metrics: ControllerMetrics,
     /// How often a class is compared with Azure.
     pub interval: Duration,
     /// When each class is compared next.

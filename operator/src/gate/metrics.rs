@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::{CallDestination, CallKind, OutgoingCall};
+use super::call::{CallDestination, CallKind, OutgoingCall};
 
 /// How many calls came to the gate. Clones share one state.
 #[derive(Clone, Debug)]

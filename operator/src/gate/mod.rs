@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod` | the decision about a call |
+//! | `call` | what a call is |
 //! | `azure` | the way from the clients of Azure to that decision |
 //! | `cluster` | the way from the client of the API server to it, and the only way to make such a client |
 //! | `metrics` | the count |
@@ -14,48 +15,19 @@
 //! which the leader is found, has a client without a gate.
 
 mod azure;
+mod call;
 mod cluster;
 mod metrics;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use call::{CallDestination, CallKind, OutgoingCall};
 pub use cluster::ClusterAccess;
 pub use metrics::GateMetrics;
 pub use podid_azure::GateDecision;
-use prometheus_client::encoding::EncodeLabelValue;
 
 use crate::leader::Leadership;
-
-/// Where a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum CallDestination {
-    /// Azure Resource Manager.
-    Azure,
-    /// The API server.
-    Cluster,
-}
-
-/// Whether a call changes something where it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum CallKind {
-    /// It changes nothing.
-    Read,
-    /// It may change something.
-    Write,
-}
-
-/// A call that is about to be sent: one attempt, one page or one poll of an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingCall {
-    /// Where it goes.
-    pub destination: CallDestination,
-    /// Whether it changes something there.
-    pub kind: CallKind,
-    /// HTTP method and what it is about: an ARM resource id or scope, or a path of the API server.
-    /// `PATCH /api/v1/namespaces/shop/configmaps/web`
-    pub what: String,
-}
 
 /// Why a call was not sent.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children, observe};
-use crate::assigned_identity::Carried;
+use crate::assigned_identity::TargetsWithIdentity;
 use crate::azure;
 
 /// Does the steps of one plan.
@@ -168,9 +168,9 @@ impl Applier<'_> {
 
     fn unassigned(&self, id: &ArmId) -> Result<(), ErrorCause> {
         let targets = match self.context.assignments.still_assigned(id) {
-            Carried::Nowhere => return Ok(()),
-            Carried::Unknown => "VMs or scale sets that are not known yet".to_owned(),
-            Carried::On(targets) => {
+            TargetsWithIdentity::Nowhere => return Ok(()),
+            TargetsWithIdentity::Unknown => "VMs or scale sets that are not known yet".to_owned(),
+            TargetsWithIdentity::On(targets) => {
                 let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
                 names.join(", ")
             }

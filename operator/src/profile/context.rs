@@ -12,10 +12,10 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 
 use super::reminders::Reminders;
-use crate::assigned_identity::Assignments;
+use crate::assigned_identity::AssignmentView;
 use crate::azure::Azure;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 use crate::retry::Retries;
 
 /// Keeps a profile until everything that belongs to it is gone.
@@ -37,13 +37,13 @@ pub struct ProfileContext {
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
     /// Which identities are on which VM or scale set, and how far bound pods are.
-    pub assignments: Assignments,
+    pub assignments: AssignmentView,
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.
     pub events: EventWriter,
     /// Counters.
-    pub metrics: Metrics,
+    pub metrics: ControllerMetrics,
     /// How often a profile without an interval is compared with Azure.
     pub interval: Duration,
     /// How often each profile was tried again.

@@ -10,7 +10,8 @@ use podid_crds::podid::PodIdentityProfile;
 
 use super::ProfileContext;
 use super::error::{ErrorCause, StepError};
-use super::status::{self, core_conditions};
+use super::status;
+use crate::conditions::core_conditions;
 
 /// Before anything is read: fills the status of a profile that has none. Returns the profile as
 /// it is then.

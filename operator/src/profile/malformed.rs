@@ -53,11 +53,11 @@ impl Reporter {
     /// None; the type is that of a task.
     pub async fn run(mut self) -> Result<(), BoxError> {
         self.leadership.gained().await;
-        let mut told: HashMap<String, String> = HashMap::new();
+        let mut reported: HashMap<String, String> = HashMap::new();
         while let Some(malformed) = self.found.recv().await {
             let uid = malformed.metadata.uid.clone().unwrap_or_default();
             let content = format!("{:?} {}", malformed.metadata.generation, malformed.error);
-            if told.insert(uid, content.clone()).as_ref() != Some(&content) {
+            if reported.insert(uid, content.clone()).as_ref() != Some(&content) {
                 self.report(&malformed).await;
             }
         }

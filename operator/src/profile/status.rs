@@ -47,17 +47,6 @@ pub(super) fn record(profile: &PodIdentityProfile) -> ProfileRecord {
     }
 }
 
-/// The conditions of a profile in the words of `core`.
-pub(super) fn core_conditions(profile: &PodIdentityProfile) -> Vec<Condition<meta::Time>> {
-    let status = profile.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    conditions
-        .into_iter()
-        .flatten()
-        .map(from_kubernetes)
-        .collect()
-}
-
 /// Writes the status over that of `latest`, returns the profile with it, and publishes an Event when
 /// `Ready` is another than that of `profile`, where the reconciliation began.
 pub(super) async fn conclude(

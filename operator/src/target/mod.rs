@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `manager` | the targets that are worked on, each with a worker of its own |
 //! | `worker` | performs the actions of one target, and feeds the results back |
+//! | `report` | what became known of a target |
 //! | `convert` | Azure's words and errors as those of core, and back |
 //! | `record_store` | what podid has put on each target, in ConfigMaps |
 //! | `metrics` | what is counted |
@@ -16,9 +17,11 @@ pub(crate) mod fake;
 mod manager;
 mod metrics;
 mod record_store;
+mod report;
 mod worker;
 
 pub(crate) use convert::failure_of;
-pub(crate) use manager::{TargetContext, TargetManager, TargetReport};
+pub(crate) use manager::{TargetContext, TargetManager};
 pub(crate) use metrics::TargetMetrics;
 pub(crate) use record_store::{ConfigMapRecords, RecordStore};
+pub(crate) use report::TargetReport;

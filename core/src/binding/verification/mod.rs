@@ -6,6 +6,8 @@
 //! AzureIdentity with an owner reference to a profile is accepted only for the identity in the status of
 //! that profile, because anybody can write an owner reference.
 
+mod lookup_history;
+
 use serde::Serialize;
 
 use crate::arm::ArmId;
@@ -14,9 +16,12 @@ use crate::binding::{AzureIdentity, Origin};
 use crate::class::Class;
 use crate::owner::Owner;
 
-/// What is known of a managed identity in Azure.
+pub use lookup_history::LookupHistory;
+
+/// What is known of a managed identity in Azure. `O` describes the owner that its tags name: the tags
+/// themselves as they were read, or compared with this cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum IdentityLookup {
+pub enum IdentityLookup<O = TaggedOwner> {
     /// It could not be read yet, for a reason that may be temporary.
     NotYet(AssignmentFailure),
     /// Azure has no identity of this id.
@@ -28,8 +33,23 @@ pub enum IdentityLookup {
         /// Its client id.
         client_id: String,
         /// The profile that its tags name.
-        owner: Option<TaggedOwner>,
+        owner: Option<O>,
     },
+}
+
+impl<O> IdentityLookup<O> {
+    /// The same lookup with another description of the owner.
+    pub fn map_owner<P>(self, map: impl FnOnce(O) -> P) -> IdentityLookup<P> {
+        match self {
+            Self::NotYet(failure) => IdentityLookup::NotYet(failure),
+            Self::Absent => IdentityLookup::Absent,
+            Self::Unreadable(text) => IdentityLookup::Unreadable(text),
+            Self::Found { client_id, owner } => IdentityLookup::Found {
+                client_id,
+                owner: owner.map(map),
+            },
+        }
+    }
 }
 
 /// The profile that the tags of an identity name.

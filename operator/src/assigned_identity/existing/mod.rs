@@ -1,4 +1,4 @@
-//! The AzureAssignedIdentities that exist, and what they say.
+//! The AzureAssignedIdentities that exist, and their content.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,45 +31,45 @@ pub(super) fn managed_by_us() -> String {
     format!("{MANAGED_BY}={FIELD_MANAGER}")
 }
 
-/// An AzureAssignedIdentity that was seen.
+/// An AzureAssignedIdentity that was listed, watched or just written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SeenObject {
-    /// The pod it belongs to; one of no name if it says none.
+pub(super) struct ExistingObject {
+    /// The pod it belongs to; with an empty name if the object has none.
     pub(super) pod: ObjectKey,
     /// Its version, if versions can be compared here.
     version: Option<u64>,
-    /// What it says; `None` when it says nothing that we would write.
-    says: Option<AssignedIdentity>,
+    /// `None` when it is nothing that podid would write, so that it is written again.
+    content: Option<AssignedIdentity>,
 }
 
-impl SeenObject {
+impl ExistingObject {
     /// The identity it is about, for people, and how far that has come.
     pub(super) fn progress(&self) -> Option<(String, AssignmentState)> {
-        let says = self.says.as_ref()?;
+        let content = self.content.as_ref()?;
         Some((
-            format!("{}/{}", says.identity.0, says.identity.1),
-            says.state.clone(),
+            format!("{}/{}", content.identity.0, content.identity.1),
+            content.state.clone(),
         ))
     }
 }
 
-/// What the objects of a pod say, by name; `None` for what we would not write.
-pub(super) type Said = BTreeMap<String, Option<AssignedIdentity>>;
+/// The content of the existing objects of a pod, by name; `None` for what podid would not write.
+pub(super) type ExistingContents = BTreeMap<String, Option<AssignedIdentity>>;
 
-/// What the objects of a pod should say, by name.
-pub(super) type Wanted = BTreeMap<String, AssignedIdentity>;
+/// The content that the objects of a pod should have, by name.
+pub(super) type DesiredContents = BTreeMap<String, AssignedIdentity>;
 
 /// The objects that are there, by pod.
 #[derive(Debug, Default)]
-pub(super) struct Observed {
-    by_pod: HashMap<ObjectKey, BTreeMap<String, SeenObject>>,
+pub(super) struct ExistingObjects {
+    by_pod: HashMap<ObjectKey, BTreeMap<String, ExistingObject>>,
     pod_of: HashMap<ObjectKey, ObjectKey>,
 }
 
-impl Observed {
-    /// Takes note of an object, unless a later version of it is known: our own writes are noted
-    /// before the watch tells of them.
-    pub(super) fn set(&mut self, object: &ObjectKey, seen: SeenObject) {
+impl ExistingObjects {
+    /// Sets an object, unless a later version of it is known: podid's own writes are set
+    /// before the watch delivers them.
+    pub(super) fn set(&mut self, object: &ObjectKey, seen: ExistingObject) {
         if self
             .get(object)
             .is_some_and(|known| known.version > seen.version)
@@ -84,7 +84,7 @@ impl Observed {
             .insert(object.name.clone(), seen);
     }
 
-    /// Forgets an object; the pod it belonged to, if it was known.
+    /// Forgets an object; returns the pod that it belonged to, if the object was known.
     pub(super) fn remove(&mut self, object: &ObjectKey) -> Option<ObjectKey> {
         let pod = self.pod_of.remove(object)?;
         if let Some(objects) = self.by_pod.get_mut(&pod) {
@@ -96,24 +96,28 @@ impl Observed {
         Some(pod)
     }
 
-    /// What the objects of a pod say, by name.
-    pub(super) fn of_pod(&self, pod: &ObjectKey) -> Said {
+    /// The content of the objects of a pod, by name.
+    pub(super) fn of_pod(&self, pod: &ObjectKey) -> ExistingContents {
         let objects = self.by_pod.get(pod).into_iter().flatten();
         objects
-            .map(|(name, seen)| (name.clone(), seen.says.clone()))
+            .map(|(name, seen)| (name.clone(), seen.content.clone()))
             .collect()
     }
 
-    fn get(&self, object: &ObjectKey) -> Option<&SeenObject> {
+    fn get(&self, object: &ObjectKey) -> Option<&ExistingObject> {
         self.by_pod.get(self.pod_of.get(object)?)?.get(&object.name)
     }
 }
 
 /// The object as it is applied.
-pub(super) fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> AzureAssignedIdentity {
+pub(super) fn to_object(
+    pod: &Pod,
+    name: &str,
+    content: &AssignedIdentity,
+) -> AzureAssignedIdentity {
     let labels = [
         (MANAGED_BY, FIELD_MANAGER.to_owned()),
-        (NODE_LABEL, names::label_value(&says.node)),
+        (NODE_LABEL, names::label_value(&content.node)),
         (POD_LABEL, names::label_value(&pod.name)),
         (NAMESPACE_LABEL, pod.namespace.clone()),
     ];
@@ -121,16 +125,16 @@ pub(super) fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> Azure
         api_version: "v1".to_owned(),
         kind: "Pod".to_owned(),
         name: pod.name.clone(),
-        uid: says.pod_uid.clone(),
+        uid: content.pod_uid.clone(),
         ..OwnerReference::default()
     };
     let identity = json!({
         "type": 0,
-        "resourceID": says.resource_id,
-        "clientID": says.client_id,
+        "resourceID": content.resource_id,
+        "clientID": content.client_id,
     });
-    let binding = json!({ "azureIdentity": says.identity.1, "selector": pod.selector });
-    let (status, failure) = match &says.state {
+    let binding = json!({ "azureIdentity": content.identity.1, "selector": pod.selector });
+    let (status, failure) = match &content.state {
         AssignmentState::Created => (STATUS_CREATED, None),
         AssignmentState::Assigned => (STATUS_ASSIGNED, None),
         AssignmentState::Failed(failure) => (STATUS_FAILED, Some(failure)),
@@ -144,11 +148,11 @@ pub(super) fn to_object(pod: &Pod, name: &str, says: &AssignedIdentity) -> Azure
             ..ObjectMeta::default()
         },
         spec: AzureAssignedIdentitySpec {
-            azure_identity_ref: Some(embedded("AzureIdentity", &says.identity, identity)),
-            azure_binding_ref: Some(embedded("AzureIdentityBinding", &says.binding, binding)),
+            azure_identity_ref: Some(embedded("AzureIdentity", &content.identity, identity)),
+            azure_binding_ref: Some(embedded("AzureIdentityBinding", &content.binding, binding)),
             pod: Some(pod.name.clone()),
             pod_namespace: Some(pod.namespace.clone()),
-            node_name: Some(says.node.clone()),
+            node_name: Some(content.node.clone()),
             replicas: None,
         },
         status: Some(AzureAssignedIdentityStatus {
@@ -173,14 +177,14 @@ fn embedded(kind: &str, (namespace, name): &(String, String), spec: Value) -> Em
 }
 
 /// Reads an object that was listed, watched or just written.
-pub(super) fn seen(object: &AzureAssignedIdentity) -> SeenObject {
+pub(super) fn read_object(object: &AzureAssignedIdentity) -> ExistingObject {
     let read = convert::assigned_identity(object);
-    SeenObject {
+    ExistingObject {
         pod: ObjectKey::new(object.namespace().unwrap_or_default(), read.pod),
         version: object
             .resource_version()
             .and_then(|version| version.parse().ok()),
-        says: read.assigned.filter(|_| read.complete),
+        content: read.assigned.filter(|_| read.complete),
     }
 }
 

@@ -14,7 +14,7 @@ fn pod() -> Pod {
     }
 }
 
-fn says(state: AssignmentState) -> AssignedIdentity {
+fn content(state: AssignmentState) -> AssignedIdentity {
     AssignedIdentity {
         pod_uid: pod().uid,
         node: "node-1".into(),
@@ -27,7 +27,7 @@ fn says(state: AssignmentState) -> AssignedIdentity {
 }
 
 fn object(version: &str, state: AssignmentState) -> AzureAssignedIdentity {
-    let mut object = to_object(&pod(), "name", &says(state));
+    let mut object = to_object(&pod(), "name", &content(state));
     object.metadata.resource_version = Some(version.into());
     object
 }
@@ -42,8 +42,8 @@ fn what_is_written_is_what_is_read() {
         let object = object("1", progress.clone());
         let text = serde_json::to_string(&object).expect("JSON");
         let object: AzureAssignedIdentity = serde_json::from_str(&text).expect("an object");
-        let seen = seen(&object);
-        assert_eq!(seen.says, Some(says(progress)));
+        let seen = read_object(&object);
+        assert_eq!(seen.content, Some(content(progress)));
         assert_eq!(seen.pod, ObjectKey::new("apps", pod().name));
     }
 }
@@ -70,20 +70,20 @@ fn an_object_that_says_something_else_is_written_again() {
         status: Some("Unassigned".into()),
         ..AzureAssignedIdentityStatus::default()
     });
-    assert_eq!(seen(&object).says, None);
+    assert_eq!(read_object(&object).content, None);
     object.spec = AzureAssignedIdentitySpec::default();
-    assert_eq!(seen(&object).says, None);
+    assert_eq!(read_object(&object).content, None);
 }
 
 #[test]
-fn late_news_of_a_watch_does_not_undo_what_we_wrote() {
-    let (key, mut observed) = (ObjectKey::new("apps", "name"), Observed::default());
+fn a_late_answer_of_a_watch_does_not_undo_what_we_wrote() {
+    let (key, mut existing) = (ObjectKey::new("apps", "name"), ExistingObjects::default());
     let pod = ObjectKey::new("apps", pod().name);
-    observed.set(&key, seen(&object("12", AssignmentState::Assigned)));
-    observed.set(&key, seen(&object("9", AssignmentState::Created)));
-    let of_pod = observed.of_pod(&pod);
-    assert_eq!(of_pod["name"], Some(says(AssignmentState::Assigned)));
-    assert_eq!(observed.remove(&key), Some(pod.clone()));
-    assert!(observed.of_pod(&pod).is_empty());
-    assert_eq!(observed.remove(&key), None);
+    existing.set(&key, read_object(&object("12", AssignmentState::Assigned)));
+    existing.set(&key, read_object(&object("9", AssignmentState::Created)));
+    let of_pod = existing.of_pod(&pod);
+    assert_eq!(of_pod["name"], Some(content(AssignmentState::Assigned)));
+    assert_eq!(existing.remove(&key), Some(pod.clone()));
+    assert!(existing.of_pod(&pod).is_empty());
+    assert_eq!(existing.remove(&key), None);
 }

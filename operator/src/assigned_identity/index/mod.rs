@@ -1,75 +1,19 @@
 //! Which pods, hence which VMs and scale sets, a change concerns: the operator's use of the shared
 //! [incremental index](podid_index::Index).
 
+mod pod;
 mod users;
 
 use std::collections::{BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin, Pod};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
-use podid_core::binding::{PodIdentities, PodIdentity, pod_identities};
-use podid_core::target::{ProviderIdError, Target};
-use podid_index::{Derive, Index, Multi, ObjectKey, PodOnNode, Share};
+use podid_core::target::{DesiredIdentities, ProviderIdError, Target};
+use podid_index::{Derive, Index, Multi, ObjectKey, Share};
 
-use podid_core::target::DesiredIdentities;
+pub(super) use pod::{IndexedPod, PlacedPod};
 use users::Users;
-
-/// A pod that holds identities, on its node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PlacedPod {
-    pub(super) pod: Pod,
-    pub(super) node: String,
-}
-
-impl PodOnNode for PlacedPod {
-    fn pod(&self) -> &Pod {
-        &self.pod
-    }
-
-    fn node(&self) -> &str {
-        &self.node
-    }
-}
-
-/// A pod and what follows from everything else that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct IndexedPod {
-    pub(super) placed: PlacedPod,
-    /// The VM or scale set under the pod; `None` while its node is not known (yet, or any more).
-    pub(super) target: Option<Result<Target, ProviderIdError>>,
-    pub(super) assignments: PodIdentities,
-    /// The verification of each wanted identity, and whether Azure has to be asked for it.
-    verifications: Vec<(Verification, bool)>,
-}
-
-impl IndexedPod {
-    /// The wanted identities, each with its verification.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = (&PodIdentity, &Verification)> {
-        let verifications = self.verifications.iter();
-        let verifications = verifications.map(|(verification, _)| verification);
-        self.assignments.wanted.iter().zip(verifications)
-    }
-
-    /// The managed identities about which Azure has to be asked.
-    fn checks(&self) -> impl Iterator<Item = &ArmId> {
-        let both = self.assignments.wanted.iter().zip(&self.verifications);
-        let asked = both.filter(|(_, (_, asked))| *asked);
-        asked.map(|(wanted, _)| &wanted.identity.resource_id)
-    }
-
-    /// The profiles whose AzureIdentity the pod uses: it has the profile's namespace and name.
-    fn profiles(&self) -> impl Iterator<Item = ObjectKey> {
-        let wanted = self.assignments.wanted.iter().map(|one| &one.identity);
-        let made = wanted.filter(|identity| identity.origin == Origin::Profile);
-        made.map(|identity| ObjectKey::new(&identity.namespace, &identity.name))
-    }
-
-    /// The VM or scale set that is to carry the pod's identities.
-    pub(super) fn target(&self) -> Option<&Target> {
-        self.target.as_ref()?.as_ref().ok()
-    }
-}
 
 /// What has to be looked at again.
 #[derive(Debug, Default, PartialEq, Eq)]

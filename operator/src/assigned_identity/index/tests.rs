@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, Origin};
+use podid_core::binding::{AzureIdentityType, Origin, Pod};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
 use proptest::collection::vec;

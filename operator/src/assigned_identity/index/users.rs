@@ -3,11 +3,10 @@ use std::hash::Hash;
 
 use podid_core::arm::ArmId;
 use podid_core::binding::Verification;
-use podid_core::target::Target;
+use podid_core::target::{DesiredIdentities, Target};
 use podid_index::{Multi, ObjectKey};
 
-use super::IndexedPod;
-use podid_core::target::DesiredIdentities;
+use super::pod::IndexedPod;
 
 /// The pods that use each identity, by the VM or scale set under them.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Brings the AzureAssignedIdentities of each pod to what is true: one write at a time for a pod, few at
 //! once for all.
 
-mod backlog;
+mod unassigned_uses;
 mod work_queue;
 mod write;
 
@@ -19,14 +19,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::dirty::DirtySet;
-use super::existing::Wanted;
-use super::metrics::Metrics;
+use super::existing::DesiredContents;
+use super::metrics::AssignedIdentityMetrics;
 use super::shared_index::{PodView, SharedIndex};
-use backlog::Backlog;
+use unassigned_uses::UnassignedUses;
 use work_queue::WorkQueue;
 use write::{Written, write};
 
-/// A pod's identity was said to be assigned: the pod, and the identity for people.
+/// An AzureAssignedIdentity that was written as `Assigned`: its pod, and namespace/name of the AzureIdentity.
 pub(super) type NewlyAssigned = (ObjectKey, String);
 
 /// See the module.
@@ -35,9 +35,9 @@ pub(super) struct Objects {
     index: SharedIndex,
     dirty: DirtySet<ObjectKey>,
     assigned: mpsc::UnboundedSender<NewlyAssigned>,
-    metrics: Metrics,
+    metrics: AssignedIdentityMetrics,
     queue: WorkQueue,
-    backlog: Backlog,
+    unassigned_uses: UnassignedUses,
     tasks: JoinSet<Ended>,
 }
 
@@ -49,13 +49,13 @@ enum Ended {
 }
 
 impl Objects {
-    /// Pods come by `dirty`; each identity that is said to be assigned goes to `assigned`.
+    /// Pods come by `dirty`; each one written as `Assigned` goes to `assigned`.
     pub(super) fn new(
         client: Client,
         index: SharedIndex,
         dirty: DirtySet<ObjectKey>,
         assigned: mpsc::UnboundedSender<NewlyAssigned>,
-        metrics: Metrics,
+        metrics: AssignedIdentityMetrics,
     ) -> Self {
         Self {
             client,
@@ -64,7 +64,7 @@ impl Objects {
             assigned,
             metrics,
             queue: WorkQueue::default(),
-            backlog: Backlog::default(),
+            unassigned_uses: UnassignedUses::default(),
             tasks: JoinSet::new(),
         }
     }
@@ -84,20 +84,21 @@ impl Objects {
         }
     }
 
-    /// Compares the objects of a pod with what they should say, and writes them if they differ.
+    /// Compares the objects of a pod with their desired content, and writes them if they differ.
     fn start(&mut self, key: ObjectKey) {
-        let (pod, waiting, plan) = self.index.read_pod(&key, |view, said| {
+        let (pod, waiting, plan) = self.index.read_pod(&key, |view, existing| {
             let desired = view.as_ref().map(desired_objects).unwrap_or_default();
             let created = desired.values();
-            let created = created.filter(|says| says.state == AssignmentState::Created);
+            let created = created.filter(|content| content.state == AssignmentState::Created);
             let pod: Option<Pod> = view.map(|view| view.pod.placed.pod.clone());
             (
                 pod,
                 created.count(),
-                plan_assigned_identities(&desired, &said),
+                plan_assigned_identities(&desired, &existing),
             )
         });
-        self.metrics.set_backlog(self.backlog.set(&key, waiting));
+        self.metrics
+            .set_unassigned_uses(self.unassigned_uses.set(&key, waiting));
         if plan == AssignedIdentityPlan::default() {
             self.queue.succeeded(&key);
             return;
@@ -135,11 +136,11 @@ impl Objects {
     }
 }
 
-fn desired_objects(view: &PodView<'_>) -> Wanted {
+fn desired_objects(view: &PodView<'_>) -> DesiredContents {
     let pod = view.pod;
-    // While nothing is known of the VM or scale set under the pod, there is nothing to say.
+    // While the VM or scale set under the pod is not known, no object is written.
     if matches!(pod.target, None | Some(Err(ProviderIdError::Empty))) {
-        return Wanted::new();
+        return DesiredContents::new();
     }
     let (placed, wanted) = (&pod.placed, &pod.assignments.wanted);
     assigned_identities(&placed.pod, &placed.node, wanted, |_, identity| {

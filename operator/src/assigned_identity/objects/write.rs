@@ -7,13 +7,13 @@ use podid_core::binding::Pod;
 use podid_crds::aadpodidentity::AzureAssignedIdentity;
 
 use crate::FIELD_MANAGER;
-use crate::assigned_identity::existing::{SeenObject, seen, to_object};
+use crate::assigned_identity::existing::{ExistingObject, read_object, to_object};
 
 /// What carrying out a plan came to: also when it failed, what was done before.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     /// What the API server answered, by name.
-    pub(super) applied: Vec<(String, SeenObject)>,
+    pub(super) applied: Vec<(String, ExistingObject)>,
     pub(super) deleted: Vec<String>,
     pub(super) error: Option<kube::Error>,
 }
@@ -48,10 +48,10 @@ async fn write_into(
     }
     let Some(pod) = pod else { return Ok(()) };
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    for (name, says) in &plan.apply {
-        let object = to_object(pod, name, says);
+    for (name, content) in &plan.apply {
+        let object = to_object(pod, name, content);
         match api.patch(name, &params, &Patch::Apply(&object)).await {
-            Ok(applied) => written.applied.push((name.clone(), seen(&applied))),
+            Ok(applied) => written.applied.push((name.clone(), read_object(&applied))),
             Err(error) if is_ending(&error) => return Ok(()),
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! Counts the pods of each profile, one changed pod at a time, and publishes what they come to.
+//! Counts the pods of each profile by state, one changed pod at a time, and publishes the counts.
 
 mod counts;
 
@@ -8,30 +8,30 @@ use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::time::{Instant, sleep_until};
 
-use super::assess;
 use super::dirty::DirtySet;
+use super::progress;
 use super::shared_index::SharedIndex;
-use super::view::Assignments;
-use counts::Tally;
+use super::view::AssignmentView;
+use counts::PodCounts;
 
 /// See the module.
 pub(super) struct PodCounter {
     index: SharedIndex,
     dirty: DirtySet<ObjectKey>,
-    counts: Tally,
-    assignments: Assignments,
+    counts: PodCounts,
+    assignments: AssignmentView,
 }
 
 impl PodCounter {
     pub(super) fn new(
         index: SharedIndex,
         dirty: DirtySet<ObjectKey>,
-        assignments: Assignments,
+        assignments: AssignmentView,
     ) -> Self {
         Self {
             index,
             dirty,
-            counts: Tally::default(),
+            counts: PodCounts::default(),
             assignments,
         }
     }
@@ -59,11 +59,11 @@ impl PodCounter {
     }
 
     fn count(&mut self, pod: &ObjectKey) {
-        let rows = self.index.read_pod(pod, |view, _| match view {
-            Some(view) => assess::rows(view.pod, &view.identities),
+        let entries = self.index.read_pod(pod, |view, _| match view {
+            Some(view) => progress::pod_count_entries(view.pod, &view.identities),
             None => BTreeMap::new(),
         });
-        self.counts.set(pod, rows);
+        self.counts.set(pod, entries);
     }
 
     fn publish(&mut self) {

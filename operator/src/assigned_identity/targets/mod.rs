@@ -18,18 +18,18 @@ pub(super) struct Targets {
     index: SharedIndex,
     dirty: DirtySet<Target>,
     requests: DirtySet<ObjectKey>,
-    doubted: DirtySet<ArmId>,
+    recheck: DirtySet<ArmId>,
 }
 
 impl Targets {
     /// Targets on which something else is desired come by `dirty`, profiles that a person asks to have
-    /// compared by `requests`; identities that Azure refused to assign go to `doubted`.
+    /// compared by `requests`; identities that Azure refused to assign go to `recheck`.
     pub(super) fn new(
         context: TargetContext,
         index: SharedIndex,
         dirty: DirtySet<Target>,
         requests: DirtySet<ObjectKey>,
-        doubted: DirtySet<ArmId>,
+        recheck: DirtySet<ArmId>,
     ) -> Self {
         let (manager, reports) = TargetManager::new(context);
         Self {
@@ -38,7 +38,7 @@ impl Targets {
             index,
             dirty,
             requests,
-            doubted,
+            recheck,
         }
     }
 
@@ -85,8 +85,8 @@ impl Targets {
         let target = report.target.clone();
         let failed: BTreeSet<ArmId> = report.status.failures.keys().cloned().collect();
         let changed = self.manager.on_status(report);
-        // What was read of an identity that Azure refuses may not be true any more.
-        self.doubted.add(failed.intersection(&changed).cloned());
+        // What was read of an identity that Azure refuses may have changed.
+        self.recheck.add(failed.intersection(&changed).cloned());
         let status = self.manager.status(&target).cloned();
         self.index.set_status(&target, status, &changed);
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::assigned_identity::fake::{FakeCompute, FakeRecords, context, id, ids, target};
 use crate::assigned_identity::index::PlacedPod;
-use crate::assigned_identity::profiles::{ProfileFacts, SeenProfile, Touched};
+use crate::assigned_identity::profiles::{ChangedObject, ProfileFacts, ProfileSummary};
 use crate::assigned_identity::run::target_context;
 
 /// Targets of a cluster whose one profile, `apps/web`, has identity `a`.
@@ -31,15 +31,15 @@ impl Fixture {
         let records = Arc::new(FakeRecords::default());
         let target_context = target_context(&context, records, Drain::new());
         let (index, dirty) = SharedIndex::new(context.settings.scope);
-        let (requests, doubted) = (DirtySet::default(), DirtySet::default());
-        let (owners, judged) = (context.owners.clone(), DirtySet::default());
-        let profiles = ProfileFacts::new(owners, index.clone(), requests.clone(), judged);
+        let (requests, recheck) = (DirtySet::default(), DirtySet::default());
+        let (stores, changed_owners) = (context.stores.clone(), DirtySet::default());
+        let profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
         let targets = Targets::new(
             target_context,
             index.clone(),
             dirty.targets,
             requests,
-            doubted,
+            recheck,
         );
         let mut fixture = Self {
             targets,
@@ -55,11 +55,12 @@ impl Fixture {
     }
 
     fn request(&mut self, requested: Option<&str>) {
-        let profile = SeenProfile {
+        let profile = ProfileSummary {
             recorded: Some(id("a")),
             requested: requested.map(str::to_owned),
         };
-        self.profiles.apply(Touched::Profile(key(), Some(profile)));
+        self.profiles
+            .apply(ChangedObject::Profile(key(), Some(profile)));
         for profile in self.targets.requests.take() {
             self.targets.request(&profile);
         }

@@ -8,42 +8,41 @@ use std::time::Duration;
 
 use podid_azure::Identities;
 use podid_core::arm::ArmId;
-use podid_core::binding::IdentityLookup;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::dirty::DirtySet;
-use super::profiles::Owners;
+use super::profiles::ProfileStores;
 use super::shared_index::SharedIndex;
-use lookups::{Lookups, Reading};
+use lookups::{Lookups, TagLookup};
 
 /// See the module.
 pub(super) struct IdentityVerification {
     index: SharedIndex,
-    owners: Owners,
+    stores: ProfileStores,
     lookups: Lookups,
     inputs: VerificationInputs,
-    reads: JoinSet<(ArmId, Reading)>,
+    reads: JoinSet<(ArmId, TagLookup)>,
 }
 
-/// What the other parts hand in.
+/// What the other parts request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct VerificationInputs {
     /// Identities that Azure has to be asked about, or need not be any more.
     pub(super) identities: DirtySet<ArmId>,
-    /// Identities of which what was read may not be true any more.
-    pub(super) doubted: DirtySet<ArmId>,
+    /// Identities to read again soon, because what was read may have changed.
+    pub(super) recheck: DirtySet<ArmId>,
     /// Profiles that may let others use their identities now, or not any more; `None` for all.
-    pub(super) judged: DirtySet<Option<ObjectKey>>,
+    pub(super) changed_owners: DirtySet<Option<ObjectKey>>,
 }
 
 impl IdentityVerification {
     pub(super) fn new(
         identities: Arc<dyn Identities>,
         interval: Duration,
-        owners: Owners,
+        stores: ProfileStores,
         index: SharedIndex,
         inputs: VerificationInputs,
     ) -> Self {
@@ -51,7 +50,7 @@ impl IdentityVerification {
             lookups: Lookups::new(identities, interval),
             reads: JoinSet::new(),
             index,
-            owners,
+            stores,
             inputs,
         }
     }
@@ -64,13 +63,13 @@ impl IdentityVerification {
             let due = self.lookups.next_due();
             tokio::select! {
                 identities = self.inputs.identities.next() => self.set_needed(&identities),
-                doubted = self.inputs.doubted.next() => {
-                    doubted.iter().for_each(|identity| self.lookups.doubt(identity));
+                identities = self.inputs.recheck.next() => {
+                    identities.iter().for_each(|identity| self.lookups.recheck(identity));
                 }
-                profiles = self.inputs.judged.next() => self.judge_again(&profiles),
+                profiles = self.inputs.changed_owners.next() => self.update_owners(&profiles),
                 Some(read) = self.reads.join_next() => {
-                    let (identity, reading) = read?;
-                    self.lookups.heard(&identity, reading);
+                    let (identity, answer) = read?;
+                    self.lookups.record_answer(&identity, answer);
                     self.publish(&identity);
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -91,7 +90,7 @@ impl IdentityVerification {
         }
     }
 
-    fn judge_again(&self, profiles: &BTreeSet<Option<ObjectKey>>) {
+    fn update_owners(&self, profiles: &BTreeSet<Option<ObjectKey>>) {
         let owned = match profiles.contains(&None) {
             true => self.lookups.owned(),
             false => {
@@ -106,17 +105,11 @@ impl IdentityVerification {
         }
     }
 
-    /// Gives the index what is known of an identity, as its owner judges now.
+    /// Gives the index what is known of an identity, with what its owner allows now.
     fn publish(&self, identity: &ArmId) {
-        let known = self.lookups.reading(identity).map(|reading| match reading {
-            Reading::NotYet(failure) => IdentityLookup::NotYet(failure.clone()),
-            Reading::Absent => IdentityLookup::Absent,
-            Reading::Unreadable(text) => IdentityLookup::Unreadable(text.clone()),
-            Reading::Found { client_id, owner } => IdentityLookup::Found {
-                client_id: client_id.clone(),
-                owner: owner.clone().map(|owner| self.owners.judge(owner)),
-            },
-        });
+        let believed = self.lookups.believed(identity).cloned();
+        let known =
+            believed.map(|lookup| lookup.map_owner(|owner| self.stores.tagged_owner(owner)));
         self.index.set_lookup(identity, known);
     }
 }

@@ -27,7 +27,7 @@ use crate::class::reconcile::reconcile;
 use crate::class::{ClassContext, Schedule};
 use crate::conditions::from_kubernetes;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 use crate::retry::Retries;
 
 /// How often the class is compared with Azure.
@@ -187,7 +187,7 @@ fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Cl
         },
         profiles,
         leadership,
-        metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+        metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: INTERVAL,
         schedule: Schedule::default(),
         retries: Retries::default(),

@@ -4,8 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods, assignment_ready};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileStatus, RefusedPodStatus};
 
-use crate::conditions::{now, to_kubernetes};
-use crate::profile::status::core_conditions;
+use crate::conditions::{core_conditions, now, to_kubernetes};
 
 /// The part of a status that is about pods.
 pub(in crate::profile) fn of_pods(status: &PodIdentityProfileStatus) -> PodIdentityProfileStatus {

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
 use super::ProfileContext;
-use super::status::core_conditions;
-use crate::assigned_identity::{Assignments, ObjectKey};
+use crate::assigned_identity::{AssignmentView, ObjectKey};
+use crate::conditions::core_conditions;
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.
@@ -51,7 +51,7 @@ struct Effects(HashMap<ObjectKey, PodEffect>);
 
 impl Effects {
     /// Whether the pods of a profile do something else to it than when this was last asked.
-    fn have_changed(&mut self, key: &ObjectKey, assignments: &Assignments) -> bool {
+    fn have_changed(&mut self, key: &ObjectKey, assignments: &AssignmentView) -> bool {
         let Some(pods) = assignments.bound_pods(key) else {
             return false;
         };
@@ -82,8 +82,10 @@ pub(super) fn enforcement(
     context: &ProfileContext,
 ) -> SubCondition {
     let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
-    let breaking = context.assignments.breaking(namespace, &binding.selector);
-    let next = about_to_be_bound(&breaking, binding);
+    let pods_breaking_rule = context
+        .assignments
+        .pods_breaking_rule(namespace, &binding.selector);
+    let next = about_to_be_bound(&pods_breaking_rule, binding);
     let pods = context.assignments.bound_pods(&key_of(profile));
     let reported = core_conditions(profile);
     pods::enforcement(policy, desired.net_raw, pods.as_ref(), &next, &reported)

@@ -30,7 +30,7 @@ fn failed(reason: &str) -> PodState {
 
 #[test]
 fn a_profile_is_looked_at_again_only_for_what_changes_readiness() {
-    let (assignments, _changes) = Assignments::new();
+    let (assignments, _changes) = AssignmentView::new();
     let key = ObjectKey::new("apps", "web");
     let mut effects = Effects::default();
     let mut changed = |states: &[(&str, PodState)]| {

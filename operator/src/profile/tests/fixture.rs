@@ -26,10 +26,10 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::assigned_identity::{Assignments, ObjectKey};
+use crate::assigned_identity::{AssignmentView, ObjectKey};
 use crate::azure::Azure;
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
 use crate::profile::{FINALIZER, ProfileContext, Reminders, pods};
@@ -131,12 +131,14 @@ impl Fixture {
     /// A labelled pod that breaks the rule runs, and nobody has counted it yet.
     pub(in crate::profile) fn run(&self, pod: &Pod) {
         let key = ObjectKey::new(&pod.namespace, &pod.name);
-        self.context.assignments.set_breaking(&key, Some(pod));
+        self.context
+            .assignments
+            .set_pod_breaking_rule(&key, Some(pod));
     }
 
     /// Another process takes over, to whom nothing is known of pods yet.
     pub(in crate::profile) fn restart(&mut self) {
-        let (assignments, _) = Assignments::new();
+        let (assignments, _) = AssignmentView::new();
         self.context = Arc::new(ProfileContext {
             assignments,
             ..ProfileContext::clone(&self.context)
@@ -221,7 +223,10 @@ impl Fixture {
     }
 
     /// What the controller works with: the profile is in its store, and `assignments` answer.
-    pub(in crate::profile) fn context_with(&self, assignments: Assignments) -> Arc<ProfileContext> {
+    pub(in crate::profile) fn context_with(
+        &self,
+        assignments: AssignmentView,
+    ) -> Arc<ProfileContext> {
         let mut profiles = Writer::default();
         profiles.apply_watcher_event(&Event::Apply(self.profile()));
         Arc::new(ProfileContext {
@@ -267,7 +272,7 @@ fn context(
 ) -> ProfileContext {
     let client = api_server(Arc::clone(state));
     let fake = Fake(Arc::clone(state));
-    let (assignments, _) = Assignments::new();
+    let (assignments, _) = AssignmentView::new();
     assignments.set_known();
     ProfileContext {
         events: podid_index::events::channel(1).0,
@@ -287,7 +292,7 @@ fn context(
         profiles: Writer::default().as_reader(),
         assignments,
         leadership,
-        metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+        metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
         retries: Retries::default(),
         reminders: Reminders::default(),

@@ -16,9 +16,10 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
+use super::report::TargetReport;
 use super::worker::{Calls, Worker};
 
-/// Told what a target carries.
+/// Called with what a target carries.
 type OnCarried = Box<dyn Fn(&Target, BTreeSet<ArmId>) + Send + Sync>;
 
 /// What targets are worked on with.
@@ -31,7 +32,7 @@ pub(crate) struct TargetContext {
     pub(crate) settings: TargetSettings,
     /// What is counted.
     pub(crate) metrics: TargetMetrics,
-    /// Told whenever a target carries other identities through us, or may.
+    /// Called whenever a target carries other identities through us, or may.
     pub(crate) on_carried: OnCarried,
     /// Ends all work.
     pub(crate) drain: Drain,
@@ -43,13 +44,6 @@ impl fmt::Debug for TargetContext {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// What became known of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TargetReport {
-    pub(crate) target: Target,
-    pub(crate) status: TargetStatus,
 }
 
 /// The targets that are worked on.
@@ -67,7 +61,7 @@ struct Managed {
     events: mpsc::UnboundedSender<TargetEvent>,
     generation: u64,
     desired: DesiredIdentities,
-    /// What the worker was told to put on and has not answered for: it may be doing so.
+    /// What the worker is to put on and has not reported on: it may be doing so.
     pending: BTreeSet<ArmId>,
     status: TargetStatus,
 }
@@ -105,7 +99,7 @@ impl TargetManager {
             managed.desired = desired.clone();
             managed.send(TargetEvent::Desired(managed.generation, desired));
         }
-        self.tell_carried(target);
+        self.report_carried(target);
     }
 
     /// The targets that carry an identity through us, or may.
@@ -153,7 +147,7 @@ impl TargetManager {
         self.tasks.spawn(worker.run(context.drain.clone()));
         self.targets.insert(target.clone(), managed);
         self.context.metrics.set_targets(self.targets.len());
-        self.tell_carried(target);
+        self.report_carried(target);
     }
 
     /// Takes note of what is known of a target. Returns the identities about which something else is
@@ -175,7 +169,7 @@ impl TargetManager {
             self.targets.remove(&target);
             self.context.metrics.set_targets(self.targets.len());
         }
-        self.tell_carried(&target);
+        self.report_carried(&target);
         changed
     }
 
@@ -195,7 +189,7 @@ impl TargetManager {
         Ok(())
     }
 
-    fn tell_carried(&self, target: &Target) {
+    fn report_carried(&self, target: &Target) {
         let managed = self.targets.get(target);
         let carried = managed.map(|managed| &managed.pending | &managed.status.ours);
         (self.context.on_carried)(target, carried.unwrap_or_default());

@@ -4,30 +4,33 @@ use std::time::Duration;
 use super::*;
 use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
 
-type Carried = Arc<Mutex<HashMap<Target, BTreeSet<ArmId>>>>;
+type CarriedIdentities = Arc<Mutex<HashMap<Target, BTreeSet<ArmId>>>>;
 
-struct Bench {
+struct Fixture {
     targets: TargetManager,
     reports: mpsc::UnboundedReceiver<TargetReport>,
     compute: Arc<FakeCompute>,
-    carried: Carried,
+    carried: CarriedIdentities,
 }
 
-fn bench() -> Bench {
-    let (compute, carried) = (Arc::new(FakeCompute::new(&[])), Carried::default());
-    let told = Arc::clone(&carried);
+fn fixture() -> Fixture {
+    let (compute, carried) = (
+        Arc::new(FakeCompute::new(&[])),
+        CarriedIdentities::default(),
+    );
+    let sink = Arc::clone(&carried);
     let context = TargetContext {
         compute: Arc::clone(&compute) as Arc<dyn Compute>,
         records: Arc::new(FakeRecords::default()),
         settings: settings(),
         metrics: metrics(),
         on_carried: Box::new(move |target, ids| {
-            told.lock().unwrap().insert(target.clone(), ids);
+            sink.lock().unwrap().insert(target.clone(), ids);
         }),
         drain: Drain::new(),
     };
     let (targets, reports) = TargetManager::new(context);
-    Bench {
+    Fixture {
         targets,
         reports,
         compute,
@@ -42,7 +45,7 @@ fn desired(names: &[&str]) -> DesiredIdentities {
     }
 }
 
-impl Bench {
+impl Fixture {
     fn is_carried(&self, name: &str) -> bool {
         let carried = self.carried.lock().unwrap();
         carried
@@ -61,81 +64,81 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn an_identity_counts_as_carried_from_when_it_is_desired_until_it_is_gone_from_azure() {
-    let mut bench = bench();
-    bench.compute.slow_down(Duration::from_secs(40));
-    bench.targets.set_desired(&target(), desired(&["a"]));
-    assert!(bench.is_carried("a"));
+    let mut fixture = fixture();
+    fixture.compute.slow_down(Duration::from_secs(40));
+    fixture.targets.set_desired(&target(), desired(&["a"]));
+    assert!(fixture.is_carried("a"));
     // The worker is at it when the pod goes away again.
     tokio::time::sleep(Duration::from_secs(10)).await;
-    bench.targets.set_desired(&target(), desired(&[]));
-    assert!(bench.is_carried("a"));
-    bench.until_nowhere("a").await;
-    assert_eq!(bench.compute.on_target(), ids(&[]));
-    assert_eq!(bench.compute.patches(), 2);
+    fixture.targets.set_desired(&target(), desired(&[]));
+    assert!(fixture.is_carried("a"));
+    fixture.until_nowhere("a").await;
+    assert_eq!(fixture.compute.on_target(), ids(&[]));
+    assert_eq!(fixture.compute.patches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_target_at_rest_is_forgotten_and_taken_up_again() {
-    let mut bench = bench();
-    bench.targets.set_desired(&target(), desired(&[]));
+    let mut fixture = fixture();
+    fixture.targets.set_desired(&target(), desired(&[]));
     assert!(
-        bench.targets.status(&target()).is_none(),
+        fixture.targets.status(&target()).is_none(),
         "nobody asked for anything"
     );
     for _ in 0..2 {
-        bench.targets.set_desired(&target(), desired(&["a"]));
+        fixture.targets.set_desired(&target(), desired(&["a"]));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        bench.targets.set_desired(&target(), desired(&[]));
-        bench.until_nowhere("a").await;
-        assert!(bench.targets.status(&target()).is_none());
-        bench.targets.worker_ended().await.unwrap();
+        fixture.targets.set_desired(&target(), desired(&[]));
+        fixture.until_nowhere("a").await;
+        assert!(fixture.targets.status(&target()).is_none());
+        fixture.targets.worker_ended().await.unwrap();
     }
-    assert_eq!(bench.compute.patches(), 4);
+    assert_eq!(fixture.compute.patches(), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_checked_yet_stays_and_is_not_put_on() {
-    let mut bench = bench();
-    bench.compute.arrive(&["a"]);
+    let mut fixture = fixture();
+    fixture.compute.arrive(&["a"]);
     let unchecked = DesiredIdentities {
         desired: ids(&["new"]),
         kept: ids(&["a", "b"]),
         ..DesiredIdentities::default()
     };
     let record = AssignmentRecord(ids(&["a"]));
-    bench.targets.start(&target(), unchecked, record);
+    fixture.targets.start(&target(), unchecked, record);
     tokio::time::sleep(settings().interval).await;
-    assert_eq!(bench.compute.on_target(), ids(&["a", "new"]));
-    bench.targets.set_desired(&target(), desired(&["new"]));
-    bench.until_nowhere("a").await;
-    assert_eq!(bench.compute.on_target(), ids(&["new"]));
+    assert_eq!(fixture.compute.on_target(), ids(&["a", "new"]));
+    fixture.targets.set_desired(&target(), desired(&["new"]));
+    fixture.until_nowhere("a").await;
+    assert_eq!(fixture.compute.on_target(), ids(&["new"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_so() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     for client_id in ["old", "new"] {
-        bench.compute.make_anew("a", client_id);
+        fixture.compute.make_anew("a", client_id);
         let client_ids = [(id("a"), client_id.to_owned())].into();
         let renewed = DesiredIdentities {
             client_ids,
             ..desired(&["a"])
         };
-        bench.targets.set_desired(&target(), renewed);
+        fixture.targets.set_desired(&target(), renewed);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(bench.compute.client_id("a").as_deref(), Some(client_id));
+        assert_eq!(fixture.compute.client_id("a").as_deref(), Some(client_id));
     }
-    assert_eq!(bench.compute.patches(), 3);
+    assert_eq!(fixture.compute.patches(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_run_left_is_taken_away() {
-    let mut bench = bench();
-    bench.compute.arrive(&["a", "theirs"]);
-    bench
+    let mut fixture = fixture();
+    fixture.compute.arrive(&["a", "theirs"]);
+    fixture
         .targets
         .start(&target(), desired(&[]), AssignmentRecord(ids(&["a"])));
-    assert!(bench.is_carried("a"));
-    bench.until_nowhere("a").await;
-    assert_eq!(bench.compute.on_target(), ids(&["theirs"]));
+    assert!(fixture.is_carried("a"));
+    fixture.until_nowhere("a").await;
+    assert_eq!(fixture.compute.on_target(), ids(&["theirs"]));
 }

@@ -16,9 +16,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::convert::{compute_target, identity_patch, observation, target_error};
-use super::manager::TargetReport;
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
+use super::report::TargetReport;
 
 type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
 

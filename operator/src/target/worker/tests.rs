@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_millis(250);
 /// The longest wait after trouble that may pass by itself.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
-struct Bench {
+struct Fixture {
     compute: Arc<FakeCompute>,
     records: Arc<FakeRecords>,
     events: mpsc::UnboundedSender<TargetEvent>,
@@ -21,7 +21,7 @@ struct Bench {
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Bench {
+impl Fixture {
     fn new(compute: FakeCompute) -> Self {
         let (compute, records) = (Arc::new(compute), Arc::new(FakeRecords::default()));
         let (events, receiver) = mpsc::unbounded_channel();
@@ -80,53 +80,53 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn changes_that_arrive_together_go_out_in_one_patch() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.report(|report| report.at_rest).await;
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.report(|report| report.at_rest).await;
     for names in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
-        bench.desire(names);
+        fixture.desire(names);
         tokio::time::sleep(WINDOW / 4).await;
     }
-    bench.report(|report| report.generation == 3).await;
-    assert_eq!(bench.compute.patches(), 1);
-    assert_eq!(bench.compute.on_target(), ids(&["a", "b", "c"]));
+    fixture.report(|report| report.generation == 3).await;
+    assert_eq!(fixture.compute.patches(), 1);
+    assert_eq!(fixture.compute.on_target(), ids(&["a", "b", "c"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn changes_that_keep_coming_do_not_put_the_first_off() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.report(|report| report.at_rest).await;
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.report(|report| report.at_rest).await;
     let started = Instant::now();
     for number in 0..20 {
-        bench.desire(&["a", &format!("b{number}")]);
+        fixture.desire(&["a", &format!("b{number}")]);
         tokio::time::sleep(WINDOW / 5).await;
     }
-    let first = bench.report(|report| report.carries.as_ref().is_some_and(|ids| !ids.is_empty()));
+    let first = fixture.report(|report| report.carries.as_ref().is_some_and(|ids| !ids.is_empty()));
     first.await;
     assert!(
-        bench.compute.patches() >= 3,
+        fixture.compute.patches() >= 3,
         "{:?} {}",
         started.elapsed(),
-        bench.compute.patches()
+        fixture.compute.patches()
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_throttled_target_is_left_alone_for_the_time_asked() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.report(|report| report.at_rest).await;
-    bench
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.report(|report| report.at_rest).await;
+    fixture
         .compute
         .refuse(429, "OperationNotAllowed", Some(Duration::from_secs(120)));
-    bench.desire(&["a"]);
-    let report = bench.report(|report| !report.failures.is_empty()).await;
+    fixture.desire(&["a"]);
+    let report = fixture.report(|report| !report.failures.is_empty()).await;
     assert_eq!(
         report.failures.keys().cloned().collect::<BTreeSet<_>>(),
         ids(&["a"])
     );
     let refused = Instant::now();
-    bench.compute.relent();
-    bench.desire(&["a", "b"]);
-    bench
+    fixture.compute.relent();
+    fixture.desire(&["a", "b"]);
+    fixture
         .report(|report| report.failures.is_empty() && report.generation == 2)
         .await;
     assert!(
@@ -134,18 +134,18 @@ async fn a_throttled_target_is_left_alone_for_the_time_asked() {
         "{:?}",
         refused.elapsed()
     );
-    assert_eq!(bench.compute.patches(), 2);
+    assert_eq!(fixture.compute.patches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn trouble_is_tried_again_without_any_event() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.compute.refuse(503, "ServiceUnavailable", None);
-    bench.desire(&["a"]);
-    bench.report(|report| !report.failures.is_empty()).await;
-    bench.compute.relent();
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.compute.refuse(503, "ServiceUnavailable", None);
+    fixture.desire(&["a"]);
+    fixture.report(|report| !report.failures.is_empty()).await;
+    fixture.compute.relent();
     let back = Instant::now();
-    bench
+    fixture
         .report(|report| report.carries == Some(ids(&["a"])))
         .await;
     assert!(back.elapsed() < LONGEST_RETRY);
@@ -153,15 +153,15 @@ async fn trouble_is_tried_again_without_any_event() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_away_by_hand_comes_back_within_the_interval() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.desire(&["a"]);
-    bench.report(|report| report.generation == 1).await;
-    bench.compute.take_away("a");
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.desire(&["a"]);
+    fixture.report(|report| report.generation == 1).await;
+    fixture.compute.take_away("a");
     let taken = Instant::now();
-    bench
+    fixture
         .report(|report| report.carries == Some(ids(&[])))
         .await;
-    bench
+    fixture
         .report(|report| report.carries == Some(ids(&["a"])))
         .await;
     assert!(
@@ -173,45 +173,45 @@ async fn what_was_taken_away_by_hand_comes_back_within_the_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_of_nobody_is_not_looked_at_again() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.desire(&["a"]);
-    bench.report(|report| report.generation == 1).await;
-    bench.desire(&[]);
-    let report = bench.report(|report| report.generation == 2).await;
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.desire(&["a"]);
+    fixture.report(|report| report.generation == 1).await;
+    fixture.desire(&[]);
+    let report = fixture.report(|report| report.generation == 2).await;
     assert!(report.at_rest && report.ours.is_empty());
-    bench.compute.arrive(&["theirs"]);
+    fixture.compute.arrive(&["theirs"]);
     tokio::time::sleep(10 * INTERVAL).await;
-    assert!(bench.reports.try_recv().is_err(), "nobody looked");
+    assert!(fixture.reports.try_recv().is_err(), "nobody looked");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_finishes_what_is_under_way() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.report(|report| report.at_rest).await;
-    bench.compute.slow_down(Duration::from_secs(40));
-    bench.desire(&["a"]);
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.report(|report| report.at_rest).await;
+    fixture.compute.slow_down(Duration::from_secs(40));
+    fixture.desire(&["a"]);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    bench.drain.start();
-    bench.task.await.expect("no panic");
-    assert_eq!(bench.compute.on_target(), ids(&["a"]));
+    fixture.drain.start();
+    fixture.task.await.expect("no panic");
+    assert_eq!(fixture.compute.on_target(), ids(&["a"]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_has_mended_it_need_not_wait() {
     for spoilt in [true, false] {
-        let mut bench = Bench::new(FakeCompute::new(&[]));
+        let mut fixture = Fixture::new(FakeCompute::new(&[]));
         match spoilt {
-            true => bench.compute.spoil(&["a"], true),
-            false => bench.compute.refuse(403, "AuthorizationFailed", None),
+            true => fixture.compute.spoil(&["a"], true),
+            false => fixture.compute.refuse(403, "AuthorizationFailed", None),
         }
-        bench.desire(&["a"]);
+        fixture.desire(&["a"]);
         // Long enough for the waits to have grown.
         tokio::time::sleep(Duration::from_secs(1000)).await;
-        bench.compute.spoil(&[], true);
-        bench.compute.relent();
+        fixture.compute.spoil(&[], true);
+        fixture.compute.relent();
         let mended = Instant::now();
-        bench.request("a");
-        bench
+        fixture.request("a");
+        fixture
             .report(|report| report.carries == Some(ids(&["a"])))
             .await;
         assert!(
@@ -224,35 +224,35 @@ async fn who_has_mended_it_need_not_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn asking_without_end_does_not_spend_the_calls_of_a_target() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.compute.spoil(&["a"], true);
-    bench.desire(&["a"]);
-    bench.report(|report| !report.failures.is_empty()).await;
-    let (before, started) = (bench.compute.patches(), Instant::now());
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.compute.spoil(&["a"], true);
+    fixture.desire(&["a"]);
+    fixture.report(|report| !report.failures.is_empty()).await;
+    let (before, started) = (fixture.compute.patches(), Instant::now());
     while started.elapsed() < 10 * BETWEEN_REQUESTS {
-        bench.request("a");
+        fixture.request("a");
         tokio::time::sleep(WINDOW).await;
     }
-    let tries = bench.compute.patches() - before;
+    let tries = fixture.compute.patches() - before;
     assert!((2..=11).contains(&tries), "{tries}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_is_as_it_should_be_is_not_read_without_end_because_people_ask() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.desire(&["a"]);
-    bench.report(|report| report.generation == 1).await;
-    let (before, started) = (bench.compute.reads(), Instant::now());
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.desire(&["a"]);
+    fixture.report(|report| report.generation == 1).await;
+    let (before, started) = (fixture.compute.reads(), Instant::now());
     while started.elapsed() < 10 * BETWEEN_REQUESTS {
-        bench.request("a");
+        fixture.request("a");
         tokio::time::sleep(WINDOW).await;
     }
-    let reads = bench.compute.reads() - before;
+    let reads = fixture.compute.reads() - before;
     assert!((5..=11).contains(&reads), "{reads}");
     let asked = Instant::now();
-    bench.request("a");
-    bench.desire(&["a", "b"]);
-    bench
+    fixture.request("a");
+    fixture.desire(&["a", "b"]);
+    fixture
         .report(|report| report.carries == Some(ids(&["a", "b"])))
         .await;
     assert!(asked.elapsed() <= WINDOW, "a pod waits for nobody who asks");
@@ -260,16 +260,16 @@ async fn a_target_that_is_as_it_should_be_is_not_read_without_end_because_people
 
 #[tokio::test(start_paused = true)]
 async fn asking_does_not_cut_short_what_azure_asked_for() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.report(|report| report.at_rest).await;
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.report(|report| report.at_rest).await;
     let asked = Duration::from_secs(120);
-    bench.compute.refuse(429, "TooManyRequests", Some(asked));
-    bench.desire(&["a"]);
-    bench.report(|report| !report.failures.is_empty()).await;
+    fixture.compute.refuse(429, "TooManyRequests", Some(asked));
+    fixture.desire(&["a"]);
+    fixture.report(|report| !report.failures.is_empty()).await;
     let refused = Instant::now();
-    bench.compute.relent();
-    bench.request("a");
-    bench
+    fixture.compute.relent();
+    fixture.request("a");
+    fixture
         .report(|report| report.carries == Some(ids(&["a"])))
         .await;
     assert!(refused.elapsed() >= asked, "{:?}", refused.elapsed());
@@ -277,19 +277,19 @@ async fn asking_does_not_cut_short_what_azure_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn the_store_is_asked_before_azure_and_what_it_says_is_told() {
-    let mut bench = Bench::new(FakeCompute::new(&[]));
-    bench.desire(&["a"]);
-    bench
+    let mut fixture = Fixture::new(FakeCompute::new(&[]));
+    fixture.desire(&["a"]);
+    fixture
         .report(|status| status.carries == Some(ids(&["a"])))
         .await;
-    assert_eq!(bench.records.saved(), [ids(&["a"])]);
-    bench.records.break_down();
-    bench.desire(&["a", "b"]);
-    let status = bench.report(|status| !status.failures.is_empty()).await;
+    assert_eq!(fixture.records.saved(), [ids(&["a"])]);
+    fixture.records.break_down();
+    fixture.desire(&["a", "b"]);
+    let status = fixture.report(|status| !status.failures.is_empty()).await;
     let cause = &status.failures[&id("b")].cause;
     assert_eq!(cause.reason, "RecordNotWritten");
     let words = "writing the record of /subscriptions/s";
     assert!(cause.message.contains(words), "{}", cause.message);
     assert!(cause.message.contains("newline"), "{}", cause.message);
-    assert_eq!(bench.compute.patches(), 1);
+    assert_eq!(fixture.compute.patches(), 1);
 }

@@ -27,16 +27,10 @@ use cargo_metadata::TargetKind;
 
 use crate::cargo;
 
-/// Crates whose circles are known and being removed; not checked until then.
-const KNOWN: &[&str] = &["podid-operator"];
-
 /// A line for each circle of each program and library of the workspace.
 pub(super) fn check() -> Result<Vec<String>> {
     let mut found = Vec::new();
     for package in cargo::metadata()?.workspace_packages() {
-        if KNOWN.contains(&package.name.as_str()) {
-            continue;
-        }
         let compiled = package
             .targets
             .iter()

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use podid_azure::{AzureError, ErrorClass, Identities, UserAssignedIdentity};
 use podid_core::arm::ArmId;
-use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::backoff::{Backoff, Jitter, lengthened};
+use podid_core::binding::{IdentityLookup, LookupHistory};
 use podid_core::owner::Owner;
 use podid_core::target::BETWEEN_REQUESTS;
 use podid_index::{Multi, ObjectKey};
@@ -20,21 +20,8 @@ use crate::target::failure_of;
 const AT_ONCE: usize = 8;
 /// First wait after an answer that is no identity; the interval is the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
-/// Answers in a row that it takes to forget an identity that was there: one may be wrong, and pods
-/// that use the identity would be stopped.
-const BELIEVED: u32 = 2;
-
-/// What was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    NotYet(AssignmentFailure),
-    Absent,
-    Unreadable(String),
-    Found {
-        client_id: String,
-        owner: Option<Owner>,
-    },
-}
+/// What was read of an identity, with the owner as its tags name it.
+pub(super) type TagLookup = IdentityLookup<Owner>;
 
 /// The identities to know about.
 #[derive(Debug)]
@@ -51,11 +38,7 @@ pub(super) struct Lookups {
 
 #[derive(Debug)]
 struct Lookup {
-    reading: Option<Reading>,
-    /// Answers in a row that were no identity.
-    failures: u32,
-    /// Those of them that said no.
-    denials: u32,
+    history: LookupHistory<Owner>,
     /// When it is to be read; `None` while it is.
     due: Option<Instant>,
     last: Option<Instant>,
@@ -79,9 +62,7 @@ impl Lookups {
             return;
         }
         let lookup = Lookup {
-            reading: None,
-            failures: 0,
-            denials: 0,
+            history: LookupHistory::default(),
             due: None,
             last: None,
         };
@@ -97,13 +78,13 @@ impl Lookups {
         if let Some(due) = lookup.due {
             self.queue.remove(&(due, identity.clone()));
         }
-        if let Some(owner) = lookup.reading.as_ref().and_then(owner_of) {
+        if let Some(owner) = lookup.history.believed().and_then(owner_of) {
             self.by_owner.remove(&owner, identity);
         }
     }
 
-    /// Something suggests that what was read is not true any more.
-    pub(super) fn doubt(&mut self, identity: &ArmId) {
+    /// Reads an identity again soon, because what was read may have changed.
+    pub(super) fn recheck(&mut self, identity: &ArmId) {
         let Some(lookup) = self.wanted.get(identity) else {
             return;
         };
@@ -127,8 +108,10 @@ impl Lookups {
         (self.running < AT_ONCE).then_some(*due)
     }
 
-    /// A read to carry out now, whose outcome is to be handed to [`heard`](Self::heard).
-    pub(super) fn start_next(&mut self) -> Option<impl Future<Output = (ArmId, Reading)> + use<>> {
+    /// A read to carry out now, whose outcome is to be handed to [`record_answer`](Self::record_answer).
+    pub(super) fn start_next(
+        &mut self,
+    ) -> Option<impl Future<Output = (ArmId, TagLookup)> + use<>> {
         if self.next_due()? > Instant::now() {
             return None;
         }
@@ -138,54 +121,34 @@ impl Lookups {
         Some(read(Arc::clone(&self.identities), identity))
     }
 
-    /// Takes note of what was read.
-    pub(super) fn heard(&mut self, identity: &ArmId, reading: Reading) {
+    /// Records what was read, and when to read again.
+    pub(super) fn record_answer(&mut self, identity: &ArmId, answer: TagLookup) {
         self.running = self.running.saturating_sub(1);
         let Some(lookup) = self.wanted.get_mut(identity) else {
             return;
         };
         let now = Instant::now();
-        let found = matches!(reading, Reading::Found { .. });
-        let denied = matches!(reading, Reading::Absent | Reading::Unreadable(_));
         lookup.last = Some(now);
-        lookup.failures = if found {
-            0
-        } else {
-            lookup.failures.saturating_add(1)
-        };
-        lookup.denials = if found {
-            0
-        } else {
-            lookup.denials.saturating_add(denied.into())
-        };
-        let believed = match &lookup.reading {
-            None | Some(Reading::NotYet(_)) => true,
-            Some(Reading::Found { .. }) if denied => lookup.denials >= BELIEVED,
-            Some(_) => found || denied,
-        };
-        if believed {
-            if let Some(owner) = lookup.reading.as_ref().and_then(owner_of) {
-                self.by_owner.remove(&owner, identity);
-            }
-            if let Some(owner) = owner_of(&reading) {
-                self.by_owner.insert(owner, identity.clone());
-            }
-            lookup.reading = Some(reading);
+        if let Some(owner) = lookup.history.believed().and_then(owner_of) {
+            self.by_owner.remove(&owner, identity);
+        }
+        lookup.history.record(answer);
+        if let Some(owner) = lookup.history.believed().and_then(owner_of) {
+            self.by_owner.insert(owner, identity.clone());
         }
         let jitter = Jitter::new(rand::random());
-        let wait = match found {
-            true => lengthened(self.interval, jitter),
-            false => {
-                let backoff = Backoff::new(FIRST_RETRY, self.interval.max(FIRST_RETRY));
-                backoff.wait(lookup.failures, jitter)
+        let wait = match lookup.history.failures() {
+            0 => lengthened(self.interval, jitter),
+            failures => {
+                Backoff::new(FIRST_RETRY, self.interval.max(FIRST_RETRY)).wait(failures, jitter)
             }
         };
         self.schedule(identity, now + wait);
     }
 
-    /// What was read of an identity.
-    pub(super) fn reading(&self, identity: &ArmId) -> Option<&Reading> {
-        self.wanted.get(identity)?.reading.as_ref()
+    /// What is believed of an identity.
+    pub(super) fn believed(&self, identity: &ArmId) -> Option<&TagLookup> {
+        self.wanted.get(identity)?.history.believed()
     }
 
     /// The identities whose tags name a profile as the owner.
@@ -203,41 +166,41 @@ impl Lookups {
     }
 }
 
-fn owner_of(reading: &Reading) -> Option<ObjectKey> {
-    let Reading::Found { owner, .. } = reading else {
+fn owner_of(lookup: &TagLookup) -> Option<ObjectKey> {
+    let IdentityLookup::Found { owner, .. } = lookup else {
         return None;
     };
     let owner = owner.as_ref()?;
     Some(ObjectKey::new(&owner.namespace, &owner.profile))
 }
 
-async fn read(identities: Arc<dyn Identities>, id: ArmId) -> (ArmId, Reading) {
-    let reading = match id.as_str().parse() {
+async fn read(identities: Arc<dyn Identities>, id: ArmId) -> (ArmId, TagLookup) {
+    let answer = match id.as_str().parse() {
         // What is wanted was read from well-formed ids.
-        Err(_) => Reading::Absent,
+        Err(_) => IdentityLookup::Absent,
         Ok(azure_id) => match identities.get(&azure_id).await {
             Ok(Some(found)) => of_identity(found),
-            Ok(None) => Reading::Absent,
+            Ok(None) => IdentityLookup::Absent,
             Err(error) => of_error(&error, &id),
         },
     };
-    (id, reading)
+    (id, answer)
 }
 
-fn of_identity(found: UserAssignedIdentity) -> Reading {
-    Reading::Found {
+fn of_identity(found: UserAssignedIdentity) -> TagLookup {
+    IdentityLookup::Found {
         owner: Owner::from_tags(&found.tags),
         client_id: found.client_id,
     }
 }
 
-fn of_error(error: &AzureError, identity: &ArmId) -> Reading {
+fn of_error(error: &AzureError, identity: &ArmId) -> TagLookup {
     tracing::warn!(%identity, error = error as &dyn std::error::Error, "identity not read");
     match error.class() {
         ErrorClass::Forbidden | ErrorClass::NotFound | ErrorClass::Invalid => {
-            Reading::Unreadable(error.to_string())
+            IdentityLookup::Unreadable(error.to_string())
         }
-        _ => Reading::NotYet(failure_of(error, Some(identity)).cause),
+        _ => IdentityLookup::NotYet(failure_of(error, Some(identity)).cause),
     }
 }
 

@@ -17,8 +17,8 @@ fn lookups() -> (Lookups, Arc<FakeIdentities>) {
 /// Carries out what is due.
 async fn settle(lookups: &mut Lookups) {
     while let Some(read) = lookups.start_next() {
-        let (id, reading) = read.await;
-        lookups.heard(&id, reading);
+        let (id, answer) = read.await;
+        lookups.record_answer(&id, answer);
     }
 }
 
@@ -31,8 +31,8 @@ async fn next(lookups: &mut Lookups) -> Duration {
     now.elapsed()
 }
 
-fn found(client_id: &str) -> Reading {
-    Reading::Found {
+fn found(client_id: &str) -> TagLookup {
+    IdentityLookup::Found {
         client_id: client_id.into(),
         owner: None,
     }
@@ -58,7 +58,7 @@ async fn all_who_name_an_identity_share_one_read() {
     }
     settle(&mut lookups).await;
     assert_eq!(azure.reads(), 1);
-    assert_eq!(lookups.reading(&id("a")), Some(&found("client")));
+    assert_eq!(lookups.believed(&id("a")), Some(&found("client")));
     let wait = next(&mut lookups).await;
     assert!(wait >= INTERVAL, "{wait:?}");
     assert_eq!(azure.reads(), 2);
@@ -91,9 +91,9 @@ async fn what_azure_answers_is_told_apart() {
         azure.refuse(refuse(status));
         lookups.want(&id("a"));
         settle(&mut lookups).await;
-        let word = match lookups.reading(&id("a")) {
-            Some(Reading::Unreadable(_)) => "unreadable",
-            Some(Reading::NotYet(_)) => "not yet",
+        let word = match lookups.believed(&id("a")) {
+            Some(IdentityLookup::Unreadable(_)) => "unreadable",
+            Some(IdentityLookup::NotYet(_)) => "not yet",
             other => panic!("{other:?}"),
         };
         assert_eq!(word, expected, "{status}");
@@ -111,22 +111,22 @@ async fn an_identity_that_was_there_is_not_forgotten_for_one_answer() {
     azure.refuse(refuse(503));
     for _ in 0..4 {
         next(&mut lookups).await;
-        assert_eq!(lookups.reading(&id("a")), Some(&found("client")));
+        assert_eq!(lookups.believed(&id("a")), Some(&found("client")));
     }
     azure.relent();
     next(&mut lookups).await;
     azure.refuse(refuse(403));
     next(&mut lookups).await;
     assert_eq!(
-        lookups.reading(&id("a")),
+        lookups.believed(&id("a")),
         Some(&found("client")),
         "one may be wrong"
     );
     next(&mut lookups).await;
-    let reading = lookups.reading(&id("a"));
+    let believed = lookups.believed(&id("a"));
     assert!(
-        matches!(reading, Some(Reading::Unreadable(_))),
-        "{reading:?}"
+        matches!(believed, Some(IdentityLookup::Unreadable(_))),
+        "{believed:?}"
     );
 }
 
@@ -139,7 +139,7 @@ async fn doubt_brings_the_next_read_forward_but_not_without_end() {
     let tag = BTreeMap::from([(TAG_PROFILE.to_owned(), "web".to_owned())]);
     azure.put("a", "client", tag);
     for _ in 0..100 {
-        lookups.doubt(&id("a"));
+        lookups.recheck(&id("a"));
     }
     let wait = next(&mut lookups).await;
     assert!(wait <= BETWEEN_REQUESTS * 2, "{wait:?}");

@@ -1,16 +1,16 @@
-//! Uses of identities that are not assigned yet.
+//! How many uses of an identity by a pod wait for the identity.
 
 use std::collections::HashMap;
 
 use podid_index::ObjectKey;
 
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct UnassignedUses {
     by_pod: HashMap<ObjectKey, usize>,
     total: usize,
 }
 
-impl Backlog {
+impl UnassignedUses {
     /// Sets how many identities one pod waits for; returns the sum over all pods.
     pub(super) fn set(&mut self, pod: &ObjectKey, open: usize) -> usize {
         let before = match open {

@@ -1,4 +1,4 @@
-//! Events on pods: what a person who describes a pod should read there.
+//! Which Events on pods are due, and how they read.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -10,34 +10,22 @@ use podid_core::binding::Pod;
 use podid_index::ObjectKey;
 use podid_index::events::{self, EventHistory, EventWriter, Repetition, Say, pod_reference};
 
+use super::warnings::AssignmentWarning;
 use crate::FIELD_MANAGER;
 
 /// Events waiting to be written. Beyond that they are dropped.
 const MAX_WAITING: usize = 4096;
-/// How often a cause that lasts is said again.
+/// How often the Event about a cause that lasts is published again.
 const REPETITION: Repetition = Repetition {
     first: Duration::from_secs(600),
     longest: Duration::from_secs(1800),
 };
-/// Cause of what is said when an identity is assigned; that of a warning is never empty.
+/// Cause of the Event about an assigned identity; that of a warning is never empty.
 const ASSIGNED: &str = "";
 
-/// Something that keeps a pod from an identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AssignmentWarning {
-    /// What it is about: an identity, or the pod.
-    pub(super) subject: String,
-    /// Reason of the Event.
-    pub(super) reason: String,
-    /// A word that tells causes of one reason apart.
-    pub(super) word: String,
-    /// What to do, and why.
-    pub(super) note: String,
-}
-
-/// Says each thing once, and what lasts again from time to time.
+/// Publishes each Event once, and again at intervals while its cause lasts.
 #[derive(Debug)]
-pub(super) struct AssignmentEvents {
+pub(in crate::assigned_identity) struct AssignmentEvents {
     writer: EventWriter,
     /// Pods that are gone are forgotten, so it needs no bound of its own.
     history: EventHistory<ObjectKey>,
@@ -47,7 +35,7 @@ pub(super) struct AssignmentEvents {
 
 impl AssignmentEvents {
     /// The Events, and the task that writes them; it ends when the former is gone.
-    pub(super) fn new(
+    pub(in crate::assigned_identity) fn new(
         client: Client,
     ) -> (
         Self,
@@ -66,17 +54,21 @@ impl AssignmentEvents {
         }
     }
 
-    /// Says that an identity is on the pod's VM or scale set, unless that was said last.
-    pub(super) fn assigned(&mut self, pod: &Pod, subject: &str) {
+    /// Publishes that an identity is on the VM or scale set under the pod, unless that was published last.
+    pub(in crate::assigned_identity) fn assigned(&mut self, pod: &Pod, subject: &str) {
         let key = self.key_of(pod);
         if self.history.once(&key, subject, ASSIGNED) != Say::Not {
             self.writer.write(assigned(subject), pod_reference(pod));
         }
     }
 
-    /// Says what keeps a pod from its identities, as far as that is new or due again; what is not
+    /// Publishes what keeps a pod from its identities, as far as that is new or due again; what is not
     /// among `warnings` holds no longer.
-    pub(super) fn warn(&mut self, pod: &Pod, warnings: Vec<AssignmentWarning>) {
+    pub(in crate::assigned_identity) fn warn(
+        &mut self,
+        pod: &Pod,
+        warnings: Vec<AssignmentWarning>,
+    ) {
         if warnings.is_empty() && !self.uids.contains_key(&name_of(pod)) {
             return;
         }
@@ -91,13 +83,13 @@ impl AssignmentEvents {
         }
     }
 
-    /// Pods about which something is due to be said again, if it still holds.
-    pub(super) fn due(&self) -> Vec<ObjectKey> {
+    /// Pods of which an Event is due again, if its cause still holds.
+    pub(in crate::assigned_identity) fn due(&self) -> Vec<ObjectKey> {
         self.history.due()
     }
 
     /// Forgets a pod that is gone.
-    pub(super) fn forget(&mut self, pod: &ObjectKey) {
+    pub(in crate::assigned_identity) fn forget(&mut self, pod: &ObjectKey) {
         self.history.forget(pod);
         self.uids.remove(pod);
     }
@@ -120,7 +112,9 @@ fn assigned(subject: &str) -> Event {
     Event {
         type_: EventType::Normal,
         reason: "IdentityAssigned".to_owned(),
-        note: Some(format!("Identity {subject} is on the pod's machine")),
+        note: Some(format!(
+            "Identity {subject} is on the VM or scale set under the pod"
+        )),
         action: "Assign".to_owned(),
         secondary: None,
     }

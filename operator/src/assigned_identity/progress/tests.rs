@@ -8,7 +8,7 @@ use podid_core::target::{Outlook, Target, TargetFailure};
 use super::*;
 use crate::assigned_identity::fake::{id, ids, target};
 use crate::assigned_identity::index::{AssignmentIndex, PlacedPod};
-use crate::assigned_identity::warnings;
+use crate::assigned_identity::pod_events::warnings;
 
 fn identity(resource_id: ArmId, origin: Origin, net_raw: NetRaw) -> AzureIdentity {
     AzureIdentity {
@@ -32,12 +32,12 @@ fn free() -> IdentityLookup {
 }
 
 /// An index with one pod, bound to one identity, on one node.
-struct Bench {
+struct Fixture {
     index: AssignmentIndex,
-    said: Said,
+    existing: ExistingContents,
 }
 
-impl Bench {
+impl Fixture {
     fn new(identity: &AzureIdentity, breaches: &[Breach]) -> Self {
         let mut index = AssignmentIndex::new(BindingScope::Cluster);
         let key = ObjectKey::new("apps", "web");
@@ -64,7 +64,7 @@ impl Bench {
         index.set_pod(&key, Some(PlacedPod { pod, node }));
         Self {
             index,
-            said: Said::new(),
+            existing: ExistingContents::new(),
         }
     }
 
@@ -75,21 +75,21 @@ impl Bench {
         )
     }
 
-    fn entry(&self) -> &IndexedPod {
+    fn pod(&self) -> &IndexedPod {
         self.index
             .pod(&ObjectKey::new("apps", "web"))
             .expect("the pod")
     }
 
-    /// The pod's AzureAssignedIdentity says `Assigned`, of this identity.
-    fn said_assigned(&mut self, resource_id: ArmId) {
-        self.said_before(resource_id, AssignmentState::Assigned);
+    /// Makes an AzureAssignedIdentity of the pod that has this identity as `Assigned`.
+    fn exists_as_assigned(&mut self, resource_id: ArmId) {
+        self.exists_as(resource_id, AssignmentState::Assigned);
     }
 
-    /// It says this.
-    fn said_before(&mut self, resource_id: ArmId, state: AssignmentState) {
+    /// Makes an AzureAssignedIdentity of the pod with this identity and state.
+    fn exists_as(&mut self, resource_id: ArmId, state: AssignmentState) {
         let name = names::assigned_identity("web", "u", "apps", "web");
-        let says = AssignedIdentity {
+        let content = AssignedIdentity {
             pod_uid: "u".into(),
             node: "node".into(),
             identity: ("apps".into(), "web".into()),
@@ -98,21 +98,21 @@ impl Bench {
             binding: ("apps".into(), "web".into()),
             state,
         };
-        self.said.insert(name, Some(says));
+        self.existing.insert(name, Some(content));
     }
 
     fn progress(&self, report: Option<&TargetStatus>) -> AssignmentState {
-        let assessed = assess(self.entry(), report, &self.said);
-        assessed[0].state.clone()
+        let progress = progress_of_pod(self.pod(), report, &self.existing);
+        progress[0].state.clone()
     }
 
-    fn stage(&self) -> Row {
-        let entry = self.entry();
-        let rows = rows(
-            entry,
-            &assess(entry, Some(&report(&["a"], None)), &self.said),
+    fn count_entry(&self) -> PodCountEntry {
+        let pod = self.pod();
+        let entries = pod_count_entries(
+            pod,
+            &progress_of_pod(pod, Some(&report(&["a"], None)), &self.existing),
         );
-        rows[&ObjectKey::new("apps", "web")].clone()
+        entries[&ObjectKey::new("apps", "web")].clone()
     }
 }
 
@@ -138,32 +138,32 @@ fn report(carries: &[&str], failure: Option<Outlook>) -> TargetStatus {
 
 #[test]
 fn an_identity_that_is_there_for_others_is_not_assigned_before_it_is_checked() {
-    let mut bench = Bench::by_hand("a");
+    let mut fixture = Fixture::by_hand("a");
     let there = report(&["a"], None);
-    assert_eq!(bench.progress(Some(&there)), AssignmentState::Created);
-    bench.index.set_known(&id("a"), Some(free()));
-    assert_eq!(bench.progress(Some(&there)), AssignmentState::Assigned);
-    bench
+    assert_eq!(fixture.progress(Some(&there)), AssignmentState::Created);
+    fixture.index.set_known(&id("a"), Some(free()));
+    assert_eq!(fixture.progress(Some(&there)), AssignmentState::Assigned);
+    fixture
         .index
         .set_known(&id("a"), Some(IdentityLookup::Absent));
     assert!(matches!(
-        bench.progress(Some(&there)),
+        fixture.progress(Some(&there)),
         AssignmentState::Failed(_)
     ));
 }
 
 #[test]
 fn what_was_said_of_one_identity_opens_no_other() {
-    let mut bench = Bench::by_hand("a");
-    bench.said_assigned(id("a"));
+    let mut fixture = Fixture::by_hand("a");
+    fixture.exists_as_assigned(id("a"));
     assert_eq!(
-        bench.progress(None),
+        fixture.progress(None),
         AssignmentState::Assigned,
         "a restart stops nothing"
     );
-    bench.said_assigned(id("another"));
+    fixture.exists_as_assigned(id("another"));
     assert_eq!(
-        bench.progress(None),
+        fixture.progress(None),
         AssignmentState::Created,
         "the AzureIdentity was edited"
     );
@@ -178,55 +178,58 @@ fn refusal(reason: &str) -> AssignmentFailure {
 
 #[test]
 fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
-    let mut bench = Bench::new(&identity(id("a"), Origin::Profile, NetRaw::Ignore), &[]);
+    let mut fixture = Fixture::new(&identity(id("a"), Origin::Profile, NetRaw::Ignore), &[]);
     let key = ObjectKey::new("apps", "web");
-    bench.index.set_recorded(&key, Some(id("a")));
+    fixture.index.set_recorded(&key, Some(id("a")));
     let failed = AssignmentState::Failed(refusal("LinkedAuthorizationFailed"));
-    bench.said_before(id("a"), failed.clone());
+    fixture.exists_as(id("a"), failed.clone());
     let looked_at = report(&[], None);
     let again = report(&[], Some(Outlook::Doubtful));
     for report in [None, Some(&looked_at), Some(&again)] {
-        assert_eq!(bench.progress(report), failed, "{report:?}");
-        let rows = rows(bench.entry(), &assess(bench.entry(), report, &bench.said));
-        let stage = Stage::Failed(refusal("LinkedAuthorizationFailed"));
+        assert_eq!(fixture.progress(report), failed, "{report:?}");
+        let entries = pod_count_entries(
+            fixture.pod(),
+            &progress_of_pod(fixture.pod(), report, &fixture.existing),
+        );
+        let state = PodState::Failed(refusal("LinkedAuthorizationFailed"));
         assert_eq!(
-            rows[&key].stage, stage,
+            entries[&key].state, state,
             "its profile is not ready meanwhile"
         );
     }
     let there = report(&["a"], None);
-    assert_eq!(bench.progress(Some(&there)), AssignmentState::Assigned);
+    assert_eq!(fixture.progress(Some(&there)), AssignmentState::Assigned);
 }
 
 #[test]
 fn nothing_is_said_against_an_identity_before_it_was_looked_up() {
-    let mut bench = Bench::by_hand("a");
+    let mut fixture = Fixture::by_hand("a");
     let failed = AssignmentState::Failed(refusal("OwnedByProfile"));
-    bench.said_before(id("a"), failed.clone());
-    let said = |bench: &Bench| {
-        let assessed = assess(bench.entry(), None, &bench.said);
-        let warnings = warnings::warnings(bench.entry(), &assessed).into_iter();
+    fixture.exists_as(id("a"), failed.clone());
+    let said = |fixture: &Fixture| {
+        let progress = progress_of_pod(fixture.pod(), None, &fixture.existing);
+        let warnings = warnings::warnings(fixture.pod(), &progress).into_iter();
         let warnings: Vec<_> = warnings
             .map(|warning| (warning.reason, warning.word))
             .collect();
-        (assessed[0].state.clone(), warnings)
+        (progress[0].state.clone(), warnings)
     };
-    assert_eq!(said(&bench), (failed.clone(), vec![]), "a restart");
+    assert_eq!(said(&fixture), (failed.clone(), vec![]), "a restart");
     let trouble = IdentityLookup::NotYet(refusal("Throttled"));
-    bench.index.set_known(&id("a"), Some(trouble));
-    let news = ("IdentityNotAssigned".to_owned(), "Throttled".to_owned());
-    assert_eq!(said(&bench), (failed, vec![news]));
-    bench
+    fixture.index.set_known(&id("a"), Some(trouble));
+    let warning = ("IdentityNotAssigned".to_owned(), "Throttled".to_owned());
+    assert_eq!(said(&fixture), (failed, vec![warning]));
+    fixture
         .index
         .set_known(&id("a"), Some(IdentityLookup::Absent));
-    let news = ("IdentityNotFound".to_owned(), "IdentityNotFound".to_owned());
-    assert_eq!(said(&bench).1, [news]);
+    let warning = ("IdentityNotFound".to_owned(), "IdentityNotFound".to_owned());
+    assert_eq!(said(&fixture).1, [warning]);
 }
 
 #[test]
 fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
-    let mut bench = Bench::by_hand("a");
-    bench.index.set_known(&id("a"), Some(free()));
+    let mut fixture = Fixture::by_hand("a");
+    fixture.index.set_known(&id("a"), Some(free()));
     for reason in [
         "OwnedByProfile",
         "ClientIdMismatch",
@@ -234,10 +237,10 @@ fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
         "IdentityNotReadable",
         "UnknownMachine",
     ] {
-        bench.said_before(id("a"), AssignmentState::Failed(refusal(reason)));
+        fixture.exists_as(id("a"), AssignmentState::Failed(refusal(reason)));
         let looked_at = report(&[], None);
         assert_eq!(
-            bench.progress(Some(&looked_at)),
+            fixture.progress(Some(&looked_at)),
             AssignmentState::Created,
             "{reason}"
         );
@@ -246,49 +249,52 @@ fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
 
 #[test]
 fn only_what_lasts_is_told_to_the_pod_as_failed() {
-    let mut bench = Bench::by_hand("a");
-    bench.index.set_known(&id("a"), Some(free()));
+    let mut fixture = Fixture::by_hand("a");
+    fixture.index.set_known(&id("a"), Some(free()));
     for outlook in [Outlook::Passing, Outlook::Doubtful, Outlook::Lasting] {
         let report = report(&[], Some(outlook));
-        let assessed = assess(bench.entry(), Some(&report), &bench.said);
-        let failed = matches!(assessed[0].state, AssignmentState::Failed(_));
+        let progress = progress_of_pod(fixture.pod(), Some(&report), &fixture.existing);
+        let failed = matches!(progress[0].state, AssignmentState::Failed(_));
         assert_eq!(failed, outlook == Outlook::Lasting, "{outlook:?}");
-        let trouble = assessed[0].trouble.as_ref();
+        let trouble = progress[0].trouble.as_ref();
         assert_eq!(trouble.map(|it| it.reason.as_str()), Some("Refused"));
     }
 }
 
 #[test]
 fn a_node_that_is_no_machine_of_azure_is_told_at_once_and_a_new_one_is_waited_for() {
-    let mut bench = Bench::by_hand("a");
-    bench.index.set_known(&id("a"), Some(free()));
+    let mut fixture = Fixture::by_hand("a");
+    fixture.index.set_known(&id("a"), Some(free()));
     let elsewhere = Target::from_provider_id("kind://elsewhere");
-    bench.index.set_node("node", Some(elsewhere));
-    let AssignmentState::Failed(failure) = bench.progress(None) else {
+    fixture.index.set_node("node", Some(elsewhere));
+    let AssignmentState::Failed(failure) = fixture.progress(None) else {
         panic!("it does not come by waiting");
     };
     assert_eq!(failure.reason, "UnknownMachine");
     assert!(failure.message.contains("node node"), "{}", failure.message);
-    bench
+    fixture
         .index
         .set_node("node", Some(Target::from_provider_id("")));
-    assert_eq!(bench.progress(None), AssignmentState::Created);
+    assert_eq!(fixture.progress(None), AssignmentState::Created);
 }
 
 #[test]
 fn only_pods_of_profiles_are_counted_and_those_that_break_the_rule_by_what_it_asks() {
     let keeps = [Breach::KeepsNetRaw("app".into())];
     let of = |net_raw| {
-        let mut bench = Bench::new(&identity(id("a"), Origin::Profile, net_raw), &keeps);
+        let mut fixture = Fixture::new(&identity(id("a"), Origin::Profile, net_raw), &keeps);
         let key = ObjectKey::new("apps", "web");
-        bench.index.set_recorded(&key, Some(id("a")));
-        bench.stage()
+        fixture.index.set_recorded(&key, Some(id("a")));
+        fixture.count_entry()
     };
     let breaches = BTreeSet::from(keeps.clone());
-    assert_eq!(of(NetRaw::Enforce).stage, Stage::Refused(breaches.clone()));
-    assert_eq!(of(NetRaw::Audit).stage, Stage::Assigned);
+    assert_eq!(
+        of(NetRaw::Enforce).state,
+        PodState::Refused(breaches.clone())
+    );
+    assert_eq!(of(NetRaw::Audit).state, PodState::Assigned);
     assert_eq!(of(NetRaw::Audit).audited, breaches);
     assert_eq!(of(NetRaw::Ignore).audited, BTreeSet::new());
-    let by_hand = Bench::by_hand("a");
-    assert!(rows(by_hand.entry(), &[]).is_empty());
+    let by_hand = Fixture::by_hand("a");
+    assert!(pod_count_entries(by_hand.pod(), &[]).is_empty());
 }

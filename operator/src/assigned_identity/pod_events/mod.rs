@@ -1,4 +1,13 @@
-//! Keeps the Events on pods in step with what is known of them.
+//! Publishes Events on pods about the identities that they have or do not have.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod` | the task: which pods to look at, and when |
+//! | `warnings` | why a pod does not have its identities |
+//! | `assignment_events` | which of it is due to be published, and the Events |
+
+mod assignment_events;
+pub(super) mod warnings;
 
 use std::time::Duration;
 
@@ -8,9 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::dirty::DirtySet;
-use super::pod_events::AssignmentEvents;
 use super::shared_index::SharedIndex;
-use super::warnings::warnings;
+pub(super) use assignment_events::AssignmentEvents;
+use warnings::warnings;
 
 /// How often to see whether an Event is due to be repeated.
 const BETWEEN_REPETITIONS: Duration = Duration::from_secs(60);
@@ -19,7 +28,7 @@ const BETWEEN_REPETITIONS: Duration = Duration::from_secs(60);
 pub(super) struct PodEvents {
     index: SharedIndex,
     dirty: DirtySet<ObjectKey>,
-    /// Identities that pods' AzureAssignedIdentities say to be assigned.
+    /// Identities that have become `Assigned` in the AzureAssignedIdentity of a pod.
     assigned: mpsc::UnboundedReceiver<(ObjectKey, String)>,
     events: AssignmentEvents,
 }

@@ -1,17 +1,32 @@
-//! Why a pod does not have its identities, in words for the one who described the pod.
+//! Why a pod does not have its identities, in words for a person who describes the pod.
 
 use podid_core::binding::{AzureIdentity, Binding};
 
-use super::assess::Assessed;
-use super::index::IndexedPod;
-use super::pod_events::AssignmentWarning;
+use crate::assigned_identity::index::IndexedPod;
+use crate::assigned_identity::progress::IdentityProgress;
 
 /// Reason of the Events about what Azure refused.
 const NOT_ASSIGNED: &str = "IdentityNotAssigned";
 
-/// Everything there is to say against a pod's getting its identities.
-pub(super) fn warnings(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> Vec<AssignmentWarning> {
-    let assignments = &entry.assignments;
+/// Something that keeps a pod from an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::assigned_identity) struct AssignmentWarning {
+    /// What it is about: an identity, or the pod.
+    pub(in crate::assigned_identity) subject: String,
+    /// Reason of the Event.
+    pub(in crate::assigned_identity) reason: String,
+    /// Distinguishes causes that have the same reason.
+    pub(in crate::assigned_identity) word: String,
+    /// What to do, and why.
+    pub(in crate::assigned_identity) note: String,
+}
+
+/// Every reason why a pod does not have one of its identities.
+pub(in crate::assigned_identity) fn warnings(
+    pod: &IndexedPod,
+    progress: &[IdentityProgress<'_>],
+) -> Vec<AssignmentWarning> {
+    let assignments = &pod.assignments;
     let refused = assignments
         .refused
         .as_ref()
@@ -23,7 +38,7 @@ pub(super) fn warnings(entry: &IndexedPod, assessed: &[Assessed<'_>]) -> Vec<Ass
         });
     let malformed = assignments.malformed.iter().map(malformed);
     let dangling = assignments.dangling.iter().map(dangling);
-    let unassigned = assessed.iter().filter_map(unassigned);
+    let unassigned = progress.iter().filter_map(unassigned);
     let all = refused.into_iter().chain(malformed).chain(dangling);
     all.chain(unassigned).collect()
 }
@@ -54,14 +69,14 @@ fn dangling(binding: &Binding) -> AssignmentWarning {
     }
 }
 
-fn unassigned(assessed: &Assessed<'_>) -> Option<AssignmentWarning> {
-    let trouble = assessed.trouble.as_ref()?;
-    let reason = match assessed.by_us {
+fn unassigned(progress: &IdentityProgress<'_>) -> Option<AssignmentWarning> {
+    let trouble = progress.trouble.as_ref()?;
+    let reason = match progress.refused_by_podid {
         true => &trouble.reason,
         false => NOT_ASSIGNED,
     };
     Some(AssignmentWarning {
-        subject: assessed.assignment.identity.full_name(),
+        subject: progress.assignment.identity.full_name(),
         reason: reason.to_owned(),
         word: trouble.reason.clone(),
         note: trouble.message.clone(),

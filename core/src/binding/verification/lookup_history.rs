@@ -1,0 +1,128 @@
+//! Which of Azure's answers about a managed identity is believed.
+
+use super::IdentityLookup;
+
+/// How many refusals in a row it takes to give up an identity that was found: one may be wrong, and pods
+/// that use the identity would be stopped.
+const BELIEVED_REFUSALS: u32 = 2;
+
+/// The answers about one managed identity, in the order in which they arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupHistory<O> {
+    believed: Option<IdentityLookup<O>>,
+    failures: u32,
+    refusals: u32,
+}
+
+impl<O> Default for LookupHistory<O> {
+    fn default() -> Self {
+        Self {
+            believed: None,
+            failures: 0,
+            refusals: 0,
+        }
+    }
+}
+
+impl<O> LookupHistory<O> {
+    /// The answer that is believed; `None` before the first one.
+    #[must_use]
+    pub fn believed(&self) -> Option<&IdentityLookup<O>> {
+        self.believed.as_ref()
+    }
+
+    /// How many answers in a row were no identity.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Adds an answer. A failure that may be temporary never replaces an answer of Azure. An identity
+    /// that was found is given up after [two](BELIEVED_REFUSALS) refusals (`Absent` or `Unreadable`) without
+    /// a find between them; failures that may be temporary between them do not count.
+    pub fn record(&mut self, answer: IdentityLookup<O>) {
+        let found = matches!(answer, IdentityLookup::Found { .. });
+        let refused = matches!(
+            answer,
+            IdentityLookup::Absent | IdentityLookup::Unreadable(_)
+        );
+        if found {
+            (self.failures, self.refusals) = (0, 0);
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            self.refusals = self.refusals.saturating_add(refused.into());
+        }
+        let is_believed = match &self.believed {
+            None | Some(IdentityLookup::NotYet(_)) => true,
+            Some(IdentityLookup::Found { .. }) if refused => self.refusals >= BELIEVED_REFUSALS,
+            Some(_) => found || refused,
+        };
+        if is_believed {
+            self.believed = Some(answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assigned_identity::AssignmentFailure;
+
+    type Lookup = IdentityLookup<()>;
+
+    fn found() -> Lookup {
+        IdentityLookup::Found {
+            client_id: "c".into(),
+            owner: None,
+        }
+    }
+
+    fn unreadable() -> Lookup {
+        IdentityLookup::Unreadable("403".into())
+    }
+
+    fn not_yet(reason: &str) -> Lookup {
+        IdentityLookup::NotYet(AssignmentFailure {
+            reason: reason.into(),
+            message: "wait".into(),
+        })
+    }
+
+    #[test]
+    fn the_believed_answer_follows_from_those_before() {
+        let table = [
+            (vec![], None, 0),
+            (vec![not_yet("a")], Some(not_yet("a")), 1),
+            (vec![not_yet("a"), not_yet("b")], Some(not_yet("b")), 2),
+            (vec![not_yet("a"), unreadable()], Some(unreadable()), 2),
+            (vec![unreadable(), not_yet("a")], Some(unreadable()), 2),
+            (vec![unreadable(), Lookup::Absent], Some(Lookup::Absent), 2),
+            (vec![unreadable(), found()], Some(found()), 0),
+            (vec![found(), not_yet("a"), not_yet("a")], Some(found()), 2),
+            (vec![found(), Lookup::Absent], Some(found()), 1),
+            (
+                vec![found(), Lookup::Absent, unreadable()],
+                Some(unreadable()),
+                2,
+            ),
+            (
+                vec![found(), unreadable(), not_yet("a"), unreadable()],
+                Some(unreadable()),
+                3,
+            ),
+            (
+                vec![found(), unreadable(), found(), unreadable()],
+                Some(found()),
+                1,
+            ),
+        ];
+        for (answers, believed, failures) in table {
+            let mut history = LookupHistory::default();
+            answers
+                .iter()
+                .for_each(|answer| history.record(answer.clone()));
+            assert_eq!(history.believed(), believed.as_ref(), "{answers:?}");
+            assert_eq!(history.failures(), failures, "{answers:?}");
+        }
+    }
+}
