@@ -216,7 +216,13 @@ impl PodStateManager {
     fn served(&self, installed: &BTreeSet<PodEndpoint>) -> HashMap<Ipv4Addr, Served> {
         let mut by_address = HashMap::new();
         let mut pods = 0;
-        for (uid, endpoints) in self.attestations.attested() {
+        // From some of the objects a pod may seem to get what all of them together refuse: an identity of
+        // which nobody knows yet that it is a profile's, for instance.
+        let attested = match self.pods.is_complete() {
+            true => self.attestations.attested(),
+            false => Default::default(),
+        };
+        for (uid, endpoints) in attested {
             let is_installed = endpoints.iter().all(|one| installed.contains(one));
             let Some(context) = self.pods.context(uid).filter(|_| is_installed) else {
                 continue;

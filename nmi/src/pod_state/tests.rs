@@ -122,6 +122,19 @@ impl Running {
         self.changes.send(change).await.unwrap();
     }
 
+    /// Every kind has been listed.
+    async fn list_all(&self) {
+        for listed in [
+            ObjectUpdate::Pod(Update::Listed),
+            ObjectUpdate::Identity(Update::Listed),
+            ObjectUpdate::Binding(Update::Listed),
+            ObjectUpdate::Exception(Update::Listed),
+            ObjectUpdate::Assigned(Update::Listed),
+        ] {
+            self.changes.send(listed).await.unwrap();
+        }
+    }
+
     async fn is_allowed(&mut self, endpoints: &[PodEndpoint]) {
         let expected: BTreeSet<PodEndpoint> = endpoints.iter().copied().collect();
         let allowed = self.allowed.wait_for(|allowed| *allowed == expected);
@@ -181,6 +194,7 @@ async fn a_pod_is_served_after_its_endpoint_was_installed() {
         let mut running = Running::inheriting(&[]);
         running.show(&[("u", 7, A)]);
         running.add_pod("u", A).await;
+        running.list_all().await;
         running.is_allowed(&[endpoint(7, A)]).await;
         assert!(running.serves_nobody(), "not before it is installed");
         running.install();
@@ -199,6 +213,7 @@ async fn a_pod_whose_link_changes_is_not_served_before_it_is_disallowed() {
         let mut running = Running::inheriting(&[]);
         running.show(&[("u", 7, A)]);
         running.add_pod("u", A).await;
+        running.list_all().await;
         running.is_allowed(&[endpoint(7, A)]).await;
         running.install();
         running.serves(&[A]).await;
@@ -252,6 +267,9 @@ async fn what_was_inherited_stays_allowed_and_serves_nobody() {
         let mut running = Running::inheriting(&[endpoint(7, A), endpoint(8, B)]);
         running.show(&[("u", 7, A), ("other", 8, B)]);
         running.add_pod("u", A).await;
+        // A pod of which the kernel shows nothing yet: what was inherited may be its own.
+        running.add_pod("w", B).await;
+        running.list_all().await;
         running.serves(&[A]).await;
         assert_eq!(
             *running.allowed.borrow(),
@@ -295,14 +313,45 @@ async fn a_pod_that_is_gone_is_not_served_and_the_end_of_the_watches_is_the_end(
         running.add_pod("u", A).await;
         running.is_allowed(&[endpoint(7, A)]).await;
         running.install();
+        assert!(!running.readiness.is_ready(), "no kind was listed yet");
+        running.list_all().await;
         running.serves(&[A]).await;
         let gone = ObjectUpdate::Pod(Update::Object(ObjectKey::new("a", "u"), None));
         running.changes.send(gone).await.unwrap();
         running.serves(&[]).await;
         running.is_allowed(&[]).await;
-        assert!(!running.readiness.is_ready(), "no kind was listed yet");
         drop(running.changes);
         running.task.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+/// From a part of the objects a pod may seem to get what all of them refuse it.
+#[tokio::test]
+async fn nobody_is_served_before_every_kind_was_listed() {
+    within_limit(async {
+        let mut running = Running::inheriting(&[endpoint(7, A)]);
+        running.show(&[("u", 7, A), ("v", 9, B)]);
+        running.add_pod("u", A).await;
+        running.add_pod("v", B).await;
+        for kind in [
+            ObjectUpdate::Pod(Update::Listed),
+            ObjectUpdate::Identity(Update::Listed),
+            ObjectUpdate::Binding(Update::Listed),
+            ObjectUpdate::Assigned(Update::Listed),
+        ] {
+            running.changes.send(kind).await.unwrap();
+        }
+        running.is_allowed(&[endpoint(7, A), endpoint(9, B)]).await;
+        running.install();
+        // One that was handed in after the installed endpoints shows that they were taken note of.
+        running.links.send(LinkChange::Lost).await.unwrap();
+        while running.links.capacity() < running.links.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        assert!(running.serves_nobody(), "exceptions are not known");
+        running.list_all().await;
+        running.serves(&[A, B]).await;
     })
     .await;
 }

@@ -174,7 +174,19 @@ impl TokenService {
                 }
                 TokenDecision::PassThrough(namespace, name) => {
                     record.reason = Some(format!("excepted by {namespace}/{name}"));
-                    return self.pass_through(&entry, request).await;
+                    let passing = self.pass_through(&entry, request);
+                    let as_decided = |snapshot: &Snapshot| {
+                        let entry = still(snapshot.at(origin.address).cloned(), uid);
+                        let decided = entry.map(|entry| entry.resolve(&request.selector));
+                        decided == Some(TokenDecision::PassThrough(namespace.clone(), name.clone()))
+                    };
+                    let passed = unless_changed(&mut snapshots, as_decided, passing).await;
+                    if let Some(token) = passed {
+                        let token = token?;
+                        record.client_id = Some(token.client_id.clone());
+                        let asked = client_id_of(&request.selector);
+                        return Ok(answer::token(&token, asked, &request.resource));
+                    }
                 }
                 TokenDecision::Refuse(refusal) => return Err(error::refused(&refusal)),
             }
@@ -206,7 +218,7 @@ impl TokenService {
         &self,
         entry: &PodContext,
         request: &ValidRequest,
-    ) -> Result<Response<Full<Bytes>>, TokenError> {
+    ) -> Result<ImdsToken, TokenError> {
         let ValidRequest {
             resource,
             selector,
@@ -214,11 +226,7 @@ impl TokenService {
         } = request;
         let token = self.imds.pass_through(selector, resource, headers).await?;
         check_not_of_profile(&token, entry)?;
-        let client_id = match selector {
-            Selector::ClientId(id) => id,
-            _ => "",
-        };
-        Ok(answer::token(&token, client_id, resource))
+        Ok(token)
     }
 
     /// The error for a caller that is not attested, which never gets a token on this connection. It
@@ -257,6 +265,13 @@ async fn unless_changed<T>(
 /// pod while a connection is open.
 fn still(entry: Option<Arc<PodContext>>, uid: &str) -> Option<Arc<PodContext>> {
     entry.filter(|entry| entry.caller.pod.uid == uid)
+}
+
+fn client_id_of(selector: &Selector) -> &str {
+    match selector {
+        Selector::ClientId(id) => id,
+        _ => "",
+    }
 }
 
 fn note(record: &mut AuditRecord, identity: &AzureIdentity) {
