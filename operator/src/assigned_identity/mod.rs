@@ -51,7 +51,4 @@ pub use metrics::AssignedIdentityMetrics;
 pub use podid_index::ObjectKey;
 pub use profiles::ProfileStores;
 pub use run::run;
-// The tests of `profile::released` still use the former name; remove it when they do not.
-#[cfg(test)]
-pub(crate) use view::AssignmentView as Assignments;
 pub use view::{AssignmentChanges, AssignmentView, CarrierChange, TargetsWithIdentity};

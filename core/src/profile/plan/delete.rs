@@ -65,7 +65,8 @@ pub fn deletion_scope(
 /// It has no refusals: what is not the profile's own is left as it is.
 #[must_use]
 pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
-    let mut steps = children(&deletion.owner, observed);
+    let [binding, azure_identity] = children(&deletion.owner, observed);
+    let mut steps = Vec::from_iter(binding);
     if deletion.policy == DeletionPolicy::Delete {
         let identities = identities(deletion, observed);
         steps.extend(
@@ -73,11 +74,16 @@ pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
                 .iter()
                 .map(|(id, _)| Step::AwaitUnassigned { id: id.clone() }),
         );
+        // By it the node daemons know that the identity is a profile's and not the nodes' own, which pods
+        // with an exception may have. So it stays for as long as a target has the identity.
+        steps.extend(azure_identity);
         steps.extend(roles::revoke_all(&deletion.owner, observed));
         let made = identities
             .into_iter()
             .filter(|(_, made)| may_delete(*made, deletion.policy));
         steps.extend(made.map(|(id, _)| Step::DeleteIdentity { id }));
+    } else {
+        steps.extend(azure_identity);
     }
     Plan {
         steps,
@@ -85,19 +91,18 @@ pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
     }
 }
 
-fn children(owner: &Owner, observed: &Observed) -> Vec<Step> {
+/// Deleting the binding, by which pods lose the identity, and the AzureIdentity.
+fn children(owner: &Owner, observed: &Observed) -> [Option<Step>; 2] {
     let (namespace, name) = (owner.namespace.clone(), owner.profile.clone());
-    let mut steps = Vec::new();
-    if observed.binding.as_ref().is_some_and(is_own) {
-        steps.push(Step::DeleteBinding {
+    let binding = observed.binding.as_ref().is_some_and(is_own);
+    let azure_identity = observed.azure_identity.as_ref().is_some_and(is_own);
+    [
+        binding.then(|| Step::DeleteBinding {
             namespace: namespace.clone(),
             name: name.clone(),
-        });
-    }
-    if observed.azure_identity.as_ref().is_some_and(is_own) {
-        steps.push(Step::DeleteAzureIdentity { namespace, name });
-    }
-    steps
+        }),
+        azure_identity.then_some(Step::DeleteAzureIdentity { namespace, name }),
+    ]
 }
 
 fn is_own<T>(child: &Child<T>) -> bool {

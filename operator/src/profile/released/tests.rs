@@ -5,7 +5,7 @@ use podid_core::profile::pods::BoundPods;
 use serde_json::json;
 
 use super::*;
-use crate::assigned_identity::{Assignments, ObjectKey};
+use crate::assigned_identity::{AssignmentView, ObjectKey};
 use crate::profile::pods::write_counts;
 use crate::profile::tests::fixture::Fixture;
 use crate::target::fake::{id, ids, target};
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 async fn a_release_does_not_wait_for_a_count_that_hangs() {
     let fixture = Fixture::with_profile(json!({ "className": "c" }));
     fixture.set_identity(id("a").as_str());
-    let (assignments, changes) = Assignments::new();
+    let (assignments, changes) = AssignmentView::new();
     assignments.set_known();
     let context = fixture.context_with(assignments.clone());
     let hold = fixture.hold_status_writes();

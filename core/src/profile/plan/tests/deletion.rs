@@ -20,8 +20,8 @@ fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
         words,
         [
             "delete AzureIdentityBinding",
-            "delete AzureIdentity",
             "wait until",
+            "delete AzureIdentity",
             "revoke Key",
             "revoke Managed",
             "delete identity"
@@ -127,9 +127,10 @@ fn a_profile_whose_class_is_gone_is_deleted_whole() {
         .map(Step::name)
         .collect();
     assert_eq!(
-        words[2..],
+        words[1..],
         [
             "AwaitUnassigned",
+            "DeleteAzureIdentity",
             "RevokeRole",
             "RevokeRole",
             "DeleteIdentity"
