@@ -9,6 +9,7 @@ use bench::{Bench, WINDOW};
 
 mod bench;
 mod renewal;
+mod window;
 
 #[test]
 fn one_patch_puts_everything_on_and_is_written_down_first() {
