@@ -55,7 +55,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (events, queue) = pod_events::channel();
     tasks.background(
         "events",
-        queue.run(pod_events::recorder(client.clone(), args.node_name.clone())),
+        queue.run(client.clone(), pod_events::reporter(args.node_name.clone())),
     );
     let follower = PodStateParts {
         client,

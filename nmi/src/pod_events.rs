@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::{Event, EventType, Reporter};
 use podid_core::binding::Pod;
 use podid_index::events::{
     self, EventHistory, EventQueue, EventWriter, Repetition, Say, pod_reference,
@@ -48,13 +47,12 @@ pub(crate) fn channel() -> (PodEvents, EventQueue) {
     (PodEvents { writer, history }, queue)
 }
 
-/// Writes Events in the name of this daemon on its node.
-pub(crate) fn recorder(client: Client, node: String) -> Recorder {
-    let reporter = Reporter {
+/// Whom Events name as their author: this daemon on its node.
+pub(crate) fn reporter(node: String) -> Reporter {
+    Reporter {
         controller: "podid-nmi".to_owned(),
         instance: Some(node),
-    };
-    Recorder::new(client, reporter)
+    }
 }
 
 impl PodEvents {

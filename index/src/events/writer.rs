@@ -3,7 +3,8 @@ use std::error::Error;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, Recorder};
+use kube::Client;
+use kube::runtime::events::{Event, Recorder, Reporter};
 use podid_core::binding::Pod;
 use tokio::sync::mpsc;
 
@@ -40,17 +41,19 @@ impl EventWriter {
 }
 
 impl EventQueue {
-    /// Writes the Events of the queue, until no writer is left.
+    /// Writes the Events of the queue in the name of `reporter`, until no writer is left.
     ///
     /// # Errors
     /// None; the type is that of a task.
-    pub async fn run(self, recorder: Recorder) -> Result<(), Infallible> {
+    pub async fn run(self, client: Client, reporter: Reporter) -> Result<(), Infallible> {
         let events = futures::stream::unfold(self.0, |mut receiver| async {
             receiver.recv().await.map(|event| (event, receiver))
         });
         events
             .for_each_concurrent(AT_ONCE, |(event, object)| {
-                let recorder = &recorder;
+                // A recorder adds to the count of an Event that it wrote less than six minutes ago with the
+                // same reason, and leaves the note as it was. One that has written none writes every note.
+                let recorder = Recorder::new(client.clone(), reporter.clone());
                 async move {
                     if let Err(error) = recorder.publish(&event, &object).await {
                         let error = &error as &dyn Error;
@@ -89,22 +92,32 @@ pub fn pod_reference(pod: &Pod) -> ObjectReference {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http_body_util::BodyExt;
+    use hyper::{Request, Response};
+    use kube::client::Body;
     use kube::runtime::events::EventType;
+    use serde_json::Value;
 
     use super::*;
     use crate::events::NOTE_MAX;
+
+    fn warning(reason: &str, note: &str) -> Event {
+        Event {
+            type_: EventType::Warning,
+            reason: reason.to_owned(),
+            note: Some(note.to_owned()),
+            action: "A".into(),
+            secondary: None,
+        }
+    }
 
     #[test]
     fn a_full_queue_drops_and_never_waits_and_notes_fit() {
         let (writer, mut queue) = channel(2);
         for number in 0..5 {
-            let event = Event {
-                type_: EventType::Warning,
-                reason: format!("R{number}"),
-                note: Some("ä".repeat(2000)),
-                action: "A".into(),
-                secondary: None,
-            };
+            let event = warning(&format!("R{number}"), &"ä".repeat(2000));
             writer.write(event, ObjectReference::default());
         }
         let waiting: Vec<_> = std::iter::from_fn(|| queue.try_next()).collect();
@@ -120,5 +133,32 @@ mod tests {
                 .all(|note| note.len() <= NOTE_MAX && note.ends_with("ä…"))
         );
         assert_eq!(notes.count(), 2);
+    }
+    #[tokio::test]
+    async fn every_note_is_written_although_the_reason_is_that_of_the_event_before() {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let api = tower::service_fn(move |request: Request<Body>| {
+            let seen = Arc::clone(&seen);
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await?.to_bytes();
+                let event: Value = serde_json::from_slice(&body).unwrap();
+                let note = event["note"].as_str().unwrap_or_default().to_owned();
+                seen.lock().unwrap().push((head.method.to_string(), note));
+                Ok::<_, kube::Error>(Response::new(Body::from(body.to_vec())))
+            }
+        });
+        let (writer, queue) = channel(2);
+        for note in ["container a", "container b"] {
+            writer.write(warning("R", note), ObjectReference::default());
+        }
+        drop(writer);
+        let reporter = Reporter::from("podid");
+        queue.run(Client::new(api, "ns"), reporter).await.unwrap();
+        let mut requests = requests.lock().unwrap().clone();
+        requests.sort();
+        let posted = |note: &str| ("POST".to_owned(), note.to_owned());
+        assert_eq!(requests, [posted("container a"), posted("container b")]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kube::Client;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use podid_core::binding::BindingScope;
 use podid_core::class::OperatorEnvironment;
 use podid_index::events::{self, EventWriter};
@@ -144,9 +144,8 @@ pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> E
         controller: FIELD_MANAGER.into(),
         instance: args.lease.replica.clone(),
     };
-    let recorder = Recorder::new(client.clone(), reporter);
     let (writer, queue) = events::channel(MAX_EVENTS);
-    tasks.background("events", queue.run(recorder));
+    tasks.background("events", queue.run(client.clone(), reporter));
     writer
 }
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use kube::Client;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::{Event, EventType, Reporter};
 use podid_core::binding::Pod;
 use podid_index::ObjectKey;
 use podid_index::events::{self, EventHistory, EventWriter, Repetition, Say, pod_reference};
@@ -42,8 +42,8 @@ impl AssignmentEvents {
         impl Future<Output = Result<(), Infallible>> + Send + 'static,
     ) {
         let (writer, queue) = events::channel(MAX_WAITING);
-        let recorder = Recorder::new(client, Reporter::from(FIELD_MANAGER));
-        (Self::writing_to(writer), queue.run(recorder))
+        let reporter = Reporter::from(FIELD_MANAGER);
+        (Self::writing_to(writer), queue.run(client, reporter))
     }
 
     fn writing_to(writer: EventWriter) -> Self {
