@@ -26,8 +26,11 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 /// What the kernel has of a plan after it was applied.
 #[derive(Debug, Default)]
 pub struct AppliedRules {
-    /// Number of changes that were needed; 0 when the kernel already had all of the plan.
+    /// Number of changes of the rules that were needed; 0 when the kernel already had all of the plan.
     pub changes: usize,
+    /// Number of neighbour and forwarding entries that were removed or written. The kernel itself drops
+    /// entries, for instance when a bridge gets another MAC.
+    pub entries: usize,
     /// Whether the node's bridges have other addresses than at the call before: then the rules had to
     /// change although nobody else has changed them.
     pub bridges_changed: bool,
@@ -160,10 +163,12 @@ impl Nft {
             return Ok(None);
         };
         let bridges_changed = self.remember(bridges);
-        let applied = self.write_paths(&plan, removed + changes).await?;
+        let paths = self.write_paths(&plan).await?;
         let applied = AppliedRules {
+            changes,
+            entries: removed + paths.entries,
             bridges_changed,
-            ..applied
+            ..paths
         };
         Ok(Some((plan, applied)))
     }
@@ -175,12 +180,8 @@ impl Nft {
             .is_some_and(|last| last != bridges)
     }
 
-    /// Writes the entries of all sources of a plan whose rules are in place after `changes`.
-    async fn write_paths(
-        &self,
-        plan: &RulesPlan,
-        changes: usize,
-    ) -> Result<AppliedRules, RulesError> {
+    /// Writes the entries of all sources of a plan whose rules are in place.
+    async fn write_paths(&self, plan: &RulesPlan) -> Result<AppliedRules, RulesError> {
         let written = self.paths.write_missing(&plan.sources).await;
         let (written, failed) = written.map_err(RulesError::Entry)?;
         let mut installed = plan.sources.clone();
@@ -191,10 +192,10 @@ impl Nft {
             .into_iter()
             .map(|(source, error)| (source, RulesError::Entry(error)));
         Ok(AppliedRules {
-            changes: changes + written,
-            bridges_changed: false,
+            entries: written,
             installed,
             failed: failed.collect(),
+            ..AppliedRules::default()
         })
     }
 }

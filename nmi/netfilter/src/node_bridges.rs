@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use futures::StreamExt;
-use nlink::netlink::messages::LinkMessage;
+use nlink::netlink::messages::{LinkMessage, NeighborMessage};
+use nlink::netlink::types::neigh::NeighborState;
 use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 
 use crate::error::RulesError;
@@ -49,7 +50,9 @@ fn is_bridge(link: &LinkMessage) -> bool {
     link.kind() == Some("bridge")
 }
 
-/// Reports that the addresses or MACs of the node on its bridges may have changed.
+/// Reports that the addresses or MACs of the node on its bridges may have changed, or that a pod's
+/// neighbour or forwarding entry may be gone. The kernel drops the neighbour entries of a bridge whose MAC
+/// changes, and announces the new MAC before it does so.
 pub struct BridgeMonitor {
     kernel: Connection<Route>,
 }
@@ -69,13 +72,19 @@ impl BridgeMonitor {
         let listen = RulesError::from_kernel;
         let kernel = Connection::<Route>::new().map_err(listen("open a netlink socket"))?;
         kernel
-            .subscribe(&[RtnetlinkGroup::Link, RtnetlinkGroup::Ipv4Addr])
-            .map_err(listen("announce changes of links and addresses"))?;
+            .subscribe(&[
+                RtnetlinkGroup::Link,
+                RtnetlinkGroup::Ipv4Addr,
+                RtnetlinkGroup::Neigh,
+            ])
+            .map_err(listen(
+                "announce changes of links, addresses and neighbours",
+            ))?;
         Ok(Self { kernel })
     }
 
-    /// Returns once a bridge or an address of the node has changed, or when announcements may have
-    /// been lost; converge then, which reads them anew.
+    /// Returns once a bridge or an address of the node has changed or a permanent entry is gone, or when
+    /// announcements may have been lost; converge then, which reads them anew.
     pub async fn changed(&self) {
         let mut events = self.kernel.events().await;
         while let Some(Ok(event)) = events.next().await {
@@ -84,10 +93,18 @@ impl BridgeMonitor {
                     return;
                 }
                 NetworkEvent::NewAddress(_) | NetworkEvent::DelAddress(_) => return,
+                NetworkEvent::DelNeighbor(entry) if was_permanent(&entry) => return,
+                NetworkEvent::DelFdb(entry) if entry.is_static() => return,
                 _ => {}
             }
         }
         // A subscription that breaks again and again must not keep the caller busy.
         tokio::time::sleep(BROKEN_PAUSE).await;
     }
+}
+
+/// Whether a deleted entry may have been permanent. The kernel announces one that is in use at that moment
+/// as `NOARP`.
+fn was_permanent(entry: &NeighborMessage) -> bool {
+    entry.is_permanent() || entry.state() == NeighborState::Noarp
 }

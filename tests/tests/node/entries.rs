@@ -75,6 +75,25 @@ fn a_proved_pods_entries_are_written_and_go_with_it() {
 }
 
 #[test]
+fn an_entry_that_is_dropped_is_written_again_at_once() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.pod_with_identity("one");
+    let mac = pod.mac(&scene.test_node).unwrap();
+    for _ in 0..3 {
+        assert!(are_written(&scene.test_node, &pod));
+        scene.test_node.block_on(async {
+            let kernel = Connection::<Route>::new_in(scene.test_node.namespace()).unwrap();
+            let mac = mac.clone().try_into().unwrap();
+            kernel.del_fdb(pod.port(), mac, None).await.unwrap();
+        });
+        // Sooner than the rules are looked at by themselves.
+        wait_until("it is written again", || {
+            are_written(&scene.test_node, &pod)
+        });
+    }
+}
+
+#[test]
 fn a_successor_keeps_the_entries_and_clears_those_of_pods_gone_meanwhile() {
     let mut scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");

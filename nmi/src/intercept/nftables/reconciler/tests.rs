@@ -27,6 +27,7 @@ struct FakeKernel {
     /// Sources whose entries cannot be written.
     broken: BTreeSet<AllowedSource>,
     converged: usize,
+    entries: usize,
     bridges_changed: bool,
 }
 
@@ -39,6 +40,7 @@ impl FakeKernel {
         let failed = broken.into_iter().map(|source| (source, refused()));
         AppliedRules {
             changes,
+            entries: self.entries,
             bridges_changed: self.bridges_changed,
             installed,
             failed: failed.collect(),
@@ -208,6 +210,15 @@ async fn what_others_change_is_repaired_and_counted() {
         assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
         assert_eq!(running.metrics.rules_repaired.get(), 1);
         // A change of another table, or one of our own.
+        running
+            .events
+            .send(KernelEvent::RulesChanged)
+            .await
+            .unwrap();
+        running.settle().await;
+        assert_eq!(running.metrics.rules_repaired.get(), 1);
+        // The kernel drops entries by itself.
+        running.kernel().entries = 1;
         running
             .events
             .send(KernelEvent::RulesChanged)
