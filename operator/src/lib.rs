@@ -20,5 +20,8 @@ pub mod retry;
 mod target;
 mod trigger;
 
+/// Label with the program that made an object: [`FIELD_MANAGER`].
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
 /// Owner of the fields that podid applies.
 pub const FIELD_MANAGER: &str = "podid-operator";

@@ -10,23 +10,19 @@ use podid_core::binding::Pod;
 use podid_core::names;
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
-    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
+    EmbeddedMetadata, EmbeddedObject, NODE_LABEL, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
 };
 use podid_crds::convert;
 use serde_json::{Value, json};
 
 use podid_index::ObjectKey;
 
-use crate::FIELD_MANAGER;
+use crate::{FIELD_MANAGER, MANAGED_BY};
 
-/// Label of the objects that are ours; those of others are left alone.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label that the node daemon selects its node's objects by.
-const NODE_LABEL: &str = "nodename";
 const POD_LABEL: &str = "podname";
 const NAMESPACE_LABEL: &str = "podnamespace";
 
-/// Selector of the objects that are ours.
+/// Selector of the objects that are ours; those of others are left alone.
 pub(super) fn managed_by_us() -> String {
     format!("{MANAGED_BY}={FIELD_MANAGER}")
 }
