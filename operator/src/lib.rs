@@ -10,6 +10,7 @@ pub mod assigned_identity;
 pub mod azure;
 mod call_failure;
 pub mod class;
+mod clock;
 mod conditions;
 mod events;
 pub mod gate;
