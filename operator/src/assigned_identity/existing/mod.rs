@@ -52,9 +52,6 @@ impl ExistingObject {
 /// The content of the existing objects of a pod, by name; `None` for what podid would not write.
 pub(super) type ExistingContents = BTreeMap<String, Option<AssignedIdentity>>;
 
-/// The content that the objects of a pod should have, by name.
-pub(super) type DesiredContents = BTreeMap<String, AssignedIdentity>;
-
 /// The objects that are there, by pod.
 #[derive(Debug, Default)]
 pub(super) struct ExistingObjects {
