@@ -9,6 +9,9 @@
 //!   earlier generation.
 //! - A transition time changes only when the status changes.
 
+mod event;
+
+pub use event::{ReadyEvent, not_ready_event, ready_event};
 use serde::Serialize;
 
 /// Reason of `Ready` when everything is as desired.
