@@ -98,7 +98,8 @@ impl Backoff {
     }
 
     /// The doubled wait without a random part.
-    fn full_wait(self, failures: u32) -> Duration {
+    #[must_use]
+    pub fn full_wait(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.first.saturating_mul(1 << doublings).min(self.longest)
     }
@@ -108,6 +109,12 @@ impl Backoff {
 #[must_use]
 pub fn lengthened(duration: Duration, jitter: Jitter) -> Duration {
     duration.mul_f64(1.0 + jitter.0 / 10.0)
+}
+
+/// `interval`, up to a tenth shorter or longer, so that objects made together do not stay in step.
+#[must_use]
+pub fn around(interval: Duration, jitter: Jitter) -> Duration {
+    interval.mul_f64(0.9 + jitter.0 / 5.0)
 }
 
 #[cfg(test)]
@@ -121,6 +128,7 @@ mod tests {
     fn waits_double_within_limits() {
         for (failures, full) in [(0, 1), (1, 1), (2, 2), (5, 16), (7, 60), (u32::MAX, 60)] {
             let full = Duration::from_secs(full);
+            assert_eq!(BACKOFF.full_wait(failures), full);
             assert_eq!(BACKOFF.wait(failures, Jitter::NONE), full / 2);
             assert_eq!(BACKOFF.wait(failures, Jitter::new(1.0)), full, "{failures}");
         }
@@ -157,6 +165,8 @@ mod tests {
         }
         assert_eq!(lengthened(SECOND, Jitter::NONE), SECOND);
         assert_eq!(lengthened(10 * SECOND, Jitter::new(1.0)), 11 * SECOND);
+        assert_eq!(around(10 * SECOND, Jitter::NONE), 9 * SECOND);
+        assert_eq!(around(10 * SECOND, Jitter::new(1.0)), 11 * SECOND);
     }
 
     #[test]

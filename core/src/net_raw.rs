@@ -26,6 +26,19 @@ pub enum NetRaw {
     Ignore,
 }
 
+impl NetRaw {
+    /// Name of the ValidatingAdmissionPolicy that holds pods to it, and of the policy's binding; `None` where
+    /// nothing is checked.
+    #[must_use]
+    pub fn policy(self) -> Option<&'static str> {
+        match self {
+            Self::Enforce => Some("podid-net-raw-enforce"),
+            Self::Audit => Some("podid-net-raw-audit"),
+            Self::Ignore => None,
+        }
+    }
+}
+
 /// A pod's security settings, as far as the rule needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodSecurity {

@@ -6,6 +6,7 @@ use crate::arm::ArmId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
 use crate::net_raw::NetRaw;
+use crate::target::Target;
 
 pub(crate) fn id(name: &str) -> ArmId {
     ArmId::new(format!(
@@ -16,6 +17,12 @@ pub(crate) fn id(name: &str) -> ArmId {
 
 pub(crate) fn ids(names: &[&str]) -> BTreeSet<ArmId> {
     names.iter().map(|name| id(name)).collect()
+}
+
+pub(crate) fn scale_set() -> Target {
+    let id =
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/p";
+    Target::parse(id).expect("a scale set")
 }
 
 pub(crate) fn pod() -> Pod {

@@ -14,7 +14,7 @@ use podid_crds::aadpodidentity::{self as kinds, AzureIdentityBinding};
 use podid_crds::convert;
 use serde::de::DeserializeOwned;
 
-use crate::ObjectKey;
+use crate::key::{ObjectKey, key_of};
 use crate::watch::{WatchFact, facts};
 
 /// Seconds after which the API server ends a watch, which is then started again. A connection that
@@ -61,7 +61,7 @@ where
 pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     let identity = convert::identity(object);
     if identity.is_none() {
-        let (object, kind) = (ObjectKey::of(object), object.spec.kind());
+        let (object, kind) = (key_of(object), object.spec.kind());
         tracing::warn!(%object, kind, "AzureIdentity ignored: its type must be 0, 1 or 2");
     }
     identity

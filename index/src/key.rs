@@ -1,34 +1,7 @@
-use std::fmt;
-
 use kube::{Resource, ResourceExt};
+pub use podid_core::object_key::ObjectKey;
 
-/// Namespace and name of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Empty for an object of the cluster.
-    pub namespace: String,
-    #[allow(missing_docs, reason = "the name is enough")]
-    pub name: String,
-}
-
-impl ObjectKey {
-    /// A key from its parts.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-
-    /// The key of an object; parts that it lacks are empty.
-    pub fn of(object: &impl Resource) -> Self {
-        Self::new(object.namespace().unwrap_or_default(), object.name_any())
-    }
-}
-
-/// As `namespace/name`.
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
+/// The key of an object; parts that it lacks are empty.
+pub(crate) fn key_of(object: &impl Resource) -> ObjectKey {
+    ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
 }

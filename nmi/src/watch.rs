@@ -8,15 +8,12 @@ use kube::Client;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
-use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzurePodIdentityException};
+use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzurePodIdentityException, NODE_LABEL};
 use podid_crds::convert;
 use podid_index::feed::{self, short_watch, updates};
 use tokio::sync::mpsc;
 
 use crate::pod_index::{ObjectUpdate, node_pod};
-
-/// Label of an AzureAssignedIdentity that names its node.
-const NODE_LABEL: &str = "nodename";
 
 /// Follows all kinds and sends what changes, until the receiver is gone. A lost connection is
 /// taken up again with growing pauses; meanwhile the last known state stands.

@@ -3,45 +3,38 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
-use podid_core::condition::{READY, SUCCEEDED, SUSPENDED};
+use podid_core::condition::{ReadyEvent, ready_event};
 use podid_index::events::EventWriter;
 
-/// Says that an object's `Ready` has another status, reason or message than before.
+use crate::conditions::from_kubernetes;
+
+/// Says what is new about an object's `Ready`.
 pub(crate) fn transition(
     writer: &EventWriter,
     object: &ObjectReference,
     before: &[Condition],
     after: &[Condition],
 ) {
-    let (Some(old), Some(new)) = (ready(before), ready(after)) else {
-        if let Some(new) = ready(after) {
-            publish(writer, object, new);
-        }
-        return;
+    let core =
+        |conditions: &[Condition]| -> Vec<_> { conditions.iter().map(from_kubernetes).collect() };
+    if let Some(event) = ready_event(&core(before), &core(after)) {
+        publish(writer, object, &event);
+    }
+}
+
+/// Says what an object's `Ready` says.
+pub(crate) fn publish(writer: &EventWriter, object: &ObjectReference, event: &ReadyEvent<'_>) {
+    let type_ = match event.is_warning {
+        true => EventType::Warning,
+        false => EventType::Normal,
     };
-    let repeated =
-        (&old.status, &old.reason, &old.message) == (&new.status, &new.reason, &new.message);
-    let still_fine = old.status == "True" && new.status == "True" && old.reason == new.reason;
-    if !repeated && !still_fine {
-        publish(writer, object, new);
-    }
-}
-
-/// What an object's `Ready` complains of, if it does.
-pub(crate) fn complaint(conditions: &[Condition]) -> Option<&str> {
-    let ready = ready(conditions)?;
-    is_warning(ready).then_some(ready.message.as_str())
-}
-
-/// Says once more why an object is not ready.
-pub(crate) fn remind(writer: &EventWriter, object: &ObjectReference, conditions: &[Condition]) {
-    if let Some(ready) = ready(conditions).filter(|ready| is_warning(ready)) {
-        publish(writer, object, ready);
-    }
-}
-
-fn is_warning(ready: &Condition) -> bool {
-    ready.status == "False" && ready.reason != SUSPENDED
+    send(
+        writer,
+        object,
+        type_,
+        event.reason,
+        event.message.to_owned(),
+    );
 }
 
 /// Says what was done.
@@ -49,26 +42,8 @@ pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[Stri
     if steps.is_empty() {
         return;
     }
-    send(
-        writer,
-        object,
-        EventType::Normal,
-        "Applied",
-        steps.join("; "),
-    );
-}
-
-fn publish(writer: &EventWriter, object: &ObjectReference, ready: &Condition) {
-    let type_ = match is_warning(ready) {
-        true => EventType::Warning,
-        false => EventType::Normal,
-    };
-    let reason = if ready.status == "True" && ready.reason == SUCCEEDED {
-        "Ready"
-    } else {
-        &ready.reason
-    };
-    send(writer, object, type_, reason, ready.message.clone());
+    let note = steps.join("; ");
+    send(writer, object, EventType::Normal, "Applied", note);
 }
 
 fn send(
@@ -86,8 +61,4 @@ fn send(
         secondary: None,
     };
     writer.write(event, object.clone());
-}
-
-fn ready(conditions: &[Condition]) -> Option<&Condition> {
-    conditions.iter().find(|condition| condition.type_ == READY)
 }

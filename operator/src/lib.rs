@@ -10,6 +10,7 @@ pub mod assigned_identity;
 pub mod azure;
 mod call_failure;
 pub mod class;
+mod clock;
 mod conditions;
 mod events;
 pub mod gate;
@@ -19,6 +20,9 @@ pub mod profile;
 pub mod retry;
 mod target;
 mod trigger;
+
+/// Label with the program that made an object: [`FIELD_MANAGER`].
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// Owner of the fields that podid applies.
 pub const FIELD_MANAGER: &str = "podid-operator";

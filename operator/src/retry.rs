@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use podid_core::backoff::{Backoff, Jitter};
+use podid_core::backoff::{Backoff, Jitter, around};
 
 /// Waits of an object that fails again and again.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
@@ -20,7 +20,7 @@ impl Retries {
         let mut failures = self.failures();
         let count = failures.entry(uid.to_owned()).or_default();
         *count = count.saturating_add(1);
-        BACKOFF.full_wait_at_least(*count, at_least, Jitter::new(random()))
+        BACKOFF.full_wait_at_least(*count, at_least, jitter())
     }
 
     /// Forgets the failures of an object: it succeeded, or is deleted.
@@ -34,15 +34,13 @@ impl Retries {
     }
 }
 
-/// `interval`, up to a tenth shorter or longer, so that profiles made together do not
-/// stay in step.
+/// A time [around] an interval.
 pub(crate) fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(0.9 + random() / 5.0)
+    around(interval, jitter())
 }
 
-/// A number from 0 up to 1.
-fn random() -> f64 {
-    rand::random()
+fn jitter() -> Jitter {
+    Jitter::new(rand::random())
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl Arm {
         let mut asked = retry_after(&accepted.headers, SystemTime::now());
         loop {
             sleep(asked.unwrap_or(wait).max(SHORTEST_WAIT)).await;
+            // Not `Backoff` of podid-core: this crate uses none of podid's own.
             wait = (wait * 2).min(LONGEST_WAIT);
             self.refuse_long_wait(call, started.elapsed())?;
             match self.look(call, &address).await {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{AttestationError, Claim, NodeLink, PodEndpoint};
+use crate::backoff::Backoff;
 
-/// Pauses between checks of a pod whose facts do not agree: the first, doubled after every check, up to
-/// the longest. A timer is needed because the kernel announces nothing about cgroups and namespaces.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Pauses between checks of a pod whose facts do not agree, doubled after every check. A timer is needed
+/// because the kernel announces nothing about cgroups and namespaces.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 /// Pause before an attested pod is checked again: the kernel does not announce a change of its addresses or
 /// its MAC either.
 pub(super) const ATTESTED_PAUSE: Duration = Duration::from_secs(30);
@@ -27,8 +27,8 @@ pub(super) struct AttestationState {
     pub(super) last_check: Option<Instant>,
     /// When the next check is due; `None` while one is under way.
     pub(super) due: Option<Instant>,
-    /// Pause before the next check if this one fails.
-    pause: Duration,
+    /// Checks in a row whose facts did not agree.
+    failures: u32,
     /// The node's ends of the pod's links as they were when it was attested, by interface index.
     pub(super) node_ends: BTreeMap<u32, NodeLink>,
     /// Since when the pod has processes and no link.
@@ -43,7 +43,7 @@ impl AttestationState {
             result: None,
             last_check: None,
             due: None,
-            pause: FIRST_PAUSE,
+            failures: 0,
             node_ends: BTreeMap::new(),
             without_link_since: None,
         }
@@ -120,7 +120,7 @@ impl AttestationState {
     }
 
     fn check_at(&mut self, now: Instant) {
-        self.pause = FIRST_PAUSE;
+        self.failures = 0;
         self.due = Some(now);
     }
 
@@ -128,12 +128,12 @@ impl AttestationState {
     // the facts of this check.
     fn recheck_later(&mut self, now: Instant) {
         self.due = Some(self.due.unwrap_or(now + ATTESTED_PAUSE));
-        self.pause = FIRST_PAUSE;
+        self.failures = 0;
     }
 
     /// Schedules another check after a pause, which doubles every time.
     pub(super) fn retry_later(&mut self, now: Instant) {
-        self.due = Some(self.due.unwrap_or(now + self.pause));
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.due = Some(self.due.unwrap_or(now + PAUSES.full_wait(self.failures)));
     }
 }

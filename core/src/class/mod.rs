@@ -6,17 +6,20 @@
 //! | `check` | what is wrong with it, independent of the operator and of Azure |
 //! | `operator` | whether this operator can serve it |
 //! | `confirm` | when Azure is asked about it, and whether profiles may use it |
+//! | `comparison` | when it need not be compared with Azure again |
 //! | `azure` | what Azure is asked, and the outcome for each set of answers |
 //! | `violation` | one field that the rules do not allow |
 
 pub mod azure;
 mod check;
+mod comparison;
 mod confirm;
 mod operator;
 mod spec;
 mod violation;
 
 pub use check::check_class;
+pub use comparison::{ClassComparison, ClassVersion};
 pub use confirm::{ClassAction, Usability, class_action, rests_for_interval};
 pub use operator::OperatorEnvironment;
 pub use spec::{

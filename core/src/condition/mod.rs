@@ -9,6 +9,9 @@
 //!   earlier generation.
 //! - A transition time changes only when the status changes.
 
+mod event;
+
+pub use event::{ReadyEvent, not_ready_event, ready_event};
 use serde::Serialize;
 
 /// Reason of `Ready` when everything is as desired.
@@ -191,9 +194,9 @@ fn summary<T>(
     generation: i64,
     parts: &[Condition<T>],
 ) -> Vec<SubCondition> {
-    let behind = parts
-        .iter()
-        .find(|part| part.observed_generation != Some(generation));
+    use ConditionStatus::{False, True, Unknown};
+    let mut all = parts.iter();
+    let behind = all.find(|part| part.observed_generation != Some(generation));
     let part = |kind, status, reason: &str, message: &str| SubCondition {
         kind,
         status,
@@ -203,29 +206,23 @@ fn summary<T>(
     let with = |ready, negative, reason: &str, message: &str| {
         vec![
             part(READY, ready, reason, message),
-            part(negative, ConditionStatus::True, reason, message),
+            part(negative, True, reason, message),
         ]
     };
     match outcome {
         ReconcileOutcome::Ready { message } => match behind {
-            None => vec![part(READY, ConditionStatus::True, SUCCEEDED, message)],
+            None => vec![part(READY, True, SUCCEEDED, message)],
             Some(Condition { kind, .. }) => {
                 let message = format!("{kind} is not known for this generation yet");
-                with(ConditionStatus::Unknown, RECONCILING, PROGRESSING, &message)
+                with(Unknown, RECONCILING, PROGRESSING, &message)
             }
         },
         ReconcileOutcome::Progressing { message } => {
-            with(ConditionStatus::Unknown, RECONCILING, PROGRESSING, message)
+            with(Unknown, RECONCILING, PROGRESSING, message)
         }
-        ReconcileOutcome::Retrying { message } => {
-            with(ConditionStatus::False, RECONCILING, RETRYING, message)
-        }
-        ReconcileOutcome::Waiting { message } => {
-            with(ConditionStatus::False, RECONCILING, DEPENDENCY, message)
-        }
-        ReconcileOutcome::Stalled { reason, message } => {
-            with(ConditionStatus::False, STALLED, reason, message)
-        }
+        ReconcileOutcome::Retrying { message } => with(False, RECONCILING, RETRYING, message),
+        ReconcileOutcome::Waiting { message } => with(False, RECONCILING, DEPENDENCY, message),
+        ReconcileOutcome::Stalled { reason, message } => with(False, STALLED, reason, message),
         ReconcileOutcome::Suspended {
             applied,
             pods_problem,

@@ -14,6 +14,7 @@
 //! | `failure` | the conditions and the outcome after a failed read or write |
 //! | `result` | the result of a reconciliation, and when to reconcile again |
 //! | `condition_type` | the conditions of a profile |
+//! | `waiting` | which profiles a change of the assignments concerns |
 //! | `pods` | the effect of the pods that a profile binds: counts, conditions, readiness |
 
 pub mod admit;
@@ -29,6 +30,7 @@ pub mod progress;
 pub mod reads;
 pub mod result;
 mod spec;
+pub mod waiting;
 
 pub use condition_type::ConditionType;
 pub use spec::{Access, CreationPolicy, DeletionPolicy, Drift, Interval, Profile};

@@ -96,6 +96,17 @@ pub enum Interval {
     Invalid(String),
 }
 
+impl Interval {
+    /// The interval, with that of the operator where the author gives none that is valid.
+    #[must_use]
+    pub fn or(&self, default: Duration) -> Duration {
+        match self {
+            Self::Every(interval) => *interval,
+            Self::Default | Self::Invalid(_) => default,
+        }
+    }
+}
+
 /// One right: a role at a scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Access {

@@ -18,7 +18,7 @@ pub enum TargetKind {
     ScaleSet,
 }
 
-/// A VM or scale set that carries identities. Two spellings of one id are one target.
+/// A VM or scale set that has identities. Two spellings of one id are one target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Target {
     kind: TargetKind,

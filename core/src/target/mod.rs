@@ -10,12 +10,13 @@
 //! | `error`, `failure` | Azure's errors, and their consequence for an identity |
 //! | `quarantine`, `pause` | when refused identities, and when whole targets, are tried again |
 //! | `state` | the state machine of one target, which uses all of these |
+//! | `managed` | what is desired on a target, and which identities it may have, between the reports of its state machine |
 
 mod desired;
 mod error;
 mod failure;
 mod id;
-mod moment;
+mod managed;
 mod observation;
 mod parts;
 mod pause;
@@ -30,7 +31,7 @@ pub use desired::DesiredIdentities;
 pub use error::{TargetError, TargetErrorClass};
 pub use failure::{Outlook, TargetFailure};
 pub use id::{ProviderIdError, Target, TargetKind};
-pub use moment::Moment;
+pub use managed::{ManagedTarget, StatusChange};
 pub use observation::TargetObservation;
 pub use parts::MAX_CHANGES;
 pub use plan::{TargetPlan, plan_target};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::error::{TargetError, TargetErrorClass};
-use super::moment::Moment;
 use super::quarantine::BETWEEN_REQUESTS;
 use crate::backoff::{Backoff, JitterSource, lengthened};
+use crate::moment::Moment;
 
 /// Waits after a failure that may end by itself.
 const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
@@ -14,7 +14,7 @@ const AFTER_REFUSAL: Backoff = Backoff::new(Duration::from_secs(15), Duration::f
 
 /// Why a comparison could not be finished.
 #[derive(Clone, Debug)]
-pub(super) enum Trouble {
+pub(super) enum ComparisonError {
     Azure(TargetError),
     /// The record could not be written; the API server's error.
     Record(String),
@@ -63,13 +63,18 @@ impl Pause {
     }
 
     /// After one that could not.
-    pub(super) fn troubled(&mut self, trouble: &Trouble, now: Moment, random: &mut JitterSource) {
+    pub(super) fn failed(
+        &mut self,
+        error: &ComparisonError,
+        now: Moment,
+        random: &mut JitterSource,
+    ) {
         let failures = self.failures.saturating_add(1);
         *self = Self {
             failures,
             ended: now,
-            until: now + wait_after(trouble, failures, random),
-            firm: matches!(trouble, Trouble::Azure(error) if error.class == TargetErrorClass::Throttled),
+            until: now + wait_after(error, failures, random),
+            firm: matches!(error, ComparisonError::Azure(error) if error.class == TargetErrorClass::Throttled),
         };
     }
 
@@ -92,9 +97,9 @@ impl Pause {
 }
 
 /// How long to leave a VM or scale set alone after the given number of failures in a row.
-fn wait_after(trouble: &Trouble, failures: u32, random: &mut JitterSource) -> Duration {
+fn wait_after(error: &ComparisonError, failures: u32, random: &mut JitterSource) -> Duration {
     let jitter = random.next_jitter();
-    let Trouble::Azure(error) = trouble else {
+    let ComparisonError::Azure(error) = error else {
         return RETRY.wait(failures, jitter);
     };
     match (error.class, error.retry_after) {

@@ -7,7 +7,7 @@ use crate::arm::ArmId;
 use crate::backoff::{Backoff, Jitter};
 
 use super::failure::TargetFailure;
-use super::moment::Moment;
+use crate::moment::Moment;
 
 /// Waits before a refused identity is tried again: short enough for somebody who has corrected it, long
 /// enough not to use up the calls that Azure allows for one VM or scale set.

@@ -11,7 +11,7 @@ pub struct TargetStatus {
     /// The generation of desired identities that the last comparison was about.
     pub generation: u64,
     /// Identities on it, as Azure confirmed, without those that are being removed; `None` until it was read.
-    pub carries: Option<BTreeSet<ArmId>>,
+    pub present: Option<BTreeSet<ArmId>>,
     /// Identities that podid has put on it, or may have put on it.
     pub ours: BTreeSet<ArmId>,
     /// Why desired identities are not on it.
@@ -25,8 +25,8 @@ impl TargetStatus {
     #[must_use]
     pub fn differing(&self, before: &Self) -> BTreeSet<ArmId> {
         let none = BTreeSet::new();
-        let was = before.carries.as_ref().unwrap_or(&none);
-        let mut differing = was ^ self.carries.as_ref().unwrap_or(&none);
+        let was = before.present.as_ref().unwrap_or(&none);
+        let mut differing = was ^ self.present.as_ref().unwrap_or(&none);
         let failed = before.failures.keys().chain(self.failures.keys());
         let differs = |id: &&ArmId| before.failures.get(*id) != self.failures.get(*id);
         differing.extend(failed.filter(differs).cloned());
@@ -46,8 +46,8 @@ mod tests {
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
         );
         let not_found = TargetFailure::target_not_found(&target.expect("a VM"));
-        let status = |carries: &[&str], failed: &str, failure: &TargetFailure| TargetStatus {
-            carries: Some(ids(carries)),
+        let status = |present: &[&str], failed: &str, failure: &TargetFailure| TargetStatus {
+            present: Some(ids(present)),
             failures: BTreeMap::from([(id(failed), failure.clone())]),
             ..TargetStatus::default()
         };

@@ -27,6 +27,10 @@ pub use replica_status::ReplicaStatus;
 /// Key of the pod label whose value a binding's `selector` names.
 pub const BINDING_LABEL: &str = "aadpodidbinding";
 
+/// Label of an AzureAssignedIdentity with the node of its pod, shortened to a label's length. The node daemon
+/// selects its node's objects by it.
+pub const NODE_LABEL: &str = "nodename";
+
 /// Annotation of an AzureIdentity that narrows it to pods of its own namespace…
 pub const BEHAVIOR_ANNOTATION: &str = "aadpodidentity.k8s.io/Behavior";
 

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
+use podid_core::backoff::Backoff;
 use tokio::time::Instant;
 
 /// Pauses before an Event whose cause lasts is repeated. The API server deletes Events after an hour;
@@ -15,9 +16,9 @@ pub struct Repetition {
 }
 
 impl Repetition {
+    /// The pause after it was said this number of times in a row.
     fn pause(self, times: u32) -> Duration {
-        let doubled = self.first.saturating_mul(2_u32.saturating_pow(times));
-        doubled.min(self.longest)
+        Backoff::new(self.first, self.longest).full_wait(times)
     }
 }
 
@@ -75,10 +76,11 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
             // Another cause than last time is new, and its pauses begin with the shortest.
             _ => (Say::New, 0),
         };
+        let times = times.saturating_add(1);
         let said = LastSaid {
             cause: cause.to_owned(),
             at: now,
-            times: times.saturating_add(1),
+            times,
             again: Some(now + self.repetition.pause(times)),
         };
         self.remember(object, subject, said);

@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::ObjectKey;
+use crate::key::{ObjectKey, key_of};
 
 pub use store::{Watch, WatchTask, Watched};
 
@@ -89,7 +89,7 @@ impl Relist {
                 Vec::new()
             }
             watcher::Event::InitApply(object) => {
-                self.listed.insert(ObjectKey::of(&object));
+                self.listed.insert(key_of(&object));
                 // Given now and not when the listing ends: no copy of a whole listing is kept.
                 vec![self.give(object, malformed)]
             }
@@ -102,7 +102,7 @@ impl Relist {
             }
             watcher::Event::Apply(object) => vec![self.give(object, malformed)],
             watcher::Event::Delete(object) => {
-                let key = ObjectKey::of(&object);
+                let key = key_of(&object);
                 self.given.remove(&key);
                 vec![WatchFact::Gone(key)]
             }
@@ -117,7 +117,7 @@ impl Relist {
     where
         K: Resource<DynamicType = ()> + Clone,
     {
-        let key = ObjectKey::of(&object);
+        let key = key_of(&object);
         // Before the listing ends: one that breaks off and begins anew may lack it.
         self.given.insert(key.clone());
         match object.0 {

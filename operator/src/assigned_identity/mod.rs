@@ -22,7 +22,7 @@
 //! | `targets` | hands desired identities to VMs and scale sets, and takes in what they have |
 //! | `verification` | looks up in Azure whose identity it is that an AzureIdentity names |
 //! | `existing`, `objects` | AzureAssignedIdentities: those that exist, and writing them |
-//! | `progress`, `pod_count_entry`, `pod_counts` | how far each pod is, and the pods of each profile |
+//! | `pod_counts` | counts the pods of each profile |
 //! | `pod_events` | Events on pods |
 //! | `view` | what the profile controller may ask |
 
@@ -35,11 +35,9 @@ mod fake;
 mod index;
 mod metrics;
 mod objects;
-mod pod_count_entry;
 mod pod_counts;
 mod pod_events;
 mod profiles;
-mod progress;
 mod run;
 mod shared_index;
 mod targets;

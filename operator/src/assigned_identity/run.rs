@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::context::AssignedIdentityContext;
+use super::dirty::DirtySet;
 use super::facts::Facts;
 use super::objects::Objects;
 use super::pod_counts::PodCounter;
 use super::pod_events::{AssignmentEvents, PodEvents};
 use super::profiles::ProfileFacts;
-use super::shared_index::SharedIndex;
+use super::shared_index::{DirtySets, SharedIndex};
 use super::targets::Targets;
 use super::verification::{IdentityVerification, VerificationInputs};
 use super::view::AssignmentView;
@@ -44,58 +45,63 @@ async fn prepare(
 ) -> Result<Option<(Targets, Parts)>, BoxError> {
     let (index, dirty) = SharedIndex::new(context.settings.scope);
     let inputs = VerificationInputs {
-        identities: dirty.identities,
+        identities: dirty.identities.clone(),
         ..VerificationInputs::default()
     };
-    let requests = super::dirty::DirtySet::default();
+    let requests = DirtySet::default();
     let (stores, assignments) = (context.stores.clone(), context.assignments.clone());
 
     let mut facts = Facts::new(&context.client, index.clone(), assignments.clone());
     facts.list().await?;
     let changed_owners = inputs.changed_owners.clone();
-    let mut profiles = ProfileFacts::new(
-        stores.clone(),
-        index.clone(),
-        requests.clone(),
-        changed_owners,
-    );
+    let mut profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
     if !profiles.list(drain).await? {
         return Ok(None);
     }
 
     let records = ConfigMapRecords::new(context.client.clone(), &context.settings.namespace);
     let records: Arc<dyn RecordStore> = Arc::new(records);
-    let target_context = target_context(context, Arc::clone(&records), drain.clone());
-    let recheck = inputs.recheck.clone();
     let mut targets = Targets::new(
-        target_context,
+        target_context(context, Arc::clone(&records), drain.clone()),
         index.clone(),
-        dirty.targets,
+        dirty.targets.clone(),
         requests,
-        recheck,
+        inputs.recheck.clone(),
     );
     targets.begin(records.as_ref()).await?;
-    let mut counts = PodCounter::new(index.clone(), dirty.counted, assignments.clone());
+    let mut counts = PodCounter::new(index.clone(), dirty.counted.clone(), assignments.clone());
     counts.update();
     assignments.set_known();
 
-    let (client, metrics) = (context.client.clone(), context.metrics.clone());
-    let (assigned, newly_assigned) = mpsc::unbounded_channel();
-    let (events, writing) = AssignmentEvents::new(client.clone());
-    let objects = Objects::new(client, index.clone(), dirty.written, assigned, metrics);
-    let (identities, interval) = (Arc::clone(&context.identities), context.settings.interval);
-    let verification =
-        IdentityVerification::new(identities, interval, stores, index.clone(), inputs);
-    let pod_events = PodEvents::new(index, dirty.events, newly_assigned, events);
     let mut parts = Parts::new();
     parts.spawn(facts.run());
     parts.spawn(profiles.run());
+    parts.spawn(counts.run());
+    start_others(context, &index, dirty, inputs, &mut parts);
+    Ok(Some((targets, parts)))
+}
+
+/// Starts the parts that need nothing prepared.
+fn start_others(
+    context: &AssignedIdentityContext,
+    index: &SharedIndex,
+    dirty: DirtySets,
+    inputs: VerificationInputs,
+    parts: &mut Parts,
+) {
+    let (client, metrics) = (context.client.clone(), context.metrics.clone());
+    let (identities, interval) = (Arc::clone(&context.identities), context.settings.interval);
+    let stores = context.stores.clone();
+    let verification =
+        IdentityVerification::new(identities, interval, stores, index.clone(), inputs);
+    let (assigned, newly_assigned) = mpsc::unbounded_channel();
+    let (events, writing) = AssignmentEvents::new(client.clone());
+    let objects = Objects::new(client, index.clone(), dirty.written, assigned, metrics);
+    let pod_events = PodEvents::new(index.clone(), dirty.events, newly_assigned, events);
     parts.spawn(verification.run());
     parts.spawn(objects.run());
-    parts.spawn(counts.run());
     parts.spawn(pod_events.run());
     parts.spawn(async move { Ok(writing.await?) });
-    Ok(Some((targets, parts)))
 }
 
 /// Runs the targets beside the other parts, none of which ends by itself.

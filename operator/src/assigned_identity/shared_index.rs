@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, IdentityLookup};
+use podid_core::assigned_identity::{IdentityProgress, ObservedPod};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, IdentityLookup, PodIdentities};
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, TargetStatus};
 use podid_index::ObjectKey;
 
 use super::dirty::DirtySet;
 use super::existing::{ExistingContents, ExistingObject, ExistingObjects};
-use super::index::{AssignmentIndex, IndexedPod, PlacedPod};
-use super::progress::{IdentityProgress, progress_of_pod};
+use super::index::{AssignmentIndex, PlacedPod};
 
 /// See the module. Clones share one index.
 #[derive(Clone, Debug)]
@@ -48,8 +48,10 @@ struct State {
 /// A pod that holds identities, and how far it is with them.
 #[derive(Debug)]
 pub(super) struct PodView<'a> {
-    pub(super) pod: &'a IndexedPod,
-    pub(super) identities: Vec<IdentityProgress<'a>>,
+    pub(super) observed: ObservedPod<'a>,
+    pub(super) identities: &'a PodIdentities,
+    /// How far it is with each identity that it is to have.
+    pub(super) progress: Vec<IdentityProgress<'a>>,
 }
 
 impl SharedIndex {
@@ -164,16 +166,28 @@ impl SharedIndex {
     pub(super) fn read_pod<R>(
         &self,
         key: &ObjectKey,
-        read: impl FnOnce(Option<PodView<'_>>, ExistingContents) -> R,
+        read: impl FnOnce(Option<PodView<'_>>, &ExistingContents) -> R,
     ) -> R {
         let state = self.state();
         let existing = state.existing.of_pod(key);
         let view = state.index.pod(key).map(|pod| {
-            let status = pod.target().and_then(|target| state.statuses.get(target));
-            let identities = progress_of_pod(pod, status, &existing);
-            PodView { pod, identities }
+            let observed = ObservedPod {
+                pod: &pod.placed.pod,
+                node: &pod.placed.node,
+                target: pod.target.as_ref(),
+                status: pod.target().and_then(|target| state.statuses.get(target)),
+                existing: &existing,
+            };
+            let progress = pod.wanted();
+            let progress =
+                progress.map(|(wanted, verification)| observed.progress(wanted, verification));
+            PodView {
+                observed,
+                identities: &pod.assignments,
+                progress: progress.collect(),
+            }
         });
-        read(view, existing)
+        read(view, &existing)
     }
 
     /// Applies a fact, and hands out what it concerns.

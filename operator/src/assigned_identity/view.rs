@@ -54,7 +54,7 @@ pub struct AssignmentChanges {
 pub enum CarrierChange {
     /// From now on there are answers, about all identities and all pods.
     AllKnown,
-    /// A VM or scale set carries this identity now, or does not carry it any more (released it).
+    /// A VM or scale set has this identity now, or does not have it any more (released it).
     Identity(ArmId),
 }
 

@@ -1,51 +1,52 @@
 //! When each class is compared with Azure again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
+use podid_core::class::{ClassComparison, ClassVersion};
 use podid_crds::podid::PodIdentityClass;
-use tokio::time::Instant;
 
 use crate::annotations::REQUESTED_AT;
+use crate::clock::MonotonicClock;
 
 /// What was compared last, by name of the class. A class is reconciled whenever one of its profiles
 /// comes or goes, and that must not cause a call each time. Clones share one state.
 #[derive(Clone, Debug, Default)]
-pub struct Schedule(Arc<Mutex<HashMap<String, Comparison>>>);
-
-#[derive(Debug)]
-struct Comparison {
-    /// What was compared.
-    version: Version,
-    due: Instant,
+pub struct Schedule {
+    comparisons: Arc<Mutex<HashMap<String, ClassComparison>>>,
+    clock: MonotonicClock,
 }
-
-/// Uid, generation, and the last request of a person.
-type Version = (Option<String>, Option<i64>, Option<String>);
 
 impl Schedule {
     /// How long the class, as it is written now, need not be compared; `None` when it is due.
     pub(super) fn rest(&self, class: &PodIdentityClass) -> Option<Duration> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(&class.name_any())?;
-        let rest = entry.due.saturating_duration_since(Instant::now());
-        (entry.version == version(class) && !rest.is_zero()).then_some(rest)
+        let comparisons = self.comparisons();
+        let last = comparisons.get(&class.name_any())?;
+        last.rest(&version(class), self.clock.now())
     }
 
     /// The class was compared, and is to be compared again after `wait`.
     pub(super) fn done(&self, class: &PodIdentityClass, wait: Duration) {
-        let entry = Comparison {
+        let comparison = ClassComparison {
             version: version(class),
-            due: Instant::now() + wait,
+            due: self.clock.now() + wait,
         };
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(class.name_any(), entry);
+        self.comparisons().insert(class.name_any(), comparison);
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn comparisons(&self) -> MutexGuard<'_, HashMap<String, ClassComparison>> {
+        let comparisons = self.comparisons.lock();
+        comparisons.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn version(class: &PodIdentityClass) -> Version {
-    let requested = class.annotations().get(REQUESTED_AT).cloned();
-    (class.uid(), class.meta().generation, requested)
+fn version(class: &PodIdentityClass) -> ClassVersion {
+    ClassVersion {
+        uid: class.uid(),
+        generation: class.meta().generation,
+        requested: class.annotations().get(REQUESTED_AT).cloned(),
+    }
 }

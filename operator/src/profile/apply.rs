@@ -52,11 +52,7 @@ impl Applier<'_> {
             // A note in the record, which is written with the status.
             Step::AdoptIdentity { .. } => Ok(()),
             Step::GrantRole(grant) | Step::GrantNodeRole(grant) => self.grant(grant).await,
-            Step::RevokeRole { assignment, .. } => {
-                self.context.azure.roles.delete(assignment.as_str()).await?;
-                self.progress.revoked(assignment);
-                Ok(())
-            }
+            Step::RevokeRole { assignment, .. } => self.revoke(assignment).await,
             Step::ApplyAzureIdentity {
                 resource_id,
                 client_id,
@@ -114,6 +110,12 @@ impl Applier<'_> {
         };
         let given = self.put_assignment(grant, role, &wanted).await?;
         self.progress.granted(grant, self.owner, &wanted, given);
+        Ok(())
+    }
+
+    async fn revoke(&mut self, assignment: &ArmId) -> Result<(), ErrorCause> {
+        self.context.azure.roles.delete(assignment.as_str()).await?;
+        self.progress.revoked(assignment);
         Ok(())
     }
 

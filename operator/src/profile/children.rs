@@ -19,10 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::ErrorCause;
-use crate::FIELD_MANAGER;
+use crate::{FIELD_MANAGER, MANAGED_BY};
 
-/// Label with the program that made an object.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label with the profile that an object belongs to.
 const PROFILE_LABEL: &str = "podid.dev/profile";
 /// Whose labels `…/name` and `…/namespace` say that a GitOps object applies an object.

@@ -11,18 +11,11 @@ use podid_core::profile::pods::{PolicyState, policy_condition};
 
 use super::error::ErrorCause;
 
-/// Name of the policy, and of its binding, for profiles with `netRaw: Enforce`.
-const ENFORCE: &str = "podid-net-raw-enforce";
-
-/// Name of the policy, and of its binding, for profiles with `netRaw: Audit`.
-const AUDIT: &str = "podid-net-raw-audit";
-
 /// `EnforcementReady` as far as the policy goes.
 pub(super) async fn policy(net_raw: NetRaw, client: &Client) -> SubCondition {
-    let state = match net_raw {
-        NetRaw::Enforce => state(ENFORCE, client).await,
-        NetRaw::Audit => state(AUDIT, client).await,
-        NetRaw::Ignore => PolicyState::NotNeeded,
+    let state = match net_raw.policy() {
+        Some(policy) => state(policy, client).await,
+        None => PolicyState::NotNeeded,
     };
     policy_condition(net_raw, state)
 }

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use podid_core::condition::{self, ReconcileOutcome};
 use podid_crds::podid::PodIdentityProfile;
 use podid_runtime::BoxError;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::FIELD_MANAGER;
@@ -68,23 +68,7 @@ impl Reporter {
         let meta = &malformed.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
-        let generation = meta.generation.unwrap_or_default();
-        let outcome = ReconcileOutcome::Stalled {
-            reason: "Unreadable".to_owned(),
-            message: format!(
-                "spec: {}; correct it and apply the profile again",
-                malformed.error
-            ),
-        };
-        let conditions: Vec<_> = condition::conditions(&outcome, &[], &[], generation, &now(), &[])
-            .into_iter()
-            .map(to_kubernetes)
-            .collect();
-        // A merge, and not an apply: the record of what was made for the profile must stay.
-        let patch = json!({
-            "metadata": { "uid": meta.uid },
-            "status": { "observedGeneration": generation, "conditions": conditions },
-        });
+        let patch = Patch::Merge(status_patch(malformed));
         // Read back as metadata only: the object itself still cannot be read.
         let api: Api<kube::core::PartialObjectMeta<PodIdentityProfile>> =
             Api::namespaced(self.client.clone(), &namespace);
@@ -92,10 +76,7 @@ impl Reporter {
             field_manager: Some(FIELD_MANAGER.into()),
             ..Default::default()
         };
-        if let Err(error) = api
-            .patch_status(&name, &params, &Patch::Merge(&patch))
-            .await
-        {
+        if let Err(error) = api.patch_status(&name, &params, &patch).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(
                 namespace,
@@ -105,4 +86,21 @@ impl Reporter {
             );
         }
     }
+}
+
+/// A merge, and not an apply: the record of what was made for the profile must stay.
+fn status_patch(malformed: &Malformed) -> Value {
+    let meta = &malformed.metadata;
+    let generation = meta.generation.unwrap_or_default();
+    let error = &malformed.error;
+    let outcome = ReconcileOutcome::Stalled {
+        reason: "Unreadable".to_owned(),
+        message: format!("spec: {error}; correct it and apply the profile again"),
+    };
+    let conditions = condition::conditions(&outcome, &[], &[], generation, &now(), &[]);
+    let conditions: Vec<_> = conditions.into_iter().map(to_kubernetes).collect();
+    json!({
+        "metadata": { "uid": meta.uid },
+        "status": { "observedGeneration": generation, "conditions": conditions },
+    })
 }

@@ -53,6 +53,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
+use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
@@ -100,10 +101,8 @@ pub async fn run(
         context.profiles.clone(),
     )
     .with_config(config)
-    .owns_stream(trigger::children::<podid_crds::aadpodidentity::AzureIdentity>(&context.client))
-    .owns_stream(trigger::children::<
-        podid_crds::aadpodidentity::AzureIdentityBinding,
-    >(&context.client))
+    .owns_stream(trigger::children::<AzureIdentity>(&context.client))
+    .owns_stream(trigger::children::<AzureIdentityBinding>(&context.client))
     .watches_stream(
         trigger::usable_classes(&watches.classes),
         trigger::of_class(&context.profiles),

@@ -7,7 +7,6 @@ use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use podid_core::profile::Interval;
 use podid_core::profile::decide::Precheck;
 use podid_core::profile::failure::StepFailure;
 use podid_core::profile::result::{ReconcileResult, Requeue};
@@ -114,11 +113,8 @@ fn action(profile: &PodIdentityProfile, requeue: Requeue, context: &ProfileConte
         }
         Requeue::AtInterval => {
             context.retries.forget(&uid);
-            let interval = match convert::profile(profile, Default::default()).interval {
-                Interval::Every(interval) => interval,
-                Interval::Default | Interval::Invalid(_) => context.interval,
-            };
-            Action::requeue(jittered(interval))
+            let interval = convert::profile(profile, Default::default()).interval;
+            Action::requeue(jittered(interval.or(context.interval)))
         }
     }
 }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
+use podid_core::condition::not_ready_event;
 use podid_crds::podid::PodIdentityProfile;
 use podid_index::events::{EventHistory, EventWriter, Repetition, Say};
 
+use crate::conditions::core_conditions;
 use crate::events;
 
 /// Time between two reminders; events are kept for an hour.
@@ -30,11 +32,12 @@ impl Default for Reminders {
 impl Reminders {
     /// Repeats the Event about why the profile is not ready, if that is due.
     pub(super) fn remind(&self, profile: &PodIdentityProfile, writer: &EventWriter) {
-        let status = profile.status.clone().unwrap_or_default();
-        let conditions = status.conditions.unwrap_or_default();
-        let why = events::complaint(&conditions);
-        if self.is_due(&profile.uid().unwrap_or_default(), why) {
-            events::remind(writer, &profile.object_ref(&()), &conditions);
+        let conditions = core_conditions(profile);
+        let event = not_ready_event(&conditions);
+        let why = event.as_ref().map(|event| event.message);
+        let is_due = self.is_due(&profile.uid().unwrap_or_default(), why);
+        if let Some(event) = event.filter(|_| is_due) {
+            events::publish(writer, &profile.object_ref(&()), &event);
         }
     }
 

@@ -8,16 +8,10 @@ use podid_azure::{
 };
 use podid_core::arm::ArmId;
 use podid_core::target::{
-    Target, TargetError, TargetErrorClass, TargetFailure, TargetKind, TargetObservation,
-    TargetPatch,
+    Target, TargetError, TargetErrorClass, TargetKind, TargetObservation, TargetPatch,
 };
 
-/// What an error means to an identity.
-pub(crate) fn failure_of(error: &AzureError, identity: Option<&ArmId>) -> TargetFailure {
-    TargetFailure::of_azure(&target_error(error), identity)
-}
-
-pub(super) fn target_error(error: &AzureError) -> TargetError {
+pub(crate) fn target_error(error: &AzureError) -> TargetError {
     let named = error.named_identities();
     TargetError {
         class: class_of(error.class()),
@@ -93,11 +87,17 @@ fn arm_id(id: &IdentityId) -> ArmId {
 fn azure_ids(ids: &BTreeSet<ArmId>) -> impl Iterator<Item = IdentityId> {
     ids.iter().filter_map(|id| id.as_str().parse().ok())
 }
+
 #[cfg(test)]
 mod tests {
     use podid_azure::{Operation, Reply};
+    use podid_core::target::TargetFailure;
 
     use super::*;
+
+    fn failure_of(error: &AzureError, identity: Option<&ArmId>) -> TargetFailure {
+        TargetFailure::of_azure(&target_error(error), identity)
+    }
 
     fn refused(status: u16, code: &str) -> AzureError {
         let reply = Reply::new(status, code, "Azure's own words.");

@@ -54,7 +54,7 @@ pub(crate) struct FakeCompute(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    machine: Option<ComputeIdentity>,
+    resource: Option<ComputeIdentity>,
     patches: Vec<usize>,
     spoilt: BTreeSet<IdentityId>,
     names_spoilt: bool,
@@ -68,12 +68,12 @@ struct State {
 impl FakeCompute {
     pub(crate) fn new(on_target: &[&str]) -> Self {
         let user_assigned = on_target.iter().map(|name| identity(name)).collect();
-        let machine = ComputeIdentity {
+        let resource = ComputeIdentity {
             user_assigned,
             ..ComputeIdentity::default()
         };
         Self(Mutex::new(State {
-            machine: Some(machine),
+            resource: Some(resource),
             ..State::default()
         }))
     }
@@ -88,14 +88,14 @@ impl FakeCompute {
 
     pub(crate) fn client_id(&self, name: &str) -> Option<String> {
         let state = self.0.lock().unwrap();
-        let machine = state.machine.as_ref().expect("a machine");
-        machine.client_ids.get(&identity(name)).cloned()
+        let resource = state.resource.as_ref().expect("a resource");
+        resource.client_ids.get(&identity(name)).cloned()
     }
 
     pub(crate) fn on_target(&self) -> BTreeSet<ArmId> {
         let state = self.0.lock().unwrap();
-        let machine = state.machine.as_ref().expect("a machine");
-        machine
+        let resource = state.resource.as_ref().expect("a resource");
+        resource
             .user_assigned
             .iter()
             .map(|id| ArmId::new(id.to_string()))
@@ -135,20 +135,20 @@ impl FakeCompute {
     /// Identities come on it by themselves, and its last change has ended.
     pub(crate) fn arrive(&self, names: &[&str]) {
         let mut state = self.0.lock().unwrap();
-        let machine = state.machine.as_mut().expect("a machine");
-        machine
+        let resource = state.resource.as_mut().expect("a resource");
+        resource
             .user_assigned
             .extend(names.iter().map(|name| identity(name)));
-        machine.provisioning_state = Some("Succeeded".into());
+        resource.provisioning_state = Some("Succeeded".into());
     }
 
     /// Somebody takes an identity away by hand.
     pub(crate) fn take_away(&self, name: &str) {
         let mut state = self.0.lock().unwrap();
         state
-            .machine
+            .resource
             .as_mut()
-            .expect("a machine")
+            .expect("a resource")
             .user_assigned
             .remove(&identity(name));
     }
@@ -164,7 +164,7 @@ impl State {
         self.patches.push(patch.add().len() + patch.remove().len());
         let refused =
             |reply| AzureError::refused(Operation::PatchComputeIdentity, target.to_string(), reply);
-        let machine = self.machine.as_mut().expect("a machine");
+        let resource = self.resource.as_mut().expect("a resource");
         if let Some(reply) = &self.refusal {
             return Err(refused(reply.clone()));
         }
@@ -176,17 +176,17 @@ impl State {
             return Err(refused(Reply::new(400, "FailedIdentityOperation", text)));
         }
         for id in patch.add() {
-            if machine.user_assigned.insert(id.clone())
+            if resource.user_assigned.insert(id.clone())
                 && let Some(client_id) = self.client_ids.get(id)
             {
-                machine.client_ids.insert(id.clone(), client_id.clone());
+                resource.client_ids.insert(id.clone(), client_id.clone());
             }
         }
         for id in patch.remove() {
-            machine.user_assigned.remove(id);
-            machine.client_ids.remove(id);
+            resource.user_assigned.remove(id);
+            resource.client_ids.remove(id);
         }
-        Ok(machine.clone())
+        Ok(resource.clone())
     }
 }
 
@@ -195,7 +195,7 @@ impl Compute for FakeCompute {
     async fn get_identity(&self, _: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
-        Ok(state.machine.clone())
+        Ok(state.resource.clone())
     }
 
     async fn patch_identity(

@@ -20,7 +20,7 @@ mod record_store;
 mod report;
 mod worker;
 
-pub(crate) use convert::failure_of;
+pub(crate) use convert::target_error;
 pub(crate) use manager::{TargetContext, TargetManager};
 pub(crate) use metrics::TargetMetrics;
 pub(crate) use record_store::{ConfigMapRecords, RecordStore};

@@ -1,15 +1,22 @@
 //! Which of Azure's answers about a managed identity is believed.
 
+use std::time::Duration;
+
 use super::IdentityLookup;
+use crate::backoff::{Backoff, Jitter, lengthened};
 
 /// How many refusals in a row it takes to give up an identity that was found: one may be wrong, and pods
 /// that use the identity would be stopped.
 const BELIEVED_REFUSALS: u32 = 2;
 
+/// First wait after an answer that is no identity; the interval is the longest.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+
 /// The answers about one managed identity, in the order in which they arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupHistory<O> {
     believed: Option<IdentityLookup<O>>,
+    /// How many answers in a row were no identity.
     failures: u32,
     refusals: u32,
 }
@@ -31,10 +38,13 @@ impl<O> LookupHistory<O> {
         self.believed.as_ref()
     }
 
-    /// How many answers in a row were no identity.
+    /// How long to wait before the identity is looked up again, which is `interval` after one that was found.
     #[must_use]
-    pub fn failures(&self) -> u32 {
-        self.failures
+    pub fn next_wait(&self, interval: Duration, jitter: Jitter) -> Duration {
+        match self.failures {
+            0 => lengthened(interval, jitter),
+            failures => Backoff::new(FIRST_RETRY, interval.max(FIRST_RETRY)).wait(failures, jitter),
+        }
     }
 
     /// Adds an answer. A failure that may be temporary never replaces an answer of Azure. An identity
@@ -122,7 +132,24 @@ mod tests {
                 .iter()
                 .for_each(|answer| history.record(answer.clone()));
             assert_eq!(history.believed(), believed.as_ref(), "{answers:?}");
-            assert_eq!(history.failures(), failures, "{answers:?}");
+            assert_eq!(history.failures, failures, "{answers:?}");
         }
+    }
+
+    #[test]
+    fn what_was_not_found_is_looked_up_sooner_and_then_less_often() {
+        let (interval, full) = (Duration::from_secs(180), Jitter::new(1.0));
+        let mut history = LookupHistory::default();
+        let mut wait_after = |answer| {
+            history.record(answer);
+            history.next_wait(interval, full).as_secs()
+        };
+        assert_eq!(wait_after(found()), 198);
+        let waits: Vec<u64> = (0..8).map(|_| wait_after(not_yet("a"))).collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 180, 180]);
+        assert_eq!(wait_after(found()), 198);
+        history.record(Lookup::Absent);
+        let short = history.next_wait(Duration::from_secs(1), full);
+        assert_eq!(short, FIRST_RETRY, "however short the interval");
     }
 }

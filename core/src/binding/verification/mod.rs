@@ -15,6 +15,7 @@ use crate::assigned_identity::AssignmentFailure;
 use crate::binding::{AzureIdentity, Origin};
 use crate::class::Class;
 use crate::owner::Owner;
+use crate::target::{TargetError, TargetErrorClass, TargetFailure};
 
 pub use lookup_history::LookupHistory;
 
@@ -38,6 +39,16 @@ pub enum IdentityLookup<O = TaggedOwner> {
 }
 
 impl<O> IdentityLookup<O> {
+    /// The result of a lookup that ended with an error.
+    #[must_use]
+    pub fn failed(error: &TargetError, identity: &ArmId) -> Self {
+        use TargetErrorClass::{Forbidden, Invalid, NotFound};
+        match error.class {
+            Forbidden | NotFound | Invalid => Self::Unreadable(error.to_string()),
+            _ => Self::NotYet(TargetFailure::of_azure(error, Some(identity)).cause),
+        }
+    }
+
     /// The same lookup with another description of the owner.
     pub fn map_owner<P>(self, map: impl FnOnce(O) -> P) -> IdentityLookup<P> {
         match self {

@@ -198,3 +198,36 @@ fn a_refusal_begins_with_what_to_do() {
     );
     assert!(owned.contains("limits.allowHandWritten"), "{owned}");
 }
+
+#[test]
+fn only_an_error_that_lasts_is_a_refusal() {
+    use TargetErrorClass::{
+        Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Propagating, Throttled,
+        Transient, Unauthenticated, Unexpected,
+    };
+    let failed = |class| {
+        let error = TargetError {
+            class,
+            refused: true,
+            code: Some("Code".into()),
+            named: [].into(),
+            retry_after: None,
+            next_step: "grant it".into(),
+            message: "GET was refused".into(),
+        };
+        IdentityLookup::<TaggedOwner>::failed(&error, &ArmId::new("/id/web"))
+    };
+    for class in [Forbidden, NotFound, Invalid] {
+        let expected = IdentityLookup::Unreadable("GET was refused".into());
+        assert_eq!(failed(class), expected, "{class:?}");
+    }
+    let passing = [Throttled, Transient, Propagating, Conflict];
+    let unclear = [PreconditionFailed, Unauthenticated, Unexpected];
+    for class in passing.into_iter().chain(unclear) {
+        let IdentityLookup::NotYet(failure) = failed(class) else {
+            panic!("{class:?}");
+        };
+        assert_eq!(failure.reason, "Code");
+        assert!(failure.message.starts_with("grant it ("), "{failure:?}");
+    }
+}

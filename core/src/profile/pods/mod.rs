@@ -1,15 +1,19 @@
 //! The pods that are bound to one AzureIdentity, and their effect on its profile: counts, a condition, and
 //! whether the profile is ready.
 
+mod counts;
 mod effect;
+mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use counts::PodCounts;
 pub use effect::{
     PODS_KEEP_NET_RAW, PodEffect, PolicyState, about_to_be_bound, assignment_ready, enforcement,
     pods_problem, policy_condition,
 };
+pub use entry::{PodCountEntry, pod_count_entries};
 use serde::Serialize;
 
 use crate::assigned_identity::AssignmentFailure;
@@ -37,7 +41,7 @@ pub enum PodState {
         /// For longer than [usual](USUAL_WAIT).
         late: bool,
         /// Azure's last refusal, if a retry may help.
-        trouble: Option<AssignmentFailure>,
+        failure: Option<AssignmentFailure>,
     },
     /// It is not assigned until a person acts.
     Failed(AssignmentFailure),
@@ -109,10 +113,10 @@ impl BoundPods {
             PodState::UnderWay { late: false, .. } => self.under_way += 1,
             PodState::UnderWay {
                 late: true,
-                trouble,
+                failure,
             } => {
-                let trouble = trouble.clone().unwrap_or_else(delayed);
-                *self.late.entry(trouble).or_default() += 1;
+                let failure = failure.clone().unwrap_or_else(delayed);
+                *self.late.entry(failure).or_default() += 1;
             }
             PodState::Failed(failure) => *self.failed.entry(failure.clone()).or_default() += 1,
             PodState::Refused(breaches) => self.refused.add(pod, breaches),

@@ -10,7 +10,7 @@ fn failure(reason: &str) -> AssignmentFailure {
 fn under_way(late: bool, reason: Option<&str>) -> PodState {
     PodState::UnderWay {
         late,
-        trouble: reason.map(failure),
+        failure: reason.map(failure),
     }
 }
 

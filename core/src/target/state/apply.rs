@@ -7,12 +7,12 @@ use super::TargetState;
 use super::event::{TargetAction, TargetNotice, TargetPatch};
 use super::phase::{Change, ChangeStep, Phase};
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::error::TargetError;
 use crate::target::failure::TargetFailure;
-use crate::target::moment::Moment;
 use crate::target::observation::TargetObservation;
 use crate::target::parts::Parts;
-use crate::target::pause::Trouble;
+use crate::target::pause::ComparisonError;
 use crate::target::plan::TargetPlan;
 
 impl TargetState {
@@ -45,7 +45,7 @@ impl TargetState {
         }
         let Some(part) = next else {
             self.renewed(&change, now, actions);
-            return self.take_stock(&change.observed, change.due, now, actions);
+            return self.check_result(&change.observed, change.due, now, actions);
         };
         actions.push(TargetAction::Patch(TargetPatch {
             plan: part.clone(),
@@ -73,7 +73,7 @@ impl TargetState {
                 let passed = &(&part.add | &part.remove) - &change.renewing;
                 self.quarantine.retain(|id| !passed.contains(id));
                 let present = self.present(&observed);
-                self.carries(&present - &change.parts.leaving(), actions);
+                self.set_present(&present - &change.parts.leaving(), actions);
                 change.observed = observed;
             }
             Err(error) if error.may_be_of_one_identity() => {
@@ -87,7 +87,7 @@ impl TargetState {
                     self.hold(&identity, failure, now);
                 }
             }
-            Err(error) => return self.fail(Trouble::Azure(error), now, actions),
+            Err(error) => return self.fail(ComparisonError::Azure(error), now, actions),
         }
         self.go_on(change, now, actions);
     }

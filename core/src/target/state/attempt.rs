@@ -6,11 +6,11 @@ use super::event::{TargetAction, TargetNotice};
 use super::phase::{AfterSaving, Change, ChangeStep, Phase};
 use super::{Next, TargetState, UNTIL_SECOND_LOOK, WHILE_UPDATING};
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::error::TargetError;
-use crate::target::moment::Moment;
 use crate::target::observation::TargetObservation;
 use crate::target::parts::Parts;
-use crate::target::pause::Trouble;
+use crate::target::pause::ComparisonError;
 use crate::target::plan::{TargetPlan, plan_target};
 use crate::target::quarantine::Quarantine;
 use crate::target::record::AssignmentRecord;
@@ -41,7 +41,7 @@ impl TargetState {
         match result {
             Ok(Some(observed)) => self.compare(observed, now, actions),
             Ok(None) => self.vanished(now, actions),
-            Err(error) => self.fail(Trouble::Azure(error), now, actions),
+            Err(error) => self.fail(ComparisonError::Azure(error), now, actions),
         }
     }
 
@@ -58,15 +58,15 @@ impl TargetState {
         let planned = &plan.add | &plan.remove;
         self.quarantine.retain(|id| planned.contains(id));
         if observed.is_deleting() {
-            self.carries(on_target, actions);
+            self.set_present(on_target, actions);
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
         let due = plan.without(&self.quarantine.waiting(now));
         // An identity that is about to be removed counts as absent at once: otherwise a pod that is bound
         // to it now would be `Assigned` and lose it a moment later.
-        self.carries(&on_target - &due.remove, actions);
+        self.set_present(&on_target - &due.remove, actions);
         if due.is_empty() {
-            return self.take_stock(&observed, due, now, actions);
+            return self.check_result(&observed, due, now, actions);
         }
         let renewing = &self.recreated(&observed) & &due.add;
         let record = self.record.ahead_of(&due.add);
@@ -112,7 +112,7 @@ impl TargetState {
                 Err(error) => {
                     // The write may have succeeded although its answer was lost.
                     self.stored_in_doubt = true;
-                    self.fail(Trouble::Record(error), now, actions);
+                    self.fail(ComparisonError::Record(error), now, actions);
                 }
             },
             other => self.phase = other,
@@ -136,7 +136,7 @@ impl TargetState {
     }
 
     /// Compares the target with the plan after all possible changes.
-    pub(super) fn take_stock(
+    pub(super) fn check_result(
         &mut self,
         after: &TargetObservation,
         due: TargetPlan,
@@ -144,7 +144,7 @@ impl TargetState {
         actions: &mut Vec<TargetAction>,
     ) {
         let on_target = self.present(after);
-        self.carries(on_target.clone(), actions);
+        self.set_present(on_target.clone(), actions);
         if after.is_changing() {
             // The change under way may still add an identity of podid, so the record must keep it.
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
@@ -184,14 +184,18 @@ impl TargetState {
         }
         actions.push(TargetAction::Log(TargetNotice::Gone));
         self.quarantine = Quarantine::default();
-        self.carries(BTreeSet::new(), actions);
+        self.set_present(BTreeSet::new(), actions);
         let none = AssignmentRecord::default();
         self.save(none, AfterSaving::Forget, now, actions);
     }
 
     /// Sets which identities are on the target.
-    pub(super) fn carries(&mut self, identities: BTreeSet<ArmId>, actions: &mut Vec<TargetAction>) {
-        self.status.carries = Some(identities);
+    pub(super) fn set_present(
+        &mut self,
+        identities: BTreeSet<ArmId>,
+        actions: &mut Vec<TargetAction>,
+    ) {
+        self.status.present = Some(identities);
         self.status.at_rest = false;
         self.report(actions);
     }

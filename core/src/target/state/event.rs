@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::desired::DesiredIdentities;
 use crate::target::error::TargetError;
-use crate::target::moment::Moment;
 use crate::target::observation::TargetObservation;
 use crate::target::plan::TargetPlan;
 use crate::target::record::AssignmentRecord;

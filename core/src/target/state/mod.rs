@@ -38,13 +38,13 @@ use super::desired::DesiredIdentities;
 use super::error::{TargetError, TargetErrorClass};
 use super::failure::TargetFailure;
 use super::id::Target;
-use super::moment::Moment;
-use super::pause::{Arrivals, Pause, Trouble};
+use super::pause::{Arrivals, ComparisonError, Pause};
 use super::quarantine::Quarantine;
 use super::record::AssignmentRecord;
 use super::status::TargetStatus;
 use crate::arm::ArmId;
 use crate::backoff::{JitterSource, lengthened};
+use crate::moment::Moment;
 use phase::Phase;
 
 /// Wait after a conflict for which Azure sent no `Retry-After`; about what it sends in others.
@@ -225,18 +225,22 @@ impl TargetState {
     }
 
     /// Ends an attempt that failed: tries again soon after a conflict, else after the back-off.
-    fn fail(&mut self, trouble: Trouble, now: Moment, actions: &mut Vec<TargetAction>) {
-        if let Trouble::Azure(error) = &trouble
+    fn fail(&mut self, why: ComparisonError, now: Moment, actions: &mut Vec<TargetAction>) {
+        if let ComparisonError::Azure(error) = &why
             && error.is_conflict()
             && self.conflicts < MAX_CONFLICTS
         {
             return self.conflicted(error, now, actions);
         }
-        self.pause.troubled(&trouble, now, &mut self.random);
+        self.pause.failed(&why, now, &mut self.random);
         self.wake = Some(self.pause.until);
-        let (failure, text) = match &trouble {
-            Trouble::Azure(error) => (TargetFailure::of_azure(error, None), error.to_string()),
-            Trouble::Record(error) => (TargetFailure::record_not_written(error), error.clone()),
+        let (failure, text) = match &why {
+            ComparisonError::Azure(error) => {
+                (TargetFailure::of_azure(error, None), error.to_string())
+            }
+            ComparisonError::Record(error) => {
+                (TargetFailure::record_not_written(error), error.clone())
+            }
         };
         actions.push(TargetAction::Log(TargetNotice::Unfinished(text)));
         let failure = failure.after(self.pause.failures);
@@ -267,8 +271,8 @@ impl TargetState {
     ) {
         let mut failures = self.quarantine.failures();
         if let Some(failure) = failure {
-            let carries = self.status.carries.clone().unwrap_or_default();
-            for identity in self.compared.desired.difference(&carries) {
+            let present = self.status.present.clone().unwrap_or_default();
+            for identity in self.compared.desired.difference(&present) {
                 failures
                     .entry(identity.clone())
                     .or_insert_with(|| failure.clone());

@@ -10,23 +10,19 @@ use podid_core::binding::Pod;
 use podid_core::names;
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureAssignedIdentitySpec, AzureAssignedIdentityStatus,
-    EmbeddedMetadata, EmbeddedObject, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
+    EmbeddedMetadata, EmbeddedObject, NODE_LABEL, STATUS_ASSIGNED, STATUS_CREATED, STATUS_FAILED,
 };
 use podid_crds::convert;
 use serde_json::{Value, json};
 
 use podid_index::ObjectKey;
 
-use crate::FIELD_MANAGER;
+use crate::{FIELD_MANAGER, MANAGED_BY};
 
-/// Label of the objects that are ours; those of others are left alone.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label that the node daemon selects its node's objects by.
-const NODE_LABEL: &str = "nodename";
 const POD_LABEL: &str = "podname";
 const NAMESPACE_LABEL: &str = "podnamespace";
 
-/// Selector of the objects that are ours.
+/// Selector of the objects that are ours; those of others are left alone.
 pub(super) fn managed_by_us() -> String {
     format!("{MANAGED_BY}={FIELD_MANAGER}")
 }
@@ -55,9 +51,6 @@ impl ExistingObject {
 
 /// The content of the existing objects of a pod, by name; `None` for what podid would not write.
 pub(super) type ExistingContents = BTreeMap<String, Option<AssignedIdentity>>;
-
-/// The content that the objects of a pod should have, by name.
-pub(super) type DesiredContents = BTreeMap<String, AssignedIdentity>;
 
 /// The objects that are there, by pod.
 #[derive(Debug, Default)]
@@ -115,6 +108,27 @@ pub(super) fn to_object(
     name: &str,
     content: &AssignedIdentity,
 ) -> AzureAssignedIdentity {
+    let identity = json!({
+        "type": 0,
+        "resourceID": content.resource_id,
+        "clientID": content.client_id,
+    });
+    let binding = json!({ "azureIdentity": content.identity.1, "selector": pod.selector });
+    AzureAssignedIdentity {
+        metadata: metadata(pod, name, content),
+        spec: AzureAssignedIdentitySpec {
+            azure_identity_ref: Some(embedded("AzureIdentity", &content.identity, identity)),
+            azure_binding_ref: Some(embedded("AzureIdentityBinding", &content.binding, binding)),
+            pod: Some(pod.name.clone()),
+            pod_namespace: Some(pod.namespace.clone()),
+            node_name: Some(content.node.clone()),
+            replicas: None,
+        },
+        status: Some(status(&content.state)),
+    }
+}
+
+fn metadata(pod: &Pod, name: &str, content: &AssignedIdentity) -> ObjectMeta {
     let labels = [
         (MANAGED_BY, FIELD_MANAGER.to_owned()),
         (NODE_LABEL, names::label_value(&content.node)),
@@ -128,39 +142,26 @@ pub(super) fn to_object(
         uid: content.pod_uid.clone(),
         ..OwnerReference::default()
     };
-    let identity = json!({
-        "type": 0,
-        "resourceID": content.resource_id,
-        "clientID": content.client_id,
-    });
-    let binding = json!({ "azureIdentity": content.identity.1, "selector": pod.selector });
-    let (status, failure) = match &content.state {
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some(pod.namespace.clone()),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+        owner_references: Some(vec![owner]),
+        ..ObjectMeta::default()
+    }
+}
+
+fn status(state: &AssignmentState) -> AzureAssignedIdentityStatus {
+    let (status, failure) = match state {
         AssignmentState::Created => (STATUS_CREATED, None),
         AssignmentState::Assigned => (STATUS_ASSIGNED, None),
         AssignmentState::Failed(failure) => (STATUS_FAILED, Some(failure)),
     };
-    AzureAssignedIdentity {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(pod.namespace.clone()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
-            owner_references: Some(vec![owner]),
-            ..ObjectMeta::default()
-        },
-        spec: AzureAssignedIdentitySpec {
-            azure_identity_ref: Some(embedded("AzureIdentity", &content.identity, identity)),
-            azure_binding_ref: Some(embedded("AzureIdentityBinding", &content.binding, binding)),
-            pod: Some(pod.name.clone()),
-            pod_namespace: Some(pod.namespace.clone()),
-            node_name: Some(content.node.clone()),
-            replicas: None,
-        },
-        status: Some(AzureAssignedIdentityStatus {
-            status: Some(status.to_owned()),
-            reason: failure.map(|failure| failure.reason.clone()),
-            message: failure.map(|failure| failure.message.clone()),
-            available_replicas: Some(1),
-        }),
+    AzureAssignedIdentityStatus {
+        status: Some(status.to_owned()),
+        reason: failure.map(|failure| failure.reason.clone()),
+        message: failure.map(|failure| failure.message.clone()),
+        available_replicas: Some(1),
     }
 }
 

@@ -60,7 +60,7 @@ fn keeping(
     }
 }
 
-fn machine(number: usize) -> Result<Target, ProviderIdError> {
+fn node_target(number: usize) -> Result<Target, ProviderIdError> {
     let group = "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute";
     Target::from_provider_id(&match number {
         0 => "kind://elsewhere".to_owned(),
@@ -177,7 +177,7 @@ fn fact() -> impl Strategy<Value = Fact> {
 fn apply(index: &mut AssignmentIndex, fact: &Fact) {
     match fact {
         Fact::Pod(number, is) => index.set_pod(&pod_key(*number), is.clone()),
-        Fact::Node(number, is) => index.set_node(&format!("n{number}"), is.map(machine)),
+        Fact::Node(number, is) => index.set_node(&format!("n{number}"), is.map(node_target)),
         Fact::Binding(number, is) => {
             let key = ObjectKey::new(namespace(*number), format!("b{number}"));
             index.set_binding(&key, is.map(|is| binding(*number, is)));
@@ -209,7 +209,7 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
     for fact in facts {
         match fact {
             Fact::Pod(number, is) => drop(pods.insert(*number, is.clone())),
-            Fact::Node(number, is) => drop(nodes.insert(format!("n{number}"), is.map(machine))),
+            Fact::Node(number, is) => drop(nodes.insert(format!("n{number}"), is.map(node_target))),
             Fact::Binding(number, is) => {
                 bindings.insert(*number, is.map(|is| binding(*number, is)));
             }
@@ -274,7 +274,9 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
 }
 
 fn targets() -> BTreeSet<Target> {
-    (0..4).filter_map(|number| machine(number).ok()).collect()
+    (0..4)
+        .filter_map(|number| node_target(number).ok())
+        .collect()
 }
 
 proptest! {
@@ -373,7 +375,7 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
     apply(&mut index, &Fact::Pod(0, Some(placed(0, 0, 0, 2))));
     assert!(index.take_dirty().targets.is_empty());
     apply(&mut index, &Fact::Node(2, Some(2)));
-    let target = machine(2).expect("a scale set");
+    let target = node_target(2).expect("a scale set");
     assert_eq!(index.take_dirty().targets, BTreeSet::from([target.clone()]));
     assert_eq!(index.wanted(&target).desired.len(), 1);
 }
@@ -395,7 +397,7 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
         pod.pod.name = key.name.clone();
         index.set_pod(key, Some(pod));
     }
-    let target = machine(2).expect("a scale set");
+    let target = node_target(2).expect("a scale set");
     index.set_pod(&keys[0], None);
     assert_eq!(
         index.wanted(&target).desired.len(),
@@ -442,7 +444,7 @@ fn steps(number: usize) -> Vec<(&'static str, Step, Step)> {
     vec![
         (
             "node",
-            Box::new(move |index| index.set_node(&node, Some(machine(1)))),
+            Box::new(move |index| index.set_node(&node, Some(node_target(1)))),
             Box::new(move |index| index.set_node(&no_node, None)),
         ),
         (

@@ -11,17 +11,14 @@ use kube::Client;
 use podid_core::assigned_identity::{
     AssignedIdentityPlan, AssignmentState, assigned_identities, plan_assigned_identities,
 };
-use podid_core::binding::Pod;
-use podid_core::target::ProviderIdError;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::dirty::DirtySet;
-use super::existing::DesiredContents;
 use super::metrics::AssignedIdentityMetrics;
-use super::shared_index::{PodView, SharedIndex};
+use super::shared_index::SharedIndex;
 use unassigned_uses::UnassignedUses;
 use work_queue::WorkQueue;
 use write::{Written, write};
@@ -87,15 +84,14 @@ impl Objects {
     /// Compares the objects of a pod with their desired content, and writes them if they differ.
     fn start(&mut self, key: ObjectKey) {
         let (pod, waiting, plan) = self.index.read_pod(&key, |view, existing| {
-            let desired = view.as_ref().map(desired_objects).unwrap_or_default();
+            let desired = view.as_ref();
+            let desired = desired.map(|view| assigned_identities(&view.observed, &view.progress));
+            let desired = desired.unwrap_or_default();
             let created = desired.values();
             let created = created.filter(|content| content.state == AssignmentState::Created);
-            let pod: Option<Pod> = view.map(|view| view.pod.placed.pod.clone());
-            (
-                pod,
-                created.count(),
-                plan_assigned_identities(&desired, &existing),
-            )
+            let plan = plan_assigned_identities(&desired, existing);
+            let pod = view.map(|view| view.observed.pod.clone());
+            (pod, created.count(), plan)
         });
         self.metrics
             .set_unassigned_uses(self.unassigned_uses.set(&key, waiting));
@@ -134,18 +130,4 @@ impl Objects {
             Ended::Due(key)
         });
     }
-}
-
-fn desired_objects(view: &PodView<'_>) -> DesiredContents {
-    let pod = view.pod;
-    // While the VM or scale set under the pod is not known, no object is written.
-    if matches!(pod.target, None | Some(Err(ProviderIdError::Empty))) {
-        return DesiredContents::new();
-    }
-    let (placed, wanted) = (&pod.placed, &pod.assignments.wanted);
-    assigned_identities(&placed.pod, &placed.node, wanted, |_, identity| {
-        let mut identities = view.identities.iter();
-        let found = identities.find(|one| one.assignment.identity == *identity);
-        found.map_or(AssignmentState::Created, |one| one.state.clone())
-    })
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Reporter};
+use podid_core::assigned_identity::AssignmentWarning;
 use podid_core::binding::Pod;
 use podid_index::ObjectKey;
 use podid_index::events::{self, EventHistory, EventWriter, Repetition, Say, pod_reference};
 
-use super::warnings::AssignmentWarning;
 use crate::FIELD_MANAGER;
 
 /// Events waiting to be written. Beyond that they are dropped.

@@ -3,14 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `mod` | the task: which pods to look at, and when |
-//! | `warnings` | why a pod does not have its identities |
 //! | `assignment_events` | which of it is due to be published, and the Events |
 
 mod assignment_events;
-pub(super) mod warnings;
 
 use std::time::Duration;
 
+use podid_core::assigned_identity::assignment_warnings;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::sync::mpsc;
@@ -19,7 +18,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::dirty::DirtySet;
 use super::shared_index::SharedIndex;
 pub(super) use assignment_events::AssignmentEvents;
-use warnings::warnings;
 
 /// How often to see whether an Event is due to be repeated.
 const BETWEEN_REPETITIONS: Duration = Duration::from_secs(60);
@@ -63,8 +61,8 @@ impl PodEvents {
     fn warn(&mut self, key: &ObjectKey) {
         let found = self.index.read_pod(key, |view, _| {
             let view = view?;
-            let pod = view.pod.placed.pod.clone();
-            Some((pod, warnings(view.pod, &view.identities)))
+            let warnings = assignment_warnings(view.identities, &view.progress);
+            Some((view.observed.pod.clone(), warnings))
         });
         match found {
             Some((pod, warnings)) => self.events.warn(&pod, warnings),
@@ -73,10 +71,11 @@ impl PodEvents {
     }
 
     fn assigned(&mut self, key: &ObjectKey, identity: &str) {
-        let pod =
-            |view: Option<super::shared_index::PodView<'_>>| Some(view?.pod.placed.pod.clone());
+        let pod = self
+            .index
+            .read_pod(key, |view, _| Some(view?.observed.pod.clone()));
         // A pod that is gone was forgotten, and must not be remembered again.
-        if let Some(pod) = self.index.read_pod(key, |view, _| pod(view)) {
+        if let Some(pod) = pod {
             self.events.assigned(&pod, identity);
         }
     }

@@ -83,15 +83,14 @@ impl Targets {
 
     fn on_report(&mut self, report: TargetReport) {
         let target = report.target.clone();
-        let failed: BTreeSet<ArmId> = report.status.failures.keys().cloned().collect();
-        let changed = self.manager.on_status(report);
-        // What was read of an identity that Azure refuses may have changed.
-        self.recheck.add(failed.intersection(&changed).cloned());
-        let status = self.manager.status(&target).cloned();
-        self.index.set_status(&target, status, &changed);
+        if let Some(change) = self.manager.on_status(report) {
+            self.recheck.add(change.refused);
+            let status = self.manager.status(&target).cloned();
+            self.index.set_status(&target, status, &change.changed);
+        }
     }
 
-    /// Has every target compared at once that carries the identity of a profile or should, and the
+    /// Has every target compared at once that has the identity of a profile or should, and the
     /// identity tried again where it was refused.
     fn request(&mut self, profile: &ObjectKey) {
         let mut uses = self.index.uses_of_profile(profile);

@@ -78,9 +78,9 @@ impl Fixture {
         let started = Instant::now();
         loop {
             let report = self.targets.reports.recv().await.expect("the worker runs");
-            let carries = report.status.carries == Some(ids(names));
+            let has_them = report.status.present == Some(ids(names));
             self.targets.on_report(report);
-            if carries {
+            if has_them {
                 return started.elapsed();
             }
         }

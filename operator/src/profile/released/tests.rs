@@ -42,33 +42,3 @@ async fn a_release_does_not_wait_for_a_count_that_hangs() {
     assert!(!counting.is_finished());
     counting.abort();
 }
-
-#[test]
-fn what_is_known_now_concerns_only_who_waits_for_it() {
-    let with = |kind: &str, status: &str, reason: &str| {
-        let condition = json!({
-            "type": kind, "status": status, "reason": reason, "message": "",
-            "lastTransitionTime": "2026-01-01T00:00:00Z",
-        });
-        let object = json!({
-            "metadata": { "name": "p" }, "spec": { "className": "c" },
-            "status": { "conditions": [condition] },
-        });
-        let profile: PodIdentityProfile = serde_json::from_value(object).unwrap();
-        waits_for_what_is_known_now(&profile)
-    };
-    assert!(with(ASSIGNMENT_READY, "False", "Any"));
-    assert!(with("EnforcementReady", "False", PODS_KEEP_NET_RAW));
-    assert!(with("IdentityReady", "False", STILL_ASSIGNED));
-    assert!(!with(ASSIGNMENT_READY, "True", "Any"));
-    assert!(
-        !with("IdentityReady", "False", "TooManyRequests"),
-        "Azure has said when to come back"
-    );
-    let deleted = json!({
-        "metadata": { "name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z" },
-        "spec": { "className": "c" },
-    });
-    let deleted: PodIdentityProfile = serde_json::from_value(deleted).unwrap();
-    assert!(waits_for_what_is_known_now(&deleted));
-}

@@ -567,14 +567,14 @@ impl Compute for Fake {
 
     async fn patch_identity(
         &self,
-        machine: &ComputeTarget,
+        target: &ComputeTarget,
         _: &IdentityPatch,
         _: Option<&str>,
     ) -> Result<ComputeIdentity> {
-        let reply = Reply::new(404, "ResourceNotFound", "no machines here");
+        let reply = Reply::new(404, "ResourceNotFound", "no VMs here");
         Err(AzureError::refused(
             Operation::PatchComputeIdentity,
-            machine.to_string(),
+            target.to_string(),
             reply,
         ))
     }

@@ -181,7 +181,7 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         (
             PodState::UnderWay {
                 late: false,
-                trouble: None,
+                failure: None,
             },
             "Unknown",
             "True",
@@ -190,7 +190,7 @@ async fn a_profile_is_ready_only_while_its_pods_get_its_identity() {
         (
             PodState::UnderWay {
                 late: true,
-                trouble: None,
+                failure: None,
             },
             "False",
             "True",

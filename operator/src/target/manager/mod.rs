@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use podid_azure::Compute;
 use podid_core::arm::ArmId;
+use podid_core::moment::Moment;
 use podid_core::target::{
-    AssignmentRecord, DesiredIdentities, Moment, Target, TargetEvent, TargetSettings, TargetState,
-    TargetStatus,
+    AssignmentRecord, DesiredIdentities, ManagedTarget, StatusChange, Target, TargetEvent,
+    TargetSettings, TargetState, TargetStatus,
 };
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use super::record_store::RecordStore;
 use super::report::TargetReport;
 use super::worker::{Calls, Worker};
 
-/// Called with what a target carries.
+/// Called with the identities that a target has through us, or may have.
 type OnCarried = Box<dyn Fn(&Target, BTreeSet<ArmId>) + Send + Sync>;
 
 /// What targets are worked on with.
@@ -32,7 +33,7 @@ pub(crate) struct TargetContext {
     pub(crate) settings: TargetSettings,
     /// What is counted.
     pub(crate) metrics: TargetMetrics,
-    /// Called whenever a target carries other identities through us, or may.
+    /// Called whenever these are others.
     pub(crate) on_carried: OnCarried,
     /// Ends all work.
     pub(crate) drain: Drain,
@@ -55,15 +56,11 @@ pub(crate) struct TargetManager {
     tasks: JoinSet<()>,
 }
 
-/// A target with a worker.
+/// A target, and the way to its worker.
 #[derive(Debug)]
 struct Managed {
+    target: ManagedTarget,
     events: mpsc::UnboundedSender<TargetEvent>,
-    generation: u64,
-    desired: DesiredIdentities,
-    /// What the worker is to put on and has not reported on: it may be doing so.
-    pending: BTreeSet<ArmId>,
-    status: TargetStatus,
 }
 
 impl TargetManager {
@@ -82,10 +79,12 @@ impl TargetManager {
 
     /// What is known of a target; `None` if nothing is desired there and nothing of ours is there.
     pub(crate) fn status(&self, target: &Target) -> Option<&TargetStatus> {
-        self.targets.get(target).map(|managed| &managed.status)
+        self.targets
+            .get(target)
+            .map(|managed| managed.target.status())
     }
 
-    /// Has a target carry what is desired.
+    /// Has a target get what is desired.
     pub(crate) fn set_desired(&mut self, target: &Target, desired: DesiredIdentities) {
         let Some(managed) = self.targets.get_mut(target) else {
             if !desired.desired.is_empty() {
@@ -93,20 +92,16 @@ impl TargetManager {
             }
             return;
         };
-        managed.pending.extend(desired.desired.iter().cloned());
-        if managed.desired != desired {
-            managed.generation += 1;
-            managed.desired = desired.clone();
-            managed.send(TargetEvent::Desired(managed.generation, desired));
+        if let Some(event) = managed.target.set_desired(desired) {
+            managed.send(event);
         }
         self.report_carried(target);
     }
 
     /// The targets that carry an identity through us, or may.
     pub(crate) fn carriers(&self, identity: &ArmId) -> impl Iterator<Item = &Target> {
-        let carriers = self.targets.iter().filter(|(_, managed)| {
-            managed.pending.contains(identity) || managed.status.ours.contains(identity)
-        });
+        let carriers = self.targets.iter();
+        let carriers = carriers.filter(|(_, managed)| managed.target.may_carry(identity));
         carriers.map(|(target, _)| target)
     }
 
@@ -118,7 +113,7 @@ impl TargetManager {
         }
     }
 
-    /// Starts work on a target that carries what `record` says.
+    /// Starts work on a target on which podid has put what `record` says.
     pub(crate) fn start(
         &mut self,
         target: &Target,
@@ -128,15 +123,13 @@ impl TargetManager {
         let context = &self.context;
         let (settings, seed) = (context.settings.clone(), rand::random());
         let state = TargetState::new(target.clone(), settings, record, seed, Moment::default());
+        let (managed, first) = ManagedTarget::new(desired, state.status().clone());
         let (events, receiver) = mpsc::unbounded_channel();
         let managed = Managed {
+            target: managed,
             events,
-            generation: 1,
-            pending: desired.desired.clone(),
-            desired: desired.clone(),
-            status: state.status().clone(),
         };
-        managed.send(TargetEvent::Desired(managed.generation, desired));
+        managed.send(first);
         let calls = Calls {
             compute: Arc::clone(&context.compute),
             records: Arc::clone(&context.records),
@@ -150,27 +143,17 @@ impl TargetManager {
         self.report_carried(target);
     }
 
-    /// Takes note of what is known of a target. Returns the identities about which something else is
-    /// known than before.
-    pub(crate) fn on_status(&mut self, report: TargetReport) -> BTreeSet<ArmId> {
+    /// Sets what is known of a target, and returns what follows; `None` for one that is not worked on.
+    pub(crate) fn on_status(&mut self, report: TargetReport) -> Option<StatusChange> {
         let TargetReport { target, status } = report;
-        let Some(managed) = self.targets.get_mut(&target) else {
-            return BTreeSet::new();
-        };
-        let changed = status.differing(&managed.status);
-        let is_answer = status.generation == managed.generation;
-        if is_answer {
-            managed.pending.clone_from(&managed.desired.desired);
-        }
-        let rests = is_answer && status.at_rest;
-        managed.status = status;
-        if rests {
+        let change = self.targets.get_mut(&target)?.target.on_status(status);
+        if change.is_finished {
             // Its worker ends when it sees that nobody can desire anything of it any more.
             self.targets.remove(&target);
             self.context.metrics.set_targets(self.targets.len());
         }
         self.report_carried(&target);
-        changed
+        Some(change)
     }
 
     /// Waits until a worker ends; for ever if there is none.
@@ -191,7 +174,7 @@ impl TargetManager {
 
     fn report_carried(&self, target: &Target) {
         let managed = self.targets.get(target);
-        let carried = managed.map(|managed| &managed.pending | &managed.status.ours);
+        let carried = managed.map(|managed| managed.target.carried());
         (self.context.on_carried)(target, carried.unwrap_or_default());
     }
 }

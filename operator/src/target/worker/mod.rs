@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use podid_azure::Compute;
 use podid_core::target::{
-    AssignmentRecord, Moment, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch,
-    TargetState,
+    AssignmentRecord, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch, TargetState,
 };
 use podid_runtime::Drain;
 use tokio::sync::mpsc;
@@ -19,6 +18,7 @@ use super::convert::{compute_target, identity_patch, observation, target_error};
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
 use super::report::TargetReport;
+use crate::clock::MonotonicClock;
 
 type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
 
@@ -26,8 +26,8 @@ type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
 pub(super) struct Worker {
     target: Target,
     state: TargetState,
-    /// The start that the state's moments are counted from.
-    started: Instant,
+    /// The clock of the state's moments.
+    clock: MonotonicClock,
     calls: Calls,
     events: mpsc::UnboundedReceiver<TargetEvent>,
     reports: mpsc::UnboundedSender<TargetReport>,
@@ -57,7 +57,7 @@ impl Worker {
         Self {
             target,
             state,
-            started: Instant::now(),
+            clock: MonotonicClock::start(),
             calls,
             events,
             reports,
@@ -72,8 +72,7 @@ impl Worker {
     pub(super) async fn run(mut self, drain: Drain) {
         let mut next = Some(TargetEvent::Woke);
         while let Some(event) = next {
-            let now = Moment::after_start(self.started.elapsed());
-            for action in self.state.step(event, now) {
+            for action in self.state.step(event, self.clock.now()) {
                 self.perform(action);
             }
             next = self.next_event(&drain).await;
@@ -82,7 +81,7 @@ impl Worker {
 
     fn perform(&mut self, action: TargetAction) {
         match action {
-            TargetAction::WakeAt(time) => self.wake = Some(self.started + time.since_start()),
+            TargetAction::WakeAt(time) => self.wake = Some(self.clock.instant(time)),
             TargetAction::Rest => self.wake = None,
             TargetAction::Log(notice) => self.log(&notice),
             TargetAction::Report(status) => {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use podid_core::moment::Moment;
 use podid_core::target::{BETWEEN_REQUESTS, DesiredIdentities, TargetStatus};
 
 use super::*;
@@ -8,7 +9,7 @@ use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, 
 
 const INTERVAL: Duration = Duration::from_secs(180);
 const WINDOW: Duration = Duration::from_millis(250);
-/// The longest wait after trouble that may pass by itself.
+/// The longest wait after a failure that may pass by itself.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 struct Fixture {
@@ -100,7 +101,7 @@ async fn changes_that_keep_coming_do_not_put_the_first_off() {
         fixture.desire(&["a", &format!("b{number}")]);
         tokio::time::sleep(WINDOW / 5).await;
     }
-    let first = fixture.report(|report| report.carries.as_ref().is_some_and(|ids| !ids.is_empty()));
+    let first = fixture.report(|report| report.present.as_ref().is_some_and(|ids| !ids.is_empty()));
     first.await;
     assert!(
         fixture.compute.patches() >= 3,
@@ -146,7 +147,7 @@ async fn trouble_is_tried_again_without_any_event() {
     fixture.compute.relent();
     let back = Instant::now();
     fixture
-        .report(|report| report.carries == Some(ids(&["a"])))
+        .report(|report| report.present == Some(ids(&["a"])))
         .await;
     assert!(back.elapsed() < LONGEST_RETRY);
 }
@@ -159,10 +160,10 @@ async fn what_was_taken_away_by_hand_comes_back_within_the_interval() {
     fixture.compute.take_away("a");
     let taken = Instant::now();
     fixture
-        .report(|report| report.carries == Some(ids(&[])))
+        .report(|report| report.present == Some(ids(&[])))
         .await;
     fixture
-        .report(|report| report.carries == Some(ids(&["a"])))
+        .report(|report| report.present == Some(ids(&["a"])))
         .await;
     assert!(
         taken.elapsed() <= INTERVAL.mul_f64(1.2),
@@ -212,7 +213,7 @@ async fn who_has_mended_it_need_not_wait() {
         let mended = Instant::now();
         fixture.request("a");
         fixture
-            .report(|report| report.carries == Some(ids(&["a"])))
+            .report(|report| report.present == Some(ids(&["a"])))
             .await;
         assert!(
             mended.elapsed() <= BETWEEN_REQUESTS,
@@ -253,7 +254,7 @@ async fn a_target_that_is_as_it_should_be_is_not_read_without_end_because_people
     fixture.request("a");
     fixture.desire(&["a", "b"]);
     fixture
-        .report(|report| report.carries == Some(ids(&["a", "b"])))
+        .report(|report| report.present == Some(ids(&["a", "b"])))
         .await;
     assert!(asked.elapsed() <= WINDOW, "a pod waits for nobody who asks");
 }
@@ -270,7 +271,7 @@ async fn asking_does_not_cut_short_what_azure_asked_for() {
     fixture.compute.relent();
     fixture.request("a");
     fixture
-        .report(|report| report.carries == Some(ids(&["a"])))
+        .report(|report| report.present == Some(ids(&["a"])))
         .await;
     assert!(refused.elapsed() >= asked, "{:?}", refused.elapsed());
 }
@@ -280,7 +281,7 @@ async fn the_store_is_asked_before_azure_and_what_it_says_is_told() {
     let mut fixture = Fixture::new(FakeCompute::new(&[]));
     fixture.desire(&["a"]);
     fixture
-        .report(|status| status.carries == Some(ids(&["a"])))
+        .report(|status| status.present == Some(ids(&["a"])))
         .await;
     assert_eq!(fixture.records.saved(), [ids(&["a"])]);
     fixture.records.break_down();

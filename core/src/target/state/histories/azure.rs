@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::history::Poison;
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::state::TargetPatch;
-use crate::target::{Moment, TargetError, TargetErrorClass, TargetObservation};
+use crate::target::{TargetError, TargetErrorClass, TargetObservation};
 
 /// Azure refuses more identities than this in one change.
 const AZURES_LIMIT: usize = 150;

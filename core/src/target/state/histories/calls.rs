@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::checks::{holds, least_wait};
 use super::simulation::WINDOW;
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::state::{TargetAction, TargetEvent, TargetPatch};
-use crate::target::{BETWEEN_REQUESTS, MAX_CHANGES, Moment, TargetError, TargetErrorClass};
+use crate::target::{BETWEEN_REQUESTS, MAX_CHANGES, TargetError, TargetErrorClass};
 
 /// Attempts that may follow each other without a pause: the first, and one for each conflict.
 const ATTEMPTS: u32 = 6;
@@ -31,8 +32,8 @@ pub(super) struct Calls {
     requested: BTreeSet<ArmId>,
     /// …and since the attempt began that is under way: they count from the next one on.
     requested_now: BTreeSet<ArmId>,
-    trouble: Option<TargetError>,
-    troubles_in_row: u32,
+    failure: Option<TargetError>,
+    failures_in_row: u32,
     /// Before this time no read may begin; a person may cut it short but for throttling.
     not_before: Moment,
     asked: bool,
@@ -57,11 +58,11 @@ impl Calls {
 
     pub(super) fn on_event(&mut self, event: &TargetEvent, now: Moment) {
         match event {
-            TargetEvent::Read(Err(error)) => self.trouble = Some(error.clone()),
+            TargetEvent::Read(Err(error)) => self.failure = Some(error.clone()),
             TargetEvent::Patched(Err(error)) if error.may_be_of_one_identity() => {
                 self.hold(&error.named, now);
             }
-            TargetEvent::Patched(Err(error)) => self.trouble = Some(error.clone()),
+            TargetEvent::Patched(Err(error)) => self.failure = Some(error.clone()),
             TargetEvent::Patched(Ok(_)) => {
                 for id in &self.part {
                     self.refused.remove(id);
@@ -70,7 +71,7 @@ impl Calls {
             TargetEvent::Read(Ok(None)) => self.refused.clear(),
             _ => {}
         }
-        if let Some(error) = &self.trouble
+        if let Some(error) = &self.failure
             && error.class == TargetErrorClass::Throttled
         {
             self.throttled = now + error.retry_after.unwrap_or_default();
@@ -130,7 +131,7 @@ impl Calls {
         (self.saves, self.patches, self.asked) = (0, 0, false);
         (self.is_over, self.not_before) = (false, now);
         // After a 412 the target is read again at once.
-        self.trouble = None;
+        self.failure = None;
         self.requested.append(&mut self.requested_now);
         self.changed.clear();
         self.bad.clear();
@@ -178,15 +179,15 @@ impl Calls {
             return Ok(());
         }
         self.ended = now;
-        let wait = match self.trouble.take() {
+        let wait = match self.failure.take() {
             None => {
-                self.troubles_in_row = 0;
+                self.failures_in_row = 0;
                 // A refused identity may have become due during the attempt.
                 Duration::ZERO
             }
             Some(error) if error.is_conflict() => least_wait(1, 60, 1),
             Some(error) => {
-                self.troubles_in_row += 1;
+                self.failures_in_row += 1;
                 let (first, longest) = if error.class.is_retryable() {
                     (1, 60)
                 } else {
@@ -194,7 +195,7 @@ impl Calls {
                 };
                 match error.class {
                     TargetErrorClass::Throttled => Duration::ZERO,
-                    _ => least_wait(first, longest, self.troubles_in_row),
+                    _ => least_wait(first, longest, self.failures_in_row),
                 }
             }
         };

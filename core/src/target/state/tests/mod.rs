@@ -267,7 +267,7 @@ fn what_is_leaving_is_no_longer_reported_as_carried() {
     for report in &bench.reports {
         assert!(
             !report
-                .carries
+                .present
                 .as_ref()
                 .expect("looked at")
                 .contains(&id("a"))

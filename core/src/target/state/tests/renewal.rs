@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::Bench;
-use crate::target::Moment;
+use crate::moment::Moment;
 use crate::testing::{id, ids};
 
 impl Bench {
@@ -23,14 +23,14 @@ fn an_identity_that_was_made_anew_is_taken_off_and_put_on_again() {
     bench.expect("a", "c1");
     let before = bench.reports.len();
     bench.reconcile(&["a", "b"]);
-    let first = bench.reports[before].carries.as_ref().expect("looked at");
+    let first = bench.reports[before].present.as_ref().expect("looked at");
     assert!(!first.contains(&id("a")), "it counts as absent meanwhile");
     assert!(bench.compares_at_the_interval());
     assert_eq!(bench.patches.len(), 3, "one off, one on");
     assert_eq!(bench.azure.on[&id("a")], "c1");
     assert_eq!(bench.on_target(), ids(&["theirs", "a", "b"]));
     assert_eq!(bench.status().ours, ids(&["a", "b"]));
-    assert_eq!(bench.status().carries, Some(ids(&["theirs", "a", "b"])));
+    assert_eq!(bench.status().present, Some(ids(&["theirs", "a", "b"])));
     bench.wake();
     assert_eq!(bench.patches.len(), 3, "and that is all");
 }

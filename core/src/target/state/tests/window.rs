@@ -32,7 +32,7 @@ fn what_a_later_part_removes_is_not_reported_after_an_earlier_one() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     bench.reconcile(&names);
     assert_eq!(bench.patches.len(), 2, "all that is added, then the rest");
-    let carried = bench.reports.iter().filter_map(|it| it.carries.as_ref());
-    let mut told = carried.filter(|carries| carries.contains(&id("old")));
-    assert!(told.next().is_none(), "a pod would be told that it has it");
+    let present = bench.reports.iter().filter_map(|it| it.present.as_ref());
+    let mut reported = present.filter(|present| present.contains(&id("old")));
+    assert!(reported.next().is_none(), "a pod would seem to have it");
 }

@@ -5,21 +5,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_azure::{AzureError, ErrorClass, Identities, UserAssignedIdentity};
+use podid_azure::{AzureError, Identities, UserAssignedIdentity};
 use podid_core::arm::ArmId;
-use podid_core::backoff::{Backoff, Jitter, lengthened};
+use podid_core::backoff::Jitter;
 use podid_core::binding::{IdentityLookup, LookupHistory};
 use podid_core::owner::Owner;
 use podid_core::target::BETWEEN_REQUESTS;
 use podid_index::{Multi, ObjectKey};
 use tokio::time::Instant;
 
-use crate::target::failure_of;
+use crate::target::target_error;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 8;
-/// First wait after an answer that is no identity; the interval is the longest.
-const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// What was read of an identity, with the owner as its tags name it.
 pub(super) type TagLookup = IdentityLookup<Owner>;
 
@@ -137,12 +135,7 @@ impl Lookups {
             self.by_owner.insert(owner, identity.clone());
         }
         let jitter = Jitter::new(rand::random());
-        let wait = match lookup.history.failures() {
-            0 => lengthened(self.interval, jitter),
-            failures => {
-                Backoff::new(FIRST_RETRY, self.interval.max(FIRST_RETRY)).wait(failures, jitter)
-            }
-        };
+        let wait = lookup.history.next_wait(self.interval, jitter);
         self.schedule(identity, now + wait);
     }
 
@@ -196,12 +189,7 @@ fn of_identity(found: UserAssignedIdentity) -> TagLookup {
 
 fn of_error(error: &AzureError, identity: &ArmId) -> TagLookup {
     tracing::warn!(%identity, error = error as &dyn std::error::Error, "identity not read");
-    match error.class() {
-        ErrorClass::Forbidden | ErrorClass::NotFound | ErrorClass::Invalid => {
-            IdentityLookup::Unreadable(error.to_string())
-        }
-        _ => IdentityLookup::NotYet(failure_of(error, Some(identity)).cause),
-    }
+    IdentityLookup::failed(&target_error(error), identity)
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ impl Checks {
             "something unwanted is still there",
         )?;
         holds(status.failures.is_empty(), "a failure is still reported")?;
-        let carries = status.carries.unwrap_or_default();
-        holds(desired.is_subset(&carries), "what is there is not reported")
+        let present = status.present.unwrap_or_default();
+        holds(desired.is_subset(&present), "what is there is not reported")
     }
 
     /// Nothing was desired for a long time.

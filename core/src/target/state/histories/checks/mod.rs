@@ -1,6 +1,7 @@
 //! The invariants, checked at every action.
 
 mod ends;
+mod free;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use std::time::Duration;
 use super::azure::{Azure, Operation};
 use super::calls::Calls;
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::state::{TargetAction, TargetEvent, TargetPatch};
 use crate::target::{
-    AssignmentRecord, DesiredIdentities, MAX_CHANGES, Moment, TargetObservation, TargetStatus,
+    AssignmentRecord, DesiredIdentities, MAX_CHANGES, TargetObservation, TargetStatus,
 };
 
 /// What is known of a history so far.

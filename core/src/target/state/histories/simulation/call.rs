@@ -34,7 +34,7 @@ impl Simulation {
         if let TargetAction::SaveRecord(record) = action {
             return self.save(record, fault);
         }
-        if let Some(error) = self.trouble(fault) {
+        if let Some(error) = self.error_before(fault) {
             let event = match action {
                 TargetAction::Read => TargetEvent::Read(Err(error)),
                 _ => TargetEvent::Patched(Err(error)),
@@ -102,7 +102,7 @@ impl Simulation {
     }
 
     /// What a call meets before Azure looks at it.
-    fn trouble(&mut self, fault: Option<Fault>) -> Option<TargetError> {
+    fn error_before(&mut self, fault: Option<Fault>) -> Option<TargetError> {
         use TargetErrorClass::{Conflict, Forbidden, PreconditionFailed, Throttled, Transient};
         if let Some(Fault::Throttled(seconds)) = fault {
             self.throttled_until = Some(self.now + Duration::from_secs(seconds));

@@ -73,8 +73,10 @@ impl Simulation {
             kept: &ids(&self.kept) - &desired,
             desired,
         };
-        self.generation += 1;
-        self.feed(TargetEvent::Desired(self.generation, self.desired.clone()))
+        match self.managed.set_desired(self.desired.clone()) {
+            Some(event) => self.feed(event),
+            None => Ok(()),
+        }
     }
 
     fn preempt(&mut self) {

@@ -10,9 +10,11 @@ use super::azure::{Azure, error};
 use super::checks::Checks;
 use super::history::{FOREIGN, Fault, Happening, History, Name};
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::state::{TargetAction, TargetEvent, TargetSettings, TargetState};
 use crate::target::{
-    AssignmentRecord, DesiredIdentities, Moment, Target, TargetError, TargetErrorClass,
+    AssignmentRecord, DesiredIdentities, ManagedTarget, Target, TargetError, TargetErrorClass,
+    TargetStatus,
 };
 
 const INTERVAL: Duration = Duration::from_secs(180);
@@ -42,9 +44,11 @@ pub(super) struct Simulation {
     wanted: Vec<Name>,
     kept: Vec<Name>,
     pub(super) desired: DesiredIdentities,
-    generation: u64,
     starts: u64,
     state: TargetState,
+    managed: ManagedTarget,
+    /// Reports that `managed` gets before the next event.
+    reports: Vec<TargetStatus>,
     call: Option<Call>,
     wake: Option<Moment>,
     checks: Checks,
@@ -116,6 +120,9 @@ impl Simulation {
             ..Azure::default()
         };
         let stored = AssignmentRecord::default();
+        let state = new_state(&stored, history.seed, now);
+        let desired = DesiredIdentities::default();
+        let (managed, _) = ManagedTarget::new(desired.clone(), state.status().clone());
         Self {
             now,
             azure,
@@ -124,10 +131,11 @@ impl Simulation {
             changes: VecDeque::new(),
             wanted: Vec::new(),
             kept: Vec::new(),
-            desired: DesiredIdentities::default(),
-            generation: 1,
+            desired,
             starts: history.seed,
-            state: new_state(&stored, history.seed, now),
+            state,
+            managed,
+            reports: Vec::new(),
             stored,
             call: None,
             wake: None,
@@ -140,9 +148,13 @@ impl Simulation {
         self.starts = self.starts.wrapping_add(1);
         self.state = new_state(&self.stored, self.starts, self.now);
         (self.call, self.wake) = (None, None);
+        self.reports.clear();
+        let status = self.state.status().clone();
+        let (managed, desired) = ManagedTarget::new(self.desired.clone(), status);
+        self.managed = managed;
         self.checks.restarted(self.now);
         self.feed(TargetEvent::Woke)?;
-        self.feed(TargetEvent::Desired(self.generation, self.desired.clone()))
+        self.feed(desired)
     }
 
     fn run_until(&mut self, end: Moment) -> Result<(), String> {
@@ -181,12 +193,16 @@ impl Simulation {
     }
 
     fn feed(&mut self, event: TargetEvent) -> Result<(), String> {
+        for report in std::mem::take(&mut self.reports) {
+            let change = self.managed.on_status(report);
+            self.checks.on_status(&change, &self.managed)?;
+        }
         self.checks.on_event(&event, self.now);
         let actions = self.state.step(event, self.now);
         for action in actions {
             self.perform(action)?;
         }
-        Ok(())
+        self.checks.nothing_is_free(&self.managed, &self.azure)
     }
 
     fn perform(&mut self, action: TargetAction) -> Result<(), String> {
@@ -200,7 +216,11 @@ impl Simulation {
         match action {
             TargetAction::WakeAt(time) => self.waits(Some(time)),
             TargetAction::Rest => self.waits(None),
-            TargetAction::Report(status) => self.checks.on_report(&status, &self.stored),
+            TargetAction::Report(status) => {
+                self.checks.on_report(&status, &self.stored)?;
+                self.reports.push(status);
+                Ok(())
+            }
             TargetAction::Log(_) => Ok(()),
             call => self.call(call),
         }

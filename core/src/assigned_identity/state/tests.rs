@@ -1,6 +1,5 @@
 use super::*;
-use crate::binding::{AzureIdentityType, PodIdentity};
-use crate::testing::{binding, id, identity, ids, pod};
+use crate::testing::{id, ids};
 
 #[test]
 fn what_was_assigned_stays_so_until_azure_says_otherwise() {
@@ -89,51 +88,5 @@ fn a_refused_assignment_has_failed_unless_azure_shows_it() {
     assert_eq!(
         assignment_state(Some(&off), Some(&anew)),
         AssignmentState::Failed(anew)
-    );
-}
-
-#[test]
-fn objects_are_written_when_they_differ_and_deleted_when_unwanted() {
-    let assignment = PodIdentity {
-        identity: identity("managed", AzureIdentityType::Managed, id("managed")),
-        binding: binding("b", "managed"),
-    };
-    let objects = |assignment_state: AssignmentState| {
-        assigned_identities(&pod(), "n1", std::slice::from_ref(&assignment), |_, _| {
-            assignment_state.clone()
-        })
-    };
-    let (created, assigned) = (
-        objects(AssignmentState::Created),
-        objects(AssignmentState::Assigned),
-    );
-    let observed = |objects: &BTreeMap<String, AssignedIdentity>| -> BTreeMap<_, _> {
-        objects
-            .iter()
-            .map(|(name, object)| (name.clone(), Some(object.clone())))
-            .collect()
-    };
-
-    assert_eq!(
-        plan_assigned_identities(&created, &BTreeMap::new()).apply,
-        created
-    );
-    assert_eq!(
-        plan_assigned_identities(&assigned, &observed(&created)).apply,
-        assigned
-    );
-    assert_eq!(
-        plan_assigned_identities(&assigned, &observed(&assigned)),
-        AssignedIdentityPlan::default()
-    );
-    let unreadable = assigned.keys().map(|name| (name.clone(), None)).collect();
-    assert_eq!(
-        plan_assigned_identities(&assigned, &unreadable).apply,
-        assigned
-    );
-    let gone = plan_assigned_identities(&BTreeMap::new(), &observed(&assigned));
-    assert_eq!(
-        gone.delete.into_iter().collect::<Vec<_>>(),
-        assigned.into_keys().collect::<Vec<_>>()
     );
 }

@@ -1,24 +1,23 @@
 //! Counts the pods of each profile by state, one changed pod at a time, and publishes the counts.
 
-mod counts;
-
 use std::collections::BTreeMap;
 
+use podid_core::profile::pods::{PodCounts, pod_count_entries};
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use tokio::time::{Instant, sleep_until};
 
 use super::dirty::DirtySet;
-use super::progress;
 use super::shared_index::SharedIndex;
 use super::view::AssignmentView;
-use counts::PodCounts;
+use crate::clock::MonotonicClock;
 
 /// See the module.
 pub(super) struct PodCounter {
     index: SharedIndex,
     dirty: DirtySet<ObjectKey>,
     counts: PodCounts,
+    clock: MonotonicClock,
     assignments: AssignmentView,
 }
 
@@ -32,6 +31,7 @@ impl PodCounter {
             index,
             dirty,
             counts: PodCounts::default(),
+            clock: MonotonicClock::start(),
             assignments,
         }
     }
@@ -46,11 +46,11 @@ impl PodCounter {
 
     pub(super) async fn run(mut self) -> Result<(), BoxError> {
         loop {
-            let late = self.counts.next_late();
+            let late = self.counts.next_late().map(|late| self.clock.instant(late));
             tokio::select! {
                 pods = self.dirty.next() => pods.iter().for_each(|pod| self.count(pod)),
                 () = sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
-                    let late = self.counts.take_late();
+                    let late = self.counts.take_late(self.clock.now());
                     late.iter().for_each(|pod| self.count(pod));
                 }
             }
@@ -60,10 +60,10 @@ impl PodCounter {
 
     fn count(&mut self, pod: &ObjectKey) {
         let entries = self.index.read_pod(pod, |view, _| match view {
-            Some(view) => progress::pod_count_entries(view.pod, &view.identities),
+            Some(view) => pod_count_entries(view.observed.pod, view.identities, &view.progress),
             None => BTreeMap::new(),
         });
-        self.counts.set(pod, entries);
+        self.counts.set(pod, entries, self.clock.now());
     }
 
     fn publish(&mut self) {

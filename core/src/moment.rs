@@ -1,3 +1,5 @@
+//! Times that rules go by, without a clock.
+
 use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
@@ -19,6 +21,12 @@ impl Moment {
     #[must_use]
     pub const fn since_start(self) -> Duration {
         self.0
+    }
+
+    /// How long after `earlier` it is; zero if it is before that.
+    #[must_use]
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
     }
 }
 

@@ -1,0 +1,132 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::assigned_identity::AssignmentFailure;
+use crate::target::{Outlook, TargetFailure};
+use crate::testing::{id, ids};
+
+fn desired(names: &[&str]) -> DesiredIdentities {
+    DesiredIdentities {
+        desired: ids(names),
+        ..DesiredIdentities::default()
+    }
+}
+
+fn status(generation: u64, ours: &[&str]) -> TargetStatus {
+    TargetStatus {
+        generation,
+        present: Some(ids(ours)),
+        ours: ids(ours),
+        ..TargetStatus::default()
+    }
+}
+
+fn managed(names: &[&str]) -> ManagedTarget {
+    ManagedTarget::new(desired(names), TargetStatus::default()).0
+}
+
+#[test]
+fn an_identity_is_carried_from_when_it_is_desired_until_it_is_reported_gone() {
+    let mut managed = managed(&["a"]);
+    assert_eq!(managed.carried(), ids(&["a"]));
+    // It is no longer desired while it may be on its way.
+    managed.set_desired(desired(&[]));
+    assert_eq!(managed.carried(), ids(&["a"]));
+    managed.on_status(status(1, &[]));
+    assert_eq!(managed.carried(), ids(&["a"]), "a report of before");
+    managed.on_status(status(2, &["a"]));
+    assert_eq!(managed.carried(), ids(&["a"]), "it is still there");
+    managed.on_status(status(2, &[]));
+    assert_eq!(managed.carried(), ids(&[]));
+    assert!(!managed.may_carry(&id("a")));
+}
+
+#[test]
+fn what_an_earlier_run_left_is_carried() {
+    let (managed, _) = ManagedTarget::new(desired(&["new"]), status(0, &["old"]));
+    assert_eq!(managed.carried(), ids(&["new", "old"]));
+}
+
+#[test]
+fn only_something_else_is_an_event() {
+    let (mut managed, first) = ManagedTarget::new(desired(&["a"]), TargetStatus::default());
+    assert_eq!(first, TargetEvent::Desired(1, desired(&["a"])));
+    assert_eq!(managed.set_desired(desired(&["a"])), None);
+    let kept = DesiredIdentities {
+        kept: ids(&["b"]),
+        ..desired(&["a"])
+    };
+    let second = TargetEvent::Desired(2, kept.clone());
+    assert_eq!(managed.set_desired(kept), Some(second));
+}
+
+#[test]
+fn a_target_is_finished_when_it_rests_with_what_is_desired_last() {
+    let resting = |generation| TargetStatus {
+        at_rest: true,
+        ..status(generation, &[])
+    };
+    let mut managed = managed(&[]);
+    managed.set_desired(desired(&["a"]));
+    assert!(!managed.on_status(resting(1)).is_finished, "of before");
+    managed.set_desired(desired(&[]));
+    assert!(!managed.on_status(status(3, &[])).is_finished);
+    assert!(managed.on_status(resting(3)).is_finished);
+    assert_eq!(managed.carried(), ids(&[]));
+}
+
+#[test]
+fn a_report_says_what_is_new_and_what_of_that_is_refused() {
+    let failure = TargetFailure {
+        cause: AssignmentFailure {
+            reason: "Forbidden".into(),
+            message: "grant it".into(),
+        },
+        outlook: Outlook::Lasting,
+    };
+    let failed = TargetStatus {
+        failures: [(id("bad"), failure)].into(),
+        ..status(1, &["good"])
+    };
+    let mut managed = managed(&["good", "bad"]);
+    let change = managed.on_status(failed.clone());
+    assert_eq!(change.changed, ids(&["good", "bad"]));
+    assert_eq!(change.refused, ids(&["bad"]));
+    let again = managed.on_status(TargetStatus {
+        generation: 2,
+        ..failed.clone()
+    });
+    assert_eq!((again.changed, again.refused), (ids(&[]), ids(&[])));
+    assert_eq!(managed.status().failures, failed.failures);
+}
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+fn some() -> impl Strategy<Value = Vec<&'static str>> {
+    proptest::sample::subsequence(&NAMES[..], 0..=NAMES.len())
+}
+
+proptest! {
+    /// Reports arrive in their order and late: about any generation since the last reported one.
+    #[test]
+    fn no_order_of_events_makes_free_what_may_be_put_on(
+        steps in proptest::collection::vec((any::<bool>(), some(), 0_u64..3), 1..30),
+    ) {
+        let mut managed = managed(&[]);
+        let mut generations = vec![ids(&[])];
+        let (mut reported, mut ours) = (1, ids(&[]));
+        for (is_report, names, ahead) in steps {
+            if is_report {
+                reported = (reported + ahead).min(generations.len() as u64);
+                ours = ids(&names);
+                managed.on_status(status(reported, &names));
+            } else if managed.set_desired(desired(&names)).is_some() {
+                generations.push(ids(&names));
+            }
+            let since = usize::try_from(reported - 1).expect("few");
+            let mut may_come = ours.clone();
+            may_come.extend(generations[since..].iter().flatten().cloned());
+            prop_assert!(may_come.is_subset(&managed.carried()));
+        }
+    }
+}
