@@ -10,6 +10,7 @@ use podid_core::names::label_value;
 use podid_core::resolve::Exception;
 use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzurePodIdentityException};
 use podid_crds::convert;
+use podid_index::ObjectKey;
 use podid_index::feed::{self, short_watch, updates};
 use tokio::sync::mpsc;
 
@@ -50,11 +51,54 @@ pub(crate) async fn follow(
     Ok(())
 }
 
-/// Reads an AzureAssignedIdentity; `None` for one that is for no pod.
+/// Reads an AzureAssignedIdentity. One that is for no pod does not count, and neither does one that does not
+/// name the managed identity it was written for, which is logged: no token may be issued by it.
 fn assigned(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
-    convert::assigned_identity(object).assigned
+    let assigned = convert::assigned_identity(object).assigned?;
+    if assigned.resource_id.is_none() {
+        tracing::warn!(
+            object = %ObjectKey::of(object),
+            field = "spec.azureIdentityRef.spec.resourceID",
+            "AzureAssignedIdentity ignored: the field is missing; the operator writes the object again"
+        );
+        return None;
+    }
+    Some(assigned)
 }
 
 fn exception(object: &AzurePodIdentityException) -> Option<Exception> {
     Some(convert::exception(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(spec: &Value) -> Option<AssignedIdentity> {
+        let owner = json!({"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"});
+        let object = json!({
+            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureAssignedIdentity",
+            "metadata": {"name": "x", "namespace": "n", "ownerReferences": [owner]},
+            "spec": {
+                "azureIdentityRef": {"metadata": {"name": "i", "namespace": "n"}, "spec": spec},
+                "nodename": "n1",
+            },
+            "status": {"status": "Assigned"},
+        });
+        assigned(&serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn an_assignment_that_names_no_managed_identity_is_not_believed() {
+        assert!(read(&json!({"resourceID": "/id", "clientID": "c"})).is_some());
+        for lacking in [
+            json!({"clientID": "c"}),
+            json!({"resourceID": 1}),
+            json!(null),
+        ] {
+            assert_eq!(read(&lacking), None, "{lacking}");
+        }
+    }
 }

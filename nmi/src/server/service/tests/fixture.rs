@@ -84,7 +84,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
         pod_uid: "uid-1".into(),
         node: "n".into(),
         identity: ("a".into(), "one".into()),
-        resource_id: None,
+        resource_id: Some(azure_identity().resource_id),
         client_id: String::new(),
         binding: (String::new(), String::new()),
         state,
