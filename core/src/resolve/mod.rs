@@ -13,6 +13,7 @@
 //! Serve, from the source of its backend
 //! ```
 
+mod issuing;
 mod refusal;
 mod selector;
 
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use issuing::{IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, wait_for_imds};
 pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
 pub use selector::Selector;
 
