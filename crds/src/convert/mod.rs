@@ -192,12 +192,16 @@ pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
     }
 }
 
+/// Whose the object is by its owner references, which anybody can write. A profile's objects have the
+/// profile's name, so that an object in the way of no profile is nobody's: the operator writes over the one
+/// that has a profile's name, and the API server deletes what names an owner that does not exist.
 fn origin(object: &impl Resource) -> Origin {
     let kind = PodIdentityProfile::kind(&());
     let group = format!("{}/", PodIdentityProfile::group(&()));
     let owners = object.meta().owner_references.iter().flatten();
     let mut profiles = owners.filter(|owner| {
         owner.kind == kind
+            && owner.name == object.name_any()
             && owner.api_version.starts_with(&group)
             && owner.controller == Some(true)
     });

@@ -5,7 +5,7 @@ use super::*;
 fn azure_identity(owners: Value, annotations: Value) -> AzureIdentity {
     let object = json!({
         "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
-        "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},
+        "metadata": {"name": "p", "ownerReferences": owners, "annotations": annotations},
         "spec": {"type": 0},
     });
     identity(&serde_json::from_value(object).unwrap()).unwrap()
@@ -33,6 +33,13 @@ fn only_a_controlling_profile_makes_an_object_a_profiles() {
         ),
         (
             owner("podid.dev/v1alpha1", "PodIdentityClass", true),
+            Origin::HandWritten,
+        ),
+        (
+            json!([{
+                "apiVersion": "podid.dev/v1alpha1", "kind": profile, "name": "another", "uid": "u",
+                "controller": true,
+            }]),
             Origin::HandWritten,
         ),
         (json!([]), Origin::HandWritten),
