@@ -8,13 +8,13 @@ use kube::Client;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
-use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzurePodIdentityException};
+use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzureIdentity, AzurePodIdentityException};
 use podid_crds::convert;
 use podid_index::ObjectKey;
 use podid_index::feed::{self, short_watch, updates};
 use tokio::sync::mpsc;
 
-use crate::pod_index::{ObjectUpdate, node_pod};
+use crate::pod_index::{NodeIdentity, ObjectUpdate, node_pod};
 
 /// Label of an AzureAssignedIdentity that names its node.
 const NODE_LABEL: &str = "nodename";
@@ -32,7 +32,7 @@ pub(crate) async fn follow(
     let on_node = short_watch().fields(&format!("spec.nodeName={node}"));
     let of_node = short_watch().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
     let pods = updates(&client, on_node, node_pod);
-    let identities = updates(&client, short_watch(), feed::identity);
+    let identities = updates(&client, short_watch(), identity);
     let bindings = updates(&client, short_watch(), feed::binding);
     let exceptions = updates(&client, short_watch(), exception);
     let assigned = updates(&client, of_node, assigned);
@@ -49,6 +49,15 @@ pub(crate) async fn follow(
         }
     }
     Ok(())
+}
+
+/// Reads an AzureIdentity and what it was before.
+fn identity(object: &AzureIdentity) -> Option<NodeIdentity> {
+    let former = convert::former_identities(object);
+    Some(NodeIdentity {
+        identity: feed::identity(object)?,
+        former: former.into_values().collect(),
+    })
 }
 
 /// Reads an AzureAssignedIdentity. One that is for no pod does not count, and neither does one that does not

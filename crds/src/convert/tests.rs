@@ -121,3 +121,29 @@ fn a_node_without_a_provider_id_is_no_target_yet() {
         Err(podid_core::target::ProviderIdError::Empty)
     );
 }
+
+#[test]
+fn former_identities_are_read_as_they_are_written() {
+    let read = |annotation: Value| {
+        let object = json!({
+            "metadata": {"name": "p", "annotations": {FORMER_IDENTITIES_ANNOTATION: annotation}},
+            "spec": {"type": 0},
+        });
+        former_identities(&serde_json::from_value(object).unwrap())
+    };
+    let former: BTreeMap<ArmId, String> = [
+        (ArmId::new("/subscriptions/s/one"), "client-one".to_owned()),
+        (ArmId::new("/subscriptions/s/two"), "client-two".to_owned()),
+    ]
+    .into();
+    let written = write_former_identities(&former).unwrap();
+    assert_eq!(
+        written,
+        r#"{"/subscriptions/s/one":"client-one","/subscriptions/s/two":"client-two"}"#
+    );
+    assert_eq!(read(written.into()), former);
+    assert_eq!(write_former_identities(&BTreeMap::new()), None);
+    for unreadable in ["", "client-one", "[]", r#"{"/one":1}"#] {
+        assert_eq!(read(unreadable.into()), BTreeMap::new(), "{unreadable}");
+    }
+}

@@ -77,6 +77,7 @@ async fn prepare(
     targets.begin(records.as_ref()).await?;
     let mut counts = PodCounter::new(index.clone(), dirty.counted, assignments.clone());
     counts.update();
+    assignments.set_uses(index.clone());
     assignments.set_known();
 
     let (client, metrics) = (context.client.clone(), context.metrics.clone());
