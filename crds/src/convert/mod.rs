@@ -214,9 +214,10 @@ pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
     }
 }
 
-/// Whose the object is by its owner references, which anybody can write. A profile's objects have the
-/// profile's name, so that an object in the way of no profile is nobody's: the operator writes over the one
-/// that has a profile's name, and the API server deletes what names an owner that does not exist.
+/// Whether the object is a profile's, by its owner references, which anybody can write. A profile's objects
+/// have the profile's name, so a reference to a profile of another name does not count. An object that has
+/// the name of the profile it refers to is not left as somebody wrote it: the operator writes over it, and
+/// the API server deletes objects whose owner does not exist.
 fn origin(object: &impl Resource) -> Origin {
     let kind = PodIdentityProfile::kind(&());
     let group = format!("{}/", PodIdentityProfile::group(&()));
