@@ -61,17 +61,18 @@ pub(crate) fn binding(name: &str, identity: &str) -> Binding {
     }
 }
 
-/// As the predecessor may have written it: with nothing but what the node daemon reads.
+/// With nothing but what the node daemon reads.
 pub(crate) fn assigned(
     pod_uid: &str,
     (namespace, identity): (&str, &str),
+    resource_id: ArmId,
     state: AssignmentState,
 ) -> AssignedIdentity {
     AssignedIdentity {
         pod_uid: pod_uid.into(),
         node: String::new(),
         identity: (namespace.into(), identity.into()),
-        resource_id: None,
+        resource_id: Some(resource_id),
         client_id: String::new(),
         binding: (String::new(), String::new()),
         state,

@@ -21,4 +21,4 @@ mod key;
 pub mod watch;
 
 pub use index::{Derive, Index, Multi, PodOnNode, Share};
-pub use key::ObjectKey;
+pub use key::{ObjectKey, key_of};

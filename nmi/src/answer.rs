@@ -126,8 +126,9 @@ struct TokenBody<'a> {
     token_type: &'a str,
 }
 
-/// 200 with a token. What IMDS left out is filled in with what it must mean.
-pub(crate) fn token(token: &ImdsToken, client_id: &str, resource: &str) -> Response<Full<Bytes>> {
+/// 200 with a token. What IMDS left out is filled in with what it must mean; a client id is always there,
+/// because a token whose owner is not known is handed to nobody.
+pub(crate) fn token(token: &ImdsToken, resource: &str) -> Response<Full<Bytes>> {
     let or = |given: &'_ str, default: &'_ str| -> String {
         if given.is_empty() {
             default.to_owned()
@@ -138,7 +139,7 @@ pub(crate) fn token(token: &ImdsToken, client_id: &str, resource: &str) -> Respo
     let issued = token.expires_on.saturating_sub(token.expires_in);
     let body = TokenBody {
         access_token: token.access_token.expose(),
-        client_id: &or(&token.client_id, client_id),
+        client_id: &token.client_id,
         expires_in: token.expires_in.to_string(),
         expires_on: token.expires_on.to_string(),
         ext_expires_in: token.ext_expires_in.unwrap_or(token.expires_in).to_string(),
@@ -197,7 +198,7 @@ mod tests {
     fn a_token_has_eight_keys_in_order_and_nothing_empty() {
         let sparse = ImdsToken {
             access_token: Secret::new("a.b.c"),
-            client_id: String::new(),
+            client_id: "client".into(),
             expires_in: 86_000,
             expires_on: 1_700_086_400,
             ext_expires_in: None,
@@ -205,7 +206,7 @@ mod tests {
             resource: String::new(),
             token_type: String::new(),
         };
-        let response = token(&sparse, "client", "https://vault.azure.net");
+        let response = token(&sparse, "https://vault.azure.net");
         assert_eq!(response.headers()[CONTENT_TYPE], JSON);
         let bytes =
             futures::executor::block_on(http_body_util::BodyExt::collect(response.into_body()));

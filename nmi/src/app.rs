@@ -14,13 +14,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
-use crate::intercept::{self, AllowedEndpoints, InstalledEndpoints, Interception};
+use crate::intercept::nftables;
+use crate::intercept::{AllowedEndpoints, InstalledEndpoints, Interception};
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
 use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
-use crate::token::NodeImds;
+use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
 use crate::{open_files, privileges, watch as watches};
 
 /// How many changes may wait for the pod state manager before the watches are held back.
@@ -52,11 +53,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     } = intercept(&args, &readiness, &metrics).await?;
     tasks.background("interception", upkeep);
     let client = client(args.kubeconfig.as_deref()).await?;
-    let (events, queue) = pod_events::channel();
-    tasks.background(
-        "events",
-        queue.run(client.clone(), pod_events::reporter(args.node_name.clone())),
-    );
+    let events = pod_events(&client, &args, &mut tasks);
     let follower = PodStateParts {
         client,
         allowed,
@@ -79,6 +76,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Starts the writing of Events about pods.
+fn pod_events(client: &Client, args: &RunArgs, tasks: &mut Tasks) -> PodEvents {
+    let (events, queue) = pod_events::channel();
+    let reporter = pod_events::reporter(args.node_name.clone());
+    tasks.background("events", queue.run(client.clone(), reporter));
+    events
+}
+
 async fn serve_admin(
     args: &RunArgs,
     readiness: &Readiness,
@@ -99,7 +104,7 @@ async fn intercept(
     metrics: &NodeMetrics,
 ) -> anyhow::Result<Interception> {
     let attested = listen_address(args.listen)?;
-    let started = intercept::start(intercept::StartOptions {
+    let started = nftables::start(nftables::StartOptions {
         attested,
         unattested: SocketAddrV4::new(*attested.ip(), args.unattested_port),
         readiness: readiness.clone(),
@@ -166,13 +171,9 @@ fn service(
     events: PodEvents,
     metrics: NodeMetrics,
 ) -> anyhow::Result<TokenService> {
-    let options = ImdsOptions {
-        base_url: args.metadata_endpoint.clone(),
-        ..ImdsOptions::default()
-    };
     Ok(TokenService {
         snapshots,
-        imds: NodeImds::new(Arc::new(Imds::new(options)?)),
+        sources: token_sources(args)?,
         calls,
         links: Arc::new(KernelLinkCheck::default()),
         waits: Waits {
@@ -181,6 +182,19 @@ fn service(
         },
         events,
         metrics,
+    })
+}
+
+/// Chooses where tokens come from, and what stands in front of each source.
+fn token_sources(args: &RunArgs) -> anyhow::Result<TokenSources> {
+    let options = ImdsOptions {
+        base_url: args.metadata_endpoint.clone(),
+        ..ImdsOptions::default()
+    };
+    let client = Arc::new(Imds::new(options)?);
+    Ok(TokenSources {
+        node_imds: Arc::new(NodeImds::new(client.clone())),
+        node_identities: NodeIdentityTokens::new(client),
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct PodContext {
     /// Since when assignments are known to be done, by AzureIdentity.
     pub(crate) assigned: BTreeMap<ObjectKey, Instant>,
     pub(crate) scope: BindingScope,
-    /// Of the whole cluster, not of this pod.
+    /// The same set for all pods: the client ids of the whole cluster's profiles.
     pub(crate) of_profiles: ProfileClientIds,
 }
 
@@ -45,11 +45,12 @@ impl PodContext {
     }
 }
 
-/// Client ids of all identities that profiles of the cluster made or adopted, without letter case.
-/// Clones share one set, so that a change of it is no change of every pod.
+/// Client ids of all identities that profiles of the cluster have made or adopted, former ones included for
+/// as long as a VM or scale set may have them; compared without letter case. Clones share one set, so that
+/// the contexts of pods need not be derived anew when it changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProfileClientIds {
-    /// How many AzureIdentities have each id, in lower case.
+    /// How many AzureIdentities name each id, in lower case.
     counts: Arc<RwLock<HashMap<String, usize>>>,
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::attest::ProvedLink;
 use crate::pod_context::PodContext;
 
-/// The newest snapshot. Reading it holds a lock only while one reference count is raised.
+/// The newest snapshot. A reader holds the lock only while it clones the `Arc`.
 pub(crate) type Snapshots = watch::Receiver<Arc<Snapshot>>;
 
 /// The attested pods of the node, by address.

@@ -3,7 +3,7 @@
 use podid_runtime::{BoxError, logging};
 
 use crate::args::UninstallArgs;
-use crate::intercept;
+use crate::intercept::nftables;
 
 /// Removes podid's tables, and the entries of the pods in them, from the network namespace of this
 /// process. A second run finds nothing to do and is fine.
@@ -12,5 +12,5 @@ use crate::intercept;
 /// When the kernel refuses; then nothing was removed.
 pub async fn run(args: UninstallArgs) -> Result<(), BoxError> {
     logging::init(&args.log)?;
-    Ok(intercept::remove().await?)
+    Ok(nftables::remove().await?)
 }

@@ -8,12 +8,15 @@ use kube::Client;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
-use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzurePodIdentityException, NODE_LABEL};
+use podid_crds::aadpodidentity::{
+    AzureAssignedIdentity, AzureIdentity, AzurePodIdentityException, NODE_LABEL,
+};
 use podid_crds::convert;
 use podid_index::feed::{self, short_watch, updates};
+use podid_index::key_of;
 use tokio::sync::mpsc;
 
-use crate::pod_index::{ObjectUpdate, node_pod};
+use crate::pod_index::{NodeIdentity, ObjectUpdate, node_pod};
 
 /// Follows all kinds and sends what changes, until the receiver is gone. A lost connection is
 /// taken up again with growing pauses; meanwhile the last known state stands.
@@ -28,7 +31,7 @@ pub(crate) async fn follow(
     let on_node = short_watch().fields(&format!("spec.nodeName={node}"));
     let of_node = short_watch().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
     let pods = updates(&client, on_node, node_pod);
-    let identities = updates(&client, short_watch(), feed::identity);
+    let identities = updates(&client, short_watch(), identity);
     let bindings = updates(&client, short_watch(), feed::binding);
     let exceptions = updates(&client, short_watch(), exception);
     let assigned = updates(&client, of_node, assigned);
@@ -47,11 +50,63 @@ pub(crate) async fn follow(
     Ok(())
 }
 
-/// Reads an AzureAssignedIdentity; `None` for one that is for no pod.
+/// Reads an AzureIdentity and what it was before.
+fn identity(object: &AzureIdentity) -> Option<NodeIdentity> {
+    let former = convert::former_identities(object);
+    Some(NodeIdentity {
+        identity: feed::identity(object)?,
+        former: former.into_values().collect(),
+    })
+}
+
+/// Reads an AzureAssignedIdentity. One that is for no pod does not count, and neither does one that does not
+/// name the managed identity it was written for, which is logged: no token may be issued by it.
 fn assigned(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
-    convert::assigned_identity(object).assigned
+    let assigned = convert::assigned_identity(object).assigned?;
+    if assigned.resource_id.is_none() {
+        tracing::warn!(
+            object = %key_of(object),
+            field = "spec.azureIdentityRef.spec.resourceID",
+            "AzureAssignedIdentity ignored: the field is missing; the operator writes the object again"
+        );
+        return None;
+    }
+    Some(assigned)
 }
 
 fn exception(object: &AzurePodIdentityException) -> Option<Exception> {
     Some(convert::exception(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(spec: &Value) -> Option<AssignedIdentity> {
+        let owner = json!({"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"});
+        let object = json!({
+            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureAssignedIdentity",
+            "metadata": {"name": "x", "namespace": "n", "ownerReferences": [owner]},
+            "spec": {
+                "azureIdentityRef": {"metadata": {"name": "i", "namespace": "n"}, "spec": spec},
+                "nodename": "n1",
+            },
+            "status": {"status": "Assigned"},
+        });
+        assigned(&serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn an_assignment_that_names_no_managed_identity_is_not_believed() {
+        assert!(read(&json!({"resourceID": "/id", "clientID": "c"})).is_some());
+        for lacking in [
+            json!({"clientID": "c"}),
+            json!({"resourceID": 1}),
+            json!(null),
+        ] {
+            assert_eq!(read(&lacking), None, "{lacking}");
+        }
+    }
 }

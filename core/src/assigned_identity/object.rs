@@ -14,7 +14,7 @@ pub struct AssignedIdentity {
     /// The AzureIdentity, by namespace and name.
     pub identity: (String, String),
     /// The managed identity that the AzureIdentity named when this was written; `None` only in
-    /// objects that podid did not write.
+    /// objects that podid did not write, by which no token is issued.
     pub resource_id: Option<ArmId>,
     /// Client id that the AzureIdentity had then.
     pub client_id: String,

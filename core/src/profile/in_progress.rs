@@ -59,6 +59,7 @@ fn in_progress(step: &Step) -> Option<String> {
 mod tests {
     use super::*;
     use crate::condition::ConditionStatus;
+    use crate::profile::plan::UsedBy;
     use crate::testing::id;
 
     fn condition(kind: &str, generation: i64) -> Condition<()> {
@@ -97,7 +98,10 @@ mod tests {
     #[test]
     fn a_plan_that_writes_nothing_to_azure_is_not_announced() {
         let plan = Plan {
-            steps: vec![Step::AwaitUnassigned { id: id("a") }],
+            steps: vec![Step::AwaitUnassigned {
+                id: id("a"),
+                used_by: UsedBy::Anyone,
+            }],
             held: Vec::new(),
         };
         assert_eq!(first_write::<()>(&plan, &[], Some(1)), None);

@@ -109,6 +109,10 @@ pub struct AzureIdentityFields {
     pub namespaced: bool,
     /// What is asked of the pods that use it.
     pub net_raw: NetRaw,
+    /// Identities that the object named before and that a VM or scale set may still have for its pods, with
+    /// their client ids. By these the node daemons know that an identity is a profile's, which pods with an
+    /// exception must not get.
+    pub former: BTreeMap<ArmId, String>,
 }
 
 /// The fields of an AzureIdentityBinding that podid writes.

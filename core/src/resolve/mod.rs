@@ -13,6 +13,7 @@
 //! Serve, from the source of its backend
 //! ```
 
+mod issuing;
 mod refusal;
 mod selector;
 
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use issuing::{IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, wait_for_imds};
 pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
 pub use selector::Selector;
 
@@ -207,7 +209,7 @@ fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
 
 /// The decision by the AzureAssignedIdentities of this pod and identity.
 ///
-/// An object that was written for another resource id does not count: otherwise an edit of the
+/// An object that was written for another resource id, or for none, does not count: otherwise an edit of the
 /// AzureIdentity would give the pod any identity of the target until the operator has verified the edit.
 /// There are several objects only while an old one is replaced. Then `Assigned` counts before the others,
 /// and a failure only if nothing else is there.
@@ -217,10 +219,7 @@ fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision
         assignment.pod_uid == facts.caller.pod.uid
             && *namespace == identity.namespace
             && *name == identity.name
-            && assignment
-                .resource_id
-                .as_ref()
-                .is_none_or(|id| *id == identity.resource_id)
+            && assignment.resource_id.as_ref() == Some(&identity.resource_id)
     });
     let states: BTreeSet<&AssignmentState> = of_pod.map(|assignment| &assignment.state).collect();
     if states.contains(&AssignmentState::Assigned) {

@@ -15,7 +15,7 @@ pub struct ReadAssignedIdentity {
     /// What it says; `None` when it is for nobody, because no pod owns it or it names no AzureIdentity.
     pub assigned: Option<AssignedIdentity>,
     /// Whether it says everything that podid writes, and nothing in other words. The operator writes
-    /// it again if not; the node daemon serves by it nevertheless.
+    /// it again if not; the node daemon serves by it nevertheless, if it names the managed identity.
     pub complete: bool,
 }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_lacks_what_podid_writes_is_served_by_and_written_again() {
+    fn an_object_that_lacks_what_podid_writes_is_read_and_written_again() {
         let lacking = |lack: fn(&mut AzureAssignedIdentity)| {
             let mut object = owned(&json!({"status": "Assigned"}));
             lack(&mut object);

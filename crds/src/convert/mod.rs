@@ -40,6 +40,11 @@ pub const NET_RAW_ANNOTATION: &str = "podid.dev/net-raw";
 /// predecessor's kind has no field for.
 pub const PRINCIPAL_ID_ANNOTATION: &str = "podid.dev/principal-id";
 
+/// Annotation of a profile's AzureIdentity: identities that the object named before and that a VM or scale
+/// set may still have for its pods, as a JSON object of client ids by ARM id. By it the node daemon keeps
+/// them from pods with an exception.
+pub const FORMER_IDENTITIES_ANNOTATION: &str = "podid.dev/former-identities";
+
 /// The profile as a value of `core`. `namespace_labels` are the labels of the profile's namespace.
 #[must_use]
 pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, String>) -> Profile {
@@ -163,6 +168,23 @@ pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     })
 }
 
+/// The former identities of a profile's AzureIdentity, with their client ids; none where the annotation is
+/// missing or cannot be read.
+#[must_use]
+pub fn former_identities(object: &kinds::AzureIdentity) -> BTreeMap<ArmId, String> {
+    let text = object.annotations().get(FORMER_IDENTITIES_ANNOTATION);
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// The value of [`FORMER_IDENTITIES_ANNOTATION`]; `None` when there are no former identities.
+#[must_use]
+pub fn write_former_identities(former: &BTreeMap<ArmId, String>) -> Option<String> {
+    let written = (!former.is_empty()).then(|| serde_json::to_string(former));
+    // A map of texts can always be written.
+    written?.ok()
+}
+
 /// The AzureIdentityBinding as a value of `core`.
 #[must_use]
 pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
@@ -192,12 +214,17 @@ pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
     }
 }
 
+/// Whether the object is a profile's, by its owner references, which anybody can write. A profile's objects
+/// have the profile's name, so a reference to a profile of another name does not count. An object that has
+/// the name of the profile it refers to is not left as somebody wrote it: the operator writes over it, and
+/// the API server deletes objects whose owner does not exist.
 fn origin(object: &impl Resource) -> Origin {
     let kind = PodIdentityProfile::kind(&());
     let group = format!("{}/", PodIdentityProfile::group(&()));
     let owners = object.meta().owner_references.iter().flatten();
     let mut profiles = owners.filter(|owner| {
         owner.kind == kind
+            && owner.name == object.name_any()
             && owner.api_version.starts_with(&group)
             && owner.controller == Some(true)
     });

@@ -5,7 +5,7 @@ use super::*;
 fn azure_identity(owners: Value, annotations: Value) -> AzureIdentity {
     let object = json!({
         "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
-        "metadata": {"name": "i", "ownerReferences": owners, "annotations": annotations},
+        "metadata": {"name": "p", "ownerReferences": owners, "annotations": annotations},
         "spec": {"type": 0},
     });
     identity(&serde_json::from_value(object).unwrap()).unwrap()
@@ -33,6 +33,13 @@ fn only_a_controlling_profile_makes_an_object_a_profiles() {
         ),
         (
             owner("podid.dev/v1alpha1", "PodIdentityClass", true),
+            Origin::HandWritten,
+        ),
+        (
+            json!([{
+                "apiVersion": "podid.dev/v1alpha1", "kind": profile, "name": "another", "uid": "u",
+                "controller": true,
+            }]),
             Origin::HandWritten,
         ),
         (json!([]), Origin::HandWritten),
@@ -113,4 +120,30 @@ fn a_node_without_a_provider_id_is_no_target_yet() {
         target_of(&node),
         Err(podid_core::target::ProviderIdError::Empty)
     );
+}
+
+#[test]
+fn former_identities_are_read_as_they_are_written() {
+    let read = |annotation: Value| {
+        let object = json!({
+            "metadata": {"name": "p", "annotations": {FORMER_IDENTITIES_ANNOTATION: annotation}},
+            "spec": {"type": 0},
+        });
+        former_identities(&serde_json::from_value(object).unwrap())
+    };
+    let former: BTreeMap<ArmId, String> = [
+        (ArmId::new("/subscriptions/s/one"), "client-one".to_owned()),
+        (ArmId::new("/subscriptions/s/two"), "client-two".to_owned()),
+    ]
+    .into();
+    let written = write_former_identities(&former).unwrap();
+    assert_eq!(
+        written,
+        r#"{"/subscriptions/s/one":"client-one","/subscriptions/s/two":"client-two"}"#
+    );
+    assert_eq!(read(written.into()), former);
+    assert_eq!(write_former_identities(&BTreeMap::new()), None);
+    for unreadable in ["", "client-one", "[]", r#"{"/one":1}"#] {
+        assert_eq!(read(unreadable.into()), BTreeMap::new(), "{unreadable}");
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct BridgeAddresses {
 }
 
 impl BridgeAddresses {
-    /// Reads them.
+    /// Reads the bridges of the connection's network namespace.
     pub(crate) async fn read(kernel: &Connection<Route>) -> nlink::Result<Self> {
         let links = kernel.get_links().await?;
         let bridges = || links.iter().filter(|link| is_bridge(link));

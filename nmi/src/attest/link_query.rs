@@ -28,10 +28,10 @@ use podid_core::attest::{NodeLink, ProvedLink};
 
 use super::node_links::LinkAnswer;
 
-/// Room for one answer, in bytes; that about a veth takes about 1500. A longer one is an error.
+/// Longest answer that is read, in bytes; the answer about a veth has about 1500. A longer one is an error.
 const ANSWER_MAX: usize = 32 * 1024;
-/// Most sockets that wait for their next question. More questions at a time than the runtime has
-/// threads are not possible, so this is only a bound.
+/// Most idle sockets that are kept open. A question blocks a thread of the runtime, so there are never more
+/// sockets than threads; this number bounds them on a node with very many CPUs.
 const KEPT_SOCKETS: usize = 16;
 /// The attribute that says what an answer may leave out (linux/if_link.h), and its bit for statistics
 /// (linux/rtnetlink.h): they are a quarter of an answer, and nobody reads them here.
@@ -40,8 +40,8 @@ const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
 /// Checks whether a link is still what it was when a pod was attested by it.
 pub(crate) trait LinkCheck: fmt::Debug + Send + Sync {
-    /// Whether it is. The kernel is asked after the call has begun; when it cannot be asked, the
-    /// answer is no.
+    /// Whether the link is unchanged. The kernel is asked anew at each call; a link that cannot be read
+    /// counts as changed.
     fn is_unchanged(&self, link: &ProvedLink) -> bool;
 }
 

@@ -2,10 +2,11 @@
 //!
 //! An engine diverts the calls and yields them as connections, each with the address of its caller and
 //! with whether the engine has verified that only the pod with that address can have sent its packets.
-//! It verifies that for the endpoints that the daemon allows. The rest of the daemon knows nothing of
-//! how an engine works; nftables is the only one.
+//! It verifies that for the endpoints that the daemon allows. Each engine is a module of its own here;
+//! nftables is the only one. `app` chooses and starts it, and the rest of the daemon knows nothing of how
+//! it works.
 
-mod nftables;
+pub(crate) mod nftables;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -17,8 +18,6 @@ use futures::future::BoxFuture;
 use podid_core::attest::PodEndpoint;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-
-pub(crate) use nftables::{StartOptions, remove, start};
 
 /// The endpoints that the engine should accept as verified callers.
 pub(crate) type AllowedEndpoints = watch::Sender<BTreeSet<PodEndpoint>>;

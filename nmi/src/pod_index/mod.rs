@@ -4,6 +4,7 @@
 mod derive;
 mod node_pod;
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
@@ -24,13 +25,33 @@ pub(crate) enum ObjectUpdate {
     /// Of this node's pods.
     Pod(Update<NodePod>),
     /// Of AzureIdentities.
-    Identity(Update<AzureIdentity>),
+    Identity(Update<NodeIdentity>),
     /// Of AzureIdentityBindings.
     Binding(Update<Binding>),
     /// Of AzurePodIdentityExceptions.
     Exception(Update<Exception>),
     /// Of this node's AzureAssignedIdentities.
     Assigned(Update<AssignedIdentity>),
+}
+
+/// An AzureIdentity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeIdentity {
+    /// As the rules see it.
+    pub(crate) identity: AzureIdentity,
+    /// Client ids of identities that it named before and that a VM or scale set may still have for it.
+    pub(crate) former: BTreeSet<String>,
+}
+
+impl NodeIdentity {
+    /// The client ids of the identities that a profile brought to nodes by this object.
+    fn of_profile(&self) -> BTreeSet<&str> {
+        let ids = self.former.iter().chain([&self.identity.client_id]);
+        match self.identity.origin {
+            Origin::Profile => ids.map(String::as_str).collect(),
+            Origin::HandWritten => BTreeSet::new(),
+        }
+    }
 }
 
 /// A change of the addresses that a pod has according to the API server.
@@ -56,6 +77,8 @@ struct Listed {
 #[derive(Debug)]
 pub(crate) struct PodIndex {
     index: Index<DeriveContext>,
+    /// The AzureIdentities of profiles whose client ids are counted.
+    of_profiles: HashMap<ObjectKey, NodeIdentity>,
     listed: Listed,
 }
 
@@ -64,6 +87,7 @@ impl PodIndex {
     pub(crate) fn new(scope: BindingScope) -> Self {
         Self {
             index: Index::new(DeriveContext::new(scope)),
+            of_profiles: HashMap::new(),
             listed: Listed::default(),
         }
     }
@@ -113,17 +137,18 @@ impl PodIndex {
             .collect()
     }
 
-    fn set_identity(&mut self, key: &ObjectKey, identity: Option<AzureIdentity>) {
-        let of_profile = |identity: &&AzureIdentity| identity.origin == Origin::Profile;
+    fn set_identity(&mut self, key: &ObjectKey, new: Option<NodeIdentity>) {
         let client_ids = &self.index.derive().of_profiles;
-        // The new one first: an id that stays is never missing.
-        if let Some(new) = identity.as_ref().filter(of_profile) {
-            client_ids.add(&new.client_id);
-        }
-        if let Some(old) = self.index.identity(key).filter(of_profile) {
-            client_ids.remove(&old.client_id);
-        }
-        self.index.set_identity(key, identity);
+        // The new ones first: an id that stays is never missing.
+        let added = new.iter().flat_map(NodeIdentity::of_profile);
+        added.for_each(|id| client_ids.add(id));
+        let old = match new.clone().filter(|new| !new.of_profile().is_empty()) {
+            Some(counted) => self.of_profiles.insert(key.clone(), counted),
+            None => self.of_profiles.remove(key),
+        };
+        let removed = old.iter().flat_map(NodeIdentity::of_profile);
+        removed.for_each(|id| client_ids.remove(id));
+        self.index.set_identity(key, new.map(|new| new.identity));
     }
 
     /// Whether every kind has been listed once.

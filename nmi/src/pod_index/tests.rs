@@ -80,9 +80,9 @@ fn pod(number: usize, uid: &str, addresses: &[Ipv4Addr]) -> NodePod {
     }
 }
 
-fn identity(number: usize, client_id: &str, origin: Origin) -> AzureIdentity {
+fn identity(number: usize, client_id: &str, origin: Origin) -> NodeIdentity {
     let key = key("i", number);
-    AzureIdentity {
+    let identity = AzureIdentity {
         namespace: key.namespace,
         name: key.name,
         kind: AzureIdentityType::Managed,
@@ -92,6 +92,10 @@ fn identity(number: usize, client_id: &str, origin: Origin) -> AzureIdentity {
         namespaced: false,
         origin,
         net_raw: NetRaw::Ignore,
+    };
+    NodeIdentity {
+        identity,
+        former: BTreeSet::new(),
     }
 }
 
@@ -150,6 +154,32 @@ fn the_client_ids_of_profiles_follow_their_identities() {
     assert!(ids.contains("one"), "another has it too");
     set(2, by_profile(2, "two"));
     assert!(ids.contains("two") && !ids.contains("one"));
+}
+
+#[test]
+fn a_former_identity_is_its_profiles_for_as_long_as_the_profile_names_it() {
+    let mut index = PodIndex::new(BindingScope::Cluster);
+    let ids = index.index.derive().of_profiles.clone();
+    let mut set = |identity| {
+        let update = Update::Object(key("i", 1), Some(identity));
+        index.apply(ObjectUpdate::Identity(update), Instant::now());
+    };
+    let replaced = |origin| NodeIdentity {
+        former: ["Old".to_owned(), "older".to_owned()].into(),
+        ..identity(1, "new", origin)
+    };
+    set(identity(1, "old", Origin::Profile));
+    for _ in 0..2 {
+        set(replaced(Origin::Profile));
+        assert!(["new", "old", "older"].iter().all(|id| ids.contains(id)));
+    }
+    set(identity(1, "new", Origin::Profile));
+    assert!(ids.contains("new") && !ids.contains("old") && !ids.contains("older"));
+    set(replaced(Origin::HandWritten));
+    assert!(
+        !ids.contains("new") && !ids.contains("old"),
+        "nobody's profile"
+    );
 }
 
 #[test]

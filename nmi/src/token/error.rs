@@ -179,3 +179,18 @@ pub(crate) fn client_id_mismatch(identity: &AzureIdentity, found: &str) -> Token
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::azure_identity;
+
+    #[test]
+    fn a_wrong_client_id_is_refused_with_what_to_correct() {
+        let error = client_id_mismatch(&azure_identity(), "client-two");
+        assert_eq!(error.outcome, "ClientIdMismatch");
+        for part in ["a/one", "client-one", "client-two", "correct spec.clientID"] {
+            assert!(error.reason.contains(part), "{}", error.reason);
+        }
+    }
+}

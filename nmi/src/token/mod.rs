@@ -1,40 +1,44 @@
 //! Where tokens come from. `podid_core::resolve` decides which source a request is served from; each
-//! source is a [`TokenIssuer`], and a file of its own beside `imds`.
+//! source is a [`TokenIssuer`], and a file of its own beside `imds`. Pods with an exception get tokens of the
+//! node's own identities instead, from [`NodeIdentityTokens`].
 
 pub(crate) mod error;
 mod imds;
 mod imds_lag;
+mod node_identities;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use podid_azure::{ClientHeaders, ImdsToken};
 use podid_core::binding::AzureIdentity;
+use podid_core::resolve::{CallingPod, TokenSource};
 use tokio::time::Instant;
 
 pub(crate) use error::TokenError;
-#[cfg(test)]
-pub(crate) use imds::LAG;
 pub(crate) use imds::NodeImds;
+pub(crate) use node_identities::NodeIdentityTokens;
 
 /// What a source needs to know to issue a token to a pod.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenRequest<'a> {
-    /// `metadata.uid` of the pod that gets the token.
-    pub(crate) pod_uid: &'a str,
+    /// The pod that gets the token.
+    pub(crate) pod: &'a CallingPod,
     /// The identity that the pod is bound to, and that the token must be of.
     pub(crate) identity: &'a AzureIdentity,
     /// Audience, as the pod wrote it.
     pub(crate) resource: &'a str,
     /// What the pod's SDK says about itself.
     pub(crate) headers: &'a ClientHeaders,
-    /// Since when this daemon knows that the identity is assigned to the pod's node.
+    /// When this daemon first saw that the identity is assigned to the pod's node. After a restart of the
+    /// daemon that is the time of the restart.
     pub(crate) assigned_since: Option<Instant>,
     /// How long the pod may be kept waiting.
     pub(crate) deadline: Instant,
 }
 
-/// A source of tokens.
+/// A source of tokens, or something in front of one.
 #[async_trait]
 pub(crate) trait TokenIssuer: fmt::Debug + Send + Sync {
     /// A token of the identity, in the form of the metadata service's answers.
@@ -42,4 +46,22 @@ pub(crate) trait TokenIssuer: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`TokenError`], with the answer for the pod. A token of another identity is an error.
     async fn token(&self, request: TokenRequest<'_>) -> Result<ImdsToken, TokenError>;
+}
+
+/// All that tokens can come from.
+#[derive(Debug)]
+pub(crate) struct TokenSources {
+    /// For [`TokenSource::NodeImds`].
+    pub(crate) node_imds: Arc<dyn TokenIssuer>,
+    /// For pods with an exception.
+    pub(crate) node_identities: NodeIdentityTokens,
+}
+
+impl TokenSources {
+    /// The issuer of a source.
+    pub(crate) fn issuer(&self, source: &TokenSource) -> &dyn TokenIssuer {
+        match source {
+            TokenSource::NodeImds { .. } => self.node_imds.as_ref(),
+        }
+    }
 }

@@ -9,9 +9,13 @@ use podid_azure::{
     Result, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
-use podid_core::binding::BindingScope;
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Origin, Pod};
+use podid_core::net_raw::NetRaw;
+use podid_index::ObjectKey;
 use prometheus_client::registry::Registry;
 
+use super::index::PlacedPod;
+use super::shared_index::SharedIndex;
 use super::{
     AssignedIdentityContext, AssignedIdentityMetrics, AssignedIdentitySettings, AssignmentView,
     ProfileStores,
@@ -45,6 +49,47 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
         metrics: metrics(),
         assignments,
     }
+}
+
+/// An index in which a pod on the target's node uses identity `a` by a binding that was written by hand.
+pub(super) fn used_by_others() -> SharedIndex {
+    let (index, _dirty) = SharedIndex::new(BindingScope::Cluster);
+    let web = || "web".to_owned();
+    let apps = || "apps".to_owned();
+    let key = ObjectKey::new("apps", "web");
+    let identity = AzureIdentity {
+        namespace: apps(),
+        name: web(),
+        kind: AzureIdentityType::Managed,
+        client_id: "c".into(),
+        resource_id: id("a"),
+        principal_id: None,
+        namespaced: false,
+        origin: Origin::HandWritten,
+        net_raw: NetRaw::Ignore,
+    };
+    let binding = Binding {
+        namespace: apps(),
+        name: web(),
+        identity: web(),
+        selector: web(),
+        service_accounts: BTreeSet::new(),
+        origin: Origin::HandWritten,
+    };
+    let pod = Pod {
+        namespace: apps(),
+        name: web(),
+        uid: "u".into(),
+        selector: Some(web()),
+        service_account: "default".into(),
+        breaches: BTreeSet::new(),
+    };
+    let node = "node".to_owned();
+    index.set_node(&node, Some(Ok(target())));
+    index.set_identity(&key, Some(identity));
+    index.set_binding(&key, Some(binding));
+    index.set_pod(&key, Some(PlacedPod { pod, node }));
+    index
 }
 
 type Refusal = Box<dyn Fn() -> AzureError + Send + Sync>;

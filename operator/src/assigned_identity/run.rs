@@ -71,6 +71,7 @@ async fn prepare(
     targets.begin(records.as_ref()).await?;
     let mut counts = PodCounter::new(index.clone(), dirty.counted.clone(), assignments.clone());
     counts.update();
+    assignments.set_uses(index.clone());
     assignments.set_known();
 
     let mut parts = Parts::new();

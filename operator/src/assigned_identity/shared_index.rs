@@ -161,6 +161,19 @@ impl SharedIndex {
         self.state().index.uses_of_profile(profile)
     }
 
+    /// See [`AssignmentIndex::is_only_used_by_others`].
+    pub(super) fn is_only_used_by_others(
+        &self,
+        target: &Target,
+        identity: &ArmId,
+        profile: &ObjectKey,
+    ) -> bool {
+        let state = self.state();
+        state
+            .index
+            .is_only_used_by_others(target, identity, profile)
+    }
+
     /// Computes something from a pod (`None` if it holds no identities) and the content
     /// of the AzureAssignedIdentities that exist for it.
     pub(super) fn read_pod<R>(

@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 
 use podid_index::ObjectKey;
 
+use super::shared_index::SharedIndex;
+
 /// The read side of assignment, shared with the profile controller. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct AssignmentView {
@@ -26,6 +28,8 @@ struct State {
     /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
     pods_breaking_rule: BTreeMap<ObjectKey, Pod>,
     carried: BTreeMap<Target, BTreeSet<ArmId>>,
+    /// Who uses what; `None` before anything is known.
+    uses: Option<SharedIndex>,
 }
 
 /// The VMs and scale sets that have an identity through podid.
@@ -96,6 +100,23 @@ impl AssignmentView {
         }
     }
 
+    /// Which VMs and scale sets have the identity through podid for the pods of a profile, those that its own
+    /// binding gives the identity. One that only pods of others use the identity on does not count: it may
+    /// keep the identity for ever. One that nobody uses it on is about to lose it.
+    #[must_use]
+    pub fn still_assigned_for(&self, identity: &ArmId, profile: &ObjectKey) -> TargetsWithIdentity {
+        let uses = self.state().uses.clone();
+        let still = self.still_assigned(identity);
+        let (TargetsWithIdentity::On(mut targets), Some(uses)) = (still.clone(), uses) else {
+            return still;
+        };
+        targets.retain(|target| !uses.is_only_used_by_others(target, identity, profile));
+        match targets.is_empty() {
+            true => TargetsWithIdentity::Nowhere,
+            false => TargetsWithIdentity::On(targets),
+        }
+    }
+
     /// The counts of the pods that are bound to a profile's AzureIdentity; `None` while they are not
     /// known.
     #[must_use]
@@ -123,6 +144,11 @@ impl AssignmentView {
             Some(pod) => state.pods_breaking_rule.insert(key.clone(), pod.clone()),
             None => state.pods_breaking_rule.remove(key),
         };
+    }
+
+    /// From here on the answers follow who uses what.
+    pub(super) fn set_uses(&self, uses: SharedIndex) {
+        self.state().uses = Some(uses);
     }
 
     /// Everything has been seen once: answers are true from here on.
@@ -173,7 +199,7 @@ impl AssignmentView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assigned_identity::fake::{id, ids, target};
+    use crate::assigned_identity::fake::{id, ids, target, used_by_others};
 
     #[test]
     fn nothing_is_answered_before_everything_is_known() {
@@ -190,6 +216,28 @@ mod tests {
             TargetsWithIdentity::Nowhere
         );
         assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
+    }
+
+    #[test]
+    fn an_identity_that_only_others_use_is_not_the_profiles_any_more() {
+        let (assignments, _changes) = AssignmentView::new();
+        let cart = ObjectKey::new("apps", "cart");
+        let still = |name| assignments.still_assigned_for(&id(name), &cart);
+        assert_eq!(still("a"), TargetsWithIdentity::Unknown);
+        assignments.set_carried(&target(), ids(&["a", "b"]));
+        assignments.set_known();
+        let on_target = TargetsWithIdentity::On(vec![target()]);
+        assert_eq!(still("a"), on_target, "nothing is known of others");
+        assignments.set_uses(used_by_others());
+        assert_eq!(still("a"), TargetsWithIdentity::Nowhere);
+        assert_eq!(
+            still("b"),
+            on_target,
+            "nobody uses it: it is on its way off"
+        );
+        assert_eq!(assignments.still_assigned(&id("a")), on_target);
+        assignments.set_carried(&target(), ids(&[]));
+        assert_eq!(still("b"), TargetsWithIdentity::Nowhere);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use podid_core::arm::ArmId;
 use podid_core::names;
 use podid_core::owner::Owner;
 use podid_core::profile::observed::{ProfileRecord, RecordedRoleAssignment, RoleAssignment};
-use podid_core::profile::plan::{RoleGrant, Step, made_for};
+use podid_core::profile::plan::{RoleGrant, Step, UsedBy, made_for};
 use podid_core::profile::progress::{PlanProgress, equal_assignment};
 use podid_core::role::Role;
 use podid_crds::podid::PodIdentityProfile;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children, observe};
-use crate::assigned_identity::TargetsWithIdentity;
+use crate::assigned_identity::{ObjectKey, TargetsWithIdentity};
 use crate::azure;
 
 /// Does the steps of one plan.
@@ -58,6 +58,7 @@ impl Applier<'_> {
                 client_id,
                 principal_id,
                 net_raw,
+                former,
                 ..
             } => {
                 let (client_id, principal_id) = (client_id.as_deref(), principal_id.as_deref());
@@ -66,6 +67,7 @@ impl Applier<'_> {
                     client_id,
                     principal_id,
                     *net_raw,
+                    former,
                 );
                 children::apply_identity(profile, client, &object).await
             }
@@ -74,7 +76,7 @@ impl Applier<'_> {
             }
             Step::DeleteBinding { .. } => children::delete_binding(profile, client).await,
             Step::DeleteAzureIdentity { .. } => children::delete_identity(profile, client).await,
-            Step::AwaitUnassigned { id } => self.unassigned(id),
+            Step::AwaitUnassigned { id, used_by } => self.unassigned(id, *used_by),
             Step::DeleteIdentity { id } => self.delete_identity(id).await,
         }
     }
@@ -168,8 +170,16 @@ impl Applier<'_> {
         }
     }
 
-    fn unassigned(&self, id: &ArmId) -> Result<(), ErrorCause> {
-        let targets = match self.context.assignments.still_assigned(id) {
+    fn unassigned(&self, id: &ArmId, used_by: UsedBy) -> Result<(), ErrorCause> {
+        let assignments = &self.context.assignments;
+        let still = match used_by {
+            UsedBy::Profile => {
+                let (namespace, profile) = (&self.owner.namespace, &self.owner.profile);
+                assignments.still_assigned_for(id, &ObjectKey::new(namespace, profile))
+            }
+            UsedBy::Anyone => assignments.still_assigned(id),
+        };
+        let targets = match still {
             TargetsWithIdentity::Nowhere => return Ok(()),
             TargetsWithIdentity::Unknown => "VMs or scale sets that are not known yet".to_owned(),
             TargetsWithIdentity::On(targets) => {

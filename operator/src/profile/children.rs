@@ -12,7 +12,8 @@ use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
 };
 use podid_crds::convert::{
-    self, NET_RAW_ANNOTATION, PRINCIPAL_ID_ANNOTATION, SERVICE_ACCOUNTS_ANNOTATION,
+    self, FORMER_IDENTITIES_ANNOTATION, NET_RAW_ANNOTATION, PRINCIPAL_ID_ANNOTATION,
+    SERVICE_ACCOUNTS_ANNOTATION,
 };
 use podid_crds::podid::PodIdentityProfile;
 use serde::de::DeserializeOwned;
@@ -59,6 +60,7 @@ pub(super) async fn apply_identity(
         BEHAVIOR_ANNOTATION: identity.namespaced.then_some(BEHAVIOR_NAMESPACED),
         NET_RAW_ANNOTATION: identity.net_raw,
         PRINCIPAL_ID_ANNOTATION: identity.principal_id,
+        FORMER_IDENTITIES_ANNOTATION: convert::write_former_identities(&identity.former),
     });
     if let Some(annotations) = annotations.as_object_mut() {
         annotations.retain(|_, value| !value.is_null());
@@ -180,6 +182,7 @@ fn azure_identity_fields(object: Option<&AzureIdentity>) -> AzureIdentityFields 
         principal_id: identity.as_ref().and_then(|i| i.principal_id.clone()),
         net_raw: identity.as_ref().map(|i| i.net_raw).unwrap_or_default(),
         namespaced: identity.is_some_and(|i| i.namespaced),
+        former: object.map(convert::former_identities).unwrap_or_default(),
     }
 }
 

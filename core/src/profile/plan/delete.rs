@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::roles;
@@ -8,7 +10,8 @@ use crate::profile::admit::admit;
 use crate::profile::desired::Grant;
 use crate::profile::observed::{Child, Observed, ProfileRecord};
 use crate::profile::plan::Plan;
-use crate::profile::plan::identity::{made, made_for, may_delete};
+use crate::profile::plan::children::named_identities;
+use crate::profile::plan::identity::{made, made_for, may_delete, released, unused};
 use crate::profile::plan::step::Step;
 use crate::profile::{DeletionPolicy, Profile};
 
@@ -66,25 +69,23 @@ pub fn deletion_scope(
 #[must_use]
 pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
     let [binding, azure_identity] = children(&deletion.owner, observed);
+    let identities = identities(deletion, observed);
+    let mut used: BTreeSet<ArmId> = named_identities(observed).into_keys().collect();
+    used.extend(identities.iter().map(|(id, _)| id.clone()));
+    let made = identities.into_iter();
+    let made = made.filter(|(_, made)| may_delete(*made, deletion.policy));
+    let deleted: Vec<ArmId> = made.map(|(id, _)| id).collect();
     let mut steps = Vec::from_iter(binding);
+    // By it the node daemons know that the identity is a profile's and not the nodes' own, which pods
+    // with an exception may have. So it stays for as long as a target has the identity for the profile.
+    steps.extend(used.into_iter().map(released));
+    steps.extend(azure_identity);
+    steps.extend(deleted.iter().cloned().map(unused));
     if deletion.policy == DeletionPolicy::Delete {
-        let identities = identities(deletion, observed);
-        steps.extend(
-            identities
-                .iter()
-                .map(|(id, _)| Step::AwaitUnassigned { id: id.clone() }),
-        );
-        // By it the node daemons know that the identity is a profile's and not the nodes' own, which pods
-        // with an exception may have. So it stays for as long as a target has the identity.
-        steps.extend(azure_identity);
         steps.extend(roles::revoke_all(&deletion.owner, observed));
-        let made = identities
-            .into_iter()
-            .filter(|(_, made)| may_delete(*made, deletion.policy));
-        steps.extend(made.map(|(id, _)| Step::DeleteIdentity { id }));
-    } else {
-        steps.extend(azure_identity);
     }
+    let deleted = deleted.into_iter();
+    steps.extend(deleted.map(|id| Step::DeleteIdentity { id }));
     Plan {
         steps,
         held: Vec::new(),

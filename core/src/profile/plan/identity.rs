@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::roles;
+use super::{children, roles};
+use crate::arm::ArmId;
 use crate::owner::Owner;
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RecordedIdentity};
 use crate::profile::plan::refusal::PlanRefusal;
-use crate::profile::plan::step::Step;
+use crate::profile::plan::step::{Step, UsedBy};
 use crate::profile::{CreationPolicy, DeletionPolicy};
 
 /// The owner of an identity.
@@ -152,23 +153,38 @@ fn retag(desired: &Desired, identity: &ManagedIdentity) -> Vec<Step> {
     }]
 }
 
-/// Steps that remove the identity that the profile used before, when it now names another.
+/// Steps that end the use of the identities that the profile used before, when it now names another, and
+/// delete the recorded one if podid made it.
 pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
-    let former = observed.record.identity.as_ref();
-    let Some(former) = former.filter(|former| former.id != desired.identity.id) else {
-        return Vec::new();
-    };
-    let mut steps = vec![Step::AwaitUnassigned {
-        id: former.id.clone(),
-    }];
-    steps.extend(roles::revoke_former(desired, observed));
-    let made = made(former, &desired.owner, observed);
-    if may_delete(made, desired.deletion_policy) {
-        steps.push(Step::DeleteIdentity {
-            id: former.id.clone(),
-        });
+    let former = children::former_identities(desired, observed);
+    let mut steps: Vec<Step> = former.into_keys().map(released).collect();
+    if !steps.is_empty() {
+        let none = BTreeMap::new();
+        steps.push(children::apply_azure_identity(desired, observed, none));
     }
+    let recorded = observed.record.identity.as_ref();
+    let Some(recorded) = recorded.filter(|recorded| recorded.id != desired.identity.id) else {
+        return steps;
+    };
+    let made = made(recorded, &desired.owner, observed);
+    let deleted = may_delete(made, desired.deletion_policy).then(|| recorded.id.clone());
+    steps.extend(deleted.clone().map(unused));
+    steps.extend(roles::revoke_former(desired, observed));
+    steps.extend(deleted.map(|id| Step::DeleteIdentity { id }));
     steps
+}
+
+/// Waits until no pod of the profile has the identity any more.
+pub(super) fn released(id: ArmId) -> Step {
+    let used_by = UsedBy::Profile;
+    Step::AwaitUnassigned { id, used_by }
+}
+
+/// Waits until nobody has the identity any more, as before it is deleted: a VM or scale set must not keep the
+/// id of something that is gone.
+pub(super) fn unused(id: ArmId) -> Step {
+    let used_by = UsedBy::Anyone;
+    Step::AwaitUnassigned { id, used_by }
 }
 
 /// Whether an identity is deleted with its profile.

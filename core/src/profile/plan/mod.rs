@@ -3,7 +3,9 @@
 //!
 //! The order of the steps is the order in which they are safe: an identity before its rights,
 //! roles before pods can use them, and in a deletion first the pods, then VMs and scale sets, then roles,
-//! then the identity. After a plan is carried out, the next plan is empty.
+//! then the identity. The profile's AzureIdentity names an identity for as long as a VM or scale set has it
+//! for the profile's pods, at last among its former ones: by that the node daemons keep it from pods with an
+//! exception. After a plan is carried out, the next plan is empty.
 
 mod children;
 mod delete;
@@ -20,7 +22,7 @@ pub use delete::{Deletion, DeletionScope, deletion_scope, plan_deletion};
 pub use identity::made_for;
 pub use refusal::PlanRefusal;
 pub use roles::is_ours;
-pub use step::{RoleGrant, Step};
+pub use step::{RoleGrant, Step, UsedBy};
 
 use crate::profile::desired::Desired;
 use crate::profile::observed::{Observed, RecordedRoleAssignment};

@@ -55,6 +55,9 @@ pub enum Step {
         principal_id: Option<String>,
         /// What is asked of the pods that use it.
         net_raw: NetRaw,
+        /// See [`former`](crate::profile::observed::AzureIdentityFields::former).
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        former: BTreeMap<ArmId, String>,
     },
     /// Writes the AzureIdentityBinding, which binds pods to the AzureIdentity.
     ApplyBinding {
@@ -94,12 +97,24 @@ pub enum Step {
     AwaitUnassigned {
         /// ARM id of the identity.
         id: ArmId,
+        /// For whom it must not have it.
+        used_by: UsedBy,
     },
     /// Deletes the identity in Azure.
     DeleteIdentity {
         /// Its ARM id.
         id: ArmId,
     },
+}
+
+/// Whose pods use an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum UsedBy {
+    /// The profile's: those that its own binding gives the identity. Others may have it through another
+    /// profile or a binding that was written by hand, for as long as they like.
+    Profile,
+    /// Anybody's.
+    Anyone,
 }
 
 /// A role to be granted.
@@ -180,13 +195,19 @@ impl fmt::Display for Step {
                 name,
                 resource_id,
                 client_id,
+                former,
                 ..
             } => {
                 let id = resource_id.name();
                 write!(f, "apply AzureIdentity {namespace}/{name} for {id} with ")?;
                 match client_id {
-                    Some(client_id) => write!(f, "client id {client_id}"),
-                    None => f.write_str("the client id that Azure gives it"),
+                    Some(client_id) => write!(f, "client id {client_id}")?,
+                    None => f.write_str("the client id that Azure gives it")?,
+                }
+                let former: Vec<&str> = former.keys().map(ArmId::name).collect();
+                match former.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ", formerly for {}", former.join(" and ")),
                 }
             }
             Self::ApplyBinding {
@@ -213,12 +234,13 @@ impl fmt::Display for Step {
             Self::DeleteAzureIdentity { namespace, name } => {
                 write!(f, "delete AzureIdentity {namespace}/{name}")
             }
-            Self::AwaitUnassigned { id } => {
-                write!(
-                    f,
-                    "wait until no VM or scale set has identity {}",
-                    id.name()
-                )
+            Self::AwaitUnassigned { id, used_by } => {
+                let id = id.name();
+                write!(f, "wait until no VM or scale set has identity {id}")?;
+                match used_by {
+                    UsedBy::Profile => f.write_str(" for pods of this profile"),
+                    UsedBy::Anyone => Ok(()),
+                }
             }
             Self::DeleteIdentity { id } => {
                 write!(f, "delete identity {}, {}", id.name(), place(id))

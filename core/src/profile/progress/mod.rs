@@ -1,5 +1,7 @@
 //! The identity and the role assignments while a plan is carried out, and the record after it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -107,6 +109,7 @@ impl PlanProgress {
         client_id: Option<&str>,
         principal_id: Option<&str>,
         net_raw: NetRaw,
+        former: &BTreeMap<ArmId, String>,
     ) -> AzureIdentityFields {
         let made = self.identity.as_ref();
         let client_id = made.map(|made| made.client_id.as_str()).or(client_id);
@@ -117,6 +120,7 @@ impl PlanProgress {
             principal_id: principal_id.map(str::to_owned),
             namespaced: true,
             net_raw,
+            former: former.clone(),
         }
     }
 

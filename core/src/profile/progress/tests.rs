@@ -223,13 +223,16 @@ fn an_identity_that_is_not_ours_is_recorded_as_adopted() {
 #[test]
 fn the_azure_identity_says_what_azure_gave() {
     let (desired, _, mut progress) = begun();
+    let former = [(crate::testing::id("former"), "old client".to_owned())].into();
     let id = &desired.identity.id;
-    let object = progress.azure_identity_fields(id, Some("planned"), None, NetRaw::Audit);
+    let object = progress.azure_identity_fields(id, Some("planned"), None, NetRaw::Audit, &former);
     assert_eq!(object.client_id, "client");
     assert_eq!(object.principal_id.as_deref(), Some("principal"));
     assert!(object.namespaced && object.net_raw == NetRaw::Audit);
+    assert_eq!(object.former, former);
     progress.identity = None;
-    let object = progress.azure_identity_fields(id, Some("planned"), Some("p"), NetRaw::Audit);
+    let object =
+        progress.azure_identity_fields(id, Some("planned"), Some("p"), NetRaw::Audit, &former);
     assert_eq!(object.client_id, "planned");
     assert_eq!(object.principal_id.as_deref(), Some("p"));
 }

@@ -99,7 +99,9 @@ fn binding(identity: &str) -> Binding {
 }
 
 fn assigned(identity: &str) -> AssignedIdentity {
-    crate::testing::assigned("uid-1", ("a", identity), AssignmentState::Assigned)
+    let resource_id = ArmId::new(format!("{RESOURCE}{identity}"));
+    let state = AssignmentState::Assigned;
+    crate::testing::assigned("uid-1", ("a", identity), resource_id, state)
 }
 
 /// One pod bound to the named identities, all of them on the target.
@@ -178,6 +180,21 @@ fn an_assignment_of_the_identity_before_an_edit_opens_no_other() {
     objects.assignments[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
     let waits = TokenDecision::Wait(identity("one"));
     assert_eq!(objects.resolve(&Selector::Only), waits);
+}
+
+#[test]
+fn an_assignment_that_names_no_managed_identity_decides_nothing() {
+    let mut objects = objects(&["one"]);
+    let failed = AssignmentState::Failed(AssignmentFailure {
+        reason: "R".into(),
+        message: "m".into(),
+    });
+    for state in [AssignmentState::Assigned, failed] {
+        objects.assignments[0].resource_id = None;
+        objects.assignments[0].state = state;
+        let decision = objects.resolve(&Selector::Only);
+        assert_eq!(decision, TokenDecision::Wait(identity("one")));
+    }
 }
 
 #[test]

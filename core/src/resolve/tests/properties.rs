@@ -55,14 +55,17 @@ fn any_binding() -> impl Strategy<Value = Binding> {
 }
 
 fn any_assignment() -> impl Strategy<Value = AssignedIdentity> {
-    (name(), name(), name(), any::<bool>()).prop_map(|(pod_uid, namespace, identity, done)| {
-        let state = if done {
-            AssignmentState::Assigned
-        } else {
-            AssignmentState::Created
-        };
-        crate::testing::assigned(&pod_uid, (&namespace, &identity), state)
-    })
+    (name(), name(), name(), name(), any::<bool>()).prop_map(
+        |(pod_uid, namespace, identity, id, done)| {
+            let state = if done {
+                AssignmentState::Assigned
+            } else {
+                AssignmentState::Created
+            };
+            let resource_id = ArmId::new(format!("{RESOURCE}{id}"));
+            crate::testing::assigned(&pod_uid, (&namespace, &identity), resource_id, state)
+        },
+    )
 }
 
 prop_compose! {
@@ -113,6 +116,7 @@ proptest! {
             let made = objects.assignments.iter().any(|a| {
                 a.pod_uid == objects.caller.pod.uid
                     && a.identity == (identity.namespace.clone(), identity.name.clone())
+                    && a.resource_id.as_ref() == Some(&identity.resource_id)
                     && a.state == AssignmentState::Assigned
             });
             prop_assert!(made);

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::intercept::{Caller, InterceptedConnection};
 
-/// Pause when the process is out of file descriptors, so that it does not spin until one is free.
+/// Pause after a failed accept, so that the daemon does not use all of a CPU until a file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which of the two listeners a connection came to, hence what the rules have checked.
@@ -18,7 +18,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) enum ListenerKind {
     /// Interface and source address of every packet are a pair that the rules know.
     Attested,
-    /// Nothing.
+    /// The rules have checked nothing.
     Unattested,
 }
 

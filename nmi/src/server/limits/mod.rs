@@ -87,9 +87,8 @@ pub(crate) struct ConnectionSlot {
 /// A slot, and what was needed to get it.
 #[derive(Debug)]
 pub(crate) struct AcquiredSlot {
-    /// The slot.
     pub(crate) slot: ConnectionSlot,
-    /// Is closed when the connection must make room for another.
+    /// Resolves when the connection must end to make room for another.
     pub(crate) ended: oneshot::Receiver<()>,
     /// Whether an idle connection was ended for it.
     pub(crate) made_room: bool,

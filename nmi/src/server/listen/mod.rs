@@ -141,8 +141,9 @@ async fn serve_connection(
     }
 }
 
-/// Bodies are not read: no request here has a use for one, and HTTP ends the connection after one
-/// that was not.
+/// Answers by the head alone, because a token request has no use for a body. hyper discards the body: it
+/// keeps the connection open only if the whole body has arrived by then, so no part of a body is ever taken
+/// for a request.
 async fn respond(
     service: &TokenService,
     origin: &RequestOrigin,

@@ -16,7 +16,7 @@ use crate::pod_events;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
 use crate::testing::within_limit;
-use crate::token::NodeImds;
+use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
 
 /// Yields every connection to a loopback address, as if it had been diverted.
 #[derive(Debug)]
@@ -67,7 +67,10 @@ async fn running() -> Running {
     let (calls, _calls) = mpsc::channel(1);
     let service = TokenService {
         snapshots: receiver,
-        imds: NodeImds::new(Arc::new(Unused)),
+        sources: TokenSources {
+            node_imds: Arc::new(NodeImds::new(Arc::new(Unused))),
+            node_identities: NodeIdentityTokens::new(Arc::new(Unused)),
+        },
         calls,
         links: Arc::new(Unused),
         waits: Waits {

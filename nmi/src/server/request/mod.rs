@@ -71,10 +71,13 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
 }
 
 /// Both rules keep a server-side request forgery from getting a token: an attacker who makes a server
-/// fetch a URL can rarely set a header, and proxies add the second one.
+/// fetch a URL can rarely set a header, and proxies add `X-Forwarded-For`. A request with several `Metadata`
+/// headers that disagree is refused: whoever checked it on its way may have read another one than is read
+/// here.
 fn check_metadata_headers(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
-    let flagged = text(headers, "metadata").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
-    if !flagged {
+    let mut flags = headers.get_all("metadata").iter().peekable();
+    let given = flags.peek().is_some();
+    if !given || !flags.all(|flag| flag.as_bytes().eq_ignore_ascii_case(b"true")) {
         return Err(ErrorAnswer::invalid(
             "Required metadata header not specified",
         ));

@@ -52,7 +52,14 @@ fn a_probe_without_the_header_is_answered_as_imds_does() {
         "/latest/meta-data/",
         &format!("{TOKEN}?{QUERY}"),
     ] {
-        for pairs in [&[][..], &[("metadata", "false")], &[("metadata", "")]] {
+        for pairs in [
+            &[][..],
+            &[("metadata", "false")],
+            &[("metadata", "")],
+            &[("metadata", "true"), ("metadata", "false")],
+            &[("metadata", "false"), ("metadata", "true")],
+            &[("metadata", "true, false")],
+        ] {
             let answer = validate(&request(
                 Method::GET,
                 &target.parse().unwrap(),
@@ -80,6 +87,9 @@ fn the_header_is_read_in_any_case() {
             "{value}"
         );
     }
+    let uri = format!("{TOKEN}?{QUERY}").parse().unwrap();
+    let agreeing = headers(&[("metadata", "true"), ("metadata", "True")]);
+    assert!(validate(&request(Method::GET, &uri, &agreeing)).is_ok());
 }
 
 #[test]

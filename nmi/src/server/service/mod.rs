@@ -10,9 +10,9 @@ use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use podid_azure::ImdsToken;
 use podid_core::binding::AzureIdentity;
-use podid_core::resolve::{Selector, TokenDecision, TokenSource};
+use podid_core::resolve::TokenDecision;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::answer;
 use crate::attest::LinkCheck;
@@ -22,7 +22,7 @@ use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::server::request::{self, ValidRequest};
 use crate::snapshot::{Snapshot, Snapshots};
-use crate::token::{NodeImds, TokenError, TokenIssuer, TokenRequest, error};
+use crate::token::{TokenError, TokenRequest, TokenSources, error};
 
 /// How long requests may wait.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +45,7 @@ pub(crate) struct RequestOrigin {
 #[derive(Debug)]
 pub(crate) struct TokenService {
     pub(crate) snapshots: Snapshots,
-    /// The only source of tokens in this release.
-    pub(crate) imds: NodeImds,
+    pub(crate) sources: TokenSources,
     /// Has the pod state manager look at a caller that is not attested.
     pub(crate) calls: mpsc::Sender<Ipv4Addr>,
     /// Asked before a token leaves.
@@ -145,88 +144,65 @@ impl TokenService {
         let deadline = Instant::now() + self.waits.assign;
         let mut snapshots = self.snapshots.clone();
         loop {
-            // Marked as read before the decision, so that a change during it is not missed below.
-            let entry = snapshots.borrow_and_update().at(origin.address).cloned();
-            let entry = still(entry, uid).ok_or_else(error::not_attested)?;
+            let entry = pod_of(&snapshots.borrow(), origin.address, uid);
+            let entry = entry.ok_or_else(error::not_attested)?;
+            let decision = entry.resolve(&request.selector);
             record.entry = Some(Arc::clone(&entry));
-            match entry.resolve(&request.selector) {
-                TokenDecision::Serve(source) => {
-                    note(record, source.identity());
-                    let issuing = self.issue(&entry, &source, request, deadline);
-                    let as_decided = |snapshot: &Snapshot| {
-                        let entry = still(snapshot.at(origin.address).cloned(), uid);
-                        let decided = entry.map(|entry| entry.resolve(&request.selector));
-                        decided == Some(TokenDecision::Serve(source.clone()))
-                    };
-                    // A decision that changes while the token is on its way is made anew.
-                    let issued = unless_changed(&mut snapshots, as_decided, issuing).await;
-                    if let Some(issued) = issued {
-                        return Ok(answer::token(&issued?, "", &request.resource));
-                    }
-                }
-                TokenDecision::Wait(identity) => {
-                    note(record, &identity);
-                    // A change of any pod ends this wait; the loop then decides anew for this one.
-                    let changed = timeout_at(deadline, snapshots.changed()).await;
-                    if !matches!(changed, Ok(Ok(()))) {
-                        return Err(error::not_assigned(&identity));
-                    }
-                }
-                TokenDecision::PassThrough(namespace, name) => {
-                    record.reason = Some(format!("excepted by {namespace}/{name}"));
-                    let passing = self.pass_through(&entry, request);
-                    let as_decided = |snapshot: &Snapshot| {
-                        let entry = still(snapshot.at(origin.address).cloned(), uid);
-                        let decided = entry.map(|entry| entry.resolve(&request.selector));
-                        decided == Some(TokenDecision::PassThrough(namespace.clone(), name.clone()))
-                    };
-                    let passed = unless_changed(&mut snapshots, as_decided, passing).await;
-                    if let Some(token) = passed {
-                        let token = token?;
-                        record.client_id = Some(token.client_id.clone());
-                        let asked = client_id_of(&request.selector);
-                        return Ok(answer::token(&token, asked, &request.resource));
-                    }
-                }
-                TokenDecision::Refuse(refusal) => return Err(error::refused(&refusal)),
+            note(record, &decision);
+            let as_decided = |snapshot: &Snapshot| {
+                let entry = pod_of(snapshot, origin.address, uid);
+                entry.is_some_and(|entry| entry.resolve(&request.selector) == decision)
+            };
+            let carried_out = self.carry_out(&decision, &entry, request, deadline);
+            // A decision that changes meanwhile is made anew.
+            if let Some(token) = unless_changed(&mut snapshots, as_decided, carried_out).await {
+                let token = token?;
+                record
+                    .client_id
+                    .get_or_insert_with(|| token.client_id.clone());
+                return Ok(answer::token(&token, &request.resource));
             }
         }
     }
 
-    async fn issue(
+    /// The token that was decided on, or the error that was; an assignment that is still to come is waited
+    /// for until the deadline.
+    async fn carry_out(
         &self,
+        decision: &TokenDecision,
         entry: &PodContext,
-        source: &TokenSource,
         request: &ValidRequest,
         deadline: Instant,
-    ) -> Result<ImdsToken, TokenError> {
-        let (issuer, identity): (&dyn TokenIssuer, _) = match source {
-            TokenSource::NodeImds { identity } => (&self.imds, identity),
-        };
-        let request = TokenRequest {
-            pod_uid: &entry.caller.pod.uid,
-            identity,
-            resource: &request.resource,
-            headers: &request.headers,
-            assigned_since: entry.assigned_since(identity),
-            deadline,
-        };
-        issuer.token(request).await
-    }
-
-    async fn pass_through(
-        &self,
-        entry: &PodContext,
-        request: &ValidRequest,
     ) -> Result<ImdsToken, TokenError> {
         let ValidRequest {
             resource,
             selector,
             headers,
         } = request;
-        let token = self.imds.pass_through(selector, resource, headers).await?;
-        check_not_of_profile(&token, entry)?;
-        Ok(token)
+        match decision {
+            TokenDecision::Serve(source) => {
+                let identity = source.identity();
+                let request = TokenRequest {
+                    pod: &entry.caller,
+                    identity,
+                    resource,
+                    headers,
+                    assigned_since: entry.assigned_since(identity),
+                    deadline,
+                };
+                self.sources.issuer(source).token(request).await
+            }
+            TokenDecision::Wait(identity) => {
+                sleep_until(deadline).await;
+                Err(error::not_assigned(identity))
+            }
+            TokenDecision::PassThrough(..) => {
+                let tokens = &self.sources.node_identities;
+                let of_profiles = &entry.of_profiles;
+                tokens.token(selector, resource, headers, of_profiles).await
+            }
+            TokenDecision::Refuse(refusal) => Err(error::refused(refusal)),
+        }
     }
 
     /// The error for a caller that is not attested, which never gets a token on this connection. It
@@ -263,30 +239,24 @@ async fn unless_changed<T>(
 
 /// The pod at an address, if it is still the one that connected: an address may pass on to another
 /// pod while a connection is open.
-fn still(entry: Option<Arc<PodContext>>, uid: &str) -> Option<Arc<PodContext>> {
-    entry.filter(|entry| entry.caller.pod.uid == uid)
+fn pod_of(snapshot: &Snapshot, address: Ipv4Addr, uid: &str) -> Option<Arc<PodContext>> {
+    let entry = snapshot.at(address);
+    entry.filter(|entry| entry.caller.pod.uid == uid).cloned()
 }
 
-fn client_id_of(selector: &Selector) -> &str {
-    match selector {
-        Selector::ClientId(id) => id,
-        _ => "",
-    }
-}
-
-fn note(record: &mut AuditRecord, identity: &AzureIdentity) {
-    record.identity = Some(format!("{}/{}", identity.namespace, identity.name));
-    record.client_id = Some(identity.client_id.clone());
-}
-
-/// An exception gives a pod the node's own identities. Those of profiles are on the node for other pods,
-/// and the class of a profile does not limit who may write exceptions.
-fn check_not_of_profile(token: &ImdsToken, entry: &PodContext) -> Result<(), TokenError> {
-    let client_id = token.client_id.to_ascii_lowercase();
-    match client_id.is_empty() || entry.of_profiles.contains(&client_id) {
-        true => Err(error::identity_of_profile(&client_id)),
-        false => Ok(()),
-    }
+/// Notes which identity a request is about; a refusal leaves what an earlier decision about it has noted.
+fn note(record: &mut AuditRecord, decision: &TokenDecision) {
+    let (identity, reason) = match decision {
+        TokenDecision::Serve(source) => (Some(source.identity()), None),
+        TokenDecision::Wait(identity) => (Some(identity), None),
+        TokenDecision::PassThrough(namespace, name) => {
+            (None, Some(format!("excepted by {namespace}/{name}")))
+        }
+        TokenDecision::Refuse(_) => return,
+    };
+    record.reason = reason;
+    record.identity = identity.map(AzureIdentity::full_name);
+    record.client_id = identity.map(|identity| identity.client_id.clone());
 }
 
 #[cfg(test)]

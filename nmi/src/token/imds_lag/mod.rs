@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use podid_azure::{ImdsError, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use podid_core::arm::ArmId;
+use podid_core::backoff::{Backoff, Jitter};
 use tokio::time::{Instant, sleep_until};
 
 /// Pauses between requests for one identity.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(4));
 
-/// The identities that requests wait for. Those that no request waits for any
-/// more are removed when the next one is added.
+/// The identities that requests wait for. One that no request waits for any more is removed when the next
+/// one is added.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ImdsLag(Arc<Mutex<HashMap<ArmId, Weak<Unknown>>>>);
 
@@ -27,8 +27,8 @@ struct Unknown(tokio::sync::Mutex<Turn>);
 struct Turn {
     /// When the service may be asked again.
     next: Instant,
-    /// Pause after that.
-    pause: Duration,
+    /// How many requests came to nothing, or may.
+    failures: u32,
     /// Whether the last answer was a token: then the others ask at once.
     known: bool,
 }
@@ -51,12 +51,7 @@ impl ImdsLag {
         identities.retain(|_, unknown| unknown.strong_count() > 0);
         let known = identities.get(id).and_then(Weak::upgrade);
         Waiter(known.unwrap_or_else(|| {
-            let turn = Turn {
-                next: Instant::now() + FIRST_PAUSE,
-                pause: FIRST_PAUSE * 2,
-                known: false,
-            };
-            let unknown = Arc::new(Unknown(tokio::sync::Mutex::new(turn)));
+            let unknown = Arc::new(Unknown(tokio::sync::Mutex::new(Turn::after_failure())));
             identities.insert(id.clone(), Arc::downgrade(&unknown));
             unknown
         }))
@@ -91,8 +86,8 @@ impl Waiter {
                 }
             }
             sleep_until(turn.next).await;
-            // Set before the question, so that the pause holds even if this waiter is dropped meanwhile.
-            turn.rest();
+            // Counted before the question, so that the pause holds even if this waiter is dropped meanwhile.
+            turn.count_failure();
             match imds.token(request).await {
                 Err(error) if error.is_identity_not_found() => {}
                 answered => {
@@ -105,9 +100,22 @@ impl Waiter {
 }
 
 impl Turn {
-    fn rest(&mut self) {
-        self.next = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    /// After the first request that came to nothing.
+    fn after_failure() -> Self {
+        let mut turn = Self {
+            next: Instant::now(),
+            failures: 0,
+            known: false,
+        };
+        turn.count_failure();
+        turn
+    }
+
+    fn count_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        // Without a random part: no other request for this identity comes from this node meanwhile.
+        let pause = PAUSES.full_wait_at_least(self.failures, None, Jitter::NONE);
+        self.next = Instant::now() + pause;
     }
 }
 

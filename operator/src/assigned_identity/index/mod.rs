@@ -7,7 +7,7 @@ mod users;
 use std::collections::{BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin, pod_identities};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target};
 use podid_index::{Derive, Index, Multi, ObjectKey, Share};
@@ -162,6 +162,28 @@ impl AssignmentIndex {
             uses.extend(of_profile.map(|identity| (target.clone(), identity.resource_id.clone())));
         }
         uses
+    }
+
+    /// Whether pods on a VM or scale set use an identity, and none of them by the binding of this profile.
+    pub(super) fn is_only_used_by_others(
+        &self,
+        target: &Target,
+        identity: &ArmId,
+        profile: &ObjectKey,
+    ) -> bool {
+        let pods = self.0.derive().users.holders(target, identity);
+        let pods = pods.filter_map(|pod| self.pod(pod));
+        let mut uses = pods
+            .flat_map(|pod| &pod.assignments.wanted)
+            .filter(|wanted| wanted.identity.resource_id == *identity)
+            .map(|wanted| &wanted.binding)
+            .peekable();
+        // The binding of a profile has the profile's name.
+        let is_own = |binding: &Binding| {
+            binding.origin == Origin::Profile
+                && (&binding.namespace, &binding.name) == (&profile.namespace, &profile.name)
+        };
+        uses.peek().is_some() && !uses.any(is_own)
     }
 
     /// The identity that the profile of this namespace and name has in its status.

@@ -408,6 +408,38 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
     assert!(index.wanted(&target).desired.is_empty());
 }
 
+#[test]
+fn a_target_is_others_once_no_pod_uses_the_identity_by_the_profiles_binding() {
+    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    let (target, id) = (node_target(2).expect("a scale set"), resource(1));
+    let profile = ObjectKey::new(namespace(0), "b0");
+    let by_others = |index: &AssignmentIndex| index.is_only_used_by_others(&target, &id, &profile);
+    apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
+    apply(&mut index, &Fact::Known(1, Some(free())));
+    apply(&mut index, &Fact::Node(2, Some(2)));
+    apply(&mut index, &Fact::Pod(0, Some(placed(0, 0, 0, 2))));
+    apply(&mut index, &Fact::Pod(2, Some(placed(2, 0, 1, 2))));
+    assert!(!by_others(&index), "nobody uses it");
+    apply(&mut index, &Fact::Binding(0, Some((0, 0, Origin::Profile))));
+    assert!(!by_others(&index));
+    let by_hand = Some((0, 1, Origin::HandWritten));
+    apply(&mut index, &Fact::Binding(2, by_hand));
+    assert!(!by_others(&index), "both use it");
+    apply(&mut index, &Fact::Binding(0, None));
+    assert!(by_others(&index));
+    apply(&mut index, &Fact::Known(1, None));
+    assert!(by_others(&index), "it stays until it is verified");
+    let forged = Some((0, 0, Origin::HandWritten));
+    apply(&mut index, &Fact::Binding(0, forged));
+    assert!(
+        by_others(&index),
+        "the name alone makes no binding a profile's"
+    );
+    apply(&mut index, &Fact::Binding(0, None));
+    apply(&mut index, &Fact::Pod(2, None));
+    assert!(!by_others(&index), "it is about to be taken off");
+}
+
 /// As many pods, bindings and identities; ten pods on each node, each with an identity of its own.
 fn cluster(size: usize) -> AssignmentIndex {
     let mut index = AssignmentIndex::new(BindingScope::Cluster);

@@ -58,6 +58,18 @@ impl Users {
         users.into_iter().flatten().cloned().collect()
     }
 
+    /// The pods on a target for which it may have an identity: also those for which the identity has to be
+    /// verified first, because until then it is not taken away.
+    pub(super) fn holders(
+        &self,
+        target: &Target,
+        identity: &ArmId,
+    ) -> impl Iterator<Item = &ObjectKey> {
+        let all = [&self.verified, &self.pending].into_iter();
+        let users = all.filter_map(move |users| users.get(target)?.get(identity));
+        users.flatten()
+    }
+
     /// Notes what a pod uses.
     pub(super) fn add(&mut self, key: &ObjectKey, pod: &IndexedPod) {
         let Some(target) = pod.target() else { return };

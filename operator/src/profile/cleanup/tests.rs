@@ -83,3 +83,27 @@ async fn what_is_to_be_retained_stays() {
     fixture.reconcile().await.expect("deleted");
     assert_eq!(fixture.identities(), ["a"]);
 }
+
+#[tokio::test]
+async fn an_azure_identity_stays_until_nothing_has_the_identity_whatever_the_policy() {
+    let mut fixture = Fixture::with_profile(json!({
+        "className": "c", "identity": { "name": "a", "deletionPolicy": "Retain" },
+    }));
+    fixture.reconcile().await.expect("reconciled");
+    fixture.restart();
+    fixture.delete();
+    let deleted = |fixture: &Fixture| {
+        let calls = fixture.calls();
+        calls.iter().filter(|call| *call == "delete object").count()
+    };
+    let error = fixture.reconcile().await.expect_err("not known yet");
+    assert!(
+        error.failure().is_some_and(|failure| failure.is_wait()),
+        "{error:?}"
+    );
+    assert_eq!(deleted(&fixture), 1, "the binding alone");
+    fixture.pods_are_known();
+    fixture.reconcile().await.expect("deleted");
+    assert!(deleted(&fixture) > 1);
+    assert_eq!(fixture.identities(), ["a"]);
+}

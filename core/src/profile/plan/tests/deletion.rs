@@ -22,11 +22,18 @@ fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
             "delete AzureIdentityBinding",
             "wait until",
             "delete AzureIdentity",
+            "wait until",
             "revoke Key",
             "revoke Managed",
             "delete identity"
         ]
     );
+    let waits = plan.steps.iter().filter_map(|step| match step {
+        Step::AwaitUnassigned { used_by, .. } => Some(*used_by),
+        _ => None,
+    });
+    let waits: Vec<UsedBy> = waits.collect();
+    assert_eq!(waits, [UsedBy::Profile, UsedBy::Anyone]);
     plan.steps
         .iter()
         .for_each(|step| perform(step, &mut observed));
@@ -59,9 +66,10 @@ fn retained_and_adopted_identities_survive_their_profile() {
         },
         &observed,
     );
+    let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
     assert_eq!(
-        plan.steps.len(),
-        2,
+        words,
+        ["DeleteBinding", "AwaitUnassigned", "DeleteAzureIdentity"],
         "only the objects in the cluster: {plan}"
     );
 
@@ -131,6 +139,7 @@ fn a_profile_whose_class_is_gone_is_deleted_whole() {
         [
             "AwaitUnassigned",
             "DeleteAzureIdentity",
+            "AwaitUnassigned",
             "RevokeRole",
             "RevokeRole",
             "DeleteIdentity"

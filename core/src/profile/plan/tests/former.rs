@@ -108,7 +108,8 @@ fn a_former_identity_that_is_somebody_elses_by_now_is_left_alone() {
         for plan in plans {
             let expected: &[&ArmId] = if fate.is_ours() { &[former] } else { &[] };
             assert_eq!(deleted(&plan), expected, "{fate:?}: {plan}");
-            let let_go = |step: &Step| matches!(step, Step::AwaitUnassigned { id } if id == former);
+            let let_go =
+                |step: &Step| matches!(step, Step::AwaitUnassigned { id, .. } if id == former);
             assert!(plan.steps.iter().any(let_go), "{fate:?}: {plan}");
         }
     }

@@ -3,6 +3,7 @@
 mod adoption;
 mod deletion;
 mod former;
+mod named;
 mod properties;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::profile::desired::Grantee;
 use crate::profile::observed::{
     AzureIdentityFields, Child, ManagedIdentity, RecordedIdentity, RoleAssignment,
 };
+use crate::profile::progress::PlanProgress;
 use crate::profile::{CreationPolicy, DeletionPolicy, Profile};
 use crate::role::Role;
 
@@ -58,6 +60,7 @@ fn perform(step: &Step, observed: &mut Observed) {
         Step::ApplyAzureIdentity {
             resource_id,
             net_raw,
+            former,
             ..
         } => {
             let made = observed.identity.as_ref().expect("made before");
@@ -67,6 +70,7 @@ fn perform(step: &Step, observed: &mut Observed) {
                 principal_id: Some(made.principal_id.clone()),
                 namespaced: true,
                 net_raw,
+                former,
             };
             observed.azure_identity = Some(Child {
                 owned: true,

@@ -20,6 +20,7 @@ use crate::pod_events;
 use crate::server::service::*;
 use crate::snapshot::{Served, Snapshot};
 use crate::testing::azure_identity;
+use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
 use podid_index::ObjectKey;
 use podid_index::events::EventQueue;
@@ -84,7 +85,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
         pod_uid: "uid-1".into(),
         node: "n".into(),
         identity: ("a".into(), "one".into()),
-        resource_id: None,
+        resource_id: Some(azure_identity().resource_id),
         client_id: String::new(),
         binding: (String::new(), String::new()),
         state,
@@ -183,9 +184,13 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let (sender, calls) = mpsc::channel(4);
     let (events, publisher) = pod_events::channel();
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
+    let client = Arc::clone(&imds) as Arc<dyn ImdsTokens>;
     let service = TokenService {
         snapshots: receiver,
-        imds: NodeImds::new(Arc::clone(&imds) as Arc<dyn ImdsTokens>),
+        sources: TokenSources {
+            node_imds: Arc::new(NodeImds::new(Arc::clone(&client))),
+            node_identities: NodeIdentityTokens::new(client),
+        },
         calls: sender,
         links: Arc::clone(&links) as Arc<dyn LinkCheck>,
         waits: Waits {

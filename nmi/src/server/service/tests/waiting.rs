@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use podid_core::net_raw::Breach;
+use podid_core::resolve::IMDS_LAG;
 use tokio::time::Instant;
 
 use super::fixture::*;
 use crate::testing::RESOURCE_ID;
-use crate::token::LAG;
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_its_assignment_and_no_longer_than_needed() {
@@ -69,7 +69,7 @@ async fn a_lag_beyond_the_bound_is_a_retryable_answer() {
 async fn an_identity_that_the_metadata_service_has_lost_is_a_no_at_once() {
     within_limit(async {
         let mut bench = bench(&[entry(true)]);
-        tokio::time::advance(LAG).await;
+        tokio::time::advance(IMDS_LAG).await;
         let before = Instant::now();
         for asked in 1..=3 {
             bench.prepare([not_found()]);
@@ -108,7 +108,11 @@ async fn five_clients_that_try_for_minutes_share_one_question() {
             });
         }
         clients.join_all().await;
-        assert_eq!(start.elapsed(), LAG, "then the answer is final for all");
+        assert_eq!(
+            start.elapsed(),
+            IMDS_LAG,
+            "then the answer is final for all"
+        );
         // One each when they begin and at most when they try again; what they wait for is shared.
         assert!(bench.asked() < 60, "{} requests", bench.asked());
     })
