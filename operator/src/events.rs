@@ -44,18 +44,13 @@ fn is_warning(ready: &Condition) -> bool {
     ready.status == "False" && ready.reason != SUSPENDED
 }
 
-/// Says what was done.
+/// Says what podid has done, given the steps in the past tense.
 pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[String]) {
     if steps.is_empty() {
         return;
     }
-    send(
-        writer,
-        object,
-        EventType::Normal,
-        "Applied",
-        steps.join("; "),
-    );
+    let note = format!("podid {}", steps.join("; "));
+    send(writer, object, EventType::Normal, "Applied", note);
 }
 
 fn publish(writer: &EventWriter, object: &ObjectReference, ready: &Condition) {

@@ -72,7 +72,7 @@ impl Reporter {
         let outcome = ReconcileOutcome::Stalled {
             reason: "Unreadable".to_owned(),
             message: format!(
-                "spec: {}; correct it and apply the profile again",
+                "the profile's spec cannot be read: {}; correct it and apply the profile again",
                 malformed.error
             ),
         };

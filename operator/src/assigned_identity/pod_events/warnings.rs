@@ -11,13 +11,13 @@ const NOT_ASSIGNED: &str = "IdentityNotAssigned";
 /// Something that keeps a pod from an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::assigned_identity) struct AssignmentWarning {
-    /// What it is about: an identity, or the pod.
+    /// What it is about, an identity or the pod: the key of the history of Events.
     pub(in crate::assigned_identity) subject: String,
     /// Reason of the Event.
     pub(in crate::assigned_identity) reason: String,
     /// Distinguishes causes that have the same reason.
     pub(in crate::assigned_identity) word: String,
-    /// What to do, and why.
+    /// A sentence: which object, what is wrong with it, what to do, then the details, which may be cut.
     pub(in crate::assigned_identity) note: String,
 }
 
@@ -49,7 +49,9 @@ fn malformed(identity: &AzureIdentity) -> AssignmentWarning {
         reason: NOT_ASSIGNED.to_owned(),
         word: "MalformedResourceId".to_owned(),
         note: format!(
-            "correct the AzureIdentity: its resourceID {:?} is not the id of a user-assigned identity",
+            "AzureIdentity {} is not assigned; correct its resourceID, which is not the id of a \
+             user-assigned identity: {:?}",
+            identity.full_name(),
             identity.resource_id.as_str()
         ),
     }
@@ -62,23 +64,31 @@ fn dangling(binding: &Binding) -> AssignmentWarning {
         reason: "IdentityMissing".to_owned(),
         word: "Missing".to_owned(),
         note: format!(
-            "create AzureIdentity {namespace}/{identity}, or correct spec.azureIdentity of \
-             AzureIdentityBinding {namespace}/{name}: the binding selects this pod and names an \
-             AzureIdentity that does not exist"
+            "AzureIdentityBinding {namespace}/{name} selects the pod and names AzureIdentity \
+             {namespace}/{identity}, which does not exist; create AzureIdentity {namespace}/{identity}, or \
+             correct spec.azureIdentity of the binding"
         ),
     }
 }
 
 fn unassigned(progress: &IdentityProgress<'_>) -> Option<AssignmentWarning> {
     let trouble = progress.trouble.as_ref()?;
-    let reason = match progress.refused_by_podid {
-        true => &trouble.reason,
-        false => NOT_ASSIGNED,
+    let subject = progress.assignment.identity.full_name();
+    let (reason, note) = match progress.refused_by_podid {
+        // Its message names the AzureIdentity.
+        true => (trouble.reason.as_str(), trouble.message.clone()),
+        false => (
+            NOT_ASSIGNED,
+            format!(
+                "AzureIdentity {subject} is not assigned: {}",
+                trouble.message
+            ),
+        ),
     };
     Some(AssignmentWarning {
-        subject: progress.assignment.identity.full_name(),
+        subject,
         reason: reason.to_owned(),
         word: trouble.reason.clone(),
-        note: trouble.message.clone(),
+        note,
     })
 }
