@@ -20,7 +20,7 @@ use args::{Cli, Command, Resource};
 use create::CreateError;
 pub use exit::Exit;
 use plan::PlanError;
-pub use reference::cli_reference;
+pub use reference::{cli_reference, command_reference};
 
 /// Any failure of a command. The chain of causes is what the user reads.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +86,22 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
     if called_by_kubectl(arguments) {
-        command = command.bin_name("kubectl podid");
+        command = with_examples_of("kubectl podid", command).bin_name("kubectl podid");
     }
     Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+/// The command, with examples that call it by this name.
+fn with_examples_of(name: &str, command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let command = command.mut_subcommands(|sub| with_examples_of(name, sub));
+    match examples {
+        Some(text) => {
+            let text = text.replace(" podid ", &format!(" {name} "));
+            command.after_help(text.replace("(podid ", &format!("({name} ")))
+        }
+        None => command,
+    }
 }
 
 fn called_by_kubectl(arguments: &[OsString]) -> bool {

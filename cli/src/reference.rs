@@ -19,11 +19,23 @@ that its class does not allow.
 /// The page `docs/reference/cli.md`.
 #[must_use]
 pub fn cli_reference() -> String {
-    let mut page = INTRODUCTION.to_owned();
-    let mut root = Cli::command().term_width(96);
+    format!("{INTRODUCTION}{}", command_reference(Cli::command()))
+}
+
+/// A section for a command and for each of its own, with the text of its `--help`. The values that
+/// variables have in the environment are left out.
+#[must_use]
+pub fn command_reference(command: Command) -> String {
+    let mut page = String::new();
+    let mut root = without_values(command).term_width(96);
     root.build();
     section(&mut root, &mut page);
     page
+}
+
+fn without_values(command: Command) -> Command {
+    let command = command.mut_args(|arg| arg.hide_env_values(true));
+    command.mut_subcommands(without_values)
 }
 
 fn section(command: &mut Command, page: &mut String) {

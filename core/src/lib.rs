@@ -22,6 +22,7 @@ pub mod owner;
 pub mod profile;
 pub mod resolve;
 pub mod role;
+pub mod spelling;
 pub mod target;
 #[cfg(test)]
 mod testing;

@@ -169,6 +169,16 @@ pub fn remedy(breaches: &BTreeSet<Breach>) -> String {
     steps.collect::<Vec<_>>().join("; ")
 }
 
+/// Reason of the Event on a bound pod with these breaches. The operator and the node daemon both write it.
+#[must_use]
+pub fn reason(breaches: &BTreeSet<Breach>) -> &'static str {
+    let of_pod = |breach: &Breach| matches!(breach, Breach::HostNetwork | Breach::HostPid);
+    match breaches.iter().all(of_pod) {
+        false => "BreaksNetRawRule",
+        true => "HostNamespaceUsed",
+    }
+}
+
 /// The breaches in one phrase, as `container app does not drop NET_RAW, the pod sets hostPID: true`.
 #[must_use]
 pub fn describe(breaches: &BTreeSet<Breach>) -> String {
@@ -250,6 +260,18 @@ mod tests {
         assert_eq!(
             super::remedy(&[Breach::HostNetwork, Breach::Privileged("app".into())].into()),
             "remove securityContext.privileged; remove hostNetwork"
+        );
+    }
+
+    #[test]
+    fn the_reason_names_the_rule_unless_only_the_pod_itself_breaks_it() {
+        let reason = |breaches: &[Breach]| super::reason(&breaches.iter().cloned().collect());
+        let keeps = Breach::KeepsNetRaw("app".into());
+        assert_eq!(reason(std::slice::from_ref(&keeps)), "BreaksNetRawRule");
+        assert_eq!(reason(&[Breach::HostPid, keeps]), "BreaksNetRawRule");
+        assert_eq!(
+            reason(&[Breach::HostPid, Breach::HostNetwork]),
+            "HostNamespaceUsed"
         );
     }
 

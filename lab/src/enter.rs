@@ -25,7 +25,7 @@ pub struct Namespaces {
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
     /// The process whose namespaces were to be joined has ended.
-    #[error("the target ended before the program could enter it")]
+    #[error("the pod or node ended before the program could enter it")]
     Gone(#[source] io::Error),
     /// The kernel refused a namespace.
     #[error("cannot enter the {kind} namespace; run this as root")]

@@ -84,6 +84,14 @@ fn pod_events(client: &Client, args: &RunArgs, tasks: &mut Tasks) -> PodEvents {
     events
 }
 
+/// `/metrics` of a daemon that has just started: every metric, with its help.
+#[must_use]
+pub fn metrics_at_start() -> String {
+    let mut registry = metrics::registry("nmi");
+    NodeMetrics::register(&mut registry);
+    metrics::text(&registry)
+}
+
 async fn serve_admin(
     args: &RunArgs,
     readiness: &Readiness,

@@ -14,9 +14,18 @@ use podid_runtime::process::chain;
 use crate::args::{AzureArgs, CredentialKind};
 use crate::gate::Gate;
 
-/// Text of an error: the next step, then the error.
+/// Text of an error: what failed on which resource, the next step, then Azure's answer, which may be long: an
+/// Event is cut at its end.
 pub(crate) fn advice(error: &AzureError) -> String {
-    format!("{}. {}", error.next_step(), chain(error))
+    let (text, step) = (chain(error), error.next_step());
+    let Some(attempt) = error.attempt() else {
+        return format!("{text}; {step}");
+    };
+    let rest = text.strip_prefix(&attempt).unwrap_or(&text);
+    format!(
+        "{attempt} failed: {step}. {}",
+        rest.trim_start_matches(": ")
+    )
 }
 
 /// The operator's access to Azure.
@@ -133,4 +142,50 @@ fn credential(args: &AzureArgs) -> Result<CredentialOptions, AzureSetupError> {
 #[must_use]
 pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
     id.as_str().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use podid_azure::{Operation, Reply};
+
+    use super::*;
+
+    #[test]
+    fn a_text_names_the_resource_then_the_step_then_azures_answer() {
+        let reply = Reply::new(404, "ResourceGroupNotFound", "No such group.");
+        let refused = AzureError::refused(Operation::PutIdentity, "/subscriptions/s/x", reply);
+        let text = advice(&refused);
+        let start = "writing identity /subscriptions/s/x failed: create the resource group or correct its \
+                     name. Azure answered 404 ";
+        assert!(text.starts_with(start), "{text}");
+        assert!(text.ends_with("No such group."), "{text}");
+        let credential = AzureError::Credential {
+            kind: "client-secret",
+            source: "empty".into(),
+        };
+        let text = advice(&credential);
+        let start =
+            "the client-secret credential cannot be used: empty; check the credential's settings";
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    #[test]
+    fn every_attempt_is_the_beginning_of_the_text() {
+        let (operation, resource) = (Operation::GetIdentity, "/x y".to_owned());
+        let bad = AzureError::BadResource {
+            operation,
+            resource: resource.clone(),
+        };
+        let not_sent = AzureError::NotSent {
+            operation,
+            resource,
+            source: "not the leader".into(),
+        };
+        for error in [bad, not_sent] {
+            let text = advice(&error);
+            let attempt = error.attempt().expect("something was tried");
+            assert!(text.starts_with(&format!("{attempt} failed: ")), "{text}");
+            assert_eq!(text.matches(&attempt).count(), 1, "{text}");
+        }
+    }
 }

@@ -37,12 +37,12 @@ pub(crate) fn publish(writer: &EventWriter, object: &ObjectReference, event: &Re
     );
 }
 
-/// Says what was done.
+/// Says what podid has done, given the steps in the past tense.
 pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[String]) {
     if steps.is_empty() {
         return;
     }
-    let note = steps.join("; ");
+    let note = format!("podid {}", steps.join("; "));
     send(writer, object, EventType::Normal, "Applied", note);
 }
 

@@ -53,6 +53,17 @@ pub enum CountedOutcome {
 }
 
 impl CountedOutcome {
+    const ALL: [Self; 8] = [
+        Self::Ready,
+        Self::Progressing,
+        Self::Retrying,
+        Self::Waiting,
+        Self::Stalled,
+        Self::Suspended,
+        Self::Deleted,
+        Self::Failed,
+    ];
+
     /// Value of the metrics label.
     #[must_use]
     pub fn of(outcome: &ReconcileOutcome) -> Self {
@@ -70,7 +81,7 @@ impl CountedOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReconcileLabels {
     controller: Controller,
-    result: CountedOutcome,
+    outcome: CountedOutcome,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,23 +107,50 @@ impl ControllerMetrics {
         let reconciles = metrics.reconciles.clone();
         registry.register(
             "reconciles",
-            "Reconciliations, by how they came out",
+            "Reconciliations, by controller and by how they came out",
             reconciles,
         );
         let seconds = metrics.seconds.clone();
-        registry.register("reconcile_seconds", "Time one reconciliation took", seconds);
+        registry.register(
+            "reconcile_seconds",
+            "Time one reconciliation took, in seconds",
+            seconds,
+        );
         let steps = metrics.steps.clone();
-        registry.register("plan_steps", "Steps of plans that were done", steps);
+        registry.register(
+            "plan_steps",
+            "Steps of the plans of profiles that were done, by step",
+            steps,
+        );
         let leader = metrics.leader.clone();
         registry.register("leader", "1 while this replica leads, else 0", leader);
+        metrics.begin_at_zero();
         metrics
     }
 
+    /// A family without a series is missing from `/metrics`, and a rate over it is then unknown.
+    fn begin_at_zero(&self) {
+        for controller in [Controller::Profile, Controller::Class] {
+            drop(self.seconds.get_or_create(&ControllerLabels { controller }));
+            for outcome in CountedOutcome::ALL {
+                let labels = ReconcileLabels {
+                    controller,
+                    outcome,
+                };
+                drop(self.reconciles.get_or_create(&labels));
+            }
+        }
+        let step = "CreateIdentity";
+        drop(self.steps.get_or_create(&StepLabels { step }));
+    }
+
     /// One reconciliation is over.
-    pub fn reconciled(&self, controller: Controller, result: CountedOutcome, took: Duration) {
-        self.reconciles
-            .get_or_create(&ReconcileLabels { controller, result })
-            .inc();
+    pub fn reconciled(&self, controller: Controller, outcome: CountedOutcome, took: Duration) {
+        let labels = ReconcileLabels {
+            controller,
+            outcome,
+        };
+        self.reconciles.get_or_create(&labels).inc();
         self.seconds
             .get_or_create(&ControllerLabels { controller })
             .observe(took.as_secs_f64());

@@ -19,3 +19,12 @@ pub fn registry(component: &'static str) -> Registry {
     registry.register("build", "What this program was built from", build);
     registry
 }
+
+/// What `/metrics` shows of a registry, in the text format of OpenMetrics.
+#[must_use]
+pub fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _infallible = prometheus_client::encoding::text::encode(&mut text, registry);
+    text
+}

@@ -183,18 +183,17 @@ impl AzureError {
 
     /// What was tried.
     pub fn operation(&self) -> Option<Operation> {
-        match self {
-            Self::Refused { operation, .. }
-            | Self::OperationEnded { operation, .. }
-            | Self::OperationUnfinished { operation, .. }
-            | Self::NoAnswer { operation, .. }
-            | Self::NoToken { operation, .. }
-            | Self::Malformed { operation, .. }
-            | Self::ForeignUrl { operation, .. }
-            | Self::NotSent { operation, .. }
-            | Self::BadResource { operation, .. } => Some(*operation),
-            Self::Credential { .. } => None,
-        }
+        self.tried().map(|(operation, _)| operation)
+    }
+
+    /// What was tried, and on what, as `reading identity /subscriptions/…`; `None` when nothing was tried.
+    /// The text of the error begins with it.
+    pub fn attempt(&self) -> Option<String> {
+        let (operation, resource) = self.tried()?;
+        Some(match self {
+            Self::BadResource { .. } => format!("{operation} {resource:?}"),
+            _ => format!("{operation} {resource}"),
+        })
     }
 
     /// The user-assigned identities that the text of the answer names. Azure says only there which
@@ -203,5 +202,55 @@ impl AzureError {
         self.reply()
             .map(Reply::named_identities)
             .unwrap_or_default()
+    }
+
+    fn tried(&self) -> Option<(Operation, &str)> {
+        match self {
+            Self::Refused {
+                operation,
+                resource,
+                ..
+            }
+            | Self::OperationEnded {
+                operation,
+                resource,
+                ..
+            }
+            | Self::OperationUnfinished {
+                operation,
+                resource,
+                ..
+            }
+            | Self::NoAnswer {
+                operation,
+                resource,
+                ..
+            }
+            | Self::NoToken {
+                operation,
+                resource,
+                ..
+            }
+            | Self::Malformed {
+                operation,
+                resource,
+                ..
+            }
+            | Self::ForeignUrl {
+                operation,
+                resource,
+                ..
+            }
+            | Self::NotSent {
+                operation,
+                resource,
+                ..
+            }
+            | Self::BadResource {
+                operation,
+                resource,
+            } => Some((*operation, resource)),
+            Self::Credential { .. } => None,
+        }
     }
 }

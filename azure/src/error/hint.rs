@@ -12,6 +12,7 @@ fn next_step(error: &AzureError) -> String {
     match error.code() {
         Some("AuthorizationFailed") => return grant_action(error),
         Some("LinkedAuthorizationFailed") => return grant_on_identities(error),
+        Some("FailedIdentityOperation") => return check_identities(error),
         code => {
             if let Some(step) = code.and_then(for_code) {
                 return step.to_owned();
@@ -52,7 +53,7 @@ fn grant_action(error: &AzureError) -> String {
     let text = error.reply().map_or("", |reply| reply.message.as_str());
     let what = match (quoted_after(text, "action "), quoted_after(text, "scope ")) {
         (Some(action), Some(scope)) => format!("the action {action} on {scope}"),
-        _ => "the action that Azure names, on the scope that it names".to_owned(),
+        _ => "the action and on the scope that Azure's answer names".to_owned(),
     };
     format!(
         "grant the operator's identity a role with {what}; a new grant takes up to ten minutes to act"
@@ -60,20 +61,30 @@ fn grant_action(error: &AzureError) -> String {
 }
 
 fn grant_on_identities(error: &AzureError) -> String {
+    format!(
+        "grant the operator Managed Identity Operator on {}, or remove those that no longer exist",
+        identities_named(error)
+    )
+}
+
+fn check_identities(error: &AzureError) -> String {
+    format!(
+        "see in Azure whether somebody has deleted {}; if so, create it again, or delete the AzureIdentity \
+         that names it",
+        identities_named(error)
+    )
+}
+
+/// The identities that Azure's answer names; many are not listed.
+fn identities_named(error: &AzureError) -> String {
     let ids = error.named_identities();
-    let named: Vec<String> = ids
-        .iter()
-        .take(MAX_NAMED)
-        .map(ToString::to_string)
-        .collect();
-    let named = match ids.len() {
-        0 => "the identities that Azure names".to_owned(),
+    let first = ids.iter().take(MAX_NAMED).map(ToString::to_string);
+    let named: Vec<String> = first.collect();
+    match ids.len() {
+        0 => "the identities that Azure's answer names".to_owned(),
         count if count > MAX_NAMED => format!("{} and others", named.join(", ")),
         _ => named.join(" and "),
-    };
-    format!(
-        "grant the operator Managed Identity Operator on {named}, or remove those that no longer exist"
-    )
+    }
 }
 
 /// The word in single quotes that follows `lead`, if it is one word.
@@ -86,7 +97,6 @@ fn quoted_after<'a>(text: &'a str, lead: &str) -> Option<&'a str> {
 
 fn for_code(code: &str) -> Option<&'static str> {
     Some(match code {
-        "FailedIdentityOperation" => "see which identity the text names; it may have been deleted",
         "PrincipalNotFound" => "wait: the directory has not replicated the new identity yet",
         "ResourceGroupNotFound" => "create the resource group or correct its name",
         "SubscriptionNotFound" => "correct the subscription id, or give the operator access to it",
@@ -94,10 +104,10 @@ fn for_code(code: &str) -> Option<&'static str> {
         "RoleDefinitionDoesNotExist" => "correct the role's name or id",
         "ScopeLocked" => "remove the lock, or exempt this resource from it",
         "RequestDisallowedByPolicy" => {
-            "ask who owns the Azure Policy that Azure names for an exemption"
+            "ask the owner of the Azure Policy that Azure's answer names for an exemption"
         }
         "MissingSubscriptionRegistration" => {
-            "register the resource provider that Azure names in the subscription"
+            "register in the subscription the resource provider that Azure's answer names"
         }
         "InvalidAuthenticationTokenAudience" => {
             "check the cloud and the address of Azure Resource Manager in the settings"
@@ -128,9 +138,9 @@ fn for_class(class: ErrorClass) -> &'static str {
         ErrorClass::Conflict | ErrorClass::PreconditionFailed => {
             "try again: somebody else is changing it"
         }
-        ErrorClass::Forbidden => "give the operator's identity the right that Azure names",
+        ErrorClass::Forbidden => "give the operator's identity the right that Azure's answer names",
         ErrorClass::Unauthenticated => "check the operator's credential",
-        ErrorClass::Invalid => "correct what Azure names",
+        ErrorClass::Invalid => "correct what Azure's answer names",
         ErrorClass::Unexpected => "check that the address is Azure's and that no proxy answers",
     }
 }
@@ -168,7 +178,7 @@ mod tests {
         ] {
             let step = step("AuthorizationFailed", odd);
             assert!(
-                step.contains("the action that Azure names"),
+                step.contains("the action and on the scope that Azure's answer names"),
                 "{odd}: {step}"
             );
         }
@@ -196,9 +206,22 @@ mod tests {
         assert!(linked(100).contains(" and others, or"), "{}", linked(100));
         assert!(linked(100).len() < 500);
         assert!(
-            linked(0).contains("on the identities that Azure names, or"),
+            linked(0).contains("on the identities that Azure's answer names, or"),
             "{}",
             linked(0)
+        );
+    }
+
+    #[test]
+    fn the_identities_that_may_be_deleted_are_named() {
+        let id = IdentityId::new("s", "g", "web").to_string();
+        let text = format!("The specified identity '{id}' could not be found.");
+        assert_eq!(
+            step("FailedIdentityOperation", &text),
+            format!(
+                "see in Azure whether somebody has deleted {id}; if so, create it again, or delete the \
+                 AzureIdentity that names it"
+            )
         );
     }
 

@@ -21,6 +21,19 @@ fn kubectl_sees_its_own_plugin() {
         "{}",
         ran.out
     );
+    for command in [
+        &["--help"][..],
+        &["profile", "create", "--help"],
+        &["class", "create", "--help"],
+        &["plan", "--help"],
+        &["completion", "--help"],
+    ] {
+        let help = run("/usr/local/bin/kubectl-podid", command).out;
+        let (_, examples) = help.split_once("Example").expect("examples");
+        assert!(examples.contains("kubectl podid "), "{help}");
+        let others = examples.replace("kubectl podid ", "");
+        assert!(!others.contains("podid "), "{help}");
+    }
 }
 
 #[test]

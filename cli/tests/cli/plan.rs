@@ -310,7 +310,7 @@ fn what_cannot_be_planned_says_why() {
         ),
         (
             PROFILE.replace("className:", "clasName:"),
-            "spec.clasName: unknown field",
+            "spec.clasName: unknown field, on which Flux and `kubectl apply` fail; did you mean className?",
         ),
         (
             PROFILE.replace("standard", "standard\n  interval: 10"),

@@ -5,6 +5,6 @@ use serde::Serialize;
 pub struct AssignmentFailure {
     /// A word: Azure's code, or podid's own reason.
     pub reason: String,
-    /// A sentence for people: the next step, then the cause.
+    /// A sentence for people: which object, what is wrong with it, the next step, then the details.
     pub message: String,
 }

@@ -11,13 +11,13 @@ const NOT_ASSIGNED: &str = "IdentityNotAssigned";
 /// Something that keeps a pod from an identity, for an Event on the pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AssignmentWarning {
-    /// What it is about: an identity as `namespace/name`, or `pod`.
+    /// What it is about, an identity as `namespace/name` or `pod`: the key of the history of Events.
     pub subject: String,
     /// Reason of the Event.
     pub reason: String,
     /// Distinguishes causes that have the same reason.
     pub word: String,
-    /// What to do, then why.
+    /// A sentence: which object, what is wrong with it, what to do, then the details, which may be cut.
     pub note: String,
 }
 
@@ -50,7 +50,9 @@ fn malformed(identity: &AzureIdentity) -> AssignmentWarning {
         reason: NOT_ASSIGNED.to_owned(),
         word: "MalformedResourceId".to_owned(),
         note: format!(
-            "correct the AzureIdentity: its resourceID {:?} is not the id of a user-assigned identity",
+            "AzureIdentity {} is not assigned; correct its resourceID, which is not the id of a \
+             user-assigned identity: {:?}",
+            identity.full_name(),
             identity.resource_id.as_str()
         ),
     }
@@ -63,24 +65,32 @@ fn dangling(binding: &Binding) -> AssignmentWarning {
         reason: "IdentityMissing".to_owned(),
         word: "Missing".to_owned(),
         note: format!(
-            "create AzureIdentity {namespace}/{identity}, or correct spec.azureIdentity of \
-             AzureIdentityBinding {namespace}/{name}: the binding selects this pod and names an \
-             AzureIdentity that does not exist"
+            "AzureIdentityBinding {namespace}/{name} selects the pod and names AzureIdentity \
+             {namespace}/{identity}, which does not exist; create AzureIdentity {namespace}/{identity}, or \
+             correct spec.azureIdentity of the binding"
         ),
     }
 }
 
 fn unassigned(progress: &IdentityProgress<'_>) -> Option<AssignmentWarning> {
     let failure = progress.failure.as_ref()?;
-    let reason = match progress.is_refused {
-        true => &failure.reason,
-        false => NOT_ASSIGNED,
+    let subject = progress.assignment.identity.full_name();
+    let (reason, note) = match progress.is_refused {
+        // Its message names the AzureIdentity.
+        true => (failure.reason.as_str(), failure.message.clone()),
+        false => {
+            let note = format!(
+                "AzureIdentity {subject} is not assigned: {}",
+                failure.message
+            );
+            (NOT_ASSIGNED, note)
+        }
     };
     Some(AssignmentWarning {
-        subject: progress.assignment.identity.full_name(),
+        subject,
         reason: reason.to_owned(),
         word: failure.reason.clone(),
-        note: failure.message.clone(),
+        note,
     })
 }
 

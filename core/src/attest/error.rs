@@ -56,13 +56,10 @@ impl fmt::Display for AttestationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProcess => f.write_str("no process of the pod is on this node"),
-            Self::NoLink => f.write_str(
-                "no link leads from the pod's processes to this node; unless it is still being made, \
-                 somebody has taken it away: delete the pod, so that it is made anew",
-            ),
+            Self::NoLink => f.write_str("no link leads from the pod's processes to this node"),
             Self::Address { claimed, found } => write!(
                 f,
-                "the API server says the pod has {claimed}, the kernel says it has {found:?}"
+                "the pod has address {claimed} in the API server and {found:?} in the kernel"
             ),
             Self::SeveralLinks { claimed } => {
                 write!(f, "several links of the pod have its address {claimed}")

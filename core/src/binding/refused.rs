@@ -20,20 +20,16 @@ impl RefusedPod {
     /// Reason of the Event.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        let of_pod = |breach: &Breach| matches!(breach, Breach::HostNetwork | Breach::HostPid);
-        match self.breaches.iter().all(of_pod) {
-            false => "NetRawNotDropped",
-            true => "HostNamespaceUsed",
-        }
+        net_raw::reason(&self.breaches)
     }
 
-    /// Message of the Event: what to change in the pod's template, then why.
+    /// Message of the Event: why the pod gets no identity, and what to change in its template.
     #[must_use]
     pub fn message(&self) -> String {
         format!(
-            "in the pod's template, {}, and recreate the pod; it gets no identity, because {}",
-            net_raw::remedy(&self.breaches),
-            net_raw::describe(&self.breaches)
+            "the pod gets no identity, because {}; in the pod's template, {}, and recreate the pod",
+            net_raw::describe(&self.breaches),
+            net_raw::remedy(&self.breaches)
         )
     }
 }

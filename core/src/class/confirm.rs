@@ -81,7 +81,7 @@ pub fn class_action(
         // Even if an equal class was compared before: the status must cover this generation.
         (false, _) => ClassAction::Ask {
             announce: Some(ReconcileOutcome::Progressing {
-                message: "asking Azure whether the class is right".to_owned(),
+                message: "podid is asking Azure whether the class is right".to_owned(),
             }),
         },
     }

@@ -180,7 +180,7 @@ fn unchecked<T: Clone>(
                 kind,
                 status: ConditionStatus::Unknown,
                 reason: PENDING.to_owned(),
-                message: "not reached yet".to_owned(),
+                message: "podid has not come to this part of the profile yet".to_owned(),
             };
             Some(condition(part, None, now, before))
         }
@@ -243,17 +243,19 @@ fn suspended<T>(applied: bool, pods_problem: Option<&str>, parts: &[Condition<T>
     let (status, message) = match (applied, pods_problem) {
         (false, _) => (
             ConditionStatus::False,
-            "suspended before all that is asked for was made; what there is stays, and the rest is \
-             done when spec.suspend is taken back"
+            "the profile was suspended before all that its spec asks for was made; what exists stays, \
+             and podid makes the rest when spec.suspend is removed"
                 .to_owned(),
         ),
         (true, Some(pods_problem)) => (
             ConditionStatus::False,
-            format!("{pods_problem} | suspended; all that is asked for was made before that"),
+            format!(
+                "{pods_problem} | the profile is suspended; all that its spec asks for was made before"
+            ),
         ),
         (true, None) => (
             ConditionStatus::True,
-            "suspended; all that is asked for was made before that and stays".to_owned(),
+            "the profile is suspended; all that its spec asks for was made before and stays".to_owned(),
         ),
     };
     SubCondition {

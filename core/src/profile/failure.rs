@@ -35,8 +35,8 @@ pub struct StepFailure {
     pub condition: ConditionType,
     /// See [`FailureCause`].
     pub cause: FailureCause,
-    /// A sentence for people: the next step, then what failed, on which object and why. Equal causes give
-    /// equal sentences.
+    /// A sentence for people: what failed on which object, the next step, then the details. Equal causes
+    /// give equal sentences.
     pub message: String,
 }
 
@@ -93,7 +93,7 @@ impl StepFailure {
     /// the profile, so it is tried until everything is deleted.
     #[must_use]
     pub fn deletion_outcome(&self) -> ReconcileOutcome {
-        let message = format!("deleting: {}", self.message);
+        let message = format!("the profile is being deleted: {}", self.message);
         match self.is_wait() {
             true => ReconcileOutcome::Progressing { message },
             false => ReconcileOutcome::Retrying { message },
@@ -128,7 +128,7 @@ mod tests {
         StepFailure {
             condition: ConditionType::AccessReady,
             cause,
-            message: "do this. It failed".into(),
+            message: "it failed: do this".into(),
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_deletion_never_stalls() {
         for (failure, outcome, _) in table() {
-            let message = "deleting: do this. It failed".to_owned();
+            let message = "the profile is being deleted: it failed: do this".to_owned();
             let expected = match outcome {
                 "Progressing" => ReconcileOutcome::Progressing { message },
                 _ => ReconcileOutcome::Retrying { message },

@@ -4,10 +4,10 @@ use crate::condition::{Condition, READY, RECONCILING, STALLED};
 use crate::profile::plan::{Plan, Step};
 
 /// Message before anything is read, for a profile that has no `Ready` yet.
-pub const READING: &str = "reading what there is in Azure and in the cluster";
+pub const READING: &str = "podid is reading what exists in Azure and in the cluster";
 
 /// Message before role assignments are made.
-pub const GRANTING: &str = "granting roles";
+pub const GRANTING: &str = "podid is granting roles";
 
 /// Whether the status has a `Ready`, of any generation.
 #[must_use]
@@ -41,11 +41,13 @@ fn was_worked_on<T>(conditions: &[Condition<T>], generation: Option<i64>) -> boo
 /// The message for a step that writes to Azure. The other steps are quick and get none.
 fn in_progress(step: &Step) -> Option<String> {
     Some(match step {
-        Step::CreateIdentity { id, .. } => format!("creating identity {}", id.name()),
-        Step::UpdateTags { id, .. } => format!("updating the tags of identity {}", id.name()),
+        Step::CreateIdentity { id, .. } => format!("podid is creating identity {}", id.name()),
+        Step::UpdateTags { id, .. } => {
+            format!("podid is updating the tags of identity {}", id.name())
+        }
         Step::GrantRole(_) | Step::GrantNodeRole(_) => GRANTING.to_owned(),
-        Step::RevokeRole { .. } => "revoking roles".to_owned(),
-        Step::DeleteIdentity { id } => format!("deleting identity {}", id.name()),
+        Step::RevokeRole { .. } => "podid is revoking roles".to_owned(),
+        Step::DeleteIdentity { id } => format!("podid is deleting identity {}", id.name()),
         Step::AdoptIdentity { .. }
         | Step::ApplyAzureIdentity { .. }
         | Step::ApplyBinding { .. }
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn the_first_write_is_said_once_a_generation() {
         let said = |conditions: &[Condition<()>]| first_write(&plan(), conditions, Some(2));
-        let deleting = Some("deleting identity b".to_owned());
+        let deleting = Some("podid is deleting identity b".to_owned());
         assert_eq!(said(&[]), deleting);
         for kind in [READY, RECONCILING, STALLED] {
             assert_eq!(said(&[condition(kind, 2)]), deleting, "{kind}");

@@ -157,7 +157,7 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
         let dangling = bound.dangling.first();
         return Err(dangling.map_or(TokenRefusal::NotBound, |binding| {
             let name = format!("{}/{}", binding.namespace, binding.name);
-            TokenRefusal::MissingIdentity(name, binding.identity.clone())
+            TokenRefusal::IdentityMissing(name, binding.identity.clone())
         }));
     }
     only_one(&bound, selector).and_then(servable).map(Pick::One)

@@ -22,7 +22,7 @@ pub enum TokenRefusal {
     NotItsIdentity(Selector),
     /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
     /// exist.
-    MissingIdentity(String, String),
+    IdentityMissing(String, String),
     /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
     BreaksNetRawRule(BTreeSet<Breach>),
     /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
@@ -49,7 +49,8 @@ pub const SEVERAL_IDENTITIES: &str = "Multiple user assigned identities exist, p
      the clientId / resourceId of the identity in the token request";
 
 impl TokenRefusal {
-    /// Value of the metrics label and of the log field; the set is closed.
+    /// Value of the metrics label and of the log field, and reason of the Event; the set is closed. The
+    /// operator writes its Events about the same causes with the same reasons.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -57,8 +58,8 @@ impl TokenRefusal {
             Self::Completed => "Completed",
             Self::NotBound => "NotBound",
             Self::NotItsIdentity(_) => "NotItsIdentity",
-            Self::MissingIdentity(..) => "MissingIdentity",
-            Self::BreaksNetRawRule(_) => "BreaksNetRawRule",
+            Self::IdentityMissing(..) => "IdentityMissing",
+            Self::BreaksNetRawRule(breaches) => net_raw::reason(breaches),
             Self::AssignmentFailed(..) => "AssignmentFailed",
             Self::UnknownObjectId(_) => "UnknownObjectId",
             Self::Ambiguous(_) => "Ambiguous",
@@ -77,7 +78,7 @@ impl TokenRefusal {
             | Self::Completed
             | Self::NotBound
             | Self::NotItsIdentity(_)
-            | Self::MissingIdentity(..)
+            | Self::IdentityMissing(..)
             | Self::AssignmentFailed(..)
             | Self::NoClientId(_)
             | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
@@ -110,7 +111,7 @@ impl fmt::Display for TokenRefusal {
             Self::NotItsIdentity(asked) => {
                 write!(f, "the pod asked for {asked:?}, which is not bound to it")
             }
-            Self::MissingIdentity(binding, identity) => write!(
+            Self::IdentityMissing(binding, identity) => write!(
                 f,
                 "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
                  not exist in its namespace; create it, or correct spec.azureIdentity"
@@ -127,20 +128,21 @@ impl fmt::Display for TokenRefusal {
             ),
             Self::UnknownObjectId(id) => write!(
                 f,
-                "the pod asked for object id {id}, and an AzureIdentity that was written by hand does \
-                 not tell its own"
+                "the pod asked for object id {id}, and a hand-written AzureIdentity contains none to compare; \
+                 ask by client_id or msi_res_id"
             ),
             Self::Ambiguous(bound) => {
                 write!(
                     f,
-                    "the pod named no identity and has several: {}",
+                    "the pod asked for no identity by name and has several; ask for one of them: {}",
                     bound.join(", ")
                 )
             }
             Self::ServicePrincipal(name) => {
                 write!(
                     f,
-                    "AzureIdentity {name} is a service principal; only type 0 is served"
+                    "AzureIdentity {name} is a service principal (type 1 or 2), which this release does not serve; \
+                     use a user-assigned identity (type 0)"
                 )
             }
             Self::NoClientId(name) => write!(
@@ -149,7 +151,8 @@ impl fmt::Display for TokenRefusal {
             ),
             Self::MalformedResourceId(name) => write!(
                 f,
-                "the resourceID of AzureIdentity {name} is not the ARM id of a user-assigned identity"
+                "AzureIdentity {name} has a resourceID that is not the ARM id of a user-assigned identity; \
+                 correct spec.resourceID"
             ),
         }
     }

@@ -133,7 +133,7 @@ de139f84-1756-47ae-9be6-808fbbe84772 Website Contributor
 ";
 
 /// Name and GUID of every built-in role that podid knows.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
     let line = |line: &'static str| line.split_once(' ');
     LIST.lines().filter_map(line).map(|(id, name)| (name, id))
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::spelling;
+
 pub use built_in::{MANAGED_IDENTITY_OPERATOR, PRIVILEGED, VIRTUAL_MACHINE_CONTRIBUTOR};
 
 /// A role, as far as it is known without asking Azure.
@@ -67,19 +69,12 @@ impl Role {
             .map(|(name, _)| name)
     }
 
-    /// The built-in role whose name differs from this name by a typing error; `None` for a built-in role
-    /// itself and for names of custom roles.
+    /// The built-in role whose name differs from this name by a typing error or a word; `None` for a
+    /// built-in role itself and for names of custom roles.
     #[must_use]
     pub fn did_you_mean(&self) -> Option<&'static str> {
         let Self::Named(name) = self else { return None };
-        let written = letters(name);
-        let far = |(known, _)| {
-            let known_letters = letters(known);
-            let slips = strsim::osa_distance(&written, &known_letters);
-            (slips <= tolerated(&known_letters)).then_some((slips, known))
-        };
-        let nearest = built_in::all().filter_map(far).min();
-        nearest.map(|(_, known)| known)
+        spelling::nearest(name, built_in::all().map(|(known, _)| known))
     }
 
     /// Whether the role gives rights to give rights.
@@ -90,16 +85,14 @@ impl Role {
     }
 }
 
-/// The letters and digits of a name in lower case: blanks and punctuation are often written otherwise.
-fn letters(name: &str) -> String {
-    let letters = name.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
-}
-
-/// How many typing errors a name may have and still count as this one. It is low because some role names
-/// differ by few letters.
-fn tolerated(known: &str) -> usize {
-    if known.len() < 12 { 1 } else { 2 }
+/// What to do about a role that Azure does not have by this name: the name of the built-in role that was
+/// probably meant, or else to correct it.
+#[must_use]
+pub fn remedy_for_unknown(name: &str) -> String {
+    match Role::Named(name.to_owned()).did_you_mean() {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None => "correct the name, or give the role's GUID".to_owned(),
+    }
 }
 
 impl fmt::Display for Role {
@@ -149,6 +142,7 @@ mod tests {
             ("Contributer", "Contributor"),
             ("ACR Pull", "AcrPull"),
             ("Ownr", "Owner"),
+            ("Storage Blob Reader", "Storage Blob Data Reader"),
             // Two errors in a long name.
             ("Storage Blb Data Raeder", "Storage Blob Data Reader"),
         ];

@@ -84,6 +84,12 @@ impl TargetErrorClass {
 }
 
 impl TargetError {
+    /// Azure's code, or the class where Azure gave none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.code.as_deref().unwrap_or(self.class.as_str())
+    }
+
     /// Whether somebody else changed or is changing the VM or scale set: read it and plan again.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

@@ -49,18 +49,21 @@ impl TargetFailure {
         (self.outlook == Outlook::Lasting).then_some(&self.cause)
     }
 
-    /// The failure for an error of Azure: for this identity, or (`None`) for all of the VM or scale set.
+    /// The failure for an error of Azure: for this identity, or (`None`) for all of the VM or scale set. The
+    /// identity is named in full once: in the beginning, or in the step.
     #[must_use]
     pub fn of_azure(error: &TargetError, identity: Option<&ArmId>) -> Self {
-        let reason = error.code.as_deref().unwrap_or(error.class.as_str());
         let step = &error.next_step;
         let is_named = |id: &&ArmId| step.to_ascii_lowercase().contains(&id.folded());
-        let about = identity.filter(|id| !is_named(id));
-        let about = about.map(|id| format!(" ({id})")).unwrap_or_default();
+        let subject = match identity {
+            Some(id) if is_named(&id) => format!("identity {}", id.name()),
+            Some(id) => format!("identity {id}"),
+            None => "the pods' identities".to_owned(),
+        };
         Self {
             cause: AssignmentFailure {
-                reason: reason.to_owned(),
-                message: format!("{step}{about}. {error}"),
+                reason: error.reason().to_owned(),
+                message: format!("{subject} cannot be put on a VM or scale set: {step}. {error}"),
             },
             outlook: outlook_of(error),
         }
@@ -71,7 +74,10 @@ impl TargetFailure {
         Self {
             cause: AssignmentFailure {
                 reason: "RecordNotWritten".to_owned(),
-                message: format!("see that the operator may write ConfigMaps: {error}"),
+                message: format!(
+                    "the assignment record cannot be written; see that the operator may write ConfigMaps: \
+                     {error}"
+                ),
             },
             outlook: Outlook::Passing,
         }
@@ -83,8 +89,8 @@ impl TargetFailure {
             cause: AssignmentFailure {
                 reason: "TargetNotFound".to_owned(),
                 message: format!(
-                    "correct the node's spec.providerID, or remove the node: Azure has no {target}, \
-                     which it names"
+                    "a node names {target}, which Azure does not have; correct the node's \
+                     spec.providerID, or remove the node"
                 ),
             },
             outlook: Outlook::Lasting,
@@ -97,10 +103,9 @@ impl TargetFailure {
             cause: AssignmentFailure {
                 reason: "OldClientId".to_owned(),
                 message: format!(
-                    "have the AzureIdentity name the client id that the identity has in Azure (a \
-                     profile does so when its reconciliation is requested): the VM or scale set shows \
-                     {shown} for {identity}, also after it was put on again, and the AzureIdentity \
-                     says {expected}"
+                    "identity {identity} has client id {shown} on the VM or scale set, also after it was \
+                     put on again, and {expected} in the AzureIdentity; correct spec.clientID of the \
+                     AzureIdentity (that of a profile: request the profile's reconciliation)"
                 ),
             },
             // Azure may only be slow to show the new one.

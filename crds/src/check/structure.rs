@@ -1,8 +1,10 @@
-//! The structural part of a schema, as far as our kinds use it. Unlike the API server, which
-//! prunes them, unknown fields are findings: in a file they are spelling mistakes.
+//! The structural part of a schema, as far as our kinds use it. Unknown fields are findings, as they are
+//! for the clients that apply files: the API server refuses a server-side apply with one ("field not
+//! declared in schema"), and so does kubectl's validation; it prunes them from a plain create or update.
 
 use std::collections::HashSet;
 
+use podid_core::spelling;
 use serde_json::Value;
 
 use super::finding::Finding;
@@ -17,7 +19,7 @@ pub(super) fn findings(object: &Value, schema: &Value) -> Vec<Finding> {
     for (field, value) in object.as_object().into_iter().flatten() {
         match &schema["properties"][field] {
             _ if ENVELOPE.contains(&field.as_str()) => {}
-            Value::Null => findings.push(unknown(field)),
+            Value::Null => findings.push(unknown(field, field, schema)),
             schema => walk(field, value, schema, &mut findings),
         }
     }
@@ -57,7 +59,7 @@ fn walk_fields(path: &str, object: &Value, schema: &Value, findings: &mut Vec<Fi
         let path = format!("{path}.{name}");
         // A schema has named fields, or one schema for all fields of a map.
         match (&schema["properties"][name], &schema["additionalProperties"]) {
-            (Value::Null, Value::Null) => findings.push(unknown(&path)),
+            (Value::Null, Value::Null) => findings.push(unknown(&path, name, schema)),
             (Value::Null, schema) | (schema, _) => walk(&path, value, schema, findings),
         }
     }
@@ -90,8 +92,15 @@ fn wrong_word(value: &Value, schema: &Value) -> Option<String> {
     ))
 }
 
-fn unknown(path: &str) -> Finding {
-    Finding::new(path, "unknown field; the API server would drop it")
+/// `name` at `path` is not among the fields of `schema`.
+fn unknown(path: &str, name: &str, schema: &Value) -> Finding {
+    let known = schema["properties"].as_object().into_iter().flatten();
+    let known = known.map(|(field, _)| field.as_str());
+    let meant = spelling::nearest(name, known)
+        .map(|field| format!("; did you mean {field}?"))
+        .unwrap_or_default();
+    let message = format!("unknown field, on which Flux and `kubectl apply` fail{meant}");
+    Finding::new(path, message)
 }
 
 fn missing(path: &str, value: &Value, schema: &Value, findings: &mut Vec<Finding>) {

@@ -64,6 +64,23 @@ fn structure_is_checked_with_paths() {
 }
 
 #[test]
+fn an_unknown_field_is_told_the_known_one_that_was_probably_meant() {
+    let message = |spec: Value| {
+        let findings = object(&profile(spec)).unwrap();
+        findings[0].to_string()
+    };
+    assert_eq!(
+        message(json!({"className": "c", "binding": {"selektor": "web"}})),
+        "spec.binding.selektor: unknown field, on which Flux and `kubectl apply` fail; did you mean \
+         selector?"
+    );
+    assert_eq!(
+        message(json!({"className": "c", "replicas": 1})),
+        "spec.replicas: unknown field, on which Flux and `kubectl apply` fail"
+    );
+}
+
+#[test]
 fn rules_are_run() {
     let table = [
         (json!({"className": "c", "interval": "30s"}), "interval"),

@@ -135,11 +135,11 @@ pub struct NodeGrants {
     ))]
     pub principal_id: String,
 
-    /// Where Managed Identity Operator is granted.
+    /// Where podid grants the kubelet identity the role Managed Identity Operator.
     #[serde(default)]
     pub managed_identity_operator: IdentityOperatorGrant,
 
-    /// Where Virtual Machine Contributor is granted.
+    /// Where podid grants the kubelet identity the role Virtual Machine Contributor.
     #[serde(default)]
     pub virtual_machine_contributor: MachineContributorGrant,
 }
@@ -167,7 +167,7 @@ pub struct ClassLimits {
     ))]
     pub identity_groups: Option<Vec<String>>,
 
-    /// Backends that a profile may choose. Left out: the class's default only.
+    /// Backends that a profile may choose. Left out: the class's `defaultBackend` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2))]
     pub backends: Option<Vec<Backend>>,
@@ -176,7 +176,7 @@ pub struct ClassLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_net_raw: Option<bool>,
 
-    /// Whether identities of its profiles are also served through `AzureIdentity` objects that were
+    /// Whether identities of the class's profiles are also served through `AzureIdentity` objects that were
     /// written by hand, in any namespace. Left out: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_hand_written: Option<bool>,
@@ -186,13 +186,13 @@ pub struct ClassLimits {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceLimit {
-    /// Namespaces by name; `*` alone stands for all.
+    /// Names of the namespaces; `*` alone stands for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub names: Option<Vec<String>>,
 
-    /// Namespaces that carry all of these labels.
+    /// Labels, all of which a namespace must carry to be in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub match_labels: Option<BTreeMap<String, String>>,
 }
@@ -205,7 +205,7 @@ pub struct AccessLimit {
     #[schemars(length(min = 1, max = 256))]
     pub role: String,
 
-    /// Scopes, each covering itself and all below it.
+    /// ARM ids of the scopes at or below which a profile may ask for the role.
     #[schemars(length(min = 1, max = 25), inner(length(min = 1, max = 1024)))]
     #[x_kube(validation = (
         "self.all(s, s.matches('(?i)^/subscriptions/[^/]+(/.*)?$'))",
@@ -218,7 +218,7 @@ pub struct AccessLimit {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PodIdentityClassStatus {
-    /// Generation of the spec that this status speaks of; −1 until podid has seen the object.
+    /// Generation of the spec that this status describes; −1 until podid has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
@@ -228,7 +228,7 @@ pub struct PodIdentityClassStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Option<Vec<Condition>>,
 
-    /// Profiles that use the class.
+    /// How many profiles use the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<i32>,
 

@@ -80,7 +80,7 @@ pub struct PodIdentityProfileSpec {
     #[schemars(length(min = 1, max = 253))]
     pub class_name: String,
 
-    /// The managed identity itself. Left out: created by podid, named after the profile.
+    /// The managed identity of the profile. Left out: podid creates one, named after the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySpec>,
 
@@ -94,7 +94,7 @@ pub struct PodIdentityProfileSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<BindingSpec>,
 
-    /// How pods get tokens. Left out: the class decides.
+    /// How pods get tokens. Left out: the `defaultBackend` of the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
 
@@ -102,11 +102,12 @@ pub struct PodIdentityProfileSpec {
     #[serde(default)]
     pub net_raw: NetRaw,
 
-    /// What to do about a difference between this profile and Azure: mend it, or only report it.
+    /// What podid does about a difference between this profile and Azure: correct it, or only report it.
     #[serde(default)]
     pub drift: Drift,
 
-    /// How often Azure is compared with this profile, as a Go duration of at least one minute.
+    /// How often Azure is compared with this profile, as a Go duration of at least one minute. Left out:
+    /// as often as the operator's `--interval` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = (
@@ -115,7 +116,8 @@ pub struct PodIdentityProfileSpec {
     ))]
     pub interval: Option<String>,
 
-    /// Stops all work on this profile, Azure calls included; deletion still cleans up.
+    /// Whether podid stops all work on this profile, calls to Azure included; a deletion still deletes
+    /// what podid created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -191,7 +193,7 @@ pub struct BindingSpec {
     ))]
     pub selector: Option<String>,
 
-    /// Narrows the binding to pods of these service accounts. Left out: any.
+    /// Service accounts to whose pods the binding is narrowed. Left out: pods of any service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), inner(length(min = 1, max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

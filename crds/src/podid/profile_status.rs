@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PodIdentityProfileStatus {
-    /// Generation of the spec that this status speaks of; −1 until podid has seen the object.
+    /// Generation of the spec that this status describes; −1 until podid has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
@@ -21,7 +21,8 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityStatus>,
 
-    /// Role assignments that podid made, is about to make, or adopted for this profile.
+    /// Role assignments that podid makes or adopts for this profile. One is listed before Azure is asked
+    /// to create it, and while Azure refuses; `AccessReady` says whether all of them exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".to_string()]))]
     pub role_assignments: Option<Vec<RoleAssignmentStatus>>,
@@ -39,7 +40,7 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_pods: Option<i32>,
 
-    /// Those of them that have the identity on their VM or scale set.
+    /// Pods bound by this profile that have the identity on their VM or scale set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_pods: Option<i32>,
 
@@ -49,12 +50,13 @@ pub struct PodIdentityProfileStatus {
     #[schemars(length(max = 20))]
     pub refused_pods: Option<Vec<RefusedPodStatus>>,
 
-    /// How many such pods there are.
+    /// How many bound pods get no identity, because they break the rule of `netRaw: Enforce` or use
+    /// the node's network; `refusedPods` names the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_pod_count: Option<i32>,
 
     /// Digest of the spec, without `suspend` and `interval`, while all that it asks for is made.
-    /// By it a suspended profile says whether it is ready still.
+    /// A suspended profile is ready while it is the digest of the current spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_spec: Option<String>,
 
@@ -67,15 +69,15 @@ pub struct PodIdentityProfileStatus {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityStatus {
-    /// ARM resource id.
+    /// ARM resource id of the identity.
     pub resource_id: String,
-    /// Application (client) id that tokens carry as `appid`.
+    /// Application (client) id of the identity, which tokens carry as `appid`.
     pub client_id: String,
-    /// Object id of the service principal, which role assignments name.
+    /// Object id of the identity's service principal, which role assignments name.
     pub principal_id: String,
     /// Tenant of the identity.
     pub tenant_id: String,
-    /// Whether podid made the identity and so may delete it.
+    /// Whether podid created the identity, and so deletes it with the profile. An adopted one was not.
     pub created: bool,
 }
 
@@ -85,7 +87,7 @@ pub struct IdentityStatus {
 pub struct BindingStatus {
     /// Value of the pod label `aadpodidbinding`.
     pub selector: String,
-    /// What was asked of bound pods about `NET_RAW`.
+    /// What the profile asked of bound pods about `NET_RAW` when the binding was applied.
     pub net_raw: NetRaw,
 }
 
@@ -95,7 +97,7 @@ pub struct BindingStatus {
 pub struct RefusedPodStatus {
     /// Name of the pod, in the profile's namespace.
     pub name: String,
-    /// In which ways it breaks the rule.
+    /// In which ways the pod breaks the rule of `netRaw: Enforce`.
     pub reason: String,
 }
 
@@ -103,14 +105,15 @@ pub struct RefusedPodStatus {
 #[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleAssignmentStatus {
-    /// ARM id of the assignment.
+    /// ARM id of the role assignment.
     pub id: String,
-    /// Role as the profile or class names it.
+    /// Name of the role, or its GUID.
     pub role: String,
-    /// Scope of the assignment.
+    /// ARM id of the scope at which the role is assigned.
     pub scope: String,
-    /// Principal the role is assigned to.
+    /// Object id of the principal that the role is assigned to.
     pub principal_id: String,
-    /// Whether podid made the assignment and so may delete it.
+    /// Whether podid creates the role assignment, and so deletes it with the profile; written before Azure
+    /// is asked, so that it says nothing about whether Azure has created it. `false` for one that existed.
     pub created: bool,
 }

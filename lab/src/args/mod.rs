@@ -24,12 +24,22 @@ impl Args {
     /// What was typed. Help names the command as it was typed, too.
     pub(crate) fn typed() -> Self {
         let own = hint::command().unwrap_or_else(|| hint::NAME.to_owned());
-        let command = spelled(Self::command(), &own).bin_name(own);
+        let command = with_usage(spelled(Self::command(), &own), &own).bin_name(own);
         match Self::from_arg_matches(&command.get_matches()) {
             Ok(args) => args,
             Err(error) => error.exit(),
         }
     }
+}
+
+/// `command` with the usage of `service start`: clap names the pod, which is in a group, before the service.
+fn with_usage(command: clap::Command, own: &str) -> clap::Command {
+    let usage = format!(
+        "{own} service start [OPTIONS] <SERVICE> <POD|--node <NODE>|--control-plane> -- <CMD>..."
+    );
+    command.mut_subcommand("service", |service| {
+        service.mut_subcommand("start", |start| start.override_usage(usage))
+    })
 }
 
 /// `command` with examples that call it `own`.
@@ -81,8 +91,8 @@ pub(crate) enum Command {
 }
 
 const EXEC_HELP: &str = "\
-The program is the machine's own: it sees the machine's files, and the target's network, host \
-names and trusted certificates. It gets the variables of this shell, without AZURE_* and KUBECONFIG: \
+The program is the machine's own: it sees the machine's files, and the network, host names and \
+trusted certificates of the pod, the node or the control plane. It gets the variables of this shell, without AZURE_* and KUBECONFIG: \
 with those it would act as another than itself; `-- env AZURE_…=… PROGRAM` sets one all the same. \
 Its exit code is this command's; 125 means that it was not started.
 
@@ -177,7 +187,7 @@ pub(crate) struct Which {
     pub(crate) control_plane: bool,
 }
 
-/// A target in a lab.
+/// A pod, a node or the control plane of a lab.
 #[derive(Debug, Group)]
 pub(crate) struct InLab {
     #[command(flatten)]

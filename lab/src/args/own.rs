@@ -18,7 +18,7 @@ pub(crate) enum OwnCommand {
     /// The lab's daemon.
     #[command(hide = true)]
     Daemon(Inner),
-    /// Become a program in a target of the lab.
+    /// Become a program in a pod, a node or the control plane.
     #[command(hide = true)]
     Enter {
         #[arg(long)]

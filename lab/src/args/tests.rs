@@ -6,6 +6,29 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn the_usage_of_service_start_has_the_order_in_which_it_is_read() {
+    let mut command = with_usage(Args::command(), "podid-lab");
+    let start = command
+        .find_subcommand_mut("service")
+        .and_then(|service| service.find_subcommand_mut("start"))
+        .unwrap();
+    let usage = start.render_usage().to_string();
+    assert!(usage.contains("start [OPTIONS] <SERVICE> <POD|"), "{usage}");
+    let line = "podid-lab service start web -n team web-0 -- true";
+    let args = Args::try_parse_from(line.split(' ')).unwrap();
+    let Command::Service(ServiceCommand::Start {
+        service, target, ..
+    }) = args.command
+    else {
+        panic!("service start")
+    };
+    assert_eq!(
+        (service.as_str(), target.target()),
+        ("web", Target::pod("team", "web-0"))
+    );
+}
+
+#[test]
 fn targets_are_read_as_documented() {
     let target = |line: &str| {
         let args = Args::try_parse_from(line.split(' ')).unwrap();

@@ -183,7 +183,10 @@ impl PodStateManager {
                 pod: context.caller.pod.clone(),
                 reason: "NotAttested",
                 action: "Attest",
-                note: format!("{error}; the pod gets no tokens until they agree"),
+                note: format!(
+                    "{error}; the pod gets no token while this lasts: see what has changed its network, or \
+                     delete the pod so that it is made anew"
+                ),
             });
         }
     }

@@ -99,6 +99,14 @@ pub async fn start(
     })
 }
 
+/// `/metrics` of an operator that has just started: every metric, with its help.
+#[must_use]
+pub fn metrics_at_start() -> String {
+    let mut registry = metrics::registry("operator");
+    Counters::register(&mut registry);
+    metrics::text(&registry)
+}
+
 impl Running {
     /// The admin address really bound.
     #[must_use]
@@ -139,4 +147,21 @@ async fn first_token(
     }
     drop(check);
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_shown_from_the_start() {
+        let mut registry = metrics::registry("operator");
+        Counters::register(&mut registry);
+        let registered = format!("{registry:?}").matches("Descriptor {").count();
+        let shown = metrics_at_start().matches("# HELP ").count();
+        assert!(
+            registered > 8 && shown == registered,
+            "{shown} of {registered}"
+        );
+    }
 }

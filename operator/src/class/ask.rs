@@ -104,7 +104,7 @@ mod tests {
             let error = AzureError::refused(Operation::GetResourceGroup, "/x", reply);
             let answer = failed(&error);
             let is_refused = matches!(&answer, Answer::Refused(text)
-                if text.starts_with(&error.next_step()));
+                if text.starts_with(&format!("reading resource group /x failed: {}", error.next_step())));
             assert_eq!(is_refused, refused, "{answer:?}");
         }
     }

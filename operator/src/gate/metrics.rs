@@ -40,7 +40,25 @@ impl GateMetrics {
              of them: done, or refused because this replica does not lead",
             calls.clone(),
         );
-        Self { calls }
+        let metrics = Self { calls };
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    /// A family without a series is missing from `/metrics`, and a rate over it is then unknown.
+    fn begin_at_zero(&self) {
+        for destination in [CallDestination::Azure, CallDestination::Cluster] {
+            for kind in [CallKind::Read, CallKind::Write] {
+                for outcome in [CallOutcome::Done, CallOutcome::Refused] {
+                    let labels = CallLabels {
+                        destination,
+                        kind,
+                        outcome,
+                    };
+                    drop(self.calls.get_or_create(&labels));
+                }
+            }
+        }
     }
 
     pub(super) fn count(&self, call: &OutgoingCall, decision: &GateDecision) {

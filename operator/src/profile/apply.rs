@@ -36,7 +36,7 @@ impl Applier<'_> {
         let effect = self.effect(step).await;
         effect.map_err(|cause| cause.at(step.condition()))?;
         self.context.metrics.step_done(step.name());
-        self.done.push(step.to_string());
+        self.done.push(step.done());
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use podid_azure::AzureError;
 use podid_core::arm::ArmId;
 use podid_core::profile::ConditionType;
 use podid_core::profile::failure::{FailureCause, StepFailure};
+use podid_core::role::remedy_for_unknown;
 use podid_runtime::process::chain;
 
 use crate::azure::advice;
@@ -15,15 +16,17 @@ use crate::call_failure::call_failure;
 pub(super) enum ErrorCause {
     #[error(transparent)]
     Azure(#[from] AzureError),
-    #[error("cannot {what}")]
+    #[error("podid cannot {what}")]
     ApiServer { what: String, source: kube::Error },
-    #[error("{0} is not the resource id of a user-assigned identity")]
+    #[error(
+        "{0} is not the resource id of a user-assigned identity; correct spec.identity.resourceId"
+    )]
     NotAnIdentity(ArmId),
     #[error(
         "identity {0} was podid's when it was to be deleted and is somebody else's now; it is left alone"
     )]
     NotOwned(ArmId),
-    #[error("there is no role {role:?} at {scope}")]
+    #[error("role {role:?} does not exist at {scope}; {}", remedy_for_unknown(.role))]
     RoleNotFound { role: String, scope: ArmId },
     #[error("identity {id} is still on {targets}")]
     StillAssigned { id: ArmId, targets: String },
@@ -58,7 +61,7 @@ impl ErrorCause {
         }
     }
 
-    /// What to do first, and then what failed, on what and why: an Event is cut at its end.
+    /// What failed, on what, what to do, and then why: an Event is cut at its end.
     pub(super) fn message(&self) -> String {
         match self {
             Self::Azure(error) => advice(error),
@@ -141,14 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn a_message_begins_with_the_next_step_and_names_the_cause() {
+    fn a_message_begins_with_the_resource_and_the_next_step_and_names_the_cause() {
         let message = refused(403, "AuthorizationFailed").message;
         assert!(
             message.contains("/subscriptions/s") && message.contains("AuthorizationFailed"),
             "{message}"
         );
         assert!(
-            message.starts_with("grant the operator's identity a role"),
+            message.starts_with(
+                "creating a role assignment on /subscriptions/s failed: grant the operator's identity a role"
+            ),
             "{message}"
         );
     }

@@ -95,7 +95,9 @@ fn status_patch(malformed: &Malformed) -> Value {
     let error = &malformed.error;
     let outcome = ReconcileOutcome::Stalled {
         reason: "Unreadable".to_owned(),
-        message: format!("spec: {error}; correct it and apply the profile again"),
+        message: format!(
+            "the profile's spec cannot be read: {error}; correct it and apply the profile again"
+        ),
     };
     let conditions = condition::conditions(&outcome, &[], &[], generation, &now(), &[]);
     let conditions: Vec<_> = conditions.into_iter().map(to_kubernetes).collect();

@@ -146,12 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_begins_with_the_next_step_and_names_the_identity() {
+    fn a_failure_begins_with_the_identity_and_the_next_step() {
         let error = refused(403, "LinkedAuthorizationFailed");
         let failure = failure_of(&error, Some(&ArmId::new("/id/web")));
         let (step, message) = (error.next_step(), &failure.cause.message);
         assert!(
-            message.starts_with(&format!("{step} (/id/web). ")),
+            message.starts_with(&format!(
+                "identity /id/web cannot be put on a VM or scale set: {step}. "
+            )),
             "{message}"
         );
         assert!(message.ends_with("Azure's own words."), "{message}");

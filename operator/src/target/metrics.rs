@@ -43,8 +43,8 @@ struct PatchOutcome(&'static str);
 impl EncodeLabelValue for KindLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         match self.0 {
-            TargetKind::Vm => "vm",
-            TargetKind::ScaleSet => "scale_set",
+            TargetKind::Vm => "Vm",
+            TargetKind::ScaleSet => "ScaleSet",
         }
         .encode(encoder)
     }
@@ -66,20 +66,31 @@ impl TargetMetrics {
         };
         registry.register(
             "assignment_patches",
-            "Changes of the identities of a VM or scale set asked of Azure",
+            "Changes of the identities of a VM or scale set asked of Azure, by kind and by outcome: Ok, or the \
+             class of Azure's error",
             metrics.patches.clone(),
         );
         registry.register(
             "assignment_patch_seconds",
-            "Time from asking for a change until the VM or scale set has it",
+            "Time from asking for a change until the VM or scale set has it, in seconds, by kind",
             metrics.patch_seconds.clone(),
         );
         registry.register(
             "assignment_targets",
-            "VMs and scale sets that carry, or should carry, identities of pods",
+            "VMs and scale sets that have, or should have, identities of pods",
             metrics.targets.clone(),
         );
+        metrics.begin_at_zero();
         metrics
+    }
+
+    /// A family without a series is missing from `/metrics`, and a rate over it is then unknown.
+    fn begin_at_zero(&self) {
+        for kind in [TargetKind::Vm, TargetKind::ScaleSet].map(KindLabel) {
+            let outcome = PatchOutcome("Ok");
+            drop(self.patches.get_or_create(&PatchLabels { kind, outcome }));
+            drop(self.patch_seconds.get_or_create(&KindLabels { kind }));
+        }
     }
 
     pub(super) fn patched(&self, kind: TargetKind, error: Option<&AzureError>, seconds: f64) {

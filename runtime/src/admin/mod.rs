@@ -192,11 +192,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 async fn metrics(State(shared): State<AdminState>) -> Response {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shared.registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+    let text = crate::metrics::text(&shared.registry);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
 #[cfg(test)]

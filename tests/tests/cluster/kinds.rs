@@ -151,6 +151,26 @@ async fn unknown_fields_are_pruned_from_every_kind() {
     }
 }
 
+/// As Flux applies files.
+#[tokio::test]
+async fn an_unknown_field_is_refused_in_a_server_side_apply() {
+    let space = Space::new("apply").await;
+    let misspelt = object("PodIdentityProfile", "p", &profile(json!({"acess": []})));
+    let params = PatchParams::apply("kustomize-controller").force();
+    let answer = space
+        .api("PodIdentityProfile")
+        .patch("p", &params, &Patch::Apply(&misspelt))
+        .await;
+    let message = refusal(answer.unwrap_err()).message;
+    assert!(
+        message.contains(".spec.acess: field not declared in schema"),
+        "{message}"
+    );
+    let offline = check::object(&misspelt).unwrap();
+    assert_eq!(offline.len(), 1, "{offline:?}");
+    assert_eq!(offline[0].field, "spec.acess");
+}
+
 /// The predecessor's clients write the metadata that their types embed, and check strictly.
 #[tokio::test]
 async fn embedded_metadata_of_the_predecessor_is_known() {

@@ -87,7 +87,7 @@ async fn a_fresh_profile_is_made_whole() {
     assert!(
         events
             .iter()
-            .any(|event| event.starts_with("Applied: create identity")),
+            .any(|event| event.starts_with("Applied: podid created identity")),
         "{events:?}"
     );
     scene.delete("cart").await;

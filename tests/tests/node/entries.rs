@@ -116,7 +116,10 @@ fn without_the_api_server_a_successor_keeps_everything() {
     scene.daemon.end(Signal::SIGKILL).unwrap();
     scene.daemon = Daemon::spawn(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
     wait_until("it has taken over", || {
-        scene.daemon.log().contains("taken over")
+        scene
+            .daemon
+            .log()
+            .contains("rules of an earlier daemon taken over")
     });
     assert!(are_written(&scene.test_node, &pod));
     // It is known to the kernel, and to nobody who could say what it may have.

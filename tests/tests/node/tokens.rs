@@ -162,7 +162,7 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
         let answer = stranger.ask();
         assert_eq!(answer.body["error_description"], "Identity not found");
         let log = scene.daemon.log();
-        log.contains("MissingIdentity") && log.contains("AzureIdentity missing")
+        log.contains("IdentityMissing") && log.contains("AzureIdentity missing")
     });
 }
 

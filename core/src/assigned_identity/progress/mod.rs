@@ -107,8 +107,7 @@ impl ObservedPod<'_> {
             Err(error) => Some(AssignmentFailure {
                 reason: UNKNOWN_NODE.to_owned(),
                 message: format!(
-                    "run the pod on a node that is an Azure VM or in a scale set: node {} is not, \
-                     {error}",
+                    "node {} is not an Azure VM or in a scale set ({error}); run the pod on a node that is",
                     self.node
                 ),
             }),

@@ -15,7 +15,7 @@ use crate::assigned_identity::AssignmentFailure;
 use crate::binding::{AzureIdentity, Origin};
 use crate::class::Class;
 use crate::owner::Owner;
-use crate::target::{TargetError, TargetErrorClass, TargetFailure};
+use crate::target::{TargetError, TargetErrorClass};
 
 pub use lookup_history::LookupHistory;
 
@@ -45,7 +45,13 @@ impl<O> IdentityLookup<O> {
         use TargetErrorClass::{Forbidden, Invalid, NotFound};
         match error.class {
             Forbidden | NotFound | Invalid => Self::Unreadable(error.to_string()),
-            _ => Self::NotYet(TargetFailure::of_azure(error, Some(identity)).cause),
+            _ => Self::NotYet(AssignmentFailure {
+                reason: error.reason().to_owned(),
+                message: format!(
+                    "identity {identity} cannot be read: {}. {error}",
+                    error.next_step
+                ),
+            }),
         }
     }
 
@@ -190,8 +196,9 @@ fn owned(identity: &AzureIdentity, tagged: &TaggedOwner) -> AssignmentFailure {
     AssignmentFailure {
         reason: OWNED.to_owned(),
         message: format!(
-            "{remedy}: by its tags in Azure, {id} belongs to {owner}, and is not served through an \
-             AzureIdentity that was written by hand"
+            "AzureIdentity {} was written by hand and names {id}, which by its tags in Azure belongs to \
+             {owner}; {remedy}",
+            identity.full_name()
         ),
     }
 }
@@ -201,8 +208,8 @@ fn mismatch(identity: &AzureIdentity, right: &str) -> AssignmentFailure {
     AssignmentFailure {
         reason: MISMATCH.to_owned(),
         message: format!(
-            "set spec.clientID of AzureIdentity {} to {right}: that is the client id of {id}, and \
-             {wrong:?} is not",
+            "AzureIdentity {} has clientID {wrong:?}, and {id} has {right}; correct spec.clientID or \
+             spec.resourceID",
             identity.full_name()
         ),
     }
@@ -212,8 +219,8 @@ fn absent(identity: &AzureIdentity) -> AssignmentFailure {
     AssignmentFailure {
         reason: ABSENT.to_owned(),
         message: format!(
-            "create the identity in Azure, or correct spec.resourceID of AzureIdentity {}: there is \
-             no {}",
+            "AzureIdentity {} names {}, which does not exist in Azure; create it, or correct \
+             spec.resourceID",
             identity.full_name(),
             identity.resource_id
         ),
@@ -224,10 +231,10 @@ fn unreadable(identity: &AzureIdentity, text: &str) -> AssignmentFailure {
     AssignmentFailure {
         reason: UNREADABLE.to_owned(),
         message: format!(
-            "grant the operator's identity Managed Identity Operator on {}, or correct \
-             spec.resourceID of AzureIdentity {}: podid reads an identity before it assigns it. {text}",
-            identity.resource_id,
-            identity.full_name()
+            "AzureIdentity {} names {}, which the operator cannot read and so does not assign; grant the \
+             operator's identity Managed Identity Operator on it, or correct spec.resourceID. {text}",
+            identity.full_name(),
+            identity.resource_id
         ),
     }
 }

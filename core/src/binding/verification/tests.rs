@@ -180,20 +180,26 @@ fn what_azure_says_decides() {
 }
 
 #[test]
-fn a_refusal_begins_with_what_to_do() {
+fn a_refusal_begins_with_the_object_and_says_what_to_do() {
     let by_hand = identity(Origin::HandWritten);
     let message = |known: &IdentityLookup| match verify(&by_hand, None, Some(known)) {
         Verification::Refused(failure) => failure.message,
         other => panic!("{other:?}"),
     };
     let wrong = message(&found("c2", None));
-    let start = "set spec.clientID of AzureIdentity team/web to c2: ";
+    let start = "AzureIdentity team/web has clientID \"C1\", and ";
     assert!(wrong.starts_with(start), "{wrong}");
+    let end = " has c2; correct spec.clientID or spec.resourceID";
+    assert!(wrong.ends_with(end), "{wrong}");
     let shut = class(false);
     let tagged = TaggedOwner::of(owner("shop", "cart"), Some(("u1", Some(&shut))));
     let owned = message(&found("c1", Some(tagged)));
     assert!(
-        owned.starts_with("have the pods bound by PodIdentityProfile shop/cart"),
+        owned.starts_with("AzureIdentity team/web was written by hand and names "),
+        "{owned}"
+    );
+    assert!(
+        owned.contains("; have the pods bound by PodIdentityProfile shop/cart"),
         "{owned}"
     );
     assert!(owned.contains("limits.allowHandWritten"), "{owned}");
@@ -228,6 +234,9 @@ fn only_an_error_that_lasts_is_a_refusal() {
             panic!("{class:?}");
         };
         assert_eq!(failure.reason, "Code");
-        assert!(failure.message.starts_with("grant it ("), "{failure:?}");
+        assert_eq!(
+            failure.message,
+            "identity /id/web cannot be read: grant it. GET was refused"
+        );
     }
 }

@@ -154,7 +154,7 @@ pub fn class_outcome(
         }
         (Some(_), Before::Known) => None,
         (Some(why), Before::Nothing) => {
-            let message = format!("asking Azure whether the class is right; {why}");
+            let message = format!("podid is asking Azure whether the class is right; {why}");
             Some(ReconcileOutcome::Progressing { message })
         }
     }
@@ -248,7 +248,10 @@ fn absent(question: &Question, about: &About) -> Problem {
             "RoleNotFound",
             true,
             format!("is not a role that Azure knows at {scope}"),
-            format!("correct {field}, or make a custom role named {name:?} there"),
+            match Role::Named(name.clone()).did_you_mean() {
+                Some(meant) => format!("did you mean {meant:?}?"),
+                None => format!("correct {field}, or make a custom role named {name:?} there"),
+            },
         ),
     };
     Problem {

@@ -75,6 +75,25 @@ fn what_azure_confirms_is_ready() {
 }
 
 #[test]
+fn a_misspelt_role_is_told_the_one_that_was_probably_meant() {
+    let mut class = wide();
+    class.limits.access[1].role = "Key Vault Secret User".to_owned();
+    let about = |question: &Question| question.field == "spec.limits.access[1].role";
+    let asked = questions(&class);
+    let answers: Vec<(Question, Answer)> = asked
+        .into_iter()
+        .filter(about)
+        .map(|question| (question, Answer::Absent))
+        .collect();
+    let outcome = class_outcome(&class, &answers, Before::Known).expect("an outcome");
+    let ReconcileOutcome::Stalled { message, .. } = outcome else {
+        panic!("{outcome:?}");
+    };
+    let end = "; did you mean \"Key Vault Secrets User\"?";
+    assert!(message.ends_with(end), "{message}");
+}
+
+#[test]
 fn every_problem_names_field_value_and_remedy() {
     let cases = [
         ("spec.subscriptionId", Answer::Absent, "access to it", None),

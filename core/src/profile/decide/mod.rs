@@ -150,7 +150,9 @@ impl Precheck {
             } => cannot_be_used(class, &first(violations)),
             Self::ClassUnusable { class, why } => cannot_be_used(class, why),
             Self::ClassUnknown { class } => ReconcileOutcome::Progressing {
-                message: format!("waiting until PodIdentityClass {class} is compared with Azure"),
+                message: format!(
+                    "PodIdentityClass {class} is being compared with Azure; the profile waits for that"
+                ),
             },
             Self::NotAllowed(violations) => ReconcileOutcome::Stalled {
                 reason: "NotAllowedByClass".to_owned(),

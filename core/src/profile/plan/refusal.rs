@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::profile::ConditionType;
+use crate::role::remedy_for_unknown;
 
 /// Why a plan is not carried out: something in Azure or in the cluster is not podid's to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -120,7 +121,7 @@ impl fmt::Display for PlanRefusal {
             ),
             Self::NothingToAdopt { id } => write!(
                 f,
-                "identity {id} is to be adopted and does not exist; create it, or correct \
+                "identity {id} does not exist and is to be adopted; create it, or correct \
                  spec.identity"
             ),
             Self::WrongTenant { id, tenant, wanted } => write!(
@@ -130,8 +131,8 @@ impl fmt::Display for PlanRefusal {
             ),
             Self::UnknownRole { field, role, scope } => write!(
                 f,
-                "{field}.role: there is no role {role:?} at {scope}; correct the name, or give \
-                 the role's GUID"
+                "{field}.role: role {role:?} does not exist at {scope}; {}",
+                remedy_for_unknown(role)
             ),
             Self::ForeignChild {
                 kind,

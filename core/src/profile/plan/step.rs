@@ -151,6 +151,29 @@ impl Step {
         }
     }
 
+    /// The step as what was done, as `created identity shop-cart in …`. `to_string` says what to do.
+    #[must_use]
+    pub fn done(&self) -> String {
+        let text = self.to_string();
+        let (_imperative, object) = text.split_once(' ').unwrap_or_default();
+        format!("{} {object}", self.past_tense())
+    }
+
+    fn past_tense(&self) -> &'static str {
+        match self {
+            Self::CreateIdentity { .. } => "created",
+            Self::AdoptIdentity { .. } => "adopted",
+            Self::UpdateTags { .. } => "updated",
+            Self::GrantRole(_) | Self::GrantNodeRole(_) => "granted",
+            Self::ApplyAzureIdentity { .. } | Self::ApplyBinding { .. } => "applied",
+            Self::RevokeRole { .. } => "revoked",
+            Self::DeleteBinding { .. }
+            | Self::DeleteAzureIdentity { .. }
+            | Self::DeleteIdentity { .. } => "deleted",
+            Self::AwaitUnassigned { .. } => "waited",
+        }
+    }
+
     /// Value of a metrics label; the set is closed.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -188,16 +188,16 @@ impl BoundPods {
 /// Separates the counts from the problem; it does not occur in the counts.
 const BEFORE_PROBLEM: &str = ": ";
 
-/// What to do about pods that are refused.
-const REFUSED: &str = "correct the template of the pods that status.refusedPods names, as their \
-     Events say, and recreate them";
+/// What is wrong with pods that are refused, and what to do.
+const REFUSED: &str = "the pods that status.refusedPods names get no identity; correct their template, \
+     as their Events say, and recreate them";
 
 fn delayed() -> AssignmentFailure {
     AssignmentFailure {
         reason: "AssignmentDelayed".to_owned(),
         message:
-            "wait, or see the operator's log: Azure takes longer than usual to put the identity \
-                  on the pods' VMs or scale sets"
+            "Azure takes longer than usual to put the identity on the pods' VMs or scale sets; wait, \
+                  or see the operator's log"
                 .to_owned(),
     }
 }

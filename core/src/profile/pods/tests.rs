@@ -65,8 +65,8 @@ fn pods_on_their_way_unsettle_nothing_until_it_takes_longer_than_usual() {
         (
             vec![Assigned, refused()],
             "False PodsRefused: 1 of 2 pods have the identity on their node, 1 refused (see \
-             status.refusedPods): correct the template of the pods that status.refusedPods names, \
-             as their Events say, and recreate them",
+             status.refusedPods): the pods that status.refusedPods names get no identity; correct \
+             their template, as their Events say, and recreate them",
             Some(REFUSED),
         ),
     ];

@@ -9,7 +9,7 @@ use crate::profile::observed::{ProfileRecord, RecordedIdentity};
 pub(super) fn ready_message(desired: &Desired, record: &ProfileRecord) -> String {
     let identity = record.identity.as_ref();
     format!(
-        "identity {} (client id {}), {}, pods with aadpodidbinding={}",
+        "identity {} (client id {}) has {} and serves pods with aadpodidbinding={}",
         desired.identity.id.name(),
         identity.map_or("", |identity| identity.client_id.as_str()),
         count(own_roles(record), "role"),
@@ -48,7 +48,7 @@ pub(super) fn identity_ready(identity: &RecordedIdentity) -> SubCondition {
         true => "Created",
         false => "Adopted",
     };
-    let message = format!("identity {} is there", identity.id);
+    let message = format!("identity {} exists", identity.id);
     sub_condition(
         ConditionType::IdentityReady,
         ConditionStatus::True,
@@ -68,7 +68,7 @@ fn own_roles(record: &ProfileRecord) -> usize {
         .count()
 }
 
-fn count(number: usize, thing: &str) -> String {
+pub(super) fn count(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         _ => format!("{number} {thing}s"),

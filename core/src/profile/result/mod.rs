@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use applied::{applied_spec, is_applied, is_binding_applied};
 
-use made::{identity_ready, made_conditions, ready_message, sub_condition};
+use made::{count, identity_ready, made_conditions, ready_message, sub_condition};
 
 use super::condition_type::ConditionType;
 use super::failure::StepFailure;
@@ -197,12 +197,9 @@ impl ReconcileResult {
     pub fn drifted(plan: &Plan, record: ProfileRecord, enforcement: SubCondition) -> Self {
         let planned = plan.sentences();
         let message = format!(
-            "{} planned and left to a person, because spec.drift is Observe; see \
-             status.plannedChanges, and set spec.drift to Enforce to have it done",
-            match planned.len() {
-                1 => "1 change is".to_owned(),
-                count => format!("{count} changes are"),
-            }
+            "podid plans {} and leaves them to a person, because spec.drift is Observe; see \
+             status.plannedChanges, and set spec.drift to Enforce to have them made",
+            count(planned.len(), "change"),
         );
         let outcome = ReconcileOutcome::Stalled {
             reason: "DriftDetected".to_owned(),

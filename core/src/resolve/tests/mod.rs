@@ -221,7 +221,7 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
 #[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut Objects);
-    let table: [(Change, Selector, &str); 11] = [
+    let table: [(Change, Selector, &str); 12] = [
         (
             |w| w.caller.host_network = true,
             Selector::Only,
@@ -236,11 +236,16 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
             "UnknownObjectId",
         ),
         (|_| (), Selector::ObjectId("o".into()), "NotItsIdentity"),
-        (|w| w.identities.clear(), Selector::Only, "MissingIdentity"),
+        (|w| w.identities.clear(), Selector::Only, "IdentityMissing"),
+        (
+            |w| w.caller.pod.breaches = [Breach::KeepsNetRaw("app".into())].into(),
+            Selector::Only,
+            "BreaksNetRawRule",
+        ),
         (
             |w| w.caller.pod.breaches = [Breach::HostPid].into(),
             Selector::Only,
-            "BreaksNetRawRule",
+            "HostNamespaceUsed",
         ),
         (
             |w| w.identities[0].client_id.clear(),

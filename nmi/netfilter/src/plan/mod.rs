@@ -24,6 +24,12 @@ pub struct RulesPlan {
 }
 
 impl RulesPlan {
+    /// Whether no daemon had rules on the node before.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.generation == 1
+    }
+
     /// The plan in the types of the netlink library. What the node's own addresses on its bridges are
     /// is read anew every time, because they can change while the plan does not.
     pub(crate) fn config(&self, bridges: &BridgeAddresses) -> NftablesConfig {

@@ -113,7 +113,7 @@ fn assigned(subject: &str) -> Event {
         type_: EventType::Normal,
         reason: "IdentityAssigned".to_owned(),
         note: Some(format!(
-            "Identity {subject} is on the VM or scale set under the pod"
+            "AzureIdentity {subject} is assigned: its identity is on the VM or scale set under the pod"
         )),
         action: "Assign".to_owned(),
         secondary: None,
@@ -121,12 +121,10 @@ fn assigned(subject: &str) -> Event {
 }
 
 fn event(warning: AssignmentWarning) -> Event {
-    let (subject, note) = (&warning.subject, &warning.note);
     Event {
         type_: EventType::Warning,
         reason: warning.reason,
-        // What to do comes first, so that only the reason why is ever cut.
-        note: Some(format!("{subject}: {note}")),
+        note: Some(warning.note),
         // The API server folds events that differ in their note only.
         action: format!("Assign:{}", warning.word),
         secondary: None,
@@ -224,7 +222,10 @@ mod tests {
     async fn only_the_reason_why_is_cut() {
         let remedy = "grant the right";
         let long = AssignmentWarning {
-            note: format!("{remedy}. {}", "Azure's text ".repeat(200)),
+            note: format!(
+                "AzureIdentity apps/id is not assigned: {remedy}. {}",
+                "Azure's text ".repeat(200)
+            ),
             ..refused("apps/id", "A")
         };
         let (mut pod_events, mut events) = pod_events();
@@ -232,7 +233,7 @@ mod tests {
         let (event, _) = events.try_next().expect("an Event");
         let note = event.note.expect("a note");
         assert!(
-            note.starts_with("apps/id: grant the right. Azure's"),
+            note.starts_with("AzureIdentity apps/id is not assigned: grant the right. Azure's"),
             "{note}"
         );
         assert!(note.len() <= NOTE_MAX && note.ends_with('…'), "{note}");

@@ -250,7 +250,7 @@ async fn a_right_that_is_missing_is_named_and_asked_for_again() {
     assert!(
         ready
             .message
-            .contains("in Azure: grant the operator's identity"),
+            .contains(" failed: grant the operator's identity"),
         "{}",
         ready.message
     );

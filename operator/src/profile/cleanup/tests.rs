@@ -32,7 +32,10 @@ async fn an_identity_is_deleted_only_when_it_is_known_to_be_on_no_vm_or_scale_se
     assert_eq!((fixture.identities().len(), fixture.roles()), (1, 1));
     let (reason, message) = ready(&fixture);
     assert_eq!(reason, "Progressing");
-    assert!(message.starts_with("deleting: identity "), "{message}");
+    assert!(
+        message.starts_with("the profile is being deleted: identity "),
+        "{message}"
+    );
     assert!(
         fixture
             .profile()

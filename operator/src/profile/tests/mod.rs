@@ -300,7 +300,7 @@ async fn what_is_only_audited_is_said_once() {
     fixture.reconcile().await.expect("reconciled");
     let (status, _, message) = conditions(&fixture.profile(), "EnforcementReady").expect("said");
     assert_eq!(status, "True");
-    let said = message.matches("served all the same").count();
+    let said = message.matches("podid serves pods that do not").count();
     assert_eq!(said, 1, "{message}");
 }
 

@@ -60,7 +60,7 @@ async fn while_a_slow_write_goes_on_the_status_says_which() {
         (ready.status, &*ready.reason),
         (ConditionStatus::Unknown, "Progressing")
     );
-    assert_eq!(ready.message, "creating identity cart");
+    assert_eq!(ready.message, "podid is creating identity cart");
     hold.release();
     working.await.expect("reconciled");
     assert!(is_ready(&fixture.profile()));
@@ -223,7 +223,7 @@ async fn a_suspended_profile_is_ready_as_long_as_its_pods_are_well() {
     let keeps = PodState::Refused([Breach::KeepsNetRaw("app".into())].into());
     for (state, enforcement, remedy) in [
         (refused_by_azure(), True, "grant the operator the right"),
-        (keeps, False, "correct the"),
+        (keeps, False, "bound pods get no identity, because"),
     ] {
         for suspended_first in [true, false] {
             let fixture = Fixture::with_profile(named("a"));

@@ -2,6 +2,7 @@
 //! with `--check` it writes nothing, and fails if a file is not what it would write.
 #![allow(clippy::print_stdout)]
 
+mod daemons;
 mod kinds;
 
 use std::fs;
@@ -33,6 +34,10 @@ fn all() -> Result<Vec<Generated>> {
     files.push(Generated {
         path: "docs/reference/cli.md".into(),
         content: podid::cli_reference(),
+    });
+    files.push(Generated {
+        path: "docs/reference/daemons.md".into(),
+        content: daemons::page()?,
     });
     Ok(files)
 }

@@ -18,10 +18,12 @@ async fn a_wrong_client_id_is_told_with_the_right_one() {
     scene.until_assigned(&[("web", "id", "Failed")]).await;
     let event = scene.until_event("web", "ClientIdMismatch").await;
     let remedy = format!(
-        "set spec.clientID of AzureIdentity {}/id to {client_id}",
+        "AzureIdentity {}/id has clientID \"{wrong}\", and ",
         scene.namespace
     );
     assert!(event.contains(&remedy), "{event}");
+    let right = format!(" has {client_id}; correct spec.clientID or spec.resourceID");
+    assert!(event.contains(&right), "{event}");
     assert!(!scene.stage.carried(VM_NODES[0]).await.contains(&full));
 
     let mended = json!({ "spec": { "clientID": client_id } });
@@ -46,6 +48,8 @@ async fn a_binding_that_names_nothing_is_told_so() {
     scene.pod("web", "web", VM_NODES[0]).await;
     let event = scene.until_event("web", "IdentityMissing").await;
     let namespace = &scene.namespace;
+    let start = format!(": AzureIdentityBinding {namespace}/web selects the pod and names");
+    assert!(event.contains(&start), "{event}");
     let remedy = format!("create AzureIdentity {namespace}/gone, or correct spec.azureIdentity of");
     assert!(event.contains(&remedy), "{event}");
     scene.until_assigned(&[]).await;
@@ -66,7 +70,8 @@ async fn an_identity_that_cannot_be_read_is_not_assigned_until_it_can() {
     scene.until_assigned(&[("web", "id", "Failed")]).await;
     let event = scene.until_event("web", "IdentityNotReadable").await;
     assert!(
-        event.contains("grant the operator's identity Managed Identity Operator on"),
+        event.contains("/id names ")
+            && event.contains("grant the operator's identity Managed Identity Operator on it"),
         "{event}"
     );
     scene.stage.heal().await;

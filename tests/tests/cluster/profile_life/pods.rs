@@ -58,7 +58,7 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
         "{message}"
     );
     assert_eq!(says(&profile, "Ready").1, message);
-    let event = scene.until_event("old", "NetRawNotDropped").await;
+    let event = scene.until_event("old", "BreaksNetRawRule").await;
     let remedy = "add securityContext: {capabilities: {drop: [NET_RAW]}} to each container named";
     assert!(event.contains(remedy), "{event}");
 
@@ -177,10 +177,12 @@ async fn a_refused_assignment_is_said_everywhere_and_tried_at_once_when_asked() 
     let refused = scene.until("cart", "Ready", "False").await;
     let (reason, message) = says(&refused, "AssignmentReady");
     assert_eq!(reason, "LinkedAuthorizationFailed");
-    let remedy = "grant the operator Managed Identity Operator on";
+    let failed = "identity /subscriptions/";
+    let remedy =
+        " cannot be put on a VM or scale set: grant the operator Managed Identity Operator on";
     let counts = "0 of 1 pod has the identity on its node: ";
     assert!(
-        message.starts_with(&format!("{counts}{remedy}")),
+        message.starts_with(&format!("{counts}{failed}")) && message.contains(remedy),
         "{message}"
     );
     let id = status(&profile).identity.expect("an identity").resource_id;
@@ -189,11 +191,16 @@ async fn a_refused_assignment_is_said_everywhere_and_tried_at_once_when_asked() 
         "{message}"
     );
     assert_eq!(says(&refused, "Ready").0, "ProgressingWithRetry");
-    assert!(says(&refused, "Ready").1.starts_with(remedy));
+    let ready = says(&refused, "Ready").1;
+    assert!(
+        ready.starts_with(failed) && ready.contains(remedy),
+        "{ready}"
+    );
     let (bound, assigned) = (status(&refused).bound_pods, status(&refused).assigned_pods);
     assert_eq!((bound, assigned), (Some(1), Some(0)));
     let event = scene.until_event("web", "IdentityNotAssigned").await;
-    assert!(event.contains(&format!("cart: {remedy}")), "{event}");
+    let start = format!("cart is not assigned: {failed}");
+    assert!(event.contains(&start) && event.contains(remedy), "{event}");
 
     // After three refusals the next try is at least ten seconds away.
     eventually("three refusals", async || {

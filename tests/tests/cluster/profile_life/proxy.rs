@@ -32,7 +32,7 @@ async fn a_proxys_404_does_not_let_go_of_what_is_still_in_azure() {
         let profile = profiles.get_opt("cart").await.unwrap();
         let profile = profile.expect("the finalizer holds it while Azure has not answered");
         let (_, message) = says(&profile, "Ready");
-        (tries >= 3 && message.starts_with("deleting: ")).then_some(profile)
+        (tries >= 3 && message.starts_with("the profile is being deleted: ")).then_some(profile)
     })
     .await;
     let (reason, message) = says(&held, "Ready");

@@ -30,7 +30,9 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
     let (reason, message) = says(&profile, "AccessReady");
     assert_eq!(reason, "AuthorizationFailed");
     assert!(
-        message.starts_with("grant the operator's identity a role with the action a on s;")
+        message.starts_with("creating a role assignment on /subscriptions/")
+            && message
+                .contains(" failed: grant the operator's identity a role with the action a on s;")
             && message.contains("action 'a'"),
         "{message}"
     );
@@ -42,6 +44,11 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
         says(&profile, "IdentityReady").0,
         "Created",
         "what was done counts"
+    );
+    let recorded = status(&profile).role_assignments.unwrap_or_default();
+    assert!(
+        !recorded.is_empty() && recorded.iter().all(|one| one.created),
+        "the record is there before Azure has created anything: {recorded:?}"
     );
 
     let written = profile.metadata.resource_version.clone();
@@ -113,7 +120,7 @@ async fn while_a_first_write_takes_long_the_status_says_what_goes_on() {
         .await;
     let spec = json!({ "identity": { "name": format!("{}-slow", scene.namespace) } });
     scene.profile("cart", spec).await;
-    let creating = format!("creating identity {}-slow", scene.namespace);
+    let creating = format!("podid is creating identity {}-slow", scene.namespace);
     eventually("word of the write that goes on", async || {
         let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
         let ready = conditions(&profile);

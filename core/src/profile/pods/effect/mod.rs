@@ -69,7 +69,7 @@ pub fn policy_condition(net_raw: NetRaw, policy: PolicyState) -> SubCondition {
                 NetRaw::Enforce => "Enforced".to_owned(),
                 NetRaw::Audit | NetRaw::Ignore => "Audited".to_owned(),
             },
-            format!("policy {name} holds pods to dropping NET_RAW"),
+            format!("ValidatingAdmissionPolicy {name} checks that bound pods drop NET_RAW"),
         ),
         PolicyState::Missing(name) => (
             ConditionStatus::False,
@@ -126,15 +126,15 @@ fn with_breaches(
             status: ConditionStatus::False,
             reason: PODS_KEEP_NET_RAW.to_owned(),
             message: format!(
-                "correct the pods' template as their Events say, and recreate these pods; until then \
-                 they get no identity: {}",
+                "bound pods get no identity, because they break the NET_RAW rule; correct their template, \
+                 as their Events say, and recreate them: {}",
                 refused.sentence(NAMED)
             ),
             ..policy
         },
         NetRaw::Audit if audited.count > 0 => SubCondition {
             message: format!(
-                "{}; served all the same, because netRaw is Audit: {}",
+                "{}; podid serves pods that do not, because netRaw is Audit: {}",
                 policy.message,
                 audited.sentence(NAMED)
             ),

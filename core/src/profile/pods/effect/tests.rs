@@ -75,7 +75,9 @@ fn enforcement_is_not_ready_while_pods_break_the_rule_and_audit_only_reports() {
     );
     let named = "a (container app does not drop NET_RAW), b (container app does not drop NET_RAW)";
     assert!(
-        part.message.starts_with("correct the pods' template"),
+        part.message.starts_with(
+            "bound pods get no identity, because they break the NET_RAW rule; correct"
+        ),
         "{}",
         part.message
     );

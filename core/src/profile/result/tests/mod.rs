@@ -87,7 +87,7 @@ fn a_profile_is_ready_when_all_is_made_and_the_rule_is_in_force() {
         panic!("{result:?}");
     };
     assert!(
-        message.contains("(client id client), 1 role, pods with aadpodidbinding=cart"),
+        message.contains("(client id client) has 1 role and serves pods with aadpodidbinding=cart"),
         "{message}"
     );
     assert_eq!(

@@ -57,9 +57,9 @@ fn drift_is_counted_and_listed() {
         format!("{:?}", result.outcome)
     };
     assert!(said(&plan).contains("DriftDetected"));
-    assert!(said(&plan).contains("\"1 change is planned"));
+    assert!(said(&plan).contains("\"podid plans 1 change and leaves"));
     plan.steps.push(step);
-    assert!(said(&plan).contains("\"2 changes are planned"));
+    assert!(said(&plan).contains("\"podid plans 2 changes and leaves"));
 }
 
 /// Admission goes by the binding in the status, so only one that was applied may change it.

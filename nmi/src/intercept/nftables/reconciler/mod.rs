@@ -81,12 +81,16 @@ impl<R: Rules> Reconciler<R> {
         metrics: NodeMetrics,
     ) -> Result<(Self, AllowedEndpoints, InstalledEndpoints), RulesError> {
         let (plan, applied) = rules.take_over(listeners).await?;
-        tracing::info!(
-            changes = applied.changes,
-            generation = plan.generation,
-            callers = plan.sources.len(),
-            "rules taken over"
-        );
+        let (changes, generation) = (applied.changes, plan.generation);
+        match plan.is_first() {
+            true => tracing::info!(changes, generation, "rules installed"),
+            false => tracing::info!(
+                changes,
+                generation,
+                pod_endpoints = plan.sources.len(),
+                "rules of an earlier daemon taken over"
+            ),
+        }
         let inherited = plan.sources.iter().map(endpoint_of).collect();
         let (allowed, allowed_receiver) = watch::channel(inherited);
         let installed = applied.installed.iter().map(endpoint_of).collect();
