@@ -80,7 +80,7 @@ fn take_signals() -> nix::Result<SignalFd> {
     SignalFd::new(&set)
 }
 
-/// The caller's `PATH`, then the lab's own programs: kubectl, helm, kustomize.
+/// The caller's `PATH`, then the lab's own programs, kubectl among them.
 fn search_path(tools: &Path) -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     if !path.is_empty() {

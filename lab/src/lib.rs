@@ -1,7 +1,7 @@
 //! A whole cloud and cluster on one machine, thrown away when it ends.
 //!
 //! `podid-lab up` starts real etcd, kube-apiserver, kube-controller-manager,
-//! kube-scheduler, kustomize-controller and helm-controller, the simulated
+//! kube-scheduler, the controllers of Flux that are asked for, the simulated
 //! Azure of `azure-sim`, and nodes made of network namespaces. Containers are
 //! not run: each pod has an address, a `pause` process and a cgroup, and
 //! `podid-lab exec` runs the machine's own programs inside it.
@@ -51,4 +51,4 @@ pub mod tools;
 pub use control::{Endpoints, Service, Status};
 pub use executable::ExecutableError;
 pub use lab::{Lab, LabError, Side};
-pub use options::{Lifetime, Network, NodeKind, Target, UpOptions};
+pub use options::{Flux, Lifetime, Network, NodeKind, Target, UpOptions};

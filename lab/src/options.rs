@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tools::ToolGroup;
+
 /// How pods are linked to their node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -13,6 +15,20 @@ pub enum Network {
     Bridge,
     /// A point-to-point veth and a host route per pod, as Azure CNI does.
     Routed,
+}
+
+/// Which controllers of Flux a lab runs. Its kinds and the stand-in for
+/// source-controller come with the first of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Flux {
+    /// No controller, and none of the kinds of Flux.
+    None,
+    /// kustomize-controller.
+    Kustomize,
+    /// kustomize-controller and helm-controller.
+    #[default]
+    All,
 }
 
 /// As what Azure has a node.
@@ -89,6 +105,8 @@ pub struct UpOptions {
     pub nodes: Vec<NodeKind>,
     /// How pods are linked to their node.
     pub network: Network,
+    /// Which controllers of Flux run.
+    pub flux: Flux,
     /// When the lab ends by itself.
     pub lifetime: Lifetime,
     /// Seed of the simulated Azure, instead of the lab's own.
@@ -97,12 +115,26 @@ pub struct UpOptions {
     pub speed: f64,
 }
 
+impl UpOptions {
+    /// The programs that such a lab runs, or offers on its `PATH`.
+    pub fn tools(&self) -> Vec<ToolGroup> {
+        let mut groups = vec![ToolGroup::Kubernetes, ToolGroup::Etcd];
+        groups.extend(match self.flux {
+            Flux::None => &[][..],
+            Flux::Kustomize => &[ToolGroup::KustomizeController],
+            Flux::All => &[ToolGroup::KustomizeController, ToolGroup::HelmController],
+        });
+        groups
+    }
+}
+
 impl Default for UpOptions {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
             nodes: vec![NodeKind::Uniform; 2],
             network: Network::Bridge,
+            flux: Flux::All,
             lifetime: Lifetime::UntilDown,
             seed: None,
             speed: 1.0,

@@ -39,8 +39,9 @@ fn complaint(output: &Output) -> String {
 #[test]
 fn finished_programs_are_used_whatever_go_the_machine_has() {
     let folder = tempfile::tempdir().unwrap();
-    let found = |path: Option<&OsStr>| {
+    let found = |groups: &[&str], path: Option<&OsStr>| {
         let mut command = tools();
+        command.args(groups);
         if let Some(path) = path {
             command.env("PATH", path);
         }
@@ -48,11 +49,47 @@ fn finished_programs_are_used_whatever_go_the_machine_has() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let set = found(None);
+    let set = found(&[], None);
     let other = go(folder.path(), "echo this must not be asked >&2; exit 1");
-    assert_eq!(found(Some(other.as_os_str())), set);
+    assert_eq!(found(&[], Some(other.as_os_str())), set);
     let none = tempfile::tempdir().unwrap();
-    assert_eq!(found(Some(none.path().as_os_str())), set);
+    assert_eq!(found(&[], Some(none.path().as_os_str())), set);
+    // Some of them make a toolset of their own.
+    let fewer = found(&["etcd", "kubernetes"], Some(none.path().as_os_str()));
+    assert_ne!(fewer, set);
+    let bin = Path::new(fewer.trim()).join("bin");
+    assert!(bin.join("kube-apiserver").exists());
+    assert!(!bin.join("helm-controller").exists());
+}
+
+#[test]
+fn only_what_is_named_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    // Makes an empty program of each package, and notes the last one.
+    let build = format!(
+        "while [ $# -gt 1 ]; do [ $1 != -o ] || touch $2; shift; done; echo $1 >>{}",
+        asked.display()
+    );
+    let path = go(folder.path(), &build);
+    let run = |group: &str| {
+        let mut command = tools();
+        command.arg(group);
+        command.env("PATH", &path).env("PODID_CACHE", cache.path());
+        command.output().unwrap()
+    };
+    for _ in 0..2 {
+        let output = run("etcd");
+        assert!(output.status.success(), "{output:?}");
+        let set = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+        assert!(set.join("bin/etcd").exists());
+        assert!(!set.join("crds").exists());
+    }
+    let built = fs::read_to_string(&asked).unwrap();
+    assert_eq!(built, "go.etcd.io/etcd/server/v3\n");
+    let said = complaint(&run("nothing"));
+    assert!(said.contains("kustomize-controller"), "{said}");
 }
 
 #[test]
@@ -90,8 +127,8 @@ fn a_set_whose_builds_were_removed_is_built_anew() {
         command.output().unwrap()
     };
     assert!(run().status.success(), "the copy is whole");
-    let helm = fs::read_link(copy.join("bin/helm")).unwrap();
-    let build = helm.iter().nth(2).unwrap();
+    let program = fs::read_link(copy.join("bin/helm-controller")).unwrap();
+    let build = program.iter().nth(2).unwrap();
     fs::remove_file(copied.join(build)).unwrap();
     let said = complaint(&run());
     assert!(said.contains("failed: asked"), "{said}");

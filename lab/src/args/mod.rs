@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use podid_lab::{Network, NodeKind, Target, hint};
+use podid_lab::tools::ToolGroup;
+use podid_lab::{Flux, Network, NodeKind, Target, hint};
 
 mod own;
 #[cfg(test)]
@@ -84,11 +85,21 @@ pub(crate) enum Command {
     /// Install podid in a lab: its kinds, rights and rules, two operators, and a
     /// daemon on every node; wait until all are ready.
     Install(InstallArgs),
-    /// Build the lab's programs if need be and print their directory.
-    Tools,
+    /// Build programs of the lab if need be and print the directory with links to
+    /// them. None named: those that `up` uses by itself.
+    #[command(after_help = TOOLS_HELP)]
+    Tools {
+        /// What to build.
+        #[arg(value_enum, value_name = "GROUP")]
+        groups: Vec<ToolGroup>,
+    },
     #[command(flatten)]
     Own(OwnCommand),
 }
+
+const TOOLS_HELP: &str = "\
+Example, the command helm of the version that the lab is tested with:
+  PATH=\"$(podid-lab tools helm)/bin:$PATH\"";
 
 const EXEC_HELP: &str = "\
 The program is the machine's own: it sees the machine's files, and the network, host names and \
@@ -124,6 +135,10 @@ pub(crate) struct UpArgs {
     /// point to point, as with Azure CNI.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) network: Network,
+    /// Which controllers of Flux to run: `none`, without Flux's kinds too,
+    /// `kustomize`, or `all`, with helm-controller. What does not run is not built.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) flux: Flux,
     /// Seed of the simulated Azure (a JSON or YAML file) instead of the lab's own.
     /// The nodes' VMs and scale sets are added to it.
     #[arg(long, alias = "world", value_name = "FILE")]

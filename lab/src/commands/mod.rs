@@ -11,8 +11,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use podid_lab::layout::{OPERATOR_CLIENT_ID, SUBSCRIPTION};
 use podid_lab::state::StateDir;
+use podid_lab::tools::{self, ToolGroup};
 use podid_lab::{Lab, LabError, Lifetime, NodeKind, Service, UpOptions};
-use podid_lab::{exec, hint, tools};
+use podid_lab::{exec, hint};
 
 use crate::args::{Command, ExecArgs, InstallArgs, LogsArgs, ServiceCommand, UpArgs};
 use crate::ui::{self, Steps, remark, say};
@@ -23,7 +24,7 @@ const NOT_STARTED: u8 = 125;
 
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     // The labs of root are in a directory that others cannot even list.
-    if !matches!(command, Command::Tools) && !nix::unistd::geteuid().is_root() {
+    if !matches!(command, Command::Tools { .. }) && !nix::unistd::geteuid().is_root() {
         ui::complain(&LabError::NotRoot.into());
         return Ok(match command {
             Command::Exec(_) => ExitCode::from(NOT_STARTED),
@@ -39,10 +40,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Service(command) => service(command),
         Command::Logs(args) => logs(&args),
         Command::Install(args) => install(&args),
-        Command::Tools => {
-            say(tools::ensure()?.path().display());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Tools { groups } => print_tools(groups),
         Command::Own(command) => own::run(command),
     }
 }
@@ -62,6 +60,7 @@ fn up(args: UpArgs) -> Result<ExitCode> {
         name: args.lab.name,
         nodes,
         network: args.network,
+        flux: args.flux,
         lifetime: Lifetime::UntilDown,
         seed,
         speed: args.speed,
@@ -95,6 +94,14 @@ fn install(args: &InstallArgs) -> Result<ExitCode> {
     remark("starting operators and node daemons");
     podid_lab::install::programs(&lab, &programs)?;
     remark(format_args!("podid is ready in lab {}", lab.name()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_tools(mut groups: Vec<ToolGroup>) -> Result<ExitCode> {
+    if groups.is_empty() {
+        groups = UpOptions::default().tools();
+    }
+    say(tools::ensure(&groups)?.path().display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -107,12 +107,16 @@ fn read_definitions(
     Ok(all)
 }
 
-/// Makes Flux's namespace, and lets anyone read the token issuer's keys, as a
-/// public issuer does: Azure reads them without an account in the cluster.
-pub(crate) async fn first_objects(client: &Client) -> Result<(), BootstrapError> {
+/// Makes Flux's namespace.
+pub(crate) async fn flux_namespace(client: &Client) -> Result<(), BootstrapError> {
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some(FLUX_NAMESPACE.to_owned());
-    apply(&Api::all(client.clone()), &namespace).await?;
+    apply(&Api::all(client.clone()), &namespace).await
+}
+
+/// Lets anyone read the token issuer's keys, as a public issuer does: Azure reads
+/// them without an account in the cluster.
+pub(crate) async fn public_issuer(client: &Client) -> Result<(), BootstrapError> {
     let name = "lab-public-issuer";
     let binding: ClusterRoleBinding = serde_json::from_value(json!({
         "metadata": { "name": name },

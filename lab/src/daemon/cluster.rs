@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use super::pki::Pki;
 use super::supervise::Program;
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, FLUX_NAMESPACE, ISSUER, SERVICE_RANGE};
-use crate::options::Target;
+use crate::options::{Flux, Target};
 use crate::state::StateDir;
 use crate::tools::Toolset;
 
 /// Where etcd takes clients.
 pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
 
-/// Ports on loopback where the Flux controllers answer `/healthz` and serve
-/// metrics; free, because the control plane's namespace is the lab's own.
-const KUSTOMIZE_PORTS: (u16, u16) = (9440, 9441);
-const HELM_PORTS: (u16, u16) = (9450, 9451);
+/// The controllers of Flux, with the ports on loopback where they answer `/readyz` and
+/// serve metrics; free, because the control plane's namespace is the lab's own.
+const KUSTOMIZE_CONTROLLER: (&str, u16, u16) = ("kustomize-controller", 9440, 9441);
+const HELM_CONTROLLER: (&str, u16, u16) = ("helm-controller", 9450, 9451);
 
 /// Makes [`Program`]s of the control plane.
 pub(crate) struct Cluster<'a> {
     pub(crate) tools: &'a Toolset,
     pub(crate) dir: &'a StateDir,
     pub(crate) pki: &'a Pki,
+    pub(crate) flux: Flux,
     /// Environment of every program in the lab.
     pub(crate) env: &'a BTreeMap<String, String>,
 }
@@ -113,28 +114,30 @@ impl Cluster<'_> {
         )
     }
 
-    pub(crate) fn kustomize_controller(&self) -> Program {
-        self.flux(
-            "kustomize-controller",
-            KUSTOMIZE_PORTS,
-            &["--requeue-dependency=1s"],
-        )
-    }
-
-    pub(crate) fn helm_controller(&self) -> Program {
-        self.flux("helm-controller", HELM_PORTS, &["--requeue-dependency=1s"])
+    /// The controllers of Flux that run, each with the address that says it is ready.
+    pub(crate) fn flux_controllers(&self) -> Vec<(Program, String)> {
+        let controllers = match self.flux {
+            Flux::None => &[][..],
+            Flux::Kustomize => &[KUSTOMIZE_CONTROLLER],
+            Flux::All => &[KUSTOMIZE_CONTROLLER, HELM_CONTROLLER],
+        };
+        let one = |&(name, health, metrics)| {
+            let ready = format!("http://127.0.0.1:{health}/readyz");
+            (self.flux_controller(name, health, metrics), ready)
+        };
+        controllers.iter().map(one).collect()
     }
 
     /// Flux's controllers read the kubeconfig's path from the environment only.
-    fn flux(&self, name: &str, (health, metrics): (u16, u16), more: &[&str]) -> Program {
-        let mut arguments = vec![
+    fn flux_controller(&self, name: &str, health: u16, metrics: u16) -> Program {
+        let arguments = vec![
             "--watch-all-namespaces".to_owned(),
             "--enable-leader-election=false".to_owned(),
             "--events-addr=".to_owned(),
             format!("--health-addr=127.0.0.1:{health}"),
             format!("--metrics-addr=127.0.0.1:{metrics}"),
+            "--requeue-dependency=1s".to_owned(),
         ];
-        arguments.extend(more.iter().map(|&flag| flag.to_owned()));
         let mut program = self.program(name, self.tools.bin(name), arguments);
         let own = [
             ("KUBECONFIG", self.dir.inner_kubeconfig()),
@@ -147,15 +150,6 @@ impl Cluster<'_> {
         }
         program
     }
-}
-
-/// Where the Flux controllers say that they are ready.
-pub(crate) fn flux_health() -> [(&'static str, String); 2] {
-    [
-        ("kustomize-controller", KUSTOMIZE_PORTS.0),
-        ("helm-controller", HELM_PORTS.0),
-    ]
-    .map(|(name, port)| (name, format!("http://127.0.0.1:{port}/readyz")))
 }
 
 fn flag(name: &str, path: &Path) -> String {

@@ -91,8 +91,9 @@ pub(super) async fn come_up(
             .map(|node| bootstrap::schedulable(client, &node.name));
         futures::future::try_join_all(waits).await
     });
+    let issuer = step("the token issuer", LIMIT, bootstrap::public_issuer(client));
     let flux = start_flux(cluster, supervisor, context, parts);
-    tokio::try_join!(accounts, nodes, flux).map(drop)
+    tokio::try_join!(accounts, nodes, issuer, flux).map(drop)
 }
 
 async fn start_flux(
@@ -101,25 +102,29 @@ async fn start_flux(
     context: &Context,
     parts: &Parts,
 ) -> Result<(), StepError> {
+    let controllers = cluster.flux_controllers();
+    if controllers.is_empty() {
+        return Ok(());
+    }
     let objects = async {
-        bootstrap::first_objects(&context.client).await?;
+        bootstrap::flux_namespace(&context.client).await?;
         bootstrap::definitions(&context.client, &cluster.tools.crds()).await
     };
     step("Flux's kinds", LIMIT, objects).await?;
     parts.run("the source stand-in", crate::source::run(context.clone()));
-    let programs = [cluster.kustomize_controller(), cluster.helm_controller()];
-    for program in programs {
-        let name = program.name.clone();
-        supervisor.start(program).map_err(StepError::of(&name))?;
+    for (program, _) in &controllers {
+        supervisor
+            .start(program.clone())
+            .map_err(StepError::of(&program.name))?;
     }
     let http = reqwest::Client::builder()
         .no_proxy()
         .build()
         .map_err(StepError::of("Flux"))?;
-    let waits = cluster::flux_health().map(|(name, url)| {
-        let http = http.clone();
+    let waits = controllers.iter().map(|(program, url)| {
+        let (http, name) = (http.clone(), &program.name);
         async move {
-            let ready = until(supervisor, name, || answers(&http, &url));
+            let ready = until(supervisor, name, || answers(&http, url));
             step(name, LIMIT, ready).await
         }
     });

@@ -39,6 +39,7 @@ pub(super) async fn serve(
         tools: &tools,
         dir,
         pki: &base.pki,
+        flux: spec.options.flux,
         env: &env,
     };
     let client = start_api_server(&cluster, &supervisor).await?;

@@ -61,7 +61,7 @@ impl Lab {
         }
         let dir = StateDir::of(&options.name)?;
         let executable = executable::find()?;
-        let tools = tools::ensure()?.path().to_owned();
+        let tools = tools::ensure(&options.tools())?.path().to_owned();
         let lifetime = options.lifetime;
         let name = options.name.clone();
         let mut monitor = start::monitor(&executable, &Spec { options, tools })?;
@@ -230,7 +230,7 @@ impl Lab {
         format!("http://127.0.0.1:{}", self.endpoints.admin)
     }
 
-    /// Directory of the lab's programs: kubectl, helm, kustomize among them.
+    /// Directory of the programs that the lab runs or offers, kubectl among them.
     pub fn tools(&self) -> Result<PathBuf, LabError> {
         let spec: Spec = self.dir.read_json(SPEC_FILE)?;
         Ok(spec.tools.join("bin"))

@@ -45,6 +45,13 @@ impl Plan {
         })
     }
 
+    /// Whether every program is in the folder `bin`.
+    pub(super) fn is_in(&self, bin: &Path) -> bool {
+        self.programs
+            .iter()
+            .all(|(name, _)| bin.join(name).exists())
+    }
+
     /// All that the programs come from, but Go.
     pub(super) fn inputs(&self) -> Vec<&str> {
         [self.module().as_slice(), &self.programs()].concat()
@@ -62,29 +69,33 @@ impl Plan {
         format!("{}-{}", self.group.name, cache::key(parts))
     }
 
+    /// Name in the cache of the link to the build by whichever Go made one.
+    pub(super) fn link(&self) -> String {
+        format!("{}-{}.built", self.group.name, cache::key(self.inputs()))
+    }
+
     /// Names of the programs.
     pub(super) fn programs(&self) -> Vec<&'static str> {
         self.programs.iter().map(|(name, _)| *name).collect()
     }
 
-    /// Builds the group into the cache.
+    /// Builds the group into the cache, unless it is there.
     pub(super) fn build(
         &self,
         go: &Go,
         cache: &Cache,
         progress: &Progress,
     ) -> Result<(), ToolsError> {
-        let job = progress.start(&self.programs().join(", "));
         cache.fill(&self.key(go), |dir| {
+            let job = progress.start(&self.programs().join(", "));
             let work = dir.join("work");
             self.write_module(&work).map_err(CacheError::from)?;
             let mut command = self.command(go, &work, dir);
             self.run(&mut command, &cache.log(self.group.name), &job)?;
             fs::remove_dir_all(&work).map_err(cache::failed("remove", &work))?;
-            Ok::<(), ToolsError>(())
-        })?;
-        job.done();
-        Ok(())
+            job.done();
+            Ok(())
+        })
     }
 
     fn write_module(&self, dir: &Path) -> std::io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -57,6 +58,12 @@ impl Cache {
         Ok(Self(tools))
     }
 
+    /// The cache in an existing folder.
+    #[cfg(test)]
+    pub(super) fn at(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
     /// The entry called `name`; it exists only when complete.
     pub(super) fn dir(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -85,6 +92,19 @@ impl Cache {
     pub(super) fn remove(&self, name: &str) -> Result<(), CacheError> {
         let path = self.dir(name);
         clear(&path).map_err(failed("remove", &path))
+    }
+
+    /// Has the entry called `link` lead to the one called `name`, whatever it led to
+    /// before. The caller holds the lock.
+    pub(super) fn link(&self, link: &str, name: &str) -> Result<(), CacheError> {
+        let path = self.dir(link);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
+            _ => {}
+        }
+        symlink(name, &path).map_err(failed("create", &path))
     }
 
     /// Removes what killed builds have left. The caller holds the lock.
@@ -181,7 +201,7 @@ mod tests {
     #[test]
     fn half_filled_is_not_there() {
         let temp = tempfile::tempdir().unwrap();
-        let cache = Cache(temp.path().to_owned());
+        let cache = Cache::at(temp.path());
         let failing = cache.fill("x", |dir| {
             fs::write(dir.join("a"), "1")?;
             Err::<(), CacheError>(CacheError::NoPlace)

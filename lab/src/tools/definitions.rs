@@ -52,6 +52,11 @@ pub(super) fn key(go: &Go) -> String {
     format!("definitions-{}", cache::key(parts))
 }
 
+/// Name in the cache of the link to those that any Go downloaded.
+pub(super) fn link() -> String {
+    format!("definitions-{}.built", cache::key(inputs()))
+}
+
 /// Collects the definitions of all modules in the cache.
 pub(super) fn collect(go: &Go, cache: &Cache) -> Result<(), ToolsError> {
     cache.fill(&key(go), |dir| {

@@ -1,8 +1,36 @@
 //! What is built, from which module.
 
+/// Programs that are built together, and that a command can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ToolGroup {
+    /// API server, controller manager, scheduler and kubectl.
+    Kubernetes,
+    /// Flux's kustomize-controller, and the kinds of Flux.
+    KustomizeController,
+    /// Flux's helm-controller, and the kinds of Flux.
+    HelmController,
+    /// The command `helm`.
+    Helm,
+    /// The etcd server.
+    Etcd,
+    /// The command `kustomize`.
+    Kustomize,
+    /// A registry of container images, for tests of pushing to one.
+    Registry,
+}
+
+impl ToolGroup {
+    /// Whether its programs are of no use without the kinds of Flux.
+    pub(super) fn needs_flux_kinds(self) -> bool {
+        matches!(self, Self::KustomizeController | Self::HelmController)
+    }
+}
+
 /// Programs that share a go.mod.
 #[derive(Debug)]
 pub(super) struct Group {
+    pub(super) id: ToolGroup,
+    /// The folder of its go.mod below `lab/tools`.
     pub(super) name: &'static str,
     pub(super) go_mod: &'static str,
     pub(super) go_sum: &'static str,
@@ -22,11 +50,13 @@ macro_rules! module {
 }
 
 const fn group(
+    id: ToolGroup,
     name: &'static str,
     (go_mod, go_sum): (&'static str, &'static str),
     programs: &'static [(&'static str, &'static str)],
 ) -> Group {
     Group {
+        id,
         name,
         go_mod,
         go_sum,
@@ -46,10 +76,11 @@ const KUBERNETES_VERSION: &str = "\
     -X k8s.io/component-base/version.buildDate=2026-08-20T11:51:43Z";
 
 /// All groups, the longest builds first: what fails early fails cheaply.
-pub(super) const GROUPS: [Group; 6] = [
+pub(super) const GROUPS: [Group; 7] = [
     Group {
         ldflags: KUBERNETES_VERSION,
         ..group(
+            ToolGroup::Kubernetes,
             "kubernetes",
             module!("kubernetes"),
             &[
@@ -64,6 +95,7 @@ pub(super) const GROUPS: [Group; 6] = [
         )
     },
     group(
+        ToolGroup::KustomizeController,
         "kustomize-controller",
         module!("kustomize-controller"),
         &[(
@@ -72,30 +104,55 @@ pub(super) const GROUPS: [Group; 6] = [
         )],
     ),
     group(
+        ToolGroup::HelmController,
         "helm-controller",
         module!("helm-controller"),
         &[("helm-controller", "github.com/fluxcd/helm-controller")],
     ),
     group(
+        ToolGroup::Helm,
         "helm",
         module!("helm"),
         &[("helm", "helm.sh/helm/v4/cmd/helm")],
     ),
     group(
+        ToolGroup::Etcd,
         "etcd",
         module!("etcd"),
         &[("etcd", "go.etcd.io/etcd/server/v3")],
     ),
     group(
+        ToolGroup::Kustomize,
         "kustomize",
         module!("kustomize"),
         &[("kustomize", "sigs.k8s.io/kustomize/kustomize/v5")],
+    ),
+    group(
+        ToolGroup::Registry,
+        "registry",
+        module!("registry"),
+        &[(
+            "registry",
+            "github.com/distribution/distribution/v3/cmd/registry",
+        )],
     ),
 ];
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
+
+    #[test]
+    fn a_group_is_asked_for_by_the_name_of_its_folder() {
+        let groups = GROUPS.iter().map(|group| (group.name.to_owned(), group.id));
+        let values = ToolGroup::value_variants().iter().map(|&id| {
+            let value = id.to_possible_value().unwrap();
+            (value.get_name().to_owned(), id)
+        });
+        assert_eq!(groups.collect::<Vec<_>>(), values.collect::<Vec<_>>());
+    }
 
     #[test]
     fn every_package_is_a_tool_of_its_module() {

@@ -10,7 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
-use podid_lab::{Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
 use serde_json::Value;
 
 /// Set to the kubeconfig of a cluster that has `kustomize/base` applied, to run the ring there
@@ -31,6 +31,7 @@ fn kubeconfig() -> PathBuf {
         let options = UpOptions {
             name: format!("cluster-ring-{}", std::process::id()),
             nodes: vec![NodeKind::Uniform],
+            flux: Flux::None,
             lifetime: Lifetime::Caller,
             ..UpOptions::default()
         };

@@ -13,7 +13,7 @@ use podid_lab::control::Service;
 use podid_lab::layout::{
     LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
-use podid_lab::{Lab, Lifetime, NodeKind, UpOptions, install};
+use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions, install};
 use podid_tests::programs::{self, repository};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -247,6 +247,7 @@ fn start() -> Lab {
             NodeKind::Vm,
             NodeKind::Vm,
         ],
+        flux: Flux::None,
         lifetime: Lifetime::Caller,
         ..UpOptions::default()
     };

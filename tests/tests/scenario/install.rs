@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use podid_lab::{Lab, Lifetime, UpOptions};
+use podid_lab::{Flux, Lab, Lifetime, UpOptions};
 use podid_tests::programs;
 
 /// A lab that ends with the test.
 fn lab(test: &str, seed: Option<&Path>) -> Lab {
     Lab::up(UpOptions {
         name: format!("install-{test}-{}", std::process::id()),
+        flux: Flux::None,
         lifetime: Lifetime::Caller,
         seed: seed.map(Path::to_path_buf),
         ..UpOptions::default()

@@ -14,6 +14,9 @@ use crate::{cargo, process, ui};
 const LAB: &str = "podid-lab";
 const TESTS: &str = "podid-tests";
 
+/// What a lab without Flux runs, as `podid-lab tools` calls it.
+const CONTROL_PLANE: &[&str] = &["kubernetes", "etcd"];
+
 /// Sets a ring up and runs it.
 pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
     match ring {
@@ -24,13 +27,21 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
         }
         Ring::Contract => tests(&[named("contract")], &Setup::default(), arguments),
         Ring::Node => {
-            let setup = Setup::lab("node")?;
+            let setup = Setup::lab("node", &[])?;
             let mut targets = programs(|package| package == LAB)?;
             targets.push(named("node"));
             tests(&targets, &setup, arguments)
         }
-        Ring::Cluster => tests(&[named("cluster")], &Setup::lab("cluster")?, arguments),
-        Ring::Scenario => tests(&[named("scenario")], &Setup::lab("scenario")?, arguments),
+        Ring::Cluster => tests(
+            &[named("cluster")],
+            &Setup::lab("cluster", CONTROL_PLANE)?,
+            arguments,
+        ),
+        Ring::Scenario => tests(
+            &[named("scenario")],
+            &Setup::lab("scenario", &[])?,
+            arguments,
+        ),
     }
 }
 
@@ -65,8 +76,9 @@ struct Setup {
 }
 
 impl Setup {
-    /// The lab's programs and tools, and the rights to use them.
-    fn lab(ring: &str) -> Result<Self> {
+    /// The lab's own programs, those of `groups`, and the rights to use them. No group named:
+    /// all that a lab runs by itself.
+    fn lab(ring: &str, groups: &[&str]) -> Result<Self> {
         if !nix::unistd::geteuid().is_root() {
             bail!(
                 "the {ring} ring makes network namespaces and needs root: \
@@ -74,8 +86,12 @@ impl Setup {
             );
         }
         let folder = cargo::build()?;
-        ui::step("Preparing Kubernetes, Flux, Helm and kustomize");
-        process::run(Command::new(folder.join("podid-lab")).arg("tools"))?;
+        ui::step("Preparing the programs of the lab");
+        process::run(
+            Command::new(folder.join("podid-lab"))
+                .arg("tools")
+                .args(groups),
+        )?;
         Ok(Self {
             environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
         })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use podid_lab::{Lab, Lifetime, NodeKind, Target, UpOptions};
+use podid_lab::{Flux, Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::Value;
 
 use podid_tests::python;
@@ -42,9 +42,10 @@ impl Stage {
         let own = std::env::current_exe().context("this program cannot be found")?;
         let programs = own.parent().map(Path::to_path_buf).unwrap_or_default();
         let python = python::interpreter()?;
-        podid_lab::tools::ensure()?;
+        let lab_options = lab_options(options);
+        podid_lab::tools::ensure(&lab_options.tools())?;
         story.scene("A cluster and a cloud, on this machine");
-        let lab = start_lab(options, story)?;
+        let lab = start_lab(lab_options, story)?;
         let tools = lab.tools()?;
         let work = lab.dir().file("demo");
         std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
@@ -126,17 +127,22 @@ impl Stage {
     }
 }
 
-fn start_lab(options: &Options, story: &mut Story) -> Result<Lab> {
+fn lab_options(options: &Options) -> UpOptions {
+    UpOptions {
+        name: options.name.clone(),
+        nodes: vec![NodeKind::Uniform; 2],
+        network: options.network,
+        flux: Flux::Kustomize,
+        lifetime: Lifetime::Caller,
+        ..UpOptions::default()
+    }
+}
+
+fn start_lab(options: UpOptions, story: &mut Story) -> Result<Lab> {
     let mut lab = None;
     let step = "a lab: two nodes, Kubernetes, Flux and a simulated Azure";
     story.step(SCENE, step, || {
-        lab = Some(Lab::up(UpOptions {
-            name: options.name.clone(),
-            nodes: vec![NodeKind::Uniform; 2],
-            network: options.network,
-            lifetime: Lifetime::Caller,
-            ..UpOptions::default()
-        })?);
+        lab = Some(Lab::up(options)?);
         Ok(String::new())
     })?;
     lab.context("the lab did not start")
