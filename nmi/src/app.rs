@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use podid_azure::{Imds, ImdsOptions};
+use podid_azure::{Imds, ImdsOptions, ImdsTokens};
 use podid_core::binding::BindingScope;
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, admin, logging, metrics};
 use tokio::sync::{mpsc, watch};
@@ -199,9 +199,9 @@ fn token_sources(args: &RunArgs) -> anyhow::Result<TokenSources> {
         base_url: args.metadata_endpoint.clone(),
         ..ImdsOptions::default()
     };
-    let client = Arc::new(Imds::new(options)?);
+    let client: Arc<dyn ImdsTokens> = Arc::new(Imds::new(options)?);
     Ok(TokenSources {
-        node_imds: Arc::new(NodeImds::new(client.clone())),
+        node_imds: Arc::new(NodeImds::new(Arc::clone(&client))),
         node_identities: NodeIdentityTokens::new(client),
     })
 }
