@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::nftables;
-use crate::intercept::{AllowedEndpoints, InstalledEndpoints, Interception};
+use crate::intercept::{AllowedEndpoints, CallerCheck, InstalledEndpoints, Interception};
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
@@ -47,6 +47,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     // reaches the node's own metadata service.
     let Interception {
         engine,
+        callers,
         allowed,
         installed,
         upkeep,
@@ -63,7 +64,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         not_synced,
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
-    let service = service(&args, snapshots, calls, events, metrics)?;
+    let service = service(&args, snapshots, calls, callers, events, metrics)?;
     let serving = server::serve(
         engine,
         Arc::new(service),
@@ -176,6 +177,7 @@ fn service(
     args: &RunArgs,
     snapshots: Snapshots,
     calls: mpsc::Sender<Ipv4Addr>,
+    callers: Arc<dyn CallerCheck>,
     events: PodEvents,
     metrics: NodeMetrics,
 ) -> anyhow::Result<TokenService> {
@@ -183,6 +185,7 @@ fn service(
         snapshots,
         sources: token_sources(args)?,
         calls,
+        callers,
         links: Arc::new(KernelLinkCheck::default()),
         waits: Waits {
             assign: args.assign_wait,

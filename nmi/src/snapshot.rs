@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use podid_core::attest::PodEndpoint;
 use tokio::sync::watch;
 
 use crate::attest::ProvedLink;
@@ -22,6 +23,8 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Served {
     pub(crate) pod: Arc<PodContext>,
+    /// The pod's endpoint with this address.
+    pub(crate) endpoint: PodEndpoint,
     /// The link by which the pod was attested to have the address.
     pub(crate) link: ProvedLink,
 }

@@ -18,6 +18,7 @@
 //! | `error` | the ways in which they disagree, and their texts |
 //! | `macs` | which MAC belongs behind which bridge port |
 //! | `state` | one pod: its result, and when it is checked again |
+//! | `packet_origins` | whether a connection that was opened before its pod was attested is the pod's |
 //! | `attestations` | all pods of a node: which are attested, which must be checked, which are revoked |
 
 mod attestations;
@@ -25,6 +26,7 @@ mod compare;
 mod error;
 mod facts;
 mod macs;
+mod packet_origins;
 mod state;
 
 pub use attestations::Attestations;
@@ -34,3 +36,4 @@ pub use facts::{
     BridgePort, Claim, KernelFacts, LinkChange, LinkPeer, Mac, NodeLink, PodEndpoint, PodLink,
     ProvedLink,
 };
+pub use packet_origins::PacketOrigins;

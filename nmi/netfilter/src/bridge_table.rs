@@ -13,16 +13,21 @@ use std::collections::BTreeSet;
 use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
     BaseChain, Field, FilterHook, Match, Priority, RuleSpec, SetElement, SetKeyType, TcpFlags,
+    Value,
 };
 
 use crate::node_bridges::BridgeAddresses;
 
+use crate::packet_record;
+
 use crate::frame::{
     ARP, ARP_SENDER, ARP_SENDER_MAC, FrameField, IP_SOURCE, IPV4, PROVIDER_VLAN, SOURCE_MAC, VLAN,
-    known, not_plain, not_zero, of_another_kind, of_kind, through, through_kind, unpaired,
+    known, not_plain, not_through, not_zero, of_another_kind, of_kind, through, through_kind,
+    unpaired,
 };
 use crate::rule::{drop, pair, pair_set, to_the_platform};
 use crate::source::{AllowedPort, AllowedSource};
+use crate::{IMDS, IMDS_PORT};
 
 /// Before any other filter of the bridge family (-200).
 const GUARD_PRIORITY: Priority = Priority::Custom(-250);
@@ -109,6 +114,7 @@ fn sets(
         .set(PORTS, |s| {
             s.key_type(SetKeyType::IfIndex).elements(interfaces)
         })
+        .set(packet_record::UNATTESTED, packet_record::set)
 }
 
 /// Drops frames on their way into the bridge, before it learns from them.
@@ -123,6 +129,7 @@ fn prerouting() -> Vec<RuleSpec> {
             [VLAN, PROVIDER_VLAN].map(|tag| drop(through_kind(of_kind(tag), kind)))
         }),
     );
+    rules.push(packet_record::record(call_of_no_pod()));
     rules
 }
 
@@ -160,6 +167,14 @@ fn input() -> Vec<RuleSpec> {
 /// answer is recognised by TCP's ACK flag, which every segment has except the one that opens a connection.
 fn forward() -> Vec<RuleSpec> {
     to_the_platform(Match::eq(Field::TcpFlags, TcpFlags::ACK))
+}
+
+/// Packets of calls for the metadata service that do not come from the port of an attested pod. Those of
+/// an attested pod need no record: the rules above let pass only what is the pod's own.
+fn call_of_no_pod() -> RuleSpec {
+    not_through(of_kind(IPV4), PORTS)
+        .then(Match::eq(Field::Ip4Daddr, Value::Addr(IMDS.into())))
+        .then(Match::eq(Field::TcpDport, IMDS_PORT))
 }
 
 fn from_a_pod() -> RuleSpec {

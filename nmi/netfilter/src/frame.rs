@@ -49,6 +49,12 @@ pub(crate) fn through(rule: RuleSpec, interfaces: &str) -> RuleSpec {
     meta(rule, MetaKey::Iif).then(Expr::Lookup(LookupExpr::new(interfaces, Register::R0)))
 }
 
+/// Narrows to frames through an interface that is not in a set.
+pub(crate) fn not_through(rule: RuleSpec, interfaces: &str) -> RuleSpec {
+    let lookup = LookupExpr::new(interfaces, Register::R0).invert();
+    meta(rule, MetaKey::Iif).then(Expr::Lookup(lookup))
+}
+
 /// Narrows to frames through an interface of a kind, such as `veth`.
 pub(crate) fn through_kind(rule: RuleSpec, kind: &str) -> RuleSpec {
     /// Longest name of an interface or a kind, with its end.

@@ -11,6 +11,7 @@ use nlink::netlink::nftables::{
 };
 
 use crate::listeners::Listeners;
+use crate::packet_record;
 use crate::rule::{drop, pair, pair_set, to_address, to_the_platform};
 use crate::source::AllowedSource;
 use crate::{IMDS, IMDS_PORT};
@@ -76,6 +77,7 @@ fn sets(
         .set(GENERATION, |set| {
             set.key_type(SetKeyType::Mark).element(generation)
         })
+        .set(packet_record::UNATTESTED, packet_record::set)
 }
 
 /// Brings every call from outside the node to a listener. The target is a fixed address and
@@ -124,6 +126,7 @@ fn input(listeners: Listeners) -> Vec<RuleSpec> {
     }
     rules.push(at(attested).then(known_pair()).then(Verdict::Accept));
     rules.push(drop(at(attested)));
+    rules.push(packet_record::record(at(unattested)));
     rules.push(at(unattested).then(Verdict::Accept));
     rules.push(drop(to_address(IMDS)));
     rules

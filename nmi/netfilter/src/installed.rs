@@ -35,7 +35,8 @@ impl InstalledRules {
     }
 }
 
-async fn elements(
+/// The elements of a set of podid's; none when the set is not there.
+pub(crate) async fn elements(
     kernel: &Connection<Nftables>,
     set: &str,
     family: Family,

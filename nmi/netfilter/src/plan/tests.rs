@@ -43,6 +43,7 @@ fn the_rules_of_a_routed_node() {
         r#"table inet podid {
   set callers: 1 elements
   set generation: 1 elements
+  set unattested: 0 elements
   chain divert {
     iifname "lo" return
     ip daddr 169.254.169.254 tcp dport 80 iif . ip saddr @callers dnat ip to 10.200.0.10:2579
@@ -56,6 +57,7 @@ fn the_rules_of_a_routed_node() {
     ip daddr 10.200.0.10 tcp dport 2580 ct original proto-dst != 80 counter reject with tcp reset
     ip daddr 10.200.0.10 tcp dport 2579 iif . ip saddr @callers accept
     ip daddr 10.200.0.10 tcp dport 2579 counter drop
+    ip daddr 10.200.0.10 tcp dport 2580 update @unattested { iif . ip saddr . tcp sport }
     ip daddr 10.200.0.10 tcp dport 2580 accept
     ip daddr 169.254.169.254 counter drop
   }

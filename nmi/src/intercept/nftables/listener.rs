@@ -7,6 +7,7 @@ use std::time::Duration;
 use podid_netfilter::{IMDS, IMDS_PORT};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use crate::intercept::{Caller, InterceptedConnection};
 
@@ -89,6 +90,7 @@ impl Listener {
     /// Refuses a connection that was not diverted. The rules refuse such a connection too; it is
     /// checked again here, because somebody can flush the rules.
     fn check(&self, stream: TcpStream, from: SocketAddr) -> Option<InterceptedConnection> {
+        let since = Instant::now();
         let IpAddr::V4(address) = from.ip().to_canonical() else {
             return None;
         };
@@ -101,6 +103,8 @@ impl Listener {
             stream,
             caller: Caller {
                 address,
+                port: from.port(),
+                since,
                 is_verified,
             },
         })

@@ -1,16 +1,21 @@
 //! Interception by nftables rules that divert calls to two listeners of this daemon, one for verified
 //! callers and one for all others (`podid_netfilter`).
 
+mod caller_check;
 mod endpoint;
 mod listener;
 mod reconciler;
 
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Nft, Rules, RulesError, TABLE};
+use podid_netfilter::{
+    BridgeMonitor, Listeners, Monitor, Nft, PacketRecord, Rules, RulesError, TABLE,
+};
 use podid_runtime::Readiness;
 
+use self::caller_check::RecordedCallers;
 use self::listener::{ListenError, Listener, ListenerKind};
 use self::reconciler::{KernelMonitors, Reconciler};
 use super::{InterceptedConnection, Interception, InterceptionEngine};
@@ -60,6 +65,7 @@ pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartEr
             attested,
             unattested,
         }),
+        callers: Arc::new(RecordedCallers(PacketRecord::here()?)),
         allowed,
         installed,
         upkeep: Box::pin(reconciler.run(monitors)),

@@ -65,16 +65,14 @@ fn admit(
     service: &TokenService,
     limits: &ConnectionLimits,
 ) -> Option<(RequestOrigin, AcquiredSlot)> {
-    let Caller {
-        address,
-        is_verified,
-    } = caller;
-    let pod_uid = match is_verified {
-        true => service.pod_at(address),
+    let pod_uid = match caller.is_verified {
+        true => service.pod_at(caller.address),
         false => None,
     };
-    let owner = pod_uid.clone();
-    let owner = owner.map_or(ConnectionOwner::Unattested(address), ConnectionOwner::Pod);
+    let owner = pod_uid.clone().map_or(
+        ConnectionOwner::Unattested(caller.address),
+        ConnectionOwner::Pod,
+    );
     let Some(slot) = limits.acquire(owner) else {
         service.metrics.connections_refused.inc();
         return None;
@@ -82,7 +80,7 @@ fn admit(
     if slot.made_room {
         service.metrics.connections_ended.inc();
     }
-    Some((RequestOrigin { address, pod_uid }, slot))
+    Some((RequestOrigin { caller, pod_uid }, slot))
 }
 
 /// Serves a connection until it is over, or until its slot is needed for another.
@@ -96,7 +94,7 @@ async fn serve_while_allowed(
     let AcquiredSlot { slot, ended, .. } = acquired;
     tokio::select! {
         () = serve_connection(stream, &origin, &slot, &service, &drain) => {}
-        _needed = ended => tracing::debug!(address = %origin.address, "an idle connection made room"),
+        _needed = ended => tracing::debug!(address = %origin.caller.address, "an idle connection made room"),
     }
 }
 
@@ -109,7 +107,7 @@ async fn serve_connection(
 ) {
     // Answers are one small segment each; waiting to fill it would only delay them.
     let _best_effort = stream.set_nodelay(true);
-    let address = origin.address;
+    let address = origin.caller.address;
     let answer = service_fn(|request| respond(service, origin, slot, request));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -151,8 +149,8 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, _body) = request.into_parts();
-    // A caller that is not attested waits for a refusal only, so its connection may be ended for
-    // another one even while it waits.
+    // Callers that are not attested can be invented, so their connections may be ended for others even
+    // while they wait.
     slot.set_idle(origin.pod_uid.is_none());
     let response = service.answer(origin, &parts).await;
     slot.set_idle(true);

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::*;
 
 use crate::attest::LinkCheck;
+use crate::intercept::CallerCheck;
 use crate::metrics::NodeMetrics;
 use crate::pod_events;
 use crate::server::Waits;
@@ -28,6 +29,8 @@ impl InterceptionEngine for FakeEngine {
         let (stream, _) = self.0.accept().await.unwrap();
         let caller = Caller {
             address: Ipv4Addr::new(10, 244, 0, 2),
+            port: 40_000,
+            since: tokio::time::Instant::now(),
             is_verified: false,
         };
         InterceptedConnection { stream, caller }
@@ -47,6 +50,13 @@ impl ImdsTokens for Unused {
 
 impl LinkCheck for Unused {
     fn is_unchanged(&self, _: &podid_core::attest::ProvedLink) -> bool {
+        unreachable!("no caller of these tests is attested")
+    }
+}
+
+#[async_trait]
+impl CallerCheck for Unused {
+    async fn is_only_from(&self, _: &Caller, _: &podid_core::attest::PodEndpoint) -> bool {
         unreachable!("no caller of these tests is attested")
     }
 }
@@ -72,6 +82,7 @@ async fn running() -> Running {
             node_identities: NodeIdentityTokens::new(Arc::new(Unused)),
         },
         calls,
+        callers: Arc::new(Unused),
         links: Arc::new(Unused),
         waits: Waits {
             assign: Duration::ZERO,

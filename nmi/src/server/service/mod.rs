@@ -7,6 +7,7 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use podid_azure::ImdsToken;
 use podid_core::binding::AzureIdentity;
@@ -17,11 +18,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::answer;
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
+use crate::intercept::{Caller, CallerCheck};
 use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::server::request::{self, ValidRequest};
-use crate::snapshot::{Snapshot, Snapshots};
+use crate::snapshot::{Served, Snapshot, Snapshots};
 use crate::token::{TokenError, TokenRequest, TokenSources, error};
 
 /// How long requests may wait.
@@ -36,7 +38,7 @@ pub(crate) struct Waits {
 /// Where a request comes from: the other end of its connection.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestOrigin {
-    pub(crate) address: Ipv4Addr,
+    pub(crate) caller: Caller,
     /// Uid of the pod that was attested to have the address when it connected; `None` when none was.
     pub(crate) pod_uid: Option<String>,
 }
@@ -48,6 +50,8 @@ pub(crate) struct TokenService {
     pub(crate) sources: TokenSources,
     /// Has the pod state manager look at a caller that is not attested.
     pub(crate) calls: mpsc::Sender<Ipv4Addr>,
+    /// Asked when a caller was attested only after it had connected.
+    pub(crate) callers: Arc<dyn CallerCheck>,
     /// Asked before a token leaves.
     pub(crate) links: Arc<dyn LinkCheck>,
     pub(crate) waits: Waits,
@@ -76,7 +80,7 @@ impl TokenService {
         let request = match request::validate(request) {
             Ok(request) => request,
             Err(answer) => {
-                tracing::debug!(address = %origin.address, status = %answer.status, "not a token request");
+                tracing::debug!(address = %origin.caller.address, status = %answer.status, "not a token request");
                 self.metrics.answered("NotATokenRequest", started.elapsed());
                 return answer.into_response();
             }
@@ -86,15 +90,21 @@ impl TokenService {
             request_id: request.headers.request_id.clone(),
             ..AuditRecord::default()
         };
-        let (outcome, response) = match self.confirmed_token(origin, &request, &mut record).await {
-            Ok(response) => ("Issued", response),
-            Err(error) => {
-                self.report(&record, &error);
-                record.reason = Some(error.reason);
-                (error.outcome, error.answer.into_response())
-            }
-        };
-        record.write(outcome, origin.address, started.elapsed());
+        let (outcome, mut response) =
+            match self.confirmed_token(origin, &request, &mut record).await {
+                Ok(response) => ("Issued", response),
+                Err(error) => {
+                    self.report(&record, &error);
+                    record.reason = Some(error.reason);
+                    (error.outcome, error.answer.into_response())
+                }
+            };
+        if origin.pod_uid.is_none() {
+            // The next connection of a pod that is attested by now is one whose packets the engine checks.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        record.write(outcome, origin.caller.address, started.elapsed());
         self.metrics.answered(outcome, started.elapsed());
         response
     }
@@ -120,37 +130,37 @@ impl TokenService {
         request: &ValidRequest,
         record: &mut AuditRecord,
     ) -> Result<Response<Full<Bytes>>, TokenError> {
-        let response = self.token(origin, request, record).await?;
-        let link = origin.pod_uid.as_ref().and_then(|uid| {
-            let snapshot = self.snapshots.borrow();
-            snapshot.link_of(uid, origin.address).cloned()
-        });
-        if link.is_some_and(|link| self.links.is_unchanged(&link)) {
-            return Ok(response);
+        let address = origin.caller.address;
+        let uid = match &origin.pod_uid {
+            Some(uid) => uid.clone(),
+            None => self.attested_since(&origin.caller).await?,
+        };
+        let response = self.token(address, &uid, request, record).await?;
+        let link = self.snapshots.borrow().link_of(&uid, address).cloned();
+        if !link.is_some_and(|link| self.links.is_unchanged(&link)) {
+            let _full = self.calls.try_send(address);
+            return Err(error::replaced_link());
         }
-        let _full = self.calls.try_send(origin.address);
-        Err(error::replaced_link())
+        Ok(response)
     }
 
     async fn token(
         &self,
-        origin: &RequestOrigin,
+        address: Ipv4Addr,
+        uid: &str,
         request: &ValidRequest,
         record: &mut AuditRecord,
     ) -> Result<Response<Full<Bytes>>, TokenError> {
-        let Some(uid) = &origin.pod_uid else {
-            return Err(self.unattested(origin.address).await);
-        };
         let deadline = Instant::now() + self.waits.assign;
         let mut snapshots = self.snapshots.clone();
         loop {
-            let entry = pod_of(&snapshots.borrow(), origin.address, uid);
+            let entry = pod_of(&snapshots.borrow(), address, uid);
             let entry = entry.ok_or_else(error::not_attested)?;
             let decision = entry.resolve(&request.selector);
             record.entry = Some(Arc::clone(&entry));
             note(record, &decision);
             let as_decided = |snapshot: &Snapshot| {
-                let entry = pod_of(snapshot, origin.address, uid);
+                let entry = pod_of(snapshot, address, uid);
                 entry.is_some_and(|entry| entry.resolve(&request.selector) == decision)
             };
             let carried_out = self.carry_out(&decision, &entry, request, deadline);
@@ -205,16 +215,25 @@ impl TokenService {
         }
     }
 
-    /// The error for a caller that is not attested, which never gets a token on this connection. It
-    /// comes when the caller is attested or the wait is over, so that the client's next try, on a
-    /// connection of its own, succeeds.
-    async fn unattested(&self, address: Ipv4Addr) -> TokenError {
+    /// The pod of a caller that was not attested when it connected: a container may call before the API
+    /// server has told of its pod. It counts once the pod is attested, if every packet of the connection
+    /// was the pod's. An error comes then too, and not before, so that the client's next try succeeds.
+    async fn attested_since(&self, caller: &Caller) -> Result<String, TokenError> {
         // A full queue means that the pod state manager is about to look anyway.
-        let _full = self.calls.try_send(address);
+        let _full = self.calls.try_send(caller.address);
+        let served = tokio::time::timeout(self.waits.attest, self.served_at(caller.address)).await;
+        let served = served.ok().flatten().ok_or_else(error::not_attested)?;
+        match self.callers.is_only_from(caller, &served.endpoint).await {
+            true => Ok(served.pod.caller.pod.uid.clone()),
+            false => Err(error::not_attested()),
+        }
+    }
+
+    /// Who is served at an address, as soon as anybody is; `None` when the daemon ends before.
+    async fn served_at(&self, address: Ipv4Addr) -> Option<Served> {
         let mut snapshots = self.snapshots.clone();
-        let attested = snapshots.wait_for(|snapshot| snapshot.at(address).is_some());
-        let _either_way = tokio::time::timeout(self.waits.attest, attested).await;
-        error::not_attested()
+        let snapshot = snapshots.wait_for(|now| now.by_address.contains_key(&address));
+        snapshot.await.ok()?.by_address.get(&address).cloned()
     }
 }
 

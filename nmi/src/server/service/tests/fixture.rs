@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens, Secret};
 use podid_core::assigned_identity::AssignmentFailure;
-use podid_core::attest::{NodeLink, ProvedLink};
+use podid_core::attest::{NodeLink, PodEndpoint, ProvedLink};
 use podid_core::binding::{Binding, BindingScope, Origin, Pod};
 use podid_core::resolve::CallingPod;
 use prometheus_client::registry::Registry;
@@ -128,12 +128,33 @@ pub(super) fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
                 ADDRESS,
                 Served {
                     pod: entry,
+                    endpoint: endpoint(),
                     link: link(),
                 },
             )
         })
         .collect();
     Arc::new(Snapshot { by_address })
+}
+
+pub(super) fn endpoint() -> PodEndpoint {
+    PodEndpoint {
+        interface: 7,
+        address: ADDRESS,
+        bridge_port: None,
+    }
+}
+
+/// Says what the test says about callers that were not attested when they connected.
+#[derive(Debug, Default)]
+pub(super) struct FakeCallers(pub(super) AtomicBool);
+
+#[async_trait]
+impl CallerCheck for FakeCallers {
+    async fn is_only_from(&self, caller: &Caller, asked: &PodEndpoint) -> bool {
+        assert_eq!((caller.address, *asked), (ADDRESS, endpoint()));
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Links that hold until somebody takes one.
@@ -156,6 +177,7 @@ pub(super) fn link() -> ProvedLink {
 
 pub(super) struct Bench {
     pub(super) service: Arc<TokenService>,
+    pub(super) callers: Arc<FakeCallers>,
     pub(super) links: Arc<FakeLinks>,
     pub(super) imds: Arc<FakeImds>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
@@ -183,6 +205,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
     let (events, publisher) = pod_events::channel();
+    let callers = Arc::new(FakeCallers::default());
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let client = Arc::clone(&imds) as Arc<dyn ImdsTokens>;
     let service = TokenService {
@@ -192,6 +215,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
             node_identities: NodeIdentityTokens::new(client),
         },
         calls: sender,
+        callers: Arc::clone(&callers) as Arc<dyn CallerCheck>,
         links: Arc::clone(&links) as Arc<dyn LinkCheck>,
         waits: Waits {
             assign: Duration::from_secs(20),
@@ -202,6 +226,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     };
     Bench {
         service: Arc::new(service),
+        callers,
         links,
         imds,
         snapshots,
@@ -212,9 +237,27 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
 
 pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
     RequestOrigin {
-        address: ADDRESS,
+        caller: Caller {
+            address: ADDRESS,
+            port: 40_000,
+            since: Instant::now(),
+            is_verified: uid.is_some(),
+        },
         pod_uid: uid.map(str::to_owned),
     }
+}
+
+pub(super) async fn answer(
+    service: &TokenService,
+    uid: Option<&str>,
+    target: &str,
+) -> Response<Full<Bytes>> {
+    let request = Request::get(target)
+        .header("Metadata", "true")
+        .header("Host", "169.254.169.254")
+        .body(())
+        .unwrap();
+    service.answer(&origin(uid), &request.into_parts().0).await
 }
 
 pub(super) async fn ask(
@@ -222,12 +265,7 @@ pub(super) async fn ask(
     uid: Option<&str>,
     target: &str,
 ) -> (u16, serde_json::Value) {
-    let request = Request::get(target)
-        .header("Metadata", "true")
-        .header("Host", "169.254.169.254")
-        .body(())
-        .unwrap();
-    let response = service.answer(&origin(uid), &request.into_parts().0).await;
+    let response = answer(service, uid, target).await;
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())

@@ -164,7 +164,7 @@ async fn what_can_never_be_served_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_is_not_attested_never_gets_a_token_and_is_looked_at() {
+async fn a_caller_of_which_another_may_have_sent_packets_never_gets_a_token_and_is_looked_at() {
     within_limit(async {
         let mut bench = bench(&[entry(true)]);
         let (status, _) = ask(&bench.service, None, TARGET).await;

@@ -3,6 +3,7 @@
 use crate::pod_events::next_warning;
 use crate::testing::within_limit;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use podid_core::net_raw::Breach;
@@ -23,6 +24,56 @@ async fn a_request_waits_for_its_assignment_and_no_longer_than_needed() {
         bench.snapshots.send_replace(snapshot(&[entry(true)]));
         assert_eq!(asking.await.unwrap().0, 200);
         assert_eq!(before.elapsed(), Duration::ZERO, "no poll, no pause");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_comes_before_its_pod_is_known_is_answered_at_once_then() {
+    within_limit(async {
+        for (is_its_own, expected) in [(true, 200), (false, 503)] {
+            let mut bench = bench(&[]);
+            bench.callers.0.store(is_its_own, Ordering::Relaxed);
+            let service = Arc::clone(&bench.service);
+            let asking = tokio::spawn(async move { answer(&service, None, TARGET).await });
+            assert_eq!(bench.calls.recv().await, Some(ADDRESS), "it is looked at");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert!(!asking.is_finished(), "it waits");
+            let before = Instant::now();
+            bench.snapshots.send_replace(snapshot(&[entry(true)]));
+            let response = asking.await.unwrap();
+            assert_eq!(response.status().as_u16(), expected);
+            assert_eq!(before.elapsed(), Duration::ZERO);
+            assert_eq!(bench.asked(), usize::from(is_its_own));
+            assert_eq!(
+                response.headers()["connection"],
+                "close",
+                "the next connection is one whose packets are checked"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_pod_stays_unknown_is_refused_when_the_wait_is_over() {
+    within_limit(async {
+        let bench = bench(&[]);
+        bench.callers.0.store(true, Ordering::Relaxed);
+        let before = Instant::now();
+        assert_eq!(ask(&bench.service, None, TARGET).await.0, 503);
+        assert_eq!(before.elapsed(), Duration::from_secs(5));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_callers_token_does_not_leave_over_a_replaced_link() {
+    within_limit(async {
+        let bench = bench(&[entry(true)]);
+        bench.callers.0.store(true, Ordering::Relaxed);
+        bench.links.0.store(false, Ordering::Relaxed);
+        assert_eq!(ask(&bench.service, None, TARGET).await.0, 503);
     })
     .await;
 }
