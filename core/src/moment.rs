@@ -43,3 +43,14 @@ impl fmt::Display for Moment {
         write!(f, "{:.3}s", self.0.as_secs_f64())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_seconds() {
+        let moment = Moment::after_start(Duration::from_millis(1_500)) + Duration::from_millis(7);
+        assert_eq!(moment.to_string(), "1.507s");
+    }
+}

@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn the_operator_may_read_the_policies_that_hold_pods_to_the_rule() {
+        let rights = include_str!("../../kustomize/base/rbac/operator.yaml");
+        let names = [NetRaw::Enforce, NetRaw::Audit].map(|rule| rule.policy().expect("a policy"));
+        let named = format!("resourceNames: [{}]", names.join(", "));
+        assert!(rights.contains(&named), "{named}");
+        assert_eq!(NetRaw::Ignore.policy(), None);
+    }
+
+    #[test]
     fn the_pod_itself_can_break_the_rule() {
         let pod = PodSecurity {
             host_network: true,

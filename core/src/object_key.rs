@@ -29,3 +29,13 @@ impl fmt::Display for ObjectKey {
         write!(f, "{}/{}", self.namespace, self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_shown_as_kubectl_users_write_it() {
+        assert_eq!(ObjectKey::new("apps", "web").to_string(), "apps/web");
+    }
+}

@@ -75,11 +75,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_twelve_letters_may_have_two_slips_and_a_shorter_one_only_one() {
+        let near = |written| nearest(written, ["Grid Operator", "Cost Manager"].into_iter());
+        assert_eq!(near("Grid Opratr"), Some("Grid Operator"));
+        assert_eq!(near("Cost Managr"), Some("Cost Manager"));
+        assert_eq!(near("Cost Mangr"), None);
+    }
+
+    #[test]
     fn one_word_may_be_left_out_where_only_one_name_is_meant() {
         let known = [
             "Key Vault Reader",
             "Key Vault Administrator",
             "Storage Blob Data Reader",
+            "Backup Operator",
         ];
         let near = |written| nearest(written, known.into_iter());
         assert_eq!(
@@ -92,6 +101,8 @@ mod tests {
             "Reader",
             "Blob Reader",
             "Reader Vault Key",
+            // One word alone is too little to tell by.
+            "Backup",
             " ",
         ] {
             assert_eq!(near(other), None, "{other:?}");

@@ -6,7 +6,7 @@ use crate::arm::ArmId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
 use crate::net_raw::NetRaw;
-use crate::target::Target;
+use crate::target::{Target, TargetError, TargetErrorClass};
 
 pub(crate) fn id(name: &str) -> ArmId {
     ArmId::new(format!(
@@ -76,5 +76,18 @@ pub(crate) fn assigned(
         client_id: String::new(),
         binding: (String::new(), String::new()),
         state,
+    }
+}
+
+/// Azure's refusal with this code; `None` is a proxy's answer.
+pub(crate) fn target_error(class: TargetErrorClass, code: Option<&str>) -> TargetError {
+    TargetError {
+        class,
+        refused: true,
+        code: code.map(str::to_owned),
+        named: BTreeSet::new(),
+        retry_after: None,
+        next_step: "correct it".into(),
+        message: "PATCH was refused".into(),
     }
 }

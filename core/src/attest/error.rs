@@ -79,3 +79,46 @@ impl fmt::Display for AttestationError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_was_found_and_which_address_it_is_about() {
+        let claimed = Ipv4Addr::new(10, 244, 0, 2);
+        let found = Mac([2, 0, 0, 0, 0, 10]);
+        let first = Mac([2, 0, 0, 0, 0, 1]);
+        let table: [(AttestationError, &[&str]); 7] = [
+            (AttestationError::NoProcess, &["no process of the pod"]),
+            (AttestationError::NoLink, &["no link leads from"]),
+            (
+                AttestationError::Address {
+                    claimed,
+                    found: vec![Ipv4Addr::LOCALHOST],
+                },
+                &["the pod has address 10.244.0.2 ", "[127.0.0.1]"],
+            ),
+            (
+                AttestationError::SeveralLinks { claimed },
+                &["several links", "10.244.0.2"],
+            ),
+            (
+                AttestationError::ChangedMac { first, found },
+                &["02:00:00:00:00:01 when", "has 02:00:00:00:00:0a now"],
+            ),
+            (
+                AttestationError::SharedMac { mac: found },
+                &["02:00:00:00:00:0a", "another pod"],
+            ),
+            (
+                AttestationError::MacOfTheNode { mac: found },
+                &["02:00:00:00:00:0a", "the node's own"],
+            ),
+        ];
+        for (error, parts) in table {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+    }
+}

@@ -133,3 +133,27 @@ impl PodEndpoint {
             .map_or(self.interface, |port| port.interface)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proved_link_is_unchanged_while_it_leads_from_the_same_bridge_to_the_same_end() {
+        let was = NodeLink {
+            bridge: Some(3),
+            ..NodeLink::default()
+        };
+        let proved = ProvedLink {
+            index: 7,
+            was: was.clone(),
+        };
+        let other_mac = NodeLink {
+            mac: Some(Mac([2; 6])),
+            ..was.clone()
+        };
+        assert!(proved.is_unchanged(Some(&was)) && proved.is_unchanged(Some(&other_mac)));
+        assert!(!proved.is_unchanged(Some(&NodeLink::default())));
+        assert!(!proved.is_unchanged(None));
+    }
+}

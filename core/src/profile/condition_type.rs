@@ -1,5 +1,3 @@
-use std::fmt;
-
 use serde::Serialize;
 
 /// Conditions of a profile beside `Ready`, in the order of the work and of the status.
@@ -37,11 +35,5 @@ impl ConditionType {
             Self::BindingReady => "BindingReady",
             Self::EnforcementReady => "EnforcementReady",
         }
-    }
-}
-
-impl fmt::Display for ConditionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -83,6 +83,7 @@ mod tests {
         let grants = [
             grant("Reader", group, Grantee::Kubelet("M".into())),
             grant("Reader", &below, Grantee::Kubelet("m".into())),
+            grant("Reader", &below, Grantee::Kubelet("other".into())),
             grant("Reader", "/subscriptions/s", Grantee::Identity),
         ];
         let gone = RecordedRoleAssignment {
@@ -103,8 +104,8 @@ mod tests {
             .collect();
         assert_eq!(
             asked,
-            [("gone", group), ("m", group)],
-            "no principal, no question"
+            [("gone", group), ("m", group), ("other", below.as_str())],
+            "no principal, no question; a list of another principal's shows nothing of this one's"
         );
     }
 

@@ -115,3 +115,17 @@ pub struct Access {
     /// Scope of the right.
     pub scope: ArmId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_interval_counts_where_the_author_gives_none_that_is_valid() {
+        let operators = Duration::from_secs(600);
+        let of_author = Duration::from_secs(60);
+        assert_eq!(Interval::Every(of_author).or(operators), of_author);
+        assert_eq!(Interval::Default.or(operators), operators);
+        assert_eq!(Interval::Invalid("soon".into()).or(operators), operators);
+    }
+}

@@ -178,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn who_misspells_a_role_is_told_the_name_and_others_how_to_name_it_surely() {
+        assert_eq!(
+            remedy_for_unknown("Contributer"),
+            "did you mean \"Contributor\"?"
+        );
+        let of_nothing_known = remedy_for_unknown("Payments Auditor");
+        assert!(of_nothing_known.contains("GUID"), "{of_nothing_known}");
+    }
+
+    #[test]
     fn every_privileged_role_is_known() {
         for name in PRIVILEGED {
             assert!(Role::parse(name).is_privileged(), "{name}");

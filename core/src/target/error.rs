@@ -132,19 +132,7 @@ mod tests {
         Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Propagating, Throttled,
         Transient, Unauthenticated, Unexpected,
     };
-    use super::*;
-
-    fn error(class: TargetErrorClass, code: Option<&str>) -> TargetError {
-        TargetError {
-            class,
-            refused: true,
-            code: code.map(str::to_owned),
-            named: BTreeSet::new(),
-            retry_after: None,
-            next_step: "correct it".into(),
-            message: "PATCH was refused".into(),
-        }
-    }
+    use crate::testing::target_error as error;
 
     #[test]
     fn a_refusal_is_of_one_identity_unless_azure_refuses_the_target_itself() {

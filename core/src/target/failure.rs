@@ -124,3 +124,55 @@ fn outlook_of(error: &TargetError) -> Outlook {
         _ => Outlook::Passing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{id, target_error};
+
+    #[test]
+    fn waiting_helps_unless_azure_itself_refuses() {
+        use TargetErrorClass::{Forbidden, Invalid, NotFound, Throttled, Unauthenticated};
+        for (class, code, outlook) in [
+            (Forbidden, Some("AuthorizationFailed"), Outlook::Lasting),
+            (NotFound, Some("ResourceNotFound"), Outlook::Doubtful),
+            (Invalid, Some("InvalidParameter"), Outlook::Doubtful),
+            (Throttled, Some("TooManyRequests"), Outlook::Passing),
+            (Unauthenticated, Some("ExpiredToken"), Outlook::Passing),
+            (Forbidden, None, Outlook::Passing),
+            (NotFound, None, Outlook::Passing),
+        ] {
+            let failure = TargetFailure::of_azure(&target_error(class, code), None);
+            assert_eq!(failure.outlook, outlook, "{class:?} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_the_identity_in_full_once() {
+        let web = id("web");
+        let message = |next_step: String, identity| {
+            let error = TargetError {
+                next_step,
+                ..target_error(TargetErrorClass::Forbidden, None)
+            };
+            TargetFailure::of_azure(&error, identity).cause.message
+        };
+        let said = |subject: &str, step: &str| {
+            format!("{subject} cannot be put on a VM or scale set: {step}. PATCH was refused")
+        };
+        let step = "grant the right";
+        assert_eq!(
+            message(step.to_owned(), Some(&web)),
+            said(&format!("identity {web}"), step)
+        );
+        assert_eq!(
+            message(step.to_owned(), None),
+            said("the pods' identities", step)
+        );
+        let naming = format!("grant it on {}", web.as_str().to_uppercase());
+        assert_eq!(
+            message(naming.clone(), Some(&web)),
+            said("identity web", &naming)
+        );
+    }
+}

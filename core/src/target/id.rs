@@ -185,6 +185,9 @@ mod tests {
         let vm = Target::from_provider_id(&format!("{GROUP}/virtualMachines/x"));
         let set = Target::from_provider_id(&format!("{GROUP}/virtualMachineScaleSets/x"));
         assert_ne!(vm, set);
+        let set = set.expect("a scale set");
+        assert_eq!((set.kind(), set.name()), (TargetKind::ScaleSet, "x"));
+        assert_eq!(set.to_string(), set.id().as_str());
     }
 
     #[test]
@@ -211,6 +214,8 @@ mod tests {
             &format!("{GROUP}/virtualMachines/"),
             &format!("{GROUP}/virtualMachines/x/extensions/y"),
             &format!("{GROUP}/virtualMachineScaleSets/x/virtualMachines/"),
+            &format!("{GROUP}/virtualMachineScaleSets/x/extensions/0"),
+            &format!("{GROUP}/disks/x/virtualMachines/0"),
             &format!("{GROUP}/virtualMachineScaleSets//virtualMachines/0"),
             &format!("{GROUP}/virtualMachines/x").replace("/S/", "//"),
         ] {

@@ -111,3 +111,96 @@ fn wait_after(error: &ComparisonError, failures: u32, random: &mut JitterSource)
         _ => AFTER_REFUSAL.wait(failures, jitter),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::target_error;
+
+    const CHANGE: Arrivals = Arrivals {
+        desired: true,
+        requested: false,
+    };
+    const REQUEST: Arrivals = Arrivals {
+        desired: false,
+        requested: true,
+    };
+    const BOTH: Arrivals = Arrivals {
+        desired: true,
+        requested: true,
+    };
+    const ENDED: Moment = Moment::after_start(Duration::from_secs(100));
+
+    fn azure(class: TargetErrorClass, asked: Option<u64>) -> ComparisonError {
+        ComparisonError::Azure(TargetError {
+            retry_after: asked.map(Duration::from_secs),
+            ..target_error(class, Some("Code"))
+        })
+    }
+
+    /// The pause after this number of comparisons in a row that ended with `error`, all at [`ENDED`].
+    fn after(failures: u32, error: &ComparisonError, seed: u64) -> Pause {
+        let mut random = JitterSource::new(seed);
+        let mut pause = Pause::new(ENDED);
+        for _ in 0..failures {
+            pause.failed(error, ENDED, &mut random);
+        }
+        pause
+    }
+
+    #[test]
+    fn after_a_success_a_change_begins_at_once_and_a_mere_request_a_little_later() {
+        let pause = Pause::new(ENDED);
+        assert_eq!(pause.over(CHANGE), ENDED);
+        assert_eq!(pause.over(BOTH), ENDED);
+        assert_eq!(pause.over(REQUEST), ENDED + BETWEEN_REQUESTS);
+    }
+
+    #[test]
+    fn a_request_cuts_a_wait_short_unless_azure_asked_for_it() {
+        let refused = after(1, &azure(TargetErrorClass::Forbidden, None), 1);
+        assert_eq!(refused.over(CHANGE), refused.until);
+        for arrivals in [REQUEST, BOTH] {
+            assert_eq!(refused.over(arrivals), ENDED + BETWEEN_REQUESTS);
+        }
+        let short = after(1, &azure(TargetErrorClass::Transient, None), 1);
+        assert_eq!(short.over(REQUEST), short.until, "never longer");
+        let throttled = after(1, &azure(TargetErrorClass::Throttled, Some(30)), 1);
+        assert_eq!(throttled.over(REQUEST), throttled.until);
+    }
+
+    #[test]
+    fn waits_fit_what_went_wrong() {
+        use TargetErrorClass::{Forbidden, Throttled, Transient};
+        // The error, failures in a row, the shortest and the longest wait in milliseconds.
+        let table = [
+            (ComparisonError::Record("no".into()), 1, 500, 1_000),
+            (azure(Transient, None), 1, 500, 1_000),
+            (azure(Transient, None), 3, 2_000, 4_000),
+            (azure(Transient, Some(30)), 1, 30_000, 33_000),
+            (azure(Throttled, None), 1, 500, 1_000),
+            // Podid's own wait is added to what Azure asked for.
+            (azure(Throttled, Some(30)), 1, 30_500, 34_000),
+            (azure(Forbidden, None), 1, 7_500, 15_000),
+        ];
+        for (error, failures, shortest, longest) in table {
+            let limits = Duration::from_millis(shortest)..=Duration::from_millis(longest);
+            for seed in 0..50 {
+                let until = after(failures, &error, seed).until.since_start();
+                let wait = until - ENDED.since_start();
+                assert!(limits.contains(&wait), "{error:?}: {wait:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_success_ends_the_growth_of_the_waits() {
+        let error = azure(TargetErrorClass::Transient, None);
+        let mut pause = after(9, &error, 1);
+        let later = ENDED + Duration::from_secs(600);
+        pause.finished(later);
+        assert_eq!((pause.failures, pause.over(CHANGE)), (0, later));
+        pause.failed(&error, later, &mut JitterSource::new(1));
+        assert!(pause.until <= later + Duration::from_secs(1));
+    }
+}

@@ -31,6 +31,17 @@ fn objects_are_written_when_they_differ_and_deleted_when_unwanted() {
         objects(AssignmentState::Created),
         objects(AssignmentState::Assigned),
     );
+    let own = |text: &str| ("apps".to_owned(), text.to_owned());
+    let expected = AssignedIdentity {
+        pod_uid: "u1".into(),
+        node: "n1".into(),
+        identity: own("managed"),
+        resource_id: Some(id("managed")),
+        client_id: "c".into(),
+        binding: own("b"),
+        state: AssignmentState::Created,
+    };
+    assert_eq!(created.values().collect::<Vec<_>>(), [&expected]);
     let observed = |objects: &BTreeMap<String, AssignedIdentity>| -> BTreeMap<_, _> {
         objects
             .iter()

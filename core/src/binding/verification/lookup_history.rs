@@ -81,8 +81,12 @@ mod tests {
     type Lookup = IdentityLookup<()>;
 
     fn found() -> Lookup {
+        found_with("c")
+    }
+
+    fn found_with(client_id: &str) -> Lookup {
         IdentityLookup::Found {
-            client_id: "c".into(),
+            client_id: client_id.into(),
             owner: None,
         }
     }
@@ -108,6 +112,7 @@ mod tests {
             (vec![unreadable(), not_yet("a")], Some(unreadable()), 2),
             (vec![unreadable(), Lookup::Absent], Some(Lookup::Absent), 2),
             (vec![unreadable(), found()], Some(found()), 0),
+            (vec![found(), found_with("d")], Some(found_with("d")), 0),
             (vec![found(), not_yet("a"), not_yet("a")], Some(found()), 2),
             (vec![found(), Lookup::Absent], Some(found()), 1),
             (

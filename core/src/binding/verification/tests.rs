@@ -3,6 +3,7 @@ use crate::backend::Backend;
 use crate::binding::AzureIdentityType;
 use crate::class::{Cloud, Limits};
 use crate::net_raw::NetRaw;
+use crate::testing::target_error;
 
 fn identity(origin: Origin) -> AzureIdentity {
     AzureIdentity {
@@ -213,13 +214,9 @@ fn only_an_error_that_lasts_is_a_refusal() {
     };
     let failed = |class| {
         let error = TargetError {
-            class,
-            refused: true,
-            code: Some("Code".into()),
-            named: [].into(),
-            retry_after: None,
             next_step: "grant it".into(),
             message: "GET was refused".into(),
+            ..target_error(class, Some("Code"))
         };
         IdentityLookup::<TaggedOwner>::failed(&error, &ArmId::new("/id/web"))
     };
@@ -239,4 +236,39 @@ fn only_an_error_that_lasts_is_a_refusal() {
             "identity /id/web cannot be read: grant it. GET was refused"
         );
     }
+}
+
+#[test]
+fn a_refusal_is_known_by_its_reason_and_not_taken_for_azures() {
+    let by_hand = identity(Origin::HandWritten);
+    let foreign = TaggedOwner::of(owner("shop", "cart"), None);
+    for known in [
+        found("c2", None),
+        found("c1", Some(foreign)),
+        IdentityLookup::Absent,
+        IdentityLookup::Unreadable("403".into()),
+    ] {
+        let Verification::Refused(failure) = verify(&by_hand, None, Some(&known)) else {
+            panic!("{known:?}");
+        };
+        assert!(Verification::refuses_with(&failure), "{failure:?}");
+    }
+    let of_azure = AssignmentFailure {
+        reason: "LinkedAuthorizationFailed".into(),
+        message: "grant the right".into(),
+    };
+    assert!(!Verification::refuses_with(&of_azure));
+}
+
+#[test]
+fn nobody_is_sent_to_a_profile_that_does_not_exist() {
+    let gone = TaggedOwner::of(owner("shop", "cart"), None);
+    assert!(!gone.lives_here && !gone.shared);
+    let known = found("c1", Some(gone));
+    let refused = verify(&identity(Origin::HandWritten), None, Some(&known));
+    let Verification::Refused(failure) = refused else {
+        panic!("{refused:?}");
+    };
+    let said = failure.message;
+    assert!(said.contains("; use another identity"), "{said}");
 }

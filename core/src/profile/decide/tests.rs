@@ -4,6 +4,7 @@ use super::*;
 use crate::class::Cloud;
 use crate::profile::admit::tests::{access, class, profile};
 use crate::profile::observed::ManagedIdentity;
+use crate::profile::plan::tests::reconcile;
 
 /// Everything that [`precheck`] goes by, owned.
 #[derive(Clone, Debug)]
@@ -200,6 +201,9 @@ fn what_comes_first_is_said_first() {
         panic!("{:?}", case.precheck());
     };
     assert_eq!(not_allowed.len(), 1, "the author learns all at once");
+    let said = format!("{:?}", case.precheck().outcome());
+    let names_the_first = "PodIdentityClass prod cannot be used: spec.tenantId: ";
+    assert!(said.contains(names_the_first), "{said}");
 
     case.operator.tenant_id = None;
     let said = format!("{:?}", case.precheck().outcome());
@@ -230,4 +234,27 @@ fn an_unknown_class_leaves_a_status_that_speaks_of_this_generation() {
 fn a_decision_can_be_printed() {
     let text = serde_json::to_string(&admitted().precheck()).expect("JSON");
     assert!(text.starts_with("{\"Admitted\":"), "{text}");
+}
+
+#[test]
+fn only_observe_leaves_a_plan_to_a_person_and_only_one_with_steps() {
+    let (nothing, mut all) = (Observed::default(), Observed::default());
+    reconcile(&profile(), &mut all);
+    for (drift, observed, steps) in [
+        (Drift::Enforce, &nothing, 6),
+        (Drift::Enforce, &all, 0),
+        (Drift::Observe, &nothing, 6),
+        (Drift::Observe, &all, 0),
+    ] {
+        let profile = Profile { drift, ..profile() };
+        let desired = admit(&profile, &class()).expect("admitted");
+        let (is_report, plan) = match next_action(&desired, observed) {
+            NextAction::Report(plan) => (true, plan),
+            NextAction::Apply(plan) => (false, plan),
+            NextAction::Refuse(refusals) => panic!("{refusals:?}"),
+        };
+        assert_eq!(plan.steps.len(), steps, "{plan}");
+        assert_eq!(is_report, drift == Drift::Observe && steps > 0, "{plan}");
+        assert_eq!(plan.to_string() == "nothing to do", steps == 0, "{plan}");
+    }
 }

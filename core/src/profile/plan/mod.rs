@@ -94,4 +94,4 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Result<Plan, Vec<PlanRefu
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -100,6 +100,15 @@ fn the_cause_stays_the_same_sentence_whatever_pods_come() {
 }
 
 #[test]
+fn pods_are_counted_by_what_keeps_them_from_the_identity() {
+    let failed = |reason| PodState::Failed(failure(reason));
+    let late = |reason| under_way(true, Some(reason));
+    let bound = bound(&[failed("A"), failed("B"), failed("B"), late("A"), late("A")]);
+    assert_eq!(bound.failed, [(failure("A"), 1), (failure("B"), 2)].into());
+    assert_eq!(bound.late, [(failure("A"), 2)].into());
+}
+
+#[test]
 fn few_pods_are_named_and_all_are_counted() {
     let refused = PodState::Refused([Breach::HostPid].into());
     let many = bound(&vec![refused; 50]).refused;

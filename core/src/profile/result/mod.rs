@@ -231,8 +231,8 @@ impl ReconcileResult {
         match (problem, &self.outcome) {
             (Some(message), ReconcileOutcome::Ready { .. }) => Self {
                 outcome: ReconcileOutcome::Retrying { message },
-                // The assignment is tried again by its own controller, and pods are watched.
-                requeue: Requeue::AtInterval,
+                // No sooner than a ready profile: the assignment is tried again by its own controller, and
+                // pods are watched.
                 ..self
             },
             _ => self,

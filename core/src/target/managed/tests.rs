@@ -127,6 +127,10 @@ proptest! {
             let mut may_come = ours.clone();
             may_come.extend(generations[since..].iter().flatten().cloned());
             prop_assert!(may_come.is_subset(&managed.carried()));
+            for name in NAMES {
+                let is_carried = managed.carried().contains(&id(name));
+                prop_assert_eq!(managed.may_carry(&id(name)), is_carried);
+            }
         }
     }
 }

@@ -112,3 +112,39 @@ impl fmt::Display for TargetNotice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::id;
+
+    #[test]
+    fn a_notice_says_what_happened_and_warns_when_a_person_may_have_to_act() {
+        let web = id("web");
+        let of = |notice: fn(ArmId, String) -> TargetNotice| notice(web.clone(), "why".into());
+        let table = [
+            (TargetNotice::Conflict(3), false, "(3 in a row)"),
+            (
+                TargetNotice::Gone,
+                false,
+                "does not have the VM or scale set",
+            ),
+            (TargetNotice::NotVisible, true, "does not show it"),
+            (of(TargetNotice::Refused), true, "/web refused; "),
+            (
+                of(TargetNotice::NotRenewed),
+                true,
+                "/web put on again in vain: why",
+            ),
+            (
+                TargetNotice::Unfinished("why".into()),
+                true,
+                "not as desired: why",
+            ),
+        ];
+        for (notice, is_warning, text) in table {
+            assert_eq!(notice.is_warning(), is_warning, "{notice:?}");
+            assert!(notice.to_string().contains(text), "{notice}");
+        }
+    }
+}

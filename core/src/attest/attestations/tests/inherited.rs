@@ -1,6 +1,7 @@
 //! What a daemon does with the endpoints that an earlier one has left in the kernel.
 
 use super::*;
+use crate::attest::BridgePort;
 
 /// A daemon that has started where another had attested A behind link 7 and B behind link 8.
 fn after_a_restart() -> Attestations {
@@ -74,4 +75,31 @@ fn what_no_pod_claims_goes_when_all_pods_are_known() {
     attestations.claim(claim("u", A), now());
     attestations.release_unclaimed();
     assert_eq!(attestations.allowed(), [routed(7, A)].into());
+}
+
+#[test]
+fn what_was_inherited_goes_when_its_link_is_announced_as_gone() {
+    let mut attestations = after_a_restart();
+    attestations.on_link_change(&LinkChange::Changed(7, None), now());
+    assert_eq!(attestations.allowed(), [routed(8, B)].into());
+}
+
+#[test]
+fn a_mac_that_was_inherited_is_not_accepted_behind_another_port() {
+    let bridge_port = |interface| {
+        Some(BridgePort {
+            interface,
+            mac: Mac([2; 6]),
+        })
+    };
+    let inherited = PodEndpoint {
+        bridge_port: bridge_port(7),
+        ..routed(3, A)
+    };
+    let mut attestations = Attestations::inheriting([inherited].into());
+    attestations.claim(claim("thief", B), now());
+    let mut kernel = seen(&[("thief", 3, B), ("x", 7, A), ("y", 8, B)]);
+    kernel.pods.get_mut("thief").expect("seen")[0].bridge_port = bridge_port(8);
+    look(&mut attestations, &kernel);
+    assert!(attestations.attested().is_empty());
 }

@@ -140,9 +140,20 @@ fn an_error_is_reported_once_and_looked_at_with_growing_pauses() {
 #[test]
 fn an_attestation_stands_while_the_kernel_cannot_be_asked() {
     let mut attestations = looked_at(&[("u", A)], &[("u", 7, A)]);
-    attestations.postpone(&["u".to_owned()], now());
+    let planned = attestations.next_due().expect("a look again");
+    let due = attestations.take_due(planned);
+    assert_eq!(attestations.next_due(), None, "a look is under way");
+    attestations.postpone(&due, planned);
     assert_eq!(attestations.attested().len(), 1);
     assert!(attestations.next_due().is_some());
+}
+
+#[test]
+fn a_pod_that_is_gone_is_neither_served_nor_looked_at() {
+    let mut attestations = looked_at(&[("u", A)], &[("u", 7, A)]);
+    attestations.withdraw("u");
+    assert!(attestations.attested().is_empty());
+    assert_eq!(attestations.next_due(), None);
 }
 
 #[test]

@@ -296,3 +296,25 @@ fn a_violation_says_what_why_and_who_can_mend_it() {
          ask the owner of class prod to allow it in spec.limits.namespaces"
     );
 }
+
+#[test]
+fn tags_of_podids_own_are_refused_in_any_letter_case() {
+    let tagged = |name: &str| Profile {
+        tags: [(name.to_owned(), "x".to_owned())].into(),
+        ..profile()
+    };
+    assert_eq!(refused(&tagged("team"), &class()), [""; 0]);
+    for name in ["podid-uid", "Podid-anything"] {
+        assert_eq!(refused(&tagged(name), &class()), ["spec.identity.tags"]);
+    }
+}
+
+#[test]
+fn the_default_backend_of_the_class_may_be_named_although_no_limit_lists_it() {
+    let names_it = Profile {
+        backend: Some(class().default_backend),
+        ..profile()
+    };
+    assert!(class().limits.backends.is_empty());
+    assert_eq!(refused(&names_it, &class()), [""; 0]);
+}

@@ -143,3 +143,66 @@ fn a_custom_role_is_used_by_the_id_azure_gives_and_refused_when_there_is_none() 
         "a plan on paper needs no Azure"
     );
 }
+
+#[test]
+fn an_adoption_is_a_step_until_the_record_has_this_very_identity() {
+    let adopting = Profile {
+        creation_policy: CreationPolicy::Adopt,
+        ..profile()
+    };
+    let mut observed = existing(&adopting, BTreeMap::new());
+    let id = observed.identity.as_ref().expect("there").id.clone();
+    let adopts = |observed: &Observed| {
+        let plan = plan(&desired(&adopting), observed).expect("a plan");
+        let step = Step::AdoptIdentity { id: id.clone() };
+        plan.steps.contains(&step)
+    };
+    assert!(adopts(&observed));
+    reconcile(&adopting, &mut observed);
+    assert!(!adopts(&observed));
+    observed.identity.as_mut().expect("there").principal_id = "p-anew".into();
+    assert!(adopts(&observed), "it was made again under the same id");
+}
+
+#[test]
+fn an_azure_identity_is_applied_again_whichever_field_differs() {
+    let edits: [fn(&mut AzureIdentityFields); 6] = [
+        // The operator could not read it.
+        |object| object.resource_id = ArmId::new(""),
+        |object| object.client_id = "other".into(),
+        |object| object.principal_id = Some("other".into()),
+        |object| object.principal_id = None,
+        |object| object.namespaced = false,
+        |object| object.net_raw = crate::net_raw::NetRaw::Ignore,
+    ];
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    for edit in edits {
+        let mut observed = observed.clone();
+        let child = observed.azure_identity.as_mut().expect("there");
+        edit(&mut child.object);
+        let plan = plan(&desired(&profile()), &observed).expect("a plan");
+        let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
+        assert_eq!(
+            words,
+            ["ApplyAzureIdentity"],
+            "{:?}",
+            observed.azure_identity
+        );
+    }
+}
+
+#[test]
+fn a_role_that_all_profiles_of_a_class_share_is_in_the_record_of_none() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let shared = observed.assignments.iter().filter(|assignment| {
+        let of_one_profile = Some(desired(&profile()).owner.marker());
+        assignment.description != of_one_profile
+    });
+    let shared: Vec<&ArmId> = shared.map(|assignment| &assignment.id).collect();
+    assert_eq!(shared.len(), 1);
+    let recorded = &observed.record.assignments;
+    assert_eq!(recorded.len(), observed.assignments.len() - 1);
+    assert!(recorded.iter().all(|entry| entry.id != *shared[0]));
+}

@@ -1,16 +1,21 @@
 //! Plans that delete a profile.
 
+use std::collections::BTreeSet;
+
 use super::*;
+
+pub(super) fn deletion() -> Deletion {
+    Deletion {
+        owner: desired(&profile()).owner,
+        policy: DeletionPolicy::Delete,
+    }
+}
 
 #[test]
 fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
     let mut observed = Observed::default();
     reconcile(&profile(), &mut observed);
-    let deletion = Deletion {
-        owner: desired(&profile()).owner,
-        policy: DeletionPolicy::Delete,
-    };
-    let plan = plan_deletion(&deletion, &observed);
+    let plan = plan_deletion(&deletion(), &observed);
     let words: Vec<String> = plan
         .sentences()
         .iter()
@@ -145,4 +150,37 @@ fn a_profile_whose_class_is_gone_is_deleted_whole() {
             "DeleteIdentity"
         ]
     );
+}
+
+#[test]
+fn objects_of_others_outlive_the_profile() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    observed.binding.as_mut().expect("there").owned = false;
+    observed.azure_identity.as_mut().expect("there").owned = false;
+    let plan = plan_deletion(&deletion(), &observed);
+    let words: Vec<&str> = plan.steps.iter().map(Step::name).collect();
+    assert!(!words.contains(&"DeleteBinding"), "{plan}");
+    assert!(!words.contains(&"DeleteAzureIdentity"), "{plan}");
+}
+
+#[test]
+fn every_recorded_role_is_revoked_once_whether_azure_lists_it_or_not() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let mut recorded = observed.record.assignments.iter().map(|entry| &entry.id);
+    let recorded: BTreeSet<ArmId> = recorded.by_ref().cloned().collect();
+    assert_eq!(recorded.len(), 2);
+    let listed = observed.assignments.clone();
+    for shown in 0..=listed.len() {
+        observed.assignments = listed[..shown].to_vec();
+        let plan = plan_deletion(&deletion(), &observed);
+        let revoked = plan.steps.iter().filter_map(|step| match step {
+            Step::RevokeRole { assignment, .. } => Some(assignment.clone()),
+            _ => None,
+        });
+        let revoked: Vec<ArmId> = revoked.collect();
+        assert_eq!(revoked.len(), 2, "{plan}");
+        assert_eq!(BTreeSet::from_iter(revoked), recorded, "{plan}");
+    }
 }

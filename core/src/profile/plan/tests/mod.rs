@@ -120,7 +120,7 @@ fn grant(access: &RoleGrant, observed: &mut Observed) {
 }
 
 /// Plans and does it; the record afterwards is what the next plan finds held.
-fn reconcile(profile: &Profile, observed: &mut Observed) -> Plan {
+pub(crate) fn reconcile(profile: &Profile, observed: &mut Observed) -> Plan {
     let desired = desired(profile);
     let done = plan(&desired, observed).expect("a plan");
     done.steps.iter().for_each(|step| perform(step, observed));
@@ -183,6 +183,29 @@ fn a_fresh_profile_is_told_as_a_whole_story() {
     let json = serde_json::to_value(&plan).expect("JSON");
     assert_eq!(json["steps"][0]["step"], "CreateIdentity");
     assert_eq!(json["steps"][4]["clientId"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_was_done_is_said_as_what_is_to_do_in_the_past_tense() {
+    let mut observed = Observed::default();
+    let made = reconcile(&profile(), &mut observed);
+    let unmade = plan_deletion(&deletion::deletion(), &observed);
+    let tenses = [
+        ("create", "created"),
+        ("grant", "granted"),
+        ("apply", "applied"),
+        ("wait", "waited"),
+        ("revoke", "revoked"),
+        ("delete", "deleted"),
+    ];
+    for step in made.steps.iter().chain(&unmade.steps) {
+        let (to_do, done) = (step.to_string(), step.done());
+        let in_past = tenses.iter().find_map(|(verb, past)| {
+            let object = to_do.strip_prefix(verb)?;
+            Some(format!("{past}{object}"))
+        });
+        assert_eq!(Some(done), in_past);
+    }
 }
 
 #[test]

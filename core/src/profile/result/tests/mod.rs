@@ -107,6 +107,30 @@ fn a_profile_is_ready_when_all_is_made_and_the_rule_is_in_force() {
 }
 
 #[test]
+fn the_roles_of_the_identity_are_counted_apart_from_those_of_the_kubelet_identity() {
+    for (own, of_kubelet, expected) in [
+        (
+            2,
+            0,
+            "the identity holds 2 roles, the kubelet identity holds 0 roles on it",
+        ),
+        (
+            0,
+            1,
+            "the identity holds 0 roles, the kubelet identity holds 1 role on it",
+        ),
+    ] {
+        let mut record = record();
+        record.assignments = vec![assignment("Principal"); own];
+        record
+            .assignments
+            .extend(vec![assignment("kubelet"); of_kubelet]);
+        let result = ReconcileResult::made(&desired(), record, in_force());
+        assert_eq!(result.sub_conditions[1].message, expected);
+    }
+}
+
+#[test]
 fn a_rule_that_is_not_in_force_is_waited_for() {
     for (status, reason, requeue) in [
         (

@@ -10,6 +10,7 @@ fn pods_take_readiness_away_and_nothing_else() {
     let message = "grant it".to_owned();
     assert_eq!(hit.outcome, ReconcileOutcome::Retrying { message });
     assert_eq!(hit.sub_conditions, ready.sub_conditions);
+    assert_eq!(hit.requeue, Requeue::AtInterval, "pods are watched");
 
     let missing = enforcement(ConditionStatus::False, "PolicyMissing");
     let waiting = ReconcileResult::made(&desired(), record(), missing);

@@ -12,6 +12,9 @@ use crate::testing::ids;
 pub(super) const INTERVAL: Duration = Duration::from_secs(180);
 pub(super) const WINDOW: Duration = Duration::from_millis(250);
 
+/// More events than any comparison of these tests takes.
+const MOST_EVENTS: u32 = 1_000;
+
 /// What changes are answered where Azure does not look at them.
 pub(super) type Answer = Box<dyn Fn() -> TargetError>;
 
@@ -75,7 +78,9 @@ impl Bench {
 
     pub(super) fn feed(&mut self, event: TargetEvent) {
         let mut next = Some(event);
+        let mut events = 0..MOST_EVENTS;
         while let Some(event) = next.take() {
+            assert!(events.next().is_some(), "a comparison does not end");
             for action in self.state.step(event, self.now) {
                 match action {
                     TargetAction::WakeAt(time) => self.wake = Some(time),
@@ -131,7 +136,9 @@ impl Bench {
         let wake = self.wake.expect("it is to look again");
         self.now = self.now.max(wake);
         self.feed(TargetEvent::Woke);
+        let mut conflicts = 0..MAX_CONFLICTS;
         while matches!(self.state.phase, Phase::AfterConflict) {
+            assert!(conflicts.next().is_some(), "conflicts do not end");
             self.now = self.wake.expect("it is to look again");
             self.feed(TargetEvent::Woke);
         }

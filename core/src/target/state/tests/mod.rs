@@ -9,6 +9,7 @@ use bench::{Bench, WINDOW};
 
 mod bench;
 mod renewal;
+mod rest;
 mod window;
 
 #[test]
@@ -26,16 +27,6 @@ fn one_patch_puts_everything_on_and_is_written_down_first() {
         (1, 2),
         "nothing to change is no call"
     );
-}
-
-#[test]
-fn the_last_user_takes_ours_away_and_nothing_else() {
-    let mut bench = Bench::new(&["foreign", "a"], &["a"]);
-    bench.reconcile(&[]);
-    assert!(bench.wake.is_none() && bench.status().at_rest);
-    assert_eq!(bench.on_target(), ids(&["foreign"]));
-    assert_eq!(bench.saved, [ids(&[])]);
-    assert_eq!(bench.status().ours, ids(&[]));
 }
 
 #[test]
@@ -273,14 +264,6 @@ fn what_is_leaving_is_no_longer_reported_as_carried() {
                 .contains(&id("a"))
         );
     }
-}
-
-#[test]
-fn what_is_kept_is_neither_put_on_nor_taken_off() {
-    let mut bench = Bench::new(&["a"], &["a"]);
-    bench.desired.kept = ids(&["a", "b"]);
-    bench.reconcile(&[]);
-    assert_eq!((bench.on_target(), bench.patches.len()), (ids(&["a"]), 0));
 }
 
 #[test]

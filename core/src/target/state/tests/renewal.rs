@@ -72,3 +72,17 @@ fn a_client_id_that_putting_on_again_does_not_mend_is_told_and_tried_ever_more_s
     assert_eq!(bench.patches.len(), patches);
     assert_eq!(bench.failed(), ids(&[]));
 }
+
+#[test]
+fn an_identity_that_is_mended_by_being_put_on_again_is_no_longer_a_failure() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.expect("a", "c1");
+    bench.reconcile(&["a"]);
+    bench.wake();
+    assert_eq!(bench.failed(), ids(&["a"]), "put on again, and still c0");
+    bench.azure.made.insert(id("a"), 1);
+    bench.wake();
+    assert_eq!(bench.azure.on[&id("a")], "c1");
+    assert_eq!(bench.failed(), ids(&[]));
+    assert!(bench.compares_at_the_interval());
+}
