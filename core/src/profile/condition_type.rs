@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::Serialize;
 
 /// Conditions of a profile beside `Ready`, in the order of the work and of the status.
@@ -35,5 +37,26 @@ impl ConditionType {
             Self::BindingReady => "BindingReady",
             Self::EnforcementReady => "EnforcementReady",
         }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_shown_by_its_type_in_the_status() {
+        use ConditionType::{AccessReady, BindingReady, EnforcementReady, IdentityReady};
+        let all = [IdentityReady, AccessReady, BindingReady, EnforcementReady];
+        assert_eq!(
+            all.map(|condition| condition.to_string()),
+            ConditionType::ALL
+        );
     }
 }
