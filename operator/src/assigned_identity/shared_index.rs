@@ -141,9 +141,9 @@ impl SharedIndex {
         self.dirty.pods(users);
     }
 
-    /// What a VM or scale set should carry.
+    /// What a VM or scale set should have.
     pub(super) fn desired(&self, target: &Target) -> DesiredIdentities {
-        self.state().index.wanted(target)
+        self.state().index.desired(target)
     }
 
     /// Whether pods need to know what Azure says of an identity.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use podid_core::arm::ArmId;
 use podid_core::binding::Pod;
 use podid_core::profile::pods::BoundPods;
-use podid_core::target::Target;
+use podid_core::target::{Target, TargetsWithIdentity};
 use tokio::sync::mpsc;
 
 use podid_index::ObjectKey;
@@ -23,6 +23,7 @@ pub struct AssignmentView {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the watches have delivered everything. Only while this replica leads.
     known: bool,
     bound_pods: HashMap<ObjectKey, BoundPods>,
     /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
@@ -30,17 +31,6 @@ struct State {
     carried: BTreeMap<Target, BTreeSet<ArmId>>,
     /// Who uses what; `None` before anything is known.
     uses: Option<SharedIndex>,
-}
-
-/// The VMs and scale sets that have an identity through podid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetsWithIdentity {
-    /// Not known yet: the watches have not delivered everything, or this replica does not lead.
-    Unknown,
-    /// On none: it may be deleted.
-    Nowhere,
-    /// On these, or on its way there or back.
-    On(Vec<Target>),
 }
 
 /// What changes about the answers of [`AssignmentView`]. Each kind has a channel of its own, so that none
@@ -85,19 +75,7 @@ impl AssignmentView {
     #[must_use]
     pub fn still_assigned(&self, identity: &ArmId) -> TargetsWithIdentity {
         let state = self.state();
-        if !state.known {
-            return TargetsWithIdentity::Unknown;
-        }
-        let carriers = state
-            .carried
-            .iter()
-            .filter(|(_, ids)| ids.contains(identity));
-        let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
-        if targets.is_empty() {
-            TargetsWithIdentity::Nowhere
-        } else {
-            TargetsWithIdentity::On(targets)
-        }
+        TargetsWithIdentity::of(identity, state.known.then_some(&state.carried))
     }
 
     /// Which VMs and scale sets have the identity through podid for the pods of a profile, those that its own
@@ -107,13 +85,11 @@ impl AssignmentView {
     pub fn still_assigned_for(&self, identity: &ArmId, profile: &ObjectKey) -> TargetsWithIdentity {
         let uses = self.state().uses.clone();
         let still = self.still_assigned(identity);
-        let (TargetsWithIdentity::On(mut targets), Some(uses)) = (still.clone(), uses) else {
-            return still;
-        };
-        targets.retain(|target| !uses.is_only_used_by_others(target, identity, profile));
-        match targets.is_empty() {
-            true => TargetsWithIdentity::Nowhere,
-            false => TargetsWithIdentity::On(targets),
+        match uses {
+            Some(uses) => {
+                still.without(|target| uses.is_only_used_by_others(target, identity, profile))
+            }
+            None => still,
         }
     }
 

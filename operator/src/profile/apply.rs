@@ -8,12 +8,13 @@ use podid_core::profile::observed::{ProfileRecord, RecordedRoleAssignment, RoleA
 use podid_core::profile::plan::{RoleGrant, Step, UsedBy, made_for};
 use podid_core::profile::progress::{PlanProgress, equal_assignment};
 use podid_core::role::Role;
+use podid_core::target::TargetsWithIdentity;
 use podid_crds::podid::PodIdentityProfile;
 use uuid::Uuid;
 
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children, observe};
-use crate::assigned_identity::{ObjectKey, TargetsWithIdentity};
+use crate::assigned_identity::ObjectKey;
 use crate::azure;
 
 /// Does the steps of one plan.

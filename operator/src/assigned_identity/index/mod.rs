@@ -7,9 +7,9 @@ mod users;
 use std::collections::{BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin, pod_identities};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
-use podid_core::target::{DesiredIdentities, ProviderIdError, Target};
+use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
 use podid_index::{Derive, Index, Multi, ObjectKey, Share};
 
 pub(super) use pod::{IndexedPod, PlacedPod};
@@ -133,9 +133,9 @@ impl AssignmentIndex {
         self.0.output(key)
     }
 
-    /// What a VM or scale set should carry.
-    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
-        self.0.derive().users.wanted(target)
+    /// What a VM or scale set should have.
+    pub(super) fn desired(&self, target: &Target) -> DesiredIdentities {
+        self.0.derive().users.desired(target)
     }
 
     /// Whether pods need to know what Azure says of an identity.
@@ -164,7 +164,7 @@ impl AssignmentIndex {
         uses
     }
 
-    /// Whether pods on a VM or scale set use an identity, and none of them by the binding of this profile.
+    /// See [`is_only_used_by_others()`].
     pub(super) fn is_only_used_by_others(
         &self,
         target: &Target,
@@ -173,17 +173,9 @@ impl AssignmentIndex {
     ) -> bool {
         let pods = self.0.derive().users.holders(target, identity);
         let pods = pods.filter_map(|pod| self.pod(pod));
-        let mut uses = pods
-            .flat_map(|pod| &pod.assignments.wanted)
-            .filter(|wanted| wanted.identity.resource_id == *identity)
-            .map(|wanted| &wanted.binding)
-            .peekable();
-        // The binding of a profile has the profile's name.
-        let is_own = |binding: &Binding| {
-            binding.origin == Origin::Profile
-                && (&binding.namespace, &binding.name) == (&profile.namespace, &profile.name)
-        };
-        uses.peek().is_some() && !uses.any(is_own)
+        let uses = pods.flat_map(|pod| &pod.assignments.wanted);
+        let uses = uses.filter(|wanted| wanted.identity.resource_id == *identity);
+        is_only_used_by_others(uses.map(|wanted| &wanted.binding), profile)
     }
 
     /// The identity that the profile of this namespace and name has in its status.

@@ -2,7 +2,7 @@
 
 use podid_core::arm::ArmId;
 use podid_core::binding::{Origin, Pod, PodIdentities, PodIdentity, Verification};
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{IdentityUse, ProviderIdError, Target};
 use podid_index::{ObjectKey, PodOnNode};
 
 /// A pod that holds identities, on its node.
@@ -43,6 +43,15 @@ impl IndexedPod {
         self.assignments.wanted.iter().zip(verifications)
     }
 
+    /// The managed identities that the pod uses, each with what this means for the VM or scale set under it.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (&ArmId, IdentityUse)> {
+        self.wanted().filter_map(|(wanted, verification)| {
+            let identity = &wanted.identity;
+            let identity_use = IdentityUse::of(identity, verification)?;
+            Some((&identity.resource_id, identity_use))
+        })
+    }
+
     /// The managed identities about which Azure has to be asked.
     pub(super) fn checks(&self) -> impl Iterator<Item = &ArmId> {
         let both = self.assignments.wanted.iter().zip(&self.verifications);
@@ -57,7 +66,7 @@ impl IndexedPod {
         made.map(|identity| ObjectKey::new(&identity.namespace, &identity.name))
     }
 
-    /// The VM or scale set that is to carry the pod's identities.
+    /// The VM or scale set that is to have the pod's identities.
     pub(in crate::assigned_identity) fn target(&self) -> Option<&Target> {
         self.target.as_ref()?.as_ref().ok()
     }
