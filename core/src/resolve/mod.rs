@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-pub use issuing::{IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, wait_for_imds};
+pub use issuing::{
+    IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, profile_client_ids, wait_for_imds,
+};
 pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
 pub use selector::Selector;
 

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentState;
-use podid_core::binding::{AzureIdentityType, Origin, Pod};
+use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

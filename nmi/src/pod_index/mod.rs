@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin};
-use podid_core::resolve::Exception;
+use podid_core::binding::{AzureIdentity, Binding, BindingScope};
+use podid_core::resolve::{Exception, profile_client_ids};
 use podid_index::feed::Update;
 use podid_index::{Index, ObjectKey};
 use tokio::time::Instant;
@@ -44,13 +44,9 @@ pub(crate) struct NodeIdentity {
 }
 
 impl NodeIdentity {
-    /// The client ids of the identities that a profile brought to nodes by this object.
-    fn of_profile(&self) -> BTreeSet<&str> {
-        let ids = self.former.iter().chain([&self.identity.client_id]);
-        match self.identity.origin {
-            Origin::Profile => ids.map(String::as_str).collect(),
-            Origin::HandWritten => BTreeSet::new(),
-        }
+    /// See [`profile_client_ids`].
+    fn profile_client_ids(&self) -> BTreeSet<&str> {
+        profile_client_ids(&self.identity, &self.former)
     }
 }
 
@@ -140,13 +136,16 @@ impl PodIndex {
     fn set_identity(&mut self, key: &ObjectKey, new: Option<NodeIdentity>) {
         let client_ids = &self.index.derive().of_profiles;
         // The new ones first: an id that stays is never missing.
-        let added = new.iter().flat_map(NodeIdentity::of_profile);
+        let added = new.iter().flat_map(NodeIdentity::profile_client_ids);
         added.for_each(|id| client_ids.add(id));
-        let old = match new.clone().filter(|new| !new.of_profile().is_empty()) {
+        let old = match new
+            .clone()
+            .filter(|new| !new.profile_client_ids().is_empty())
+        {
             Some(counted) => self.of_profiles.insert(key.clone(), counted),
             None => self.of_profiles.remove(key),
         };
-        let removed = old.iter().flat_map(NodeIdentity::of_profile);
+        let removed = old.iter().flat_map(NodeIdentity::profile_client_ids);
         removed.for_each(|id| client_ids.remove(id));
         self.index.set_identity(key, new.map(|new| new.identity));
     }

@@ -6,6 +6,7 @@ use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentState;
 use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_core::resolve::CallingPod;
 
 use super::*;

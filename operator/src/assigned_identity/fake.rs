@@ -9,8 +9,9 @@ use podid_azure::{
     Result, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Origin, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_index::ObjectKey;
 use prometheus_client::registry::Registry;
 

@@ -7,6 +7,7 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
+use podid_core::owner;
 use podid_core::profile::observed::{AzureIdentityFields, BindingFields, Child};
 use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
@@ -153,9 +154,7 @@ fn child<K: Owned, T>(
 }
 
 fn is_owned(profile: &PodIdentityProfile, object: &impl Resource) -> bool {
-    let uid = profile.uid();
-    let mut owners = object.meta().owner_references.iter().flatten();
-    owners.any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
+    owner::is_controlled_by(profile.uid().as_deref(), convert::controllers(object))
 }
 
 fn applied_by(object: &impl Resource) -> Option<String> {

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::assignment_warnings;
-use crate::binding::{AzureIdentityType, IdentityLookup, Origin, PodIdentities, verify};
+use crate::binding::{AzureIdentityType, IdentityLookup, PodIdentities, verify};
+use crate::owner::Origin;
 use crate::target::{Outlook, TargetFailure};
 use crate::testing::{binding, id, identity, ids, pod, scale_set};
 

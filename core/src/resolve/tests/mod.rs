@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::Origin;
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
+use crate::owner::Origin;
 
 const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
     Microsoft.ManagedIdentity/userAssignedIdentities/";

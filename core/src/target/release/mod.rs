@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::id::Target;
 use crate::arm::ArmId;
-use crate::binding::{Binding, Origin};
+use crate::binding::Binding;
 use crate::object_key::ObjectKey;
 
 /// The VMs and scale sets that have an identity through podid.
@@ -66,13 +66,8 @@ pub fn is_only_used_by_others<'a>(
     profile: &ObjectKey,
 ) -> bool {
     let mut bindings = bindings.into_iter().peekable();
-    bindings.peek().is_some() && !bindings.any(|binding| is_binding_of(binding, profile))
-}
-
-/// Whether a binding is the profile's own: made by a profile, and with the namespace and name of this one.
-fn is_binding_of(binding: &Binding, profile: &ObjectKey) -> bool {
-    binding.origin == Origin::Profile
-        && (&binding.namespace, &binding.name) == (&profile.namespace, &profile.name)
+    let is_own = |binding: &Binding| binding.profile().as_ref() == Some(profile);
+    bindings.peek().is_some() && !bindings.any(is_own)
 }
 
 #[cfg(test)]

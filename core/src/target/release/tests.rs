@@ -4,6 +4,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::owner::Origin;
 use crate::testing::{binding, id, ids};
 
 type Known = BTreeMap<Target, BTreeSet<ArmId>>;

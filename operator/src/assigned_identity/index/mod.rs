@@ -92,8 +92,8 @@ impl Derive for IdentitiesOfPods {
 impl IdentitiesOfPods {
     /// The verification of an identity, and whether Azure has to be asked for it.
     fn verification(&self, identity: &AzureIdentity) -> (Verification, bool) {
-        let key = ObjectKey::new(&identity.namespace, &identity.name);
-        let recorded = self.recorded.get(&key);
+        let profile = identity.profile();
+        let recorded = profile.and_then(|profile| self.recorded.get(&profile));
         let known = self.known.get(&identity.resource_id);
         let needs_azure = !is_made_by_profile(identity, recorded);
         (verify(identity, recorded, known), needs_azure)
@@ -156,9 +156,7 @@ impl AssignmentIndex {
         for pod in pods.filter_map(|pod| self.pod(pod)) {
             let Some(target) = pod.target() else { continue };
             let wanted = pod.assignments.wanted.iter().map(|one| &one.identity);
-            let of_profile = wanted.filter(|identity| {
-                (&identity.namespace, &identity.name) == (&profile.namespace, &profile.name)
-            });
+            let of_profile = wanted.filter(|identity| identity.profile().as_ref() == Some(profile));
             uses.extend(of_profile.map(|identity| (target.clone(), identity.resource_id.clone())));
         }
         uses

@@ -1,7 +1,7 @@
 //! A pod that holds identities, and what follows for it from the other objects.
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{Origin, Pod, PodIdentities, PodIdentity, Verification};
+use podid_core::binding::{Pod, PodIdentities, PodIdentity, Verification};
 use podid_core::target::{IdentityUse, ProviderIdError, Target};
 use podid_index::{ObjectKey, PodOnNode};
 
@@ -59,11 +59,10 @@ impl IndexedPod {
         asked.map(|(wanted, _)| &wanted.identity.resource_id)
     }
 
-    /// The profiles whose AzureIdentity the pod uses: it has the profile's namespace and name.
+    /// The profiles whose AzureIdentity the pod uses.
     pub(super) fn profiles(&self) -> impl Iterator<Item = ObjectKey> {
-        let wanted = self.assignments.wanted.iter().map(|one| &one.identity);
-        let made = wanted.filter(|identity| identity.origin == Origin::Profile);
-        made.map(|identity| ObjectKey::new(&identity.namespace, &identity.name))
+        let wanted = self.assignments.wanted.iter();
+        wanted.filter_map(|one| one.identity.profile())
     }
 
     /// The VM or scale set that is to have the pod's identities.

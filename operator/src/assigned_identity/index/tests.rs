@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, Origin, Pod};
+use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

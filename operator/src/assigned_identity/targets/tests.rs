@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_core::target::BETWEEN_REQUESTS;
 use tokio::time::Instant;
 
