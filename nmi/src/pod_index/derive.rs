@@ -73,7 +73,7 @@ impl Derive for DeriveContext {
             identities: share.identities.iter().copied().cloned().collect(),
             exceptions: share.exceptions.iter().copied().cloned().collect(),
             assigned: share.assigned.iter().filter_map(since).collect(),
-            assignments: share
+            assigned_identities: share
                 .assigned
                 .iter()
                 .map(|(_, made)| (*made).clone())

@@ -25,7 +25,7 @@ pub(crate) enum ObjectUpdate {
     /// Of this node's pods.
     Pod(Update<NodePod>),
     /// Of AzureIdentities.
-    Identity(Update<NodeIdentity>),
+    Identity(Update<IndexedAzureIdentity>),
     /// Of AzureIdentityBindings.
     Binding(Update<Binding>),
     /// Of AzurePodIdentityExceptions.
@@ -34,16 +34,16 @@ pub(crate) enum ObjectUpdate {
     Assigned(Update<AssignedIdentity>),
 }
 
-/// An AzureIdentity.
+/// An AzureIdentity, and what this node needs to know of its past.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NodeIdentity {
+pub(crate) struct IndexedAzureIdentity {
     /// As the rules see it.
     pub(crate) identity: AzureIdentity,
     /// Client ids of identities that it named before and that a VM or scale set may still have for it.
     pub(crate) former: BTreeSet<String>,
 }
 
-impl NodeIdentity {
+impl IndexedAzureIdentity {
     /// See [`profile_client_ids`].
     fn profile_client_ids(&self) -> BTreeSet<&str> {
         profile_client_ids(&self.identity, &self.former)
@@ -74,7 +74,7 @@ struct Listed {
 pub(crate) struct PodIndex {
     index: Index<DeriveContext>,
     /// The AzureIdentities of profiles whose client ids are counted.
-    of_profiles: HashMap<ObjectKey, NodeIdentity>,
+    of_profiles: HashMap<ObjectKey, IndexedAzureIdentity>,
     listed: Listed,
 }
 
@@ -133,10 +133,12 @@ impl PodIndex {
             .collect()
     }
 
-    fn set_identity(&mut self, key: &ObjectKey, new: Option<NodeIdentity>) {
+    fn set_identity(&mut self, key: &ObjectKey, new: Option<IndexedAzureIdentity>) {
         let client_ids = &self.index.derive().of_profiles;
         // The new ones first: an id that stays is never missing.
-        let added = new.iter().flat_map(NodeIdentity::profile_client_ids);
+        let added = new
+            .iter()
+            .flat_map(IndexedAzureIdentity::profile_client_ids);
         added.for_each(|id| client_ids.add(id));
         let old = match new
             .clone()
@@ -145,7 +147,9 @@ impl PodIndex {
             Some(counted) => self.of_profiles.insert(key.clone(), counted),
             None => self.of_profiles.remove(key),
         };
-        let removed = old.iter().flat_map(NodeIdentity::profile_client_ids);
+        let removed = old
+            .iter()
+            .flat_map(IndexedAzureIdentity::profile_client_ids);
         removed.for_each(|id| client_ids.remove(id));
         self.index.set_identity(key, new.map(|new| new.identity));
     }

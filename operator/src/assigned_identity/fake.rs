@@ -31,8 +31,8 @@ fn metrics() -> AssignedIdentityMetrics {
 /// What assignment works with: one VM, no identities that can be read, and no API server.
 pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
     podid_runtime::process::init();
-    let (assignments, _) = AssignmentView::new();
-    assignments.set_known();
+    let (assignment_view, _) = AssignmentView::new();
+    assignment_view.set_known();
     let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
     let client = kube::Client::try_from(nowhere).expect("a client");
     AssignedIdentityContext {
@@ -48,7 +48,7 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
             immutable: BTreeSet::new(),
         },
         metrics: metrics(),
-        assignments,
+        assignment_view,
     }
 }
 

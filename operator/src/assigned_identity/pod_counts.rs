@@ -18,21 +18,21 @@ pub(super) struct PodCounter {
     dirty: DirtySet<ObjectKey>,
     counts: PodCounts,
     clock: MonotonicClock,
-    assignments: AssignmentView,
+    assignment_view: AssignmentView,
 }
 
 impl PodCounter {
     pub(super) fn new(
         index: SharedIndex,
         dirty: DirtySet<ObjectKey>,
-        assignments: AssignmentView,
+        assignment_view: AssignmentView,
     ) -> Self {
         Self {
             index,
             dirty,
             counts: PodCounts::default(),
             clock: MonotonicClock::start(),
-            assignments,
+            assignment_view,
         }
     }
 
@@ -68,7 +68,7 @@ impl PodCounter {
 
     fn publish(&mut self) {
         for (identity, pods) in self.counts.take_dirty() {
-            self.assignments.set_bound_pods(&identity, pods);
+            self.assignment_view.set_bound_pods(&identity, pods);
         }
     }
 }

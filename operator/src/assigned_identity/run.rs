@@ -49,9 +49,9 @@ async fn prepare(
         ..VerificationInputs::default()
     };
     let requests = DirtySet::default();
-    let (stores, assignments) = (context.stores.clone(), context.assignments.clone());
+    let (stores, assignment_view) = (context.stores.clone(), context.assignment_view.clone());
 
-    let mut facts = Facts::new(&context.client, index.clone(), assignments.clone());
+    let mut facts = Facts::new(&context.client, index.clone(), assignment_view.clone());
     facts.list().await?;
     let changed_owners = inputs.changed_owners.clone();
     let mut profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
@@ -69,10 +69,14 @@ async fn prepare(
         inputs.recheck.clone(),
     );
     targets.begin(records.as_ref()).await?;
-    let mut counts = PodCounter::new(index.clone(), dirty.counted.clone(), assignments.clone());
+    let mut counts = PodCounter::new(
+        index.clone(),
+        dirty.counted.clone(),
+        assignment_view.clone(),
+    );
     counts.update();
-    assignments.set_uses(index.clone());
-    assignments.set_known();
+    assignment_view.set_uses(index.clone());
+    assignment_view.set_known();
 
     let mut parts = Parts::new();
     parts.spawn(facts.run());
@@ -118,8 +122,8 @@ pub(super) fn target_context(
     records: Arc<dyn RecordStore>,
     drain: Drain,
 ) -> TargetContext {
-    let (settings, assignments): (_, AssignmentView) =
-        (&context.settings, context.assignments.clone());
+    let (settings, assignment_view): (_, AssignmentView) =
+        (&context.settings, context.assignment_view.clone());
     TargetContext {
         compute: Arc::clone(&context.compute),
         records,
@@ -129,7 +133,7 @@ pub(super) fn target_context(
             immutable: settings.immutable.clone(),
         },
         metrics: context.metrics.targets.clone(),
-        on_carried: Box::new(move |target, carried| assignments.set_carried(target, carried)),
+        on_carried: Box::new(move |target, carried| assignment_view.set_carried(target, carried)),
         drain,
     }
 }

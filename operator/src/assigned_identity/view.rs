@@ -58,7 +58,7 @@ impl AssignmentView {
     pub fn new() -> (Self, AssignmentChanges) {
         let (counts, counts_receiver) = mpsc::unbounded_channel();
         let (carriers, carriers_receiver) = mpsc::unbounded_channel();
-        let assignments = Self {
+        let assignment_view = Self {
             state: Arc::default(),
             counts,
             carriers,
@@ -67,7 +67,7 @@ impl AssignmentView {
             counts: counts_receiver,
             carriers: carriers_receiver,
         };
-        (assignments, changes)
+        (assignment_view, changes)
     }
 
     /// Which VMs and scale sets have the identity through podid. Whoever deletes an identity in Azure waits
@@ -179,63 +179,63 @@ mod tests {
 
     #[test]
     fn nothing_is_answered_before_everything_is_known() {
-        let (assignments, _changes) = AssignmentView::new();
+        let (assignment_view, _changes) = AssignmentView::new();
         let web = ObjectKey::new("apps", "web");
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Unknown
         );
-        assert_eq!(assignments.bound_pods(&web), None);
-        assignments.set_known();
+        assert_eq!(assignment_view.bound_pods(&web), None);
+        assignment_view.set_known();
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Nowhere
         );
-        assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
+        assert_eq!(assignment_view.bound_pods(&web), Some(BoundPods::default()));
     }
 
     #[test]
     fn an_identity_that_only_others_use_is_not_the_profiles_any_more() {
-        let (assignments, _changes) = AssignmentView::new();
+        let (assignment_view, _changes) = AssignmentView::new();
         let cart = ObjectKey::new("apps", "cart");
-        let still = |name| assignments.still_assigned_for(&id(name), &cart);
+        let still = |name| assignment_view.still_assigned_for(&id(name), &cart);
         assert_eq!(still("a"), TargetsWithIdentity::Unknown);
-        assignments.set_carried(&target(), ids(&["a", "b"]));
-        assignments.set_known();
+        assignment_view.set_carried(&target(), ids(&["a", "b"]));
+        assignment_view.set_known();
         let on_target = TargetsWithIdentity::On(vec![target()]);
         assert_eq!(still("a"), on_target, "nothing is known of others");
-        assignments.set_uses(used_by_others());
+        assignment_view.set_uses(used_by_others());
         assert_eq!(still("a"), TargetsWithIdentity::Nowhere);
         assert_eq!(
             still("b"),
             on_target,
             "nobody uses it: it is on its way off"
         );
-        assert_eq!(assignments.still_assigned(&id("a")), on_target);
-        assignments.set_carried(&target(), ids(&[]));
+        assert_eq!(assignment_view.still_assigned(&id("a")), on_target);
+        assignment_view.set_carried(&target(), ids(&[]));
         assert_eq!(still("b"), TargetsWithIdentity::Nowhere);
     }
 
     #[test]
     fn each_change_is_told_once() {
-        let (assignments, mut changes) = AssignmentView::new();
-        assignments.set_known();
+        let (assignment_view, mut changes) = AssignmentView::new();
+        assignment_view.set_known();
         let web = ObjectKey::new("apps", "web");
         let two = BoundPods {
             bound: 2,
             ..BoundPods::default()
         };
-        assignments.set_bound_pods(&web, two.clone());
-        assignments.set_bound_pods(&web, two.clone());
-        assignments.set_carried(&target(), ids(&["a", "b"]));
-        assignments.set_carried(&target(), ids(&["b"]));
-        assert_eq!(assignments.bound_pods(&web), Some(two));
+        assignment_view.set_bound_pods(&web, two.clone());
+        assignment_view.set_bound_pods(&web, two.clone());
+        assignment_view.set_carried(&target(), ids(&["a", "b"]));
+        assignment_view.set_carried(&target(), ids(&["b"]));
+        assert_eq!(assignment_view.bound_pods(&web), Some(two));
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Nowhere
         );
         assert_eq!(
-            assignments.still_assigned(&id("B")),
+            assignment_view.still_assigned(&id("B")),
             TargetsWithIdentity::On(vec![target()])
         );
         let carriers = &mut changes.carriers;

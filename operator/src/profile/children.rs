@@ -34,7 +34,7 @@ const APPLIERS: [(&str, &str); 2] = [
 /// What is there under the profile's name.
 #[derive(Debug)]
 pub(super) struct Children {
-    pub(super) identity: Option<Child<AzureIdentityFields>>,
+    pub(super) azure_identity: Option<Child<AzureIdentityFields>>,
     pub(super) binding: Option<Child<BindingFields>>,
 }
 
@@ -43,16 +43,16 @@ pub(super) async fn observe(
     profile: &PodIdentityProfile,
     client: &Client,
 ) -> Result<Children, ErrorCause> {
-    let identity = read::<AzureIdentity>(profile, client).await?;
+    let azure_identity = read::<AzureIdentity>(profile, client).await?;
     let binding = read::<AzureIdentityBinding>(profile, client).await?;
     Ok(Children {
-        identity: identity.map(|object| child(profile, &object, azure_identity_fields)),
+        azure_identity: azure_identity.map(|object| child(profile, &object, azure_identity_fields)),
         binding: binding.map(|object| child(profile, &object, binding_fields)),
     })
 }
 
 /// Writes the AzureIdentity as a whole.
-pub(super) async fn apply_identity(
+pub(super) async fn apply_azure_identity(
     profile: &PodIdentityProfile,
     client: &Client,
     identity: &AzureIdentityFields,
@@ -92,7 +92,7 @@ pub(super) async fn apply_binding(
 }
 
 /// Deletes the AzureIdentity, if it is the profile's.
-pub(super) async fn delete_identity(
+pub(super) async fn delete_azure_identity(
     profile: &PodIdentityProfile,
     client: &Client,
 ) -> Result<(), ErrorCause> {

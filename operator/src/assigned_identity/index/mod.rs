@@ -21,7 +21,7 @@ pub(super) struct Dirty {
     pub(super) pods: BTreeSet<ObjectKey>,
     pub(super) targets: BTreeSet<Target>,
     /// Managed identities about which Azure has to be asked, or need not be asked any more.
-    pub(super) checks: BTreeSet<ArmId>,
+    pub(super) identities: BTreeSet<ArmId>,
 }
 
 /// Derives which identities a pod is to have, and keeps who uses what.
@@ -48,13 +48,13 @@ impl Derive for IdentitiesOfPods {
     fn derive(&self, share: &Share<'_, PlacedPod>) -> IndexedPod {
         let bindings = share.bindings.iter().copied();
         let identities = share.identities.iter().copied();
-        let assignments = pod_identities(&share.pod.pod, bindings, identities, self.scope);
-        let wanted = assignments.wanted.iter();
+        let pod_identities = pod_identities(&share.pod.pod, bindings, identities, self.scope);
+        let wanted = pod_identities.wanted.iter();
         IndexedPod {
             placed: share.pod.clone(),
             target: share.target.cloned(),
             verifications: wanted.map(|one| self.verification(&one.identity)).collect(),
-            assignments,
+            pod_identities,
         }
     }
 
@@ -124,7 +124,7 @@ impl AssignmentIndex {
         Dirty {
             pods,
             targets: std::mem::take(&mut derive.users.changed),
-            checks: std::mem::take(&mut derive.checks_changed),
+            identities: std::mem::take(&mut derive.checks_changed),
         }
     }
 
@@ -155,7 +155,7 @@ impl AssignmentIndex {
         let mut uses = BTreeSet::new();
         for pod in pods.filter_map(|pod| self.pod(pod)) {
             let Some(target) = pod.target() else { continue };
-            let wanted = pod.assignments.wanted.iter().map(|one| &one.identity);
+            let wanted = pod.pod_identities.wanted.iter().map(|one| &one.identity);
             let of_profile = wanted.filter(|identity| identity.profile().as_ref() == Some(profile));
             uses.extend(of_profile.map(|identity| (target.clone(), identity.resource_id.clone())));
         }
@@ -171,7 +171,7 @@ impl AssignmentIndex {
     ) -> bool {
         let pods = self.0.derive().users.holders(target, identity);
         let pods = pods.filter_map(|pod| self.pod(pod));
-        let uses = pods.flat_map(|pod| &pod.assignments.wanted);
+        let uses = pods.flat_map(|pod| &pod.pod_identities.wanted);
         let uses = uses.filter(|wanted| wanted.identity.resource_id == *identity);
         is_only_used_by_others(uses.map(|wanted| &wanted.binding), profile)
     }

@@ -28,7 +28,7 @@ pub(in crate::assigned_identity) struct IndexedPod {
     pub(in crate::assigned_identity) placed: PlacedPod,
     /// The VM or scale set under the pod; `None` while its node is not known (yet, or any more).
     pub(in crate::assigned_identity) target: Option<Result<Target, ProviderIdError>>,
-    pub(in crate::assigned_identity) assignments: PodIdentities,
+    pub(in crate::assigned_identity) pod_identities: PodIdentities,
     /// The verification of each wanted identity, and whether Azure has to be asked for it.
     pub(super) verifications: Vec<(Verification, bool)>,
 }
@@ -40,7 +40,7 @@ impl IndexedPod {
     ) -> impl Iterator<Item = (&PodIdentity, &Verification)> {
         let verifications = self.verifications.iter();
         let verifications = verifications.map(|(verification, _)| verification);
-        self.assignments.wanted.iter().zip(verifications)
+        self.pod_identities.wanted.iter().zip(verifications)
     }
 
     /// The managed identities that the pod uses, each with what this means for the VM or scale set under it.
@@ -54,14 +54,14 @@ impl IndexedPod {
 
     /// The managed identities about which Azure has to be asked.
     pub(super) fn checks(&self) -> impl Iterator<Item = &ArmId> {
-        let both = self.assignments.wanted.iter().zip(&self.verifications);
+        let both = self.pod_identities.wanted.iter().zip(&self.verifications);
         let asked = both.filter(|(_, (_, asked))| *asked);
         asked.map(|(wanted, _)| &wanted.identity.resource_id)
     }
 
     /// The profiles whose AzureIdentity the pod uses.
     pub(super) fn profiles(&self) -> impl Iterator<Item = ObjectKey> {
-        let wanted = self.assignments.wanted.iter();
+        let wanted = self.pod_identities.wanted.iter();
         wanted.filter_map(|one| one.identity.profile())
     }
 

@@ -229,13 +229,13 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
     let mut clients: BTreeMap<(Target, ArmId), BTreeSet<String>> = BTreeMap::new();
     for (number, placed) in pods {
         let Some(placed) = placed else { continue };
-        let assignments =
+        let pod_identities =
             pod_identities(&placed.pod, &bindings, &identities, BindingScope::Cluster);
-        if assignments.refused.is_some() {
+        if pod_identities.refused.is_some() {
             whole.refused.insert(pod_key(number));
         }
-        for assignment in assignments.wanted {
-            let identity = assignment.identity;
+        for wanted in pod_identities.wanted {
+            let identity = wanted.identity;
             let key = ObjectKey::new(&identity.namespace, &identity.name);
             let id = identity.resource_id.clone();
             let own = recorded.get(&key).and_then(Option::as_ref);
@@ -303,7 +303,7 @@ proptest! {
         prop_assert!(expected.uses.is_empty());
         for key in (0..6).map(pod_key) {
             let entry = index.pod(&key);
-            let refused = entry.is_some_and(|entry| entry.assignments.refused.is_some());
+            let refused = entry.is_some_and(|entry| entry.pod_identities.refused.is_some());
             prop_assert_eq!(refused, expected.refused.contains(&key), "{}", key);
         }
     }
@@ -325,7 +325,7 @@ proptest! {
             for (id, before) in asked.into_iter().enumerate() {
                 let id = resource(id);
                 if index.needs_check(&id) != before {
-                    prop_assert!(dirty.checks.contains(&id), "{} after {:?}", id, fact);
+                    prop_assert!(dirty.identities.contains(&id), "{} after {:?}", id, fact);
                 }
             }
             for (pod, before) in pods_before.iter().enumerate() {

@@ -79,13 +79,13 @@ impl IdentityVerification {
 
     fn set_needed(&mut self, identities: &BTreeSet<ArmId>) {
         for identity in identities {
-            if self.index.needs_lookup(identity) {
+            if self.index.needs_check(identity) {
                 self.lookups.want(identity);
                 // One that was given up and is needed again may still be known here.
                 self.publish(identity);
             } else {
                 self.lookups.forget(identity);
-                self.index.set_lookup(identity, None);
+                self.index.set_known(identity, None);
             }
         }
     }
@@ -110,6 +110,6 @@ impl IdentityVerification {
         let believed = self.lookups.believed(identity).cloned();
         let known =
             believed.map(|lookup| lookup.map_owner(|owner| self.stores.tagged_owner(owner)));
-        self.index.set_lookup(identity, known);
+        self.index.set_known(identity, known);
     }
 }

@@ -101,7 +101,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
         bindings: vec![binding],
         identities: vec![identity],
         exceptions: vec![],
-        assignments: vec![assignment],
+        assigned_identities: vec![assignment],
         assigned: assigned
             .then(|| (ObjectKey::new("a", "one"), Instant::now()))
             .into_iter()
@@ -113,7 +113,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
 
 pub(super) fn failed() -> PodContext {
     let mut entry = entry(false);
-    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
+    entry.assigned_identities[0].state = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant it".into(),
     });
