@@ -47,7 +47,7 @@ pub trait ArmGate: Send + Sync + fmt::Debug {
     fn admit(&self, call: &ArmCall<'_>) -> GateDecision;
 }
 
-/// Lets every request pass; for programs that no other replica writes beside.
+/// Lets every request pass; for programs of which only one instance runs at a time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenGate;
 

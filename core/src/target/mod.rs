@@ -32,7 +32,7 @@ mod status;
 
 pub use desired::{DesiredIdentities, IdentityUse};
 pub use error::{TargetError, TargetErrorClass};
-pub use failure::{Outlook, TargetFailure};
+pub use failure::{Persistence, TargetFailure};
 pub use id::{ProviderIdError, Target, TargetKind};
 pub use managed::{ManagedTarget, StatusChange};
 pub use observation::TargetObservation;

@@ -133,7 +133,9 @@ pub(super) fn target_context(
             immutable: settings.immutable.clone(),
         },
         metrics: context.metrics.targets.clone(),
-        on_carried: Box::new(move |target, carried| assignment_view.set_carried(target, carried)),
+        on_identities: Box::new(move |target, identities| {
+            assignment_view.set_on_target(target, identities)
+        }),
         drain,
     }
 }

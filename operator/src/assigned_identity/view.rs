@@ -18,7 +18,7 @@ use super::shared_index::SharedIndex;
 pub struct AssignmentView {
     state: Arc<Mutex<State>>,
     counts: mpsc::UnboundedSender<ObjectKey>,
-    carriers: mpsc::UnboundedSender<CarrierChange>,
+    targets_with_identity: mpsc::UnboundedSender<TargetsWithIdentityChange>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +28,8 @@ struct State {
     bound_pods: HashMap<ObjectKey, BoundPods>,
     /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
     pods_breaking_rule: BTreeMap<ObjectKey, Pod>,
-    carried: BTreeMap<Target, BTreeSet<ArmId>>,
+    /// The identities that each VM or scale set has through podid, or may have.
+    on_targets: BTreeMap<Target, BTreeSet<ArmId>>,
     /// Who uses what; `None` before anything is known.
     uses: Option<SharedIndex>,
 }
@@ -40,12 +41,12 @@ pub struct AssignmentChanges {
     /// AzureIdentities whose counts of bound pods have changed.
     pub counts: mpsc::UnboundedReceiver<ObjectKey>,
     /// Where identities are.
-    pub carriers: mpsc::UnboundedReceiver<CarrierChange>,
+    pub targets_with_identity: mpsc::UnboundedReceiver<TargetsWithIdentityChange>,
 }
 
 /// A change of what [`AssignmentView::still_assigned`] answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CarrierChange {
+pub enum TargetsWithIdentityChange {
     /// From now on there are answers, about all identities and all pods.
     AllKnown,
     /// A VM or scale set has this identity now, or does not have it any more (released it).
@@ -57,25 +58,26 @@ impl AssignmentView {
     #[must_use]
     pub fn new() -> (Self, AssignmentChanges) {
         let (counts, counts_receiver) = mpsc::unbounded_channel();
-        let (carriers, carriers_receiver) = mpsc::unbounded_channel();
+        let (targets_with_identity, targets_receiver) = mpsc::unbounded_channel();
         let assignment_view = Self {
             state: Arc::default(),
             counts,
-            carriers,
+            targets_with_identity,
         };
         let changes = AssignmentChanges {
             counts: counts_receiver,
-            carriers: carriers_receiver,
+            targets_with_identity: targets_receiver,
         };
         (assignment_view, changes)
     }
 
-    /// Which VMs and scale sets have the identity through podid. Whoever deletes an identity in Azure waits
-    /// for [`TargetsWithIdentity::Nowhere`], or they keep the id of something that is gone.
+    /// Which VMs and scale sets have the identity through podid. Delete an identity in Azure only after the
+    /// answer [`TargetsWithIdentity::Nowhere`]; otherwise VMs and scale sets keep the id of an identity that
+    /// does not exist any more.
     #[must_use]
     pub fn still_assigned(&self, identity: &ArmId) -> TargetsWithIdentity {
         let state = self.state();
-        TargetsWithIdentity::of(identity, state.known.then_some(&state.carried))
+        TargetsWithIdentity::of(identity, state.known.then_some(&state.on_targets))
     }
 
     /// Which VMs and scale sets have the identity through podid for the pods of a profile, those that its own
@@ -130,7 +132,7 @@ impl AssignmentView {
     /// Everything has been seen once: answers are true from here on.
     pub(crate) fn set_known(&self) {
         self.state().known = true;
-        self.send(CarrierChange::AllKnown);
+        self.send(TargetsWithIdentityChange::AllKnown);
     }
 
     pub(crate) fn set_bound_pods(&self, identity: &ObjectKey, pods: BoundPods) {
@@ -147,23 +149,23 @@ impl AssignmentView {
         }
     }
 
-    pub(crate) fn set_carried(&self, target: &Target, identities: BTreeSet<ArmId>) {
+    pub(crate) fn set_on_target(&self, target: &Target, identities: BTreeSet<ArmId>) {
         let before = match identities.is_empty() {
-            true => self.state().carried.remove(target),
+            true => self.state().on_targets.remove(target),
             false => self
                 .state()
-                .carried
+                .on_targets
                 .insert(target.clone(), identities.clone()),
         };
         let before = before.unwrap_or_default();
         for identity in before.symmetric_difference(&identities) {
-            self.send(CarrierChange::Identity(identity.clone()));
+            self.send(TargetsWithIdentityChange::Identity(identity.clone()));
         }
     }
 
-    fn send(&self, change: CarrierChange) {
+    fn send(&self, change: TargetsWithIdentityChange) {
         // The profile controller has stopped, and the operator stops.
-        let _stopping = self.carriers.send(change);
+        let _stopping = self.targets_with_identity.send(change);
     }
 
     /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
@@ -200,7 +202,7 @@ mod tests {
         let cart = ObjectKey::new("apps", "cart");
         let still = |name| assignment_view.still_assigned_for(&id(name), &cart);
         assert_eq!(still("a"), TargetsWithIdentity::Unknown);
-        assignment_view.set_carried(&target(), ids(&["a", "b"]));
+        assignment_view.set_on_target(&target(), ids(&["a", "b"]));
         assignment_view.set_known();
         let on_target = TargetsWithIdentity::On(vec![target()]);
         assert_eq!(still("a"), on_target, "nothing is known of others");
@@ -212,7 +214,7 @@ mod tests {
             "nobody uses it: it is on its way off"
         );
         assert_eq!(assignment_view.still_assigned(&id("a")), on_target);
-        assignment_view.set_carried(&target(), ids(&[]));
+        assignment_view.set_on_target(&target(), ids(&[]));
         assert_eq!(still("b"), TargetsWithIdentity::Nowhere);
     }
 
@@ -227,8 +229,8 @@ mod tests {
         };
         assignment_view.set_bound_pods(&web, two.clone());
         assignment_view.set_bound_pods(&web, two.clone());
-        assignment_view.set_carried(&target(), ids(&["a", "b"]));
-        assignment_view.set_carried(&target(), ids(&["b"]));
+        assignment_view.set_on_target(&target(), ids(&["a", "b"]));
+        assignment_view.set_on_target(&target(), ids(&["b"]));
         assert_eq!(assignment_view.bound_pods(&web), Some(two));
         assert_eq!(
             assignment_view.still_assigned(&id("a")),
@@ -238,14 +240,15 @@ mod tests {
             assignment_view.still_assigned(&id("B")),
             TargetsWithIdentity::On(vec![target()])
         );
-        let carriers = &mut changes.carriers;
-        let sent: Vec<CarrierChange> = std::iter::from_fn(|| carriers.try_recv().ok()).collect();
-        let carried = |name| CarrierChange::Identity(id(name));
+        let targets = &mut changes.targets_with_identity;
+        let sent: Vec<TargetsWithIdentityChange> =
+            std::iter::from_fn(|| targets.try_recv().ok()).collect();
+        let identity = |name| TargetsWithIdentityChange::Identity(id(name));
         let expected = [
-            CarrierChange::AllKnown,
-            carried("a"),
-            carried("b"),
-            carried("a"),
+            TargetsWithIdentityChange::AllKnown,
+            identity("a"),
+            identity("b"),
+            identity("a"),
         ];
         assert_eq!(sent, expected);
         let counts = &mut changes.counts;

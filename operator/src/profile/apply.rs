@@ -95,8 +95,8 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// VMs and scale sets may have taken long to lose the identity, so it is read again: whose it is has
-    /// to be true now.
+    /// Deletes the identity in Azure, unless its tags say that it is another's. They are read again now, because
+    /// the wait until no VM or scale set has the identity may have been long.
     async fn delete_managed_identity(&self, id: &ArmId) -> Result<(), ErrorCause> {
         let parsed = azure::identity_id(id).ok_or_else(|| ErrorCause::NotAnIdentity(id.clone()))?;
         let shown = observe::identity(id, self.context).await?;

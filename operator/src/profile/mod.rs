@@ -94,7 +94,8 @@ pub async fn run(
     let context = Arc::new(context);
     let (concerned, concerned_by_pods) = mpsc::unbounded_channel();
     let pods = pods::write_counts(Arc::clone(&context), changes.counts, concerned);
-    let released = released::waiting_profiles(changes.carriers, context.profiles.clone());
+    let released =
+        released::waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let config = controller::Config::default().concurrency(concurrency);
     let controller = Controller::for_stream(
         trigger::profiles(&watches.profiles),

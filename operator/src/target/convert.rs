@@ -106,31 +106,31 @@ mod tests {
 
     #[test]
     fn what_waiting_does_not_mend_is_told_from_what_it_does() {
-        use podid_core::target::Outlook::{Doubtful, Lasting, Passing};
+        use podid_core::target::Persistence::{Permanent, Transient, Unconfirmed};
         let table = [
-            (403, "LinkedAuthorizationFailed", Lasting),
-            (403, "AuthorizationFailed", Lasting),
-            (403, "RequestDisallowedByPolicy", Lasting),
-            (409, "ScopeLocked", Lasting),
-            (400, "FailedIdentityOperation", Doubtful),
-            (404, "ResourceNotFound", Doubtful),
-            (404, "SubscriptionNotFound", Doubtful),
-            (400, "InvalidParameter", Doubtful),
-            (401, "ExpiredAuthenticationToken", Passing),
-            (409, "Conflict", Passing),
-            (412, "PreconditionFailed", Passing),
-            (429, "TooManyRequests", Passing),
-            (500, "InternalServerError", Passing),
-            (503, "", Passing),
-            (404, "", Passing),
-            (403, "", Passing),
+            (403, "LinkedAuthorizationFailed", Permanent),
+            (403, "AuthorizationFailed", Permanent),
+            (403, "RequestDisallowedByPolicy", Permanent),
+            (409, "ScopeLocked", Permanent),
+            (400, "FailedIdentityOperation", Unconfirmed),
+            (404, "ResourceNotFound", Unconfirmed),
+            (404, "SubscriptionNotFound", Unconfirmed),
+            (400, "InvalidParameter", Unconfirmed),
+            (401, "ExpiredAuthenticationToken", Transient),
+            (409, "Conflict", Transient),
+            (412, "PreconditionFailed", Transient),
+            (429, "TooManyRequests", Transient),
+            (500, "InternalServerError", Transient),
+            (503, "", Transient),
+            (404, "", Transient),
+            (403, "", Transient),
         ];
         for (status, code, expected) in table {
             let failure = failure_of(&refused(status, code), None);
-            assert_eq!(failure.outlook, expected, "{status} {code}");
-            let again = failure.after(2).outlook;
-            let believed = if expected == Doubtful {
-                Lasting
+            assert_eq!(failure.persistence, expected, "{status} {code}");
+            let again = failure.after(2).persistence;
+            let believed = if expected == Unconfirmed {
+                Permanent
             } else {
                 expected
             };
@@ -142,7 +142,7 @@ mod tests {
             host: "arm".into(),
             source: "connection reset".into(),
         };
-        assert_eq!(failure_of(&unanswered, None).outlook, Passing);
+        assert_eq!(failure_of(&unanswered, None).persistence, Transient);
     }
 
     #[test]

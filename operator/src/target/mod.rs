@@ -1,4 +1,4 @@
-//! VMs and scale sets (targets) under pods: each is brought to carry the identities that are desired on it.
+//! VMs and scale sets (targets) under pods: each gets the identities that are desired on it.
 //!
 //! What to do is decided by [`podid_core::target::TargetState`]; here its actions are performed.
 //!

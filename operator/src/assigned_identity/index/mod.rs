@@ -10,7 +10,7 @@ use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
-use podid_index::{Derive, Index, Multi, ObjectKey, Share};
+use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
 pub(super) use pod::{IndexedPod, PlacedPod};
 use users::Users;
@@ -45,14 +45,14 @@ impl Derive for IdentitiesOfPods {
     type Pod = PlacedPod;
     type Output = IndexedPod;
 
-    fn derive(&self, share: &Share<'_, PlacedPod>) -> IndexedPod {
-        let bindings = share.bindings.iter().copied();
-        let identities = share.identities.iter().copied();
-        let pod_identities = pod_identities(&share.pod.pod, bindings, identities, self.scope);
+    fn derive(&self, objects: &PodObjects<'_, PlacedPod>) -> IndexedPod {
+        let bindings = objects.bindings.iter().copied();
+        let identities = objects.identities.iter().copied();
+        let pod_identities = pod_identities(&objects.pod.pod, bindings, identities, self.scope);
         let wanted = pod_identities.wanted.iter();
         IndexedPod {
-            placed: share.pod.clone(),
-            target: share.target.cloned(),
+            placed: objects.pod.clone(),
+            target: objects.target.cloned(),
             verifications: wanted.map(|one| self.verification(&one.identity)).collect(),
             pod_identities,
         }

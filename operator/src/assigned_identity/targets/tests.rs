@@ -74,7 +74,7 @@ impl Fixture {
         self.targets.set_desired(&dirty);
     }
 
-    /// How long it takes until the scale set is seen to carry these.
+    /// How long it takes until the scale set is seen to have these.
     async fn until_carries(&mut self, names: &[&str]) -> Duration {
         let started = Instant::now();
         loop {

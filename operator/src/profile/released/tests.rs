@@ -24,7 +24,7 @@ async fn a_release_does_not_wait_for_a_count_that_hangs() {
     let (concerned, _receiver) = mpsc::unbounded_channel();
     let counting = write_counts(Arc::clone(&context), changes.counts, concerned);
     let counting = tokio::spawn(counting);
-    let waiting = waiting_profiles(changes.carriers, context.profiles.clone());
+    let waiting = waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let mut waiting = Box::pin(waiting);
     let bound = BoundPods {
         bound: 1,
@@ -32,9 +32,9 @@ async fn a_release_does_not_wait_for_a_count_that_hangs() {
     };
     assignment_view.set_bound_pods(&ObjectKey::new("ns", "p"), bound);
     hold.reached().await;
-    assignment_view.set_carried(&target(), ids(&["a"]));
-    assignment_view.set_carried(&target(), ids(&[]));
-    for change in ["carried", "released"] {
+    assignment_view.set_on_target(&target(), ids(&["a"]));
+    assignment_view.set_on_target(&target(), ids(&[]));
+    for change in ["assigned", "released"] {
         let profile = tokio::time::timeout(LIMIT, waiting.next()).await;
         let profile = profile.unwrap_or_else(|_| panic!("{change}: waits for the count"));
         assert_eq!(profile.expect("a profile").name, "p");
