@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children};
 use crate::azure;
-use crate::call_failure::call_failure;
+use crate::azure_error::call_failure;
 
 /// How many lists of role assignments are read at once for one profile.
 const LISTS: usize = 4;

@@ -10,8 +10,8 @@ use podid_azure::Identities;
 use podid_core::arm::ArmId;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
+use podid_runtime::wait::sleep_until;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
 use super::dirty::DirtySet;
 use super::profiles::ProfileStores;
@@ -72,7 +72,7 @@ impl IdentityVerification {
                     self.lookups.record_answer(&identity, answer);
                     self.publish(&identity);
                 }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = sleep_until(due) => {}
             }
         }
     }
