@@ -212,6 +212,8 @@ mod tests {
             operation,
             resource,
             source: "not the leader".into(),
+            retry_after: None,
+            next_step: "wait".into(),
         };
         for error in [bad, not_sent] {
             let text = advice(&error);
