@@ -59,21 +59,13 @@ async fn prepare(
         return Ok(None);
     }
 
-    let records = ConfigMapRecords::new(context.client.clone(), &context.settings.namespace);
-    let records: Arc<dyn RecordStore> = Arc::new(records);
-    let mut targets = Targets::new(
-        target_context(context, Arc::clone(&records), drain.clone()),
-        index.clone(),
-        dirty.targets.clone(),
-        requests,
-        inputs.recheck.clone(),
-    );
+    let (changed, recheck) = (dirty.targets.clone(), inputs.recheck.clone());
+    let records = records(context);
+    let targets = target_context(context, Arc::clone(&records), drain.clone());
+    let mut targets = Targets::new(targets, index.clone(), changed, requests, recheck);
     targets.begin(records.as_ref()).await?;
-    let mut counts = PodCounter::new(
-        index.clone(),
-        dirty.counted.clone(),
-        assignment_view.clone(),
-    );
+    let (counted, view) = (dirty.counted.clone(), assignment_view.clone());
+    let mut counts = PodCounter::new(index.clone(), counted, view);
     counts.update();
     assignment_view.set_uses(index.clone());
     assignment_view.set_known();
@@ -84,6 +76,12 @@ async fn prepare(
     parts.spawn(counts.run());
     start_others(context, &index, dirty, inputs, &mut parts);
     Ok(Some((targets, parts)))
+}
+
+/// What earlier runs have put on VMs and scale sets.
+fn records(context: &AssignedIdentityContext) -> Arc<dyn RecordStore> {
+    let (client, namespace) = (context.client.clone(), &context.settings.namespace);
+    Arc::new(ConfigMapRecords::new(client, namespace))
 }
 
 /// Starts the parts that need nothing prepared.
