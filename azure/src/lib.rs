@@ -56,7 +56,7 @@ pub use imds::{
 #[cfg(feature = "arm")]
 pub use {
     absent::Deleted,
-    arm::{Arm, ArmCall, ArmGate, GateDecision, OpenGate, Operation},
+    arm::{Arm, ArmCall, ArmGate, GateDecision, GateRefusal, OpenGate, Operation},
     compute::{
         ArmCompute, Compute, ComputeIdentity, ComputeTarget, IdentityPatch, ResourceIdentityType,
     },

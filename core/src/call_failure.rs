@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::target::TargetErrorClass;
+
 /// Azure's code for a role that cannot be assigned because it is not there.
 const NO_SUCH_ROLE: &str = "RoleDefinitionDoesNotExist";
 /// Azure's code for a subscription that is gone, or that the caller may not see.
@@ -26,6 +28,26 @@ pub enum CallFailureClass {
     Invalid,
     /// No answer, throttling, a conflict: the call may succeed later.
     Transient,
+}
+
+impl CallFailureClass {
+    /// The class of an error of Azure, as rules about single calls tell errors apart. What was not understood
+    /// may pass as well.
+    #[must_use]
+    pub fn of(class: TargetErrorClass) -> Self {
+        match class {
+            TargetErrorClass::Propagating => Self::Propagating,
+            TargetErrorClass::Forbidden => Self::Forbidden,
+            TargetErrorClass::NotFound => Self::NotFound,
+            TargetErrorClass::Unauthenticated => Self::Unauthenticated,
+            TargetErrorClass::Invalid => Self::Invalid,
+            TargetErrorClass::Throttled
+            | TargetErrorClass::Transient
+            | TargetErrorClass::Conflict
+            | TargetErrorClass::PreconditionFailed
+            | TargetErrorClass::Unexpected => Self::Transient,
+        }
+    }
 }
 
 /// A failed call to Azure.
@@ -104,6 +126,29 @@ mod tests {
             code: (!code.is_empty()).then(|| code.to_owned()),
             fallback_reason: "Fallback",
             retry_after: None,
+        }
+    }
+
+    #[test]
+    fn what_waiting_may_end_is_transient_and_all_else_keeps_its_class() {
+        use TargetErrorClass::{
+            Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Propagating, Throttled,
+            Transient, Unauthenticated, Unexpected,
+        };
+        let own = [Propagating, Forbidden, NotFound, Unauthenticated, Invalid];
+        for class in own {
+            let same = format!("{:?}", CallFailureClass::of(class));
+            assert_eq!(same, class.as_str());
+        }
+        let transient = [
+            Throttled,
+            Transient,
+            Conflict,
+            PreconditionFailed,
+            Unexpected,
+        ];
+        for class in transient {
+            assert_eq!(CallFailureClass::of(class), CallFailureClass::Transient);
         }
     }
 

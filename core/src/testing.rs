@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::arm::ArmId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
-use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use crate::net_raw::NetRaw;
+use crate::owner::Origin;
 use crate::target::{Target, TargetError, TargetErrorClass};
 
 pub(crate) fn id(name: &str) -> ArmId {

@@ -20,5 +20,5 @@ mod index;
 mod key;
 pub mod watch;
 
-pub use index::{Derive, Index, Multi, PodOnNode, Share};
+pub use index::{Derive, Index, Multi, PodObjects, PodOnNode};
 pub use key::{ObjectKey, key_of};

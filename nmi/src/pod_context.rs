@@ -16,7 +16,7 @@ pub(crate) struct PodContext {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) identities: Vec<AzureIdentity>,
     pub(crate) exceptions: Vec<Exception>,
-    pub(crate) assignments: Vec<AssignedIdentity>,
+    pub(crate) assigned_identities: Vec<AssignedIdentity>,
     /// Since when assignments are known to be done, by AzureIdentity.
     pub(crate) assigned: BTreeMap<ObjectKey, Instant>,
     pub(crate) scope: BindingScope,
@@ -32,7 +32,7 @@ impl PodContext {
             bindings: &self.bindings,
             identities: &self.identities,
             exceptions: &self.exceptions,
-            assignments: &self.assignments,
+            assigned_identities: &self.assigned_identities,
             scope: self.scope,
         };
         resolve(&facts, selector)

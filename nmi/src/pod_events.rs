@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::runtime::events::{Event, EventType, Reporter};
 use podid_core::binding::Pod;
 use podid_index::events::{
-    self, EventHistory, EventQueue, EventWriter, Repetition, Say, pod_reference,
+    self, EventHistory, EventQueue, EventWriter, Publish, Repetition, pod_reference,
 };
 
 /// How many Events may wait while the API server is slow; more are dropped, the log has them.
@@ -82,7 +82,7 @@ impl PodEvents {
     fn is_due(&self, warning: &PodWarning) -> bool {
         let subject = format!("{}: {}", warning.reason, warning.note);
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.lasting(&warning.pod.uid, &subject, "") != Say::Not
+        history.publish_repeatedly(&warning.pod.uid, &subject, "") != Publish::No
     }
 }
 

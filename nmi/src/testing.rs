@@ -5,8 +5,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Origin};
+use podid_core::binding::{AzureIdentity, AzureIdentityType};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use tokio::sync::oneshot;
 
 /// Longest duration of one test, by the real clock.

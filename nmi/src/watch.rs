@@ -16,7 +16,7 @@ use podid_index::feed::{self, short_watch, updates};
 use podid_index::key_of;
 use tokio::sync::mpsc;
 
-use crate::pod_index::{NodeIdentity, ObjectUpdate, node_pod};
+use crate::pod_index::{IndexedAzureIdentity, ObjectUpdate, node_pod};
 
 /// Follows all kinds and sends what changes, until the receiver is gone. A lost connection is
 /// taken up again with growing pauses; meanwhile the last known state stands.
@@ -51,9 +51,9 @@ pub(crate) async fn follow(
 }
 
 /// Reads an AzureIdentity and what it was before.
-fn identity(object: &AzureIdentity) -> Option<NodeIdentity> {
+fn identity(object: &AzureIdentity) -> Option<IndexedAzureIdentity> {
     let former = convert::former_identities(object);
-    Some(NodeIdentity {
+    Some(IndexedAzureIdentity {
         identity: feed::identity(object)?,
         former: former.into_values().collect(),
     })

@@ -138,7 +138,10 @@ fn credential(args: &AzureArgs) -> Result<CredentialOptions, AzureSetupError> {
     })
 }
 
-/// The id of a managed identity as `podid-azure` has it; `None` when it is the id of anything else.
+/// The id of a managed identity as `podid-azure` has it; `None` when it is the id of anything else. It never is
+/// for an id that core takes for one of a managed identity ([`ManagedIdentityId::parse`]).
+///
+/// [`ManagedIdentityId::parse`]: podid_core::arm::ManagedIdentityId::parse
 #[must_use]
 pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
     id.as_str().parse().ok()
@@ -147,6 +150,7 @@ pub fn identity_id(id: &ArmId) -> Option<IdentityId> {
 #[cfg(test)]
 mod tests {
     use podid_azure::{Operation, Reply};
+    use podid_core::arm::ManagedIdentityId;
 
     use super::*;
 
@@ -170,6 +174,34 @@ mod tests {
     }
 
     #[test]
+    fn what_core_takes_for_the_id_of_an_identity_can_be_sent_to_azure() {
+        let id = "/subscriptions/S/resourcegroups/G.1/providers/microsoft.managedidentity/userassignedidentities/n";
+        let spellings = [
+            id.to_owned(),
+            id.to_uppercase(),
+            format!("{id}/"),
+            id.replace("G.1", "g-(1)_"),
+        ];
+        for text in spellings {
+            let id = ArmId::new(text);
+            let read = ManagedIdentityId::parse(&id).expect("an identity");
+            let sent = identity_id(&id).map(|id| ArmId::new(id.to_string()));
+            assert_eq!(sent, Some(read.arm_id()), "{id}");
+        }
+        for odd in [
+            "",
+            "/x",
+            "/subscriptions/s",
+            &id.replace("/n", "/"),
+            &format!("{id}/a"),
+        ] {
+            let id = ArmId::new(odd);
+            assert!(ManagedIdentityId::parse(&id).is_none(), "{id}");
+            assert!(identity_id(&id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
     fn every_attempt_is_the_beginning_of_the_text() {
         let (operation, resource) = (Operation::GetIdentity, "/x y".to_owned());
         let bad = AzureError::BadResource {
@@ -180,6 +212,8 @@ mod tests {
             operation,
             resource,
             source: "not the leader".into(),
+            retry_after: None,
+            next_step: "wait".into(),
         };
         for error in [bad, not_sent] {
             let text = advice(&error);

@@ -8,7 +8,7 @@ pub mod app;
 pub mod args;
 pub mod assigned_identity;
 pub mod azure;
-mod call_failure;
+mod azure_error;
 pub mod class;
 mod clock;
 mod conditions;

@@ -35,6 +35,7 @@ mod settings;
 mod signals;
 mod tasks;
 pub mod text;
+pub mod wait;
 
 pub use drain::Drain;
 pub use readiness::{PendingCheck, Readiness, ReadinessCheck};

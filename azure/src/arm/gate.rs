@@ -1,6 +1,6 @@
 //! Which requests may be sent to Azure Resource Manager, decided by the caller of this crate.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 use reqwest::Method;
 
@@ -33,8 +33,19 @@ pub enum GateDecision {
     /// It is sent, and its answer is thrown away: the caller sees a connection that broke before
     /// the answer came. For tests of what happens then.
     LoseAnswer,
-    /// It is not sent; the caller gets an error with this reason.
-    Refuse(Box<dyn Error + Send + Sync>),
+    /// It is not sent; the caller gets an error that says so.
+    Refuse(GateRefusal),
+}
+
+/// Why a request is not sent, and what follows.
+#[derive(Debug)]
+pub struct GateRefusal {
+    /// Why.
+    pub reason: Box<dyn Error + Send + Sync>,
+    /// After which time it may be sent, if that is known.
+    pub retry_after: Option<Duration>,
+    /// What a person can do about it: a clause that begins in lower case and ends without a full stop.
+    pub next_step: String,
 }
 
 /// Decides about every request to ARM.
@@ -47,7 +58,7 @@ pub trait ArmGate: Send + Sync + fmt::Debug {
     fn admit(&self, call: &ArmCall<'_>) -> GateDecision;
 }
 
-/// Lets every request pass; for programs that no other replica writes beside.
+/// Lets every request pass; for programs of which only one instance runs at a time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenGate;
 

@@ -10,7 +10,7 @@ mod send;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use call::CallContext;
-pub use gate::{ArmCall, ArmGate, GateDecision, OpenGate};
+pub use gate::{ArmCall, ArmGate, GateDecision, GateRefusal, OpenGate};
 pub(crate) use legacy::Session;
 pub use operation::Operation;
 pub(crate) use retry::RetryPolicy;

@@ -188,10 +188,12 @@ impl Arm {
                 let _lost = self.exchange(call, request, token).await;
                 Err(self.no_answer(call, "the answer was thrown away".into()))
             }
-            GateDecision::Refuse(source) => Err(AzureError::NotSent {
+            GateDecision::Refuse(refusal) => Err(AzureError::NotSent {
                 operation: call.operation,
                 resource: call.resource.clone(),
-                source,
+                source: refusal.reason,
+                retry_after: refusal.retry_after,
+                next_step: refusal.next_step,
             }),
         }
     }

@@ -56,15 +56,6 @@ pub struct ComputeIdentity {
     pub provisioning_state: Option<String>,
 }
 
-impl ComputeIdentity {
-    /// Whether the VM or scale set is being deleted; a patch would be refused then.
-    pub fn is_deleting(&self) -> bool {
-        self.provisioning_state
-            .as_deref()
-            .is_some_and(|s| s.eq_ignore_ascii_case("Deleting"))
-    }
-}
-
 /// A change of the user-assigned identities of a VM or scale set. A system-assigned identity is never
 /// touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +66,6 @@ pub struct IdentityPatch {
 }
 
 impl IdentityPatch {
-    /// Most identities one patch should name. Azure refuses more than 150 in a request.
-    pub const MAX_CHANGES: usize = 100;
-
     /// The patch that adds and removes these where `current` is the state.
     ///
     /// An identity named in both sets is added.

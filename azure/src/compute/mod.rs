@@ -45,8 +45,8 @@ impl fmt::Display for ComputeTarget {
 /// returns when the operation has ended, with the state read after that. Nothing that Azure marks
 /// read-only is ever sent back. Operation URLs are followed to the configured ARM host only.
 ///
-/// **Assumptions.** One patch at a time per target, of at most
-/// [`IdentityPatch::MAX_CHANGES`] identities: the caller ensures that. Hand the etag of
+/// **Assumptions.** One patch at a time per target, of at most 150 identities (Azure refuses more in one
+/// request): the caller ensures that. Hand the etag of
 /// the state the patch was computed from to `if_match`, so that a change by somebody else in
 /// between is noticed.
 ///

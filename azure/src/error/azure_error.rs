@@ -121,6 +121,10 @@ pub enum AzureError {
         /// Why the gate refused it.
         #[source]
         source: Source,
+        /// After which time the gate lets it pass, if that is known.
+        retry_after: Option<Duration>,
+        /// What a person can do about it, in the gate's words.
+        next_step: String,
     },
 
     /// The id or scope cannot be part of a URL; nothing was sent.
@@ -176,9 +180,12 @@ impl AzureError {
         self.reply().map(|reply| reply.status)
     }
 
-    /// How long Azure asked to wait.
+    /// How long Azure, or the gate that refused the call, asked to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.reply().and_then(|reply| reply.retry_after)
+        match self {
+            Self::NotSent { retry_after, .. } => *retry_after,
+            _ => self.reply().and_then(|reply| reply.retry_after),
+        }
     }
 
     /// What was tried.

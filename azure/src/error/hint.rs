@@ -29,9 +29,7 @@ fn next_step(error: &AzureError) -> String {
              IMDS is there"
                 .to_owned()
         }
-        AzureError::NotSent { .. } => {
-            "nothing is to be done here; whoever may make the call makes it".to_owned()
-        }
+        AzureError::NotSent { next_step, .. } => next_step.clone(),
         AzureError::BadResource { .. } => "correct the id or scope".to_owned(),
         // ARM gives each of its refusals a code.
         AzureError::Refused { reply, .. } if reply.status == 404 && reply.code.is_empty() => {

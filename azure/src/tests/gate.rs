@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -11,9 +12,9 @@ use uuid::Uuid;
 use super::cloud::{Canned, CannedAnswer};
 use crate::{
     Arm, ArmCall, ArmCompute, ArmGate, ArmIdentities, ArmRoleAssignments, ArmSubscriptions,
-    AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, GateDecision, Identities,
-    IdentityId, IdentityPatch, ResourceGroupId, RoleAssignmentSpec, RoleAssignments, Subscriptions,
-    UserAssignedIdentitySpec,
+    AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, GateDecision, GateRefusal,
+    Identities, IdentityId, IdentityPatch, ResourceGroupId, RoleAssignmentSpec, RoleAssignments,
+    Subscriptions, UserAssignedIdentitySpec,
 };
 
 const SCOPE: &str = "/subscriptions/s/resourceGroups/g";
@@ -57,7 +58,11 @@ impl Scripted {
 }
 
 fn refuse() -> GateDecision {
-    GateDecision::Refuse("this replica does not lead".into())
+    GateDecision::Refuse(GateRefusal {
+        reason: "this replica does not lead".into(),
+        retry_after: Some(Duration::from_secs(7)),
+        next_step: "ask the replica that leads".into(),
+    })
 }
 
 fn id() -> IdentityId {
@@ -87,6 +92,8 @@ fn is_not_sent(error: &AzureError) {
     assert_eq!(error.class(), ErrorClass::Transient);
     let cause = std::error::Error::source(error).unwrap().to_string();
     assert_eq!(cause, "this replica does not lead");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.next_step(), "ask the replica that leads");
 }
 
 /// Makes every call of every client, each of which must be refused; how many there were.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use crate::resolve::CallingPod;
+
 /// A hardware (Ethernet) address, shown as `02:00:00:00:00:01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
@@ -24,6 +26,20 @@ pub struct Claim {
     /// The IPv4 addresses in its status. Callers with other addresses cannot exist: the metadata
     /// service has an IPv4 address only.
     pub addresses: Vec<Ipv4Addr>,
+}
+
+impl Claim {
+    /// What is to be attested about a pod with these addresses; `None` while or when there is nothing to
+    /// attest: it has no address yet, shares the node's network, or has ended, so that its address may be
+    /// another pod's.
+    #[must_use]
+    pub fn of(pod: &CallingPod, addresses: &[Ipv4Addr]) -> Option<Self> {
+        let can_be_attested = !pod.host_network && !pod.completed && !addresses.is_empty();
+        can_be_attested.then(|| Self {
+            uid: pod.pod.uid.clone(),
+            addresses: addresses.to_vec(),
+        })
+    }
 }
 
 /// One link of a pod as the kernel has it, between a network namespace of its processes and the
@@ -137,6 +153,7 @@ impl PodEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::pod;
 
     #[test]
     fn a_proved_link_is_unchanged_while_it_leads_from_the_same_bridge_to_the_same_end() {
@@ -155,5 +172,29 @@ mod tests {
         assert!(proved.is_unchanged(Some(&was)) && proved.is_unchanged(Some(&other_mac)));
         assert!(!proved.is_unchanged(Some(&NodeLink::default())));
         assert!(!proved.is_unchanged(None));
+    }
+
+    #[test]
+    fn a_pod_is_attested_while_its_address_is_its_own() {
+        let here = [Ipv4Addr::new(10, 0, 0, 2)];
+        let table = [
+            (false, false, &here[..], true),
+            (false, false, &[], false),
+            (true, false, &here, false),
+            (false, true, &here, false),
+        ];
+        for (host_network, completed, addresses, attested) in table {
+            let caller = CallingPod {
+                pod: pod(),
+                labels: BTreeMap::new(),
+                host_network,
+                completed,
+            };
+            let claim = attested.then(|| Claim {
+                uid: "u1".into(),
+                addresses: addresses.to_vec(),
+            });
+            assert_eq!(Claim::of(&caller, addresses), claim, "{caller:?}");
+        }
     }
 }

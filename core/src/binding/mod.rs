@@ -13,7 +13,7 @@ mod refused;
 mod verification;
 
 pub use bound::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Origin, Pod,
+    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
     accepts_service_account,
 };
 pub use pod_identities::{

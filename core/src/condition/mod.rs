@@ -197,12 +197,6 @@ fn summary<T>(
     use ConditionStatus::{False, True, Unknown};
     let mut all = parts.iter();
     let behind = all.find(|part| part.observed_generation != Some(generation));
-    let part = |kind, status, reason: &str, message: &str| SubCondition {
-        kind,
-        status,
-        reason: reason.to_owned(),
-        message: message.to_owned(),
-    };
     let with = |ready, negative, reason: &str, message: &str| {
         vec![
             part(READY, ready, reason, message),
@@ -230,6 +224,15 @@ fn summary<T>(
             let applied = *applied && behind.is_none();
             vec![suspended(applied, pods_problem.as_deref(), parts)]
         }
+    }
+}
+
+fn part(kind: &'static str, status: ConditionStatus, reason: &str, message: &str) -> SubCondition {
+    SubCondition {
+        kind,
+        status,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Observed {
     pub former: Option<ManagedIdentity>,
     /// Role assignments of every principal that a plan may concern, at the scopes that the desired
     /// state or the record name. Others have no effect.
-    pub assignments: Vec<RoleAssignment>,
+    pub role_assignments: Vec<RoleAssignment>,
     /// Roles that only Azure can find, by their name in lower case: the GUID, or `None` when
     /// there is no such role. A name that is absent was not looked up.
     pub roles: BTreeMap<String, Option<Uuid>>,
@@ -134,7 +134,7 @@ pub struct ProfileRecord {
     /// The identity that the profile used last.
     pub identity: Option<RecordedIdentity>,
     /// The role assignments that podid made or found.
-    pub assignments: Vec<RecordedRoleAssignment>,
+    pub role_assignments: Vec<RecordedRoleAssignment>,
 }
 
 /// An identity in the record.
@@ -173,7 +173,7 @@ impl ProfileRecord {
     /// Whether podid made the assignment of this id.
     #[must_use]
     pub fn made(&self, assignment: &ArmId) -> bool {
-        self.assignments
+        self.role_assignments
             .iter()
             .any(|recorded| recorded.created && recorded.id == *assignment)
     }

@@ -46,7 +46,7 @@ pub fn assignment_lists(
     };
     let wanted = grants.iter();
     let wanted = wanted.filter_map(|grant| Some((principal_of(grant)?, grant.scope.clone())));
-    let recorded = record.assignments.iter();
+    let recorded = record.role_assignments.iter();
     let recorded = recorded.map(|a| (a.principal_id.clone(), a.scope.clone()));
     let all: BTreeSet<(String, ArmId)> = wanted
         .chain(recorded)
@@ -95,7 +95,7 @@ mod tests {
         };
         let record = ProfileRecord {
             identity: None,
-            assignments: vec![gone],
+            role_assignments: vec![gone],
         };
         let asked = assignment_lists(None, &grants, &record);
         let asked: Vec<(&str, &str)> = asked
@@ -132,7 +132,7 @@ mod tests {
                 tenant_id: String::new(),
                 created,
             }),
-            assignments: Vec::new(),
+            role_assignments: Vec::new(),
         };
         let former =
             |created, wanted: Option<&ArmId>| former_identity(&record(created), wanted).is_some();

@@ -1,10 +1,12 @@
 //! Decisions about a token while its source is asked, and once it is there.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::binding::AzureIdentity;
+use crate::owner::Origin;
 
 /// How long after an assignment IMDS may not know the identity. It takes Azure up to a minute to pass it
 /// on; this limit is half as much again.
@@ -41,6 +43,21 @@ pub fn wait_for_imds(
 #[must_use]
 pub fn is_token_of(client_id: &str, identity: &AzureIdentity) -> bool {
     !client_id.is_empty() && client_id.eq_ignore_ascii_case(&identity.client_id)
+}
+
+/// The client ids that no pod with an exception gets, because a profile brought their identities to nodes by
+/// this AzureIdentity: its own, and those of identities that it named before and that a VM or scale set may
+/// still have for it (`former`). One that was written by hand has none: the identity may be the node's own.
+#[must_use]
+pub fn profile_client_ids<'a>(
+    identity: &'a AzureIdentity,
+    former: &'a BTreeSet<String>,
+) -> BTreeSet<&'a str> {
+    let ids = former.iter().chain([&identity.client_id]);
+    match identity.origin {
+        Origin::Profile => ids.map(String::as_str).collect(),
+        Origin::HandWritten => BTreeSet::new(),
+    }
 }
 
 /// Whether a pod with an exception may have a token with this client id. The exception gives it the node's
@@ -103,5 +120,15 @@ mod tests {
         assert!(may_pass_through("of-the-node", false));
         assert!(!may_pass_through("of-a-profile", true));
         assert!(!may_pass_through("", false), "whose token is it?");
+    }
+
+    #[test]
+    fn only_a_profile_keeps_client_ids_from_others_its_former_ones_too() {
+        let mut named = identity("i", AzureIdentityType::Managed, id("a"));
+        let former = ["old".to_owned()].into();
+        assert!(profile_client_ids(&named, &former).is_empty());
+        named.origin = Origin::Profile;
+        assert_eq!(profile_client_ids(&named, &former), ["c", "old"].into());
+        assert_eq!(profile_client_ids(&named, &BTreeSet::new()), ["c"].into());
     }
 }

@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-pub use issuing::{IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, wait_for_imds};
+pub use issuing::{
+    IMDS_LAG, UnknownIdentity, is_token_of, may_pass_through, profile_client_ids, wait_for_imds,
+};
 pub use refusal::{IDENTITY_NOT_FOUND, SEVERAL_IDENTITIES, TokenRefusal};
 pub use selector::Selector;
 
@@ -78,7 +80,7 @@ pub struct ResolveInput<'a> {
     /// AzurePodIdentityExceptions.
     pub exceptions: &'a [Exception],
     /// AzureAssignedIdentities.
-    pub assignments: &'a [AssignedIdentity],
+    pub assigned_identities: &'a [AssignedIdentity],
     /// Which namespaces the pods of a binding may be in.
     pub scope: BindingScope,
 }
@@ -214,7 +216,7 @@ fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
 /// There are several objects only while an old one is replaced. Then `Assigned` counts before the others,
 /// and a failure only if nothing else is there.
 fn assigned(facts: &ResolveInput<'_>, identity: &AzureIdentity) -> TokenDecision {
-    let of_pod = facts.assignments.iter().filter(|assignment| {
+    let of_pod = facts.assigned_identities.iter().filter(|assignment| {
         let (namespace, name) = &assignment.identity;
         assignment.pod_uid == facts.caller.pod.uid
             && *namespace == identity.namespace

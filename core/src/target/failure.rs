@@ -7,8 +7,8 @@ use super::id::Target;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
 
-/// Number of equal refusals in a row after which a doubtful one counts as lasting.
-const REFUSALS_UNTIL_LASTING: u32 = 2;
+/// Number of equal refusals in a row after which an unconfirmed one counts as permanent.
+const REFUSALS_UNTIL_PERMANENT: u32 = 2;
 
 /// Why an identity is not on a VM or scale set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,37 +16,41 @@ pub struct TargetFailure {
     /// Reason, and message with the next step first.
     pub cause: AssignmentFailure,
     /// Whether waiting helps.
-    pub outlook: Outlook,
+    pub persistence: Persistence,
 }
 
 /// Whether waiting helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Outlook {
+pub enum Persistence {
     /// It does: Azure throttles, fails or is unreachable, or the operator has no valid credential.
-    Passing,
+    Transient,
     /// It may: Azure may report something new as missing until it is replicated.
-    Doubtful,
+    Unconfirmed,
     /// It does not: a person must act.
-    Lasting,
+    Permanent,
 }
 
 impl TargetFailure {
     /// The same failure after this number of attempts in a row.
     #[must_use]
     pub fn after(self, attempts: u32) -> Self {
-        let is_lasting = self.outlook == Outlook::Doubtful && attempts >= REFUSALS_UNTIL_LASTING;
-        let outlook = if is_lasting {
-            Outlook::Lasting
+        let is_permanent =
+            self.persistence == Persistence::Unconfirmed && attempts >= REFUSALS_UNTIL_PERMANENT;
+        let persistence = if is_permanent {
+            Persistence::Permanent
         } else {
-            self.outlook
+            self.persistence
         };
-        Self { outlook, ..self }
+        Self {
+            persistence,
+            ..self
+        }
     }
 
     /// The failure for the pods' AzureAssignedIdentities, if waiting does not help; `None` if it may.
     #[must_use]
-    pub fn lasting(&self) -> Option<&AssignmentFailure> {
-        (self.outlook == Outlook::Lasting).then_some(&self.cause)
+    pub fn permanent(&self) -> Option<&AssignmentFailure> {
+        (self.persistence == Persistence::Permanent).then_some(&self.cause)
     }
 
     /// The failure for an error of Azure: for this identity, or (`None`) for all of the VM or scale set. The
@@ -65,7 +69,7 @@ impl TargetFailure {
                 reason: error.reason().to_owned(),
                 message: format!("{subject} cannot be put on a VM or scale set: {step}. {error}"),
             },
-            outlook: outlook_of(error),
+            persistence: persistence_of(error),
         }
     }
 
@@ -79,7 +83,7 @@ impl TargetFailure {
                      {error}"
                 ),
             },
-            outlook: Outlook::Passing,
+            persistence: Persistence::Transient,
         }
     }
 
@@ -93,7 +97,7 @@ impl TargetFailure {
                      spec.providerID, or remove the node"
                 ),
             },
-            outlook: Outlook::Lasting,
+            persistence: Persistence::Permanent,
         }
     }
 
@@ -109,19 +113,19 @@ impl TargetFailure {
                 ),
             },
             // Azure may only be slow to show the new one.
-            outlook: Outlook::Doubtful,
+            persistence: Persistence::Unconfirmed,
         }
     }
 }
 
-fn outlook_of(error: &TargetError) -> Outlook {
+fn persistence_of(error: &TargetError) -> Persistence {
     match error.class {
         // Probably a proxy's answer: Azure's own refusals have a code.
-        _ if error.code.is_none() => Outlook::Passing,
-        TargetErrorClass::Forbidden => Outlook::Lasting,
-        TargetErrorClass::NotFound | TargetErrorClass::Invalid => Outlook::Doubtful,
+        _ if error.code.is_none() => Persistence::Transient,
+        TargetErrorClass::Forbidden => Persistence::Permanent,
+        TargetErrorClass::NotFound | TargetErrorClass::Invalid => Persistence::Unconfirmed,
         // The operator's own credential, or a disturbance of Azure: the identity is not the cause.
-        _ => Outlook::Passing,
+        _ => Persistence::Transient,
     }
 }
 
@@ -133,17 +137,25 @@ mod tests {
     #[test]
     fn waiting_helps_unless_azure_itself_refuses() {
         use TargetErrorClass::{Forbidden, Invalid, NotFound, Throttled, Unauthenticated};
-        for (class, code, outlook) in [
-            (Forbidden, Some("AuthorizationFailed"), Outlook::Lasting),
-            (NotFound, Some("ResourceNotFound"), Outlook::Doubtful),
-            (Invalid, Some("InvalidParameter"), Outlook::Doubtful),
-            (Throttled, Some("TooManyRequests"), Outlook::Passing),
-            (Unauthenticated, Some("ExpiredToken"), Outlook::Passing),
-            (Forbidden, None, Outlook::Passing),
-            (NotFound, None, Outlook::Passing),
+        for (class, code, persistence) in [
+            (
+                Forbidden,
+                Some("AuthorizationFailed"),
+                Persistence::Permanent,
+            ),
+            (NotFound, Some("ResourceNotFound"), Persistence::Unconfirmed),
+            (Invalid, Some("InvalidParameter"), Persistence::Unconfirmed),
+            (Throttled, Some("TooManyRequests"), Persistence::Transient),
+            (
+                Unauthenticated,
+                Some("ExpiredToken"),
+                Persistence::Transient,
+            ),
+            (Forbidden, None, Persistence::Transient),
+            (NotFound, None, Persistence::Transient),
         ] {
             let failure = TargetFailure::of_azure(&target_error(class, code), None);
-            assert_eq!(failure.outlook, outlook, "{class:?} {code:?}");
+            assert_eq!(failure.persistence, persistence, "{class:?} {code:?}");
         }
     }
 

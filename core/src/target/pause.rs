@@ -43,8 +43,8 @@ pub(super) struct Pause {
     /// When the last comparison ended.
     pub(super) ended: Moment,
     pub(super) until: Moment,
-    /// Whether Azure asked for it: then a person may not cut it short.
-    firm: bool,
+    /// Whether Azure asked for it. A request by a person does not end such a pause early.
+    asked_by_azure: bool,
 }
 
 impl Pause {
@@ -53,7 +53,7 @@ impl Pause {
             failures: 0,
             ended: now,
             until: now,
-            firm: false,
+            asked_by_azure: false,
         }
     }
 
@@ -74,7 +74,7 @@ impl Pause {
             failures,
             ended: now,
             until: now + wait_after(error, failures, random),
-            firm: matches!(error, ComparisonError::Azure(error) if error.class == TargetErrorClass::Throttled),
+            asked_by_azure: matches!(error, ComparisonError::Azure(error) if error.class == TargetErrorClass::Throttled),
         };
     }
 
@@ -90,7 +90,7 @@ impl Pause {
             } if self.failures == 0 => asked,
             Arrivals {
                 requested: true, ..
-            } if !self.firm => self.until.min(asked),
+            } if !self.asked_by_azure => self.until.min(asked),
             _ => self.until,
         }
     }

@@ -16,11 +16,12 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_sec
 /// the calls that Azure allows for a VM or scale set.
 pub const BETWEEN_REQUESTS: Duration = Duration::from_secs(2);
 
+/// The refused identities of one VM or scale set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Quarantine(BTreeMap<ArmId, Held>);
+pub(super) struct Quarantine(BTreeMap<ArmId, Quarantined>);
 
 #[derive(Clone, Debug)]
-struct Held {
+struct Quarantined {
     attempts: u32,
     since: Moment,
     until: Moment,
@@ -29,28 +30,28 @@ struct Held {
 
 impl Quarantine {
     /// Leaves an identity out of changes for a time that grows with each failure.
-    pub(super) fn hold(
+    pub(super) fn add(
         &mut self,
         identity: &ArmId,
         failure: TargetFailure,
         now: Moment,
         jitter: Jitter,
     ) {
-        let before = self.0.get(identity).map_or(0, |held| held.attempts);
+        let before = self.0.get(identity).map_or(0, |one| one.attempts);
         let attempts = before.saturating_add(1);
-        let held = Held {
+        let quarantined = Quarantined {
             attempts,
             since: now,
             until: now + BACKOFF.wait(attempts, jitter),
             failure: failure.after(attempts),
         };
-        self.0.insert(identity.clone(), held);
+        self.0.insert(identity.clone(), quarantined);
     }
 
     /// Ends the wait of an identity early, because a person requested another try.
     pub(super) fn release(&mut self, identity: &ArmId) {
-        if let Some(held) = self.0.get_mut(identity) {
-            held.until = held.until.min(held.since + BETWEEN_REQUESTS);
+        if let Some(one) = self.0.get_mut(identity) {
+            one.until = one.until.min(one.since + BETWEEN_REQUESTS);
         }
     }
 
@@ -61,7 +62,7 @@ impl Quarantine {
 
     /// Identities whose wait has not ended.
     pub(super) fn waiting(&self, now: Moment) -> BTreeSet<ArmId> {
-        let waiting = self.0.iter().filter(|(_, held)| held.until > now);
+        let waiting = self.0.iter().filter(|(_, one)| one.until > now);
         waiting.map(|(id, _)| id.clone()).collect()
     }
 
@@ -72,12 +73,12 @@ impl Quarantine {
 
     /// When the first of them is to be tried again.
     pub(super) fn next_due(&self) -> Option<Moment> {
-        self.0.values().map(|held| held.until).min()
+        self.0.values().map(|one| one.until).min()
     }
 
     pub(super) fn failures(&self) -> BTreeMap<ArmId, TargetFailure> {
-        let held = self.0.iter();
-        held.map(|(id, held)| (id.clone(), held.failure.clone()))
+        let all = self.0.iter();
+        all.map(|(id, one)| (id.clone(), one.failure.clone()))
             .collect()
     }
 }
@@ -86,7 +87,7 @@ impl Quarantine {
 mod tests {
     use super::*;
     use crate::assigned_identity::AssignmentFailure;
-    use crate::target::failure::Outlook;
+    use crate::target::failure::Persistence;
 
     #[test]
     fn an_identity_is_due_again_after_its_wait() {
@@ -96,12 +97,12 @@ mod tests {
                 reason: "r".into(),
                 message: "m".into(),
             },
-            outlook: Outlook::Doubtful,
+            persistence: Persistence::Unconfirmed,
         };
         let (start, full) = (Moment::default(), Jitter::new(1.0));
-        quarantine.hold(&id, failure.clone(), start, full);
-        let lasting = |quarantine: &Quarantine| quarantine.failures()[&id].lasting().cloned();
-        assert_eq!(lasting(&quarantine), None, "not believed yet");
+        quarantine.add(&id, failure.clone(), start, full);
+        let permanent = |quarantine: &Quarantine| quarantine.failures()[&id].permanent().cloned();
+        assert_eq!(permanent(&quarantine), None, "not believed yet");
         assert_eq!(quarantine.waiting(start), BTreeSet::from([id.clone()]));
         let due = start + Duration::from_secs(5);
         assert_eq!(quarantine.next_due(), Some(due));
@@ -111,9 +112,9 @@ mod tests {
             BTreeSet::from([id.clone()]),
             "until it has passed"
         );
-        quarantine.hold(&id, failure.clone(), due, full);
-        assert_eq!(lasting(&quarantine).as_ref(), Some(&failure.cause));
-        (0..6).for_each(|_| quarantine.hold(&id, failure.clone(), due, full));
+        quarantine.add(&id, failure.clone(), due, full);
+        assert_eq!(permanent(&quarantine).as_ref(), Some(&failure.cause));
+        (0..6).for_each(|_| quarantine.add(&id, failure.clone(), due, full));
         assert_eq!(quarantine.next_due(), Some(due + Duration::from_secs(300)));
         quarantine.release(&id);
         assert_eq!(

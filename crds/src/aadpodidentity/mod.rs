@@ -31,8 +31,9 @@ pub const BINDING_LABEL: &str = "aadpodidbinding";
 /// selects its node's objects by it.
 pub const NODE_LABEL: &str = "nodename";
 
-/// Annotation of an AzureIdentity that narrows it to pods of its own namespace…
+/// Annotation of an AzureIdentity: with the value [`BEHAVIOR_NAMESPACED`], only pods of its own namespace may
+/// use it.
 pub const BEHAVIOR_ANNOTATION: &str = "aadpodidentity.k8s.io/Behavior";
 
-/// …when it has this value.
+/// See [`BEHAVIOR_ANNOTATION`].
 pub const BEHAVIOR_NAMESPACED: &str = "namespaced";

@@ -16,9 +16,10 @@ use std::time::Duration;
 use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::{self, ControllerReference, Origin};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 use podid_core::resolve::Exception;
 
@@ -214,24 +215,20 @@ pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
     }
 }
 
-/// Whether the object is a profile's, by its owner references, which anybody can write. A profile's objects
-/// have the profile's name, so a reference to a profile of another name does not count. An object that has
-/// the name of the profile it refers to is not left as somebody wrote it: the operator writes over it, and
-/// the API server deletes objects whose owner does not exist.
 fn origin(object: &impl Resource) -> Origin {
-    let kind = PodIdentityProfile::kind(&());
-    let group = format!("{}/", PodIdentityProfile::group(&()));
+    owner::origin(&object.name_any(), controllers(object))
+}
+
+/// The owner references of an object to its controlling owner, of which the API server allows one.
+pub fn controllers(object: &impl Resource) -> impl Iterator<Item = ControllerReference<'_>> {
     let owners = object.meta().owner_references.iter().flatten();
-    let mut profiles = owners.filter(|owner| {
-        owner.kind == kind
-            && owner.name == object.name_any()
-            && owner.api_version.starts_with(&group)
-            && owner.controller == Some(true)
-    });
-    match profiles.next() {
-        Some(_) => Origin::Profile,
-        None => Origin::HandWritten,
-    }
+    let controlling = owners.filter(|owner| owner.controller == Some(true));
+    controlling.map(|owner| ControllerReference {
+        api_version: &owner.api_version,
+        kind: &owner.kind,
+        name: &owner.name,
+        uid: &owner.uid,
+    })
 }
 
 /// An annotation that is missing or says something else asks for the strictest rule.

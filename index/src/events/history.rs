@@ -6,50 +6,51 @@ use podid_core::backoff::Backoff;
 use tokio::time::Instant;
 
 /// Pauses before an Event whose cause lasts is repeated. The API server deletes Events after an hour;
-/// repeated sooner, a cause that lasts is always visible.
+/// repeated sooner, a cause that lasts is always
+/// visible.
 #[derive(Clone, Copy, Debug)]
 pub struct Repetition {
-    /// Pause after it was said for the first time; doubled each time.
+    /// Pause after the first Event; doubled after each further one.
     pub first: Duration,
     /// Longest pause.
     pub longest: Duration,
 }
 
 impl Repetition {
-    /// The pause after it was said this number of times in a row.
+    /// The pause after this number of Events of one cause in a row.
     fn pause(self, times: u32) -> Duration {
         Backoff::new(self.first, self.longest).full_wait(times)
     }
 }
 
-/// Whether to say something.
+/// Whether to publish an Event now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Say {
-    /// It was said not long ago.
-    Not,
-    /// It is new, or something else was said last.
-    New,
-    /// It has lasted since it was said.
+pub enum Publish {
+    /// No: an Event of this cause was the last one, and is not to be repeated (yet).
+    No,
+    /// Yes: none was published of the subject, or the last one had another cause.
+    First,
+    /// Yes: the cause has lasted since the last Event, and the pause is over.
     Again,
 }
 
-/// What was last said about objects, each by a key `K` and a subject: said once, again when the cause
-/// changes, and again while it lasts. At most `capacity` subjects are remembered; with more, the oldest
-/// may be said again too early.
+/// The last Event about each subject of each object, by which the next one is published or left out: one when
+/// the cause changes, and one after each pause while it lasts. An object has a key `K`. At most `capacity`
+/// subjects are remembered; with more, an Event about the oldest may be repeated too early.
 #[derive(Debug)]
 pub struct EventHistory<K> {
     repetition: Repetition,
     capacity: usize,
-    said: HashMap<K, HashMap<String, LastSaid>>,
+    published: HashMap<K, HashMap<String, LastPublished>>,
     count: usize,
 }
 
 #[derive(Debug)]
-struct LastSaid {
+struct LastPublished {
     cause: String,
     at: Instant,
     times: u32,
-    /// When it is due again; `None` for what is not repeated.
+    /// When it is to be repeated; `None` for one that is not.
     again: Option<Instant>,
 }
 
@@ -60,77 +61,80 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
         Self {
             repetition,
             capacity,
-            said: HashMap::new(),
+            published: HashMap::new(),
             count: 0,
         }
     }
 
-    /// Whether to say `cause` of a subject now, and again while it lasts; remembers it if so.
-    pub fn lasting(&mut self, object: &K, subject: &str, cause: &str) -> Say {
+    /// Whether to publish an Event about a subject of an object now, because of a cause that holds. It is
+    /// repeated while the cause lasts.
+    pub fn publish_repeatedly(&mut self, object: &K, subject: &str, cause: &str) -> Publish {
         let now = Instant::now();
-        let (say, times) = match self.last(object, subject) {
-            Some(said) if said.cause == cause => match said.again {
-                Some(again) if again <= now => (Say::Again, said.times),
-                Some(_) | None => return Say::Not,
+        let (publish, times) = match self.last(object, subject) {
+            Some(last) if last.cause == cause => match last.again {
+                Some(again) if again <= now => (Publish::Again, last.times),
+                Some(_) | None => return Publish::No,
             },
             // Another cause than last time is new, and its pauses begin with the shortest.
-            _ => (Say::New, 0),
+            _ => (Publish::First, 0),
         };
         let times = times.saturating_add(1);
-        let said = LastSaid {
+        let last = LastPublished {
             cause: cause.to_owned(),
             at: now,
             times,
             again: Some(now + self.repetition.pause(times)),
         };
-        self.remember(object, subject, said);
-        say
+        self.remember(object, subject, last);
+        publish
     }
 
-    /// Whether to say `cause` of a subject now, and not again before something else was said.
-    pub fn once(&mut self, object: &K, subject: &str, cause: &str) -> Say {
+    /// Whether to publish an Event about a subject of an object now, because of something that has happened
+    /// (`cause`). It is not repeated before an Event with another cause.
+    pub fn publish_once(&mut self, object: &K, subject: &str, cause: &str) -> Publish {
         if self
             .last(object, subject)
-            .is_some_and(|said| said.cause == cause)
+            .is_some_and(|last| last.cause == cause)
         {
-            return Say::Not;
+            return Publish::No;
         }
-        let said = LastSaid {
+        let last = LastPublished {
             cause: cause.to_owned(),
             at: Instant::now(),
             times: 1,
             again: None,
         };
-        self.remember(object, subject, said);
-        Say::New
+        self.remember(object, subject, last);
+        Publish::First
     }
 
-    /// Of what lasts, only these subjects of an object still do.
-    pub fn retain_lasting(&mut self, object: &K, lasts: impl Fn(&str) -> bool) {
-        let Some(subjects) = self.said.get_mut(object) else {
+    /// Forgets the repeated Events about those subjects of an object for which `lasts` is false: their cause has
+    /// ended.
+    pub fn retain_repeated(&mut self, object: &K, lasts: impl Fn(&str) -> bool) {
+        let Some(subjects) = self.published.get_mut(object) else {
             return;
         };
         let before = subjects.len();
-        subjects.retain(|subject, said| said.again.is_none() || lasts(subject));
+        subjects.retain(|subject, last| last.again.is_none() || lasts(subject));
         self.count -= before - subjects.len();
         if subjects.is_empty() {
-            self.said.remove(object);
+            self.published.remove(object);
         }
     }
 
-    /// Objects of which something is due to be said again, if it still holds.
+    /// Objects about which an Event is to be repeated now, if its cause still holds.
     #[must_use]
     pub fn due(&self) -> Vec<K> {
         let now = Instant::now();
-        let is_due = |said: &LastSaid| said.again.is_some_and(|again| again <= now);
-        let due = self.said.iter();
+        let is_due = |last: &LastPublished| last.again.is_some_and(|again| again <= now);
+        let due = self.published.iter();
         let due = due.filter(|(_, subjects)| subjects.values().any(is_due));
         due.map(|(object, _)| object.clone()).collect()
     }
 
-    /// Forgets an object that is gone, or of which nothing holds any more.
+    /// Forgets an object that does not exist any more, or about which no cause holds any more.
     pub fn forget(&mut self, object: &K) {
-        if let Some(subjects) = self.said.remove(object) {
+        if let Some(subjects) = self.published.remove(object) {
             self.count -= subjects.len();
         }
     }
@@ -147,35 +151,35 @@ impl<K: Clone + Eq + Hash> EventHistory<K> {
         self.count == 0
     }
 
-    fn last(&self, object: &K, subject: &str) -> Option<&LastSaid> {
-        self.said.get(object)?.get(subject)
+    fn last(&self, object: &K, subject: &str) -> Option<&LastPublished> {
+        self.published.get(object)?.get(subject)
     }
 
-    fn remember(&mut self, object: &K, subject: &str, said: LastSaid) {
+    fn remember(&mut self, object: &K, subject: &str, last: LastPublished) {
         if self.last(object, subject).is_none() {
             if self.count >= self.capacity {
                 self.forget_oldest();
             }
             self.count += 1;
         }
-        let subjects = self.said.entry(object.clone()).or_default();
-        subjects.insert(subject.to_owned(), said);
+        let subjects = self.published.entry(object.clone()).or_default();
+        subjects.insert(subject.to_owned(), last);
     }
 
     fn forget_oldest(&mut self) {
-        let all = self.said.iter().flat_map(|(object, subjects)| {
+        let all = self.published.iter().flat_map(|(object, subjects)| {
             let subjects = subjects.iter();
-            subjects.map(move |(subject, said)| (said.at, object, subject))
+            subjects.map(move |(subject, last)| (last.at, object, subject))
         });
         let oldest = all.min_by_key(|(at, _, _)| *at);
         let Some((object, subject)) = oldest.map(|(_, o, s)| (o.clone(), s.clone())) else {
             return;
         };
-        if let Some(subjects) = self.said.get_mut(&object) {
+        if let Some(subjects) = self.published.get_mut(&object) {
             subjects.remove(&subject);
             self.count -= 1;
             if subjects.is_empty() {
-                self.said.remove(&object);
+                self.published.remove(&object);
             }
         }
     }
@@ -198,57 +202,72 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_lasts_is_said_again_with_growing_pauses() {
         let mut history = history(10);
-        assert_eq!(history.lasting(&"pod", "id", "A"), Say::New);
+        assert_eq!(
+            history.publish_repeatedly(&"pod", "id", "A"),
+            Publish::First
+        );
         let mut pauses = Vec::new();
         for _ in 0..4 {
             let began = Instant::now();
             while history.due().is_empty() {
-                assert_eq!(history.lasting(&"pod", "id", "A"), Say::Not);
+                assert_eq!(history.publish_repeatedly(&"pod", "id", "A"), Publish::No);
                 tokio::time::advance(MINUTE).await;
             }
             pauses.push(began.elapsed().as_secs() / 60);
-            assert_eq!(history.lasting(&"pod", "id", "A"), Say::Again);
+            assert_eq!(
+                history.publish_repeatedly(&"pod", "id", "A"),
+                Publish::Again
+            );
         }
         assert_eq!(pauses, [10, 20, 30, 30]);
-        assert_eq!(history.lasting(&"pod", "id", "B"), Say::New);
+        assert_eq!(
+            history.publish_repeatedly(&"pod", "id", "B"),
+            Publish::First
+        );
         tokio::time::advance(10 * MINUTE).await;
         assert_eq!(history.due(), ["pod"], "a new cause begins anew");
-        history.retain_lasting(&"pod", |_| false);
+        history.retain_repeated(&"pod", |_| false);
         assert!(history.due().is_empty() && history.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_once_is_said_again_only_after_something_else() {
         let mut history = history(10);
-        assert_eq!(history.once(&"pod", "id", "done"), Say::New);
+        assert_eq!(history.publish_once(&"pod", "id", "done"), Publish::First);
         tokio::time::advance(60 * MINUTE).await;
-        assert_eq!(history.once(&"pod", "id", "done"), Say::Not);
+        assert_eq!(history.publish_once(&"pod", "id", "done"), Publish::No);
         assert!(history.due().is_empty());
-        history.retain_lasting(&"pod", |_| false);
+        history.retain_repeated(&"pod", |_| false);
         assert_eq!(
-            history.once(&"pod", "id", "done"),
-            Say::Not,
+            history.publish_once(&"pod", "id", "done"),
+            Publish::No,
             "it is done still"
         );
-        assert_eq!(history.lasting(&"pod", "id", "trouble"), Say::New);
-        assert_eq!(history.once(&"pod", "id", "done"), Say::New);
+        assert_eq!(
+            history.publish_repeatedly(&"pod", "id", "trouble"),
+            Publish::First
+        );
+        assert_eq!(history.publish_once(&"pod", "id", "done"), Publish::First);
         history.forget(&"pod");
-        assert_eq!(history.once(&"pod", "id", "done"), Say::New);
+        assert_eq!(history.publish_once(&"pod", "id", "done"), Publish::First);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
         let mut history = history(3);
         for subject in ["a", "b", "c", "d"] {
-            assert_eq!(history.lasting(&"pod", subject, "A"), Say::New);
+            assert_eq!(
+                history.publish_repeatedly(&"pod", subject, "A"),
+                Publish::First
+            );
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert_eq!(history.len(), 3);
-        assert_eq!(history.lasting(&"pod", "b", "A"), Say::Not);
-        assert_eq!(history.lasting(&"pod", "a", "A"), Say::New);
+        assert_eq!(history.publish_repeatedly(&"pod", "b", "A"), Publish::No);
+        assert_eq!(history.publish_repeatedly(&"pod", "a", "A"), Publish::First);
         assert_eq!(
-            history.lasting(&"pod", "b", "A"),
-            Say::New,
+            history.publish_repeatedly(&"pod", "b", "A"),
+            Publish::First,
             "it was the oldest"
         );
         assert_eq!(history.len(), 3);

@@ -2,7 +2,7 @@
 //!
 //! | part | does |
 //! |---|---|
-//! | [`EventHistory`] | what was said of which object, so that it is said once, and again when it changes or lasts |
+//! | [`EventHistory`] | which Event was the last about which object, so that each is published once, and again when its cause changes or lasts |
 //! | [`shortened`] | as much of a text as the API server takes |
 //! | [`EventWriter`] | hands Events to a task that writes them, and never waits |
 
@@ -10,6 +10,6 @@ mod history;
 mod note;
 mod writer;
 
-pub use history::{EventHistory, Repetition, Say};
+pub use history::{EventHistory, Publish, Repetition};
 pub use note::{NOTE_MAX, shortened};
 pub use writer::{EventQueue, EventWriter, channel, pod_reference};

@@ -7,7 +7,7 @@ use podid_core::target::{ProviderIdError, Target};
 
 use crate::ObjectKey;
 
-/// A pod as an [`Index`](crate::Index) keeps it: what its owner needs of it, and what finds its share.
+/// A pod as an [`Index`](crate::Index) keeps it: what its owner needs of it, and what the objects that concern it are found by.
 pub trait PodOnNode: Debug + PartialEq {
     /// What binds it to identities.
     fn pod(&self) -> &Pod;
@@ -17,7 +17,7 @@ pub trait PodOnNode: Debug + PartialEq {
 
 /// All objects that concern one pod, each in the order of its key.
 #[derive(Debug)]
-pub struct Share<'a, P> {
+pub struct PodObjects<'a, P> {
     #[allow(missing_docs, reason = "the name is enough")]
     pub pod: &'a P,
     /// The VM or scale set under the pod's node; `None` while the node is not known.
@@ -32,9 +32,9 @@ pub struct Share<'a, P> {
     pub assigned: Vec<(&'a ObjectKey, &'a AssignedIdentity)>,
 }
 
-impl<P> Share<'_, P> {
-    /// How many objects it is made of.
-    pub(super) fn size(&self) -> usize {
+impl<P> PodObjects<'_, P> {
+    /// How many objects these are, the pod among them.
+    pub(super) fn count(&self) -> usize {
         1 + usize::from(self.target.is_some())
             + self.bindings.len()
             + self.identities.len()
@@ -47,12 +47,12 @@ impl<P> Share<'_, P> {
 pub trait Derive {
     #[allow(missing_docs, reason = "the name is enough")]
     type Pod: PodOnNode;
-    /// What follows for a pod from its share.
+    /// What follows for a pod from the objects that concern it.
     type Output: Debug + PartialEq;
 
-    /// Works it out. It must depend on nothing but the share and what `self` knows; whoever changes
-    /// the latter has the pods that it concerns [derived again](crate::Index::rederive).
-    fn derive(&self, share: &Share<'_, Self::Pod>) -> Self::Output;
+    /// Derives the output of a pod. It must depend on nothing but `objects` and what `self` knows; whoever
+    /// changes the latter has the pods that it concerns [derived again](crate::Index::rederive).
+    fn derive(&self, objects: &PodObjects<'_, Self::Pod>) -> Self::Output;
 
     /// What follows for a pod is not what it was: keeps further maps in step. `None` stands for a pod
     /// that is not there (yet, or any more).

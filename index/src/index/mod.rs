@@ -15,7 +15,7 @@ use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::Exception;
 use podid_core::target::{ProviderIdError, Target};
 
-pub use derive::{Derive, PodOnNode, Share};
+pub use derive::{Derive, PodObjects, PodOnNode};
 pub use multi::Multi;
 
 use crate::ObjectKey;
@@ -160,9 +160,9 @@ impl<D: Derive> Index<D> {
             let Some(entry) = self.pods.get(key) else {
                 continue;
             };
-            let share = self.objects.share(&entry.pod);
-            self.visited += share.size();
-            let output = self.derive.derive(&share);
+            let objects = self.objects.of_pod(&entry.pod);
+            self.visited += objects.count();
+            let output = self.derive.derive(&objects);
             // The same as before: the owner is spared the work for a change without effect.
             if output == entry.output {
                 continue;
@@ -176,9 +176,9 @@ impl<D: Derive> Index<D> {
     }
 
     fn derive_for(&mut self, pod: &D::Pod) -> D::Output {
-        let share = self.objects.share(pod);
-        self.visited += share.size();
-        self.derive.derive(&share)
+        let objects = self.objects.of_pod(pod);
+        self.visited += objects.count();
+        self.derive.derive(&objects)
     }
 }
 

@@ -43,6 +43,11 @@ impl<K: Eq + Hash, V: Ord> Multi<K, V> {
         self.0.get(key)
     }
 
+    /// The keys that have values, each with its values.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &BTreeSet<V>)> {
+        self.0.iter()
+    }
+
     /// The keys that have values.
     pub fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.keys()

@@ -6,11 +6,11 @@ use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::Exception;
 use podid_core::target::{ProviderIdError, Target};
 
-use super::derive::{PodOnNode, Share};
+use super::derive::{PodObjects, PodOnNode};
 use super::multi::Multi;
 use crate::ObjectKey;
 
-/// All objects but the pods, arranged so that the share of one pod is found without a look at those
+/// All objects but the pods, arranged so that those that concern one pod are found without a look at those
 /// of others.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
@@ -19,9 +19,9 @@ pub(super) struct Objects {
     identities: HashMap<ObjectKey, AzureIdentity>,
     exceptions: HashMap<ObjectKey, Exception>,
     assigned: HashMap<ObjectKey, AssignedIdentity>,
-    /// Bindings by the value of the pod label that they select…
+    /// Bindings by the value of the pod label that they select.
     bindings_selecting: Multi<String, ObjectKey>,
-    /// …and by the AzureIdentity that they name.
+    /// Bindings by the AzureIdentity that they name.
     bindings_naming: Multi<ObjectKey, ObjectKey>,
     exceptions_in: Multi<String, ObjectKey>,
     /// AzureAssignedIdentities by the uid of the pod that owns them.
@@ -120,7 +120,7 @@ impl Objects {
     }
 
     /// All objects that concern a pod.
-    pub(super) fn share<'a, P: PodOnNode>(&'a self, pod: &'a P) -> Share<'a, P> {
+    pub(super) fn of_pod<'a, P: PodOnNode>(&'a self, pod: &'a P) -> PodObjects<'a, P> {
         let of_pod = pod.pod();
         // A pod without the label is selected by nothing, also not by an empty selector.
         let selecting = of_pod.selector.as_ref();
@@ -129,7 +129,7 @@ impl Objects {
         let named: BTreeSet<ObjectKey> = bindings.iter().map(|one| identity_of(one)).collect();
         let exceptions = self.exceptions_in.get(&of_pod.namespace);
         let assigned = self.assigned_to.get(&of_pod.uid).into_iter().flatten();
-        Share {
+        PodObjects {
             pod,
             target: self.nodes.get(pod.node()),
             identities: found(Some(&named), &self.identities).collect(),

@@ -11,7 +11,7 @@ pub(super) struct PodEntry<P, O> {
     pub(super) output: O,
 }
 
-/// All pods, found by what changes concern them by.
+/// All pods, and by which properties a change of another object concerns them.
 #[derive(Debug)]
 pub(super) struct Pods<D: Derive> {
     entries: HashMap<ObjectKey, PodEntry<D::Pod, D::Output>>,
@@ -39,7 +39,7 @@ impl<D: Derive> Pods<D> {
         self.entries.get(key)
     }
 
-    /// What finds the pod must not be changed through this.
+    /// The caller must not change node, label, namespace or uid of the pod: by these it is found.
     pub(super) fn get_mut(&mut self, key: &ObjectKey) -> Option<&mut PodEntry<D::Pod, D::Output>> {
         self.entries.get_mut(key)
     }

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentState;
-use podid_core::binding::{AzureIdentityType, Origin, Pod};
+use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -25,7 +26,7 @@ impl PodOnNode for TestPod {
     }
 }
 
-/// What a share is made of, by name, and the pod's uid.
+/// What concerns a pod, by name, and the pod's uid.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Names {
     uid: String,
@@ -46,21 +47,25 @@ impl Derive for DeriveNames {
     type Pod = TestPod;
     type Output = Names;
 
-    fn derive(&self, share: &Share<'_, TestPod>) -> Names {
-        let identities = share.identities.iter();
+    fn derive(&self, objects: &PodObjects<'_, TestPod>) -> Names {
+        let identities = objects.identities.iter();
         let mut names = Names {
-            uid: share.pod.pod.uid.clone(),
-            target: share.target.map(Result::is_ok),
-            bindings: share.bindings.iter().map(|one| one.name.clone()).collect(),
+            uid: objects.pod.pod.uid.clone(),
+            target: objects.target.map(Result::is_ok),
+            bindings: objects
+                .bindings
+                .iter()
+                .map(|one| one.name.clone())
+                .collect(),
             identities: identities
                 .map(|one| (one.full_name(), one.client_id.clone()))
                 .collect(),
-            exceptions: share
+            exceptions: objects
                 .exceptions
                 .iter()
                 .map(|one| one.name.clone())
                 .collect(),
-            assigned: share
+            assigned: objects
                 .assigned
                 .iter()
                 .map(|(key, _)| key.to_string())

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
 use podid_core::binding::BindingScope;
-use podid_index::{Derive, ObjectKey, Share};
+use podid_index::{Derive, ObjectKey, PodObjects};
 use tokio::time::Instant;
 
 use super::node_pod::NodePod;
@@ -62,18 +62,18 @@ impl Derive for DeriveContext {
     type Pod = NodePod;
     type Output = Arc<PodContext>;
 
-    fn derive(&self, share: &Share<'_, NodePod>) -> Arc<PodContext> {
+    fn derive(&self, objects: &PodObjects<'_, NodePod>) -> Arc<PodContext> {
         let since = |(key, object): &(&ObjectKey, &AssignedIdentity)| {
             let (namespace, name) = &object.identity;
             Some((ObjectKey::new(namespace, name), self.since(key)?))
         };
         Arc::new(PodContext {
-            caller: share.pod.caller.clone(),
-            bindings: share.bindings.iter().copied().cloned().collect(),
-            identities: share.identities.iter().copied().cloned().collect(),
-            exceptions: share.exceptions.iter().copied().cloned().collect(),
-            assigned: share.assigned.iter().filter_map(since).collect(),
-            assignments: share
+            caller: objects.pod.caller.clone(),
+            bindings: objects.bindings.iter().copied().cloned().collect(),
+            identities: objects.identities.iter().copied().cloned().collect(),
+            exceptions: objects.exceptions.iter().copied().cloned().collect(),
+            assigned: objects.assigned.iter().filter_map(since).collect(),
+            assigned_identities: objects
                 .assigned
                 .iter()
                 .map(|(_, made)| (*made).clone())

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin};
-use podid_core::resolve::Exception;
+use podid_core::binding::{AzureIdentity, Binding, BindingScope};
+use podid_core::resolve::{Exception, profile_client_ids};
 use podid_index::feed::Update;
 use podid_index::{Index, ObjectKey};
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) enum ObjectUpdate {
     /// Of this node's pods.
     Pod(Update<NodePod>),
     /// Of AzureIdentities.
-    Identity(Update<NodeIdentity>),
+    Identity(Update<IndexedAzureIdentity>),
     /// Of AzureIdentityBindings.
     Binding(Update<Binding>),
     /// Of AzurePodIdentityExceptions.
@@ -34,23 +34,19 @@ pub(crate) enum ObjectUpdate {
     Assigned(Update<AssignedIdentity>),
 }
 
-/// An AzureIdentity.
+/// An AzureIdentity, and what this node needs to know of its past.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NodeIdentity {
+pub(crate) struct IndexedAzureIdentity {
     /// As the rules see it.
     pub(crate) identity: AzureIdentity,
     /// Client ids of identities that it named before and that a VM or scale set may still have for it.
     pub(crate) former: BTreeSet<String>,
 }
 
-impl NodeIdentity {
-    /// The client ids of the identities that a profile brought to nodes by this object.
-    fn of_profile(&self) -> BTreeSet<&str> {
-        let ids = self.former.iter().chain([&self.identity.client_id]);
-        match self.identity.origin {
-            Origin::Profile => ids.map(String::as_str).collect(),
-            Origin::HandWritten => BTreeSet::new(),
-        }
+impl IndexedAzureIdentity {
+    /// See [`profile_client_ids`].
+    fn profile_client_ids(&self) -> BTreeSet<&str> {
+        profile_client_ids(&self.identity, &self.former)
     }
 }
 
@@ -78,7 +74,7 @@ struct Listed {
 pub(crate) struct PodIndex {
     index: Index<DeriveContext>,
     /// The AzureIdentities of profiles whose client ids are counted.
-    of_profiles: HashMap<ObjectKey, NodeIdentity>,
+    of_profiles: HashMap<ObjectKey, IndexedAzureIdentity>,
     listed: Listed,
 }
 
@@ -137,16 +133,23 @@ impl PodIndex {
             .collect()
     }
 
-    fn set_identity(&mut self, key: &ObjectKey, new: Option<NodeIdentity>) {
+    fn set_identity(&mut self, key: &ObjectKey, new: Option<IndexedAzureIdentity>) {
         let client_ids = &self.index.derive().of_profiles;
         // The new ones first: an id that stays is never missing.
-        let added = new.iter().flat_map(NodeIdentity::of_profile);
+        let added = new
+            .iter()
+            .flat_map(IndexedAzureIdentity::profile_client_ids);
         added.for_each(|id| client_ids.add(id));
-        let old = match new.clone().filter(|new| !new.of_profile().is_empty()) {
+        let old = match new
+            .clone()
+            .filter(|new| !new.profile_client_ids().is_empty())
+        {
             Some(counted) => self.of_profiles.insert(key.clone(), counted),
             None => self.of_profiles.remove(key),
         };
-        let removed = old.iter().flat_map(NodeIdentity::of_profile);
+        let removed = old
+            .iter()
+            .flat_map(IndexedAzureIdentity::profile_client_ids);
         removed.for_each(|id| client_ids.remove(id));
         self.index.set_identity(key, new.map(|new| new.identity));
     }

@@ -30,15 +30,9 @@ impl PodOnNode for NodePod {
 }
 
 impl NodePod {
-    /// What is to be attested about it; `None` while or when there is nothing to attest: it has no
-    /// address yet, is the node itself, or has ended (and its address may be another pod's).
+    /// See [`Claim::of`].
     pub(crate) fn claim(&self) -> Option<Claim> {
-        let caller = &self.caller;
-        let provable = !caller.host_network && !caller.completed && !self.addresses.is_empty();
-        provable.then(|| Claim {
-            uid: caller.pod.uid.clone(),
-            addresses: self.addresses.clone(),
-        })
+        Claim::of(&self.caller, &self.addresses)
     }
 }
 

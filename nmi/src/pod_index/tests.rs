@@ -6,6 +6,7 @@ use podid_core::arm::ArmId;
 use podid_core::assigned_identity::AssignmentState;
 use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_core::resolve::CallingPod;
 
 use super::*;
@@ -80,7 +81,7 @@ fn pod(number: usize, uid: &str, addresses: &[Ipv4Addr]) -> NodePod {
     }
 }
 
-fn identity(number: usize, client_id: &str, origin: Origin) -> NodeIdentity {
+fn identity(number: usize, client_id: &str, origin: Origin) -> IndexedAzureIdentity {
     let key = key("i", number);
     let identity = AzureIdentity {
         namespace: key.namespace,
@@ -93,7 +94,7 @@ fn identity(number: usize, client_id: &str, origin: Origin) -> NodeIdentity {
         origin,
         net_raw: NetRaw::Ignore,
     };
-    NodeIdentity {
+    IndexedAzureIdentity {
         identity,
         former: BTreeSet::new(),
     }
@@ -164,7 +165,7 @@ fn a_former_identity_is_its_profiles_for_as_long_as_the_profile_names_it() {
         let update = Update::Object(key("i", 1), Some(identity));
         index.apply(ObjectUpdate::Identity(update), Instant::now());
     };
-    let replaced = |origin| NodeIdentity {
+    let replaced = |origin| IndexedAzureIdentity {
         former: ["Old".to_owned(), "older".to_owned()].into(),
         ..identity(1, "new", origin)
     };

@@ -58,10 +58,13 @@ impl Counters {
 impl Controllers<'_> {
     /// Starts them as tasks, each waited for when the process drains.
     pub(super) fn start(self, tasks: &mut Tasks) {
-        let (assignments, changes) = AssignmentView::new();
+        let (assignment_view, changes) = AssignmentView::new();
         tasks.required("classes", self.classes());
-        tasks.required("profiles", self.profiles(assignments.clone(), changes));
-        tasks.required("assigned identities", self.assigned_identities(assignments));
+        tasks.required("profiles", self.profiles(assignment_view.clone(), changes));
+        tasks.required(
+            "assigned identities",
+            self.assigned_identities(assignment_view),
+        );
     }
 
     fn classes(&self) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
@@ -84,7 +87,7 @@ impl Controllers<'_> {
 
     fn profiles(
         &self,
-        assignments: AssignmentView,
+        assignment_view: AssignmentView,
         changes: AssignmentChanges,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let context = ProfileContext {
@@ -94,7 +97,7 @@ impl Controllers<'_> {
             classes: self.watches.classes.store(),
             namespaces: self.watches.namespaces.store(),
             profiles: self.watches.profiles.store(),
-            assignments,
+            assignment_view,
             leadership: self.leadership.clone(),
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
@@ -108,7 +111,7 @@ impl Controllers<'_> {
 
     fn assigned_identities(
         &self,
-        assignments: AssignmentView,
+        assignment_view: AssignmentView,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let (profiles, classes) = (self.watches.profiles.clone(), self.watches.classes.clone());
         let context = assigned_identity::AssignedIdentityContext {
@@ -118,7 +121,7 @@ impl Controllers<'_> {
             stores: ProfileStores::new(profiles, classes),
             settings: assignment_settings(self.args),
             metrics: self.counters.assignment.clone(),
-            assignments,
+            assignment_view,
         };
         let (leadership, drain) = (self.leadership.clone(), self.drain.clone());
         async move {

@@ -53,12 +53,8 @@ pub async fn start(
     drain: Drain,
     hook: Option<Arc<CallHook>>,
 ) -> Result<Running, BoxError> {
-    let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
-    // The admin server answers before the parts below have registered their own checks.
-    let starting = readiness.register("start of the controllers");
     let mut registry = metrics::registry("operator");
     let counters = Counters::register(&mut registry);
-
     // The gate comes first: there is no client for Azure or the API server without it.
     let (leads, leadership) = Leadership::new();
     let gate = Gate::new(leadership.clone(), counters.gate.clone()).with_hook(hook);
@@ -66,9 +62,12 @@ pub async fn start(
     let cluster = ClusterAccess::find(args.kubeconfig.as_deref(), &args.namespace).await?;
     let client = cluster.client(gate)?;
 
-    let admin = admin::bind(args.runtime.admin_addr).await?;
-    let address = admin.local_addr();
-    let serving = admin.serve(readiness.clone(), drain.clone(), registry);
+    let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
+    // The admin server answers before the parts below have registered their own checks.
+    let starting = readiness.register("start of the controllers");
+    let server = admin::bind(args.runtime.admin_addr).await?;
+    let admin = server.local_addr();
+    let serving = server.serve(readiness.clone(), drain.clone(), registry);
     tasks.background("admin", serving);
 
     let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
@@ -89,12 +88,11 @@ pub async fn start(
     };
     controllers.start(&mut tasks);
     drop(starting);
-    let drain_timeout = args.runtime.drain_timeout;
     Ok(Running {
-        admin: address,
+        admin,
         tasks,
         drain,
-        drain_timeout,
+        drain_timeout: args.runtime.drain_timeout,
         election,
     })
 }

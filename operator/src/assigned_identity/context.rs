@@ -29,7 +29,7 @@ pub struct AssignedIdentityContext {
     /// Counters, registered once for the process.
     pub metrics: AssignedIdentityMetrics,
     /// What others may ask.
-    pub assignments: AssignmentView,
+    pub assignment_view: AssignmentView,
 }
 
 impl fmt::Debug for AssignedIdentityContext {

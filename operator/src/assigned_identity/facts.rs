@@ -37,15 +37,19 @@ const KINDS: usize = 5;
 pub(super) struct Facts {
     watches: SelectAll<BoxStream<'static, Fact>>,
     index: SharedIndex,
-    assignments: AssignmentView,
+    assignment_view: AssignmentView,
 }
 
 impl Facts {
-    pub(super) fn new(client: &Client, index: SharedIndex, assignments: AssignmentView) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        index: SharedIndex,
+        assignment_view: AssignmentView,
+    ) -> Self {
         Self {
             watches: watch_all(client),
             index,
-            assignments,
+            assignment_view,
         }
     }
 
@@ -78,7 +82,7 @@ impl Facts {
         match fact {
             Fact::Pod(key, placed) => {
                 let pod = placed.as_ref().map(|placed| &placed.pod);
-                self.assignments.set_pod_breaking_rule(&key, pod);
+                self.assignment_view.set_pod_breaking_rule(&key, pod);
                 self.index.set_pod(&key, placed);
             }
             Fact::Node(name, target) => self.index.set_node(&name, target),

@@ -9,8 +9,9 @@ use podid_azure::{
     Result, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Origin, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_index::ObjectKey;
 use prometheus_client::registry::Registry;
 
@@ -30,8 +31,8 @@ fn metrics() -> AssignedIdentityMetrics {
 /// What assignment works with: one VM, no identities that can be read, and no API server.
 pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
     podid_runtime::process::init();
-    let (assignments, _) = AssignmentView::new();
-    assignments.set_known();
+    let (assignment_view, _) = AssignmentView::new();
+    assignment_view.set_known();
     let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
     let client = kube::Client::try_from(nowhere).expect("a client");
     AssignedIdentityContext {
@@ -47,7 +48,7 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
             immutable: BTreeSet::new(),
         },
         metrics: metrics(),
-        assignments,
+        assignment_view,
     }
 }
 

@@ -49,4 +49,4 @@ pub use metrics::AssignedIdentityMetrics;
 pub use podid_index::ObjectKey;
 pub use profiles::ProfileStores;
 pub use run::run;
-pub use view::{AssignmentChanges, AssignmentView, CarrierChange, TargetsWithIdentity};
+pub use view::{AssignmentChanges, AssignmentView, TargetsWithIdentityChange};

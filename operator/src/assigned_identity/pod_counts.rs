@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use podid_core::profile::pods::{PodCounts, pod_count_entries};
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
-use tokio::time::{Instant, sleep_until};
+use podid_runtime::wait::sleep_until;
 
 use super::dirty::DirtySet;
 use super::shared_index::SharedIndex;
@@ -18,21 +18,21 @@ pub(super) struct PodCounter {
     dirty: DirtySet<ObjectKey>,
     counts: PodCounts,
     clock: MonotonicClock,
-    assignments: AssignmentView,
+    assignment_view: AssignmentView,
 }
 
 impl PodCounter {
     pub(super) fn new(
         index: SharedIndex,
         dirty: DirtySet<ObjectKey>,
-        assignments: AssignmentView,
+        assignment_view: AssignmentView,
     ) -> Self {
         Self {
             index,
             dirty,
             counts: PodCounts::default(),
             clock: MonotonicClock::start(),
-            assignments,
+            assignment_view,
         }
     }
 
@@ -49,7 +49,7 @@ impl PodCounter {
             let late = self.counts.next_late().map(|late| self.clock.instant(late));
             tokio::select! {
                 pods = self.dirty.next() => pods.iter().for_each(|pod| self.count(pod)),
-                () = sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
+                () = sleep_until(late) => {
                     let late = self.counts.take_late(self.clock.now());
                     late.iter().for_each(|pod| self.count(pod));
                 }
@@ -68,7 +68,7 @@ impl PodCounter {
 
     fn publish(&mut self) {
         for (identity, pods) in self.counts.take_dirty() {
-            self.assignments.set_bound_pods(&identity, pods);
+            self.assignment_view.set_bound_pods(&identity, pods);
         }
     }
 }

@@ -49,9 +49,9 @@ async fn prepare(
         ..VerificationInputs::default()
     };
     let requests = DirtySet::default();
-    let (stores, assignments) = (context.stores.clone(), context.assignments.clone());
+    let (stores, assignment_view) = (context.stores.clone(), context.assignment_view.clone());
 
-    let mut facts = Facts::new(&context.client, index.clone(), assignments.clone());
+    let mut facts = Facts::new(&context.client, index.clone(), assignment_view.clone());
     facts.list().await?;
     let changed_owners = inputs.changed_owners.clone();
     let mut profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
@@ -59,20 +59,16 @@ async fn prepare(
         return Ok(None);
     }
 
-    let records = ConfigMapRecords::new(context.client.clone(), &context.settings.namespace);
-    let records: Arc<dyn RecordStore> = Arc::new(records);
-    let mut targets = Targets::new(
-        target_context(context, Arc::clone(&records), drain.clone()),
-        index.clone(),
-        dirty.targets.clone(),
-        requests,
-        inputs.recheck.clone(),
-    );
+    let (changed, recheck) = (dirty.targets.clone(), inputs.recheck.clone());
+    let records = records(context);
+    let targets = target_context(context, Arc::clone(&records), drain.clone());
+    let mut targets = Targets::new(targets, index.clone(), changed, requests, recheck);
     targets.begin(records.as_ref()).await?;
-    let mut counts = PodCounter::new(index.clone(), dirty.counted.clone(), assignments.clone());
+    let (counted, view) = (dirty.counted.clone(), assignment_view.clone());
+    let mut counts = PodCounter::new(index.clone(), counted, view);
     counts.update();
-    assignments.set_uses(index.clone());
-    assignments.set_known();
+    assignment_view.set_uses(index.clone());
+    assignment_view.set_known();
 
     let mut parts = Parts::new();
     parts.spawn(facts.run());
@@ -80,6 +76,12 @@ async fn prepare(
     parts.spawn(counts.run());
     start_others(context, &index, dirty, inputs, &mut parts);
     Ok(Some((targets, parts)))
+}
+
+/// What earlier runs have put on VMs and scale sets.
+fn records(context: &AssignedIdentityContext) -> Arc<dyn RecordStore> {
+    let (client, namespace) = (context.client.clone(), &context.settings.namespace);
+    Arc::new(ConfigMapRecords::new(client, namespace))
 }
 
 /// Starts the parts that need nothing prepared.
@@ -118,8 +120,8 @@ pub(super) fn target_context(
     records: Arc<dyn RecordStore>,
     drain: Drain,
 ) -> TargetContext {
-    let (settings, assignments): (_, AssignmentView) =
-        (&context.settings, context.assignments.clone());
+    let (settings, assignment_view): (_, AssignmentView) =
+        (&context.settings, context.assignment_view.clone());
     TargetContext {
         compute: Arc::clone(&context.compute),
         records,
@@ -129,7 +131,9 @@ pub(super) fn target_context(
             immutable: settings.immutable.clone(),
         },
         metrics: context.metrics.targets.clone(),
-        on_carried: Box::new(move |target, carried| assignments.set_carried(target, carried)),
+        on_identities: Box::new(move |target, identities| {
+            assignment_view.set_on_target(target, identities)
+        }),
         drain,
     }
 }

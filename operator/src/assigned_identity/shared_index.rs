@@ -92,7 +92,7 @@ impl SharedIndex {
     }
 
     /// What Azure says of a managed identity.
-    pub(super) fn set_lookup(&self, identity: &ArmId, lookup: Option<IdentityLookup>) {
+    pub(super) fn set_known(&self, identity: &ArmId, lookup: Option<IdentityLookup>) {
         self.update(|index| index.set_known(identity, lookup));
     }
 
@@ -141,13 +141,13 @@ impl SharedIndex {
         self.dirty.pods(users);
     }
 
-    /// What a VM or scale set should carry.
+    /// What a VM or scale set should have.
     pub(super) fn desired(&self, target: &Target) -> DesiredIdentities {
-        self.state().index.wanted(target)
+        self.state().index.desired(target)
     }
 
     /// Whether pods need to know what Azure says of an identity.
-    pub(super) fn needs_lookup(&self, identity: &ArmId) -> bool {
+    pub(super) fn needs_check(&self, identity: &ArmId) -> bool {
         self.state().index.needs_check(identity)
     }
 
@@ -196,7 +196,7 @@ impl SharedIndex {
                 progress.map(|(wanted, verification)| observed.progress(wanted, verification));
             PodView {
                 observed,
-                identities: &pod.assignments,
+                identities: &pod.pod_identities,
                 progress: progress.collect(),
             }
         });
@@ -209,7 +209,7 @@ impl SharedIndex {
         fact(&mut state.index);
         let dirty = state.index.take_dirty();
         drop(state);
-        self.dirty.identities.add(dirty.checks);
+        self.dirty.identities.add(dirty.identities);
         self.dirty.targets.add(dirty.targets);
         self.dirty.pods(dirty.pods);
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use podid_core::arm::ArmId;
 use podid_core::binding::Pod;
 use podid_core::profile::pods::BoundPods;
-use podid_core::target::Target;
+use podid_core::target::{Target, TargetsWithIdentity};
 use tokio::sync::mpsc;
 
 use podid_index::ObjectKey;
@@ -18,29 +18,20 @@ use super::shared_index::SharedIndex;
 pub struct AssignmentView {
     state: Arc<Mutex<State>>,
     counts: mpsc::UnboundedSender<ObjectKey>,
-    carriers: mpsc::UnboundedSender<CarrierChange>,
+    targets_with_identity: mpsc::UnboundedSender<TargetsWithIdentityChange>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the watches have delivered everything. Only while this replica leads.
     known: bool,
     bound_pods: HashMap<ObjectKey, BoundPods>,
     /// Labelled pods on nodes that break the `NET_RAW` rule, whoever binds them.
     pods_breaking_rule: BTreeMap<ObjectKey, Pod>,
-    carried: BTreeMap<Target, BTreeSet<ArmId>>,
+    /// The identities that each VM or scale set has through podid, or may have.
+    on_targets: BTreeMap<Target, BTreeSet<ArmId>>,
     /// Who uses what; `None` before anything is known.
     uses: Option<SharedIndex>,
-}
-
-/// The VMs and scale sets that have an identity through podid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetsWithIdentity {
-    /// Not known yet: the watches have not delivered everything, or this replica does not lead.
-    Unknown,
-    /// On none: it may be deleted.
-    Nowhere,
-    /// On these, or on its way there or back.
-    On(Vec<Target>),
 }
 
 /// What changes about the answers of [`AssignmentView`]. Each kind has a channel of its own, so that none
@@ -50,12 +41,12 @@ pub struct AssignmentChanges {
     /// AzureIdentities whose counts of bound pods have changed.
     pub counts: mpsc::UnboundedReceiver<ObjectKey>,
     /// Where identities are.
-    pub carriers: mpsc::UnboundedReceiver<CarrierChange>,
+    pub targets_with_identity: mpsc::UnboundedReceiver<TargetsWithIdentityChange>,
 }
 
 /// A change of what [`AssignmentView::still_assigned`] answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CarrierChange {
+pub enum TargetsWithIdentityChange {
     /// From now on there are answers, about all identities and all pods.
     AllKnown,
     /// A VM or scale set has this identity now, or does not have it any more (released it).
@@ -67,37 +58,26 @@ impl AssignmentView {
     #[must_use]
     pub fn new() -> (Self, AssignmentChanges) {
         let (counts, counts_receiver) = mpsc::unbounded_channel();
-        let (carriers, carriers_receiver) = mpsc::unbounded_channel();
-        let assignments = Self {
+        let (targets_with_identity, targets_receiver) = mpsc::unbounded_channel();
+        let assignment_view = Self {
             state: Arc::default(),
             counts,
-            carriers,
+            targets_with_identity,
         };
         let changes = AssignmentChanges {
             counts: counts_receiver,
-            carriers: carriers_receiver,
+            targets_with_identity: targets_receiver,
         };
-        (assignments, changes)
+        (assignment_view, changes)
     }
 
-    /// Which VMs and scale sets have the identity through podid. Whoever deletes an identity in Azure waits
-    /// for [`TargetsWithIdentity::Nowhere`], or they keep the id of something that is gone.
+    /// Which VMs and scale sets have the identity through podid. Delete an identity in Azure only after the
+    /// answer [`TargetsWithIdentity::Nowhere`]; otherwise VMs and scale sets keep the id of an identity that
+    /// does not exist any more.
     #[must_use]
     pub fn still_assigned(&self, identity: &ArmId) -> TargetsWithIdentity {
         let state = self.state();
-        if !state.known {
-            return TargetsWithIdentity::Unknown;
-        }
-        let carriers = state
-            .carried
-            .iter()
-            .filter(|(_, ids)| ids.contains(identity));
-        let targets: Vec<Target> = carriers.map(|(target, _)| target.clone()).collect();
-        if targets.is_empty() {
-            TargetsWithIdentity::Nowhere
-        } else {
-            TargetsWithIdentity::On(targets)
-        }
+        TargetsWithIdentity::of(identity, state.known.then_some(&state.on_targets))
     }
 
     /// Which VMs and scale sets have the identity through podid for the pods of a profile, those that its own
@@ -107,13 +87,11 @@ impl AssignmentView {
     pub fn still_assigned_for(&self, identity: &ArmId, profile: &ObjectKey) -> TargetsWithIdentity {
         let uses = self.state().uses.clone();
         let still = self.still_assigned(identity);
-        let (TargetsWithIdentity::On(mut targets), Some(uses)) = (still.clone(), uses) else {
-            return still;
-        };
-        targets.retain(|target| !uses.is_only_used_by_others(target, identity, profile));
-        match targets.is_empty() {
-            true => TargetsWithIdentity::Nowhere,
-            false => TargetsWithIdentity::On(targets),
+        match uses {
+            Some(uses) => {
+                still.without(|target| uses.is_only_used_by_others(target, identity, profile))
+            }
+            None => still,
         }
     }
 
@@ -154,7 +132,7 @@ impl AssignmentView {
     /// Everything has been seen once: answers are true from here on.
     pub(crate) fn set_known(&self) {
         self.state().known = true;
-        self.send(CarrierChange::AllKnown);
+        self.send(TargetsWithIdentityChange::AllKnown);
     }
 
     pub(crate) fn set_bound_pods(&self, identity: &ObjectKey, pods: BoundPods) {
@@ -171,23 +149,23 @@ impl AssignmentView {
         }
     }
 
-    pub(crate) fn set_carried(&self, target: &Target, identities: BTreeSet<ArmId>) {
+    pub(crate) fn set_on_target(&self, target: &Target, identities: BTreeSet<ArmId>) {
         let before = match identities.is_empty() {
-            true => self.state().carried.remove(target),
+            true => self.state().on_targets.remove(target),
             false => self
                 .state()
-                .carried
+                .on_targets
                 .insert(target.clone(), identities.clone()),
         };
         let before = before.unwrap_or_default();
         for identity in before.symmetric_difference(&identities) {
-            self.send(CarrierChange::Identity(identity.clone()));
+            self.send(TargetsWithIdentityChange::Identity(identity.clone()));
         }
     }
 
-    fn send(&self, change: CarrierChange) {
+    fn send(&self, change: TargetsWithIdentityChange) {
         // The profile controller has stopped, and the operator stops.
-        let _stopping = self.carriers.send(change);
+        let _stopping = self.targets_with_identity.send(change);
     }
 
     /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
@@ -203,73 +181,74 @@ mod tests {
 
     #[test]
     fn nothing_is_answered_before_everything_is_known() {
-        let (assignments, _changes) = AssignmentView::new();
+        let (assignment_view, _changes) = AssignmentView::new();
         let web = ObjectKey::new("apps", "web");
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Unknown
         );
-        assert_eq!(assignments.bound_pods(&web), None);
-        assignments.set_known();
+        assert_eq!(assignment_view.bound_pods(&web), None);
+        assignment_view.set_known();
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Nowhere
         );
-        assert_eq!(assignments.bound_pods(&web), Some(BoundPods::default()));
+        assert_eq!(assignment_view.bound_pods(&web), Some(BoundPods::default()));
     }
 
     #[test]
     fn an_identity_that_only_others_use_is_not_the_profiles_any_more() {
-        let (assignments, _changes) = AssignmentView::new();
+        let (assignment_view, _changes) = AssignmentView::new();
         let cart = ObjectKey::new("apps", "cart");
-        let still = |name| assignments.still_assigned_for(&id(name), &cart);
+        let still = |name| assignment_view.still_assigned_for(&id(name), &cart);
         assert_eq!(still("a"), TargetsWithIdentity::Unknown);
-        assignments.set_carried(&target(), ids(&["a", "b"]));
-        assignments.set_known();
+        assignment_view.set_on_target(&target(), ids(&["a", "b"]));
+        assignment_view.set_known();
         let on_target = TargetsWithIdentity::On(vec![target()]);
         assert_eq!(still("a"), on_target, "nothing is known of others");
-        assignments.set_uses(used_by_others());
+        assignment_view.set_uses(used_by_others());
         assert_eq!(still("a"), TargetsWithIdentity::Nowhere);
         assert_eq!(
             still("b"),
             on_target,
             "nobody uses it: it is on its way off"
         );
-        assert_eq!(assignments.still_assigned(&id("a")), on_target);
-        assignments.set_carried(&target(), ids(&[]));
+        assert_eq!(assignment_view.still_assigned(&id("a")), on_target);
+        assignment_view.set_on_target(&target(), ids(&[]));
         assert_eq!(still("b"), TargetsWithIdentity::Nowhere);
     }
 
     #[test]
     fn each_change_is_told_once() {
-        let (assignments, mut changes) = AssignmentView::new();
-        assignments.set_known();
+        let (assignment_view, mut changes) = AssignmentView::new();
+        assignment_view.set_known();
         let web = ObjectKey::new("apps", "web");
         let two = BoundPods {
             bound: 2,
             ..BoundPods::default()
         };
-        assignments.set_bound_pods(&web, two.clone());
-        assignments.set_bound_pods(&web, two.clone());
-        assignments.set_carried(&target(), ids(&["a", "b"]));
-        assignments.set_carried(&target(), ids(&["b"]));
-        assert_eq!(assignments.bound_pods(&web), Some(two));
+        assignment_view.set_bound_pods(&web, two.clone());
+        assignment_view.set_bound_pods(&web, two.clone());
+        assignment_view.set_on_target(&target(), ids(&["a", "b"]));
+        assignment_view.set_on_target(&target(), ids(&["b"]));
+        assert_eq!(assignment_view.bound_pods(&web), Some(two));
         assert_eq!(
-            assignments.still_assigned(&id("a")),
+            assignment_view.still_assigned(&id("a")),
             TargetsWithIdentity::Nowhere
         );
         assert_eq!(
-            assignments.still_assigned(&id("B")),
+            assignment_view.still_assigned(&id("B")),
             TargetsWithIdentity::On(vec![target()])
         );
-        let carriers = &mut changes.carriers;
-        let sent: Vec<CarrierChange> = std::iter::from_fn(|| carriers.try_recv().ok()).collect();
-        let carried = |name| CarrierChange::Identity(id(name));
+        let targets = &mut changes.targets_with_identity;
+        let sent: Vec<TargetsWithIdentityChange> =
+            std::iter::from_fn(|| targets.try_recv().ok()).collect();
+        let identity = |name| TargetsWithIdentityChange::Identity(id(name));
         let expected = [
-            CarrierChange::AllKnown,
-            carried("a"),
-            carried("b"),
-            carried("a"),
+            TargetsWithIdentityChange::AllKnown,
+            identity("a"),
+            identity("b"),
+            identity("a"),
         ];
         assert_eq!(sent, expected);
         let counts = &mut changes.counts;

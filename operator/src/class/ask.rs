@@ -10,7 +10,7 @@ use podid_core::class::azure::{About, Answer, Question, questions};
 
 use super::ClassContext;
 use crate::azure::advice;
-use crate::call_failure::call_failure;
+use crate::azure_error::call_failure;
 
 /// How many questions are asked at once for one class.
 const AT_ONCE: usize = 4;

@@ -1,19 +1,23 @@
 //! Calls to Azure.
 
 use podid_azure::{ArmCall, ArmGate, GateDecision};
+use podid_core::arm::ArmId;
 
-use super::{CallDestination, CallKind, Gate, OutgoingCall};
+use super::{CallKind, CallSubject, Gate, OutgoingCall};
 
 impl ArmGate for Gate {
     fn admit(&self, call: &ArmCall<'_>) -> GateDecision {
         self.check(&OutgoingCall {
-            destination: CallDestination::Azure,
             kind: if call.is_write() {
                 CallKind::Write
             } else {
                 CallKind::Read
             },
-            what: format!("{} {}", call.method, call.resource),
+            method: call.method.clone(),
+            subject: CallSubject::Azure {
+                operation: call.operation,
+                resource: ArmId::new(call.resource),
+            },
         })
     }
 }

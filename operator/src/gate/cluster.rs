@@ -15,7 +15,7 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, Service};
 
-use super::{CallDestination, CallKind, Gate, GateDecision, OutgoingCall};
+use super::{CallKind, CallSubject, Gate, GateDecision, OutgoingCall};
 
 /// How many requests may wait for the connection; as many as kube's own client lets wait.
 const WAITING_REQUESTS: usize = 1024;
@@ -145,7 +145,7 @@ where
                     Err(io::Error::new(io::ErrorKind::ConnectionReset, lost).into())
                 })
             }
-            GateDecision::Refuse(reason) => Box::pin(async move { Err(reason) }),
+            GateDecision::Refuse(refusal) => Box::pin(async move { Err(refusal.reason) }),
         }
     }
 }
@@ -153,9 +153,11 @@ where
 fn describe(request: &Request<Body>) -> OutgoingCall {
     let (method, path) = (request.method(), request.uri().path());
     OutgoingCall {
-        destination: CallDestination::Cluster,
         kind: kind(method, path),
-        what: format!("{method} {path}"),
+        method: method.clone(),
+        subject: CallSubject::Cluster {
+            path: path.to_owned(),
+        },
     }
 }
 

@@ -63,7 +63,7 @@ impl GateMetrics {
 
     pub(super) fn count(&self, call: &OutgoingCall, decision: &GateDecision) {
         let labels = CallLabels {
-            destination: call.destination,
+            destination: call.destination(),
             kind: call.kind,
             outcome: match decision {
                 GateDecision::Send | GateDecision::LoseAnswer => CallOutcome::Done,

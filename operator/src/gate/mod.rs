@@ -22,12 +22,15 @@ mod metrics;
 use std::fmt;
 use std::sync::Arc;
 
-pub use call::{CallDestination, CallKind, OutgoingCall};
+pub use call::{CallDestination, CallKind, CallSubject, OutgoingCall};
 pub use cluster::ClusterAccess;
 pub use metrics::GateMetrics;
-pub use podid_azure::GateDecision;
+pub use podid_azure::{GateDecision, GateRefusal};
 
 use crate::leader::Leadership;
+
+/// What a person can do about a call that this replica may not make.
+const NOT_LEADING_STEP: &str = "nothing is to be done here; whoever may make the call makes it";
 
 /// Why a call was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ pub enum CallRefused {
         "{what} was not sent, because this replica does not lead; the replica that leads does it"
     )]
     NotLeading {
-        /// The call, as in [`OutgoingCall::what`].
+        /// The call, as [`OutgoingCall`] prints it.
         what: String,
     },
 }
@@ -82,8 +85,13 @@ impl Gate {
         // Whether this replica leads is asked here and not once for a piece of work: the lease may be
         // lost between two attempts of one call.
         if call.kind == CallKind::Write && !self.leadership.is_held() {
-            let what = call.what.clone();
-            return GateDecision::Refuse(CallRefused::NotLeading { what }.into());
+            let what = call.to_string();
+            return GateDecision::Refuse(GateRefusal {
+                reason: CallRefused::NotLeading { what }.into(),
+                // Nobody knows when this replica will lead.
+                retry_after: None,
+                next_step: NOT_LEADING_STEP.to_owned(),
+            });
         }
         match &self.hook {
             Some(hook) => hook(call),

@@ -176,7 +176,11 @@ async fn a_hook_sees_what_is_about_to_leave_and_may_refuse_it() {
     let log = Arc::clone(&calls);
     let gate = gate.with_hook(Some(Arc::new(move |call| {
         log.lock().unwrap().push(call.clone());
-        GateDecision::Refuse("the budget is spent".into())
+        GateDecision::Refuse(GateRefusal {
+            reason: "the budget is spent".into(),
+            retry_after: None,
+            next_step: "wait".into(),
+        })
     })));
     let api = config_maps(server.client(gate));
     let error = patch(&api).await.unwrap_err();
@@ -188,9 +192,11 @@ async fn a_hook_sees_what_is_about_to_leave_and_may_refuse_it() {
     leads.send_replace(false);
     patch(&api).await.unwrap_err();
     let seen = OutgoingCall {
-        destination: CallDestination::Cluster,
         kind: CallKind::Write,
-        what: format!("PATCH {PATH}/web"),
+        method: Method::PATCH,
+        subject: CallSubject::Cluster {
+            path: format!("{PATH}/web"),
+        },
     };
     assert_eq!(*calls.lock().unwrap(), [seen]);
     assert!(server.seen().is_empty());
@@ -236,13 +242,14 @@ fn azure_is_read_by_everybody_and_written_by_the_leader() {
     };
     assert!(matches!(admit(&Method::GET), GateDecision::Send));
     for method in [Method::PUT, Method::PATCH, Method::DELETE] {
-        let GateDecision::Refuse(reason) = admit(&method) else {
+        let GateDecision::Refuse(refusal) = admit(&method) else {
             panic!("{method} must be refused");
         };
-        let text = reason.to_string();
+        let text = refusal.reason.to_string();
         assert!(text.starts_with(&format!("{method} {resource} ")), "{text}");
         assert!(text.contains("this replica does not lead"), "{text}");
-        assert!(reason.source().is_none());
+        assert!(refusal.reason.source().is_none());
+        assert_eq!(refusal.retry_after, None);
     }
     leads.send_replace(true);
     assert!(matches!(admit(&Method::PUT), GateDecision::Send));

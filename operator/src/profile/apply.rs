@@ -8,12 +8,13 @@ use podid_core::profile::observed::{ProfileRecord, RecordedRoleAssignment, RoleA
 use podid_core::profile::plan::{RoleGrant, Step, UsedBy, made_for};
 use podid_core::profile::progress::{PlanProgress, equal_assignment};
 use podid_core::role::Role;
+use podid_core::target::TargetsWithIdentity;
 use podid_crds::podid::PodIdentityProfile;
 use uuid::Uuid;
 
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children, observe};
-use crate::assigned_identity::{ObjectKey, TargetsWithIdentity};
+use crate::assigned_identity::ObjectKey;
 use crate::azure;
 
 /// Does the steps of one plan.
@@ -46,7 +47,7 @@ impl Applier<'_> {
             Step::CreateIdentity { id, location, tags }
             | Step::UpdateTags { id, location, tags } => {
                 let (location, tags) = (location.clone(), tags.clone());
-                self.put_identity(id, UserAssignedIdentitySpec { location, tags })
+                self.put_managed_identity(id, UserAssignedIdentitySpec { location, tags })
                     .await
             }
             // A note in the record, which is written with the status.
@@ -69,19 +70,21 @@ impl Applier<'_> {
                     *net_raw,
                     former,
                 );
-                children::apply_identity(profile, client, &object).await
+                children::apply_azure_identity(profile, client, &object).await
             }
             Step::ApplyBinding { binding, .. } => {
                 children::apply_binding(profile, client, binding).await
             }
             Step::DeleteBinding { .. } => children::delete_binding(profile, client).await,
-            Step::DeleteAzureIdentity { .. } => children::delete_identity(profile, client).await,
+            Step::DeleteAzureIdentity { .. } => {
+                children::delete_azure_identity(profile, client).await
+            }
             Step::AwaitUnassigned { id, used_by } => self.unassigned(id, *used_by),
-            Step::DeleteIdentity { id } => self.delete_identity(id).await,
+            Step::DeleteIdentity { id } => self.delete_managed_identity(id).await,
         }
     }
 
-    async fn put_identity(
+    async fn put_managed_identity(
         &mut self,
         id: &ArmId,
         spec: UserAssignedIdentitySpec,
@@ -92,9 +95,9 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// VMs and scale sets may have taken long to lose the identity, so it is read again: whose it is has
-    /// to be true now.
-    async fn delete_identity(&self, id: &ArmId) -> Result<(), ErrorCause> {
+    /// Deletes the identity in Azure, unless its tags say that it is another's. They are read again now, because
+    /// the wait until no VM or scale set has the identity may have been long.
+    async fn delete_managed_identity(&self, id: &ArmId) -> Result<(), ErrorCause> {
         let parsed = azure::identity_id(id).ok_or_else(|| ErrorCause::NotAnIdentity(id.clone()))?;
         let shown = observe::identity(id, self.context).await?;
         if shown.is_some_and(|shown| !made_for(&shown, self.owner, self.record)) {
@@ -171,13 +174,13 @@ impl Applier<'_> {
     }
 
     fn unassigned(&self, id: &ArmId, used_by: UsedBy) -> Result<(), ErrorCause> {
-        let assignments = &self.context.assignments;
+        let assignment_view = &self.context.assignment_view;
         let still = match used_by {
             UsedBy::Profile => {
                 let (namespace, profile) = (&self.owner.namespace, &self.owner.profile);
-                assignments.still_assigned_for(id, &ObjectKey::new(namespace, profile))
+                assignment_view.still_assigned_for(id, &ObjectKey::new(namespace, profile))
             }
-            UsedBy::Anyone => assignments.still_assigned(id),
+            UsedBy::Anyone => assignment_view.still_assigned(id),
         };
         let targets = match still {
             TargetsWithIdentity::Nowhere => return Ok(()),

@@ -7,6 +7,7 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
+use podid_core::owner;
 use podid_core::profile::observed::{AzureIdentityFields, BindingFields, Child};
 use podid_crds::aadpodidentity::{
     AzureIdentity, AzureIdentityBinding, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED,
@@ -33,7 +34,7 @@ const APPLIERS: [(&str, &str); 2] = [
 /// What is there under the profile's name.
 #[derive(Debug)]
 pub(super) struct Children {
-    pub(super) identity: Option<Child<AzureIdentityFields>>,
+    pub(super) azure_identity: Option<Child<AzureIdentityFields>>,
     pub(super) binding: Option<Child<BindingFields>>,
 }
 
@@ -42,16 +43,16 @@ pub(super) async fn observe(
     profile: &PodIdentityProfile,
     client: &Client,
 ) -> Result<Children, ErrorCause> {
-    let identity = read::<AzureIdentity>(profile, client).await?;
+    let azure_identity = read::<AzureIdentity>(profile, client).await?;
     let binding = read::<AzureIdentityBinding>(profile, client).await?;
     Ok(Children {
-        identity: identity.map(|object| child(profile, &object, azure_identity_fields)),
+        azure_identity: azure_identity.map(|object| child(profile, &object, azure_identity_fields)),
         binding: binding.map(|object| child(profile, &object, binding_fields)),
     })
 }
 
 /// Writes the AzureIdentity as a whole.
-pub(super) async fn apply_identity(
+pub(super) async fn apply_azure_identity(
     profile: &PodIdentityProfile,
     client: &Client,
     identity: &AzureIdentityFields,
@@ -91,7 +92,7 @@ pub(super) async fn apply_binding(
 }
 
 /// Deletes the AzureIdentity, if it is the profile's.
-pub(super) async fn delete_identity(
+pub(super) async fn delete_azure_identity(
     profile: &PodIdentityProfile,
     client: &Client,
 ) -> Result<(), ErrorCause> {
@@ -153,9 +154,7 @@ fn child<K: Owned, T>(
 }
 
 fn is_owned(profile: &PodIdentityProfile, object: &impl Resource) -> bool {
-    let uid = profile.uid();
-    let mut owners = object.meta().owner_references.iter().flatten();
-    owners.any(|owner| owner.controller == Some(true) && Some(&owner.uid) == uid.as_ref())
+    owner::is_controlled_by(profile.uid().as_deref(), convert::controllers(object))
 }
 
 fn applied_by(object: &impl Resource) -> Option<String> {

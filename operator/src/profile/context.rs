@@ -37,7 +37,7 @@ pub struct ProfileContext {
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
     /// Which identities are on which VM or scale set, and how far bound pods are.
-    pub assignments: AssignmentView,
+    pub assignment_view: AssignmentView,
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.

@@ -9,7 +9,7 @@ use podid_core::role::remedy_for_unknown;
 use podid_runtime::process::chain;
 
 use crate::azure::advice;
-use crate::call_failure::call_failure;
+use crate::azure_error::call_failure;
 
 /// Why reading or writing stopped.
 #[derive(Debug, thiserror::Error)]

@@ -94,13 +94,30 @@ pub async fn run(
     let context = Arc::new(context);
     let (concerned, concerned_by_pods) = mpsc::unbounded_channel();
     let pods = pods::write_counts(Arc::clone(&context), changes.counts, concerned);
-    let released = released::waiting_profiles(changes.carriers, context.profiles.clone());
+    let released =
+        released::waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let config = controller::Config::default().concurrency(concurrency);
-    let controller = Controller::for_stream(
+    let controller = controller(&context, &watches)
+        .with_config(config)
+        .reconcile_on(crate::trigger::received(concerned_by_pods))
+        .reconcile_on(released)
+        .reconcile_all_on(context.leadership.gained_once())
+        .graceful_shutdown_on(async move { drain.draining().await })
+        .run(reconcile::reconcile, reconcile::after_error, context)
+        .for_each(|_| std::future::ready(()));
+    tokio::select! {
+        () = controller => Ok(()),
+        () = pods => Ok(()),
+    }
+}
+
+/// A controller that reconciles a profile after every change of it, of the objects it owns, of its class and of
+/// its namespace.
+fn controller(context: &ProfileContext, watches: &Watches) -> Controller<PodIdentityProfile> {
+    Controller::for_stream(
         trigger::profiles(&watches.profiles),
         context.profiles.clone(),
     )
-    .with_config(config)
     .owns_stream(trigger::children::<AzureIdentity>(&context.client))
     .owns_stream(trigger::children::<AzureIdentityBinding>(&context.client))
     .watches_stream(
@@ -111,16 +128,6 @@ pub async fn run(
         trigger::namespaces(&watches.namespaces),
         trigger::of_namespace(&context.profiles),
     )
-    .reconcile_on(crate::trigger::received(concerned_by_pods))
-    .reconcile_on(released)
-    .reconcile_all_on(context.leadership.gained_once())
-    .graceful_shutdown_on(async move { drain.draining().await })
-    .run(reconcile::reconcile, reconcile::after_error, context)
-    .for_each(|_| std::future::ready(()));
-    tokio::select! {
-        () = controller => Ok(()),
-        () = pods => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::error::{ErrorCause, StepError};
 use super::{ProfileContext, children};
 use crate::azure;
-use crate::call_failure::call_failure;
+use crate::azure_error::call_failure;
 
 /// How many lists of role assignments are read at once for one profile.
 const LISTS: usize = 4;
@@ -51,13 +51,13 @@ pub(super) async fn observe(
     let roles = named_roles(scope.grants, context).await;
     let roles = roles.map_err(in_access)?;
     let lists = assignment_lists(identity.as_ref(), scope.grants, &scope.record);
-    let assignments = assignments(lists, context).await.map_err(in_access)?;
+    let role_assignments = role_assignments(lists, context).await.map_err(in_access)?;
     Ok(Observed {
         identity,
         former,
-        assignments,
+        role_assignments,
         roles,
-        azure_identity: children.identity,
+        azure_identity: children.azure_identity,
         binding: children.binding,
         record: scope.record,
     })
@@ -125,7 +125,7 @@ pub(super) async fn role_id(
     Ok(found.and_then(|role| Role::parse(&role.id).id()))
 }
 
-async fn assignments(
+async fn role_assignments(
     lists: BTreeSet<(String, ArmId)>,
     context: &ProfileContext,
 ) -> Result<Vec<RoleAssignment>, ErrorCause> {

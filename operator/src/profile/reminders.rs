@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::{Resource, ResourceExt};
 use podid_core::condition::not_ready_event;
 use podid_crds::podid::PodIdentityProfile;
-use podid_index::events::{EventHistory, EventWriter, Repetition, Say};
+use podid_index::events::{EventHistory, EventWriter, Publish, Repetition};
 
 use crate::conditions::core_conditions;
 use crate::events;
@@ -52,7 +52,7 @@ impl Reminders {
         let mut history = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = uid.to_owned();
         match why {
-            Some(why) => history.lasting(&uid, "Ready", why) == Say::Again,
+            Some(why) => history.publish_repeatedly(&uid, "Ready", why) == Publish::Again,
             None => {
                 history.forget(&uid);
                 false

@@ -43,7 +43,7 @@ pub(super) fn record(profile: &PodIdentityProfile) -> ProfileRecord {
     });
     ProfileRecord {
         identity,
-        assignments: assignments.collect(),
+        role_assignments: assignments.collect(),
     }
 }
 
@@ -114,7 +114,7 @@ fn record_status(
         tenant_id: identity.tenant_id.clone(),
         created: identity.created,
     });
-    let assignments = record.assignments.iter();
+    let assignments = record.role_assignments.iter();
     let assignments = assignments.map(|assignment| RoleAssignmentStatus {
         id: assignment.id.to_string(),
         role: assignment.role.clone(),

@@ -77,10 +77,10 @@ impl ObservedPod<'_> {
         let id = &identity.resource_id;
         let failure = self.status.and_then(|status| status.failures.get(id));
         let present = self.status.and_then(|status| status.present.as_ref());
-        let lasting = failure.and_then(|failure| failure.lasting());
+        let permanent = failure.and_then(|failure| failure.permanent());
         // A refusal of podid's own is no answer of Azure, so it does not outlast its cause.
         let before = before.filter(|before| !is_refused_by_podid(before));
-        let state = assignment_state(id, present, lasting, before);
+        let state = assignment_state(id, present, permanent, before);
         let failure = match &state {
             AssignmentState::Assigned => None,
             AssignmentState::Created => failure.map(|failure| failure.cause.clone()),

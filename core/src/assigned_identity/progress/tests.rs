@@ -3,8 +3,9 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::assignment_warnings;
-use crate::binding::{AzureIdentityType, IdentityLookup, Origin, PodIdentities, verify};
-use crate::target::{Outlook, TargetFailure};
+use crate::binding::{AzureIdentityType, IdentityLookup, PodIdentities, verify};
+use crate::owner::Origin;
+use crate::target::{Persistence, TargetFailure};
 use crate::testing::{binding, id, identity, ids, pod, scale_set};
 
 const FREE: IdentityLookup = IdentityLookup::Found {
@@ -90,10 +91,10 @@ impl Fixture {
     }
 }
 
-fn status(present: &[&str], failure: Option<Outlook>) -> TargetStatus {
-    let failure = failure.map(|outlook| TargetFailure {
+fn status(present: &[&str], failure: Option<Persistence>) -> TargetStatus {
+    let failure = failure.map(|persistence| TargetFailure {
         cause: refusal("Refused"),
-        outlook,
+        persistence,
     });
     TargetStatus {
         generation: 1,
@@ -151,7 +152,7 @@ fn what_azure_refused_before_a_restart_is_refused_until_azure_says_otherwise() {
     let failed = AssignmentState::Failed(refusal("LinkedAuthorizationFailed"));
     fixture.exists_as(id("a"), failed.clone());
     let looked_at = status(&[], None);
-    let again = status(&[], Some(Outlook::Doubtful));
+    let again = status(&[], Some(Persistence::Unconfirmed));
     for status in [None, Some(&looked_at), Some(&again)] {
         let progress = fixture.progress(status);
         assert_eq!(progress.state, failed, "{status:?}");
@@ -215,11 +216,19 @@ fn what_podid_itself_refused_is_forgotten_as_soon_as_it_serves() {
 #[test]
 fn only_what_lasts_makes_the_pod_fail() {
     let fixture = Fixture::looked_up(FREE);
-    for outlook in [Outlook::Passing, Outlook::Doubtful, Outlook::Lasting] {
-        let status = status(&[], Some(outlook));
+    for persistence in [
+        Persistence::Transient,
+        Persistence::Unconfirmed,
+        Persistence::Permanent,
+    ] {
+        let status = status(&[], Some(persistence));
         let progress = fixture.progress(Some(&status));
         let failed = matches!(progress.state, AssignmentState::Failed(_));
-        assert_eq!(failed, outlook == Outlook::Lasting, "{outlook:?}");
+        assert_eq!(
+            failed,
+            persistence == Persistence::Permanent,
+            "{persistence:?}"
+        );
         assert_eq!(progress.failure, Some(refusal("Refused")));
         assert!(!progress.is_refused);
     }

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::net_raw::{Breach, NetRaw};
+use crate::object_key::ObjectKey;
+use crate::owner::{self, Origin};
 
 /// A pod, as far as binding it to an identity needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,16 +25,6 @@ pub struct Pod {
     pub service_account: String,
     /// In which ways the pod breaks the rule of `netRaw: Enforce`.
     pub breaches: BTreeSet<Breach>,
-}
-
-/// Where an AzureIdentity or AzureIdentityBinding comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Origin {
-    /// Somebody wrote it.
-    #[default]
-    HandWritten,
-    /// A PodIdentityProfile of its namespace is its controlling owner.
-    Profile,
 }
 
 /// An AzureIdentity, as far as binding needs it.
@@ -63,6 +55,12 @@ impl AzureIdentity {
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// The profile that the object belongs to; `None` when it was written by hand.
+    #[must_use]
+    pub fn profile(&self) -> Option<ObjectKey> {
+        owner::profile_of(self.origin, &self.namespace, &self.name)
     }
 }
 
@@ -118,6 +116,12 @@ pub enum BindingScope {
 }
 
 impl Binding {
+    /// The profile that the object belongs to; `None` when it was written by hand.
+    #[must_use]
+    pub fn profile(&self) -> Option<ObjectKey> {
+        owner::profile_of(self.origin, &self.namespace, &self.name)
+    }
+
     /// Whether this binding gives `pod` the use of `identity`, other bindings aside.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {

@@ -59,26 +59,26 @@ pub fn pod_identities<'a>(
     scope: BindingScope,
 ) -> PodIdentities {
     let bound = BoundIdentities::of(pod, bindings, identities, scope);
-    let mut assignments = PodIdentities {
+    let mut identities = PodIdentities {
         dangling: bound.dangling.iter().copied().cloned().collect(),
         ..PodIdentities::default()
     };
     if let Some(breaches) = refusal(&bound, pod) {
-        let identities = bound.uses.iter().map(|(identity, _)| *identity).cloned();
-        assignments.refused = Some(RefusedPod {
+        let refused = bound.uses.iter().map(|(identity, _)| *identity).cloned();
+        identities.refused = Some(RefusedPod {
             breaches,
-            identities: identities.collect(),
+            identities: refused.collect(),
         });
-        return assignments;
+        return identities;
     }
     for (identity, binding) in bound.uses {
         match identity.kind {
             AzureIdentityType::Managed
                 if ManagedIdentityId::parse(&identity.resource_id).is_none() =>
             {
-                assignments.malformed.push(identity.clone());
+                identities.malformed.push(identity.clone());
             }
-            AzureIdentityType::Managed => assignments.wanted.push(PodIdentity {
+            AzureIdentityType::Managed => identities.wanted.push(PodIdentity {
                 identity: identity.clone(),
                 binding: binding.clone(),
             }),
@@ -86,7 +86,7 @@ pub fn pod_identities<'a>(
             | AzureIdentityType::ServicePrincipalCertificate => {}
         }
     }
-    assignments
+    identities
 }
 
 /// Why a bound pod gets no identity at all. A pod on the node's network cannot be distinguished from the

@@ -12,9 +12,10 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::{AzureIdentity, Origin};
+use crate::binding::AzureIdentity;
 use crate::class::Class;
-use crate::owner::Owner;
+use crate::object_key::ObjectKey;
+use crate::owner::{Origin, Owner};
 use crate::target::{TargetError, TargetErrorClass};
 
 pub use lookup_history::LookupHistory;
@@ -173,10 +174,8 @@ fn verify_found(
 /// Whether the AzureIdentity is the child of the very profile that the tags name.
 fn is_own(identity: &AzureIdentity, tagged: &TaggedOwner) -> bool {
     let owner = &tagged.owner;
-    identity.origin == Origin::Profile
-        && tagged.lives_here
-        && owner.namespace == identity.namespace
-        && owner.profile == identity.name
+    let tagged_profile = ObjectKey::new(&owner.namespace, &owner.profile);
+    tagged.lives_here && identity.profile() == Some(tagged_profile)
 }
 
 fn owned(identity: &AzureIdentity, tagged: &TaggedOwner) -> AssignmentFailure {

@@ -139,7 +139,7 @@ mod tests {
                 tenant_id: String::new(),
                 created: true,
             }),
-            assignments: Vec::new(),
+            role_assignments: Vec::new(),
         }
     }
 

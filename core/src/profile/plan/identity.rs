@@ -14,8 +14,9 @@ use crate::profile::{CreationPolicy, DeletionPolicy};
 pub(super) enum Ownership {
     /// podid made it for this profile.
     Ours,
-    /// podid made it for a profile that has, or had, the same name in a cluster of the same name.
-    Namesake(String),
+    /// podid made it for a profile of the same name, in a cluster of the same name, that is not this profile:
+    /// an earlier one, or that of another cluster.
+    SameName(String),
     /// It carries the tags of another profile.
     Another(String),
     /// It has no tags of podid.
@@ -36,7 +37,7 @@ pub(super) fn ownership(
         let same_uid = !owner.uid.is_empty() && tagged.uid == owner.uid;
         return match (same_uid, same_name) {
             (true, _) => Ownership::Ours,
-            (false, true) => Ownership::Namesake(words),
+            (false, true) => Ownership::SameName(words),
             (false, false) => Ownership::Another(words),
         };
     }
@@ -98,9 +99,9 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     }
     match ownership(identity, &desired.owner, &observed.record) {
         Ownership::Ours => Ok(retag(desired, identity)),
-        Ownership::Namesake(_) if adopts => Ok(retag(desired, identity)),
+        Ownership::SameName(_) if adopts => Ok(retag(desired, identity)),
         Ownership::Nobody if adopts => Ok(adopt(observed, identity)),
-        Ownership::Namesake(owner) | Ownership::Another(owner) => {
+        Ownership::SameName(owner) | Ownership::Another(owner) => {
             Err(PlanRefusal::OwnedByAnother {
                 id: wanted.id.clone(),
                 owner,

@@ -105,7 +105,7 @@ fn step(grant: &Grant, role: Role, owner: &Owner) -> Step {
 fn find<'a>(grant: &Grant, role: &Role, observed: &'a Observed) -> Option<&'a RoleAssignment> {
     let role = role.id()?;
     let principal = principal(grant, observed)?;
-    observed.assignments.iter().find(|assignment| {
+    observed.role_assignments.iter().find(|assignment| {
         assignment.role == role
             && assignment.scope == grant.scope
             && assignment.principal_id.eq_ignore_ascii_case(principal)
@@ -163,7 +163,7 @@ fn revoke_but(owner: &Owner, observed: &Observed, wanted: &[Fact]) -> Vec<Step> 
         wanted.contains(&(assignment.scope.clone(), assignment.role, principal))
     };
     let seen = observed
-        .assignments
+        .role_assignments
         .iter()
         .filter(|assignment| is_ours(assignment, owner, &observed.record) && !is_wanted(assignment))
         .map(|assignment| Step::RevokeRole {
@@ -185,8 +185,8 @@ fn unseen<'a>(observed: &'a Observed, wanted: &'a [Fact]) -> impl Iterator<Item 
         })
     };
     let is_seen =
-        |entry: &RecordedRoleAssignment| observed.assignments.iter().any(|a| a.id == entry.id);
-    let entries = observed.record.assignments.iter();
+        |entry: &RecordedRoleAssignment| observed.role_assignments.iter().any(|a| a.id == entry.id);
+    let entries = observed.record.role_assignments.iter();
     entries
         .filter(move |entry| entry.created && !is_seen(entry) && !is_wanted(entry))
         .map(|entry| Step::RevokeRole {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::PodState;
 use crate::assigned_identity::{AssignmentState, IdentityProgress};
-use crate::binding::{AzureIdentity, Origin, Pod, PodIdentities};
+use crate::binding::{AzureIdentity, Pod, PodIdentities};
 use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 
@@ -27,17 +27,12 @@ pub fn pod_count_entries(
     identities: &PodIdentities,
     progress: &[IdentityProgress<'_>],
 ) -> BTreeMap<ObjectKey, PodCountEntry> {
-    // The AzureIdentity of a profile has the profile's name.
-    let profile = |identity: &AzureIdentity| {
-        let is_of_profile = identity.origin == Origin::Profile;
-        is_of_profile.then(|| ObjectKey::new(&identity.namespace, &identity.name))
-    };
     if let Some(refused) = &identities.refused {
         let entry = PodCountEntry {
             state: PodState::Refused(refused.breaches.clone()),
             audited: BTreeSet::new(),
         };
-        let profiles = refused.identities.iter().filter_map(profile);
+        let profiles = refused.identities.iter().filter_map(AzureIdentity::profile);
         return profiles.map(|profile| (profile, entry.clone())).collect();
     }
     let entry = |progress: &IdentityProgress<'_>| {
@@ -47,7 +42,7 @@ pub fn pod_count_entries(
             NetRaw::Enforce | NetRaw::Ignore => BTreeSet::new(),
         };
         let state = pod_state(progress);
-        Some((profile(identity)?, PodCountEntry { state, audited }))
+        Some((identity.profile()?, PodCountEntry { state, audited }))
     };
     progress.iter().filter_map(entry).collect()
 }
@@ -68,6 +63,7 @@ mod tests {
     use super::*;
     use crate::assigned_identity::AssignmentFailure;
     use crate::binding::{AzureIdentityType, BindingScope, pod_identities};
+    use crate::owner::Origin;
     use crate::testing::{binding, id, identity, pod};
 
     fn breaches() -> BTreeSet<Breach> {

@@ -25,7 +25,7 @@ pub struct PlanProgress {
     /// The identity, once it is there.
     pub identity: Option<ManagedIdentity>,
     /// Role assignments to record.
-    pub assignments: Vec<RecordedRoleAssignment>,
+    pub role_assignments: Vec<RecordedRoleAssignment>,
 }
 
 impl PlanProgress {
@@ -34,11 +34,11 @@ impl PlanProgress {
     #[must_use]
     pub fn begin(plan: &Plan, observed: &Observed) -> Self {
         let held = |id: &ArmId| plan.held.iter().any(|held| held.id == *id);
-        let recorded = observed.record.assignments.iter();
+        let recorded = observed.record.role_assignments.iter();
         let made = recorded.filter(|entry| entry.created && !held(&entry.id));
         Self {
             identity: observed.identity.clone(),
-            assignments: plan.held.iter().chain(made).cloned().collect(),
+            role_assignments: plan.held.iter().chain(made).cloned().collect(),
         }
     }
 
@@ -46,7 +46,7 @@ impl PlanProgress {
     /// must write them to the status before it makes the first. Otherwise, after a crash, podid would not
     /// know that it made them, and would never revoke them.
     pub fn expect_grants(&mut self, plan: &Plan, owner: &Owner) -> bool {
-        let before = self.assignments.len();
+        let before = self.role_assignments.len();
         for step in &plan.steps {
             let (Step::GrantRole(grant) | Step::GrantNodeRole(grant)) = step else {
                 continue;
@@ -58,7 +58,7 @@ impl PlanProgress {
                 self.remember(wanted);
             }
         }
-        self.assignments.len() != before
+        self.role_assignments.len() != before
     }
 
     /// The role assignment for a grant; `None` while its principal does not exist.
@@ -144,22 +144,22 @@ impl PlanProgress {
             tenant_id: identity.tenant_id.clone(),
             created: made_for(identity, &desired.owner, before),
         });
-        let mut assignments = self.assignments.clone();
+        let mut role_assignments = self.role_assignments.clone();
         // Sorted, because a status whose order changes would be written again and again.
-        assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+        role_assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         ProfileRecord {
             identity: used.or_else(|| before.identity.clone()),
-            assignments,
+            role_assignments,
         }
     }
 
     fn remember(&mut self, entry: RecordedRoleAssignment) {
         self.forget(&entry.id);
-        self.assignments.push(entry);
+        self.role_assignments.push(entry);
     }
 
     fn forget(&mut self, id: &ArmId) {
-        self.assignments.retain(|entry| entry.id != *id);
+        self.role_assignments.retain(|entry| entry.id != *id);
     }
 }
 

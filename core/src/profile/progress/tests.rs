@@ -63,13 +63,13 @@ fn grants_are_remembered_before_they_are_made_and_shared_ones_never() {
     let grants = plan.steps.iter().filter(|step| {
         matches!(step, Step::GrantRole(_) | Step::GrantNodeRole(_)) && !shared(step)
     });
-    assert_eq!(progress.assignments.len(), grants.count());
+    assert_eq!(progress.role_assignments.len(), grants.count());
     assert_eq!(plan.steps.iter().filter(shared).count(), 1);
     assert!(
         !progress.expect_grants(&plan, &desired.owner),
         "a note that is there need not be written again"
     );
-    assert!(progress.assignments.iter().all(|noted| noted.created));
+    assert!(progress.role_assignments.iter().all(|noted| noted.created));
 }
 
 #[test]
@@ -92,21 +92,21 @@ fn what_was_made_stays_remembered_until_it_is_revoked() {
     let observed = Observed {
         record: ProfileRecord {
             identity: None,
-            assignments: vec![assignment("/a", true), assignment("/b", false)],
+            role_assignments: vec![assignment("/a", true), assignment("/b", false)],
         },
         ..Observed::default()
     };
     let mut progress = PlanProgress::begin(&Plan::default(), &observed);
-    assert_eq!(progress.assignments, [assignment("/a", true)]);
+    assert_eq!(progress.role_assignments, [assignment("/a", true)]);
     progress.revoked(&ArmId::new("/A"));
-    assert!(progress.assignments.is_empty());
+    assert!(progress.role_assignments.is_empty());
 
     let held = Plan {
         held: vec![assignment("/a", false)],
         ..Plan::default()
     };
     let progress = PlanProgress::begin(&held, &observed);
-    assert_eq!(progress.assignments, [assignment("/a", false)], "once");
+    assert_eq!(progress.role_assignments, [assignment("/a", false)], "once");
 }
 
 #[test]
@@ -144,17 +144,17 @@ fn an_equal_assignment_is_adopted_as_somebody_elses_without_our_marks() {
     assert!(found.created);
 
     progress.expect_grants(&plan, &desired.owner);
-    let before = progress.assignments.len();
+    let before = progress.role_assignments.len();
     progress.granted(
         &grant,
         &desired.owner,
         &wanted,
         assignment("/by-hand", false),
     );
-    assert_eq!(progress.assignments.len(), before);
+    assert_eq!(progress.role_assignments.len(), before);
     assert!(
         !progress
-            .assignments
+            .role_assignments
             .iter()
             .any(|noted| noted.id == wanted.id)
     );
@@ -169,7 +169,7 @@ fn a_shared_grant_is_not_remembered_with_a_profile() {
     };
     let made = assignment("/made", true);
     progress.granted(&shared, &desired.owner, &made, made.clone());
-    assert!(progress.assignments.is_empty());
+    assert!(progress.role_assignments.is_empty());
 }
 
 #[test]
@@ -177,13 +177,13 @@ fn the_former_identity_is_remembered_until_the_plan_is_finished() {
     let (desired, _, mut progress) = begun();
     let before = ProfileRecord {
         identity: Some(recorded("old")),
-        assignments: Vec::new(),
+        role_assignments: Vec::new(),
     };
-    progress.assignments = vec![assignment("/b", true), assignment("/a", true)];
+    progress.role_assignments = vec![assignment("/b", true), assignment("/a", true)];
     let unfinished = progress.record(&desired, &before, false);
     assert_eq!(unfinished.identity, before.identity);
     let ids: Vec<&str> = unfinished
-        .assignments
+        .role_assignments
         .iter()
         .map(|a| a.id.as_str())
         .collect();

@@ -20,7 +20,7 @@ pub(super) fn ready_message(desired: &Desired, record: &ProfileRecord) -> String
 /// Conditions of all that is made.
 pub(super) fn made_conditions(desired: &Desired, record: &ProfileRecord) -> Vec<SubCondition> {
     let own = own_roles(record);
-    let of_kubelet = record.assignments.len() - own;
+    let of_kubelet = record.role_assignments.len() - own;
     let access = format!(
         "the identity holds {}, the kubelet identity holds {} on it",
         count(own, "role"),
@@ -62,7 +62,7 @@ pub(super) fn identity_ready(identity: &RecordedIdentity) -> SubCondition {
 fn own_roles(record: &ProfileRecord) -> usize {
     let own = record.identity.as_ref();
     let own = own.map_or("", |identity| identity.principal_id.as_str());
-    let assignments = record.assignments.iter();
+    let assignments = record.role_assignments.iter();
     assignments
         .filter(|assignment| assignment.principal_id.eq_ignore_ascii_case(own))
         .count()

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::Origin;
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
+use crate::owner::Origin;
 
 const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
     Microsoft.ManagedIdentity/userAssignedIdentities/";
@@ -21,7 +21,7 @@ struct Objects {
     bindings: Vec<Binding>,
     identities: Vec<AzureIdentity>,
     exceptions: Vec<Exception>,
-    assignments: Vec<AssignedIdentity>,
+    assigned_identities: Vec<AssignedIdentity>,
     scope: BindingScope,
 }
 
@@ -32,7 +32,7 @@ impl Objects {
             bindings: &self.bindings,
             identities: &self.identities,
             exceptions: &self.exceptions,
-            assignments: &self.assignments,
+            assigned_identities: &self.assigned_identities,
             scope: self.scope,
         }
     }
@@ -111,7 +111,7 @@ fn objects(identities: &[&str]) -> Objects {
         bindings: identities.iter().map(|name| binding(name)).collect(),
         identities: identities.iter().map(|name| identity(name)).collect(),
         exceptions: vec![],
-        assignments: identities.iter().map(|name| assigned(name)).collect(),
+        assigned_identities: identities.iter().map(|name| assigned(name)).collect(),
         scope: BindingScope::Cluster,
     }
 }
@@ -155,12 +155,12 @@ fn a_foreign_id_is_refused_at_once_as_imds_does() {
 #[test]
 fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
     let mut objects = objects(&["one"]);
-    objects.assignments[0].pod_uid = "an earlier pod of that name".into();
+    objects.assigned_identities[0].pod_uid = "an earlier pod of that name".into();
     assert_eq!(
         objects.resolve(&Selector::Only),
         TokenDecision::Wait(identity("one"))
     );
-    objects.assignments[0] = AssignedIdentity {
+    objects.assigned_identities[0] = AssignedIdentity {
         state: AssignmentState::Created,
         ..assigned("one")
     };
@@ -174,10 +174,10 @@ fn only_what_the_operator_has_assigned_to_this_very_pod_is_served() {
 fn an_assignment_of_the_identity_before_an_edit_opens_no_other() {
     let mut objects = objects(&["one"]);
     let own = identity("one").resource_id;
-    objects.assignments[0].resource_id = Some(ArmId::new(own.as_str().to_uppercase()));
+    objects.assigned_identities[0].resource_id = Some(ArmId::new(own.as_str().to_uppercase()));
     let served = serve("one");
     assert_eq!(objects.resolve(&Selector::Only), served);
-    objects.assignments[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
+    objects.assigned_identities[0].resource_id = Some(ArmId::new(format!("{RESOURCE}before")));
     let waits = TokenDecision::Wait(identity("one"));
     assert_eq!(objects.resolve(&Selector::Only), waits);
 }
@@ -190,8 +190,8 @@ fn an_assignment_that_names_no_managed_identity_decides_nothing() {
         message: "m".into(),
     });
     for state in [AssignmentState::Assigned, failed] {
-        objects.assignments[0].resource_id = None;
-        objects.assignments[0].state = state;
+        objects.assigned_identities[0].resource_id = None;
+        objects.assigned_identities[0].state = state;
         let decision = objects.resolve(&Selector::Only);
         assert_eq!(decision, TokenDecision::Wait(identity("one")));
     }
@@ -204,13 +204,13 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant the right".into(),
     };
-    objects.assignments[0].state = AssignmentState::Failed(failure);
+    objects.assigned_identities[0].state = AssignmentState::Failed(failure);
     let refused = refusal(objects.resolve(&Selector::Only));
     assert_eq!(refused.word(), "AssignmentFailed");
     assert_eq!(refused.description(), "Identity not found");
     assert!(refused.to_string().contains("grant the right"), "{refused}");
     // Its successor is being written.
-    objects.assignments.push(AssignedIdentity {
+    objects.assigned_identities.push(AssignedIdentity {
         state: AssignmentState::Created,
         ..assigned("one")
     });

@@ -74,7 +74,7 @@ prop_compose! {
         selector in proptest::option::of(name()),
         identities in prop::collection::vec(any_identity(), 0..5),
         bindings in prop::collection::vec(any_binding(), 0..6),
-        assignments in prop::collection::vec(any_assignment(), 0..6),
+        assigned_identities in prop::collection::vec(any_assignment(), 0..6),
         wide in any::<bool>(), breaks in any::<bool>(),
     ) -> Objects {
         let breach = Breach::KeepsNetRaw("app".into());
@@ -82,7 +82,7 @@ prop_compose! {
         let mut caller = caller();
         caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
         let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
-        Objects { caller, bindings, identities, exceptions: vec![], assignments, scope }
+        Objects { caller, bindings, identities, exceptions: vec![], assigned_identities, scope }
     }
 }
 
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn a_served_identity_was_assigned_to_this_pod(objects in any_objects(), selector in any_selector()) {
         if let TokenDecision::Serve(TokenSource::NodeImds { identity }) = objects.resolve(&selector) {
-            let made = objects.assignments.iter().any(|a| {
+            let made = objects.assigned_identities.iter().any(|a| {
                 a.pod_uid == objects.caller.pod.uid
                     && a.identity == (identity.namespace.clone(), identity.name.clone())
                     && a.resource_id.as_ref() == Some(&identity.resource_id)
@@ -128,7 +128,7 @@ proptest! {
         let mut reversed = objects.clone();
         reversed.bindings.reverse();
         reversed.identities.reverse();
-        reversed.assignments.reverse();
+        reversed.assigned_identities.reverse();
         prop_assert_eq!(objects.resolve(&selector), reversed.resolve(&selector));
     }
 
@@ -157,7 +157,7 @@ proptest! {
         small.identities.retain(|i| {
             small.bindings.iter().any(|b| (&b.namespace, &b.identity) == (&i.namespace, &i.name))
         });
-        small.assignments.retain(|a| a.pod_uid == pod.uid);
+        small.assigned_identities.retain(|a| a.pod_uid == pod.uid);
         prop_assert_eq!(objects.resolve(&selector), small.resolve(&selector));
     }
 }

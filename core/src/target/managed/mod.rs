@@ -11,8 +11,9 @@ use crate::arm::ArmId;
 /// the state machine late, and so do its reports: a report may be about a generation of desired identities
 /// that is not the last one.
 ///
-/// An identity that may be on the target through podid is always [carried](Self::carried): an identity that
-/// is not is deleted in Azure.
+/// Invariant: [`identities`](Self::identities) names every identity that may be on the target through podid,
+/// also one that the state machine is only about to put on. An identity that no target names may be deleted in
+/// Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagedTarget {
     generation: u64,
@@ -87,13 +88,13 @@ impl ManagedTarget {
 
     /// The identities that the target has through podid, or may have.
     #[must_use]
-    pub fn carried(&self) -> BTreeSet<ArmId> {
+    pub fn identities(&self) -> BTreeSet<ArmId> {
         &self.pending | &self.status.ours
     }
 
-    /// Whether an identity is among the [carried](Self::carried) ones.
+    /// Whether the target has this identity through podid, or may have it.
     #[must_use]
-    pub fn may_carry(&self, identity: &ArmId) -> bool {
+    pub fn may_have(&self, identity: &ArmId) -> bool {
         self.pending.contains(identity) || self.status.ours.contains(identity)
     }
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::assigned_identity::AssignmentFailure;
-use crate::target::{Outlook, TargetFailure};
+use crate::target::{Persistence, TargetFailure};
 use crate::testing::{id, ids};
 
 fn desired(names: &[&str]) -> DesiredIdentities {
@@ -26,25 +26,25 @@ fn managed(names: &[&str]) -> ManagedTarget {
 }
 
 #[test]
-fn an_identity_is_carried_from_when_it_is_desired_until_it_is_reported_gone() {
+fn a_target_may_have_an_identity_from_when_it_is_desired_until_it_is_reported_gone() {
     let mut managed = managed(&["a"]);
-    assert_eq!(managed.carried(), ids(&["a"]));
+    assert_eq!(managed.identities(), ids(&["a"]));
     // It is no longer desired while it may be on its way.
     managed.set_desired(desired(&[]));
-    assert_eq!(managed.carried(), ids(&["a"]));
+    assert_eq!(managed.identities(), ids(&["a"]));
     managed.on_status(status(1, &[]));
-    assert_eq!(managed.carried(), ids(&["a"]), "a report of before");
+    assert_eq!(managed.identities(), ids(&["a"]), "a report of before");
     managed.on_status(status(2, &["a"]));
-    assert_eq!(managed.carried(), ids(&["a"]), "it is still there");
+    assert_eq!(managed.identities(), ids(&["a"]), "it is still there");
     managed.on_status(status(2, &[]));
-    assert_eq!(managed.carried(), ids(&[]));
-    assert!(!managed.may_carry(&id("a")));
+    assert_eq!(managed.identities(), ids(&[]));
+    assert!(!managed.may_have(&id("a")));
 }
 
 #[test]
-fn what_an_earlier_run_left_is_carried() {
+fn a_target_has_what_an_earlier_run_left() {
     let (managed, _) = ManagedTarget::new(desired(&["new"]), status(0, &["old"]));
-    assert_eq!(managed.carried(), ids(&["new", "old"]));
+    assert_eq!(managed.identities(), ids(&["new", "old"]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_target_is_finished_when_it_rests_with_what_is_desired_last() {
     managed.set_desired(desired(&[]));
     assert!(!managed.on_status(status(3, &[])).is_finished);
     assert!(managed.on_status(resting(3)).is_finished);
-    assert_eq!(managed.carried(), ids(&[]));
+    assert_eq!(managed.identities(), ids(&[]));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_report_says_what_is_new_and_what_of_that_is_refused() {
             reason: "Forbidden".into(),
             message: "grant it".into(),
         },
-        outlook: Outlook::Lasting,
+        persistence: Persistence::Permanent,
     };
     let failed = TargetStatus {
         failures: [(id("bad"), failure)].into(),
@@ -126,10 +126,10 @@ proptest! {
             let since = usize::try_from(reported - 1).expect("few");
             let mut may_come = ours.clone();
             may_come.extend(generations[since..].iter().flatten().cloned());
-            prop_assert!(may_come.is_subset(&managed.carried()));
+            prop_assert!(may_come.is_subset(&managed.identities()));
             for name in NAMES {
-                let is_carried = managed.carried().contains(&id(name));
-                prop_assert_eq!(managed.may_carry(&id(name)), is_carried);
+                let is_named = managed.identities().contains(&id(name));
+                prop_assert_eq!(managed.may_have(&id(name)), is_named);
             }
         }
     }

@@ -30,11 +30,16 @@ impl TargetState {
             ..TargetPlan::default()
         };
         change.parts = Parts::new(&off, &self.quarantine.suspects());
-        self.go_on(change, now, actions);
+        self.continue_change(change, now, actions);
     }
 
     /// Asks for the next part, or ends the change.
-    fn go_on(&mut self, mut change: Change, now: Moment, actions: &mut Vec<TargetAction>) {
+    fn continue_change(
+        &mut self,
+        mut change: Change,
+        now: Moment,
+        actions: &mut Vec<TargetAction>,
+    ) {
         let mut next = change.parts.take_next();
         if next.is_none() && change.step == ChangeStep::TakeOffRenewed {
             // What could not be removed is not added again.
@@ -84,17 +89,17 @@ impl TargetState {
                         identity.clone(),
                         why,
                     )));
-                    self.hold(&identity, failure, now);
+                    self.quarantine(&identity, failure, now);
                 }
             }
             Err(error) => return self.fail(ComparisonError::Azure(error), now, actions),
         }
-        self.go_on(change, now, actions);
+        self.continue_change(change, now, actions);
     }
 
-    fn hold(&mut self, identity: &ArmId, failure: TargetFailure, now: Moment) {
+    fn quarantine(&mut self, identity: &ArmId, failure: TargetFailure, now: Moment) {
         let jitter = self.random.next_jitter();
-        self.quarantine.hold(identity, failure, now, jitter);
+        self.quarantine.add(identity, failure, now, jitter);
     }
 
     /// Checks the identities that were added again. One for which the target still shows another client id
@@ -116,7 +121,7 @@ impl TargetState {
                 identity.clone(),
                 why,
             )));
-            self.hold(&identity, failure, now);
+            self.quarantine(&identity, failure, now);
         }
     }
 }

@@ -40,7 +40,7 @@ impl TargetState {
         }
         match result {
             Ok(Some(observed)) => self.compare(observed, now, actions),
-            Ok(None) => self.vanished(now, actions),
+            Ok(None) => self.target_missing(now, actions),
             Err(error) => self.fail(ComparisonError::Azure(error), now, actions),
         }
     }
@@ -177,7 +177,7 @@ impl TargetState {
 
     /// Azure does not have the target. One such answer may be wrong, and identities that the record then
     /// loses would stay on the target for ever. So the record is emptied after a second such answer.
-    fn vanished(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
+    fn target_missing(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
         let certain_from = *self.missing_since.get_or_insert(now) + UNTIL_SECOND_LOOK;
         if now < certain_from {
             return self.finish(Next::At(certain_from), now, actions);

@@ -7,10 +7,10 @@ mod users;
 use std::collections::{BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, Origin, pod_identities};
+use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
 use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
-use podid_core::target::{DesiredIdentities, ProviderIdError, Target};
-use podid_index::{Derive, Index, Multi, ObjectKey, Share};
+use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
+use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
 pub(super) use pod::{IndexedPod, PlacedPod};
 use users::Users;
@@ -21,7 +21,7 @@ pub(super) struct Dirty {
     pub(super) pods: BTreeSet<ObjectKey>,
     pub(super) targets: BTreeSet<Target>,
     /// Managed identities about which Azure has to be asked, or need not be asked any more.
-    pub(super) checks: BTreeSet<ArmId>,
+    pub(super) identities: BTreeSet<ArmId>,
 }
 
 /// Derives which identities a pod is to have, and keeps who uses what.
@@ -45,16 +45,16 @@ impl Derive for IdentitiesOfPods {
     type Pod = PlacedPod;
     type Output = IndexedPod;
 
-    fn derive(&self, share: &Share<'_, PlacedPod>) -> IndexedPod {
-        let bindings = share.bindings.iter().copied();
-        let identities = share.identities.iter().copied();
-        let assignments = pod_identities(&share.pod.pod, bindings, identities, self.scope);
-        let wanted = assignments.wanted.iter();
+    fn derive(&self, objects: &PodObjects<'_, PlacedPod>) -> IndexedPod {
+        let bindings = objects.bindings.iter().copied();
+        let identities = objects.identities.iter().copied();
+        let pod_identities = pod_identities(&objects.pod.pod, bindings, identities, self.scope);
+        let wanted = pod_identities.wanted.iter();
         IndexedPod {
-            placed: share.pod.clone(),
-            target: share.target.cloned(),
+            placed: objects.pod.clone(),
+            target: objects.target.cloned(),
             verifications: wanted.map(|one| self.verification(&one.identity)).collect(),
-            assignments,
+            pod_identities,
         }
     }
 
@@ -92,8 +92,8 @@ impl Derive for IdentitiesOfPods {
 impl IdentitiesOfPods {
     /// The verification of an identity, and whether Azure has to be asked for it.
     fn verification(&self, identity: &AzureIdentity) -> (Verification, bool) {
-        let key = ObjectKey::new(&identity.namespace, &identity.name);
-        let recorded = self.recorded.get(&key);
+        let profile = identity.profile();
+        let recorded = profile.and_then(|profile| self.recorded.get(&profile));
         let known = self.known.get(&identity.resource_id);
         let needs_azure = !is_made_by_profile(identity, recorded);
         (verify(identity, recorded, known), needs_azure)
@@ -124,7 +124,7 @@ impl AssignmentIndex {
         Dirty {
             pods,
             targets: std::mem::take(&mut derive.users.changed),
-            checks: std::mem::take(&mut derive.checks_changed),
+            identities: std::mem::take(&mut derive.checks_changed),
         }
     }
 
@@ -133,9 +133,9 @@ impl AssignmentIndex {
         self.0.output(key)
     }
 
-    /// What a VM or scale set should carry.
-    pub(super) fn wanted(&self, target: &Target) -> DesiredIdentities {
-        self.0.derive().users.wanted(target)
+    /// What a VM or scale set should have.
+    pub(super) fn desired(&self, target: &Target) -> DesiredIdentities {
+        self.0.derive().users.desired(target)
     }
 
     /// Whether pods need to know what Azure says of an identity.
@@ -155,16 +155,14 @@ impl AssignmentIndex {
         let mut uses = BTreeSet::new();
         for pod in pods.filter_map(|pod| self.pod(pod)) {
             let Some(target) = pod.target() else { continue };
-            let wanted = pod.assignments.wanted.iter().map(|one| &one.identity);
-            let of_profile = wanted.filter(|identity| {
-                (&identity.namespace, &identity.name) == (&profile.namespace, &profile.name)
-            });
+            let wanted = pod.pod_identities.wanted.iter().map(|one| &one.identity);
+            let of_profile = wanted.filter(|identity| identity.profile().as_ref() == Some(profile));
             uses.extend(of_profile.map(|identity| (target.clone(), identity.resource_id.clone())));
         }
         uses
     }
 
-    /// Whether pods on a VM or scale set use an identity, and none of them by the binding of this profile.
+    /// See [`is_only_used_by_others()`].
     pub(super) fn is_only_used_by_others(
         &self,
         target: &Target,
@@ -173,17 +171,9 @@ impl AssignmentIndex {
     ) -> bool {
         let pods = self.0.derive().users.holders(target, identity);
         let pods = pods.filter_map(|pod| self.pod(pod));
-        let mut uses = pods
-            .flat_map(|pod| &pod.assignments.wanted)
-            .filter(|wanted| wanted.identity.resource_id == *identity)
-            .map(|wanted| &wanted.binding)
-            .peekable();
-        // The binding of a profile has the profile's name.
-        let is_own = |binding: &Binding| {
-            binding.origin == Origin::Profile
-                && (&binding.namespace, &binding.name) == (&profile.namespace, &profile.name)
-        };
-        uses.peek().is_some() && !uses.any(is_own)
+        let uses = pods.flat_map(|pod| &pod.pod_identities.wanted);
+        let uses = uses.filter(|wanted| wanted.identity.resource_id == *identity);
+        is_only_used_by_others(uses.map(|wanted| &wanted.binding), profile)
     }
 
     /// The identity that the profile of this namespace and name has in its status.

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, Origin, Pod};
+use podid_core::binding::{AzureIdentityType, Pod};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -228,13 +229,13 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
     let mut clients: BTreeMap<(Target, ArmId), BTreeSet<String>> = BTreeMap::new();
     for (number, placed) in pods {
         let Some(placed) = placed else { continue };
-        let assignments =
+        let pod_identities =
             pod_identities(&placed.pod, &bindings, &identities, BindingScope::Cluster);
-        if assignments.refused.is_some() {
+        if pod_identities.refused.is_some() {
             whole.refused.insert(pod_key(number));
         }
-        for assignment in assignments.wanted {
-            let identity = assignment.identity;
+        for wanted in pod_identities.wanted {
+            let identity = wanted.identity;
             let key = ObjectKey::new(&identity.namespace, &identity.name);
             let id = identity.resource_id.clone();
             let own = recorded.get(&key).and_then(Option::as_ref);
@@ -287,10 +288,11 @@ proptest! {
         let mut expected = by_the_rules(&facts);
         for target in targets() {
             let wanted = expected.wanted.get(&target).cloned().unwrap_or_default();
-            prop_assert_eq!(index.wanted(&target), wanted);
+            prop_assert_eq!(index.desired(&target), wanted);
         }
-        expected.wanted.retain(|_, wanted| !wanted.desired.is_empty());
-        prop_assert_eq!(index.0.derive().users.verified.len(), expected.wanted.len(), "none is kept without users");
+        let used: BTreeSet<&Target> = index.0.derive().users.targets().collect();
+        expected.wanted.retain(|_, wanted| *wanted != DesiredIdentities::default());
+        prop_assert_eq!(used, expected.wanted.keys().collect(), "none is kept without users");
         for id in (0..3).map(resource) {
             prop_assert_eq!(index.needs_check(&id), expected.checks.contains(&id), "{}", id);
         }
@@ -301,7 +303,7 @@ proptest! {
         prop_assert!(expected.uses.is_empty());
         for key in (0..6).map(pod_key) {
             let entry = index.pod(&key);
-            let refused = entry.is_some_and(|entry| entry.assignments.refused.is_some());
+            let refused = entry.is_some_and(|entry| entry.pod_identities.refused.is_some());
             prop_assert_eq!(refused, expected.refused.contains(&key), "{}", key);
         }
     }
@@ -310,20 +312,20 @@ proptest! {
     fn whatever_changes_is_told(facts in vec(fact(), 0..60)) {
         let mut index = AssignmentIndex::new(BindingScope::Cluster);
         for fact in &facts {
-            let before: Vec<_> = targets().iter().map(|target| index.wanted(target)).collect();
+            let before: Vec<_> = targets().iter().map(|target| index.desired(target)).collect();
             let asked: Vec<_> = (0..3).map(|id| index.needs_check(&resource(id))).collect();
             let pods_before: Vec<_> = (0..6).map(|pod| index.pod(&pod_key(pod)).cloned()).collect();
             apply(&mut index, fact);
             let dirty = index.take_dirty();
             for (target, before) in targets().iter().zip(before) {
-                if index.wanted(target) != before {
+                if index.desired(target) != before {
                     prop_assert!(dirty.targets.contains(target), "{} after {:?}", target, fact);
                 }
             }
             for (id, before) in asked.into_iter().enumerate() {
                 let id = resource(id);
                 if index.needs_check(&id) != before {
-                    prop_assert!(dirty.checks.contains(&id), "{} after {:?}", id, fact);
+                    prop_assert!(dirty.identities.contains(&id), "{} after {:?}", id, fact);
                 }
             }
             for (pod, before) in pods_before.iter().enumerate() {
@@ -377,7 +379,7 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
     apply(&mut index, &Fact::Node(2, Some(2)));
     let target = node_target(2).expect("a scale set");
     assert_eq!(index.take_dirty().targets, BTreeSet::from([target.clone()]));
-    assert_eq!(index.wanted(&target).desired.len(), 1);
+    assert_eq!(index.desired(&target).desired.len(), 1);
 }
 
 #[test]
@@ -400,12 +402,12 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
     let target = node_target(2).expect("a scale set");
     index.set_pod(&keys[0], None);
     assert_eq!(
-        index.wanted(&target).desired.len(),
+        index.desired(&target).desired.len(),
         1,
         "the other still uses it"
     );
     index.set_pod(&keys[1], None);
-    assert!(index.wanted(&target).desired.is_empty());
+    assert!(index.desired(&target).desired.is_empty());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use kube::runtime::events::{Event, EventType, Reporter};
 use podid_core::assigned_identity::AssignmentWarning;
 use podid_core::binding::Pod;
 use podid_index::ObjectKey;
-use podid_index::events::{self, EventHistory, EventWriter, Repetition, Say, pod_reference};
+use podid_index::events::{self, EventHistory, EventWriter, Publish, Repetition, pod_reference};
 
 use crate::FIELD_MANAGER;
 
@@ -57,7 +57,7 @@ impl AssignmentEvents {
     /// Publishes that an identity is on the VM or scale set under the pod, unless that was published last.
     pub(in crate::assigned_identity) fn assigned(&mut self, pod: &Pod, subject: &str) {
         let key = self.key_of(pod);
-        if self.history.once(&key, subject, ASSIGNED) != Say::Not {
+        if self.history.publish_once(&key, subject, ASSIGNED) != Publish::No {
             self.writer.write(assigned(subject), pod_reference(pod));
         }
     }
@@ -74,10 +74,14 @@ impl AssignmentEvents {
         }
         let key = self.key_of(pod);
         let holds = |subject: &str| warnings.iter().any(|one| one.subject == subject);
-        self.history.retain_lasting(&key, holds);
+        self.history.retain_repeated(&key, holds);
         for warning in warnings {
             let cause = format!("{} {}", warning.reason, warning.word);
-            if self.history.lasting(&key, &warning.subject, &cause) != Say::Not {
+            if self
+                .history
+                .publish_repeatedly(&key, &warning.subject, &cause)
+                != Publish::No
+            {
                 self.writer.write(event(warning), pod_reference(pod));
             }
         }

@@ -95,8 +95,8 @@ impl Targets {
     fn request(&mut self, profile: &ObjectKey) {
         let mut uses = self.index.uses_of_profile(profile);
         if let Some(identity) = self.index.recorded(profile) {
-            let carriers = self.manager.carriers(&identity);
-            uses.extend(carriers.map(|target| (target.clone(), identity.clone())));
+            let having = self.manager.targets_with(&identity);
+            uses.extend(having.map(|target| (target.clone(), identity.clone())));
         }
         for (target, identity) in uses {
             self.manager.request(&target, &identity);

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Origin, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
+use podid_core::owner::Origin;
 use podid_core::target::BETWEEN_REQUESTS;
 use tokio::time::Instant;
 
@@ -73,7 +74,7 @@ impl Fixture {
         self.targets.set_desired(&dirty);
     }
 
-    /// How long it takes until the scale set is seen to carry these.
+    /// How long it takes until the scale set is seen to have these.
     async fn until_carries(&mut self, names: &[&str]) -> Duration {
         let started = Instant::now();
         loop {

@@ -10,8 +10,8 @@ use podid_azure::Identities;
 use podid_core::arm::ArmId;
 use podid_index::ObjectKey;
 use podid_runtime::BoxError;
+use podid_runtime::wait::sleep_until;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
 use super::dirty::DirtySet;
 use super::profiles::ProfileStores;
@@ -72,20 +72,20 @@ impl IdentityVerification {
                     self.lookups.record_answer(&identity, answer);
                     self.publish(&identity);
                 }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                () = sleep_until(due) => {}
             }
         }
     }
 
     fn set_needed(&mut self, identities: &BTreeSet<ArmId>) {
         for identity in identities {
-            if self.index.needs_lookup(identity) {
+            if self.index.needs_check(identity) {
                 self.lookups.want(identity);
                 // One that was given up and is needed again may still be known here.
                 self.publish(identity);
             } else {
                 self.lookups.forget(identity);
-                self.index.set_lookup(identity, None);
+                self.index.set_known(identity, None);
             }
         }
     }
@@ -110,6 +110,6 @@ impl IdentityVerification {
         let believed = self.lookups.believed(identity).cloned();
         let known =
             believed.map(|lookup| lookup.map_owner(|owner| self.stores.tagged_owner(owner)));
-        self.index.set_lookup(identity, known);
+        self.index.set_known(identity, known);
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn write_counts(
     let mut effects = Effects::default();
     while let Some(key) = counts.recv().await {
         recount(&key, &context).await;
-        if effects.have_changed(&key, &context.assignments) {
+        if effects.have_changed(&key, &context.assignment_view) {
             // A controller that has stopped needs no more triggers.
             let _stopped = concerned.send(profile_of(&key));
         }
@@ -51,8 +51,8 @@ struct Effects(HashMap<ObjectKey, PodEffect>);
 
 impl Effects {
     /// Whether the pods of a profile do something else to it than when this was last asked.
-    fn have_changed(&mut self, key: &ObjectKey, assignments: &AssignmentView) -> bool {
-        let Some(pods) = assignments.bound_pods(key) else {
+    fn have_changed(&mut self, key: &ObjectKey, assignment_view: &AssignmentView) -> bool {
+        let Some(pods) = assignment_view.bound_pods(key) else {
             return false;
         };
         let (effect, none) = (pods.effect(), PodEffect::default());
@@ -69,7 +69,7 @@ impl Effects {
 
 /// Why the profile is not ready, if its pods are the reason.
 pub(super) fn problem(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<String> {
-    let pods = context.assignments.bound_pods(&key_of(profile));
+    let pods = context.assignment_view.bound_pods(&key_of(profile));
     pods_problem(pods.as_ref(), &core_conditions(profile))
 }
 
@@ -83,10 +83,10 @@ pub(super) fn enforcement(
 ) -> SubCondition {
     let (binding, namespace) = (&desired.binding, &desired.owner.namespace);
     let pods_breaking_rule = context
-        .assignments
+        .assignment_view
         .pods_breaking_rule(namespace, &binding.selector);
     let next = about_to_be_bound(&pods_breaking_rule, binding);
-    let pods = context.assignments.bound_pods(&key_of(profile));
+    let pods = context.assignment_view.bound_pods(&key_of(profile));
     let reported = core_conditions(profile);
     pods::enforcement(policy, desired.net_raw, pods.as_ref(), &next, &reported)
 }
@@ -98,7 +98,7 @@ pub(super) fn enforcement_of_bound(
     profile: &PodIdentityProfile,
     context: &ProfileContext,
 ) -> SubCondition {
-    let pods = context.assignments.bound_pods(&key_of(profile));
+    let pods = context.assignment_view.bound_pods(&key_of(profile));
     let (none, reported) = (NamedPods::default(), core_conditions(profile));
     pods::enforcement(policy, net_raw, pods.as_ref(), &none, &reported)
 }
@@ -128,7 +128,7 @@ pub(super) async fn count(
     context: &ProfileContext,
 ) -> Result<(), kube::Error> {
     let key = key_of(profile);
-    let Some(pods) = context.assignments.bound_pods(&key) else {
+    let Some(pods) = context.assignment_view.bound_pods(&key) else {
         return Ok(());
     };
     let old = profile.status.clone().unwrap_or_default();

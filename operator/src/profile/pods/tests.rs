@@ -30,15 +30,15 @@ fn failed(reason: &str) -> PodState {
 
 #[test]
 fn a_profile_is_looked_at_again_only_for_what_changes_readiness() {
-    let (assignments, _changes) = AssignmentView::new();
+    let (assignment_view, _changes) = AssignmentView::new();
     let key = ObjectKey::new("apps", "web");
     let mut effects = Effects::default();
     let mut changed = |states: &[(&str, PodState)]| {
-        assignments.set_bound_pods(&key, pods(states));
-        effects.have_changed(&key, &assignments)
+        assignment_view.set_bound_pods(&key, pods(states));
+        effects.have_changed(&key, &assignment_view)
     };
     assert!(!changed(&[("a", refused())]), "nothing is known yet");
-    assignments.set_known();
+    assignment_view.set_known();
     assert!(!changed(&[("a", PodState::Assigned)]));
     assert!(changed(&[("a", failed("Forbidden"))]));
     assert!(!changed(&[

@@ -9,22 +9,22 @@ use podid_crds::podid::PodIdentityProfile;
 use tokio::sync::mpsc;
 
 use super::trigger::select;
-use crate::assigned_identity::CarrierChange;
+use crate::assigned_identity::TargetsWithIdentityChange;
 use crate::conditions::core_conditions;
 use crate::trigger::received;
 
 /// The profiles that each change concerns. They come straight from where the change was seen, and wait
 /// for no write.
 pub(super) fn waiting_profiles(
-    changes: mpsc::UnboundedReceiver<CarrierChange>,
+    changes: mpsc::UnboundedReceiver<TargetsWithIdentityChange>,
     profiles: Store<PodIdentityProfile>,
 ) -> impl Stream<Item = ObjectRef<PodIdentityProfile>> + Send + 'static {
     received(changes).flat_map(move |change| {
         let concerned = match change {
-            CarrierChange::AllKnown => select(&profiles, |profile| {
+            TargetsWithIdentityChange::AllKnown => select(&profiles, |profile| {
                 waits_for_what_is_known_now(is_deleted(profile), &core_conditions(profile))
             }),
-            CarrierChange::Identity(identity) => {
+            TargetsWithIdentityChange::Identity(identity) => {
                 select(&profiles, |profile| waits_for(profile, &identity))
             }
         };

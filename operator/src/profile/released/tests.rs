@@ -17,24 +17,24 @@ const LIMIT: Duration = Duration::from_secs(10);
 async fn a_release_does_not_wait_for_a_count_that_hangs() {
     let fixture = Fixture::with_profile(json!({ "className": "c" }));
     fixture.set_identity(id("a").as_str());
-    let (assignments, changes) = AssignmentView::new();
-    assignments.set_known();
-    let context = fixture.context_with(assignments.clone());
+    let (assignment_view, changes) = AssignmentView::new();
+    assignment_view.set_known();
+    let context = fixture.context_with(assignment_view.clone());
     let hold = fixture.hold_status_writes();
     let (concerned, _receiver) = mpsc::unbounded_channel();
     let counting = write_counts(Arc::clone(&context), changes.counts, concerned);
     let counting = tokio::spawn(counting);
-    let waiting = waiting_profiles(changes.carriers, context.profiles.clone());
+    let waiting = waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let mut waiting = Box::pin(waiting);
     let bound = BoundPods {
         bound: 1,
         ..BoundPods::default()
     };
-    assignments.set_bound_pods(&ObjectKey::new("ns", "p"), bound);
+    assignment_view.set_bound_pods(&ObjectKey::new("ns", "p"), bound);
     hold.reached().await;
-    assignments.set_carried(&target(), ids(&["a"]));
-    assignments.set_carried(&target(), ids(&[]));
-    for change in ["carried", "released"] {
+    assignment_view.set_on_target(&target(), ids(&["a"]));
+    assignment_view.set_on_target(&target(), ids(&[]));
+    for change in ["assigned", "released"] {
         let profile = tokio::time::timeout(LIMIT, waiting.next()).await;
         let profile = profile.unwrap_or_else(|_| panic!("{change}: waits for the count"));
         assert_eq!(profile.expect("a profile").name, "p");

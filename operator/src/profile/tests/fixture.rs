@@ -44,7 +44,7 @@ struct State {
     profile: Value,
     children: BTreeMap<String, Value>,
     identities: BTreeMap<String, UserAssignedIdentity>,
-    assignments: Vec<RoleAssignment>,
+    role_assignments: Vec<RoleAssignment>,
     /// Assignments that exist and that lists do not show yet.
     unseen: Vec<(Uuid, String)>,
     lose_role_answer: bool,
@@ -125,29 +125,29 @@ impl Fixture {
     /// What becomes of the pods of the profile.
     pub(in crate::profile) fn bind(&self, pods: BoundPods) {
         let key = ObjectKey::new("ns", "p");
-        self.context.assignments.set_bound_pods(&key, pods);
+        self.context.assignment_view.set_bound_pods(&key, pods);
     }
 
     /// A labelled pod that breaks the rule runs, and nobody has counted it yet.
     pub(in crate::profile) fn run(&self, pod: &Pod) {
         let key = ObjectKey::new(&pod.namespace, &pod.name);
         self.context
-            .assignments
+            .assignment_view
             .set_pod_breaking_rule(&key, Some(pod));
     }
 
     /// Another process takes over, to whom nothing is known of pods yet.
     pub(in crate::profile) fn restart(&mut self) {
-        let (assignments, _) = AssignmentView::new();
+        let (assignment_view, _) = AssignmentView::new();
         self.context = Arc::new(ProfileContext {
-            assignments,
+            assignment_view,
             ..ProfileContext::clone(&self.context)
         });
     }
 
     /// Everything about pods has been seen once.
     pub(in crate::profile) fn pods_are_known(&self) {
-        self.context.assignments.set_known();
+        self.context.assignment_view.set_known();
     }
 
     /// Another replica leads.
@@ -204,7 +204,7 @@ impl Fixture {
 
     /// How many roles anybody has.
     pub(in crate::profile) fn roles(&self) -> usize {
-        lock(&self.state).assignments.len()
+        lock(&self.state).role_assignments.len()
     }
 
     pub(in crate::profile) fn assign_by_hand_unseen(&self, role: &str, scope: &str) {
@@ -222,16 +222,16 @@ impl Fixture {
         });
     }
 
-    /// What the controller works with: the profile is in its store, and `assignments` answer.
+    /// What the controller works with: the profile is in its store, and `assignment_view` answers.
     pub(in crate::profile) fn context_with(
         &self,
-        assignments: AssignmentView,
+        assignment_view: AssignmentView,
     ) -> Arc<ProfileContext> {
         let mut profiles = Writer::default();
         profiles.apply_watcher_event(&Event::Apply(self.profile()));
         Arc::new(ProfileContext {
             profiles: profiles.as_reader(),
-            assignments,
+            assignment_view,
             ..ProfileContext::clone(&self.context)
         })
     }
@@ -272,8 +272,8 @@ fn context(
 ) -> ProfileContext {
     let client = api_server(Arc::clone(state));
     let fake = Fake(Arc::clone(state));
-    let (assignments, _) = AssignmentView::new();
-    assignments.set_known();
+    let (assignment_view, _) = AssignmentView::new();
+    assignment_view.set_known();
     ProfileContext {
         events: podid_index::events::channel(1).0,
         client,
@@ -290,7 +290,7 @@ fn context(
         classes,
         namespaces: Writer::default().as_reader(),
         profiles: Writer::default().as_reader(),
-        assignments,
+        assignment_view,
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
@@ -469,7 +469,7 @@ impl RoleAssignments for Fake {
     async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
         let mut state = lock(&self.0);
         state.calls.push(format!("read roles on {scope}"));
-        Ok(state.assignments.clone())
+        Ok(state.role_assignments.clone())
     }
 
     async fn put(
@@ -495,7 +495,7 @@ impl RoleAssignments for Fake {
         let equal = |(theirs, at): &(Uuid, String)| *theirs == role && at == scope;
         if let Some(at) = state.unseen.iter().position(equal) {
             state.unseen.remove(at);
-            state.assignments.push(assignment("by-hand", None));
+            state.role_assignments.push(assignment("by-hand", None));
             let reply = Reply::new(
                 409,
                 "RoleAssignmentExists",
@@ -508,7 +508,7 @@ impl RoleAssignments for Fake {
             ));
         }
         let made = assignment(&name.to_string(), spec.description.clone());
-        state.assignments.push(made.clone());
+        state.role_assignments.push(made.clone());
         if std::mem::take(&mut state.lose_role_answer) {
             let (operation, resource) = (Operation::PutRoleAssignment, scope.to_owned());
             let (host, source) = ("arm".to_owned(), "connection reset".into());
@@ -525,9 +525,11 @@ impl RoleAssignments for Fake {
     async fn delete(&self, id: &str) -> Result<Deleted> {
         let mut state = lock(&self.0);
         state.calls.push(format!("delete role {id}"));
-        let before = state.assignments.len();
-        state.assignments.retain(|assignment| assignment.id != id);
-        let gone = state.assignments.len() < before;
+        let before = state.role_assignments.len();
+        state
+            .role_assignments
+            .retain(|assignment| assignment.id != id);
+        let gone = state.role_assignments.len() < before;
         Ok(if gone {
             Deleted::Removed
         } else {

@@ -20,8 +20,8 @@ use super::record_store::RecordStore;
 use super::report::TargetReport;
 use super::worker::{Calls, Worker};
 
-/// Called with the identities that a target has through us, or may have.
-type OnCarried = Box<dyn Fn(&Target, BTreeSet<ArmId>) + Send + Sync>;
+/// Is told of a target and the identities that it has through podid, or may have.
+type OnIdentities = Box<dyn Fn(&Target, BTreeSet<ArmId>) + Send + Sync>;
 
 /// What targets are worked on with.
 pub(crate) struct TargetContext {
@@ -29,12 +29,13 @@ pub(crate) struct TargetContext {
     pub(crate) compute: Arc<dyn Compute>,
     /// What podid has put on them.
     pub(crate) records: Arc<dyn RecordStore>,
-    /// How they are dealt with.
+    /// Settings of all targets.
     pub(crate) settings: TargetSettings,
-    /// What is counted.
+    /// Counters of all targets.
     pub(crate) metrics: TargetMetrics,
-    /// Called whenever these are others.
-    pub(crate) on_carried: OnCarried,
+    /// Called whenever a target may have other identities through podid than before: when something else is
+    /// desired on it, when its worker reports, and when its worker ends.
+    pub(crate) on_identities: OnIdentities,
     /// Ends all work.
     pub(crate) drain: Drain,
 }
@@ -95,14 +96,14 @@ impl TargetManager {
         if let Some(event) = managed.target.set_desired(desired) {
             managed.send(event);
         }
-        self.report_carried(target);
+        self.report_identities(target);
     }
 
-    /// The targets that carry an identity through us, or may.
-    pub(crate) fn carriers(&self, identity: &ArmId) -> impl Iterator<Item = &Target> {
-        let carriers = self.targets.iter();
-        let carriers = carriers.filter(|(_, managed)| managed.target.may_carry(identity));
-        carriers.map(|(target, _)| target)
+    /// The targets that have an identity through podid, or may have it.
+    pub(crate) fn targets_with(&self, identity: &ArmId) -> impl Iterator<Item = &Target> {
+        let all = self.targets.iter();
+        let having = all.filter(|(_, managed)| managed.target.may_have(identity));
+        having.map(|(target, _)| target)
     }
 
     /// Has a target compared soon, and an identity tried again if it was refused: a person says that what
@@ -140,7 +141,7 @@ impl TargetManager {
         self.tasks.spawn(worker.run(context.drain.clone()));
         self.targets.insert(target.clone(), managed);
         self.context.metrics.set_targets(self.targets.len());
-        self.report_carried(target);
+        self.report_identities(target);
     }
 
     /// Sets what is known of a target, and returns what follows; `None` for one that is not worked on.
@@ -152,7 +153,7 @@ impl TargetManager {
             self.targets.remove(&target);
             self.context.metrics.set_targets(self.targets.len());
         }
-        self.report_carried(&target);
+        self.report_identities(&target);
         Some(change)
     }
 
@@ -172,10 +173,10 @@ impl TargetManager {
         Ok(())
     }
 
-    fn report_carried(&self, target: &Target) {
+    fn report_identities(&self, target: &Target) {
         let managed = self.targets.get(target);
-        let carried = managed.map(|managed| managed.target.carried());
-        (self.context.on_carried)(target, carried.unwrap_or_default());
+        let identities = managed.map(|managed| managed.target.identities());
+        (self.context.on_identities)(target, identities.unwrap_or_default());
     }
 }
 

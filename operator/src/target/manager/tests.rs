@@ -4,27 +4,27 @@ use std::time::Duration;
 use super::*;
 use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
 
-type CarriedIdentities = Arc<Mutex<HashMap<Target, BTreeSet<ArmId>>>>;
+type IdentitiesByTarget = Arc<Mutex<HashMap<Target, BTreeSet<ArmId>>>>;
 
 struct Fixture {
     targets: TargetManager,
     reports: mpsc::UnboundedReceiver<TargetReport>,
     compute: Arc<FakeCompute>,
-    carried: CarriedIdentities,
+    by_target: IdentitiesByTarget,
 }
 
 fn fixture() -> Fixture {
-    let (compute, carried) = (
+    let (compute, by_target) = (
         Arc::new(FakeCompute::new(&[])),
-        CarriedIdentities::default(),
+        IdentitiesByTarget::default(),
     );
-    let sink = Arc::clone(&carried);
+    let sink = Arc::clone(&by_target);
     let context = TargetContext {
         compute: Arc::clone(&compute) as Arc<dyn Compute>,
         records: Arc::new(FakeRecords::default()),
         settings: settings(),
         metrics: metrics(),
-        on_carried: Box::new(move |target, ids| {
+        on_identities: Box::new(move |target, ids| {
             sink.lock().unwrap().insert(target.clone(), ids);
         }),
         drain: Drain::new(),
@@ -34,7 +34,7 @@ fn fixture() -> Fixture {
         targets,
         reports,
         compute,
-        carried,
+        by_target,
     }
 }
 
@@ -46,16 +46,16 @@ fn desired(names: &[&str]) -> DesiredIdentities {
 }
 
 impl Fixture {
-    fn is_carried(&self, name: &str) -> bool {
-        let carried = self.carried.lock().unwrap();
-        carried
+    fn may_have(&self, name: &str) -> bool {
+        let by_target = self.by_target.lock().unwrap();
+        by_target
             .get(&target())
             .is_some_and(|ids| ids.contains(&id(name)))
     }
 
-    /// Takes note of reports until the identity is not carried any more.
+    /// Takes note of reports until the target cannot have the identity any more.
     async fn until_nowhere(&mut self, name: &str) {
-        while self.is_carried(name) {
+        while self.may_have(name) {
             let report = self.reports.recv().await.unwrap();
             self.targets.on_status(report);
         }
@@ -63,15 +63,15 @@ impl Fixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_identity_counts_as_carried_from_when_it_is_desired_until_it_is_gone_from_azure() {
+async fn a_target_may_have_an_identity_from_when_it_is_desired_until_it_is_gone_from_azure() {
     let mut fixture = fixture();
     fixture.compute.slow_down(Duration::from_secs(40));
     fixture.targets.set_desired(&target(), desired(&["a"]));
-    assert!(fixture.is_carried("a"));
+    assert!(fixture.may_have("a"));
     // The worker is at it when the pod goes away again.
     tokio::time::sleep(Duration::from_secs(10)).await;
     fixture.targets.set_desired(&target(), desired(&[]));
-    assert!(fixture.is_carried("a"));
+    assert!(fixture.may_have("a"));
     fixture.until_nowhere("a").await;
     assert_eq!(fixture.compute.on_target(), ids(&[]));
     assert_eq!(fixture.compute.patches(), 2);
@@ -138,7 +138,7 @@ async fn what_an_earlier_run_left_is_taken_away() {
     fixture
         .targets
         .start(&target(), desired(&[]), AssignmentRecord(ids(&["a"])));
-    assert!(fixture.is_carried("a"));
+    assert!(fixture.may_have("a"));
     fixture.until_nowhere("a").await;
     assert_eq!(fixture.compute.on_target(), ids(&["theirs"]));
 }

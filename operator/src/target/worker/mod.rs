@@ -11,13 +11,16 @@ use podid_core::target::{
     AssignmentRecord, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch, TargetState,
 };
 use podid_runtime::Drain;
+use podid_runtime::process::chain;
+use podid_runtime::wait::sleep_until;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::convert::{compute_target, identity_patch, observation, target_error};
+use super::convert::{compute_target, identity_patch, observation};
 use super::metrics::TargetMetrics;
 use super::record_store::RecordStore;
 use super::report::TargetReport;
+use crate::azure_error::target_error;
 use crate::clock::MonotonicClock;
 
 type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
@@ -111,7 +114,7 @@ impl Worker {
                     self.call = None;
                     return Some(event);
                 }
-                () = at(self.wake), if idle && !stopping => return Some(TargetEvent::Woke),
+                () = sleep_until(self.wake), if idle && !stopping => return Some(TargetEvent::Woke),
                 else => return None,
             }
         }
@@ -140,7 +143,7 @@ impl Calls {
         let (records, target) = (Arc::clone(&self.records), target.clone());
         Box::pin(async move {
             let saved = records.save(&target, &record).await;
-            TargetEvent::Saved(saved.map_err(|error| in_words(&error)))
+            TargetEvent::Saved(saved.map_err(|error| chain(&error)))
         })
     }
 
@@ -170,23 +173,9 @@ impl Calls {
     }
 }
 
-/// An error with its causes, on one line.
-fn in_words(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
-}
-
 async fn end_of(call: &mut Option<Call>) -> TargetEvent {
     match call {
         Some(call) => call.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

@@ -196,13 +196,13 @@ fn an_azure_identity_is_applied_again_whichever_field_differs() {
 fn a_role_that_all_profiles_of_a_class_share_is_in_the_record_of_none() {
     let mut observed = Observed::default();
     reconcile(&profile(), &mut observed);
-    let shared = observed.assignments.iter().filter(|assignment| {
+    let shared = observed.role_assignments.iter().filter(|assignment| {
         let of_one_profile = Some(desired(&profile()).owner.marker());
         assignment.description != of_one_profile
     });
     let shared: Vec<&ArmId> = shared.map(|assignment| &assignment.id).collect();
     assert_eq!(shared.len(), 1);
-    let recorded = &observed.record.assignments;
-    assert_eq!(recorded.len(), observed.assignments.len() - 1);
+    let recorded = &observed.record.role_assignments;
+    assert_eq!(recorded.len(), observed.role_assignments.len() - 1);
     assert!(recorded.iter().all(|entry| entry.id != *shared[0]));
 }

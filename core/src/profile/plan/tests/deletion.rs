@@ -44,7 +44,7 @@ fn deleting_undoes_everything_in_the_order_that_serves_pods_longest() {
         .for_each(|step| perform(step, &mut observed));
     assert!(observed.identity.is_none() && observed.binding.is_none());
     let left: Vec<_> = observed
-        .assignments
+        .role_assignments
         .iter()
         .map(|a| a.description.clone())
         .collect();
@@ -168,12 +168,16 @@ fn objects_of_others_outlive_the_profile() {
 fn every_recorded_role_is_revoked_once_whether_azure_lists_it_or_not() {
     let mut observed = Observed::default();
     reconcile(&profile(), &mut observed);
-    let mut recorded = observed.record.assignments.iter().map(|entry| &entry.id);
+    let mut recorded = observed
+        .record
+        .role_assignments
+        .iter()
+        .map(|entry| &entry.id);
     let recorded: BTreeSet<ArmId> = recorded.by_ref().cloned().collect();
     assert_eq!(recorded.len(), 2);
-    let listed = observed.assignments.clone();
+    let listed = observed.role_assignments.clone();
     for shown in 0..=listed.len() {
-        observed.assignments = listed[..shown].to_vec();
+        observed.role_assignments = listed[..shown].to_vec();
         let plan = plan_deletion(&deletion(), &observed);
         let revoked = plan.steps.iter().filter_map(|step| match step {
             Step::RevokeRole { assignment, .. } => Some(assignment.clone()),

@@ -85,7 +85,9 @@ fn perform(step: &Step, observed: &mut Observed) {
                 object: binding,
             });
         }
-        Step::RevokeRole { assignment, .. } => observed.assignments.retain(|a| a.id != assignment),
+        Step::RevokeRole { assignment, .. } => {
+            observed.role_assignments.retain(|a| a.id != assignment)
+        }
         Step::DeleteBinding { .. } => observed.binding = None,
         Step::DeleteAzureIdentity { .. } => observed.azure_identity = None,
         Step::AwaitUnassigned { .. } => {}
@@ -107,7 +109,7 @@ fn grant(access: &RoleGrant, observed: &mut Observed) {
     };
     let role = access.role.id().expect("a known role");
     let name = names::role_assignment(&access.scope, &role, &principal_id);
-    observed.assignments.push(RoleAssignment {
+    observed.role_assignments.push(RoleAssignment {
         id: ArmId::new(format!(
             "{}/providers/Microsoft.Authorization/roleAssignments/{name}",
             access.scope
@@ -132,7 +134,7 @@ pub(crate) fn reconcile(profile: &Profile, observed: &mut Observed) -> Plan {
         principal_id: identity.principal_id.clone(),
         created: identity.tag("podid-uid") == Some(&profile.uid),
     });
-    observed.record.assignments = plan(&desired, observed).expect("a plan").held;
+    observed.record.role_assignments = plan(&desired, observed).expect("a plan").held;
     done
 }
 
@@ -223,7 +225,7 @@ fn what_azure_does_not_show_yet_is_neither_lost_nor_taken_back() {
     );
 
     observed.identity = identity;
-    observed.assignments.clear();
+    observed.role_assignments.clear();
     let unseen = plan(&desired(&profile()), &observed).expect("a plan");
     assert!(
         !unseen

@@ -26,7 +26,7 @@ proptest! {
             reconcile(&asking(scopes), &mut observed);
             prop_assert_eq!(plan(&desired(&asking(scopes)), &observed).expect("a plan").steps, []);
         }
-        let held = observed.assignments.iter().filter(|a| a.principal_id != "machines").count();
+        let held = observed.role_assignments.iter().filter(|a| a.principal_id != "machines").count();
         prop_assert_eq!(held, history.last().map_or(0, Vec::len));
     }
 
@@ -55,14 +55,14 @@ proptest! {
         let owner = desired(&profile()).owner;
         let marker = owner.marker();
         let by_hand = foreign_assignment(SCOPES[2], &principal, marked.then_some(marker.as_str()));
-        observed.assignments.push(by_hand.clone());
+        observed.role_assignments.push(by_hand.clone());
         if deleted {
             let deletion = Deletion { owner, policy: DeletionPolicy::Delete };
             plan_deletion(&deletion, &observed).steps.iter().for_each(|step| perform(step, &mut observed));
         } else {
             reconcile(&asking(&then), &mut observed);
         }
-        prop_assert!(observed.assignments.contains(&by_hand));
+        prop_assert!(observed.role_assignments.contains(&by_hand));
     }
 
     #[test]

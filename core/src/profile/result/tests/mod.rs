@@ -44,7 +44,7 @@ fn record() -> ProfileRecord {
             tenant_id: "tenant".into(),
             created: true,
         }),
-        assignments: vec![assignment("PRINCIPAL"), assignment("kubelet")],
+        role_assignments: vec![assignment("PRINCIPAL"), assignment("kubelet")],
     }
 }
 
@@ -121,9 +121,9 @@ fn the_roles_of_the_identity_are_counted_apart_from_those_of_the_kubelet_identit
         ),
     ] {
         let mut record = record();
-        record.assignments = vec![assignment("Principal"); own];
+        record.role_assignments = vec![assignment("Principal"); own];
         record
-            .assignments
+            .role_assignments
             .extend(vec![assignment("kubelet"); of_kubelet]);
         let result = ReconcileResult::made(&desired(), record, in_force());
         assert_eq!(result.sub_conditions[1].message, expected);

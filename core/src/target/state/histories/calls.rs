@@ -28,9 +28,9 @@ pub(super) struct Calls {
     part: BTreeSet<ArmId>,
     /// Identities that were refused: how often in a row, and when.
     refused: BTreeMap<ArmId, (u32, Moment)>,
-    /// Identities that a person asked for since they were refused…
+    /// Identities that a person asked for since they were refused, and before the attempt that is under way.
     requested: BTreeSet<ArmId>,
-    /// …and since the attempt began that is under way: they count from the next one on.
+    /// Identities that a person asked for since then: they count from the next attempt on.
     requested_now: BTreeSet<ArmId>,
     failure: Option<TargetError>,
     failures_in_row: u32,

@@ -35,7 +35,7 @@ pub(super) struct Bench {
     pub(super) missing: bool,
     pub(super) broken_store: bool,
     pub(super) refusal: Option<Answer>,
-    /// The next change meets one of somebody else, who has the target carry these.
+    /// The next change meets one of somebody else, who puts these on the target.
     pub(super) meets: Option<(TargetErrorClass, Vec<&'static str>)>,
 }
 
@@ -144,7 +144,7 @@ impl Bench {
         }
     }
 
-    /// Has these carried, and lets one comparison happen.
+    /// Desires these, and lets one comparison happen.
     pub(super) fn reconcile(&mut self, names: &[&str]) {
         self.desired.desired = ids(names);
         self.generation += 1;

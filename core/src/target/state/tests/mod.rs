@@ -47,7 +47,7 @@ fn nothing_is_changed_when_it_cannot_be_written_down() {
     assert_eq!(bench.patches.len(), 0);
     let failure = &bench.status().failures[&id("a")];
     assert_eq!(failure.cause.reason, "RecordNotWritten");
-    assert_eq!(failure.outlook, crate::target::Outlook::Passing);
+    assert_eq!(failure.persistence, crate::target::Persistence::Transient);
     bench.broken_store = false;
     bench.wake();
     assert_eq!(bench.on_target(), ids(&["a"]));

@@ -57,7 +57,7 @@ fn a_client_id_that_putting_on_again_does_not_mend_is_told_and_tried_ever_more_s
     let patches = bench.patches.len();
     assert!((20..70).contains(&patches), "{patches}");
     let failure = bench.status().failures[&id("a")]
-        .lasting()
+        .permanent()
         .expect("told to the pods");
     assert_eq!(failure.reason, "OldClientId");
     let message = &failure.message;

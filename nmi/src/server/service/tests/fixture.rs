@@ -10,7 +10,8 @@ use hyper::Request;
 use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens, Secret};
 use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::attest::{NodeLink, PodEndpoint, ProvedLink};
-use podid_core::binding::{Binding, BindingScope, Origin, Pod};
+use podid_core::binding::{Binding, BindingScope, Pod};
+use podid_core::owner::Origin;
 use podid_core::resolve::CallingPod;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -100,7 +101,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
         bindings: vec![binding],
         identities: vec![identity],
         exceptions: vec![],
-        assignments: vec![assignment],
+        assigned_identities: vec![assignment],
         assigned: assigned
             .then(|| (ObjectKey::new("a", "one"), Instant::now()))
             .into_iter()
@@ -112,7 +113,7 @@ pub(super) fn entry(assigned: bool) -> PodContext {
 
 pub(super) fn failed() -> PodContext {
     let mut entry = entry(false);
-    entry.assignments[0].state = AssignmentState::Failed(AssignmentFailure {
+    entry.assigned_identities[0].state = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
         message: "grant it".into(),
     });

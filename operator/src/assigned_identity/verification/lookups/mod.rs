@@ -14,7 +14,8 @@ use podid_core::target::BETWEEN_REQUESTS;
 use podid_index::{Multi, ObjectKey};
 use tokio::time::Instant;
 
-use crate::target::target_error;
+use crate::azure::identity_id;
+use crate::azure_error::target_error;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 8;
@@ -168,10 +169,11 @@ fn owner_of(lookup: &TagLookup) -> Option<ObjectKey> {
 }
 
 async fn read(identities: Arc<dyn Identities>, id: ArmId) -> (ArmId, TagLookup) {
-    let answer = match id.as_str().parse() {
-        // What is wanted was read from well-formed ids.
-        Err(_) => IdentityLookup::Absent,
-        Ok(azure_id) => match identities.get(&azure_id).await {
+    let answer = match identity_id(&id) {
+        None => {
+            IdentityLookup::Unreadable("its id is not one of a user-assigned identity".to_owned())
+        }
+        Some(azure_id) => match identities.get(&azure_id).await {
             Ok(Some(found)) => of_identity(found),
             Ok(None) => IdentityLookup::Absent,
             Err(error) => of_error(&error, &id),

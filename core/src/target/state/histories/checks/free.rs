@@ -15,7 +15,7 @@ impl Checks {
         let operation = azure.operation.iter().filter(|operation| operation.by_us);
         let on_its_way = operation.flat_map(|operation| &operation.add);
         let mut put = self.ours.iter().chain(on_its_way);
-        match put.find(|id| !managed.may_carry(id)) {
+        match put.find(|id| !managed.may_have(id)) {
             Some(id) => Err(format!("{id} counts as free, and we put it on the target")),
             None => Ok(()),
         }
@@ -26,7 +26,7 @@ impl Checks {
         change: &StatusChange,
         managed: &ManagedTarget,
     ) -> Result<(), String> {
-        let left = change.is_finished && !managed.carried().is_empty();
+        let left = change.is_finished && !managed.identities().is_empty();
         holds(!left, "finished with something on the target")
     }
 }

@@ -1,9 +1,14 @@
-//! The profile that owns an identity or role assignment in Azure, and the marks that say so there.
+//! The profile that owns an identity or role assignment in Azure, and the marks that say so there; the profile
+//! that owns an object of the cluster (`child`).
+
+mod child;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+
+pub use child::{ControllerReference, Origin, is_controlled_by, origin, profile_of};
 
 /// Azure tag: name of the cluster that made the identity.
 pub const TAG_CLUSTER: &str = "podid-cluster";
