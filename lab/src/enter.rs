@@ -17,8 +17,8 @@ use crate::cgroup::{self, CgroupError};
 pub struct Namespaces {
     /// `/proc` directory of the process whose namespaces are joined.
     pub process: PathBuf,
-    /// Directory of the cgroup that is joined.
-    pub cgroup: PathBuf,
+    /// Directories of the cgroups that are joined, one per hierarchy.
+    pub cgroups: Vec<PathBuf>,
 }
 
 /// Why a program did not start in its target.
@@ -63,8 +63,8 @@ impl EnterError {
 }
 
 /// Replaces this process, which must have one thread, by `argv` inside
-/// `namespaces`. Standard input and output, environment and working directory stay.
-/// Returns only on failure.
+/// `namespaces`; the caller starts it in their process namespace. Standard input and output,
+/// environment and working directory stay. Returns only on failure.
 pub fn enter(namespaces: &Namespaces, argv: &[String]) -> EnterError {
     match join(namespaces) {
         Err(error) => error,
@@ -90,6 +90,7 @@ fn join(namespaces: &Namespaces) -> Result<(), EnterError> {
         ("network", "net", CloneFlags::CLONE_NEWNET),
         ("host name", "uts", CloneFlags::CLONE_NEWUTS),
         ("IPC", "ipc", CloneFlags::CLONE_NEWIPC),
+        ("cgroup", "cgroup", CloneFlags::CLONE_NEWCGROUP),
         ("mount", "mnt", CloneFlags::CLONE_NEWNS),
     ];
     // All are opened first: after the mount namespace changed, `/proc` shows
@@ -100,7 +101,9 @@ fn join(namespaces: &Namespaces) -> Result<(), EnterError> {
         opened.push((kind, flag, open(file).map_err(EnterError::Gone)?));
     }
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    cgroup::join(&namespaces.cgroup)?;
+    for path in &namespaces.cgroups {
+        cgroup::join(path)?;
+    }
     for (kind, flag, file) in opened {
         setns(file, flag).map_err(|source| EnterError::Namespace { kind, source })?;
     }

@@ -98,7 +98,8 @@ fn start(
 ) -> Result<Child, ExecError> {
     let init = PathBuf::from(format!("/proc/{}", processes.init));
     let executable = std::env::current_exe().map_err(ExecError::Start)?;
-    let namespace = File::open(init.join("ns/pid")).map_err(ExecError::Enter)?;
+    let process = init.join(format!("root/proc/{}", running.pid));
+    let namespace = File::open(process.join("ns/pid")).map_err(ExecError::Enter)?;
     // Children of this process, not the process itself, are in it from now on.
     setns(namespace, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;
     let mut command = Command::new(executable);
@@ -112,9 +113,8 @@ fn start(
     command
         .arg("enter")
         .arg("--process")
-        .arg(init.join(format!("root/proc/{}", running.pid)))
-        .arg("--cgroup")
-        .arg(&running.cgroup)
+        .arg(process)
+        .args(running.cgroup_flags())
         .arg("--")
         .args(argv)
         // The caller's kubeconfig names an address that only the machine reaches.

@@ -133,6 +133,15 @@ fn resource_id(index: u8, kind: NodeKind) -> String {
     }
 }
 
+/// The machine's architecture by its Go name, as nodes and images have it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

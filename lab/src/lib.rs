@@ -2,14 +2,15 @@
 //!
 //! `podid-lab up` starts real etcd, kube-apiserver, kube-controller-manager,
 //! kube-scheduler, the controllers of Flux that are asked for, the simulated
-//! Azure of `azure-sim`, and nodes made of network namespaces. Containers are
-//! not run: each pod has an address, a `pause` process and a cgroup, and
-//! `podid-lab exec` runs the machine's own programs inside it.
+//! Azure of `azure-sim`, and nodes made of network namespaces. By default
+//! containers are not run: each pod has an address, a `pause` process and a cgroup,
+//! and `podid-lab exec` runs the machine's own programs inside it. With
+//! [`NodeAgent::Kubelet`] a kubelet and containerd run on every node, and containers do.
 //!
 //! A lab has three processes of its own. The **monitor** stays in the machine's
 //! own namespaces and only waits and cleans up. The **init** is process 1 of the
 //! lab's process namespace: the kernel ends everything in the lab with it. The
-//! **daemon** supervises the programs, acts as kubelet and as Azure, and takes
+//! **daemon** supervises the programs, acts as kubelet (unless there are real ones) and as Azure, and takes
 //! requests.
 //!
 //! | module | role |
@@ -51,4 +52,4 @@ pub mod tools;
 pub use control::{Endpoints, Service, Status};
 pub use executable::ExecutableError;
 pub use lab::{Lab, LabError, Side};
-pub use options::{Flux, Lifetime, Network, NodeKind, Target, UpOptions};
+pub use options::{Flux, Lifetime, Network, NodeAgent, NodeKind, Target, UpOptions};

@@ -44,6 +44,28 @@ pub enum NodeKind {
     Vm,
 }
 
+impl NodeKind {
+    /// As labels and the command line have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Flexible => "flexible",
+            Self::Vm => "vm",
+        }
+    }
+}
+
+/// What does a kubelet's part on the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeAgent {
+    /// A part of the lab itself: pods have a network, cgroups and a status, and no container.
+    #[default]
+    StandIn,
+    /// A kubelet, with containerd, runc and kube-proxy: containers run.
+    Kubelet,
+}
+
 /// Where a command runs in a lab.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,6 +125,8 @@ pub struct UpOptions {
     pub name: String,
     /// Kind of each node, in order; its length is the number of nodes.
     pub nodes: Vec<NodeKind>,
+    /// What does a kubelet's part on them.
+    pub node_agent: NodeAgent,
     /// How pods are linked to their node.
     pub network: Network,
     /// Which controllers of Flux run.
@@ -124,6 +148,15 @@ impl UpOptions {
             Flux::Kustomize => &[ToolGroup::KustomizeController],
             Flux::All => &[ToolGroup::KustomizeController, ToolGroup::HelmController],
         });
+        if self.node_agent == NodeAgent::Kubelet {
+            groups.extend([
+                ToolGroup::Kubelet,
+                ToolGroup::Containerd,
+                ToolGroup::CniPlugins,
+                ToolGroup::Runc,
+                ToolGroup::Pause,
+            ]);
+        }
         groups
     }
 }
@@ -133,6 +166,7 @@ impl Default for UpOptions {
         Self {
             name: "default".to_owned(),
             nodes: vec![NodeKind::Uniform; 2],
+            node_agent: NodeAgent::StandIn,
             network: Network::Bridge,
             flux: Flux::All,
             lifetime: Lifetime::UntilDown,

@@ -1,6 +1,7 @@
 //! Where commands can run now: the control plane, each node, each pod.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,10 +18,20 @@ pub struct RunningTarget {
     pub pid: u32,
     /// Directory of the cgroup (version 2) the command joins.
     pub cgroup: PathBuf,
+    /// Directories of version 1 that the command joins besides.
+    pub cgroups_v1: Vec<PathBuf>,
     /// Its address, where it has one.
     pub address: Option<IpAddr>,
     /// Environment set for the command, over the caller's.
     pub env: BTreeMap<String, String>,
+}
+
+impl RunningTarget {
+    /// The flags by which a command joins its cgroups.
+    pub(crate) fn cgroup_flags(&self) -> impl Iterator<Item = &OsStr> {
+        let cgroups = std::iter::once(&self.cgroup).chain(&self.cgroups_v1);
+        cgroups.flat_map(|path| [OsStr::new("--cgroup"), path.as_os_str()])
+    }
 }
 
 /// The registry of running targets, written by `net` and `kubelet`, read by `exec`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use podid_lab::tools::ToolGroup;
-use podid_lab::{Flux, Network, NodeKind, Target, hint};
+use podid_lab::{Flux, Network, NodeAgent, NodeKind, Target, hint};
 
 mod own;
 #[cfg(test)]
@@ -131,6 +131,10 @@ pub(crate) struct UpArgs {
     /// scale set, `vm` is a VM in no scale set. The others are uniform.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) node_kind: NodeKind,
+    /// What does a kubelet's part: `stand-in`, quick, without containers; or a `kubelet`
+    /// with containerd, which needs a C compiler to be built once.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) node_agent: NodeAgent,
     /// How pods are linked to their node: by a bridge, as with kubenet, or
     /// point to point, as with Azure CNI.
     #[arg(long, value_enum, default_value_t)]

@@ -23,14 +23,19 @@ pub(crate) enum OwnCommand {
     Enter {
         #[arg(long)]
         process: PathBuf,
-        #[arg(long)]
-        cgroup: PathBuf,
+        #[arg(long = "cgroup", required = true)]
+        cgroups: Vec<PathBuf>,
         #[arg(last = true, required = true)]
         argv: Vec<String>,
     },
     /// Keep namespaces, as `pause` does for a pod.
     #[command(hide = true)]
-    Sandbox { spec: String },
+    Sandbox {
+        /// Be the first process of a sandbox that has processes of its own.
+        #[arg(long)]
+        first: bool,
+        spec: String,
+    },
 }
 
 /// Arguments of the lab's own processes.

@@ -59,6 +59,7 @@ fn up(args: UpArgs) -> Result<ExitCode> {
     let options = UpOptions {
         name: args.lab.name,
         nodes,
+        node_agent: args.node_agent,
         network: args.network,
         flux: args.flux,
         lifetime: Lifetime::UntilDown,

@@ -27,22 +27,29 @@ pub(super) fn run(command: OwnCommand) -> Result<ExitCode> {
         OwnCommand::Daemon(Inner { state, cgroup }) => run_daemon(&StateDir::at(state), &cgroup),
         OwnCommand::Enter {
             process,
-            cgroup,
+            cgroups,
             argv,
         } => {
-            let error = enter(&Namespaces { process, cgroup }, &argv);
+            let error = enter(&Namespaces { process, cgroups }, &argv);
             let code = error.exit_code();
             ui::complain(&error.into());
             Ok(exit_code(code))
         }
-        OwnCommand::Sandbox { spec } => match sandbox::run(&spec) {
-            Ok(never) => match never {},
-            Err(error) => {
-                // The process that started it reads the reason from standard output.
-                say(events::chain(&error));
-                Ok(ExitCode::FAILURE)
+        OwnCommand::Sandbox { first, spec } => {
+            let run = if first {
+                sandbox::run_first
+            } else {
+                sandbox::run
+            };
+            match run(&spec) {
+                Ok(never) => match never {},
+                Err(error) => {
+                    // The process that started it reads the reason from standard output.
+                    say(events::chain(&error));
+                    Ok(ExitCode::FAILURE)
+                }
             }
-        },
+        }
     }
 }
 

@@ -77,6 +77,13 @@ impl Cluster<'_> {
             "--authorization-mode=Node,RBAC".to_owned(),
             "--enable-admission-plugins=NodeRestriction".to_owned(),
             "--allow-privileged=true".to_owned(),
+            flag(
+                "kubelet-client-certificate",
+                &self.pki.kubelet_client_certificate,
+            ),
+            flag("kubelet-client-key", &self.pki.kubelet_client_key),
+            flag("kubelet-certificate-authority", &self.pki.ca_file),
+            "--kubelet-preferred-address-types=InternalIP".to_owned(),
         ];
         self.program("kube-apiserver", self.tools.kube_apiserver(), arguments)
     }

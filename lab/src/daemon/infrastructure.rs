@@ -14,11 +14,13 @@ use super::listeners::HostListeners;
 use super::pki::Pki;
 use super::steps::{StepError, step};
 use super::{cloud, mounts};
+use crate::cgroup::{CgroupError, Controllers};
 use crate::control::Endpoints;
-use crate::layout::{CONTROL_PLANE, Layout};
+use crate::layout::{CONTROL_PLANE, Layout, NodeLayout};
 use crate::net::{self, Fabric};
-use crate::options::{Target, UpOptions};
-use crate::spec::ENDPOINTS_FILE;
+use crate::options::{NodeAgent, Target};
+use crate::sandbox::ContainerHost;
+use crate::spec::{ENDPOINTS_FILE, Spec};
 use crate::state::StateDir;
 use crate::targets::{RunningTarget, Targets};
 
@@ -42,9 +44,10 @@ impl Infrastructure {
     pub(super) async fn build(
         dir: &StateDir,
         cgroup: &Path,
-        options: &UpOptions,
+        spec: &Spec,
         listeners: HostListeners,
     ) -> Result<Self, DaemonError> {
+        let options = &spec.options;
         let layout = Arc::new(Layout::new(&options.name, options.network, &options.nodes));
         let targets = Targets::default();
         targets.insert(Target::ControlPlane, control_plane(cgroup));
@@ -61,7 +64,9 @@ impl Infrastructure {
         // Before any node: its mount namespace starts as a copy of this one.
         let trusted = [authority.cert_pem.as_str(), &pki.ca];
         mounts::bind_files(dir, &layout, &cloud::hosts(&seed), &trusted)?;
-        let fabric = step("network", QUICK, net::build(&layout, cgroup, &targets)).await?;
+        let host = |node: &NodeLayout| container_host(dir, cgroup, spec, node);
+        let network = net::build(&layout, cgroup, &targets, host);
+        let fabric = step("network", QUICK, network).await?;
         let starting = cloud::start(seed, options.speed, authority, listeners.cloud);
         let sim = step("azure-sim", QUICK, starting).await?;
         serve_imds(&sim, &layout, &fabric)?;
@@ -77,11 +82,30 @@ impl Infrastructure {
     }
 }
 
+/// What a node has besides where containers run. Its programs are in the cache of built ones,
+/// and read files of the lab.
+fn container_host(
+    dir: &StateDir,
+    cgroup: &Path,
+    spec: &Spec,
+    node: &NodeLayout,
+) -> Result<Option<ContainerHost>, CgroupError> {
+    if spec.options.node_agent == NodeAgent::StandIn {
+        return Ok(None);
+    }
+    let cache = spec.tools.parent().unwrap_or(&spec.tools);
+    Ok(Some(ContainerHost {
+        hierarchies: Controllers::find()?.create(cgroup, &node.name)?,
+        keep: vec![dir.path().to_owned(), cache.to_owned()],
+    }))
+}
+
 /// The daemon's own namespaces are the control plane's.
 fn control_plane(cgroup: &Path) -> RunningTarget {
     RunningTarget {
         pid: std::process::id(),
         cgroup: cgroup.join("control-plane"),
+        cgroups_v1: Vec::new(),
         address: Some(CONTROL_PLANE.into()),
         env: BTreeMap::new(),
     }

@@ -13,6 +13,7 @@ mod forward;
 mod infrastructure;
 mod listeners;
 mod mounts;
+mod node_agent;
 mod parts;
 mod pki;
 mod programs;

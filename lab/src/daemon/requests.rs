@@ -11,7 +11,7 @@ use super::supervise::{Program, Supervisor};
 use crate::context::Context;
 use crate::control::{Answer, Endpoints, NodeStatus, PodStatus, Request, Service, Status};
 use crate::events::chain;
-use crate::options::Target;
+use crate::options::{NodeAgent, Target};
 use crate::targets::RunningTarget;
 
 /// A day: nothing in a lab has to renew a token.
@@ -25,14 +25,21 @@ struct State {
     context: Context,
     supervisor: Supervisor,
     endpoints: Endpoints,
+    node_agent: NodeAgent,
 }
 
 impl Requests {
-    pub(super) fn new(context: Context, supervisor: Supervisor, endpoints: Endpoints) -> Self {
+    pub(super) fn new(
+        context: Context,
+        supervisor: Supervisor,
+        endpoints: Endpoints,
+        node_agent: NodeAgent,
+    ) -> Self {
         Self(Arc::new(State {
             context,
             supervisor,
             endpoints,
+            node_agent,
         }))
     }
 }
@@ -122,10 +129,14 @@ impl State {
     fn missing(&self, target: &Target) -> String {
         let all = self.context.targets.list();
         let known: Vec<String> = all.iter().map(|(target, _)| target.to_string()).collect();
-        format!(
-            "{target} is not running in this lab; there are: {}",
-            known.join(", ")
-        )
+        let known = known.join(", ");
+        match (target, self.node_agent) {
+            (Target::Pod { .. }, NodeAgent::Kubelet) => format!(
+                "the pods of this lab are the kubelets' own: enter {target} with `kubectl exec`; \
+                 here can be entered: {known}"
+            ),
+            _ => format!("{target} is not running in this lab; there are: {known}"),
+        }
     }
 
     fn start(&self, service: Service) -> Result<(), String> {

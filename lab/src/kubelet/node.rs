@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::error::KubeletError;
 use crate::context::Context;
-use crate::layout::NodeLayout;
+use crate::layout::{NodeLayout, architecture};
 use crate::net::{AddressPool, Fabric, NodeNetwork, PodRange};
 
 /// The name under which the lab's kubelets write fields and events.
@@ -131,7 +131,7 @@ fn labels(layout: &NodeLayout) -> BTreeMap<&'static str, Value> {
         ("kubernetes.io/hostname", json!(layout.name)),
         ("kubernetes.io/os", json!("linux")),
         ("kubernetes.io/arch", json!(architecture())),
-        ("lab.podid.dev/node-kind", json!(layout.kind)),
+        ("lab.podid.dev/node-kind", json!(layout.kind.name())),
     ])
 }
 
@@ -179,15 +179,6 @@ fn node_info(layout: &NodeLayout, version: &str) -> Value {
         "systemUUID": layout.name,
         "bootID": layout.name,
     })
-}
-
-/// The machine's architecture by its Go name, which Kubernetes uses.
-fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }
 
 impl std::fmt::Debug for Node {

@@ -58,6 +58,7 @@ impl PodSandbox {
                     .first()
                     .unwrap_or(&cgroups.sandbox)
                     .clone(),
+                cgroups_v1: Vec::new(),
                 address: Some(IpAddr::V4(address)),
                 env: node.context.program_env.as_ref().clone(),
             },
@@ -127,6 +128,7 @@ async fn start_linked(
         cgroup: cgroups.sandbox.clone(),
         network_of: None,
         binds,
+        host: None,
     })
     .await?;
     let link = PodLink {
@@ -145,6 +147,7 @@ async fn start_on_host(node: &Node, cgroups: &PodCgroups) -> Result<Sandbox, Pod
         cgroup: cgroups.sandbox.clone(),
         network_of: Some(node.pid),
         binds: Vec::new(),
+        host: None,
     };
     Ok(Sandbox::start(spec).await?)
 }

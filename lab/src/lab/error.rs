@@ -57,7 +57,7 @@ pub enum LabError {
     /// The daemon gave no good answer.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// The cgroup cannot be removed.
+    /// The cgroup cannot be used or removed.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
 }

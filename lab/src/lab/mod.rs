@@ -12,7 +12,7 @@ use crate::control::{self, Endpoints, Request, Service, Status};
 use crate::events::Event;
 use crate::kubeconfig::{Credential, render};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
-use crate::options::{Lifetime, Target, UpOptions};
+use crate::options::{Lifetime, NodeAgent, Target, UpOptions};
 use crate::spec::{ENDPOINTS_FILE, SPEC_FILE, Spec};
 use crate::state::StateDir;
 use crate::{cgroup, executable, tools};
@@ -58,6 +58,9 @@ impl Lab {
         }
         if options.nodes.is_empty() || options.nodes.len() > usize::from(MAX_NODES) {
             return Err(LabError::Nodes(options.nodes.len()));
+        }
+        if options.node_agent == NodeAgent::Kubelet {
+            cgroup::Controllers::find()?;
         }
         let dir = StateDir::of(&options.name)?;
         let executable = executable::find()?;

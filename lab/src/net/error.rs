@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::PodRange;
+use crate::cgroup::CgroupError;
 use crate::sandbox::SandboxError;
 
 /// An error of the lab's network.
@@ -57,6 +58,15 @@ pub enum Error {
         /// Why not.
         #[source]
         source: std::io::Error,
+    },
+    /// A node has no cgroups for containers.
+    #[error("cannot prepare node {node} for containers")]
+    Hierarchies {
+        /// The node's name.
+        node: String,
+        /// Why not.
+        #[source]
+        source: CgroupError,
     },
     /// A listener could not be bound inside a node.
     #[error("cannot listen on {address} inside node {node}")]

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::{Cloud, Error, Namespace, NodeNetwork, in_namespace};
+use crate::cgroup::CgroupError;
 use crate::layout::{IMDS, Layout, NodeLayout};
 use crate::options::Target;
-use crate::sandbox::{Sandbox, SandboxSpec};
+use crate::sandbox::{ContainerHost, Sandbox, SandboxSpec};
 use crate::targets::{RunningTarget, Targets};
 
 /// The port of the instance metadata service.
@@ -32,15 +33,21 @@ pub struct RunningNode {
 
 /// Builds the network of a lab around the namespace this program runs in, which becomes the
 /// control plane's: `cloud0`, one node per entry of the layout, each registered as a target of
-/// commands. `cgroup` is the lab's own; a node has a folder of its name below it.
+/// commands. `cgroup` is the lab's own; a node has a folder of its name below it. `host` says what
+/// a node has besides in which containers run.
 ///
 /// # Errors
 /// The first step that failed; what was built until then goes with this program.
-pub async fn build(layout: &Layout, cgroup: &Path, targets: &Targets) -> Result<Fabric, Error> {
+pub async fn build(
+    layout: &Layout,
+    cgroup: &Path,
+    targets: &Targets,
+    host: impl Fn(&NodeLayout) -> Result<Option<ContainerHost>, CgroupError>,
+) -> Result<Fabric, Error> {
     let cloud = Cloud::create(Namespace::own()).await?;
     let mut nodes = BTreeMap::new();
     for node in &layout.nodes {
-        let running = start_node(&cloud, layout, node, cgroup, targets).await?;
+        let running = start_node(&cloud, layout, node, cgroup, targets, &host).await?;
         nodes.insert(node.name.clone(), running);
     }
     Ok(Fabric { nodes })
@@ -102,6 +109,7 @@ async fn start_node(
     node: &NodeLayout,
     lab_cgroup: &Path,
     targets: &Targets,
+    host: &impl Fn(&NodeLayout) -> Result<Option<ContainerHost>, CgroupError>,
 ) -> Result<RunningNode, Error> {
     // A sibling of the kubelet's folder for pods, as on a real node.
     let cgroup = lab_cgroup.join(&node.name).join("system.slice");
@@ -115,7 +123,13 @@ async fn start_node(
         cgroup: cgroup.clone(),
         network_of: None,
         binds: Vec::new(),
+        host: host(node).map_err(|source| Error::Hierarchies {
+            node: node.name.clone(),
+            source,
+        })?,
     };
+    let cgroups_v1 = spec.host.iter().flat_map(|host| &host.hierarchies);
+    let cgroups_v1 = cgroups_v1.map(|hierarchy| hierarchy.path.clone()).collect();
     let sandbox = Sandbox::start(spec).await.map_err(|source| Error::Node {
         node: node.name.clone(),
         source,
@@ -125,6 +139,7 @@ async fn start_node(
     let running = RunningTarget {
         pid: sandbox.pid(),
         cgroup,
+        cgroups_v1,
         address: Some(node.address.into()),
         env: BTreeMap::new(),
     };

@@ -11,6 +11,7 @@ use super::error::ToolsError;
 use super::go::Go;
 use super::groups::Group;
 use super::progress::{Job, Progress};
+use super::seccomp;
 use super::space::DiskFull;
 
 /// How many of the last lines of Go's output may hold the reason of a failure.
@@ -54,16 +55,19 @@ impl Plan {
 
     /// All that the programs come from, but Go.
     pub(super) fn inputs(&self) -> Vec<&str> {
-        [self.module().as_slice(), &self.programs()].concat()
+        [self.module(), self.programs()].concat()
     }
 
-    fn module(&self) -> [&str; 3] {
-        [self.group.go_mod, self.group.go_sum, &self.flags]
+    fn module(&self) -> Vec<&str> {
+        let mut parts = vec![self.group.go_mod, self.group.go_sum, &*self.flags];
+        parts.extend(self.group.sources.iter().map(|(_, text)| *text));
+        parts.extend(self.group.seccomp.then_some(seccomp::TAG));
+        parts
     }
 
     /// Name in the cache of the build by this Go.
     pub(super) fn key(&self, go: &Go) -> String {
-        let mut parts: Vec<&str> = self.module().into();
+        let mut parts = self.module();
         parts.push(&go.version);
         parts.append(&mut self.programs());
         format!("{}-{}", self.group.name, cache::key(parts))
@@ -91,6 +95,9 @@ impl Plan {
             let work = dir.join("work");
             self.write_module(&work).map_err(CacheError::from)?;
             let mut command = self.command(go, &work, dir);
+            if self.group.seccomp {
+                seccomp::link(&mut command, cache, &work.join(TEMPORARY))?;
+            }
             self.run(&mut command, &cache.log(self.group.name), &job)?;
             fs::remove_dir_all(&work).map_err(cache::failed("remove", &work))?;
             job.done();
@@ -102,7 +109,9 @@ impl Plan {
         fs::create_dir(dir)?;
         fs::create_dir(dir.join(TEMPORARY))?;
         fs::write(dir.join("go.mod"), self.group.go_mod)?;
-        fs::write(dir.join("go.sum"), self.group.go_sum)
+        fs::write(dir.join("go.sum"), self.group.go_sum)?;
+        let mut sources = self.group.sources.iter();
+        sources.try_for_each(|(name, text)| fs::write(dir.join(name), text))
     }
 
     /// A single program is named explicitly: Go would name it after its

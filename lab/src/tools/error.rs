@@ -34,6 +34,16 @@ pub enum ToolsError {
         /// All that Go wrote.
         log: PathBuf,
     },
+    /// Something of the system is missing, and could not be fetched.
+    #[error("{needed}: {remedy} ({reason})")]
+    System {
+        /// What is needed, and for what.
+        needed: &'static str,
+        /// What to install.
+        remedy: &'static str,
+        /// Why it could not be had without.
+        reason: String,
+    },
     /// A module with definitions cannot be had.
     #[error("cannot get the definitions of {module}: {reason}")]
     Definitions {

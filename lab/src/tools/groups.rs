@@ -17,12 +17,27 @@ pub enum ToolGroup {
     Kustomize,
     /// A registry of container images, for tests of pushing to one.
     Registry,
+    /// A node's kubelet and kube-proxy, and `nft` for the latter.
+    Kubelet,
+    /// containerd, what it needs for runc, and its command `ctr`.
+    Containerd,
+    /// The plugins that link containers to a node's network.
+    CniPlugins,
+    /// runc, which needs a C compiler.
+    Runc,
+    /// The first process of every pod.
+    Pause,
 }
 
 impl ToolGroup {
     /// Whether its programs are of no use without the kinds of Flux.
     pub(super) fn needs_flux_kinds(self) -> bool {
         matches!(self, Self::KustomizeController | Self::HelmController)
+    }
+
+    /// Whether its programs run `nft`.
+    pub(super) fn needs_nft(self) -> bool {
+        self == Self::Kubelet
     }
 }
 
@@ -38,6 +53,10 @@ pub(super) struct Group {
     pub(super) programs: &'static [(&'static str, &'static str)],
     /// Linker flags beyond stripping.
     pub(super) ldflags: &'static str,
+    /// Whether it is linked with libseccomp, by a C compiler.
+    pub(super) seccomp: bool,
+    /// Source files of its own, with their names, for a program that is in no module.
+    pub(super) sources: &'static [(&'static str, &'static str)],
 }
 
 macro_rules! module {
@@ -62,6 +81,8 @@ const fn group(
         go_sum,
         programs,
         ldflags: "",
+        seccomp: false,
+        sources: &[],
     }
 }
 
@@ -76,7 +97,7 @@ const KUBERNETES_VERSION: &str = "\
     -X k8s.io/component-base/version.buildDate=2026-08-20T11:51:43Z";
 
 /// All groups, the longest builds first: what fails early fails cheaply.
-pub(super) const GROUPS: [Group; 7] = [
+pub(super) const GROUPS: [Group; 12] = [
     Group {
         ldflags: KUBERNETES_VERSION,
         ..group(
@@ -136,6 +157,79 @@ pub(super) const GROUPS: [Group; 7] = [
             "github.com/distribution/distribution/v3/cmd/registry",
         )],
     ),
+    Group {
+        ldflags: KUBERNETES_VERSION,
+        ..group(
+            ToolGroup::Kubelet,
+            "kubelet",
+            module!("kubelet"),
+            &[
+                ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+                ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+            ],
+        )
+    },
+    group(
+        ToolGroup::Containerd,
+        "containerd",
+        module!("containerd"),
+        &[
+            (
+                "containerd",
+                "github.com/containerd/containerd/v2/cmd/containerd",
+            ),
+            (
+                "containerd-shim-runc-v2",
+                "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            ),
+            ("ctr", "github.com/containerd/containerd/v2/cmd/ctr"),
+        ],
+    ),
+    group(
+        ToolGroup::CniPlugins,
+        "cni-plugins",
+        module!("cni-plugins"),
+        &[
+            (
+                "bridge",
+                "github.com/containernetworking/plugins/plugins/main/bridge",
+            ),
+            (
+                "ptp",
+                "github.com/containernetworking/plugins/plugins/main/ptp",
+            ),
+            (
+                "loopback",
+                "github.com/containernetworking/plugins/plugins/main/loopback",
+            ),
+            (
+                "host-local",
+                "github.com/containernetworking/plugins/plugins/ipam/host-local",
+            ),
+            (
+                "portmap",
+                "github.com/containernetworking/plugins/plugins/meta/portmap",
+            ),
+        ],
+    ),
+    Group {
+        seccomp: true,
+        ..group(
+            ToolGroup::Runc,
+            "runc",
+            module!("runc"),
+            &[("runc", "github.com/opencontainers/runc")],
+        )
+    },
+    Group {
+        sources: &[("main.go", include_str!("../../tools/pause/main.go"))],
+        ..group(
+            ToolGroup::Pause,
+            "pause",
+            module!("pause"),
+            &[("pause", "podid.dev/lab/pause")],
+        )
+    },
 ];
 
 #[cfg(test)]
@@ -165,13 +259,19 @@ mod tests {
 
     #[test]
     fn the_linked_version_is_the_built_one() {
-        let built = GROUPS[0].go_mod.lines().find_map(|line| {
-            line.trim()
-                .strip_prefix("k8s.io/kubernetes ")?
-                .split(' ')
-                .next()
-        });
-        let flag = format!("gitVersion={} ", built.unwrap());
-        assert!(KUBERNETES_VERSION.contains(&flag), "{flag}");
+        let linked = GROUPS.iter().filter(|group| !group.ldflags.is_empty());
+        let mut checked = 0;
+        for group in linked {
+            let built = group.go_mod.lines().find_map(|line| {
+                line.trim()
+                    .strip_prefix("k8s.io/kubernetes ")?
+                    .split(' ')
+                    .next()
+            });
+            let flag = format!("gitVersion={} ", built.unwrap());
+            assert!(group.ldflags.contains(&flag), "{}: {flag}", group.name);
+            checked += 1;
+        }
+        assert_eq!(checked, 2, "control plane and kubelet are of one version");
     }
 }

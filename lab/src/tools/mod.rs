@@ -16,11 +16,14 @@
 
 mod build;
 mod cache;
+mod debian;
 mod definitions;
 mod error;
 mod go;
 mod groups;
+mod nft;
 mod progress;
+mod seccomp;
 mod selection;
 mod space;
 

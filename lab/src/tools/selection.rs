@@ -9,6 +9,7 @@ use super::definitions;
 use super::error::ToolsError;
 use super::go::Go;
 use super::groups::{GROUPS, ToolGroup};
+use super::nft;
 use super::progress::Progress;
 
 /// What is asked for, and where each part of it comes from.
@@ -16,6 +17,8 @@ pub(super) struct Selection {
     plans: Vec<Plan>,
     /// Whether the kinds of Flux belong to it.
     flux_kinds: bool,
+    /// Whether `nft` belongs to it: it is needed, and the system has none.
+    nft: bool,
     assets: Assets,
 }
 
@@ -33,6 +36,7 @@ impl Selection {
                 .filter_map(|group| Plan::new(group, |name| assets.has(name)))
                 .collect(),
             flux_kinds: groups.iter().any(|group| group.needs_flux_kinds()),
+            nft: groups.iter().any(|group| group.needs_nft()) && !nft::is_installed(),
             assets,
         }
     }
@@ -43,6 +47,7 @@ impl Selection {
         if self.flux_kinds {
             parts.extend(definitions::inputs());
         }
+        parts.extend(self.nft.then_some(nft::PROGRAM));
         parts.extend(self.assets.identity());
         format!("set-{}", cache::key(parts))
     }
@@ -54,6 +59,7 @@ impl Selection {
         bin.exists()
             && plans.all(|plan| plan.is_in(&bin))
             && (!self.flux_kinds || set.join("crds").exists())
+            && (!self.nft || bin.join(nft::PROGRAM).exists())
     }
 
     /// Builds what the toolset lacks, then the toolset.
@@ -72,6 +78,9 @@ impl Selection {
 
     /// Builds what is not there; asks for a Go only if there is such a thing.
     fn build(&self, cache: &Cache) -> Result<(), ToolsError> {
+        if self.nft {
+            nft::fetch(cache)?;
+        }
         let lacks = |link: &str| !cache.dir(link).exists();
         let plans = || self.plans.iter().filter(|plan| lacks(&plan.link()));
         let definitions = self.flux_kinds && lacks(&definitions::link());
@@ -104,6 +113,10 @@ impl Selection {
         }
         for (name, path) in &self.assets.0 {
             symlink(path, bin.join(name))?;
+        }
+        if self.nft {
+            let fetched = Path::new("../..").join(nft::ENTRY);
+            symlink(fetched.join(nft::PROGRAM), bin.join(nft::PROGRAM))?;
         }
         if self.flux_kinds {
             symlink(Path::new("..").join(definitions::link()), set.join("crds"))?;

@@ -16,6 +16,18 @@ const TESTS: &str = "podid-tests";
 
 /// What a lab without Flux runs, as `podid-lab tools` calls it.
 const CONTROL_PLANE: &[&str] = &["kubernetes", "etcd"];
+/// The same of one whose nodes run containers.
+const CONTAINERS: &[&str] = &[
+    "kubernetes",
+    "etcd",
+    "kubelet",
+    "containerd",
+    "cni-plugins",
+    "runc",
+    "pause",
+];
+/// The test program for those of the lab that runs containers.
+const CONTAINER_TESTS: &str = "containers";
 
 /// Sets a ring up and runs it.
 pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
@@ -29,12 +41,18 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
         Ring::Node => {
             let setup = Setup::lab("node", &[])?;
             let mut targets = programs(|package| package == LAB)?;
+            targets.retain(|target| *target != named(CONTAINER_TESTS));
             targets.push(named("node"));
             tests(&targets, &setup, arguments)
         }
         Ring::Cluster => tests(
             &[named("cluster")],
             &Setup::lab("cluster", CONTROL_PLANE)?,
+            arguments,
+        ),
+        Ring::Install => tests(
+            &[named(CONTAINER_TESTS)],
+            &Setup::lab("install", CONTAINERS)?,
             arguments,
         ),
         Ring::Scenario => tests(

@@ -36,6 +36,16 @@ pub enum SuperviseError {
         #[source]
         source: std::io::Error,
     },
+    /// It ended with a failure.
+    #[error("{name} failed with {ended}: {last}")]
+    Failed {
+        /// Its name in the lab.
+        name: String,
+        /// How it ended.
+        ended: String,
+        /// The last line that it wrote.
+        last: String,
+    },
     /// It does not run now.
     #[error("{0} does not run now")]
     NotRunning(String),

@@ -92,6 +92,27 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Runs `program` once and forgets it; an error if it does not end well.
+    pub(crate) async fn run_to_end(&self, program: Program) -> Result<(), SuperviseError> {
+        let name = program.name.clone();
+        self.start(program)?;
+        let state = self.entries().get(&name).map(|entry| entry.state.clone());
+        let Some(mut state) = state else {
+            return Err(SuperviseError::Unknown(name));
+        };
+        let is_end = |(state, _): &(ProgramState, u32)| matches!(state, ProgramState::Ended { .. });
+        let ended = match state.wait_for(is_end).await.as_deref() {
+            Ok((ProgramState::Ended { how }, _)) => how.clone(),
+            _ => "without a word".to_owned(),
+        };
+        self.entries().remove(&name);
+        if ended == restarts::SUCCESS {
+            return Ok(());
+        }
+        let last = crate::events::tail(&self.spawner.dir.log(&name), 1).join("");
+        Err(SuperviseError::Failed { name, ended, last })
+    }
+
     /// Sends `signal` to the program called `name`.
     pub(crate) fn signal(&self, name: &str, signal: i32) -> Result<(), SuperviseError> {
         let entries = self.entries();

@@ -24,6 +24,9 @@ const BACKOFF: [Duration; 4] = [
     Duration::from_secs(5),
 ];
 
+/// How a program ends that has done what it was to do.
+pub(super) const SUCCESS: &str = "exit code 0";
+
 /// A program that is supervised.
 pub(super) struct Supervised {
     pub(super) spawner: Spawner,

@@ -1,9 +1,12 @@
 //! Starting one program of the lab.
 
 use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use nix::sched::{CloneFlags, setns};
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 
 use super::error::SuperviseError;
 use super::program::Program;
@@ -26,26 +29,31 @@ impl Spawner {
             path: self.dir.log(&program.name),
             source,
         })?;
-        self.command(program)?
+        let (mut command, processes) = self.command(program)?;
+        command
             .env_clear()
             .envs(&program.env)
             .current_dir(&program.cwd)
             .stdin(Stdio::null())
             .stdout(log)
-            .stderr(same_log)
-            .spawn()
-            .map_err(|source| SuperviseError::Spawn {
-                name: program.name.clone(),
-                program: program.argv.first().cloned().unwrap_or_default(),
-                source,
-            })
+            .stderr(same_log);
+        let spawned = match processes {
+            None => command.spawn(),
+            Some(namespace) => spawn_among(&namespace, &mut command),
+        };
+        spawned.map_err(|source| SuperviseError::Spawn {
+            name: program.name.clone(),
+            program: program.argv.first().cloned().unwrap_or_default(),
+            source,
+        })
     }
 
-    fn command(&self, program: &Program) -> Result<Command, SuperviseError> {
+    /// The command, and the process namespace in which it is to be started.
+    fn command(&self, program: &Program) -> Result<(Command, Option<PathBuf>), SuperviseError> {
         if program.target == Target::ControlPlane {
             let mut command = Command::new(program.argv.first().map_or("", String::as_str));
             command.args(program.argv.iter().skip(1));
-            return Ok(command);
+            return Ok((command, None));
         }
         let running = self
             .targets
@@ -56,11 +64,11 @@ impl Spawner {
             .arg("enter")
             .arg("--process")
             .arg(format!("/proc/{}", running.pid))
-            .arg("--cgroup")
-            .arg(&running.cgroup)
+            .args(running.cgroup_flags())
             .arg("--")
             .args(&program.argv);
-        Ok(command)
+        let processes = PathBuf::from(format!("/proc/{}/ns/pid", running.pid));
+        Ok((command, Some(processes)))
     }
 
     fn open_log(&self, name: &str) -> Result<File, SuperviseError> {
@@ -71,4 +79,21 @@ impl Spawner {
             .open(&path)
             .map_err(|source| SuperviseError::Log { path, source })
     }
+}
+
+/// Starts `command` as a child of this process in another process namespace. Entering one
+/// concerns the calling thread, and no other thread may be started by it after: hence on one
+/// of its own.
+fn spawn_among(namespace: &Path, command: &mut Command) -> std::io::Result<Child> {
+    let namespace = File::open(namespace)?;
+    let runtime = Handle::current();
+    std::thread::scope(|scope| {
+        let spawning = std::thread::Builder::new().spawn_scoped(scope, || {
+            let _in_runtime = runtime.enter();
+            setns(namespace, CloneFlags::CLONE_NEWPID)?;
+            command.spawn()
+        })?;
+        let panicked = |_| std::io::Error::other("the thread that starts it panicked");
+        spawning.join().map_err(panicked)?
+    })
 }

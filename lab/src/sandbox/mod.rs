@@ -1,8 +1,12 @@
 //! A process with namespaces of its own that does nothing but keep them, as
 //! `pause` does for a pod: the kernel removes a namespace with its last process.
 
+mod host;
+mod process;
+
+use std::convert::Infallible;
 use std::fs::File;
-use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -16,6 +20,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::cgroup;
+
+use process::{READY, announce, failed};
+
+pub use host::ContainerHost;
+pub use process::ProcessError;
 
 /// What a sandbox is started with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,13 +41,16 @@ pub struct SandboxSpec {
     /// Files or directories (first) bound over existing paths (second) in its
     /// mount namespace.
     pub binds: Vec<(PathBuf, PathBuf)>,
+    /// What it has besides when containers run in it: its own processes and cgroups, too.
+    pub host: Option<ContainerHost>,
 }
 
 /// A running process with its own network, mount, IPC and host name
-/// namespaces. Dropping it kills it.
+/// namespaces. Dropping it kills it, and with it all that runs in a [`ContainerHost`].
 #[derive(Debug)]
 pub struct Sandbox {
     child: Child,
+    /// The process that is in the namespaces: the child, or the child's own.
     pid: u32,
 }
 
@@ -93,13 +105,13 @@ impl Sandbox {
             .spawn()
             .map_err(spawn)?;
         let answer = first_line(&mut child).await.map_err(spawn)?;
-        if answer != READY {
+        let ready = answer.strip_prefix(READY).map(str::trim);
+        let Some(Ok(pid)) = ready.map(str::parse) else {
             return Err(SandboxError::Failed {
                 hostname,
                 reason: answer,
             });
-        }
-        let pid = child.id().unwrap_or_default();
+        };
         bring_up_loopback(pid)
             .await
             .map_err(|source| SandboxError::Loopback { hostname, source })?;
@@ -124,8 +136,6 @@ impl Sandbox {
     }
 }
 
-const READY: &str = "ready";
-
 async fn first_line(child: &mut Child) -> std::io::Result<String> {
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
@@ -142,39 +152,21 @@ async fn bring_up_loopback(pid: u32) -> nlink::netlink::Result<()> {
     kernel.set_link_up("lo").await
 }
 
-/// Why the process of a sandbox ends.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// Its argument is not a [`SandboxSpec`].
-    #[error("not the description of a sandbox")]
-    Spec(#[from] serde_json::Error),
-    /// Its cgroup cannot be entered.
-    #[error(transparent)]
-    Cgroup(#[from] cgroup::CgroupError),
-    /// A system call was refused.
-    #[error("cannot {action}")]
-    System {
-        /// What was tried.
-        action: String,
-        /// Why it failed.
-        #[source]
-        source: Errno,
-    },
-}
-
 /// The process of a sandbox: makes the namespaces, writes that it is ready and
 /// waits to be killed. Must be called by a process of one thread.
-pub fn run(spec: &str) -> Result<std::convert::Infallible, ProcessError> {
+pub fn run(spec: &str) -> Result<Infallible, ProcessError> {
     let spec: SandboxSpec = serde_json::from_str(spec)?;
-    let failed = |action: String| move |source| ProcessError::System { action, source };
-    cgroup::join(&spec.cgroup)?;
+    match &spec.host {
+        Some(host) => enter_cgroups(&spec, host)?,
+        None => cgroup::join(&spec.cgroup)?,
+    }
     let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     match spec.network_of {
         None => unshare(own | CloneFlags::CLONE_NEWNET),
         Some(pid) => join_network(pid).and_then(|()| unshare(own)),
     }
-    .map_err(failed("make namespaces".to_owned()))?;
-    nix::unistd::sethostname(&spec.hostname).map_err(failed("set the host name".to_owned()))?;
+    .map_err(failed("make namespaces"))?;
+    nix::unistd::sethostname(&spec.hostname).map_err(failed("set the host name"))?;
     for (from, over) in &spec.binds {
         let none = None::<&str>;
         mount(Some(from), over, none, MsFlags::MS_BIND, none).map_err(failed(format!(
@@ -183,12 +175,61 @@ pub fn run(spec: &str) -> Result<std::convert::Infallible, ProcessError> {
             over.display()
         )))?;
     }
-    let mut stdout = std::io::stdout().lock();
-    // A parent that does not read any more has given up on this process and
-    // will kill it.
-    let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
+    if spec.host.is_some() {
+        return start_first(&spec);
+    }
+    announce(std::process::id());
     loop {
         nix::unistd::pause();
+    }
+}
+
+/// Enters the cgroups of the host, which its processes are to see as the roots, and then
+/// the one below that its own programs share: in version 2, only those without children have
+/// processes.
+fn enter_cgroups(spec: &SandboxSpec, host: &ContainerHost) -> Result<(), ProcessError> {
+    for hierarchy in &host.hierarchies {
+        cgroup::join(&hierarchy.path)?;
+    }
+    cgroup::join(spec.cgroup.parent().unwrap_or(&spec.cgroup))?;
+    unshare(CloneFlags::CLONE_NEWCGROUP).map_err(failed("make a cgroup namespace"))?;
+    Ok(cgroup::join(&spec.cgroup)?)
+}
+
+/// Starts the first process of a process namespace, passes on what it says, and ends with it.
+fn start_first(spec: &SandboxSpec) -> Result<Infallible, ProcessError> {
+    let first = |error: std::io::Error| ProcessError::First(format!("no first process: {error}"));
+    unshare(CloneFlags::CLONE_NEWPID).map_err(failed("make a process namespace"))?;
+    let text = serde_json::to_string(spec)?;
+    let mut child = std::process::Command::new("/proc/self/exe")
+        .arg0(&spec.title)
+        .args(["sandbox", "--first", &text])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(first)?;
+    let mut said = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut said)
+            .map_err(first)?;
+    }
+    if !said.starts_with(READY) {
+        return Err(ProcessError::First(said.trim_end().to_owned()));
+    }
+    // The child knows its number in its own process namespace only.
+    announce(child.id());
+    let ended = child.wait().map_err(first)?;
+    Err(ProcessError::First(format!(
+        "its first process ended: {ended}"
+    )))
+}
+
+/// As [`run`], for the process that [`start_first`] starts.
+pub fn run_first(spec: &str) -> Result<Infallible, ProcessError> {
+    let spec: SandboxSpec = serde_json::from_str(spec)?;
+    match &spec.host {
+        Some(host) => host::run(&spec.title, host),
+        None => Err(ProcessError::First("not a host of containers".to_owned())),
     }
 }
 
