@@ -56,9 +56,10 @@ const RULES: &[Rule] = &[
         never: KUBERNETES,
         ..Rule::new("azure-sim", &[])
     },
+    Rule::new("podid-build-info", &[]),
     Rule {
         never: KUBERNETES,
-        ..Rule::new("podid-runtime", &[])
+        ..Rule::new("podid-runtime", &["podid-build-info"])
     },
     Rule::new(
         "podid-index",
@@ -89,7 +90,15 @@ const RULES: &[Rule] = &[
         never: KUBERNETES,
         ..Rule::new("podid-netfilter", &[])
     },
-    Rule::new("podid", &["podid-core", "podid-crds", "podid-azure"]),
+    Rule::new(
+        "podid",
+        &[
+            "podid-core",
+            "podid-crds",
+            "podid-azure",
+            "podid-build-info",
+        ],
+    ),
     Rule::new("podid-lab", &["azure-sim"]),
     // Built before everything else, so it waits for nothing.
     Rule::new("xtask", &[]),
@@ -109,6 +118,7 @@ const ANY: &[&str] = &[
     "podid-netfilter",
     "podid",
     "podid-lab",
+    "podid-build-info",
 ];
 
 /// Every dependency that is not allowed, and every crate without a rule.
