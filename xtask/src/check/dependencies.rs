@@ -100,6 +100,7 @@ const RULES: &[Rule] = &[
         ],
     ),
     Rule::new("podid-lab", &["azure-sim"]),
+    Rule::new("podid-image", &["podid-build-info", "podid-lab"]),
     // Built before everything else, so it waits for nothing.
     Rule::new("xtask", &[]),
     Rule::new("podid-tests", ANY),
@@ -119,6 +120,7 @@ const ANY: &[&str] = &[
     "podid",
     "podid-lab",
     "podid-build-info",
+    "podid-image",
 ];
 
 /// Every dependency that is not allowed, and every crate without a rule.
