@@ -13,6 +13,8 @@ pub(crate) enum Ring {
     Node,
     /// Kinds, policies and the operator on a real API server. Needs root.
     Cluster,
+    /// The container images: what is in them, that they can be built again, and pushing them. Needs root.
+    Install,
     /// The whole path, as the demo walks it. Needs root.
     Scenario,
 }

@@ -37,6 +37,10 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             &Setup::lab("cluster", CONTROL_PLANE)?,
             arguments,
         ),
+        Ring::Install => {
+            let setup = Setup::lab("install", &["registry"])?.images()?;
+            tests(&[named("install")], &setup, arguments)
+        }
         Ring::Scenario => tests(
             &[named("scenario")],
             &Setup::lab("scenario", &[])?,
@@ -95,6 +99,17 @@ impl Setup {
         Ok(Self {
             environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
         })
+    }
+
+    /// All that, and container images.
+    fn images(mut self) -> Result<Self> {
+        let folder = cargo::build()?;
+        let images = folder.with_file_name("images-under-test");
+        let mut program = Command::new(folder.join("podid-image"));
+        process::run(program.arg("--output").arg(&images))?;
+        let images = images.display().to_string();
+        self.environment.push(("PODID_TEST_IMAGES", images));
+        Ok(self)
     }
 }
 
