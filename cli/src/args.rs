@@ -5,17 +5,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::create::{ClassArgs, ProfileArgs};
 use crate::plan::PlanArgs;
 
-/// The version of the workspace and the commit it was built from.
-const VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (commit ",
-    env!("PODID_COMMIT"),
-    ")"
-);
-
 /// Azure identities for pods, declared in git
 #[derive(Debug, Parser)]
-#[command(name = "podid", version = VERSION, after_help = EXAMPLES)]
+#[command(name = "podid", version = podid_build_info::version(), after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -19,7 +19,7 @@ pub const DEFAULT_PORT: u16 = 2579;
 /// The rules stay when it stops, for whatever reason: pods are then refused, and never reach the
 /// node's own metadata service. Only `podid-nmi uninstall` takes them away.
 #[derive(Debug, Parser)]
-#[command(name = "podid-nmi", version = build_info::VERSION)]
+#[command(name = "podid-nmi", version = build_info::version())]
 pub struct Args {
     /// The command; `run` when left out.
     #[command(subcommand)]

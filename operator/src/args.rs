@@ -15,7 +15,7 @@ use podid_runtime::{Settings, build_info, parse_duration};
 /// on the VMs and scale sets under the pods that are bound to them. Several replicas may run: one leads,
 /// the others wait with warm caches.
 #[derive(Debug, Parser)]
-#[command(name = "podid-operator", version = build_info::VERSION)]
+#[command(name = "podid-operator", version = build_info::version())]
 pub struct Args {
     /// What every podid daemon has.
     #[command(flatten)]

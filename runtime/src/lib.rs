@@ -25,7 +25,6 @@
 //! ```
 
 pub mod admin;
-pub mod build_info;
 mod drain;
 pub mod logging;
 pub mod metrics;
@@ -36,6 +35,8 @@ mod signals;
 mod tasks;
 pub mod text;
 pub mod wait;
+
+pub use podid_build_info as build_info;
 
 pub use drain::Drain;
 pub use readiness::{PendingCheck, Readiness, ReadinessCheck};

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use crate::build_info;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Why logging could not be set up.
@@ -18,7 +19,8 @@ pub enum LoggingError {
     Installed(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Installs the process-wide subscriber. Call it once, first thing in `app::run`.
+/// Installs the process-wide subscriber, and logs what this program was built from. Call it once, first
+/// thing in `app::run`.
 ///
 /// # Errors
 /// When the filter is malformed or a subscriber is installed already.
@@ -29,6 +31,12 @@ pub fn init(settings: &LogSettings) -> Result<(), LoggingError> {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
         LogFormat::Text => lines.with_ansi(wants_colour()).finish().try_init()?,
     }
+    tracing::info!(
+        version = build_info::RELEASE,
+        commit = build_info::COMMIT,
+        image_layer = build_info::image_layer(),
+        "starting"
+    );
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use prometheus_client::registry::Registry;
 
 use crate::build_info;
 
-/// A registry whose names begin with `podid_`, holding `podid_build_info{component, version,
-/// commit}`. Register a daemon's own metrics before the registry is given to the admin server,
-/// with closed label sets only.
+/// A registry whose names begin with `podid_`, holding `podid_build_info{component, version, commit,
+/// image_layer}`, whose last label is empty outside of an image. Register a daemon's own metrics before the
+/// registry is given to the admin server, with closed label sets only.
 #[must_use]
 pub fn registry(component: &'static str) -> Registry {
     let mut registry = Registry::with_prefix("podid");
@@ -15,6 +15,7 @@ pub fn registry(component: &'static str) -> Registry {
         ("component", component),
         ("version", build_info::RELEASE),
         ("commit", build_info::COMMIT),
+        ("image_layer", build_info::image_layer().unwrap_or_default()),
     ]);
     registry.register("build", "What this program was built from", build);
     registry

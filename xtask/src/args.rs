@@ -48,8 +48,8 @@ enum Command {
         arguments: Vec<String>,
     },
 
-    /// Checks what no test runs: dependencies between crates, circles between files, forbidden crates, licences, generated
-    /// files, formatting and lints.
+    /// Checks what no test runs: dependencies between crates, circles between files, forbidden crates,
+    /// licences, generated files, formatting and lints.
     Check,
 
     /// Writes what is generated: CRDs, and the reference of the command line.
@@ -61,6 +61,16 @@ enum Command {
     #[command(disable_help_flag = true)]
     Lab {
         /// Arguments of `podid-lab`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+
+    /// Builds container images of podid's programs, and pushes them.
+    ///
+    /// `cargo xtask image --help` lists the flags.
+    #[command(disable_help_flag = true)]
+    Image {
+        /// Arguments of `podid-image`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -83,6 +93,7 @@ impl Args {
             Command::Check => check::run(),
             Command::Gen => programs::run("podid-generate", &[]),
             Command::Lab { arguments } => programs::run("podid-lab", &arguments),
+            Command::Image { arguments } => programs::run("podid-image", &arguments),
             Command::Bench { what, arguments } => programs::bench(what, &arguments),
         }
     }

@@ -56,9 +56,10 @@ const RULES: &[Rule] = &[
         never: KUBERNETES,
         ..Rule::new("azure-sim", &[])
     },
+    Rule::new("podid-build-info", &[]),
     Rule {
         never: KUBERNETES,
-        ..Rule::new("podid-runtime", &[])
+        ..Rule::new("podid-runtime", &["podid-build-info"])
     },
     Rule::new(
         "podid-index",
@@ -89,8 +90,17 @@ const RULES: &[Rule] = &[
         never: KUBERNETES,
         ..Rule::new("podid-netfilter", &[])
     },
-    Rule::new("podid", &["podid-core", "podid-crds", "podid-azure"]),
+    Rule::new(
+        "podid",
+        &[
+            "podid-core",
+            "podid-crds",
+            "podid-azure",
+            "podid-build-info",
+        ],
+    ),
     Rule::new("podid-lab", &["azure-sim"]),
+    Rule::new("podid-image", &["podid-build-info", "podid-lab"]),
     // Built before everything else, so it waits for nothing.
     Rule::new("xtask", &[]),
     Rule::new("podid-tests", ANY),
@@ -109,6 +119,8 @@ const ANY: &[&str] = &[
     "podid-netfilter",
     "podid",
     "podid-lab",
+    "podid-build-info",
+    "podid-image",
 ];
 
 /// Every dependency that is not allowed, and every crate without a rule.

@@ -13,7 +13,7 @@ pub(crate) enum Ring {
     Node,
     /// Kinds, policies and the operator on a real API server. Needs root.
     Cluster,
-    /// What is installed, on nodes that run containers. Needs root and a C compiler.
+    /// The container images, and nodes that run containers. Needs root and a C compiler.
     Install,
     /// The whole path, as the demo walks it. Needs root.
     Scenario,

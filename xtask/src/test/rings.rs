@@ -16,8 +16,8 @@ const TESTS: &str = "podid-tests";
 
 /// What a lab without Flux runs, as `podid-lab tools` calls it.
 const CONTROL_PLANE: &[&str] = &["kubernetes", "etcd"];
-/// The same of one whose nodes run containers.
-const CONTAINERS: &[&str] = &[
+/// The same of one whose nodes run containers, and a registry.
+const INSTALL: &[&str] = &[
     "kubernetes",
     "etcd",
     "kubelet",
@@ -25,6 +25,7 @@ const CONTAINERS: &[&str] = &[
     "cni-plugins",
     "runc",
     "pause",
+    "registry",
 ];
 /// The test program for those of the lab that runs containers.
 const CONTAINER_TESTS: &str = "containers";
@@ -51,8 +52,8 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             arguments,
         ),
         Ring::Install => tests(
-            &[named(CONTAINER_TESTS)],
-            &Setup::lab("install", CONTAINERS)?,
+            &[named(CONTAINER_TESTS), named("install")],
+            &Setup::lab("install", INSTALL)?.images()?,
             arguments,
         ),
         Ring::Scenario => tests(
@@ -113,6 +114,17 @@ impl Setup {
         Ok(Self {
             environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
         })
+    }
+
+    /// All that, and container images.
+    fn images(mut self) -> Result<Self> {
+        let folder = cargo::build()?;
+        let images = folder.with_file_name("images-under-test");
+        let mut program = Command::new(folder.join("podid-image"));
+        process::run(program.arg("--output").arg(&images))?;
+        let images = images.display().to_string();
+        self.environment.push(("PODID_TEST_IMAGES", images));
+        Ok(self)
     }
 }
 
