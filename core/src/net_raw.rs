@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_operator_may_read_the_policies_that_hold_pods_to_the_rule() {
-        let rights = include_str!("../../kustomize/base/rbac/operator.yaml");
+        let rights = include_str!("../../kustomize/cluster/rbac/operator.yaml");
         let names = [NetRaw::Enforce, NetRaw::Audit].map(|rule| rule.policy().expect("a policy"));
         let named = format!("resourceNames: [{}]", names.join(", "));
         assert!(rights.contains(&named), "{named}");

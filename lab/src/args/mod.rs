@@ -172,9 +172,13 @@ pub(crate) enum Output {
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) lab: Named,
-    /// Folder with podid's manifests, for kustomize.
-    #[arg(long, value_name = "DIR", default_value = "kustomize/base")]
-    pub(crate) manifests: PathBuf,
+    /// Folder with podid's manifests, for kustomize [default: kustomize/cluster; with --images
+    /// kustomize/lab].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) manifests: Option<PathBuf>,
+    /// Run podid in containers, from this folder that `cargo xtask image` has filled.
+    #[arg(long, value_name = "DIR", conflicts_with = "programs")]
+    pub(crate) images: Option<PathBuf>,
     /// Folder with podid's programs; without it, that of podid-lab.
     #[arg(long, value_name = "DIR")]
     pub(crate) programs: Option<PathBuf>,

@@ -82,18 +82,22 @@ fn up(args: UpArgs) -> Result<ExitCode> {
 
 fn install(args: &InstallArgs) -> Result<ExitCode> {
     let lab = Lab::connect(&args.lab.name)?;
-    let programs = match &args.programs {
-        Some(folder) => folder.clone(),
-        None => own_folder()?,
-    };
-    let programs = std::path::absolute(programs).context("no working directory")?;
     for missing in podid_lab::install::missing(&lab)? {
         remark(format_args!("note: {missing}"));
     }
-    remark("applying kinds, rights and rules");
-    podid_lab::install::manifests(&lab, &args.manifests)?;
-    remark("starting operators and node daemons");
-    podid_lab::install::programs(&lab, &programs)?;
+    let manifests = |default: &str| args.manifests.clone().unwrap_or_else(|| default.into());
+    let absolute = |folder| std::path::absolute(folder).context("no working directory");
+    if let Some(images) = &args.images {
+        remark("importing images, applying podid's manifests, and waiting until podid is ready");
+        let images = absolute(images.clone())?;
+        podid_lab::install::containers(&lab, &images, &manifests("kustomize/lab"))?;
+    } else {
+        let programs = absolute(args.programs.clone().map_or_else(own_folder, Ok)?)?;
+        remark("applying kinds, rights and rules");
+        podid_lab::install::manifests(&lab, &manifests("kustomize/cluster"))?;
+        remark("starting operators and node daemons");
+        podid_lab::install::programs(&lab, &programs)?;
+    }
     remark(format_args!("podid is ready in lab {}", lab.name()));
     Ok(ExitCode::SUCCESS)
 }

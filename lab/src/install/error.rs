@@ -15,6 +15,15 @@ pub enum InstallError {
         "{0} is not there; build it with `cargo build --workspace --bins`, or name a folder in --programs"
     )]
     Missing(PathBuf),
+    /// An image of ours is not built.
+    #[error("{0} is not there; build it with `cargo xtask image`, or name its folder in --images")]
+    NoImage(PathBuf),
+    /// The nodes are stand-ins.
+    #[error(
+        "the nodes of lab {0} run no containers; start a lab with `up --node-agent kubelet`, or leave \
+         --images out"
+    )]
+    NoContainers(String),
     /// The folder with our manifests is not there.
     #[error("{0} is not a folder; go to the clone's root, or name the folder in --manifests")]
     NoManifests(PathBuf),

@@ -4,6 +4,7 @@
 //! The lab knows nothing of podid's types. It runs the programs as they are,
 //! with the flags and the rights that a cluster would give them.
 
+mod containers;
 mod error;
 mod prerequisites;
 
@@ -16,6 +17,7 @@ use crate::lab::{Lab, Side};
 use crate::layout::OPERATOR_CLIENT_ID;
 use crate::options::Target;
 
+pub use containers::containers;
 pub use error::InstallError;
 pub use prerequisites::missing;
 
@@ -34,16 +36,11 @@ pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
     if !base.is_dir() {
         return Err(InstallError::NoManifests(base.to_owned()));
     }
-    let tools = lab.tools()?;
-    let kubectl = |arguments: &[&str]| {
-        let mut command = Command::new(tools.join("kubectl"));
-        command.env("KUBECONFIG", lab.kubeconfig()).args(arguments);
-        command
-    };
+    let kubectl = |arguments: &[&str]| kubectl(lab, arguments);
     // The kinds first: the API server does not compile an admission policy whose
     // parameters are of an unknown kind until it looks at it again, much later.
     run(
-        kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])
+        kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?
             .arg(base.join("../../crds/manifests")),
     )?;
     run(&mut kubectl(&[
@@ -52,8 +49,14 @@ pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
         "crd",
         "--all",
         "--timeout=60s",
-    ]))?;
-    run(kubectl(&["apply", "--server-side", "--force-conflicts", "-k"]).arg(base))
+    ])?)?;
+    run(kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?.arg(base))
+}
+
+fn kubectl(lab: &Lab, arguments: &[&str]) -> Result<Command, InstallError> {
+    let mut command = Command::new(lab.tools()?.join("kubectl"));
+    command.env("KUBECONFIG", lab.kubeconfig()).args(arguments);
+    Ok(command)
 }
 
 /// Starts the operators and a daemon on every node from `folder`, and waits

@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use nlink::netlink::nftables::{Family, SetElement};
 use nlink::netlink::{Connection, Nftables};
 
+use crate::set_elements::elements;
 use crate::source::{AllowedPort, AllowedSource};
-use crate::{TABLE, bridge_table, inet_table};
+use crate::{bridge_table, inet_table};
 
 /// The state that podid keeps in the kernel's sets, whichever daemon has written it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,18 +33,6 @@ impl InstalledRules {
                 &bridge(bridge_table::OWNERS).await?,
             ),
         })
-    }
-}
-
-/// The elements of a set of podid's; none when the set is not there.
-pub(crate) async fn elements(
-    kernel: &Connection<Nftables>,
-    set: &str,
-    family: Family,
-) -> nlink::Result<Vec<SetElement>> {
-    match kernel.list_set_elements(TABLE, set, family).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        result => result,
     }
 }
 

@@ -47,6 +47,7 @@ mod packet_record;
 mod plan;
 mod reply_paths;
 mod rule;
+mod set_elements;
 mod source;
 
 pub use error::RulesError;

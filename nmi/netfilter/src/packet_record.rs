@@ -17,7 +17,7 @@ use nlink::netlink::{Connection, Nftables};
 use tokio::sync::Mutex;
 
 use crate::error::{CONFLICT_RETRIES, RulesError};
-use crate::installed::elements;
+use crate::set_elements::elements;
 
 /// Name of the set, in both tables. Its elements are an interface index, a source address and a source port.
 pub(crate) const UNATTESTED: &str = "unattested";

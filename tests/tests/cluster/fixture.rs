@@ -13,7 +13,7 @@ use kube::{Client, Config};
 use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
 use serde_json::Value;
 
-/// Set to the kubeconfig of a cluster that has `kustomize/base` applied, to run the ring there
+/// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
 /// instead of in a lab.
 const OWN_CLUSTER: &str = "PODID_TEST_KUBECONFIG";
 
@@ -36,7 +36,7 @@ fn kubeconfig() -> PathBuf {
             ..UpOptions::default()
         };
         let lab = Lab::up(options).expect("a lab");
-        let base = podid_tests::programs::repository().join("kustomize/base");
+        let base = podid_tests::programs::repository().join("kustomize/cluster");
         podid_lab::install::manifests(&lab, &base).expect("podid's manifests");
         let kubeconfig = lab.kubeconfig();
         LAB.set(lab).expect("one lab");

@@ -252,7 +252,7 @@ fn start() -> Lab {
         ..UpOptions::default()
     };
     let lab = Lab::up(options).expect("a lab");
-    install::manifests(&lab, &repository().join("kustomize/base")).expect("podid's manifests");
+    install::manifests(&lab, &repository().join("kustomize/cluster")).expect("podid's manifests");
     lab.spawn_service(operator(&lab, 0))
         .expect("the operator starts");
     lab

@@ -1,9 +1,11 @@
-//! What is installed: the container images, and pushing them to a real registry. Needs root.
+//! What is installed: the container images, pushing them to a real registry, and podid in a cluster of real
+//! kubelets. Needs root.
 
 // A helper that fails is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bare;
+mod cluster;
 mod contents;
 mod fixture;
 mod names;
@@ -11,3 +13,4 @@ mod push;
 mod refusals;
 mod registry;
 mod reproducible;
+mod settings;

@@ -13,9 +13,9 @@ pub(crate) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("podid is installed");
     story.step(
         SCENE,
-        "kinds, rights and admission rules from kustomize/base",
+        "kinds, rights and admission rules from kustomize/cluster",
         || {
-            let base = programs::repository().join("kustomize/base");
+            let base = programs::repository().join("kustomize/cluster");
             podid_lab::install::manifests(&stage.lab, &base)?;
             stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
         },

@@ -1,0 +1,84 @@
+//! kubectl in a lab, as its administrator.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use podid_lab::Lab;
+use serde_json::Value;
+
+/// The lab's kubectl. Its methods panic where kubectl fails: then the test has failed.
+#[derive(Debug)]
+pub struct Kubectl {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+#[allow(clippy::expect_used, clippy::panic)]
+impl Kubectl {
+    /// Of a lab that is up.
+    ///
+    /// # Panics
+    /// When the lab has no tools.
+    #[must_use]
+    pub fn of(lab: &Lab) -> Self {
+        Self {
+            program: lab.tools().expect("the lab's tools").join("kubectl"),
+            kubeconfig: lab.kubeconfig(),
+        }
+    }
+
+    /// Whatever kubectl says and however it ends.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("kubectl starts")
+    }
+
+    /// What it writes.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What it writes as JSON.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.run(&[arguments, &["--output=json"]].concat());
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Applies an object.
+    ///
+    /// # Panics
+    /// When the API server refuses it.
+    pub fn apply(&self, object: &Value) {
+        let mut applying = self
+            .command(&["apply", "--filename=-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("kubectl starts");
+        let mut stdin = applying.stdin.take().expect("a pipe");
+        stdin
+            .write_all(object.to_string().as_bytes())
+            .expect("kubectl reads");
+        drop(stdin);
+        assert!(applying.wait().expect("kubectl ends").success(), "{object}");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
+        command
+    }
+}

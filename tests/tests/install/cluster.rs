@@ -1,0 +1,205 @@
+//! podid in a cluster whose nodes have real kubelets, installed from its images and manifests.
+
+use std::process::Output;
+use std::sync::OnceLock;
+
+use podid_lab::layout::{
+    KUBELET_PRINCIPAL, LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
+};
+use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, UpOptions, install};
+use podid_tests::node::TOKEN_URL;
+use podid_tests::programs::repository;
+use serde_json::{Value, json};
+
+use crate::fixture::images;
+use podid_tests::kubectl::Kubectl;
+
+const TEAM: &str = "payments";
+
+/// A cluster with podid, a class and a profile `checkout` that is ready.
+fn cluster() -> &'static Lab {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    LAB.get_or_init(|| {
+        let lab = Lab::up(UpOptions {
+            name: format!("t-install-{}", std::process::id()),
+            nodes: vec![NodeKind::Uniform; 2],
+            node_agent: NodeAgent::Kubelet,
+            flux: Flux::None,
+            lifetime: Lifetime::Caller,
+            ..UpOptions::default()
+        });
+        let lab = lab.unwrap();
+        install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
+        let kubectl = Kubectl::of(&lab);
+        kubectl.run(&["create", "namespace", TEAM]);
+        kubectl.apply(&class());
+        kubectl.apply(&profile());
+        let ready = [
+            "wait",
+            "podidentityprofile/checkout",
+            "--for=condition=Ready",
+        ];
+        kubectl.run(&[&ready[..], &["--namespace", TEAM, "--timeout=120s"]].concat());
+        lab
+    })
+}
+
+fn class() -> Value {
+    json!({
+        "apiVersion": "podid.dev/v1alpha1",
+        "kind": "PodIdentityClass",
+        "metadata": {"name": "standard"},
+        "spec": {
+            "clusterName": "lab",
+            "tenantId": TENANT,
+            "subscriptionId": SUBSCRIPTION,
+            "resourceGroup": RESOURCE_GROUP,
+            "location": LOCATION,
+            "nodeResourceGroup": NODE_GROUP,
+            "nodeGrants": {"principalId": KUBELET_PRINCIPAL},
+            "limits": {"namespaces": {"names": [TEAM]}},
+        },
+    })
+}
+
+fn profile() -> Value {
+    json!({
+        "apiVersion": "podid.dev/v1alpha1",
+        "kind": "PodIdentityProfile",
+        "metadata": {"name": "checkout", "namespace": TEAM},
+        "spec": {"className": "standard"},
+    })
+}
+
+/// A container that asks for a token once and at once, prints the answer, and fails without one.
+fn asks_once(name: &str) -> Value {
+    json!({
+        "name": name,
+        "image": "lab.podid.test/box:1",
+        "command": ["curl", "-sS", "--fail-with-body", "--max-time", "40", "-H", "Metadata:true", TOKEN_URL],
+        "securityContext": {"capabilities": {"drop": ["ALL"]}},
+    })
+}
+
+fn job(name: &str, pod: &Value) -> Value {
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": TEAM},
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 6,
+            "parallelism": 3,
+            "template": {
+                "metadata": {"labels": {"aadpodidbinding": "checkout"}},
+                "spec": pod,
+            },
+        },
+    })
+}
+
+/// Waits until a job ended well; otherwise says what its pods said.
+fn completes(kubectl: &Kubectl, name: &str) {
+    let job = format!("job/{name}");
+    let wait = [
+        "--namespace",
+        TEAM,
+        "wait",
+        &job,
+        "--for=condition=Complete",
+        "--timeout=90s",
+    ];
+    let ended: Output = kubectl.output(&wait);
+    if !ended.status.success() {
+        let selector = format!("--selector=job-name={name}");
+        let logs = [
+            "--namespace",
+            TEAM,
+            "logs",
+            &selector,
+            "--all-containers",
+            "--prefix",
+        ];
+        let said = kubectl.output(&logs);
+        panic!(
+            "{name}: {ended:?}\n{}",
+            String::from_utf8_lossy(&said.stdout)
+        );
+    }
+}
+
+#[test]
+fn the_only_container_of_a_job_gets_its_token_at_the_first_try() {
+    let kubectl = Kubectl::of(cluster());
+    let pod = json!({"restartPolicy": "Never", "containers": [asks_once("app")]});
+    kubectl.apply(&job("first", &pod));
+    completes(&kubectl, "first");
+    let said = kubectl.run(&["--namespace", TEAM, "logs", "job/first"]);
+    assert!(said.contains("\"access_token\""), "{said}");
+}
+
+#[test]
+fn an_init_container_gets_its_token_at_the_first_try() {
+    let kubectl = Kubectl::of(cluster());
+    let pod = json!({
+        "restartPolicy": "Never",
+        "initContainers": [asks_once("init")],
+        "containers": [asks_once("app")],
+    });
+    kubectl.apply(&job("init", &pod));
+    completes(&kubectl, "init");
+}
+
+#[test]
+fn a_pod_that_nobody_binds_gets_no_token() {
+    let kubectl = Kubectl::of(cluster());
+    let mut stranger = job(
+        "stranger",
+        &json!({
+            "restartPolicy": "Never", "containers": [asks_once("app")],
+        }),
+    );
+    stranger["spec"]["template"]["metadata"]["labels"] = json!({"app": "stranger"});
+    stranger["spec"]["completions"] = 1.into();
+    stranger["spec"]["parallelism"] = 1.into();
+    kubectl.apply(&stranger);
+    let failed = [
+        "wait",
+        "job/stranger",
+        "--for=condition=Failed",
+        "--timeout=90s",
+    ];
+    kubectl.run(&[&["--namespace", TEAM][..], &failed].concat());
+    let said = kubectl.run(&["--namespace", TEAM, "logs", "job/stranger"]);
+    assert!(
+        said.contains("\"error\"") && !said.contains("access_token"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_daemon_has_three_capabilities_and_a_root_that_it_cannot_write() {
+    let kubectl = Kubectl::of(cluster());
+    let pods = kubectl.json(&["--namespace", "podid-system", "get", "pods"]);
+    let pods = pods["items"].as_array().unwrap();
+    let of = |name: &str| {
+        let has_name = |pod: &&Value| pod["metadata"]["labels"]["app.kubernetes.io/name"] == name;
+        pods.iter().filter(has_name).count()
+    };
+    assert_eq!((of("podid-operator"), of("podid-nmi")), (2, 2));
+    for node in ["node-0", "node-1"] {
+        let status = "cat /proc/$(pgrep -x podid-nmi)/status";
+        let target = podid_lab::Target::node(node);
+        let output = cluster()
+            .command(&target, ["sh", "-c", status])
+            .output()
+            .unwrap();
+        let status = String::from_utf8_lossy(&output.stdout).into_owned();
+        // NET_ADMIN (12), SYS_PTRACE (19) and SYS_ADMIN (21).
+        assert!(status.contains("CapEff:\t0000000000281000"), "{output:?}");
+        assert!(
+            status.contains("NoNewPrivs:\t1") && status.contains("Seccomp:\t2"),
+            "{status}"
+        );
+    }
+}
