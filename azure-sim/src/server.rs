@@ -36,13 +36,13 @@ pub(crate) fn into_tokio(listener: std::net::TcpListener) -> io::Result<TcpListe
     TcpListener::from_std(listener)
 }
 
-/// Serves until the task is aborted. Its connections end with it: the `JoinSet` aborts them when it
-/// is dropped.
+/// Serves each client the endpoint that there is for its address, until the task is aborted. Its
+/// connections end with it: the `JoinSet` aborts them when it is dropped.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    endpoint: Endpoint,
+    endpoint_for: impl Fn(SocketAddr) -> Option<Endpoint>,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -59,10 +59,14 @@ pub(crate) async fn serve(
                 continue;
             }
         };
+        let Some(endpoint) = endpoint_for(peer) else {
+            tracing::debug!(%peer, "nothing is served to this client");
+            continue;
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "no TCP_NODELAY");
         }
-        let (shared, tls, endpoint) = (Arc::clone(&shared), tls.clone(), endpoint.clone());
+        let (shared, tls) = (Arc::clone(&shared), tls.clone());
         connections.spawn(connect(shared, stream, peer, tls, endpoint));
     }
 }

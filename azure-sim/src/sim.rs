@@ -1,6 +1,6 @@
 //! A running simulator.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -46,7 +46,12 @@ impl AzureSim {
         for TlsListener { listener, service } in or_loopback(options.tls)? {
             let (listener, address) = into_tokio(listener, &service.to_string())?;
             let (shared, endpoint) = (Arc::clone(&shared), Endpoint::Cloud(service));
-            tasks.spawn(server::serve(shared, listener, Some(tls.clone()), endpoint));
+            tasks.spawn(server::serve(
+                shared,
+                listener,
+                Some(tls.clone()),
+                move |_| Some(endpoint.clone()),
+            ));
             addresses.push((service, address));
         }
         let listener = match options.admin {
@@ -54,7 +59,9 @@ impl AzureSim {
             None => loopback("admin")?,
         };
         let (listener, admin) = into_tokio(listener, "admin")?;
-        let serving = server::serve(Arc::clone(&shared), listener, None, Endpoint::Admin);
+        let serving = server::serve(Arc::clone(&shared), listener, None, |_| {
+            Some(Endpoint::Admin)
+        });
         tasks.spawn(serving);
         Ok(Self {
             shared,
@@ -101,10 +108,36 @@ impl AzureSim {
             .state()
             .vm_id(vm)
             .ok_or_else(|| SimError::UnknownVm(vm.into()))?;
+        self.serve_imds_at(listener, move |_| Some(Endpoint::Imds(id.clone())))
+    }
+
+    /// As [`Self::serve_imds`], for many VMs at one socket, as in Azure: `vm_of` says by a client's
+    /// address on which VM it is. The connection of a client that is on none, or on one that there
+    /// is not, is closed.
+    ///
+    /// # Errors
+    /// [`SimError::Listen`].
+    pub fn serve_imds_of_many(
+        &self,
+        listener: TcpListener,
+        vm_of: impl Fn(IpAddr) -> Option<String> + Send + 'static,
+    ) -> Result<SocketAddr, SimError> {
+        let shared = Arc::clone(&self.shared);
+        self.serve_imds_at(listener, move |client| {
+            let id = shared.state().vm_id(&vm_of(client.ip())?)?;
+            Some(Endpoint::Imds(id))
+        })
+    }
+
+    fn serve_imds_at(
+        &self,
+        listener: TcpListener,
+        endpoint_for: impl Fn(SocketAddr) -> Option<Endpoint> + Send + 'static,
+    ) -> Result<SocketAddr, SimError> {
         // The caller may be outside the runtime, where tokio cannot register a socket.
         let _guard = self.runtime.enter();
         let (listener, address) = into_tokio(listener, "IMDS")?;
-        let serving = server::serve(Arc::clone(&self.shared), listener, None, Endpoint::Imds(id));
+        let serving = server::serve(Arc::clone(&self.shared), listener, None, endpoint_for);
         lock(&self.tasks).spawn_on(serving, &self.runtime);
         Ok(address)
     }

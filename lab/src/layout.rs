@@ -1,6 +1,6 @@
 //! Names and addresses of a lab, all decided before anything is started.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::options::{Network, NodeKind};
 
@@ -12,7 +12,7 @@ pub const CLOUD_PREFIX: u8 = 24;
 pub const API_SERVER_PORT: u16 = 6443;
 /// First address of the service range; the API server's own service has it.
 pub const SERVICE_RANGE: &str = "10.96.0.0/16";
-/// Address of the instance metadata service inside each node.
+/// Address of the instance metadata service, which is the cloud's router's own.
 pub const IMDS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// Host name of the cluster's token issuer; names in `.test` never exist
 /// outside (RFC 6761).
@@ -102,6 +102,17 @@ impl Layout {
         }
     }
 
+    /// The node that `address` is of, or a pod's address on it.
+    pub fn node_of(&self, address: IpAddr) -> Option<&NodeLayout> {
+        let IpAddr::V4(address) = address else {
+            return None;
+        };
+        self.nodes.iter().find(|node| {
+            let range = node.pod_network.octets();
+            node.address == address || address.octets()[..3] == range[..3]
+        })
+    }
+
     /// The node called `name`.
     pub fn node(&self, name: &str) -> Option<&NodeLayout> {
         self.nodes.iter().find(|node| node.name == name)
@@ -165,5 +176,19 @@ mod tests {
                 .resource_id
                 .ends_with("Microsoft.Compute/virtualMachines/node-1")
         );
+    }
+
+    #[test]
+    fn an_address_is_a_nodes_own_or_of_a_pod_on_it() {
+        let layout = Layout::new("x", Network::Bridge, &[NodeKind::Uniform, NodeKind::Vm]);
+        let name = |address: &str| {
+            let node = layout.node_of(address.parse().unwrap());
+            node.map(|node| node.name.as_str())
+        };
+        assert_eq!(name("10.200.0.10"), Some("node-0"));
+        assert_eq!(name("10.244.1.77"), Some("node-1"));
+        assert_eq!(name("10.244.2.2"), None);
+        assert_eq!(name("10.200.0.1"), None);
+        assert_eq!(name("::1"), None);
     }
 }

@@ -51,14 +51,17 @@ fn nodes_and_control_plane_reach_pods_and_back() {
 }
 
 #[test]
-fn every_node_answers_the_metadata_address_itself() {
+fn the_metadata_address_is_off_the_nodes_and_sees_who_asks() {
     for mode in MODES {
         block_on(async {
             let bench = Bench::new(mode, 2).await;
             for (index, node) in bench.nodes.iter().enumerate() {
                 let pod = bench.pod(index, &format!("pod-{index}")).await;
-                let seen = bench::call(&pod.namespace, node.namespace(), IMDS).unwrap();
-                assert_eq!(seen, IpAddr::V4(pod.address), "{mode:?}");
+                let own = bench.layout.nodes[index].address;
+                for (from, address) in [(&pod.namespace, pod.address), (node.namespace(), own)] {
+                    let seen = bench::call(from, &bench.control_plane, IMDS).unwrap();
+                    assert_eq!(seen, IpAddr::V4(address), "{mode:?}");
+                }
             }
         });
     }

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use azure_sim::{
@@ -12,7 +13,7 @@ use azure_sim::{
 
 use super::listeners::CloudListeners;
 use crate::layout::{
-    CONTROL_PLANE, FLEXIBLE_SET, ISSUER, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP,
+    CONTROL_PLANE, FLEXIBLE_SET, IMDS, ISSUER, KUBELET_PRINCIPAL, LOCATION, Layout, NODE_GROUP,
     NodeLayout, OPERATOR_ACCOUNT, OPERATOR_APPLICATION, OPERATOR_CLIENT_ID, OPERATOR_ROLES,
     RESOURCE_GROUP, SUBSCRIPTION, TENANT, UNIFORM_SET, VAULT, VAULT_SECRET,
 };
@@ -102,6 +103,19 @@ pub(crate) async fn start(
         ..Options::default()
     };
     Ok(AzureSim::start(options).await?)
+}
+
+/// Has the simulated metadata service answer all nodes and their pods, off the nodes as in Azure: it
+/// knows a machine by its address.
+pub(crate) fn serve_imds(sim: &AzureSim, layout: Arc<Layout>) -> Result<(), CloudError> {
+    const PORT: u16 = 80;
+    let listener = TcpListener::bind((IMDS, PORT)).map_err(|source| CloudError::Listen {
+        address: format!("{IMDS}:{PORT}"),
+        source,
+    })?;
+    let vm_of = move |client| Some(layout.node_of(client)?.resource_id.clone());
+    sim.serve_imds_of_many(listener, vm_of)?;
+    Ok(())
 }
 
 /// The seed of the file, or the lab's own. Either way the lab's nodes are in

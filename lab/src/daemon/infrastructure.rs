@@ -69,7 +69,8 @@ impl Infrastructure {
         let fabric = step("network", QUICK, network).await?;
         let starting = cloud::start(seed, options.speed, authority, listeners.cloud);
         let sim = step("azure-sim", QUICK, starting).await?;
-        serve_imds(&sim, &layout, &fabric)?;
+        cloud::serve_imds(&sim, Arc::clone(&layout))
+            .map_err(StepError::of("instance metadata service"))?;
         Ok(Self {
             layout,
             targets,
@@ -109,17 +110,4 @@ fn control_plane(cgroup: &Path) -> RunningTarget {
         address: Some(CONTROL_PLANE.into()),
         env: BTreeMap::new(),
     }
-}
-
-/// Has the simulated metadata service answer on every node.
-fn serve_imds(sim: &AzureSim, layout: &Layout, fabric: &Fabric) -> Result<(), StepError> {
-    const PART: &str = "instance metadata service";
-    for node in &layout.nodes {
-        let listener = fabric
-            .imds_listener(&node.name)
-            .map_err(StepError::of(PART))?;
-        sim.serve_imds(&node.resource_id, listener)
-            .map_err(StepError::of(PART))?;
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use nlink::netlink::link::{BridgeLink, VethLink};
 use super::address::POD_PREFIX;
 use super::node::{ETH0, NodeNetwork, replace_address, up};
 use super::{Error, Namespace, PodRange};
-use crate::layout::{CLOUD_PREFIX, CONTROL_PLANE, NodeLayout};
+use crate::layout::{CLOUD_PREFIX, CONTROL_PLANE, IMDS, NodeLayout};
 use crate::options::Network;
 
 /// The bridge that joins the control plane and the nodes.
@@ -21,7 +21,8 @@ pub struct Cloud {
 
 impl Cloud {
     /// Makes the control plane's part: loopback, the bridge, and forwarding, because the control
-    /// plane is the cloud's router between pod ranges. A second call changes nothing.
+    /// plane is the cloud's router between pod ranges; and the metadata service's address, which
+    /// nodes reach by their default route. A second call changes nothing.
     ///
     /// # Errors
     /// [`Error::Kernel`] with the step that was refused.
@@ -29,6 +30,7 @@ impl Cloud {
         let kernel = control_plane.connect()?;
         let at = control_plane.path();
         up(&kernel, &control_plane, "lo").await?;
+        replace_address(&kernel, &control_plane, Ipv4Address::new("lo", IMDS, 32)).await?;
         let bridge = kernel.get_link_by_name(BRIDGE).await;
         if bridge
             .map_err(Error::kernel("look for the bridge cloud0", at))?

@@ -68,17 +68,6 @@ pub enum Error {
         #[source]
         source: CgroupError,
     },
-    /// A listener could not be bound inside a node.
-    #[error("cannot listen on {address} inside node {node}")]
-    Listen {
-        /// The node's name.
-        node: String,
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
     /// The lab has no node of this name.
     #[error("the lab has no node {0}")]
     NoSuchNode(String),

@@ -1,18 +1,14 @@
 //! The whole network of a lab, built in one go; it lasts as long as the lab.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
-use super::{Cloud, Error, Namespace, NodeNetwork, in_namespace};
+use super::{Cloud, Error, Namespace, NodeNetwork};
 use crate::cgroup::CgroupError;
-use crate::layout::{IMDS, Layout, NodeLayout};
+use crate::layout::{Layout, NodeLayout};
 use crate::options::Target;
 use crate::sandbox::{ContainerHost, Sandbox, SandboxSpec};
 use crate::targets::{RunningTarget, Targets};
-
-/// The port of the instance metadata service.
-const IMDS_PORT: u16 = 80;
 
 /// A lab's nodes, joined. Dropping it ends them.
 #[derive(Debug)]
@@ -68,15 +64,6 @@ impl Fabric {
     pub fn nodes(&self) -> impl Iterator<Item = &RunningNode> {
         self.nodes.values()
     }
-
-    /// A listener on `169.254.169.254:80` inside a node, where its instance metadata service
-    /// answers that node and its pods.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchNode`], or [`Error::Listen`] when the address is taken.
-    pub fn imds_listener(&self, name: &str) -> Result<TcpListener, Error> {
-        self.node(name)?.listen(IMDS, IMDS_PORT)
-    }
 }
 
 impl RunningNode {
@@ -84,22 +71,6 @@ impl RunningNode {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.sandbox.pid()
-    }
-
-    /// A listener inside the node.
-    ///
-    /// # Errors
-    /// [`Error::Listen`] when the address is not the node's or the port is taken.
-    pub fn listen(&self, address: Ipv4Addr, port: u16) -> Result<TcpListener, Error> {
-        let address = SocketAddr::from((address, port));
-        in_namespace(self.network.namespace().path(), || {
-            TcpListener::bind(address)
-        })?
-        .map_err(|source| Error::Listen {
-            node: self.layout.name.clone(),
-            address,
-            source,
-        })
     }
 }
 

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //!   control-plane namespace ── bridge cloud0 10.200.0.1/24 ── the cloud's router
-//!        │                          │
+//!        │                          │                        lo 169.254.169.254, the metadata
+//!        │                          │                        service of all nodes
 //!   eth0 10.200.0.10/24        eth0 10.200.0.11/24          node namespaces
-//!   lo   169.254.169.254       lo   169.254.169.254         (each node's metadata service)
 //!        │                          │
 //!   pods 10.244.0.0/24         pods 10.244.1.0/24           one namespace per pod
 //! ```

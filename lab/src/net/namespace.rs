@@ -68,7 +68,7 @@ impl Namespace {
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let listener = podid_lab::net::in_namespace("/proc/4711/ns/net", || {
-///     std::net::TcpListener::bind("169.254.169.254:80")
+///     std::net::TcpListener::bind("10.200.0.10:80")
 /// })??;
 /// # drop(listener);
 /// # Ok(())

@@ -7,7 +7,7 @@ use nlink::netlink::{Connection, Route};
 
 use super::address::POD_PREFIX;
 use super::{Error, Namespace, PodRange};
-use crate::layout::{CLOUD_PREFIX, CONTROL_PLANE, IMDS, NodeLayout};
+use crate::layout::{CLOUD_PREFIX, CONTROL_PLANE, NodeLayout};
 use crate::options::Network;
 
 /// The bridge that joins the pods of a node in [`Network::Bridge`].
@@ -42,7 +42,7 @@ impl NodeNetwork {
         self.mode
     }
 
-    /// Gives a linked node its addresses (the metadata service's among them), its way to the
+    /// Gives a linked node its address, its way to the
     /// others, forwarding and, in bridge mode, the bridge for its pods.
     pub(super) async fn configure(
         layout: &NodeLayout,
@@ -56,7 +56,6 @@ impl NodeNetwork {
         };
         let kernel = node.namespace.connect()?;
         up(&kernel, &node.namespace, "lo").await?;
-        replace_address(&kernel, &node.namespace, Ipv4Address::new("lo", IMDS, 32)).await?;
         let address = Ipv4Address::new(ETH0, layout.address, CLOUD_PREFIX);
         replace_address(&kernel, &node.namespace, address).await?;
         up(&kernel, &node.namespace, ETH0).await?;

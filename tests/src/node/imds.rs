@@ -30,13 +30,13 @@ struct Asked {
 }
 
 impl Imds {
-    /// Starts one at 169.254.169.254:80 of the node.
+    /// Starts one at 169.254.169.254:80 of the cloud's router.
     ///
     /// # Errors
     /// When it cannot listen there.
     pub fn start(test_node: &TestNode) -> Result<Self> {
         let imds = Self::default();
-        let listener = test_node.listen((Ipv4Addr::new(169, 254, 169, 254), 80))?;
+        let listener = test_node.listen_at_router((Ipv4Addr::new(169, 254, 169, 254), 80))?;
         let router = Router::new().fallback(token).with_state(imds.clone());
         test_node.runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;

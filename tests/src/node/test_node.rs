@@ -96,16 +96,27 @@ impl TestNode {
     /// # Errors
     /// When the address is not the node's, or taken.
     pub fn listen(&self, address: impl Into<SocketAddr>) -> Result<TcpListener> {
-        let address = address.into();
-        let listener = in_namespace(self.namespace(), || TcpListener::bind(address))??;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        listen(self.namespace(), address.into())
+    }
+
+    /// A listener on the cloud's router.
+    ///
+    /// # Errors
+    /// When the address is not the router's, or taken.
+    pub fn listen_at_router(&self, address: impl Into<SocketAddr>) -> Result<TcpListener> {
+        listen(&self.router(), address.into())
     }
 
     /// Runs a task of the node's stand-ins to its end.
     pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
         self.runtime.block_on(task)
     }
+}
+
+fn listen(namespace: &Path, address: SocketAddr) -> Result<TcpListener> {
+    let listener = in_namespace(namespace, || TcpListener::bind(address))??;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 impl Drop for TestNode {
