@@ -75,7 +75,7 @@ async fn make(args: Args) -> Result<()> {
     }
     programs.sort();
     programs.dedup();
-    // Before minutes of building.
+    // What can be refused is refused before minutes of building.
     let registry = match args.push {
         Some(destination) => {
             let registry = Registry::new(destination, args.plain_http)?;
@@ -84,11 +84,13 @@ async fn make(args: Args) -> Result<()> {
         }
         None => None,
     };
-    let checkout =
-        Checkout::of(&std::env::current_dir().context("the working directory is gone")?)?;
-    let built = build(FIRST, &programs, &checkout)?;
+    let root = std::env::current_dir().context("the working directory is gone")?;
+    let checkout = Checkout::of(&root)?;
+    let toolchain = Toolchain::find(&root)?;
+    check_writable(&args.output)?;
+    let built = build(FIRST, &programs, &checkout, &toolchain)?;
     if args.verify {
-        compare(&built, &build(AGAIN, &programs, &checkout)?)?;
+        compare(&built, &build(AGAIN, &programs, &checkout, &toolchain)?)?;
     }
     write(&built, &args.tag, &args.output, &checkout)?;
     if let Some(registry) = registry {
@@ -97,16 +99,35 @@ async fn make(args: Args) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folder, and a file without a name in it.
+fn check_writable(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
+        .map(drop)
+        .with_context(|| unwritable(folder))
+}
+
+fn unwritable(folder: &Path) -> String {
+    format!(
+        "cannot write to {}: make it writable, or choose another folder with --output",
+        folder.display()
+    )
+}
+
 /// Builds, packs and describes the programs in a folder of the cache.
-fn build(folder: &str, programs: &[ShippedProgram], checkout: &Checkout) -> Result<Vec<Built>> {
+fn build(
+    folder: &str,
+    programs: &[ShippedProgram],
+    checkout: &Checkout,
+    toolchain: &Toolchain,
+) -> Result<Vec<Built>> {
     let folder = cache_root()?.join(folder);
-    ui::step(&format!("Building static programs in {}", folder.display()));
     let workshop = Workshop::open(&folder, checkout)?;
-    let toolchain = Toolchain::find(workshop.source())?;
-    let executables = workshop.build(programs, checkout, &toolchain)?;
+    ui::step(&format!("Building static programs in {}", folder.display()));
+    let executables = workshop.build(programs, checkout, toolchain)?;
     ui::step("Packing");
     let tree = Tree::of(workshop.source())?;
-    let materials = Materials::read(workshop.source(), tree, toolchain, checkout.clone())?;
+    let materials = Materials::read(workshop.source(), tree, toolchain.clone(), checkout.clone())?;
     let pack = |(&program, executable): (&ShippedProgram, &Vec<u8>)| {
         let image = Image::pack(program, executable, checkout)?;
         let bill = materials.bill(&image, executable)?;
@@ -136,8 +157,7 @@ fn compare(built: &[Built], again: &[Built]) -> Result<()> {
 
 fn write(built: &[Built], tag: &str, folder: &Path, checkout: &Checkout) -> Result<()> {
     ui::step(&format!("Images in {}", folder.display()));
-    let unwritable = || format!("cannot write to {}", folder.display());
-    fs::create_dir_all(folder).with_context(unwritable)?;
+    let unwritable = || unwritable(folder);
     let mut summaries = Vec::new();
     for Built { image, bill } in built {
         layout::write(image, tag, folder)?;

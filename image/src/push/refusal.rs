@@ -57,23 +57,18 @@ impl Refusal {
             return Self::of_status(status.as_u16(), "");
         }
         // The first link only repeats the URL.
-        let mut reasons = Vec::new();
-        let mut next: Option<&dyn Error> = error.source();
-        while let Some(reason) = next {
-            if let Some(rustls) = reason.downcast_ref::<rustls::Error>() {
-                return Self::of_tls(rustls);
+        let mut reason = error.source();
+        let mut last = None;
+        while let Some(found) = reason {
+            if let Some(tls) = found.downcast_ref::<rustls::Error>() {
+                return Self::of_tls(tls);
             }
-            // An I/O error hides the error of TLS in it from `source`.
-            let inner = reason
-                .downcast_ref::<std::io::Error>()
-                .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
-            if let Some(rustls) = inner {
-                return Self::of_tls(rustls);
-            }
-            reasons.push(reason.to_string());
-            next = reason.source();
+            last = Some(found);
+            reason = inner(found);
         }
-        Self::Unreachable(line(&reasons.pop().unwrap_or_else(|| error.to_string())))
+        Self::Unreachable(line(
+            &last.map_or_else(|| error.to_string(), ToString::to_string),
+        ))
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
@@ -125,6 +120,17 @@ impl Refusal {
     }
 }
 
+/// What is behind an error. An I/O error that holds another one says as its source what that one's source is.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let held = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match held {
+        Some(held) => Some(held),
+        None => error.source(),
+    }
+}
+
 /// Text of somebody else's, on one line and not too long.
 fn line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -159,6 +165,15 @@ mod tests {
             );
             assert!(!said.contains('\n'), "{said}");
         }
+    }
+
+    #[test]
+    fn an_error_of_tls_is_found_behind_errors_of_io() {
+        let tls = rustls::Error::HandshakeNotComplete;
+        let error = std::io::Error::other(std::io::Error::other(tls.clone()));
+        let found = inner(&error).and_then(inner).unwrap();
+        assert_eq!(found.downcast_ref::<rustls::Error>(), Some(&tls));
+        assert!(inner(found).is_none());
     }
 
     #[test]

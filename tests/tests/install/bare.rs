@@ -1,6 +1,6 @@
 //! The programs run with nothing but what is in their image.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use podid_image::ShippedProgram;
 
@@ -11,15 +11,8 @@ fn run(program: ShippedProgram, arguments: &[&str]) -> Output {
     let image = Shipped::read(program);
     let folder = tempfile::tempdir().unwrap();
     image.unpack(folder.path());
-    Command::new("chroot")
-        .arg(format!("--userspec={}", program.user()))
-        .arg(folder.path())
-        .arg(format!("/{}", program.name()))
-        .args(arguments)
-        .env_clear()
-        .envs(image.environment())
-        .output()
-        .unwrap()
+    let mut command = image.command(folder.path());
+    command.args(arguments).output().unwrap()
 }
 
 #[test]

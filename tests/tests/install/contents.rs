@@ -120,7 +120,7 @@ fn bills_list_what_is_linked_in_and_nothing_else() {
     for (program, has, has_not) in [
         (ShippedProgram::PodidNmi, "nlink", "git2"),
         (ShippedProgram::PodidOperator, "kube-lease-manager", "nlink"),
-        (ShippedProgram::Podid, "libgit2-sys", "hyper"),
+        (ShippedProgram::Podid, "libgit2-sys", "nlink"),
     ] {
         let bill = images().join(format!("{}.cdx.json", program.name()));
         let bill: Value = serde_json::from_slice(&fs::read(bill).unwrap()).unwrap();

@@ -1,10 +1,12 @@
 //! The images that `cargo xtask test install` has built, as files.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flate2::read::GzDecoder;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
 use podid_image::{ShippedProgram, sha256};
 use podid_tests::programs;
@@ -45,23 +47,47 @@ impl Shipped {
         self.index.manifests()[0].digest().to_string()
     }
 
-    /// The files of the image, as a container would see them.
+    /// The files of the image as a container sees them, with the devices that every container gets.
     pub(crate) fn unpack(&self, into: &Path) {
         let layer = blob(&self.layout, &self.manifest.layers()[0]);
         let mut archive = tar::Archive::new(GzDecoder::new(layer.as_slice()));
         archive.set_preserve_permissions(true);
         archive.unpack(into).unwrap();
+        // Temporary folders are for their owner only.
+        fs::set_permissions(into, Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(into.join("dev")).unwrap();
+        for (name, minor) in [("random", 8), ("urandom", 9)] {
+            let path = into.join("dev").join(name);
+            mknod(&path, SFlag::S_IFCHR, Mode::empty(), makedev(1, minor)).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        }
     }
 
-    /// The environment of the image.
-    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+    /// The program in `root`, where the image was unpacked, as a container starts it: as its user, with its
+    /// environment, and with no other files.
+    pub(crate) fn command(&self, root: &Path) -> Command {
         let config = self.config.config().as_ref().unwrap();
-        let variables = config.env().as_ref().unwrap().iter();
-        variables
-            .map(|variable| variable.split_once('=').unwrap())
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        // By its path: the image's PATH is what a name would be looked for in.
+        let mut command = Command::new(tool("chroot"));
+        command
+            .arg(format!("--userspec={}", config.user().as_ref().unwrap()))
+            .arg(root)
+            .args(config.entrypoint().as_ref().unwrap())
+            .env_clear();
+        for variable in config.env().as_ref().unwrap() {
+            let (name, value) = variable.split_once('=').unwrap();
+            command.env(name, value);
+        }
+        command
     }
+}
+
+/// Where this machine has a program.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {name}")])
+        .output();
+    PathBuf::from(String::from_utf8(found.unwrap().stdout).unwrap().trim())
 }
 
 /// The bytes behind a descriptor, which must be those that it names.

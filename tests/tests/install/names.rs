@@ -54,18 +54,9 @@ fn operator(root: &Path) -> Ends {
          contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
     );
     fs::write(root.join("kubeconfig"), kubeconfig).unwrap();
-    let mut command = Command::new("chroot");
-    command
-        .arg(root)
-        .args([
-            "/podid-operator",
-            "--kubeconfig=/kubeconfig",
-            "--credential=managed-identity",
-        ])
-        .env_clear()
-        .envs(image.environment())
-        .stderr(Stdio::null());
-    Ends(command.spawn().unwrap())
+    let mut command = image.command(root);
+    command.args(["--kubeconfig=/kubeconfig", "--credential=managed-identity"]);
+    Ends(command.stderr(Stdio::null()).spawn().unwrap())
 }
 
 /// Waits until somebody connects and says something.

@@ -1,36 +1,40 @@
 //! What goes wrong is said in one line, with what to do, and before anything is built where that can be known.
 
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use std::io::{BufRead, BufReader, Write};
 
-use crate::fixture::{podid_image, why};
+use crate::fixture::{podid_image, tool, why};
 use crate::registry::{Asks, TestRegistry};
 
 /// Shorter than any build.
 const AT_ONCE: Duration = Duration::from_secs(15);
 
-fn push_to(destination: &str, flags: &[&str]) -> Output {
-    let nobody = tempfile::tempdir().unwrap();
-    podid_image(nobody.path())
-        .args(["podid", "--push", destination])
-        .args(flags)
-        .arg("--output")
-        .arg(nobody.path())
-        .output()
-        .unwrap()
+fn push_to(destination: &str, flags: &[&str], output: &Path) -> Command {
+    let mut command = podid_image(output);
+    command.args(["podid", "--push", destination]).args(flags);
+    command.arg("--output").arg(output);
+    command
 }
 
-/// Refused before anything was built: cargo has said nothing, and little time has passed.
-fn at_once(destination: &str, flags: &[&str]) -> String {
+/// Why a command failed, which was before anything was built: nothing was said of it, and little time passed.
+fn at_once(command: &mut Command) -> String {
     let began = Instant::now();
-    let output = push_to(destination, flags);
+    let output = command.output().unwrap();
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     assert!(output.stdout.is_empty(), "{output:?}");
-    let why = why(&output);
+    why(&output)
+}
+
+/// Why a push was refused at once, which names the registry.
+fn push_refused(destination: &str, flags: &[&str]) -> String {
+    let nobody = tempfile::tempdir().unwrap();
+    let why = at_once(&mut push_to(destination, flags, nobody.path()));
     let registry = destination.split('/').next().unwrap();
     assert!(why.contains(registry), "{why}");
     why
@@ -60,19 +64,19 @@ fn a_registry_that_is_not_there_is_named_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let why = at_once(&format!("{address}/team"), &[]);
+    let why = push_refused(&format!("{address}/team"), &[]);
     assert!(
         why.contains("cannot reach") && why.contains("Connection refused"),
         "{why}"
     );
-    let why = at_once("no-such-host.invalid/team", &[]);
+    let why = push_refused("no-such-host.invalid/team", &[]);
     assert!(why.contains("check its name"), "{why}");
 }
 
 #[test]
 fn a_certificate_that_is_not_trusted_is_refused_with_where_to_add_it() {
     let registry = TestRegistry::start(Asks::Tls);
-    let why = at_once(&registry.name(), &[]);
+    let why = push_refused(&registry.name(), &[]);
     assert!(
         why.contains("not trusted") && why.contains("SSL_CERT_FILE"),
         "{why}"
@@ -82,7 +86,7 @@ fn a_certificate_that_is_not_trusted_is_refused_with_where_to_add_it() {
 #[test]
 fn a_registry_without_tls_is_refused_unless_that_is_wanted() {
     let registry = TestRegistry::start(Asks::Nothing);
-    let why = at_once(&registry.name(), &[]);
+    let why = push_refused(&registry.name(), &[]);
     assert!(
         why.contains("speaks no TLS") && why.contains("--plain-http"),
         "{why}"
@@ -92,7 +96,7 @@ fn a_registry_without_tls_is_refused_unless_that_is_wanted() {
 #[test]
 fn a_registry_that_wants_credentials_says_how_to_log_in() {
     let registry = TestRegistry::start(Asks::Password);
-    let why = at_once(&registry.name(), &["--plain-http"]);
+    let why = push_refused(&registry.name(), &["--plain-http"]);
     assert!(
         why.contains(&format!("docker login {}", registry.name())),
         "{why}"
@@ -101,7 +105,7 @@ fn a_registry_that_wants_credentials_says_how_to_log_in() {
 
 #[test]
 fn a_registry_that_forbids_pushing_is_named_with_the_repository() {
-    let why = at_once(
+    let why = push_refused(
         &format!("{}/team", always("403 Forbidden")),
         &["--plain-http"],
     );
@@ -111,10 +115,10 @@ fn a_registry_that_forbids_pushing_is_named_with_the_repository() {
 #[test]
 fn a_repository_that_is_not_there_is_named() {
     // That it has no blob is no reason to refuse; that it takes none shows with the first.
-    let why = why(&push_to(
-        &format!("{}/team", always("404 Not Found")),
-        &["--plain-http"],
-    ));
+    let nobody = tempfile::tempdir().unwrap();
+    let registry = format!("{}/team", always("404 Not Found"));
+    let push = push_to(&registry, &["--plain-http"], nobody.path()).output();
+    let why = why(&push.unwrap());
     assert!(
         why.contains("no repository team/podid") && why.contains("404"),
         "{why}"
@@ -145,18 +149,10 @@ fn missing_tools_are_named_with_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
         for program in ["cargo", "rustc", "git", "cc", "getconf"] {
             if program != missing {
-                let found = Command::new("sh")
-                    .args(["-c", &format!("command -v {program}")])
-                    .output();
-                let found = String::from_utf8(found.unwrap().stdout).unwrap();
-                std::os::unix::fs::symlink(found.trim(), folder.path().join(program)).unwrap();
+                symlink(tool(program), folder.path().join(program)).unwrap();
             }
         }
-        let output = podid_image(folder.path())
-            .env("PATH", folder.path())
-            .output()
-            .unwrap();
-        let why = why(&output);
+        let why = at_once(podid_image(folder.path()).env("PATH", folder.path()));
         assert!(why.contains(wanted) && why.contains(missing), "{why}");
     }
 }
@@ -166,30 +162,22 @@ fn a_folder_that_cannot_be_written_to_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let output = podid_image(folder.path())
-        .arg("--output")
-        .arg(file.join("images"))
-        .output();
-    let why = why(&output.unwrap());
+    let mut command = podid_image(folder.path());
+    let why = at_once(command.arg("--output").arg(file.join("images")));
     assert!(
         why.contains("cannot write to") && why.contains("file/images"),
         "{why}"
     );
-    let cache = podid_image(folder.path())
-        .env("PODID_CACHE", &file)
-        .output();
-    let why = self::why(&cache.unwrap());
+    let mut command = podid_image(folder.path());
+    command.arg("--output").arg(folder.path().join("images"));
+    let why = at_once(command.env("PODID_CACHE", &file));
     assert!(why.contains("PODID_CACHE"), "{why}");
 }
 
 #[test]
 fn a_folder_that_is_no_clone_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let output = podid_image(folder.path())
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let why = why(&output);
+    let why = at_once(podid_image(folder.path()).current_dir(folder.path()));
     assert!(
         why.contains("Cargo.toml") && why.contains(&folder.path().display().to_string()),
         "{why}"
