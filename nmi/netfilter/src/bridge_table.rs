@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
     BaseChain, Field, FilterHook, Match, Priority, RuleSpec, SetElement, SetKeyType, TcpFlags,
-    Value,
+    Value, Verdict,
 };
 
 use crate::node_bridges::BridgeAddresses;
@@ -129,7 +129,9 @@ fn prerouting() -> Vec<RuleSpec> {
             [VLAN, PROVIDER_VLAN].map(|tag| drop(through_kind(of_kind(tag), kind)))
         }),
     );
-    rules.push(packet_record::record(call_of_no_pod()));
+    // A packet that cannot be recorded, because the set is full, goes on to the next rule.
+    rules.push(packet_record::record(call_of_no_pod()).then(Verdict::Accept));
+    rules.push(drop(call_of_no_pod()));
     rules
 }
 

@@ -24,6 +24,8 @@ const FILTER_PRIORITY: Priority = Priority::Custom(-10);
 
 /// Name of the set of interfaces with the address that is allowed behind each.
 pub(crate) const CALLERS: &str = "callers";
+/// Name of the set of addresses of attested pods.
+const ADDRESSES: &str = "addresses";
 /// Name of the set with the generation of the daemon that owns the rules.
 pub(crate) const GENERATION: &str = "generation";
 
@@ -72,7 +74,12 @@ fn sets(
         .iter()
         .map(|source| pair(source.interface, source.address));
     let generation = SetElement::mark(generation);
+    let addresses: BTreeSet<_> = sources.iter().map(|source| source.address).collect();
+    let addresses = addresses.into_iter().map(SetElement::ipv4);
     table
+        .set(ADDRESSES, |set| {
+            set.key_type(SetKeyType::Ipv4Addr).elements(addresses)
+        })
         .set(CALLERS, |set| pair_set(set).elements(pairs))
         .set(GENERATION, |set| {
             set.key_type(SetKeyType::Mark).element(generation)
@@ -117,17 +124,31 @@ fn input(listeners: Listeners) -> Vec<RuleSpec> {
     };
     let mut rules = vec![of_the_node()];
     for listener in [attested, unattested] {
-        let asked_address = Field::CtDaddr(CtDirection::Original);
-        let asked_port = Field::CtDport(CtDirection::Original);
         rules.push(refuse(
-            at(listener).then(Match::ne(asked_address, Value::Addr(IMDS.into()))),
+            at(listener).then(Match::ne(asked_address(), Value::Addr(IMDS.into()))),
         ));
-        rules.push(refuse(at(listener).then(Match::ne(asked_port, IMDS_PORT))));
+        rules.push(refuse(
+            at(listener).then(Match::ne(asked_port(), IMDS_PORT)),
+        ));
     }
-    rules.push(at(attested).then(known_pair()).then(Verdict::Accept));
+    // Only what connection tracking knows as diverted passes: of an invalid packet it knows nothing, so
+    // that none of the refusals above matches it.
+    let diverted = |listener| {
+        at(listener)
+            .then(Match::eq(asked_address(), Value::Addr(IMDS.into())))
+            .then(Match::eq(asked_port(), IMDS_PORT))
+    };
+    let accept = diverted(attested).then(known_pair());
+    rules.push(accept.then(Verdict::Accept));
     rules.push(drop(at(attested)));
-    rules.push(packet_record::record(at(unattested)));
-    rules.push(at(unattested).then(Verdict::Accept));
+    // An attested pod's address from elsewhere.
+    rules.push(drop(
+        at(unattested).then(owned_address()).then(unknown_pair()),
+    ));
+    // A packet that cannot be recorded, because the set is full, goes on to the next rule.
+    let record = packet_record::record(diverted(unattested));
+    rules.push(record.then(Verdict::Accept));
+    rules.push(drop(at(unattested)));
     rules.push(drop(to_address(IMDS)));
     rules
 }
@@ -147,7 +168,27 @@ fn of_the_node() -> RuleSpec {
         .then(Verdict::Return)
 }
 
+/// Where the caller sent its first packet.
+fn asked_address() -> Field {
+    Field::CtDaddr(CtDirection::Original)
+}
+
+fn asked_port() -> Field {
+    Field::CtDport(CtDirection::Original)
+}
+
 fn known_pair() -> Match {
-    let pair = vec![PacketField::Iif, PacketField::Ip4Saddr];
-    Match::eq(Field::Concat(pair), Value::set(CALLERS))
+    Match::eq(pair_field(), Value::set(CALLERS))
+}
+
+fn unknown_pair() -> Match {
+    Match::ne(pair_field(), Value::set(CALLERS))
+}
+
+fn pair_field() -> Field {
+    Field::Concat(vec![PacketField::Iif, PacketField::Ip4Saddr])
+}
+
+fn owned_address() -> Match {
+    Match::eq(Field::Ip4Saddr, Value::set(ADDRESSES))
 }

@@ -20,7 +20,8 @@
 //!                             divert   169.254.169.254:80, known pair       → attested listener
 //!                                      169.254.169.254:80, any other        → unattested listener
 //!                             input    attested listener, pair not known    → dropped
-//!                                      unattested listener                  → its interface recorded
+//!                                      unattested listener                  → its interface recorded,
+//!                                                                             if that cannot be: dropped
 //!                                      a listener's port, not diverted      → refused
 //!                             forward  169.254.169.254, 168.63.129.16       → dropped
 //! ```

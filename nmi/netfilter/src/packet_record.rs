@@ -25,9 +25,13 @@ pub(crate) const UNATTESTED: &str = "unattested";
 /// How long a packet stays recorded.
 pub const RECORDED_FOR: Duration = Duration::from_secs(120);
 
-/// Most elements. Where callers invent more addresses and ports than this, later ones are not recorded,
-/// and so their connections are nobody's.
+/// Most elements. Where callers invent more addresses and ports than this, packets of later ones are dropped.
 const RECORDS: u32 = 4096;
+
+/// Most elements of a set that the kernel shows in one message, of which at least 3700 bytes are used and
+/// some 60 by an element. A set that is shown in several messages may change between them, so that an
+/// element is left out.
+const ONE_MESSAGE: usize = 32;
 
 /// The interfaces through which the recorded packets of one connection came, by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +54,7 @@ pub(crate) fn set(set: DeclaredSetBuilder) -> DeclaredSetBuilder {
     .size(RECORDS)
 }
 
-/// Records the TCP packets that the rule matches, and lets them go on to the next rule.
+/// Records the TCP packets that the rule matches. What follows in the rule is for those that could be recorded.
 pub(crate) fn record(rule: RuleSpec) -> RuleSpec {
     let field = |dreg, base, offset, len| Expr::Payload {
         dreg,
@@ -94,7 +98,8 @@ impl PacketRecord {
     /// The recorded packets from this source address and port.
     ///
     /// # Errors
-    /// When the kernel refuses to show the record, or it changes again and again meanwhile.
+    /// When the kernel refuses to show the record, when the ruleset changes again and again meanwhile, or when
+    /// there is too much in it to be read at once.
     pub async fn from(&self, source: SocketAddrV4) -> Result<RecordedPackets, RulesError> {
         Ok(RecordedPackets {
             interfaces: self.interfaces(Family::Inet, source).await?,
@@ -113,6 +118,7 @@ impl PacketRecord {
                 // Somebody changed the ruleset meanwhile, so the answer may lack elements.
                 Err(error) if error.is_dump_interrupted() => {}
                 Err(error) => return Err(RulesError::from_kernel("show its record")(error)),
+                Ok(all) if all.len() > ONE_MESSAGE => return Err(RulesError::RecordTooLong),
                 Ok(all) => return Ok(interfaces_of(&all, source)),
             }
         }

@@ -129,6 +129,25 @@ impl<'a> Impostor<'a> {
         self.send(self.node.1, IPV4, &segment.packet())
     }
 
+    /// Sends a packet in the victim's name that connection tracking takes for invalid (the end of a connection
+    /// that it does not know) straight to a port of the node; returns whether anything answered.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub fn is_answered_when_invalid(&self, to: SocketAddrV4) -> Result<bool> {
+        let me = SocketAddrV4::new(self.victim.0, 40_001);
+        let segment = Segment {
+            from: me,
+            to,
+            flags: FIN | ACK,
+            seq: 1,
+            ack: 1,
+            text: b"GET / HTTP/1.1\r\n".to_vec(),
+        };
+        self.send(self.node.1, IPV4, &segment.packet())?;
+        Ok(self.hear(me, ANSWER_WAIT, |_| true).is_some())
+    }
+
     /// Asks for a token in the victim's name and returns what was answered.
     ///
     /// # Errors

@@ -123,3 +123,23 @@ fn one_packet_of_a_neighbour_in_an_early_connection_makes_it_nobodys() {
     });
     assert_eq!(victim.ask().token(), Some("token-of-client-victim"));
 }
+
+#[test]
+fn an_invalid_packet_straight_to_a_listener_does_not_reach_it() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.test_node.add_pod().unwrap();
+    let sender = Impostor::new(&scene.test_node, &pod, &pod, &[]).unwrap();
+    let node = scene.test_node.address;
+    let closed = SocketAddrV4::new(node, 1);
+    assert!(
+        sender.is_answered_when_invalid(closed).unwrap(),
+        "a port without rules answers, so silence means something"
+    );
+    for port in [2579, 2580] {
+        let listener = SocketAddrV4::new(node, port);
+        assert!(
+            !sender.is_answered_when_invalid(listener).unwrap(),
+            "{port}"
+        );
+    }
+}

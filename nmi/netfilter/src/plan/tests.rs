@@ -41,6 +41,7 @@ fn the_rules_of_a_routed_node() {
     assert_eq!(
         inet,
         r#"table inet podid {
+  set addresses: 1 elements
   set callers: 1 elements
   set generation: 1 elements
   set unattested: 0 elements
@@ -55,10 +56,11 @@ fn the_rules_of_a_routed_node() {
     ip daddr 10.200.0.10 tcp dport 2579 ct original proto-dst != 80 counter reject with tcp reset
     ip daddr 10.200.0.10 tcp dport 2580 ct original ip daddr != 169.254.169.254 counter reject with tcp reset
     ip daddr 10.200.0.10 tcp dport 2580 ct original proto-dst != 80 counter reject with tcp reset
-    ip daddr 10.200.0.10 tcp dport 2579 iif . ip saddr @callers accept
+    ip daddr 10.200.0.10 tcp dport 2579 ct original ip daddr 169.254.169.254 ct original proto-dst 80 iif . ip saddr @callers accept
     ip daddr 10.200.0.10 tcp dport 2579 counter drop
-    ip daddr 10.200.0.10 tcp dport 2580 update @unattested { iif . ip saddr . tcp sport }
-    ip daddr 10.200.0.10 tcp dport 2580 accept
+    ip daddr 10.200.0.10 tcp dport 2580 ip saddr @addresses iif . ip saddr != @callers counter drop
+    ip daddr 10.200.0.10 tcp dport 2580 ct original ip daddr 169.254.169.254 ct original proto-dst 80 update @unattested { iif . ip saddr . tcp sport } accept
+    ip daddr 10.200.0.10 tcp dport 2580 counter drop
     ip daddr 169.254.169.254 counter drop
   }
   chain forward {

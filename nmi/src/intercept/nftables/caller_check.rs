@@ -10,9 +10,9 @@ use podid_runtime::process;
 
 use crate::intercept::{Caller, CallerCheck};
 
-/// Age beyond which a connection is nobody's: its first packets must still be recorded, also if it was
-/// accepted long after they came.
-const AGE_MAX: Duration = Duration::from_secs(RECORDED_FOR.as_secs() / 2);
+/// Age beyond which a connection is nobody's: its first packet must still be recorded. It comes up to 63 s
+/// before the connection can be accepted, which is how long the kernel waits for the rest of a handshake.
+const AGE_MAX: Duration = Duration::from_secs(RECORDED_FOR.as_secs() - 75);
 
 /// See the module.
 #[derive(Debug)]
