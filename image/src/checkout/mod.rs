@@ -20,7 +20,7 @@ pub(crate) struct Checkout {
     /// Paths below the root, sorted.
     files: Vec<PathBuf>,
     /// The commit that HEAD is at, with all 40 digits.
-    commit: String,
+    pub(crate) commit: String,
     /// Whether any file differs from that commit.
     is_modified: bool,
     /// When the commit was made, or `SOURCE_DATE_EPOCH`: seconds since 1970. Everything in an image was

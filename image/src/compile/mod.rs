@@ -122,13 +122,9 @@ impl Workshop {
                 PROFILE,
             ])
             .env("CARGO_TARGET_DIR", &self.target)
-            .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_ENCODED_RUSTFLAGS", flags::rust(&paths)?)
-            .env("SOURCE_DATE_EPOCH", checkout.time.to_string())
-            .env("PODID_COMMIT", checkout.short_revision())
-            // From source, as git2 and aws-lc-rs are, whatever the machine has.
-            .env("LIBZ_SYS_STATIC", "1");
-        command.envs(flags::c(&paths)?);
+            .envs(flags::c(&paths)?)
+            .envs(environment(checkout));
         Ok(command)
     }
 
@@ -170,6 +166,19 @@ impl Workshop {
     }
 }
 
+/// What build scripts read. Only the commit changes from build to build: cargo builds anew whatever has read a
+/// variable that changed, and all that uses it.
+fn environment(checkout: &Checkout) -> [(&'static str, String); 4] {
+    [
+        ("CARGO_INCREMENTAL", "0".to_owned()),
+        // From source, as git2 and aws-lc-rs are, whatever the machine has.
+        ("LIBZ_SYS_STATIC", "1".to_owned()),
+        ("PODID_COMMIT", checkout.short_revision()),
+        // The time that C sources are told for that of their compilation.
+        ("SOURCE_DATE_EPOCH", "0".to_owned()),
+    ]
+}
+
 fn is_left_out(name: &str) -> bool {
     NOT_INHERITED
         .iter()
@@ -179,6 +188,21 @@ fn is_left_out(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checkout::tests::checkout;
+
+    #[test]
+    fn another_commit_builds_no_dependency_anew() {
+        let first = checkout();
+        let second = Checkout {
+            commit: first.commit.replace('0', "f"),
+            time: first.time + 1,
+            ..first.clone()
+        };
+        let pairs = environment(&first).into_iter().zip(environment(&second));
+        let differing: Vec<_> = pairs.filter(|(first, second)| first != second).collect();
+        assert_eq!(differing.len(), 1, "{differing:?}");
+        assert_eq!(differing[0].0.0, "PODID_COMMIT");
+    }
 
     #[test]
     fn settings_of_the_user_are_left_out_and_the_way_to_registries_is_not() {
