@@ -193,11 +193,9 @@ mod tests {
     #[test]
     fn another_commit_builds_no_dependency_anew() {
         let first = checkout();
-        let second = Checkout {
-            commit: first.commit.replace('0', "f"),
-            time: first.time + 1,
-            ..first.clone()
-        };
+        let mut second = first.clone();
+        second.commit = "f".repeat(40);
+        second.time += 1;
         let pairs = environment(&first).into_iter().zip(environment(&second));
         let differing: Vec<_> = pairs.filter(|(first, second)| first != second).collect();
         assert_eq!(differing.len(), 1, "{differing:?}");
