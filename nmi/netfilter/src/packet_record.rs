@@ -26,7 +26,7 @@ pub(crate) const UNATTESTED: &str = "unattested";
 pub const RECORDED_FOR: Duration = Duration::from_secs(120);
 
 /// Most elements. Where callers invent more addresses and ports than this, packets of later ones are dropped.
-const RECORDS: u32 = 4096;
+const RECORDS: u32 = 16_384;
 
 /// Most elements of a set that the kernel shows in one message, of which at least 3700 bytes are used and
 /// some 60 by an element. A set that is shown in several messages may change between them, so that an
