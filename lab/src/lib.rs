@@ -25,6 +25,7 @@
 //! | [`source`] | stands in for Flux's source-controller |
 
 pub mod cgroup;
+mod containerd;
 pub mod context;
 pub mod control;
 pub mod daemon;
@@ -32,6 +33,7 @@ pub mod enter;
 pub mod events;
 pub mod exec;
 mod executable;
+mod hex;
 pub mod hint;
 pub mod init;
 pub mod install;

@@ -1,7 +1,6 @@
 //! kubectl in a lab, as its administrator.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use podid_lab::Lab;
@@ -9,23 +8,14 @@ use serde_json::Value;
 
 /// The lab's kubectl. Its methods panic where kubectl fails: then the test has failed.
 #[derive(Debug)]
-pub struct Kubectl {
-    program: PathBuf,
-    kubeconfig: PathBuf,
-}
+pub struct Kubectl<'a>(&'a Lab);
 
 #[allow(clippy::expect_used, clippy::panic)]
-impl Kubectl {
+impl<'a> Kubectl<'a> {
     /// Of a lab that is up.
-    ///
-    /// # Panics
-    /// When the lab has no tools.
     #[must_use]
-    pub fn of(lab: &Lab) -> Self {
-        Self {
-            program: lab.tools().expect("the lab's tools").join("kubectl"),
-            kubeconfig: lab.kubeconfig(),
-        }
+    pub fn of(lab: &'a Lab) -> Self {
+        Self(lab)
     }
 
     /// Whatever kubectl says and however it ends.
@@ -77,8 +67,6 @@ impl Kubectl {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
-        command
+        self.0.kubectl(arguments).expect("the lab's tools")
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{CgroupError, failed};
 use super::mounts::{in_version_1, root};
+use crate::hex::hex;
 use crate::state::StateDir;
 
 /// The directory of the lab kept in `dir`. Two users' labs of one name have
@@ -17,10 +18,7 @@ use crate::state::StateDir;
 pub fn of_lab(name: &str, dir: &StateDir) -> Result<PathBuf, CgroupError> {
     let root = root()?;
     let digest = Sha256::digest(dir.path().as_os_str().as_bytes());
-    let owner: String = digest[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let owner = hex(&digest[..4]);
     Ok(root.join(format!("podid-lab-{name}-{owner}")))
 }
 

@@ -1,17 +1,17 @@
 //! podid in a lab whose nodes run containers, as a user installs it: images on the nodes, `kubectl apply -k`.
 
 use std::path::Path;
-use std::process::Command;
 
-use super::{InstallError, NAMESPACE, kubectl, manifests, run};
-use crate::lab::Lab;
+use serde_json::json;
+
+use super::{InstallError, NAMESPACE, manifests, run};
+use crate::containerd;
+use crate::lab::{Lab, LabError};
 use crate::options::Target;
 use crate::state::CA_BUNDLE;
 
 /// Images that podid's manifests name, by the name of their archive.
 const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
-/// Where containerd takes requests, in a node.
-const CONTAINERD: &str = "/run/containerd/containerd.sock";
 /// What must be ready, and how long it may take.
 const WORKLOADS: [&str; 2] = ["deployment/podid-operator", "daemonset/podid-nmi"];
 const ROLLOUT_LIMIT: &str = "--timeout=120s";
@@ -47,7 +47,7 @@ pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), Instal
             workload,
             ROLLOUT_LIMIT,
         ];
-        run(&mut kubectl(lab, &arguments)?)?;
+        run(&mut lab.kubectl(&arguments)?)?;
     }
     Ok(())
 }
@@ -56,49 +56,27 @@ fn import(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> {
     if !archive.is_file() {
         return Err(InstallError::NoImage(archive.to_owned()));
     }
-    let ctr = lab.tools()?.join("ctr");
-    let mut command = lab.command(&Target::node(node), [ctr]);
-    run(command
-        .args([
-            "--address",
-            CONTAINERD,
-            "--namespace",
-            "k8s.io",
-            "images",
-            "import",
-        ])
-        .arg(archive))
+    let argv = containerd::import(&lab.tools()?.join("ctr"), archive);
+    run(&mut lab.command(&Target::node(node), argv))
 }
 
-/// Writes the ConfigMap by which the operator trusts the simulated Azure.
+/// Writes the ConfigMap by which the operator trusts the simulated Azure, and its namespace.
 fn trust_azure(lab: &Lab) -> Result<(), InstallError> {
-    let namespace = ["create", "namespace", NAMESPACE];
-    let file = format!("--from-file=ca.pem={}", lab.dir().file(CA_BUNDLE).display());
-    let config_map = [
-        "--namespace",
-        NAMESPACE,
-        "create",
-        "configmap",
-        "azure-ca",
-        &file,
-    ];
-    for object in [&namespace[..], &config_map] {
-        let mut described = kubectl(lab, object)?;
-        let described = described.args(["--dry-run=client", "--output=json"]);
-        apply(lab, described)?;
-    }
-    Ok(())
-}
-
-/// Applies what a command prints.
-fn apply(lab: &Lab, printing: &mut Command) -> Result<(), InstallError> {
-    let failed = |source| InstallError::Run("kubectl".to_owned(), source);
-    let printed = printing.output().map_err(failed)?;
-    let file = lab.dir().file("applied.json");
-    std::fs::write(&file, printed.stdout).map_err(failed)?;
-    run(kubectl(
-        lab,
-        &["apply", "--server-side", "--force-conflicts", "--filename"],
-    )?
-    .arg(file))
+    let bundle = lab.dir().read(CA_BUNDLE).map_err(LabError::from)?;
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE},
+    });
+    let config_map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "azure-ca", "namespace": NAMESPACE},
+        "data": {"ca.pem": bundle},
+    });
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [namespace, config_map]});
+    let file = lab
+        .dir()
+        .write_json("azure-ca.json", &objects)
+        .map_err(LabError::from)?;
+    run(lab
+        .kubectl(&["apply", "--server-side", "--force-conflicts", "--filename"])?
+        .arg(file))
 }

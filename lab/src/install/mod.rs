@@ -36,27 +36,21 @@ pub fn manifests(lab: &Lab, base: &Path) -> Result<(), InstallError> {
     if !base.is_dir() {
         return Err(InstallError::NoManifests(base.to_owned()));
     }
-    let kubectl = |arguments: &[&str]| kubectl(lab, arguments);
     // The kinds first: the API server does not compile an admission policy whose
     // parameters are of an unknown kind until it looks at it again, much later.
-    run(
-        kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?
-            .arg(base.join("../../crds/manifests")),
-    )?;
-    run(&mut kubectl(&[
+    run(lab
+        .kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?
+        .arg(base.join("../../crds/manifests")))?;
+    run(&mut lab.kubectl(&[
         "wait",
         "--for=condition=Established",
         "crd",
         "--all",
         "--timeout=60s",
     ])?)?;
-    run(kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?.arg(base))
-}
-
-fn kubectl(lab: &Lab, arguments: &[&str]) -> Result<Command, InstallError> {
-    let mut command = Command::new(lab.tools()?.join("kubectl"));
-    command.env("KUBECONFIG", lab.kubeconfig()).args(arguments);
-    Ok(command)
+    run(lab
+        .kubectl(&["apply", "--server-side", "--force-conflicts", "-k"])?
+        .arg(base))
 }
 
 /// Starts the operators and a daemon on every node from `folder`, and waits

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::core::v1::Pod;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// The cgroups of one pod, as absolute directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PodCgroups {
@@ -46,8 +48,7 @@ pub(super) fn uid_of_slice(name: &str) -> Option<String> {
 /// The id of a container, stable over the pod's life: 64 hexadecimal digits as containerd's.
 /// The sandbox's has the empty name.
 pub(super) fn container_id(uid: &str, container: &str) -> String {
-    let digest = Sha256::digest(format!("{uid}/{container}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("{uid}/{container}")))
 }
 
 /// The pod's host name: its name or what its spec says, cut as the kubelet cuts it.

@@ -239,6 +239,13 @@ impl Lab {
         Ok(spec.tools.join("bin"))
     }
 
+    /// kubectl as the cluster's administrator, from outside the lab.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<Command, LabError> {
+        let mut command = Command::new(self.tools()?.join("kubectl"));
+        command.env("KUBECONFIG", self.kubeconfig()).args(arguments);
+        Ok(command)
+    }
+
     /// Log of a component or service.
     pub fn log(&self, name: &str) -> PathBuf {
         self.dir.log(name)

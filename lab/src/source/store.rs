@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::api::ArtifactStatus;
+use crate::hex::hex;
 
 /// How many artifacts of one source are kept: the newest, and the one before it for readers that
 /// still have its address.
@@ -74,10 +75,7 @@ impl Store {
         archive: Vec<u8>,
     ) -> Artifact {
         let path = format!("{}/{}/{}/{file}", key.kind, key.namespace, key.name);
-        let digest: String = Sha256::digest(&archive)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let digest = hex(&Sha256::digest(&archive));
         let artifact = Artifact {
             status: ArtifactStatus {
                 url: format!("http://{}/{path}", self.address),

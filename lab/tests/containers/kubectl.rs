@@ -1,29 +1,20 @@
 //! The lab's kubectl, as its administrator.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use podid_lab::Lab;
 use serde_json::Value;
 
-pub(crate) struct Kubectl {
-    program: PathBuf,
-    kubeconfig: PathBuf,
-}
+pub(crate) struct Kubectl<'a>(&'a Lab);
 
-impl Kubectl {
-    pub(crate) fn of(lab: &Lab) -> Self {
-        Self {
-            program: lab.tools().unwrap().join("kubectl"),
-            kubeconfig: lab.kubeconfig(),
-        }
+impl<'a> Kubectl<'a> {
+    pub(crate) fn of(lab: &'a Lab) -> Self {
+        Self(lab)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
-        command
+        self.0.kubectl(arguments).unwrap()
     }
 
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {

@@ -30,7 +30,7 @@ fn lab() -> &'static Lab {
     LAB.get_or_init(|| Lab::up(options("containers")).unwrap())
 }
 
-fn kubectl() -> Kubectl {
+fn kubectl() -> Kubectl<'static> {
     Kubectl::of(lab())
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use podid_core::attest::{AttestationError, Attestations, KernelFacts, LinkChange, PodEndpoint};
 use podid_core::binding::BindingScope;
+use podid_runtime::wait::sleep_until;
 use podid_runtime::{ReadinessCheck, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
@@ -99,7 +100,7 @@ impl PodStateManager {
                 Some(address) = inputs.calls.recv() => self.attestations.on_call(address, Instant::now()),
                 Some(change) = inputs.links.recv() => self.on_link_change(change),
                 looked = finished(&mut self.look) => self.on_look(looked),
-                () = sleep_until(due) => {}
+                () = sleep_until(due.map(Into::into)) => {}
                 Ok(()) = inputs.installed.changed() => {}
             }
             self.look_at_due();
@@ -256,13 +257,6 @@ async fn finished(look: &mut Option<JoinHandle<LookResult>>) -> Result<LookResul
             *look = None;
             looked
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -99,7 +99,7 @@ fn job(name: &str, pod: &Value) -> Value {
 }
 
 /// Waits until a job ended well; otherwise says what its pods said.
-fn completes(kubectl: &Kubectl, name: &str) {
+fn completes(kubectl: &Kubectl<'_>, name: &str) {
     let job = format!("job/{name}");
     let wait = [
         "--namespace",

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::containerd::SOCKET;
 use crate::layout::NodeLayout;
 use crate::net::PodRange;
 use crate::options::Network;
 
 /// Image of the first container of every pod.
 pub(super) const PAUSE: &str = "lab.podid.test/pause:1";
-/// Where containerd takes requests, in the node.
-pub(super) const CONTAINERD: &str = "/run/containerd/containerd.sock";
 /// All pods of a lab.
 const PODS: &str = "10.244.0.0/16";
 
@@ -57,7 +56,7 @@ disabled_plugins = [
   'io.containerd.snapshotter.v1.zfs', 'io.containerd.nri.v1.nri',
 ]
 [grpc]
-  address = '{CONTAINERD}'
+  address = '{SOCKET}'
 [plugins.'io.containerd.grpc.v1.cri']
   sandbox_image = '{PAUSE}'
   restrict_oom_score_adj = true
@@ -107,7 +106,7 @@ pub(super) fn kubelet(files: &Files, layout: &NodeLayout, client_ca: &Path) -> V
         "kind": "KubeletConfiguration",
         "failCgroupV1": false,
         "cgroupDriver": "cgroupfs",
-        "containerRuntimeEndpoint": format!("unix://{CONTAINERD}"),
+        "containerRuntimeEndpoint": format!("unix://{SOCKET}"),
         "tlsCertFile": file("kubelet.pem"),
         "tlsPrivateKeyFile": file("kubelet.key"),
         "authentication": {

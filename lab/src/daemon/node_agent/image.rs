@@ -9,6 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
+use crate::hex::hex;
 use crate::layout::architecture;
 
 /// An image that is made of files of this machine.
@@ -31,7 +32,7 @@ impl Image {
     /// Packs the image into the file `into`.
     pub(super) fn pack(&self, into: &Path) -> io::Result<()> {
         let layer = self.layer()?;
-        let digest = hex(&layer);
+        let digest = hex(&Sha256::digest(&layer));
         let config = json!({
             "architecture": architecture(),
             "os": "linux",
@@ -42,7 +43,7 @@ impl Image {
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
         });
         let config = config.to_string().into_bytes();
-        let config_name = format!("{}.json", hex(&config));
+        let config_name = format!("{}.json", hex(&Sha256::digest(&config)));
         let layer_name = format!("{digest}/layer.tar");
         let manifest = json!([{
             "Config": config_name, "RepoTags": [self.reference], "Layers": [layer_name],
@@ -104,11 +105,6 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header.set_gid(0);
     header.set_mtime(0);
     header
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The image of every pod's first container; `pause` is a static program.

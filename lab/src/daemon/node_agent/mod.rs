@@ -17,6 +17,7 @@ use tokio::net::UnixStream;
 
 use super::pki::Pki;
 use super::supervise::{Program, Supervisor};
+use crate::containerd;
 use crate::layout::NodeLayout;
 use crate::net::Fabric;
 use crate::options::{Network, Target};
@@ -101,17 +102,7 @@ impl NodeAgents<'_> {
 
     /// Makes the image in the archive known to containerd on a node.
     async fn import(&self, layout: &NodeLayout, archive: &Path) -> Result<(), NodeAgentError> {
-        let arguments = [
-            "--address",
-            config::CONTAINERD,
-            "--namespace",
-            "k8s.io",
-            "images",
-            "import",
-        ];
-        let mut argv = vec![self.bin("ctr")];
-        argv.extend(arguments.map(str::to_owned));
-        argv.push(text(archive));
+        let argv = containerd::import(&self.tools.bin("ctr"), archive);
         let mut program = self.program("image-import", layout, argv);
         program.restart = false;
         Ok(self.supervisor.run_to_end(program).await?)
@@ -189,7 +180,7 @@ impl NodeAgents<'_> {
 
 /// Waits until containerd answers on the node called `name`, whose first process is `pid`.
 async fn answers(pid: u32, name: &str) -> Result<(), NodeAgentError> {
-    let socket = format!("/proc/{pid}/root{}", config::CONTAINERD);
+    let socket = format!("/proc/{pid}/root{}", containerd::SOCKET);
     let answering = async {
         while UnixStream::connect(&socket).await.is_err() {
             tokio::time::sleep(PAUSE).await;

@@ -23,8 +23,6 @@ pub(crate) struct Stage {
     pub(crate) programs: PathBuf,
     /// Interpreter that has the Azure SDKs.
     pub(crate) python: PathBuf,
-    /// Folder of kubectl and the other tools of a user.
-    tools: PathBuf,
     /// Repositories of the demo; they go with the lab.
     work: PathBuf,
 }
@@ -46,37 +44,26 @@ impl Stage {
         podid_lab::tools::ensure(&lab_options.tools())?;
         story.scene("A cluster and a cloud, on this machine");
         let lab = start_lab(lab_options, story)?;
-        let tools = lab.tools()?;
         let work = lab.dir().file("demo");
         std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
         Ok(Self {
             lab,
             programs,
             python,
-            tools,
             work,
         })
     }
 
-    /// kubectl, as an administrator outside the lab would run it.
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.tools.join("kubectl"));
-        command
-            .env("KUBECONFIG", self.lab.kubeconfig())
-            .args(arguments);
-        command
-    }
-
     /// What kubectl prints.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String> {
-        command::capture(&mut self.kubectl(arguments))
+        command::capture(&mut self.lab.kubectl(arguments)?)
     }
 
     /// Applies `yaml`, and returns kubectl's exit code and words.
     pub(crate) fn apply(&self, yaml: &str) -> Result<(bool, String)> {
         let file = tempfile::NamedTempFile::new_in(&self.work)?;
         std::fs::write(file.path(), yaml)?;
-        let output = command::output(self.kubectl(&["apply", "-f"]).arg(file.path()))?;
+        let output = command::output(self.lab.kubectl(&["apply", "-f"])?.arg(file.path()))?;
         let words = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
         Ok((
             output.status.success(),
