@@ -97,7 +97,7 @@ pub struct RunArgs {
 
     /// How long a request may wait for its pod to be attested
     #[arg(
-        long, env = "PODID_ATTEST_WAIT", value_name = "DURATION", default_value = "5s",
+        long, env = "PODID_ATTEST_WAIT", value_name = "DURATION", default_value = "15s",
         value_parser = parse_duration
     )]
     pub attest_wait: Duration,

@@ -98,7 +98,7 @@ fn job(name: &str, pod: &Value) -> Value {
     })
 }
 
-/// Waits until a job ended well; otherwise says what its pods said.
+/// Waits until a job ended well; otherwise says what its pods and the daemons said.
 fn completes(kubectl: &Kubectl<'_>, name: &str) {
     let job = format!("job/{name}");
     let wait = [
@@ -112,18 +112,30 @@ fn completes(kubectl: &Kubectl<'_>, name: &str) {
     let ended: Output = kubectl.output(&wait);
     if !ended.status.success() {
         let selector = format!("--selector=job-name={name}");
-        let logs = [
+        let said = |arguments: &[&str]| {
+            let output = kubectl.output(arguments);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let all = ["--all-containers", "--prefix", "--tail=-1"];
+        let own = ["--namespace", TEAM, "logs", &selector];
+        let daemons = [
             "--namespace",
-            TEAM,
+            "podid-system",
             "logs",
-            &selector,
-            "--all-containers",
-            "--prefix",
+            "--selector=app.kubernetes.io/name=podid-nmi",
         ];
-        let said = kubectl.output(&logs);
         panic!(
-            "{name}: {ended:?}\n{}",
-            String::from_utf8_lossy(&said.stdout)
+            "{name}: {ended:?}\n{}\n{}\n{}",
+            said(&[
+                "--namespace",
+                TEAM,
+                "get",
+                "pods",
+                "--output=yaml",
+                &selector
+            ]),
+            said(&[&own[..], &all].concat()),
+            said(&[&daemons[..], &all].concat()),
         );
     }
 }
