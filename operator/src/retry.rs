@@ -4,23 +4,41 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use podid_core::backoff::{Backoff, Jitter, around};
+use podid_core::backoff::{Backoff, Jitter, around, lengthened};
+use tokio::time::Instant;
 
 /// Waits of an object that fails again and again.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
+/// What is known of the tries of an object that all failed.
+#[derive(Debug, Default)]
+struct FailedTries {
+    count: u32,
+    /// Until when Azure has asked to be left alone.
+    azure_waits_until: Option<Instant>,
+}
+
 /// How often in a row each object was tried without success, by uid. Clones share one state.
 #[derive(Clone, Debug, Default)]
-pub struct Retries(Arc<Mutex<HashMap<String, u32>>>);
+pub struct Retries(Arc<Mutex<HashMap<String, FailedTries>>>);
 
 impl Retries {
     /// Counts a failure, and returns how long to wait: longer each time, never shorter than `at_least`
     /// (Azure's `Retry-After`), and not the same for two objects that failed together.
     pub(crate) fn again(&self, uid: &str, at_least: Option<Duration>) -> Duration {
         let mut failures = self.failures();
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        BACKOFF.full_wait_at_least(*count, at_least, jitter())
+        let tries = failures.entry(uid.to_owned()).or_default();
+        tries.count = tries.count.saturating_add(1);
+        tries.azure_waits_until = at_least.map(|asked| Instant::now() + asked);
+        BACKOFF.full_wait_at_least(tries.count, at_least, jitter())
+    }
+
+    /// How long to wait before Azure may be called for an object, whatever the reason of the call: a little
+    /// longer than what Azure asked for. `None` when it may be called now.
+    pub(crate) fn azure_wait(&self, uid: &str) -> Option<Duration> {
+        let until = self.failures().get(uid)?.azure_waits_until?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| lengthened(left, jitter()))
     }
 
     /// Forgets the failures of an object: it succeeded, or is deleted.
@@ -29,7 +47,7 @@ impl Retries {
     }
 
     /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
-    fn failures(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<String, FailedTries>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,6 +88,22 @@ mod tests {
     fn azures_word_is_the_shortest_wait() {
         let asked = Duration::from_secs(60);
         assert!(Retries::default().again("a", Some(asked)) >= asked);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn azures_word_is_kept_until_its_time_is_over() {
+        let retries = Retries::default();
+        assert_eq!(retries.azure_wait("a"), None);
+        retries.again("a", Some(Duration::from_secs(60)));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        let left = retries.azure_wait("a").expect("a second is left");
+        assert!(left >= Duration::from_secs(1), "{left:?}");
+        assert_eq!(retries.azure_wait("b"), None, "each has its own");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(retries.azure_wait("a"), None);
+        retries.again("a", Some(Duration::from_secs(60)));
+        retries.forget("a");
+        assert_eq!(retries.azure_wait("a"), None);
     }
 
     #[test]

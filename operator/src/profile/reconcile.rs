@@ -1,7 +1,7 @@
 //! One reconciliation: observe, decide, apply, write the status.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::runtime::controller::Action;
 use kube::runtime::finalizer::{self, finalizer};
@@ -51,6 +51,11 @@ async fn current(
         context.retries.forget(&cached.uid().unwrap_or_default());
         return Ok(Action::await_change());
     };
+    if profile.meta().deletion_timestamp.is_some()
+        && let Some(wait) = azure_wait(&profile, &context)
+    {
+        return Ok(Action::requeue(wait));
+    }
     let finished = finalizer(&api, FINALIZER, Arc::new(profile), |event| async {
         match event {
             finalizer::Event::Apply(profile) => apply(&profile, &context).await,
@@ -73,7 +78,12 @@ async fn apply(
     let started = Instant::now();
     let record = status::record(profile);
     let ensured = match precheck::precheck(profile, context) {
-        Precheck::Admitted(desired) => ensure(profile, &desired, record, context).await,
+        Precheck::Admitted(desired) => {
+            if let Some(wait) = azure_wait(profile, context) {
+                return Ok(Action::requeue(wait));
+            }
+            ensure(profile, &desired, record, context).await
+        }
         Precheck::Suspended => {
             Ensured::without_work(suspended::look(profile, record, context).await)
         }
@@ -101,6 +111,14 @@ async fn apply(
         .metrics
         .reconciled(Controller::Profile, counted, started.elapsed());
     Ok(action(profile, result.requeue, context))
+}
+
+/// How long Azure is to be left alone for a profile. Many changes are a reason to look at a profile before
+/// Azure's `Retry-After` is over: of its class, its namespace, its pods.
+fn azure_wait(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<Duration> {
+    context
+        .retries
+        .azure_wait(&profile.uid().unwrap_or_default())
 }
 
 fn action(profile: &PodIdentityProfile, requeue: Requeue, context: &ProfileContext) -> Action {

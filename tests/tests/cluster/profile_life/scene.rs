@@ -91,19 +91,6 @@ impl Scene {
             .unwrap();
     }
 
-    /// Looks until the class is ready and has counted one profile.
-    pub(super) async fn class_confirmed(&self) {
-        let classes: Api<PodIdentityClass> = Api::all(self.stage.client.clone());
-        eventually("the class is ready and counts its profile", async || {
-            let class = classes.get(&self.namespace).await.unwrap();
-            let status = class.status?;
-            let is_ready = |c: &Condition| c.type_ == "Ready" && c.status == "True";
-            let ready = status.conditions?.iter().any(is_ready);
-            (ready && status.profiles == Some(1)).then_some(())
-        })
-        .await;
-    }
-
     /// Applies a profile, as a GitOps tool does.
     pub(super) async fn profile(&self, name: &str, spec: Value) -> PodIdentityProfile {
         let mut whole = json!({ "className": self.namespace });

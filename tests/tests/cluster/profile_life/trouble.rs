@@ -72,11 +72,6 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
 async fn throttling_is_waited_out_as_long_as_azure_asks() {
     const ASKED: i64 = 17;
     let scene = Scene::open("throttled").await;
-    // The class is confirmed and counts the profile before Azure is asked for it: a change of the class is
-    // a reason to look at its profiles at once.
-    scene.profile("cart", json!({ "suspend": true })).await;
-    scene.until("cart", "Ready", "False").await;
-    scene.class_confirmed().await;
     let effect = json!({
         "kind": "respond", "status": 429,
         "headers": { "Retry-After": ASKED.to_string() },
@@ -88,10 +83,12 @@ async fn throttling_is_waited_out_as_long_as_azure_asks() {
         "operation": "arm.identity.put", "resource": own, "count": 1, "effect": effect,
     });
     scene.stage.fault(fault).await;
-    scene.profile("cart", json!({ "suspend": false })).await;
+    scene.profile("cart", json!({})).await;
     let profile = scene.until("cart", "Ready", "False").await;
     assert_eq!(says(&profile, "Ready").0, "ProgressingWithRetry");
     assert_eq!(says(&profile, "Reconciling").0, "ProgressingWithRetry");
+    // A reason to look at the profile at once, and none to call Azure.
+    scene.profile("cart", json!({ "interval": "9m" })).await;
     scene.until("cart", "Ready", "True").await;
     let log = scene
         .stage
