@@ -93,7 +93,12 @@ pub async fn run(
     }
     let context = Arc::new(context);
     let (concerned, concerned_by_pods) = mpsc::unbounded_channel();
-    let pods = pods::write_counts(Arc::clone(&context), changes.counts, concerned);
+    let pods = pods::write_counts(
+        Arc::clone(&context),
+        changes.counts,
+        watches.profiles.touched(),
+        concerned,
+    );
     let released =
         released::waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let config = controller::Config::default().concurrency(concurrency);

@@ -3,8 +3,10 @@
 mod fields;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
@@ -27,22 +29,30 @@ use crate::conditions::core_conditions;
 const FIELD_MANAGER: &str = "podid-operator-pods";
 
 /// Writes each count that changes to the status of its profile, one after the other, and sends the
-/// profiles that their pods make ready or not to `concerned`.
+/// profiles that their pods make ready or not to `concerned`. A profile that changes is looked at too: what
+/// is written depends on what its other conditions say, and may have been written by one that had not seen
+/// them yet.
 pub(super) async fn write_counts(
     context: Arc<ProfileContext>,
     mut counts: mpsc::UnboundedReceiver<ObjectKey>,
+    profiles: impl Stream<Item = Arc<PodIdentityProfile>>,
     concerned: mpsc::UnboundedSender<ObjectRef<PodIdentityProfile>>,
 ) {
     let mut effects = Effects::default();
-    while let Some(key) = counts.recv().await {
+    let mut changed = pin!(profiles);
+    loop {
+        let key = tokio::select! {
+            Some(key) = counts.recv() => key,
+            Some(profile) = changed.next() => key_of(&profile),
+            // The watch and the controller of AzureAssignedIdentities have ended, and the process ends soon.
+            else => return std::future::pending().await,
+        };
         recount(&key, &context).await;
         if effects.have_changed(&key, &context.assignment_view) {
             // A controller that has stopped needs no more triggers.
             let _stopped = concerned.send(profile_of(&key));
         }
     }
-    // The controller of AzureAssignedIdentities has ended, and the process ends soon.
-    std::future::pending().await
 }
 
 /// What the pods of each profile did to it when this was last asked; none that did nothing.

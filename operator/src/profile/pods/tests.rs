@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use futures::stream;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::net_raw::Breach;
@@ -8,6 +10,7 @@ use podid_crds::podid::PodIdentityProfileStatus;
 
 use super::*;
 use crate::conditions::now;
+use crate::profile::tests::fixture::Fixture;
 
 fn pods(states: &[(&str, PodState)]) -> BoundPods {
     let mut pods = BoundPods::default();
@@ -76,4 +79,25 @@ fn the_two_owners_of_a_status_leave_each_other_alone() {
     assert_eq!(of_pods(&rest), PodIdentityProfileStatus::default());
     assert_eq!(rest.observed_generation, Some(7));
     assert_eq!(keeping_pods(rest, &old), old);
+}
+
+/// `AssignmentReady` is written only once the binding was applied. Whoever counts before that is seen writes
+/// none, and no pod may change afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_profile_that_changes_is_counted_again() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    fixture.set_status(json!({ "conditions": [{
+        "type": "BindingReady", "status": "True", "observedGeneration": 1, "reason": "Bound",
+        "message": "bound", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]}));
+    let (assignment_view, changes) = AssignmentView::new();
+    assignment_view.set_known();
+    let context = fixture.context_with(assignment_view);
+    let write = fixture.hold_status_writes();
+    let (concerned, _receiver) = mpsc::unbounded_channel();
+    let changed = stream::iter([Arc::new(fixture.profile())]).chain(stream::pending());
+    let counting = tokio::spawn(write_counts(context, changes.counts, changed, concerned));
+    let written = tokio::time::timeout(Duration::from_secs(10), write.reached()).await;
+    assert!(written.is_ok(), "no count is written");
+    counting.abort();
 }

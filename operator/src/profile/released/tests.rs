@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream;
 use podid_core::profile::pods::BoundPods;
 use serde_json::json;
 
@@ -22,7 +23,12 @@ async fn a_release_does_not_wait_for_a_count_that_hangs() {
     let context = fixture.context_with(assignment_view.clone());
     let hold = fixture.hold_status_writes();
     let (concerned, _receiver) = mpsc::unbounded_channel();
-    let counting = write_counts(Arc::clone(&context), changes.counts, concerned);
+    let counting = write_counts(
+        Arc::clone(&context),
+        changes.counts,
+        stream::pending(),
+        concerned,
+    );
     let counting = tokio::spawn(counting);
     let waiting = waiting_profiles(changes.targets_with_identity, context.profiles.clone());
     let mut waiting = Box::pin(waiting);

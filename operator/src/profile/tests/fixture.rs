@@ -214,12 +214,17 @@ impl Fixture {
 
     /// The profile's status names this identity.
     pub(in crate::profile) fn set_identity(&self, resource_id: &str) {
-        lock(&self.state).profile["status"] = json!({
+        self.set_status(json!({
             "identity": {
                 "clientId": "c", "principalId": "p", "tenantId": "t", "resourceId": resource_id,
                 "created": true,
             },
-        });
+        }));
+    }
+
+    /// The profile has this status.
+    pub(in crate::profile) fn set_status(&self, status: Value) {
+        lock(&self.state).profile["status"] = status;
     }
 
     /// What the controller works with: the profile is in its store, and `assignment_view` answers.
