@@ -109,6 +109,10 @@ pub struct UninstallArgs {
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
+
+    /// Stay until SIGTERM or SIGINT afterwards, as a container of a DaemonSet has to
+    #[arg(long)]
+    pub stay: bool,
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
 //! Ends interception on the node. Nothing else does: the rules stay when the daemon ends.
 
-use podid_runtime::{BoxError, logging};
+use podid_runtime::{BoxError, Drain, Signals, logging};
 
 use crate::args::UninstallArgs;
 use crate::intercept::nftables;
 
 /// Removes podid's tables, and the entries of the pods in them, from the network namespace of this
-/// process. A second run finds nothing to do and is fine.
+/// process. A second run finds nothing to do and is fine. With `--stay` it returns only after a signal.
 ///
 /// # Errors
-/// When the kernel refuses; then nothing was removed.
+/// When the kernel refuses; then nothing was removed. When signals cannot be caught.
 pub async fn run(args: UninstallArgs) -> Result<(), BoxError> {
     logging::init(&args.log)?;
-    Ok(nftables::remove().await?)
+    let (signals, drain) = (Signals::install()?, Drain::new());
+    nftables::remove().await?;
+    if args.stay {
+        tokio::select! {
+            _ = signals.forward_to(drain.clone()) => {}
+            () = drain.draining() => {}
+        }
+    }
+    Ok(())
 }
