@@ -17,6 +17,7 @@ pub mod condition;
 pub mod moment;
 pub mod names;
 pub mod net_raw;
+pub mod node_guard;
 pub mod object_key;
 pub mod owner;
 pub mod profile;

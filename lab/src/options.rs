@@ -127,6 +127,8 @@ pub struct UpOptions {
     pub nodes: Vec<NodeKind>,
     /// What does a kubelet's part on them.
     pub node_agent: NodeAgent,
+    /// Taints that kubelets register their nodes with, as `key=value:effect`; stand-ins register without.
+    pub node_taints: Vec<String>,
     /// How pods are linked to their node.
     pub network: Network,
     /// Which controllers of Flux run.
@@ -167,6 +169,7 @@ impl Default for UpOptions {
             name: "default".to_owned(),
             nodes: vec![NodeKind::Uniform; 2],
             node_agent: NodeAgent::StandIn,
+            node_taints: Vec::new(),
             network: Network::Bridge,
             flux: Flux::All,
             lifetime: Lifetime::UntilDown,

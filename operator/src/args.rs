@@ -75,6 +75,22 @@ pub struct Args {
     )]
     pub target_window: Duration,
 
+    /// Whether podid puts the taint podid.dev/not-ready on nodes where its rules may be missing, so that no
+    /// pod is placed there; it takes the taint off in any case
+    #[arg(
+        long, env = "PODID_SET_NODE_TAINTS", value_name = "BOOL", default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub set_node_taints: bool,
+
+    /// How long a node whose daemon has been ready may be without one, as during an update, before it gets
+    /// the taint; its rules stay meanwhile
+    #[arg(
+        long, env = "PODID_NODE_TAINT_DELAY", value_name = "DURATION", default_value = "60s",
+        value_parser = parse_duration
+    )]
+    pub node_taint_delay: Duration,
+
     /// Resource ids of identities that are never taken off a VM or scale set, separated by commas
     #[arg(
         long, env = "PODID_IMMUTABLE_IDENTITIES", value_name = "IDS", value_delimiter = ',',
@@ -198,6 +214,8 @@ mod tests {
             ("--cloud", "AzureGermanCloud"),
             ("--concurrency", "0"),
             ("--interval", "10"),
+            ("--set-node-taints", "perhaps"),
+            ("--node-taint-delay", "0s"),
             ("--immutable-identities", "/subscriptions/s"),
         ] {
             let error = Args::try_parse_from(["podid-operator", &format!("{flag}={value}")])

@@ -16,6 +16,7 @@ mod events;
 pub mod gate;
 pub mod leader;
 pub mod metrics;
+pub mod node_guard;
 pub mod profile;
 pub mod retry;
 mod target;

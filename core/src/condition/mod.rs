@@ -158,6 +158,21 @@ pub fn conditions<T: Clone>(
     conditions
 }
 
+/// The conditions `before`, with a part that was checked again without a reconciliation. The part gets the
+/// generation of the others: they still hold, and it does not depend on the spec.
+#[must_use]
+pub fn with_part<T: Clone>(
+    before: &[Condition<T>],
+    part: SubCondition,
+    now: &T,
+) -> Vec<Condition<T>> {
+    let ready = before.iter().find(|one| one.kind == READY);
+    let generation = ready.and_then(|ready| ready.observed_generation);
+    let (kind, part) = (part.kind, condition(part, generation, now, before));
+    let others = before.iter().filter(|one| one.kind != kind);
+    others.cloned().chain([part]).collect()
+}
+
 /// A sub-condition that this reconciliation did not check.
 fn unchecked<T: Clone>(
     kind: &'static str,

@@ -228,3 +228,26 @@ fn suspending_what_is_ready_is_no_failure() {
     );
     assert!(find(&after, "IdentityReady").is_some(), "parts stay");
 }
+
+#[test]
+fn a_part_that_was_checked_alone_gets_the_generation_of_the_others() {
+    let part = |status| SubCondition {
+        kind: "NodesGuarded",
+        status,
+        reason: "R".into(),
+        message: "m".into(),
+    };
+    let ready = ReconcileOutcome::Ready {
+        message: "fine".into(),
+    };
+    let before = conditions(&ready, &[], &[], 3, &1, &[]);
+    let added = with_part(&before, part(ConditionStatus::True), &2);
+    assert_eq!(added[..1], before[..]);
+    let at =
+        |found: &[Condition<i32>]| (found[1].observed_generation, found[1].last_transition_time);
+    assert_eq!((added.len(), at(&added)), (2, (Some(3), 2)));
+    let same = with_part(&added, part(ConditionStatus::True), &9);
+    assert_eq!(same, added, "nothing is written where nothing changed");
+    let other = with_part(&added, part(ConditionStatus::False), &9);
+    assert_eq!((other.len(), at(&other)), (2, (Some(3), 9)));
+}

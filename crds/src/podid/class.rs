@@ -31,6 +31,12 @@ use serde::{Deserialize, Serialize};
     ),
     printcolumn(name = "Profiles", type_ = "integer", json_path = ".status.profiles"),
     printcolumn(
+        name = "Unguarded",
+        type_ = "integer",
+        description = "Nodes on which podid's rules may be missing",
+        json_path = ".status.nodes.unguarded"
+    ),
+    printcolumn(
         name = "ResourceGroup",
         type_ = "string",
         json_path = ".spec.resourceGroup",
@@ -223,7 +229,8 @@ pub struct PodIdentityClassStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready`, `Reconciling` and `Stalled` as kstatus reads them. `Ready` is true only after Azure
-    /// has confirmed subscription, tenant, groups, region and role names.
+    /// has confirmed subscription, tenant, groups, region and role names. `NodesGuarded` is true while
+    /// podid's rules are on every node, and no part of `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Option<Vec<Condition>>,
@@ -232,7 +239,28 @@ pub struct PodIdentityClassStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<i32>,
 
+    /// The cluster's nodes, the same in every class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<ClassNodes>,
+
     /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// The nodes on which the node daemon is to run.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassNodes {
+    /// How many there are.
+    pub total: i32,
+
+    /// On how many podid's rules may be missing, because no daemon has been ready since the node started, or
+    /// none is any more.
+    pub unguarded: i32,
+
+    /// The first ten of those, by name. Which taint a node has and why is in its Events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub unguarded_names: Vec<String>,
 }

@@ -5,8 +5,8 @@ mod profile;
 mod profile_status;
 
 pub use class::{
-    AccessLimit, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClass, PodIdentityClassSpec,
-    PodIdentityClassStatus,
+    AccessLimit, ClassLimits, ClassNodes, NamespaceLimit, NodeGrants, PodIdentityClass,
+    PodIdentityClassSpec, PodIdentityClassStatus,
 };
 pub use profile::{
     AccessRule, BindingSpec, IdentitySpec, PodIdentityProfile, PodIdentityProfileSpec,

@@ -60,6 +60,7 @@ fn up(args: UpArgs) -> Result<ExitCode> {
         name: args.lab.name,
         nodes,
         node_agent: args.node_agent,
+        node_taints: Vec::new(),
         network: args.network,
         flux: args.flux,
         lifetime: Lifetime::UntilDown,

@@ -92,6 +92,7 @@ async fn come_up_with_nodes(
         pki: cluster.pki,
         env: cluster.env,
         network: options.network,
+        taints: &options.node_taints,
         supervisor,
     };
     let nodes = step("node agents", AGENTS, agents.start(fabric));

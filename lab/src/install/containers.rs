@@ -33,7 +33,7 @@ pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), Instal
     }
     for node in &status.nodes {
         for name in IMAGES {
-            import(lab, &node.name, &images.join(format!("{name}.tar")))?;
+            image(lab, &node.name, &images.join(format!("{name}.tar")))?;
         }
     }
     trust_azure(lab)?;
@@ -52,7 +52,12 @@ pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), Instal
     Ok(())
 }
 
-fn import(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> {
+/// Makes the image in `archive` known to a node.
+///
+/// # Errors
+///
+/// When the image is not there, or the node does not take it.
+pub fn image(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> {
     if !archive.is_file() {
         return Err(InstallError::NoImage(archive.to_owned()));
     }
@@ -61,7 +66,11 @@ fn import(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> {
 }
 
 /// Writes the ConfigMap by which the operator trusts the simulated Azure, and its namespace.
-fn trust_azure(lab: &Lab) -> Result<(), InstallError> {
+///
+/// # Errors
+///
+/// When the API server refuses.
+pub fn trust_azure(lab: &Lab) -> Result<(), InstallError> {
     let bundle = lab.dir().read(CA_BUNDLE).map_err(LabError::from)?;
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE},

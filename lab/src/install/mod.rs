@@ -17,7 +17,7 @@ use crate::lab::{Lab, Side};
 use crate::layout::OPERATOR_CLIENT_ID;
 use crate::options::Target;
 
-pub use containers::containers;
+pub use containers::{containers, image, trust_azure};
 pub use error::InstallError;
 pub use prerequisites::missing;
 

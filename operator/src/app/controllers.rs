@@ -1,14 +1,18 @@
-//! The three controllers, each from the same parts.
+//! The four controllers, each from the same parts.
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Node;
 use kube::Client;
 use kube::runtime::events::Reporter;
 use podid_core::binding::BindingScope;
 use podid_core::class::OperatorEnvironment;
+use podid_core::node_guard::{NodeSummary, NodeTaintSettings};
 use podid_index::events::{self, EventWriter};
+use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, Tasks};
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use crate::FIELD_MANAGER;
 use crate::args::Args;
@@ -18,6 +22,7 @@ use crate::class::{self, ClassContext};
 use crate::gate::GateMetrics;
 use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
+use crate::node_guard::{self, NodeGuardContext, NodeGuardMetrics};
 use crate::profile::{self, ProfileContext, Watches};
 use crate::retry::Retries;
 
@@ -31,6 +36,7 @@ pub(super) struct Controllers<'a> {
     pub(super) azure: Azure,
     pub(super) leadership: Leadership,
     pub(super) watches: Watches,
+    pub(super) nodes: Watch<Node>,
     pub(super) events: EventWriter,
     pub(super) counters: Counters,
     pub(super) drain: Drain,
@@ -42,6 +48,7 @@ pub(super) struct Counters {
     pub(super) controllers: ControllerMetrics,
     pub(super) assignment: assigned_identity::AssignedIdentityMetrics,
     pub(super) gate: GateMetrics,
+    pub(super) nodes: NodeGuardMetrics,
 }
 
 impl Counters {
@@ -51,6 +58,7 @@ impl Counters {
             controllers: ControllerMetrics::register(registry),
             assignment: assigned_identity::AssignedIdentityMetrics::register(registry),
             gate: GateMetrics::register(registry),
+            nodes: NodeGuardMetrics::register(registry),
         }
     }
 }
@@ -59,7 +67,9 @@ impl Controllers<'_> {
     /// Starts them as tasks, each waited for when the process drains.
     pub(super) fn start(self, tasks: &mut Tasks) {
         let (assignment_view, changes) = AssignmentView::new();
-        tasks.required("classes", self.classes());
+        let (summarize, summary) = watch::channel(None);
+        tasks.required("node taints", self.node_taints(summarize));
+        tasks.required("classes", self.classes(summary));
         tasks.required("profiles", self.profiles(assignment_view.clone(), changes));
         tasks.required(
             "assigned identities",
@@ -67,13 +77,37 @@ impl Controllers<'_> {
         );
     }
 
-    fn classes(&self) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+    fn node_taints(
+        &self,
+        summary: watch::Sender<Option<NodeSummary>>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        let context = NodeGuardContext {
+            client: self.client.clone(),
+            leadership: self.leadership.clone(),
+            events: self.events.clone(),
+            metrics: self.counters.nodes.clone(),
+            namespace: self.args.namespace.clone(),
+            settings: NodeTaintSettings {
+                puts_on: self.args.set_node_taints,
+                delay: self.args.node_taint_delay,
+            },
+            daemons: node_guard::Daemons::default(),
+            changed: Arc::default(),
+        };
+        node_guard::run(context, self.nodes.clone(), summary, self.drain.clone())
+    }
+
+    fn classes(
+        &self,
+        nodes: watch::Receiver<Option<NodeSummary>>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
         let context = ClassContext {
             client: self.client.clone(),
             subscriptions: Arc::clone(&self.azure.subscriptions),
             roles: Arc::clone(&self.azure.roles),
             operator: self.environment(),
             profiles: self.watches.profiles.store(),
+            nodes,
             leadership: self.leadership.clone(),
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),

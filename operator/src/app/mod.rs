@@ -76,8 +76,10 @@ pub async fn start(
     let token = first_token(arm, leadership.clone(), readiness.clone());
     tasks.background("azure token", token);
 
+    let watches = watches::start(&client, &leadership, &readiness, &mut tasks);
     let controllers = Controllers {
-        watches: watches::start(&client, &leadership, &readiness, &mut tasks),
+        watches: watches.profiles,
+        nodes: watches.nodes,
         events: event_writer(&client, &args, &mut tasks),
         args: &args,
         client,

@@ -1,11 +1,19 @@
 //! The watches that several controllers share.
 
+use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, Resource};
 use podid_index::watch::{Malformed, Watch, Watched};
 use podid_runtime::{Readiness, Tasks};
 
 use crate::leader::Leadership;
+use crate::node_guard;
 use crate::profile::{MalformedReporter, Watches};
+
+/// The watches that the controllers are started with.
+pub(super) struct AllWatches {
+    pub(super) profiles: Watches,
+    pub(super) nodes: Watch<Node>,
+}
 
 /// Starts the watches as tasks. The process is not ready before each has listed what there is. A
 /// profile that exists and cannot be read is reported in its own status.
@@ -14,7 +22,7 @@ pub(super) fn start(
     leadership: &Leadership,
     readiness: &Readiness,
     tasks: &mut Tasks,
-) -> Watches {
+) -> AllWatches {
     let (reporter, unreadable) = MalformedReporter::new(client.clone(), leadership.clone());
     tasks.background("unreadable profiles", reporter.run());
     let mut starter = Starter {
@@ -22,15 +30,22 @@ pub(super) fn start(
         readiness,
         tasks,
     };
-    Watches {
-        profiles: starter.start(move |malformed| {
-            // The receiver ends only with the process.
-            let _ended = unreadable.send(malformed);
-        }),
-        classes: starter.start(drop),
-        namespaces: starter.start(drop),
+    let profiles = starter.start(whole, move |malformed| {
+        // The receiver ends only with the process.
+        let _ended = unreadable.send(malformed);
+    });
+    AllWatches {
+        profiles: Watches {
+            profiles,
+            classes: starter.start(whole, drop),
+            namespaces: starter.start(whole, drop),
+        },
+        nodes: starter.start(node_guard::reduce, drop),
     }
 }
+
+/// Leaves all of an object in it.
+fn whole<K>(_: &mut K) {}
 
 struct Starter<'a> {
     client: &'a Client,
@@ -39,12 +54,16 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    fn start<K: Watched>(&mut self, malformed: impl FnMut(Malformed) + Send + 'static) -> Watch<K> {
+    fn start<K: Watched>(
+        &mut self,
+        reduce: fn(&mut K),
+        malformed: impl FnMut(Malformed) + Send + 'static,
+    ) -> Watch<K> {
         let kind = <K as Resource>::plural(&());
         let check = self.readiness.register(format!("watch of {kind}"));
         let (watch, feed) = Watch::new(Api::all(self.client.clone()), check);
-        self.tasks
-            .background(format!("watch of {kind}"), feed.run(malformed));
+        let feed = feed.reduced(reduce).run(malformed);
+        self.tasks.background(format!("watch of {kind}"), feed);
         watch
     }
 }

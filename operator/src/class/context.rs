@@ -8,8 +8,10 @@ use kube::Client;
 use kube::runtime::reflector::Store;
 use podid_azure::{RoleAssignments, Subscriptions};
 use podid_core::class::OperatorEnvironment;
+use podid_core::node_guard::NodeSummary;
 use podid_crds::podid::PodIdentityProfile;
 use podid_index::events::EventWriter;
+use tokio::sync::watch;
 
 use super::schedule::Schedule;
 use crate::leader::Leadership;
@@ -29,6 +31,8 @@ pub struct ClassContext {
     pub operator: OperatorEnvironment,
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
+    /// How the nodes are; `None` until that is known.
+    pub nodes: watch::Receiver<Option<NodeSummary>>,
     /// Whether this replica may write.
     pub leadership: Leadership,
     /// Where Events go.

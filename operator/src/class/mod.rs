@@ -68,6 +68,7 @@ pub async fn run(
         // together after it. A slow answer about one class delays no other.
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .reconcile_on(used)
+        .reconcile_all_on(trigger::changes(context.nodes.clone()))
         .reconcile_all_on(context.leadership.gained_once())
         .graceful_shutdown_on(async move { drain.draining().await })
         .run(

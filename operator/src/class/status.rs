@@ -1,15 +1,19 @@
-//! The status of a class: its conditions, and how many profiles use it.
+//! The status of a class: its conditions, how many profiles use it, and how the nodes are.
 
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use podid_core::condition::{self, ReconcileOutcome};
-use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
+use podid_core::node_guard::{NODES_GUARDED, NodeSummary};
+use podid_crds::podid::{ClassNodes, PodIdentityClass, PodIdentityClassStatus};
 use serde_json::json;
 
 use super::ClassContext;
 use crate::annotations::REQUESTED_AT;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 use crate::{FIELD_MANAGER, events};
+
+/// How many nodes the status names.
+const MAX_NAMES: usize = 10;
 
 /// The API server refused something.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +35,7 @@ pub(super) async fn read(
     })
 }
 
-/// Writes how a reconciliation came out, or with `None` only the count, and returns the class as
+/// Writes how a reconciliation came out, or with `None` only the counts, and returns the class as
 /// it is then.
 pub(super) async fn write(
     class: &PodIdentityClass,
@@ -81,13 +85,25 @@ fn status(
 ) -> PodIdentityClassStatus {
     let old = class.status.clone().unwrap_or_default();
     let profiles = Some(users(class, context));
-    let Some(outcome) = outcome else {
-        return PodIdentityClassStatus { profiles, ..old };
-    };
+    let summary = context.nodes.borrow().clone();
+    let guarded = NodeSummary::condition(summary.as_ref());
+    let nodes = summary.as_ref().map(class_nodes).or(old.nodes);
     let before = old.conditions.unwrap_or_default();
     let before: Vec<_> = before.iter().map(from_kubernetes).collect();
     let generation = class.meta().generation.unwrap_or_default();
-    let conditions = condition::conditions(outcome, &[], &[], generation, &now(), &before);
+    let Some(outcome) = outcome else {
+        let conditions = condition::with_part(&before, guarded, &now());
+        return PodIdentityClassStatus {
+            conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
+            profiles,
+            nodes,
+            observed_generation: old.observed_generation,
+            last_handled_reconcile_at: old.last_handled_reconcile_at,
+        };
+    };
+    let kinds = [NODES_GUARDED];
+    let conditions =
+        condition::conditions(outcome, &kinds, &[guarded], generation, &now(), &before);
     let last_handled_reconcile_at = match outcome {
         // Azure has not answered yet.
         ReconcileOutcome::Progressing { .. } => old.last_handled_reconcile_at,
@@ -97,7 +113,18 @@ fn status(
         observed_generation: Some(generation),
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
         profiles,
+        nodes,
         last_handled_reconcile_at,
+    }
+}
+
+fn class_nodes(summary: &NodeSummary) -> ClassNodes {
+    let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    let named = summary.unguarded.iter().take(MAX_NAMES);
+    ClassNodes {
+        total: count(summary.total),
+        unguarded: count(summary.unguarded.len()),
+        unguarded_names: named.map(|node| node.name.clone()).collect(),
     }
 }
 

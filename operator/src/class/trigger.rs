@@ -1,10 +1,11 @@
 //! What makes a class worth another reconciliation.
 
-use futures::Stream;
+use futures::{Stream, stream};
 use kube::runtime::utils::PredicateConfig;
 use kube::runtime::{Predicate, WatchStreamExt, predicates};
 use podid_crds::podid::PodIdentityClass;
 use podid_index::watch::Watch;
+use tokio::sync::watch;
 
 use crate::trigger::{Trigger, is_there, touched, uid};
 
@@ -18,4 +19,14 @@ pub(super) fn classes(
         .combine(uid)
         .combine(is_there(watch));
     touched(watch).predicate_filter(of_note, PredicateConfig::default())
+}
+
+/// One item whenever the value is another one.
+pub(super) fn changes<T: Send + Sync + 'static>(
+    receiver: watch::Receiver<T>,
+) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(receiver, |mut receiver| async move {
+        receiver.changed().await.ok()?;
+        Some(((), receiver))
+    })
 }

@@ -106,6 +106,7 @@ impl Space {
             "AzureAssignedIdentity" => (PREDECESSOR, "v1", "azureassignedidentities", true),
             "AzurePodIdentityException" => (PREDECESSOR, "v1", "azurepodidentityexceptions", true),
             "Pod" => ("", "v1", "pods", true),
+            "Node" => ("", "v1", "nodes", false),
             other => panic!("no test uses {other}"),
         };
         let api_version = if group.is_empty() {

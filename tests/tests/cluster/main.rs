@@ -10,6 +10,7 @@ mod cases;
 mod fixture;
 mod kinds;
 mod net_raw;
+mod node_taints;
 mod objects;
 mod people;
 mod predecessor;

@@ -3,18 +3,14 @@
 use std::process::Output;
 use std::sync::OnceLock;
 
-use podid_lab::layout::{
-    KUBELET_PRINCIPAL, LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
-};
 use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, UpOptions, install};
 use podid_tests::node::TOKEN_URL;
 use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
 use crate::fixture::images;
+use crate::objects::{self, TEAM};
 use podid_tests::kubectl::Kubectl;
-
-const TEAM: &str = "payments";
 
 /// A cluster with podid, a class and a profile `checkout` that is ready.
 fn cluster() -> &'static Lab {
@@ -31,43 +27,8 @@ fn cluster() -> &'static Lab {
         let lab = lab.unwrap();
         install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
         let kubectl = Kubectl::of(&lab);
-        kubectl.run(&["create", "namespace", TEAM]);
-        kubectl.apply(&class());
-        kubectl.apply(&profile());
-        let ready = [
-            "wait",
-            "podidentityprofile/checkout",
-            "--for=condition=Ready",
-        ];
-        kubectl.run(&[&ready[..], &["--namespace", TEAM, "--timeout=120s"]].concat());
+        objects::profile_is_ready(&kubectl);
         lab
-    })
-}
-
-fn class() -> Value {
-    json!({
-        "apiVersion": "podid.dev/v1alpha1",
-        "kind": "PodIdentityClass",
-        "metadata": {"name": "standard"},
-        "spec": {
-            "clusterName": "lab",
-            "tenantId": TENANT,
-            "subscriptionId": SUBSCRIPTION,
-            "resourceGroup": RESOURCE_GROUP,
-            "location": LOCATION,
-            "nodeResourceGroup": NODE_GROUP,
-            "nodeGrants": {"principalId": KUBELET_PRINCIPAL},
-            "limits": {"namespaces": {"names": [TEAM]}},
-        },
-    })
-}
-
-fn profile() -> Value {
-    json!({
-        "apiVersion": "podid.dev/v1alpha1",
-        "kind": "PodIdentityProfile",
-        "metadata": {"name": "checkout", "namespace": TEAM},
-        "spec": {"className": "standard"},
     })
 }
 

@@ -61,6 +61,7 @@ pub struct WatchTask<K: Watched> {
     watch: Watch<K>,
     writer: Writer<K>,
     check: Option<ReadinessCheck>,
+    reduce: fn(&mut K),
 }
 
 impl<K: Watched> Watch<K> {
@@ -80,6 +81,7 @@ impl<K: Watched> Watch<K> {
                 watch,
                 writer,
                 check: Some(check),
+                reduce: |_| {},
             },
         )
     }
@@ -121,6 +123,12 @@ impl<K: Watched> Watch<K> {
 }
 
 impl<K: Watched> WatchTask<K> {
+    /// Keeps of each object only what `reduce` leaves in it. Its name and namespace must stay.
+    #[must_use]
+    pub fn reduced(self, reduce: fn(&mut K)) -> Self {
+        Self { reduce, ..self }
+    }
+
     /// Runs for ever. An object that cannot be read counts as absent and is handed to
     /// `malformed`; it does not disturb the others.
     ///
@@ -140,7 +148,8 @@ impl<K: Watched> WatchTask<K> {
 
     fn take(&mut self, fact: WatchFact<K>) {
         match fact {
-            WatchFact::Present(_, object) => {
+            WatchFact::Present(_, mut object) => {
+                (self.reduce)(&mut object);
                 let touched = Arc::new(object.clone());
                 self.writer
                     .apply_watcher_event(&watcher::Event::Apply(object));

@@ -40,6 +40,8 @@ pub(crate) struct NodeAgents<'a> {
     /// Environment of every program in the lab.
     pub(crate) env: &'a BTreeMap<String, String>,
     pub(crate) network: Network,
+    /// What nodes are registered with, as `key=value:effect`.
+    pub(crate) taints: &'a [String],
     pub(crate) supervisor: &'a Supervisor,
 }
 
@@ -120,6 +122,7 @@ impl NodeAgents<'_> {
                 "--node-labels=lab.podid.dev/node-kind={}",
                 layout.kind.name()
             ),
+            format!("--register-with-taints={}", self.taints.join(",")),
         ];
         self.program("kubelet", layout, argv)
     }

@@ -18,8 +18,10 @@ use podid_azure::{
 };
 use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::condition::{Condition, READY};
-use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_core::node_guard::NodeSummary;
+use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus, PodIdentityProfile};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::annotations::REQUESTED_AT;
@@ -63,6 +65,7 @@ pub(super) struct Fixture {
     state: Arc<Mutex<State>>,
     context: Arc<ClassContext>,
     profiles: Writer<PodIdentityProfile>,
+    nodes: watch::Sender<Option<NodeSummary>>,
 }
 
 impl Fixture {
@@ -84,11 +87,13 @@ impl Fixture {
         };
         let state = Arc::new(Mutex::new(state));
         let profiles = Writer::default();
-        let context = Arc::new(context(&state, profiles.as_reader()));
+        let (nodes, receiver) = watch::channel(None);
+        let context = Arc::new(context(&state, profiles.as_reader(), &receiver));
         Self {
             state,
             context,
             profiles,
+            nodes,
         }
     }
 
@@ -136,6 +141,16 @@ impl Fixture {
         self.class().status.expect("a status").profiles
     }
 
+    /// The nodes are looked at.
+    pub(super) fn nodes_are(&self, summary: NodeSummary) {
+        self.nodes.send_replace(Some(summary));
+    }
+
+    /// The whole status.
+    pub(super) fn status(&self) -> PodIdentityClassStatus {
+        self.class().status.expect("a status")
+    }
+
     pub(super) fn strike(&self, fault: Option<Fault>) {
         lock(&self.state).fault = fault;
     }
@@ -173,7 +188,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("no test has panicked in here")
 }
 
-fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> ClassContext {
+fn context(
+    state: &Arc<Mutex<State>>,
+    profiles: Store<PodIdentityProfile>,
+    nodes: &watch::Receiver<Option<NodeSummary>>,
+) -> ClassContext {
     let client = api_server(Arc::clone(state));
     let (_, leadership) = Leadership::fixed(true);
     ClassContext {
@@ -186,6 +205,7 @@ fn context(state: &Arc<Mutex<State>>, profiles: Store<PodIdentityProfile>) -> Cl
             tenant_id: None,
         },
         profiles,
+        nodes: nodes.clone(),
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: INTERVAL,

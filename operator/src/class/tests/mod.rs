@@ -7,6 +7,7 @@ use std::time::Duration;
 use fixture::{Fault, Fixture, INTERVAL};
 use kube::runtime::controller::Action;
 use podid_core::condition::ConditionStatus;
+use podid_core::node_guard::{NODES_GUARDED, NodeGuard, NodeSummary, UnguardedReason};
 use serde_json::json;
 
 /// Calls for a class without roles that only Azure knows: subscription, regions, two groups.
@@ -258,4 +259,57 @@ async fn a_right_that_is_missing_is_named_and_asked_for_again() {
     tokio::time::advance(Duration::from_secs(2)).await;
     fixture.reconcile().await;
     assert_eq!(fixture.ready().status, ConditionStatus::True);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_node_is_told_and_does_not_make_the_class_unready() {
+    let fixture = Fixture::new(json!({}));
+    fixture.reconcile().await;
+    assert_eq!(guarded(&fixture), ("Unknown".into(), Some(1)));
+    assert_eq!(fixture.status().nodes, None);
+
+    let mut summary = NodeSummary {
+        has_daemon_set: true,
+        ..NodeSummary::default()
+    };
+    summary.add("n1", NodeGuard::Guarded, false);
+    summary.add("n2", NodeGuard::Unguarded(UnguardedReason::Restarted), true);
+    fixture.nodes_are(summary.clone());
+    let calls = fixture.calls().len();
+    fixture.reconcile().await;
+    assert_eq!(
+        fixture.calls().len(),
+        calls,
+        "Azure is not asked about nodes"
+    );
+    assert_eq!(guarded(&fixture), ("False".into(), Some(1)));
+    assert_eq!(fixture.ready().status, ConditionStatus::True);
+    let nodes = fixture.status().nodes.expect("counts");
+    assert_eq!((nodes.total, nodes.unguarded), (2, 1));
+    assert_eq!(nodes.unguarded_names, ["n2"]);
+
+    fixture.change(json!({ "location": "eastus" }));
+    fixture.reconcile().await;
+    assert_eq!(guarded(&fixture), ("False".into(), Some(2)));
+    let ready = fixture.ready();
+    assert_eq!(
+        (ready.status, ready.observed_generation),
+        (ConditionStatus::True, Some(2))
+    );
+
+    summary.unguarded.clear();
+    fixture.nodes_are(summary);
+    fixture.reconcile().await;
+    assert_eq!(guarded(&fixture), ("True".into(), Some(2)));
+}
+
+/// Status and generation of the condition about nodes.
+fn guarded(fixture: &Fixture) -> (String, Option<i64>) {
+    let conditions = fixture.status().conditions.expect("conditions");
+    let found: Vec<_> = conditions
+        .iter()
+        .filter(|one| one.type_ == NODES_GUARDED)
+        .collect();
+    assert_eq!(found.len(), 1, "{conditions:?}");
+    (found[0].status.clone(), found[0].observed_generation)
 }
