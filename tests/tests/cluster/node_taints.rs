@@ -14,8 +14,9 @@ async fn may_patch(space: &Space, node: &str, patch: &Value) -> Result<(), Strin
         dry_run: true,
         ..PatchParams::default()
     };
-    let answer = space.api(KIND).patch(node, &params, &Patch::Merge(patch));
-    answer
+    space
+        .api(KIND)
+        .patch(node, &params, &Patch::Merge(patch))
         .await
         .map(drop)
         .map_err(|error| refusal(error).message)
