@@ -139,7 +139,7 @@ impl Running {
         rules.0.lock().unwrap().sources = sources.clone();
         let readiness = Readiness::new();
         let metrics = NodeMetrics::register(&mut Registry::default());
-        let (mut reconciler, channels) = Reconciler::new(
+        let (mut reconciler, mut channels) = Reconciler::new(
             rules.clone(),
             LISTENERS,
             sources,
@@ -148,6 +148,7 @@ impl Running {
         );
         if requests.is_none() {
             reconciler.take_over().await.unwrap();
+            channels.installed.mark_unchanged();
         }
         let (events, receiver) = mpsc::channel(4);
         let events_of_kernel = FakeEvents(tokio::sync::Mutex::new(receiver));
