@@ -9,20 +9,23 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions, ImdsTokens};
 use podid_core::binding::BindingScope;
-use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, admin, logging, metrics};
+use podid_runtime::admin::{self, Admin, AdminPages};
+use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
 use tokio::sync::{mpsc, watch};
 
 use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::nftables;
-use crate::intercept::{AllowedEndpoints, CallerCheck, InstalledEndpoints, Interception};
+use crate::intercept::{
+    ActiveDaemon, AllowedEndpoints, CallerCheck, Handover, InstalledEndpoints, Interception,
+};
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
 use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
 use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
-use crate::{open_files, privileges, watch as watches};
+use crate::{open_files, privileges, shared_listener, watch as watches};
 
 /// How many changes may wait for the pod state manager before the watches are held back.
 const CHANGES: usize = 1024;
@@ -42,7 +45,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));
     let not_synced = readiness.register("watches synced");
-    let metrics = serve_admin(&args, &readiness, &drain, &mut tasks).await?;
+    let mut registry = metrics::registry("nmi");
+    let metrics = NodeMetrics::register(&mut registry);
     // Before anything that can take long or fail for now, such as the first lists: from here on no pod
     // reaches the node's own metadata service.
     let Interception {
@@ -50,27 +54,28 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         callers,
         allowed,
         installed,
+        active,
+        handover,
         upkeep,
     } = intercept(&args, &readiness, &metrics).await?;
     tasks.background("interception", upkeep);
+    let pages = AdminPages::new(readiness, drain.clone(), registry);
+    serve_admin(&args, pages, active.clone(), &mut tasks).await?;
     let client = client(args.kubeconfig.as_deref()).await?;
     let events = pod_events(&client, &args, &mut tasks);
     let follower = PodStateParts {
         client,
         allowed,
         installed,
+        handover,
         events: events.clone(),
         metrics: metrics.clone(),
         not_synced,
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
-    let service = service(&args, snapshots, calls, callers, events, metrics)?;
-    let serving = server::serve(
-        engine,
-        Arc::new(service),
-        ConnectionLimits::default(),
-        drain.clone(),
-    );
+    let service = service(&args, snapshots, calls, callers, active, events, metrics)?;
+    let limits = ConnectionLimits::default();
+    let serving = server::serve(engine, Arc::new(service), limits, drain.clone());
     // Required, so that a drain waits for the answers to the requests under way.
     tasks.required("pods", serving);
     tasks.supervise(&drain, args.settings.drain_timeout).await?;
@@ -93,18 +98,29 @@ pub fn metrics_at_start() -> String {
     metrics::text(&registry)
 }
 
+/// Serves the admin pages: at the socket always, at the address while this daemon is the active one of its
+/// node, so that who asks there is answered by the one that takes the calls.
 async fn serve_admin(
     args: &RunArgs,
-    readiness: &Readiness,
-    drain: &Drain,
+    pages: AdminPages,
+    mut active: watch::Receiver<ActiveDaemon>,
     tasks: &mut Tasks,
-) -> anyhow::Result<NodeMetrics> {
-    let mut registry = metrics::registry("nmi");
-    let metrics = NodeMetrics::register(&mut registry);
-    let admin = admin::bind(args.settings.admin_addr).await?;
-    let serving = admin.serve(readiness.clone(), drain.clone(), registry);
-    tasks.background("admin", serving);
-    Ok(metrics)
+) -> anyhow::Result<()> {
+    if let Some(path) = &args.admin_socket {
+        let socket = admin::bind_socket(path)?;
+        tasks.background("admin socket", socket.serve(pages.clone()));
+    }
+    let listener = shared_listener::listen(args.settings.admin_addr, "--admin-addr").await?;
+    let admin = Admin::from(listener.socket);
+    tasks.background("admin", async move {
+        ActiveDaemon::This.reached(&mut active).await;
+        tokio::select! {
+            served = admin.serve(pages) => return served,
+            () = ActiveDaemon::Later.reached(&mut active) => {}
+        }
+        std::future::pending().await
+    });
+    Ok(())
 }
 
 async fn intercept(
@@ -127,6 +143,7 @@ struct PodStateParts {
     client: Client,
     allowed: AllowedEndpoints,
     installed: InstalledEndpoints,
+    handover: Option<Handover>,
     events: PodEvents,
     metrics: NodeMetrics,
     not_synced: ReadinessCheck,
@@ -167,6 +184,7 @@ impl PodStateParts {
             calls,
             installed: self.installed,
             links,
+            handover: self.handover,
         });
         tasks.background("pod state", running);
         Ok((snapshots, calls_sender))
@@ -178,6 +196,7 @@ fn service(
     snapshots: Snapshots,
     calls: mpsc::Sender<Ipv4Addr>,
     callers: Arc<dyn CallerCheck>,
+    active: watch::Receiver<ActiveDaemon>,
     events: PodEvents,
     metrics: NodeMetrics,
 ) -> anyhow::Result<TokenService> {
@@ -186,6 +205,7 @@ fn service(
         sources: token_sources(args)?,
         calls,
         callers,
+        active,
         links: Arc::new(KernelLinkCheck::default()),
         waits: Waits {
             assign: args.assign_wait,

@@ -16,8 +16,9 @@ pub const DEFAULT_PORT: u16 = 2579;
 /// It runs in the node's network and process namespaces and needs the capabilities NET_ADMIN
 /// (rules), SYS_ADMIN and SYS_PTRACE (to see which network namespace a pod's processes live in).
 ///
-/// The rules stay when it stops, for whatever reason: pods are then refused, and never reach the
-/// node's own metadata service. Only `podid-nmi uninstall` takes them away.
+/// The rules stay when it stops, for whatever reason: pods' calls then wait for the next daemon, and
+/// never reach the node's own metadata service. Only `podid-nmi uninstall` takes them away. A daemon
+/// that starts while another runs takes over from it when it is ready.
 #[derive(Debug, Parser)]
 #[command(name = "podid-nmi", version = build_info::version())]
 pub struct Args {
@@ -31,6 +32,8 @@ pub struct Args {
 pub enum Command {
     /// Serve until SIGTERM or SIGINT; the default, so `podid-nmi --node-name N` runs
     Run(Box<RunArgs>),
+    /// Say whether the daemon at the admin socket is ready, and fail while it is not
+    Probe(ProbeArgs),
     /// Remove podid's rules from this node, and nothing else
     Uninstall(UninstallArgs),
 }
@@ -56,6 +59,13 @@ pub struct RunArgs {
     /// Flags every daemon has.
     #[command(flatten)]
     pub settings: Settings,
+
+    /// Socket with the pages of --admin-addr, made anew at the start; only its owner can connect
+    ///
+    /// Two daemons of one node have one admin address, at which the active one answers. By the socket a probe
+    /// asks this very daemon.
+    #[arg(long, env = "PODID_ADMIN_SOCKET", value_name = "FILE")]
+    pub admin_socket: Option<PathBuf>,
 
     /// Name of this node in the API server
     #[arg(long, env = "PODID_NODE_NAME", value_name = "NAME")]
@@ -101,6 +111,14 @@ pub struct RunArgs {
         value_parser = parse_duration
     )]
     pub attest_wait: Duration,
+}
+
+/// Flags of `probe`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProbeArgs {
+    /// The daemon's admin socket
+    #[arg(long, env = "PODID_ADMIN_SOCKET", value_name = "FILE")]
+    pub admin_socket: PathBuf,
 }
 
 /// Flags of `uninstall`.

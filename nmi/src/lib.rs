@@ -34,7 +34,9 @@ mod pod_events;
 mod pod_index;
 mod pod_state;
 mod privileges;
+pub mod probe;
 mod server;
+mod shared_listener;
 mod snapshot;
 #[cfg(test)]
 mod testing;

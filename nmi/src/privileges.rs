@@ -11,7 +11,7 @@ const NEEDED: [(u32, &str, &str); 3] = [
     (
         19,
         "SYS_PTRACE",
-        "see the network namespaces of pods' processes",
+        "see the network namespaces of pods' processes, and share the sockets of a daemon that runs",
     ),
     (21, "SYS_ADMIN", "look into the network namespaces of pods"),
 ];
@@ -40,7 +40,8 @@ pub(crate) fn check() -> Result<(), PrivilegeError> {
     }
 }
 
-fn missing(status: &str) -> Vec<String> {
+/// The needed capabilities that a process with this `/proc/PID/status` lacks, each with what it is for.
+pub(crate) fn missing(status: &str) -> Vec<String> {
     let effective = status
         .lines()
         .find_map(|line| line.strip_prefix("CapEff:"))

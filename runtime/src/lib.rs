@@ -3,7 +3,8 @@
 //! A daemon's `main.rs` hands its `app::run` to [`process::run`]; the wiring then reads:
 //!
 //! ```no_run
-//! use podid_runtime::{BoxError, Drain, Readiness, Settings, Signals, Tasks, admin, logging, metrics};
+//! use podid_runtime::admin::{self, AdminPages};
+//! use podid_runtime::{BoxError, Drain, Readiness, Settings, Signals, Tasks, logging, metrics};
 //! # async fn serve(_: Drain) -> Result<(), BoxError> { Ok(()) }
 //!
 //! async fn run(settings: Settings) -> Result<(), BoxError> {
@@ -13,7 +14,8 @@
 //!
 //!     let registry = metrics::registry("example"); // register own metrics here
 //!     let admin = admin::bind(settings.admin_addr).await?; // admin.local_addr() is the real one
-//!     tasks.background("admin", admin.serve(readiness.clone(), drain.clone(), registry));
+//!     let pages = AdminPages::new(readiness.clone(), drain.clone(), registry);
+//!     tasks.background("admin", admin.serve(pages));
 //!
 //!     let synced = readiness.register("first sync");
 //!     tasks.required("server", serve(drain.clone()));

@@ -24,6 +24,13 @@ impl PortMacs {
         macs
     }
 
+    /// Adds the MACs of pods that another daemon attested, at ports of which none is recorded.
+    pub(super) fn inherit(&mut self, endpoints: &BTreeSet<PodEndpoint>) {
+        for port in endpoints.iter().filter_map(|endpoint| endpoint.bridge_port) {
+            self.by_port.entry(port.interface).or_insert(port.mac);
+        }
+    }
+
     /// Forgets ports that the node no longer has.
     pub(super) fn retain(&mut self, facts: &KernelFacts) {
         self.by_port

@@ -6,8 +6,9 @@ use std::net::SocketAddrV4;
 
 use nlink::netlink::nftables::config::DeclaredTableBuilder;
 use nlink::netlink::nftables::{
-    BaseChain, CtDirection, Field, FilterHook, Match, NatHook, NatStatement, PacketField, Priority,
-    RuleSpec, SetElement, SetKeyType, Stmt, Value, Verdict,
+    BaseChain, CmpOp, CtDirection, Expr, Field, FilterHook, Match, NatHook, NatStatement,
+    PacketField, PayloadBase, Priority, Register, RuleSpec, SetElement, SetKeyType, Stmt, TcpFlags,
+    Value, Verdict,
 };
 
 use crate::listeners::Listeners;
@@ -51,6 +52,11 @@ pub(crate) fn declare(
             "forward",
             BaseChain::filter(FilterHook::Forward, FILTER_PRIORITY),
             forward(),
+        ),
+        (
+            "output",
+            BaseChain::filter(FilterHook::Output, FILTER_PRIORITY),
+            output(listeners),
         ),
     ];
     let table = sets(table, generation, sources);
@@ -158,6 +164,44 @@ fn input(listeners: Listeners) -> Vec<RuleSpec> {
 fn forward() -> Vec<RuleSpec> {
     let reply = Match::eq(Field::CtDirection, Value::CtDirection(CtDirection::Reply));
     to_the_platform(reply)
+}
+
+/// Nobody is told that a listener is not there: while one daemon follows another, or none runs, the
+/// caller's kernel sends its first packet again until a daemon listens. Resets of connections pass.
+fn output(listeners: Listeners) -> Vec<RuleSpec> {
+    let Listeners {
+        attested,
+        unattested,
+    } = listeners;
+    let from = |listener: SocketAddrV4| {
+        let address = Value::Addr((*listener.ip()).into());
+        RuleSpec::new()
+            .then(Match::eq(Field::Ip4Saddr, address))
+            .then(Match::eq(Field::TcpSport, listener.port()))
+            .then(Match::eq(asked_address(), Value::Addr(IMDS.into())))
+            .then(Match::eq(asked_port(), IMDS_PORT))
+    };
+    [attested, unattested]
+        .map(|listener| drop(no_listener(from(listener))))
+        .into()
+}
+
+/// Narrows to the kernel's answer to a SYN for a port where nobody listens. Only there has a reset the
+/// sequence number 0 (RFC 9293, 3.10.7.1): that of a connection continues the numbers of its data.
+fn no_listener(rule: RuleSpec) -> RuleSpec {
+    let flags = (TcpFlags::RST | TcpFlags::ACK).bits();
+    rule.then(Match::eq(Field::TcpFlags, flags))
+        .then(Expr::Payload {
+            dreg: Register::R0,
+            base: PayloadBase::Transport,
+            offset: 4,
+            len: 4,
+        })
+        .then(Expr::Cmp {
+            sreg: Register::R0,
+            op: CmpOp::Eq,
+            data: vec![0; 4],
+        })
 }
 
 /// The node's own traffic passes untouched. It comes over the loopback where the metadata address is

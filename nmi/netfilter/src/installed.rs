@@ -12,11 +12,11 @@ use crate::{bridge_table, inet_table};
 
 /// The state that podid keeps in the kernel's sets, whichever daemon has written it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct InstalledRules {
-    /// The generation of the daemon that owns the rules; 0 when none does.
-    pub(crate) generation: u32,
+pub struct InstalledRules {
+    /// The generation of the daemon that owns the rules; 0 when there are none.
+    pub generation: u32,
     /// The sources that are let through to the attested listener.
-    pub(crate) sources: BTreeSet<AllowedSource>,
+    pub sources: BTreeSet<AllowedSource>,
 }
 
 impl InstalledRules {

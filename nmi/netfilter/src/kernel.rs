@@ -47,6 +47,12 @@ pub struct AppliedRules {
 /// is dropped. Of several daemons only the one that was started last changes anything.
 #[async_trait]
 pub trait Rules: fmt::Debug + Send + Sync {
+    /// What the kernel has now, whichever daemon owns it.
+    ///
+    /// # Errors
+    /// [`RulesError`].
+    async fn installed(&self) -> Result<InstalledRules, RulesError>;
+
     /// Makes this daemon the owner of the rules, with all sources that the kernel has. Returns the
     /// plan that the kernel has then.
     ///
@@ -223,6 +229,18 @@ fn unless_overtaken<T>(
 
 #[async_trait]
 impl Rules for Nft {
+    async fn installed(&self) -> Result<InstalledRules, RulesError> {
+        let kernel = self.kernel.lock().await;
+        for _ in 0..=CONFLICT_RETRIES {
+            let steady = unless_overtaken(read_steady(&kernel).await, "show its rules")?;
+            match steady {
+                Some((_, installed)) => return Ok(installed),
+                None => tokio::time::sleep(CONFLICT_PAUSE).await,
+            }
+        }
+        Err(RulesError::Overtaken)
+    }
+
     async fn take_over(
         &self,
         listeners: Listeners,

@@ -24,6 +24,7 @@
 //!                                                                             if that cannot be: dropped
 //!                                      a listener's port, not diverted      → refused
 //!                             forward  169.254.169.254, 168.63.129.16       → dropped
+//!                             output   "nobody listens", to a diverted call → dropped, so that it waits
 //! ```
 //!
 //! A *pair* is an interface index and an address ([`AllowedSource`]). The daemon allows a pair when it
@@ -52,6 +53,7 @@ mod set_elements;
 mod source;
 
 pub use error::RulesError;
+pub use installed::InstalledRules;
 pub use kernel::{AppliedRules, Nft, Rules};
 pub use listeners::Listeners;
 pub use monitor::Monitor;

@@ -6,6 +6,7 @@
 //! nftables is the only one. `app` chooses and starts it, and the rest of the daemon knows nothing of how
 //! it works.
 
+mod handover;
 pub(crate) mod nftables;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,8 @@ use podid_core::attest::PodEndpoint;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+pub(crate) use handover::{ActiveDaemon, Handover, TakeOverRequests};
 
 /// The endpoints that the engine should accept as verified callers.
 pub(crate) type AllowedEndpoints = watch::Sender<BTreeSet<PodEndpoint>>;
@@ -39,6 +42,9 @@ pub(crate) struct Caller {
     /// Whether every packet of the connection comes from an allowed endpoint with that address. If
     /// not, the address may be anybody's.
     pub(crate) is_verified: bool,
+    /// Of a verified caller, the endpoint that its packets came from; `None` where it may have been more than
+    /// one.
+    pub(crate) endpoint: Option<PodEndpoint>,
 }
 
 /// A connection that a pod meant for the metadata service.
@@ -50,8 +56,9 @@ pub(crate) struct InterceptedConnection {
 
 /// Yields the calls of pods.
 ///
-/// **Guarantees.** Only connections that were meant for the metadata service are yielded. Dropping the
-/// engine takes no new connections, and lets no pod's call pass to the node's own metadata service.
+/// **Guarantees.** Only connections that were meant for the metadata service are yielded, and only while this
+/// is the active daemon of the node. Dropping the engine takes no new connections, and lets no pod's call pass
+/// to the node's own metadata service.
 #[async_trait]
 pub(crate) trait InterceptionEngine: fmt::Debug + Send {
     /// The next connection. Dropping the future loses none.
@@ -70,9 +77,12 @@ pub(crate) trait CallerCheck: fmt::Debug + Send + Sync {
 pub(crate) struct Interception {
     pub(crate) engine: Box<dyn InterceptionEngine>,
     pub(crate) callers: Arc<dyn CallerCheck>,
-    /// At first the endpoints that an earlier daemon has left in place.
+    /// At first the endpoints that an earlier daemon has left in place, or still keeps there.
     pub(crate) allowed: AllowedEndpoints,
     pub(crate) installed: InstalledEndpoints,
+    pub(crate) active: watch::Receiver<ActiveDaemon>,
+    /// Of an earlier daemon that still takes the calls; `None` where this one does from the start.
+    pub(crate) handover: Option<Handover>,
     /// Follows `allowed`, until that is dropped. Has to run as a task of its own.
     pub(crate) upkeep: BoxFuture<'static, Result<(), Infallible>>,
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::attest::{LookError, PodInspector};
-use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
+use crate::intercept::{AllowedEndpoints, Handover, InstalledEndpoints};
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::pod_index::{ClaimChange, ObjectUpdate, PodIndex};
@@ -32,6 +32,8 @@ pub(crate) struct Inputs {
     pub(crate) installed: InstalledEndpoints,
     /// Changes of the node's links.
     pub(crate) links: mpsc::Receiver<LinkChange>,
+    /// From an earlier daemon that still takes the calls.
+    pub(crate) handover: Option<Handover>,
 }
 
 /// Where the manager's results go.
@@ -102,9 +104,26 @@ impl PodStateManager {
                 looked = finished(&mut self.look) => self.on_look(looked),
                 () = sleep_until(due.map(Into::into)) => {}
                 Ok(()) = inputs.installed.changed() => {}
+                () = earlier_ended(&mut inputs.handover) => self.take_over(&mut inputs.handover).await,
             }
             self.look_at_due();
+            // Not sooner, so that the earlier daemon serves all pods that this one cannot serve yet.
+            if self.pods.is_complete() && self.attestations.are_all_checked() {
+                self.take_over(&mut inputs.handover).await;
+            }
             self.publish(&mut inputs.installed);
+        }
+    }
+
+    /// Makes this daemon the active one, unless it is. The endpoints that the earlier one has left until now
+    /// stay allowed as those that it had left at first.
+    async fn take_over(&mut self, handover: &mut Option<Handover>) {
+        let Some(handover) = handover.take() else {
+            return;
+        };
+        self.attestations.inherit(handover.take_over().await);
+        if self.pods.is_complete() {
+            self.attestations.release_unclaimed();
         }
     }
 
@@ -246,6 +265,13 @@ impl PodStateManager {
         }
         self.outputs.metrics.pods_attested.set(pods);
         by_address
+    }
+}
+
+async fn earlier_ended(handover: &mut Option<Handover>) {
+    match handover {
+        Some(handover) => handover.earlier_ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use podid_core::attest::{NodeLink, PodLink};
 use podid_core::binding::Pod;
@@ -55,6 +56,15 @@ struct Running {
 
 impl Running {
     fn inheriting(endpoints: &[PodEndpoint]) -> Self {
+        Self::start(endpoints, None)
+    }
+
+    /// Beside an earlier daemon, which has these endpoints in place.
+    fn beside(endpoints: &[PodEndpoint], handover: Handover) -> Self {
+        Self::start(endpoints, Some(handover))
+    }
+
+    fn start(endpoints: &[PodEndpoint], handover: Option<Handover>) -> Self {
         let endpoints: BTreeSet<PodEndpoint> = endpoints.iter().copied().collect();
         let (allowed_sender, allowed) = watch::channel(endpoints.clone());
         let (installed, installed_receiver) = watch::channel(endpoints);
@@ -83,6 +93,7 @@ impl Running {
             calls: calls_receiver,
             installed: installed_receiver,
             links: links_receiver,
+            handover,
         }));
         Self {
             inspector,
@@ -352,6 +363,71 @@ async fn nobody_is_served_before_every_kind_was_listed() {
         assert!(running.serves_nobody(), "exceptions are not known");
         running.list_all().await;
         running.serves(&[A, B]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_daemon_is_followed_when_every_pod_was_looked_at() {
+    within_limit(async {
+        let (handover, mut requests) = Handover::new(Box::pin(std::future::pending()));
+        let mut running = Running::beside(&[endpoint(7, A)], handover);
+        running.show(&[("u", 7, A), ("v", 8, B)]);
+        let gate = Arc::clone(&running.inspector);
+        let closed = gate.gate.write().await;
+        running.add_pod("u", A).await;
+        running.add_pod("v", B).await;
+        running.list_all().await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(requests.try_recv().is_err(), "nobody was looked at");
+        drop(closed);
+        let answer = requests.await.unwrap();
+        assert!(running.snapshots.borrow().by_address.is_empty());
+        running.install();
+        answer.send([endpoint(7, A)].into()).unwrap();
+        running.serves(&[A, B]).await;
+        running.is_allowed(&[endpoint(7, A), endpoint(8, B)]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_daemon_added_until_the_end_stays_until_its_pod_was_looked_at() {
+    within_limit(async {
+        let (handover, requests) = Handover::new(Box::pin(std::future::pending()));
+        let mut running = Running::beside(&[], handover);
+        running.list_all().await;
+        let answer = requests.await.unwrap();
+        // The earlier daemon knew of B's pod first; and A's is gone.
+        running.show(&[("w", 7, A), ("v", 8, B)]);
+        let gate = Arc::clone(&running.inspector);
+        let closed = gate.gate.write().await;
+        running.add_pod("v", B).await;
+        answer
+            .send([endpoint(7, A), endpoint(8, B)].into())
+            .unwrap();
+        running.is_allowed(&[]).await;
+        drop(closed);
+        running.is_allowed(&[endpoint(8, B)]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_daemon_that_ends_is_followed_at_once() {
+    within_limit(async {
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let ended = Box::pin(async move {
+            let _ended = ended.await;
+        });
+        let (handover, mut requests) = Handover::new(ended);
+        let mut running = Running::beside(&[endpoint(7, A)], handover);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(requests.try_recv().is_err());
+        drop(end);
+        let answer = requests.await.unwrap();
+        answer.send([endpoint(8, B)].into()).unwrap();
+        running.is_allowed(&[endpoint(7, A), endpoint(8, B)]).await;
     })
     .await;
 }

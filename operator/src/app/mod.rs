@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use controllers::{Controllers, Counters, event_writer};
 use podid_azure::Arm;
-use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, admin, logging, metrics};
+use podid_runtime::admin::{self, AdminPages};
+use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, logging, metrics};
 
 use crate::args::Args;
 use crate::gate::{CallHook, ClusterAccess, Gate};
@@ -66,9 +67,9 @@ pub async fn start(
     // The admin server answers before the parts below have registered their own checks.
     let starting = readiness.register("start of the controllers");
     let server = admin::bind(args.runtime.admin_addr).await?;
-    let admin = server.local_addr();
-    let serving = server.serve(readiness.clone(), drain.clone(), registry);
-    tasks.background("admin", serving);
+    let admin = server.local_addr()?;
+    let pages = AdminPages::new(readiness.clone(), drain.clone(), registry);
+    tasks.background("admin", server.serve(pages));
 
     let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
     let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;

@@ -1,7 +1,14 @@
-//! `/healthz`, `/readyz` and `/metrics`.
+//! `/healthz`, `/readyz` and `/metrics`, at an address and at a socket in the file system.
+
+mod probe;
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::fs::Permissions;
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +16,18 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use axum::{Json, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{AbortHandle, JoinSet};
+
+pub use probe::{ProbeError, probe};
 
 use crate::drain::Drain;
 use crate::readiness::{PendingCheck, Readiness};
@@ -28,8 +39,6 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const CONNECTIONS: usize = 64;
 /// How long one connection may last, which is for one request.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause when the process is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the admin server does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +49,34 @@ pub enum AdminError {
         /// The address asked for.
         address: SocketAddr,
         /// What the operating system said.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// The socket cannot be made.
+    #[error("cannot listen on the admin socket {}; is its folder there, and can it be written?", .path.display())]
+    Socket {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// The pages that an admin server answers with. Clones answer alike.
+#[derive(Clone, Debug)]
+pub struct AdminPages(Router);
+
+impl AdminPages {
+    /// The pages of a process with these checks and metrics.
+    #[must_use]
+    pub fn new(readiness: Readiness, drain: Drain, registry: Registry) -> Self {
+        Self(router(readiness, drain, registry))
+    }
 }
 
 /// A bound admin server that does not serve yet.
 #[derive(Debug)]
-pub struct Admin {
-    listener: TcpListener,
-    address: SocketAddr,
+pub struct Admin<L = TcpListener> {
+    listener: L,
 }
 
 /// Listens on `address`.
@@ -56,58 +84,72 @@ pub struct Admin {
 /// # Errors
 /// When the address is taken or not ours.
 pub async fn bind(address: SocketAddr) -> Result<Admin, AdminError> {
-    let failed = |source| AdminError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok(Admin { listener, address })
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|source| AdminError::Bind { address, source })?;
+    Ok(Admin { listener })
 }
 
-impl Admin {
+/// Listens on a socket in the file system, in place of one that an earlier process has left there. Only its
+/// owner can connect.
+///
+/// # Errors
+/// When the file cannot be made.
+pub fn bind_socket(path: &Path) -> Result<Admin<UnixListener>, AdminError> {
+    let failed = |source| AdminError::Socket {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(Admin { listener })
+}
+
+impl From<TcpListener> for Admin {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener }
+    }
+}
+
+impl<L: Listener<Addr: Debug>> Admin<L> {
     /// The address really bound, with the real port.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
     }
 
     /// Serves until cut off: probes are answered while the process drains.
     ///
     /// # Errors
     /// None; the type is that of a task.
-    pub async fn serve(
-        self,
-        readiness: Readiness,
-        drain: Drain,
-        registry: Registry,
-    ) -> Result<(), AdminError> {
-        tracing::info!(address = %self.address, "admin server listening");
-        let router = router(readiness, drain, registry);
+    pub async fn serve(mut self, pages: AdminPages) -> Result<(), AdminError> {
+        tracing::info!(address = ?self.listener.local_addr().ok(), "admin server listening");
         let (mut connections, mut by_age) = (JoinSet::new(), VecDeque::new());
         loop {
             tokio::select! {
                 Some(_ended) = connections.join_next() => {
                     by_age.retain(|one: &AbortHandle| !one.is_finished());
                 }
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        if by_age.len() >= CONNECTIONS
-                            && let Some(oldest) = by_age.pop_front()
-                        {
-                            oldest.abort();
-                        }
-                        by_age.push_back(connections.spawn(answer(stream, router.clone())));
+                (stream, _) = self.listener.accept() => {
+                    if by_age.len() >= CONNECTIONS
+                        && let Some(oldest) = by_age.pop_front()
+                    {
+                        oldest.abort();
                     }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection to the admin address cannot be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                    by_age.push_back(connections.spawn(answer(stream, pages.0.clone())));
+                }
             }
         }
     }
 }
 
 /// Answers one request and ends the connection.
-async fn answer(stream: TcpStream, router: Router) {
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .keep_alive(false)

@@ -1,5 +1,7 @@
 use super::*;
 
+use tokio::net::TcpStream;
+
 /// What a probe sees: status, content type, body.
 async fn fetch(address: SocketAddr, path: &str, accept: &str) -> (u16, String, String) {
     let request = reqwest::Client::new().get(format!("http://{address}{path}"));
@@ -18,10 +20,14 @@ async fn fetch(address: SocketAddr, path: &str, accept: &str) -> (u16, String, S
 async fn start(readiness: &Readiness, drain: &Drain) -> SocketAddr {
     crate::process::init();
     let admin = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = admin.local_addr();
-    let registry = crate::metrics::registry("test");
-    tokio::spawn(admin.serve(readiness.clone(), drain.clone(), registry));
+    let address = admin.local_addr().unwrap();
+    tokio::spawn(admin.serve(pages(readiness, drain)));
     address
+}
+
+fn pages(readiness: &Readiness, drain: &Drain) -> AdminPages {
+    let registry = crate::metrics::registry("test");
+    AdminPages::new(readiness.clone(), drain.clone(), registry)
 }
 
 #[tokio::test]
@@ -88,7 +94,40 @@ async fn silent_connections_keep_no_probe_out_and_are_bounded() {
 #[tokio::test]
 async fn a_taken_address_is_named_with_the_flag_that_changes_it() {
     let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let error = bind(first.local_addr()).await.unwrap_err().to_string();
-    assert!(error.contains(&first.local_addr().to_string()), "{error}");
+    let taken = first.local_addr().unwrap();
+    let error = bind(taken).await.unwrap_err().to_string();
+    assert!(error.contains(&taken.to_string()), "{error}");
     assert!(error.contains("--admin-addr"), "{error}");
+}
+
+#[tokio::test]
+async fn a_probe_at_the_socket_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let silent = probe(&socket).await.unwrap_err().to_string();
+    assert!(silent.contains("admin.sock"), "{silent}");
+    let (readiness, drain) = (Readiness::new(), Drain::new());
+    let check = readiness.register("rules in place");
+    let first = bind_socket(&socket).unwrap();
+    drop(first);
+    let stale = probe(&socket).await.unwrap_err();
+    assert!(matches!(stale, ProbeError::Silent { .. }), "{stale:?}");
+
+    let admin = bind_socket(&socket).unwrap();
+    tokio::spawn(admin.serve(pages(&readiness, &drain)));
+    let missing = probe(&socket).await.unwrap_err().to_string();
+    assert_eq!(missing, "not ready - rules in place (0 s)");
+    drop(check);
+    probe(&socket).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_is_its_owners_and_in_a_folder_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let _admin = bind_socket(&socket).unwrap();
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let error = bind_socket(&folder.path().join("none/admin.sock")).unwrap_err();
+    assert!(error.to_string().contains("none/admin.sock"), "{error}");
 }

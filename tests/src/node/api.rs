@@ -36,6 +36,7 @@ struct Store {
 struct Shared {
     store: Arc<Mutex<Store>>,
     version: Arc<watch::Sender<usize>>,
+    held: Arc<watch::Sender<bool>>,
 }
 
 /// See the module. Objects outlive [`ApiServer::stop`].
@@ -60,6 +61,7 @@ impl ApiServer {
         let shared = Shared {
             store: Arc::default(),
             version: Arc::new(version),
+            held: Arc::new(watch::channel(false).0),
         };
         let router = Router::new().fallback(serve).with_state(shared.clone());
         let runtime = Runtime::new()?;
@@ -109,6 +111,16 @@ impl ApiServer {
             .history
             .push((collection, json!({"type": kind, "object": object})));
         self.shared.version.send_replace(version);
+    }
+
+    /// Lets new requests wait until [`release`](Self::release); watches that are open go on.
+    pub fn hold(&self) {
+        self.shared.held.send_replace(true);
+    }
+
+    /// Answers the requests that wait.
+    pub fn release(&self) {
+        self.shared.held.send_replace(false);
     }
 
     /// Ends every connection and refuses new ones.
@@ -180,6 +192,9 @@ async fn serve(
     body: Bytes,
 ) -> Response {
     let collection = uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    let mut held = shared.held.subscribe();
+    // An error says that the server is ending.
+    let _released = held.wait_for(|held| !held).await.map(drop);
     if method == Method::POST && collection == "events" {
         let event: Value = serde_json::from_slice(&body).unwrap_or_default();
         shared.store().events.push(event.clone());

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -13,18 +13,16 @@ use super::api::ApiServer;
 use super::test_node::{NODE, TestNode};
 use super::wait_until;
 
-/// Where the daemon tells whether it is ready, unless it is told otherwise; every node has a
-/// loopback of its own.
-const ADMIN: &str = "127.0.0.1:8081";
+/// Name of its admin socket, in its folder.
+const ADMIN_SOCKET: &str = "admin.sock";
 
 /// A running `podid-nmi`. Dropping it kills it; its log is shown when a test fails.
 #[derive(Debug)]
 pub struct Daemon {
     process: Child,
     namespace: PathBuf,
-    admin: String,
     log: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Daemon {
@@ -46,6 +44,8 @@ impl Daemon {
             Command::new(program)
                 .args(["--node-name", NODE, "--kubeconfig"])
                 .arg(&kubeconfig)
+                .arg("--admin-socket")
+                .arg(folder.path().join(ADMIN_SOCKET))
                 .args(flags)
                 .env_remove("NO_PROXY")
                 .stdin(Stdio::null())
@@ -53,14 +53,11 @@ impl Daemon {
                 .spawn()
         })??;
         let namespace = test_node.namespace().to_owned();
-        let mut given = flags.iter().skip_while(|flag| **flag != "--admin-addr");
-        let admin = given.nth(1).unwrap_or(&ADMIN);
         Ok(Self {
             process,
             namespace,
-            admin: (*admin).to_owned(),
             log,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -82,14 +79,35 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// What `/readyz` says.
+    /// What `/readyz` of this very daemon says.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let url = format!("http://{}/readyz", self.admin);
-        self.get(&url).is_some_and(|text| text == "ready\n")
+        self.page("readyz").is_some_and(|text| text == "ready\n")
     }
 
-    /// Fetches one of the daemon's admin pages.
+    /// Fetches an admin page of this very daemon, by its socket.
+    fn page(&self, name: &str) -> Option<String> {
+        let output = Command::new("curl")
+            .args(["-s", "-m", "5", "--unix-socket"])
+            .arg(self.folder.path().join(ADMIN_SOCKET))
+            .arg(format!("http://localhost/{name}"))
+            .output();
+        let text = String::from_utf8_lossy(&output.ok()?.stdout).into_owned();
+        Some(text)
+    }
+
+    /// `podid-nmi probe`, as a kubelet runs it.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn probe(&self, program: &Path) -> Result<Output> {
+        let mut command = Command::new(program);
+        command.arg("probe").arg("--admin-socket");
+        let output = command.arg(self.folder.path().join(ADMIN_SOCKET)).output();
+        Ok(output?)
+    }
+
+    /// Fetches an admin page from an address of the node.
     #[must_use]
     pub fn get(&self, url: &str) -> Option<String> {
         let output = in_namespace(&self.namespace, || {
@@ -116,6 +134,14 @@ impl Daemon {
         Ok(self.process.wait()?)
     }
 
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.process.wait()?)
+    }
+
     /// Process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -136,7 +162,7 @@ impl Daemon {
     /// One of its numbers.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<usize> {
-        let metrics = self.get("http://127.0.0.1:8081/metrics")?;
+        let metrics = self.page("metrics")?;
         let value = metrics
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -1,7 +1,7 @@
 //! podid in a cluster whose nodes have real kubelets, installed from its images and manifests.
 
 use std::process::Output;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, UpOptions, install};
 use podid_tests::node::TOKEN_URL;
@@ -12,9 +12,19 @@ use crate::fixture::images;
 use crate::objects::{self, TEAM};
 use podid_tests::kubectl::Kubectl;
 
+/// The cluster, for a test that leaves podid alone.
+fn cluster() -> RwLockReadGuard<'static, Lab> {
+    lab().read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cluster, for a test that restarts podid.
+pub(crate) fn cluster_alone() -> RwLockWriteGuard<'static, Lab> {
+    lab().write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A cluster with podid, a class and a profile `checkout` that is ready.
-fn cluster() -> &'static Lab {
-    static LAB: OnceLock<Lab> = OnceLock::new();
+fn lab() -> &'static RwLock<Lab> {
+    static LAB: OnceLock<RwLock<Lab>> = OnceLock::new();
     LAB.get_or_init(|| {
         let lab = Lab::up(UpOptions {
             name: format!("t-install-{}", std::process::id()),
@@ -28,7 +38,7 @@ fn cluster() -> &'static Lab {
         install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
         let kubectl = Kubectl::of(&lab);
         objects::profile_is_ready(&kubectl);
-        lab
+        RwLock::new(lab)
     })
 }
 
@@ -103,7 +113,8 @@ fn completes(kubectl: &Kubectl<'_>, name: &str) {
 
 #[test]
 fn the_only_container_of_a_job_gets_its_token_at_the_first_try() {
-    let kubectl = Kubectl::of(cluster());
+    let lab = cluster();
+    let kubectl = Kubectl::of(&lab);
     let pod = json!({"restartPolicy": "Never", "containers": [asks_once("app")]});
     kubectl.apply(&job("first", &pod));
     completes(&kubectl, "first");
@@ -113,7 +124,8 @@ fn the_only_container_of_a_job_gets_its_token_at_the_first_try() {
 
 #[test]
 fn an_init_container_gets_its_token_at_the_first_try() {
-    let kubectl = Kubectl::of(cluster());
+    let lab = cluster();
+    let kubectl = Kubectl::of(&lab);
     let pod = json!({
         "restartPolicy": "Never",
         "initContainers": [asks_once("init")],
@@ -125,7 +137,8 @@ fn an_init_container_gets_its_token_at_the_first_try() {
 
 #[test]
 fn a_pod_that_nobody_binds_gets_no_token() {
-    let kubectl = Kubectl::of(cluster());
+    let lab = cluster();
+    let kubectl = Kubectl::of(&lab);
     let mut stranger = job(
         "stranger",
         &json!({
@@ -152,7 +165,8 @@ fn a_pod_that_nobody_binds_gets_no_token() {
 
 #[test]
 fn the_daemon_has_three_capabilities_and_a_root_that_it_cannot_write() {
-    let kubectl = Kubectl::of(cluster());
+    let lab = cluster();
+    let kubectl = Kubectl::of(&lab);
     let pods = kubectl.json(&["--namespace", "podid-system", "get", "pods"]);
     let pods = pods["items"].as_array().unwrap();
     let of = |name: &str| {
@@ -163,10 +177,7 @@ fn the_daemon_has_three_capabilities_and_a_root_that_it_cannot_write() {
     for node in ["node-0", "node-1"] {
         let status = "cat /proc/$(pgrep -x podid-nmi)/status";
         let target = podid_lab::Target::node(node);
-        let output = cluster()
-            .command(&target, ["sh", "-c", status])
-            .output()
-            .unwrap();
+        let output = lab.command(&target, ["sh", "-c", status]).output().unwrap();
         let status = String::from_utf8_lossy(&output.stdout).into_owned();
         // NET_ADMIN (12), SYS_PTRACE (19) and SYS_ADMIN (21).
         assert!(status.contains("CapEff:\t0000000000281000"), "{output:?}");

@@ -15,4 +15,5 @@ mod push;
 mod refusals;
 mod registry;
 mod reproducible;
+mod restarts;
 mod settings;

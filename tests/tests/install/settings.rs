@@ -9,7 +9,7 @@ use podid_tests::programs::repository;
 /// Settings that the manifests take from the pod.
 const OF_THE_POD: [&str; 3] = ["PODID_REPLICA", "PODID_NAMESPACE", "PODID_NODE_NAME"];
 /// Settings whose value in a cluster is not the program's default.
-const OTHERWISE: [&str; 2] = ["PODID_ADMIN_ADDR", "PODID_LOG_FORMAT"];
+const OTHERWISE: [&str; 3] = ["PODID_ADMIN_ADDR", "PODID_ADMIN_SOCKET", "PODID_LOG_FORMAT"];
 
 /// What a file says of each setting: its value, `None` where it only names the setting.
 fn settings(program: &str) -> BTreeMap<String, Option<String>> {

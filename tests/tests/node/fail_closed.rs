@@ -43,8 +43,8 @@ fn the_rules_outlive_the_daemon_however_it_ends() {
                 let answer = ask_quickly(pod);
                 assert_eq!(
                     (answer.status, answer.exit),
-                    (0, 7),
-                    "{network:?} {signal}: refused"
+                    (0, 28),
+                    "{network:?} {signal}: neither answered nor refused"
                 );
             }
             assert!(

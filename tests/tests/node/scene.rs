@@ -46,14 +46,19 @@ impl Scene {
     pub(crate) fn pod_with_identity(&self, name: &str) -> Pod {
         let before = self.attested();
         let pod = self.test_node.add_pod().unwrap();
-        self.api.put(&azure_identity(name));
-        self.api.put(&binding(name, name));
-        self.api.put(&assigned(name, &pod.uid, name, "Assigned"));
-        self.api.put(&pod.running(name, name));
+        self.make_known(&pod, name);
         wait_until(&format!("pod {name} is proved"), || {
             self.attested() == before + 1
         });
         pod
+    }
+
+    /// Tells the API server of a pod that runs and has an identity of its own, `client-NAME`.
+    pub(crate) fn make_known(&self, pod: &Pod, name: &str) {
+        self.api.put(&azure_identity(name));
+        self.api.put(&binding(name, name));
+        self.api.put(&assigned(name, &pod.uid, name, "Assigned"));
+        self.api.put(&pod.running(name, name));
     }
 
     /// How many pods are proved, by the daemon's own metrics.

@@ -36,6 +36,22 @@ impl Attestations {
         }
     }
 
+    /// Adds endpoints that an earlier daemon has left in the kernel since this one began, but for pods about
+    /// which this one has decided.
+    pub fn inherit(&mut self, mut endpoints: BTreeSet<PodEndpoint>) {
+        let decided = self.decided_addresses();
+        endpoints.retain(|endpoint| !decided.contains(&endpoint.address));
+        self.macs.inherit(&endpoints);
+        self.inherited.append(&mut endpoints);
+    }
+
+    /// Whether every pod was checked at least once. A daemon that takes over then refuses nobody whom the
+    /// earlier one has served.
+    #[must_use]
+    pub fn are_all_checked(&self) -> bool {
+        self.pods.values().all(|state| state.last_check.is_some())
+    }
+
     /// Drops inherited addresses that no pod has. Call it only when the API server has listed every pod:
     /// then such a pod is gone.
     pub fn release_unclaimed(&mut self) {
@@ -201,15 +217,17 @@ impl Attestations {
     /// pod has an endpoint of its own, and a refused pod must not keep the inherited one. While the kernel
     /// shows no process or link of a pod, nothing is decided.
     fn release_decided(&mut self, facts: &KernelFacts) {
-        let decided: BTreeSet<Ipv4Addr> = self
-            .pods
-            .values()
-            .filter(|state| state.is_decided())
-            .flat_map(|state| state.claim.addresses.iter().copied())
-            .collect();
+        let decided = self.decided_addresses();
         self.inherited.retain(|endpoint| {
             facts.links.contains_key(&endpoint.link_index()) && !decided.contains(&endpoint.address)
         });
+    }
+
+    fn decided_addresses(&self) -> BTreeSet<Ipv4Addr> {
+        let decided = self.pods.values().filter(|state| state.is_decided());
+        decided
+            .flat_map(|state| state.claim.addresses.iter().copied())
+            .collect()
     }
 
     /// The endpoints from which the node should accept packets: those of attested pods, and the inherited

@@ -70,6 +70,10 @@ fn the_rules_of_a_routed_node() {
     ip daddr 168.63.129.16 ct direction reply accept
     ip daddr 168.63.129.16 counter drop
   }
+  chain output {
+    ip saddr 10.200.0.10 tcp sport 2579 ct original ip daddr 169.254.169.254 ct original proto-dst 80 tcp flags == rst | ack tcp sequence 0 counter drop
+    ip saddr 10.200.0.10 tcp sport 2580 ct original ip daddr 169.254.169.254 ct original proto-dst 80 tcp flags == rst | ack tcp sequence 0 counter drop
+  }
 }
 "#
     );

@@ -1,4 +1,5 @@
-//! Whose a connection to the unattested listener is, by the rules' record of its packets.
+//! Whose a connection is that was opened before its caller was attested: at the attested listener by the
+//! endpoint that the rules let it in by, at the other by their record of its packets.
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub(super) struct RecordedCallers(pub(super) PacketRecord);
 #[async_trait]
 impl CallerCheck for RecordedCallers {
     async fn is_only_from(&self, caller: &Caller, endpoint: &PodEndpoint) -> bool {
+        if caller.is_verified {
+            return caller.endpoint == Some(*endpoint);
+        }
         if caller.since.elapsed() > AGE_MAX {
             return false;
         }
@@ -39,5 +43,38 @@ impl CallerCheck for RecordedCallers {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::within_limit;
+
+    #[tokio::test]
+    async fn a_verified_caller_is_the_pod_at_its_own_endpoint_only() {
+        within_limit(async {
+            let at = |interface| PodEndpoint {
+                interface,
+                address: Ipv4Addr::new(10, 244, 0, 2),
+                bridge_port: None,
+            };
+            let callers = RecordedCallers(PacketRecord::here().unwrap());
+            for (known, expected) in [(Some(at(7)), true), (Some(at(8)), false), (None, false)] {
+                let caller = Caller {
+                    address: at(7).address,
+                    port: 40_000,
+                    since: Instant::now(),
+                    is_verified: true,
+                    endpoint: known,
+                };
+                assert_eq!(callers.is_only_from(&caller, &at(7)).await, expected);
+            }
+        })
+        .await;
     }
 }

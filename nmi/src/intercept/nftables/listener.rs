@@ -10,9 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use crate::intercept::{Caller, InterceptedConnection};
+use crate::shared_listener::{EarlierDaemon, ListenError, SharedListener, listen};
 
 /// Pause after a failed accept, so that the daemon does not use all of a CPU until a file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The flags that choose the addresses.
+const FLAGS: &str = "--listen and --unattested-port";
 
 /// Which of the two listeners a connection came to, hence what the rules have checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,38 +34,32 @@ pub(super) struct Listener {
     kind: ListenerKind,
 }
 
-/// An address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot listen on {address} for the calls of pods; choose another with --listen and --unattested-port"
-)]
-pub(crate) struct ListenError {
-    address: SocketAddrV4,
-    source: io::Error,
-}
-
 impl Listener {
     /// Listens; connections wait until they are accepted.
     ///
     /// # Errors
     /// [`ListenError`], when the address is taken or is not one of this node.
-    pub(super) async fn bind(
+    pub(super) async fn open(
         address: SocketAddrV4,
         kind: ListenerKind,
-    ) -> Result<Self, ListenError> {
-        let failed = |source| ListenError { address, source };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        match socket.local_addr().map_err(failed)? {
-            SocketAddr::V4(address) => {
-                tracing::info!(%address, ?kind, "listening");
-                Ok(Self {
-                    socket,
-                    address,
-                    kind,
-                })
-            }
-            SocketAddr::V6(_) => Err(failed(io::ErrorKind::Unsupported.into())),
-        }
+    ) -> Result<(Self, Vec<EarlierDaemon>), ListenError> {
+        let SharedListener { socket, earlier } = listen(address.into(), FLAGS).await?;
+        let bound = socket.local_addr().and_then(|bound| match bound {
+            SocketAddr::V4(bound) => Ok(bound),
+            SocketAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        });
+        let address = bound.map_err(|source| ListenError::Bind {
+            address: address.into(),
+            flags: FLAGS,
+            source,
+        })?;
+        tracing::info!(%address, ?kind, "listening");
+        let listener = Self {
+            socket,
+            address,
+            kind,
+        };
+        Ok((listener, earlier))
     }
 
     /// The address that was really bound, with the port chosen by the kernel where 0 was asked for.
@@ -98,14 +95,14 @@ impl Listener {
             tracing::warn!(%address, "a connection that was not diverted is refused");
             return None;
         }
-        let is_verified = self.kind == ListenerKind::Attested;
         Some(InterceptedConnection {
             stream,
             caller: Caller {
                 address,
                 port: from.port(),
                 since,
-                is_verified,
+                is_verified: self.kind == ListenerKind::Attested,
+                endpoint: None,
             },
         })
     }
@@ -136,7 +133,7 @@ mod tests {
     async fn a_connection_that_was_not_diverted_is_closed_and_not_yielded() {
         within_limit(async {
             for kind in [ListenerKind::Attested, ListenerKind::Unattested] {
-                let listener = Listener::bind(ANY_PORT, kind).await.unwrap();
+                let (listener, _) = Listener::open(ANY_PORT, kind).await.unwrap();
                 let mut direct = TcpStream::connect(listener.local_addr()).await.unwrap();
                 let mut byte = [0];
                 tokio::select! {
@@ -151,11 +148,11 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_is_taken_is_named() {
         within_limit(async {
-            let first = Listener::bind(ANY_PORT, ListenerKind::Attested)
+            let (first, _) = Listener::open(ANY_PORT, ListenerKind::Attested)
                 .await
                 .unwrap();
             let taken = first.local_addr();
-            let error = Listener::bind(taken, ListenerKind::Unattested)
+            let error = Listener::open(taken, ListenerKind::Unattested)
                 .await
                 .unwrap_err();
             assert!(error.to_string().contains(&taken.to_string()), "{error}");

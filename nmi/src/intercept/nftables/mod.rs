@@ -6,20 +6,27 @@ mod endpoint;
 mod listener;
 mod reconciler;
 
-use std::net::SocketAddrV4;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use podid_core::attest::PodEndpoint;
 use podid_netfilter::{
     BridgeMonitor, Listeners, Monitor, Nft, PacketRecord, Rules, RulesError, TABLE,
 };
 use podid_runtime::Readiness;
+use tokio::sync::watch;
 
 use self::caller_check::RecordedCallers;
-use self::listener::{ListenError, Listener, ListenerKind};
+use self::listener::{Listener, ListenerKind};
 use self::reconciler::{KernelMonitors, Reconciler};
-use super::{InterceptedConnection, Interception, InterceptionEngine};
+use super::{
+    ActiveDaemon, Handover, InstalledEndpoints, InterceptedConnection, Interception,
+    InterceptionEngine,
+};
 use crate::metrics::NodeMetrics;
+use crate::shared_listener::{EarlierDaemon, ListenError};
 
 /// What the engine needs to start.
 #[derive(Debug)]
@@ -41,14 +48,16 @@ pub(crate) enum StartError {
     Rules(#[from] RulesError),
 }
 
-/// Listens, and installs the rules or takes over those of an earlier daemon. From here on no pod
-/// reaches the node's own metadata service.
+/// Listens, and installs the rules or takes over those that an earlier daemon has left. From here on no pod
+/// reaches the node's own metadata service. While an earlier daemon still runs, the rules and the calls stay
+/// its own until the [`Handover`](super::Handover) is done.
 ///
 /// # Errors
 /// When an address cannot be listened on, or the kernel refuses the rules.
 pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartError> {
-    let attested = Listener::bind(options.attested, ListenerKind::Attested).await?;
-    let unattested = Listener::bind(options.unattested, ListenerKind::Unattested).await?;
+    let (attested, mut earlier) = Listener::open(options.attested, ListenerKind::Attested).await?;
+    let (unattested, more) = Listener::open(options.unattested, ListenerKind::Unattested).await?;
+    earlier.extend(more);
     let listeners = Listeners {
         attested: attested.local_addr(),
         unattested: unattested.local_addr(),
@@ -58,18 +67,46 @@ pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartEr
         rules: Monitor::here()?,
         bridges: BridgeMonitor::here()?,
     };
-    let (reconciler, allowed, installed) =
-        Reconciler::take_over(Nft::here()?, listeners, options.readiness, options.metrics).await?;
+    let rules = Nft::here()?;
+    let kept = rules.installed().await?;
+    let (mut reconciler, channels) = Reconciler::new(
+        rules,
+        listeners,
+        kept.sources,
+        options.readiness,
+        options.metrics,
+    );
+    // A daemon without rules has not come to install them, and may never.
+    let requests = match earlier.is_empty() || kept.generation == 0 {
+        true => {
+            reconciler.take_over().await?;
+            None
+        }
+        false => Some(Handover::new(Box::pin(all_ended(earlier)))),
+    };
+    let (handover, requests) = requests.unzip();
+    let engine = NftablesEngine {
+        attested,
+        unattested,
+        active: channels.active.clone(),
+        allowed: channels.allowed.subscribe(),
+        installed: channels.installed.clone(),
+    };
     Ok(Interception {
-        engine: Box::new(NftablesEngine {
-            attested,
-            unattested,
-        }),
+        engine: Box::new(engine),
         callers: Arc::new(RecordedCallers(PacketRecord::here()?)),
-        allowed,
-        installed,
-        upkeep: Box::pin(reconciler.run(monitors)),
+        allowed: channels.allowed,
+        installed: channels.installed,
+        active: channels.active,
+        handover,
+        upkeep: Box::pin(reconciler.run(requests, monitors)),
     })
+}
+
+async fn all_ended(daemons: Vec<EarlierDaemon>) {
+    for daemon in daemons {
+        daemon.ended().await;
+    }
 }
 
 /// Removes all that [`start`] has installed in the network namespace of this process. Afterwards pods
@@ -96,14 +133,76 @@ pub(crate) async fn remove() -> Result<(), RulesError> {
 struct NftablesEngine {
     attested: Listener,
     unattested: Listener,
+    active: watch::Receiver<ActiveDaemon>,
+    allowed: watch::Receiver<BTreeSet<PodEndpoint>>,
+    installed: InstalledEndpoints,
 }
 
 #[async_trait]
 impl InterceptionEngine for NftablesEngine {
     async fn accept(&mut self) -> InterceptedConnection {
-        tokio::select! {
+        ActiveDaemon::This.reached(&mut self.active).await;
+        let mut connection = tokio::select! {
+            // First, because a daemon that is no longer active would otherwise take one more.
+            biased;
+            () = ActiveDaemon::Later.reached(&mut self.active) => std::future::pending().await,
             connection = self.attested.accept() => connection,
             connection = self.unattested.accept() => connection,
+        };
+        let caller = &mut connection.caller;
+        if caller.is_verified {
+            caller.endpoint = only_endpoint(
+                caller.address,
+                &self.allowed.borrow(),
+                &self.installed.borrow(),
+            );
+        }
+        connection
+    }
+}
+
+/// The endpoint with this address by which the rules let a connection in. They contain what is installed, and
+/// may contain some of what is allowed by now.
+fn only_endpoint(
+    address: Ipv4Addr,
+    allowed: &BTreeSet<PodEndpoint>,
+    installed: &BTreeSet<PodEndpoint>,
+) -> Option<PodEndpoint> {
+    let all = allowed.union(installed);
+    let mut with_address = all.filter(|endpoint| endpoint.address == address);
+    let first = with_address.next()?;
+    with_address.next().is_none().then_some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_known_by_an_endpoint_only_where_there_is_one() {
+        let a = Ipv4Addr::new(10, 244, 0, 2);
+        let at = |interface| PodEndpoint {
+            interface,
+            address: a,
+            bridge_port: None,
+        };
+        let other = PodEndpoint {
+            address: Ipv4Addr::new(10, 244, 0, 3),
+            ..at(9)
+        };
+        for (allowed, installed, expected) in [
+            (vec![], vec![], None),
+            (vec![other], vec![other], None),
+            (vec![at(7), other], vec![], Some(at(7))),
+            (vec![at(7)], vec![at(7)], Some(at(7))),
+            (vec![], vec![at(7)], Some(at(7))),
+            (vec![at(7)], vec![at(8)], None),
+        ] {
+            let (allowed, installed) = (
+                allowed.into_iter().collect(),
+                installed.into_iter().collect(),
+            );
+            assert_eq!(only_endpoint(a, &allowed, &installed), expected);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::*;
 
 use crate::attest::LinkCheck;
-use crate::intercept::CallerCheck;
+use crate::intercept::{ActiveDaemon, CallerCheck};
 use crate::metrics::NodeMetrics;
 use crate::pod_events;
 use crate::server::Waits;
@@ -32,6 +32,7 @@ impl InterceptionEngine for FakeEngine {
             port: 40_000,
             since: tokio::time::Instant::now(),
             is_verified: false,
+            endpoint: None,
         };
         InterceptedConnection { stream, caller }
     }
@@ -83,6 +84,7 @@ async fn running() -> Running {
         },
         calls,
         callers: Arc::new(Unused),
+        active: watch::channel(ActiveDaemon::This).1,
         links: Arc::new(Unused),
         waits: Waits {
             assign: Duration::ZERO,

@@ -12,13 +12,13 @@ use hyper::http::request::Parts;
 use podid_azure::ImdsToken;
 use podid_core::binding::AzureIdentity;
 use podid_core::resolve::TokenDecision;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer;
 use crate::attest::LinkCheck;
 use crate::audit::AuditRecord;
-use crate::intercept::{Caller, CallerCheck};
+use crate::intercept::{ActiveDaemon, Caller, CallerCheck};
 use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
@@ -52,6 +52,7 @@ pub(crate) struct TokenService {
     pub(crate) calls: mpsc::Sender<Ipv4Addr>,
     /// Asked when a caller was attested only after it had connected.
     pub(crate) callers: Arc<dyn CallerCheck>,
+    pub(crate) active: watch::Receiver<ActiveDaemon>,
     /// Asked before a token leaves.
     pub(crate) links: Arc<dyn LinkCheck>,
     pub(crate) waits: Waits,
@@ -99,8 +100,9 @@ impl TokenService {
                     (error.outcome, error.answer.into_response())
                 }
             };
-        if origin.pod_uid.is_none() {
-            // The next connection of a pod that is attested by now is one whose packets the engine checks.
+        if origin.pod_uid.is_none() || *self.active.borrow() == ActiveDaemon::Later {
+            // The next connection of a pod that is attested by now is one whose packets the engine checks, and
+            // that of a later daemon's pod is taken by that one, before this one ends.
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }

@@ -103,3 +103,36 @@ fn a_mac_that_was_inherited_is_not_accepted_behind_another_port() {
     look(&mut attestations, &kernel);
     assert!(attestations.attested().is_empty());
 }
+
+#[test]
+fn what_an_earlier_daemon_added_meanwhile_is_inherited_too_but_for_decided_pods() {
+    let mut attestations = looked_at(&[("u", A)], &[("u", 7, A)]);
+    attestations.claim(claim("v", B), now());
+    assert!(!attestations.are_all_checked());
+    attestations.inherit([routed(9, A), routed(8, B)].into());
+    assert_eq!(attestations.allowed(), [routed(7, A), routed(8, B)].into());
+    let kernel = seen(&[("u", 7, A), ("v", 6, B), ("x", 8, A)]);
+    look(&mut attestations, &kernel);
+    assert!(attestations.are_all_checked());
+    assert_eq!(attestations.allowed(), [routed(7, A), routed(6, B)].into());
+}
+
+#[test]
+fn a_mac_that_an_earlier_daemon_recorded_meanwhile_counts() {
+    let on_bridge = |mac| PodEndpoint {
+        bridge_port: Some(BridgePort {
+            interface: 7,
+            mac: Mac([2, 0, 0, 0, 0, mac]),
+        }),
+        ..routed(3, A)
+    };
+    let mut attestations = Attestations::default();
+    attestations.inherit([on_bridge(1)].into());
+    attestations.inherit([on_bridge(2)].into());
+    attestations.claim(claim("u", A), now());
+    let mut kernel = seen(&[("x", 3, B), ("u", 7, A)]);
+    let link = &mut kernel.pods.get_mut("u").unwrap()[0];
+    (link.interface, link.bridge_port) = (3, on_bridge(2).bridge_port);
+    look(&mut attestations, &kernel);
+    assert!(attestations.attested().is_empty(), "the first one counts");
+}

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use podid_core::attest::PodEndpoint;
-use podid_netfilter::{BridgeMonitor, Listeners, Monitor, Rules, RulesError, RulesPlan};
+use podid_netfilter::{
+    AllowedSource, BridgeMonitor, Listeners, Monitor, Rules, RulesError, RulesPlan,
+};
 use podid_runtime::{Readiness, ReadinessCheck, process};
 use tokio::sync::watch;
 
 use super::endpoint::{endpoint_of, source_of};
-use crate::intercept::{AllowedEndpoints, InstalledEndpoints};
+use crate::intercept::{ActiveDaemon, AllowedEndpoints, InstalledEndpoints, TakeOverRequests};
 use crate::metrics::NodeMetrics;
 
 /// How often the rules are compared with the plan although no change was announced: announcements are
@@ -53,68 +55,104 @@ impl KernelEvents for KernelMonitors {
     }
 }
 
-/// Owns the rules of the node, until another daemon is started there.
+/// How the rest of the daemon controls a reconciler and learns what it has done.
+#[derive(Debug)]
+pub(super) struct Channels {
+    pub(super) allowed: AllowedEndpoints,
+    pub(super) installed: InstalledEndpoints,
+    pub(super) active: watch::Receiver<ActiveDaemon>,
+}
+
+/// Owns the rules of the node, from when it takes over until another daemon does.
 #[derive(Debug)]
 pub(super) struct Reconciler<R> {
     rules: R,
     plan: RulesPlan,
     allowed: watch::Receiver<BTreeSet<PodEndpoint>>,
     installed: watch::Sender<BTreeSet<PodEndpoint>>,
+    active: watch::Sender<ActiveDaemon>,
     readiness: Readiness,
-    /// Keeps the daemon from being ready while the rules are not as planned.
+    /// Keeps the daemon from being ready while the rules are not its own, or not as planned.
     not_ready: Option<ReadinessCheck>,
     metrics: NodeMetrics,
-    /// Whether a daemon that was started later owns the rules.
-    is_superseded: bool,
 }
 
 impl<R: Rules> Reconciler<R> {
-    /// Installs the rules, or takes over those that another daemon has left or still maintains. Its
-    /// endpoints stay allowed at first, so that no other process can take one of their addresses meanwhile.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub(super) async fn take_over(
+    /// Owns nothing yet; `kept` are the sources that the kernel has now.
+    pub(super) fn new(
         rules: R,
         listeners: Listeners,
+        kept: BTreeSet<AllowedSource>,
         readiness: Readiness,
         metrics: NodeMetrics,
-    ) -> Result<(Self, AllowedEndpoints, InstalledEndpoints), RulesError> {
-        let (plan, applied) = rules.take_over(listeners).await?;
-        let (changes, generation) = (applied.changes, plan.generation);
-        match plan.is_first() {
-            true => tracing::info!(changes, generation, "rules installed"),
-            false => tracing::info!(
-                changes,
-                generation,
-                pod_endpoints = plan.sources.len(),
-                "rules of an earlier daemon taken over"
-            ),
-        }
-        let inherited = plan.sources.iter().map(endpoint_of).collect();
-        let (allowed, allowed_receiver) = watch::channel(inherited);
-        let installed = applied.installed.iter().map(endpoint_of).collect();
-        let (installed, installed_receiver) = watch::channel(installed);
+    ) -> (Self, Channels) {
+        let (allowed, allowed_receiver) = watch::channel(kept.iter().map(endpoint_of).collect());
+        let (installed, installed_receiver) = watch::channel(BTreeSet::new());
+        let (active, active_receiver) = watch::channel(ActiveDaemon::Earlier);
+        let plan = RulesPlan {
+            listeners,
+            generation: 0,
+            sources: kept,
+        };
         let reconciler = Self {
             rules,
             plan,
             allowed: allowed_receiver,
             installed,
+            active,
+            not_ready: Some(readiness.register("earlier daemon followed")),
             readiness,
-            not_ready: None,
             metrics,
-            is_superseded: false,
         };
-        Ok((reconciler, allowed, installed_receiver))
+        let channels = Channels {
+            allowed,
+            installed: installed_receiver,
+            active: active_receiver,
+        };
+        (reconciler, channels)
     }
 
-    /// Applies every change of the allowed endpoints, and repairs what others change, until the
-    /// allowed endpoints have no sender any more.
+    /// Installs the rules, or takes over those that another daemon has left or still maintains. Its
+    /// endpoints stay until the allowed ones change the next time, so that no other process can take one of
+    /// their addresses meanwhile. Returns them.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) async fn take_over(&mut self) -> Result<BTreeSet<PodEndpoint>, RulesError> {
+        let (plan, applied) = self.rules.take_over(self.plan.listeners).await?;
+        self.plan = plan;
+        let (changes, generation) = (applied.changes, self.plan.generation);
+        match self.plan.is_first() {
+            true => tracing::info!(changes, generation, "rules installed"),
+            false => tracing::info!(
+                changes,
+                generation,
+                pod_endpoints = self.plan.sources.len(),
+                "rules of an earlier daemon taken over"
+            ),
+        }
+        self.allowed.mark_unchanged();
+        let installed = applied.installed.iter().map(endpoint_of).collect();
+        self.installed.send_replace(installed);
+        self.active.send_replace(ActiveDaemon::This);
+        self.not_ready = None;
+        Ok(self.plan.sources.iter().map(endpoint_of).collect())
+    }
+
+    /// Takes over when a request asks for it, unless that is done. Then applies every change of the allowed
+    /// endpoints, and repairs what others change, until the allowed endpoints have no sender any more.
     ///
     /// # Errors
     /// None; the type is that of a task.
-    pub(super) async fn run(mut self, events: impl KernelEvents) -> Result<(), Infallible> {
-        while !self.is_superseded {
+    pub(super) async fn run(
+        mut self,
+        requests: Option<TakeOverRequests>,
+        events: impl KernelEvents,
+    ) -> Result<(), Infallible> {
+        if let Some(requests) = requests {
+            self.take_over_when_asked(requests).await;
+        }
+        while self.is_active() {
             tokio::select! {
                 changed = self.allowed.changed() => match changed {
                     Ok(()) => self.apply_allowed().await,
@@ -128,10 +166,52 @@ impl<R: Rules> Reconciler<R> {
                 () = tokio::time::sleep(RETRY_PAUSE), if self.not_ready.is_some() => self.apply_allowed().await,
             }
         }
-        // The rules are another daemon's now. Pods that this one serves stay served by what was
-        // installed last, until this process is ended.
-        while self.allowed.changed().await.is_ok() {}
+        self.follow_later_daemon(&events).await;
         Ok(())
+    }
+
+    /// The rules are another daemon's now. Requests under way here are answered by what that one installs, until
+    /// this process is ended.
+    async fn follow_later_daemon(&mut self, events: &impl KernelEvents) {
+        loop {
+            if let Ok(kept) = self.rules.installed().await {
+                let installed = kept.sources.iter().map(endpoint_of).collect();
+                self.installed.send_replace(installed);
+            }
+            let changed = async {
+                tokio::select! {
+                    _event = events.next() => {}
+                    () = tokio::time::sleep(CHECK_INTERVAL) => {}
+                }
+            };
+            tokio::select! {
+                () = changed => {}
+                () = no_sender(&mut self.allowed) => return,
+            }
+        }
+    }
+
+    async fn take_over_when_asked(&mut self, requests: TakeOverRequests) {
+        let Ok(answer) = requests.await else {
+            return;
+        };
+        loop {
+            match self.take_over().await {
+                Ok(inherited) => {
+                    let _manager_ended = answer.send(inherited);
+                    return;
+                }
+                Err(error) => {
+                    let error = process::chain(&error);
+                    tracing::error!(error, "the rules cannot be taken over; trying again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn is_active(&self) -> bool {
+        *self.active.borrow() == ActiveDaemon::This
     }
 
     async fn apply_allowed(&mut self) {
@@ -177,9 +257,9 @@ impl<R: Rules> Reconciler<R> {
     }
 
     fn on_error(&mut self, error: &RulesError) {
-        self.is_superseded = matches!(error, RulesError::Superseded { .. });
-        if self.is_superseded {
+        if matches!(error, RulesError::Superseded { .. }) {
             tracing::warn!(error = process::chain(error), "leaving the rules alone");
+            self.active.send_replace(ActiveDaemon::Later);
             self.not_ready = Some(self.readiness.register("sole daemon of the node"));
             return;
         }
@@ -191,6 +271,11 @@ impl<R: Rules> Reconciler<R> {
             self.not_ready = Some(self.readiness.register("rules in place"));
         }
     }
+}
+
+/// Returns when the allowed endpoints have no sender any more.
+async fn no_sender(allowed: &mut watch::Receiver<BTreeSet<PodEndpoint>>) {
+    while allowed.changed().await.is_ok() {}
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
 
-use podid_netfilter::{AllowedSource, AppliedRules};
+use podid_netfilter::{AllowedSource, AppliedRules, InstalledRules};
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use super::*;
 
+use crate::intercept::Handover;
 use crate::testing::within_limit;
 
 const LISTENER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 2579);
@@ -54,11 +55,22 @@ fn refused() -> RulesError {
 
 #[async_trait]
 impl Rules for FakeRules {
+    async fn installed(&self) -> Result<InstalledRules, RulesError> {
+        let kernel = self.0.lock().unwrap();
+        Ok(InstalledRules {
+            generation: kernel.generation,
+            sources: kernel.sources.clone(),
+        })
+    }
+
     async fn take_over(
         &self,
         listeners: Listeners,
     ) -> Result<(RulesPlan, AppliedRules), RulesError> {
         let mut kernel = self.0.lock().unwrap();
+        if kernel.refuses {
+            return Err(refused());
+        }
         kernel.generation += 1;
         let plan = RulesPlan {
             listeners,
@@ -103,6 +115,7 @@ struct Running {
     rules: FakeRules,
     allowed: AllowedEndpoints,
     installed: InstalledEndpoints,
+    active: watch::Receiver<ActiveDaemon>,
     events: mpsc::Sender<KernelEvent>,
     readiness: Readiness,
     metrics: NodeMetrics,
@@ -110,25 +123,44 @@ struct Running {
 }
 
 impl Running {
+    /// A daemon that has taken over from one that is gone.
     async fn with(sources: &[PodEndpoint]) -> Self {
+        Self::start(sources, None).await
+    }
+
+    /// A daemon beside an earlier one, from which it takes over when a request asks for it.
+    async fn beside(sources: &[PodEndpoint], requests: TakeOverRequests) -> Self {
+        Self::start(sources, Some(requests)).await
+    }
+
+    async fn start(sources: &[PodEndpoint], requests: Option<TakeOverRequests>) -> Self {
         let rules = FakeRules::default();
-        rules.0.lock().unwrap().sources = sources.iter().map(source_of).collect();
+        let sources: BTreeSet<AllowedSource> = sources.iter().map(source_of).collect();
+        rules.0.lock().unwrap().sources = sources.clone();
         let readiness = Readiness::new();
         let metrics = NodeMetrics::register(&mut Registry::default());
-        let (reconciler, allowed, installed) =
-            Reconciler::take_over(rules.clone(), LISTENERS, readiness.clone(), metrics.clone())
-                .await
-                .unwrap();
+        let (mut reconciler, mut channels) = Reconciler::new(
+            rules.clone(),
+            LISTENERS,
+            sources,
+            readiness.clone(),
+            metrics.clone(),
+        );
+        if requests.is_none() {
+            reconciler.take_over().await.unwrap();
+            channels.installed.mark_unchanged();
+        }
         let (events, receiver) = mpsc::channel(4);
         let events_of_kernel = FakeEvents(tokio::sync::Mutex::new(receiver));
         Self {
             rules,
-            allowed,
-            installed,
+            allowed: channels.allowed,
+            installed: channels.installed,
+            active: channels.active,
             events,
             readiness,
             metrics,
-            task: tokio::spawn(reconciler.run(events_of_kernel)),
+            task: tokio::spawn(reconciler.run(requests, events_of_kernel)),
         }
     }
 
@@ -281,14 +313,67 @@ async fn a_daemon_that_was_started_later_is_left_alone() {
         running.allowed.send_replace([endpoint(3)].into());
         running.settle().await;
         assert_eq!(running.not_ready_because(), ["sole daemon of the node"]);
+        assert_eq!(*running.active.borrow(), ActiveDaemon::Later);
         let tries = running.kernel().converged;
         running.allowed.send_replace([endpoint(4)].into());
         tokio::time::sleep(CHECK_INTERVAL * 2).await;
         assert_eq!(running.kernel().converged, tries);
         assert_eq!(running.kernel().sources, [source_of(&endpoint(2))].into());
         assert_eq!(*running.installed.borrow(), [endpoint(2)].into());
+        // What the later one does is what this one's requests are answered by.
+        running.kernel().sources = [source_of(&endpoint(3))].into();
+        let event = KernelEvent::RulesChanged;
+        running.events.send(event).await.unwrap();
+        running.settle().await;
+        assert_eq!(*running.installed.borrow(), [endpoint(3)].into());
         drop(running.allowed);
         running.task.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_daemon_keeps_the_rules_until_this_one_asks_for_them() {
+    within_limit(async {
+        let (handover, requests) = Handover::new(Box::pin(std::future::pending()));
+        let mut running = Running::beside(&[endpoint(2)], requests).await;
+        running.allowed.send_replace([endpoint(4)].into());
+        tokio::time::sleep(CHECK_INTERVAL * 2).await;
+        // The earlier daemon has attested another pod meanwhile.
+        running.kernel().sources = [endpoint(2), endpoint(3)].iter().map(source_of).collect();
+        let before = (running.kernel().generation, running.kernel().converged);
+        assert_eq!(before, (0, 0));
+        assert_eq!(*running.active.borrow(), ActiveDaemon::Earlier);
+        assert!(running.installed.borrow().is_empty());
+        assert_eq!(running.not_ready_because(), ["earlier daemon followed"]);
+
+        let inherited = handover.take_over().await;
+        assert_eq!(inherited, [endpoint(2), endpoint(3)].into());
+        assert_eq!(*running.installed.borrow(), inherited);
+        assert_eq!(*running.active.borrow(), ActiveDaemon::This);
+        assert!(running.readiness.is_ready());
+        running.settle().await;
+        let kept = running.kernel().sources.len();
+        assert_eq!(kept, 2, "nothing is removed before it was decided on");
+        running.installed.mark_unchanged();
+        running.allowed.send_replace([endpoint(3)].into());
+        running.installed.changed().await.unwrap();
+        assert_eq!(running.kernel().sources, [source_of(&endpoint(3))].into());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_over_is_tried_until_the_kernel_lets_it() {
+    within_limit(async {
+        let (handover, requests) = Handover::new(Box::pin(std::future::pending()));
+        let running = Running::beside(&[endpoint(2)], requests).await;
+        running.kernel().refuses = true;
+        let taking_over = tokio::spawn(handover.take_over());
+        running.settle().await;
+        assert_eq!(*running.active.borrow(), ActiveDaemon::Earlier);
+        running.kernel().refuses = false;
+        assert_eq!(taking_over.await.unwrap(), [endpoint(2)].into());
     })
     .await;
 }

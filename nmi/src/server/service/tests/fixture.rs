@@ -179,6 +179,7 @@ pub(super) fn link() -> ProvedLink {
 pub(super) struct Bench {
     pub(super) service: Arc<TokenService>,
     pub(super) callers: Arc<FakeCallers>,
+    pub(super) active: watch::Sender<ActiveDaemon>,
     pub(super) links: Arc<FakeLinks>,
     pub(super) imds: Arc<FakeImds>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
@@ -207,6 +208,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let (sender, calls) = mpsc::channel(4);
     let (events, publisher) = pod_events::channel();
     let callers = Arc::new(FakeCallers::default());
+    let (daemon, active) = watch::channel(ActiveDaemon::This);
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let client = Arc::clone(&imds) as Arc<dyn ImdsTokens>;
     let service = TokenService {
@@ -217,6 +219,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
         },
         calls: sender,
         callers: Arc::clone(&callers) as Arc<dyn CallerCheck>,
+        active,
         links: Arc::clone(&links) as Arc<dyn LinkCheck>,
         waits: Waits {
             assign: Duration::from_secs(20),
@@ -228,6 +231,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     Bench {
         service: Arc::new(service),
         callers,
+        active: daemon,
         links,
         imds,
         snapshots,
@@ -243,6 +247,7 @@ pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
             port: 40_000,
             since: Instant::now(),
             is_verified: uid.is_some(),
+            endpoint: uid.map(|_| endpoint()),
         },
         pod_uid: uid.map(str::to_owned),
     }

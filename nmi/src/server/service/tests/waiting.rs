@@ -1,5 +1,6 @@
 //! Requests that wait: for an assignment, and for the metadata service to learn of it.
 
+use crate::intercept::ActiveDaemon;
 use crate::pod_events::next_warning;
 use crate::testing::within_limit;
 use std::sync::Arc;
@@ -244,6 +245,20 @@ async fn a_request_under_way_is_refused_when_the_pod_begins_to_break_the_rule() 
         bench.snapshots.send_replace(snapshot(&[rebel]));
         assert_eq!(asking.await.unwrap().0, 400);
         assert_eq!(bench.asked(), 1, "its token is not asked for any more");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_closed_after_their_answer_when_another_daemon_takes_the_calls() {
+    within_limit(async {
+        let bench = bench(&[entry(true)]);
+        let response = answer(&bench.service, Some("uid-1"), TARGET).await;
+        assert!(!response.headers().contains_key("connection"));
+        bench.active.send_replace(ActiveDaemon::Later);
+        let response = answer(&bench.service, Some("uid-1"), TARGET).await;
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["connection"], "close");
     })
     .await;
 }

@@ -1,0 +1,172 @@
+//! Finds the daemon that listens on an address, and takes a duplicate of its socket.
+//!
+//! Nothing asks or tells the other daemon, which may be of another version or hang. The kernel lets a process
+//! with SYS_PTRACE copy a file descriptor of another. So there is no socket or file by which somebody could
+//! hand over something false; whose socket is taken is decided here alone: that of a process with podid's own
+//! capabilities, which owns the node anyway.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+
+use nlink::netlink::{Connection, SockDiag};
+use nlink::sockdiag::{ProcessRef, SocketFilter, SocketOwnerMap};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
+
+use super::{ListenError, SharedListener};
+use crate::privileges;
+
+/// A daemon that was started before this one.
+#[derive(Debug)]
+pub(crate) struct EarlierDaemon {
+    /// Becomes readable when the process ends.
+    process: AsyncFd<OwnedFd>,
+}
+
+impl EarlierDaemon {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe, for types that close their descriptor early; an OwnedFd does not"
+    )]
+    fn open(pid: i32) -> io::Result<Self> {
+        let id = Pid::from_raw(pid).ok_or(io::ErrorKind::NotFound)?;
+        let process = pidfd_open(id, PidfdFlags::empty())?;
+        let process = AsyncFd::with_interest(process, Interest::READABLE)?;
+        Ok(Self { process })
+    }
+
+    /// Returns when the process has ended; at once if it has.
+    pub(crate) async fn ended(&self) {
+        // An error says that the descriptor cannot be waited for, which opening it would have said.
+        let _readable = self.process.readable().await;
+    }
+
+    /// A duplicate of one of its file descriptors, if that is still the socket with this inode.
+    fn socket(&self, number: i32, inode: u32) -> io::Result<TcpListener> {
+        let copy = pidfd_getfd(self.process.get_ref(), number, PidfdGetfdFlags::empty())?;
+        let copy = fs::File::from(copy);
+        if copy.metadata()?.ino() != u64::from(inode) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let socket = std::net::TcpListener::from(OwnedFd::from(copy));
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket)
+    }
+}
+
+/// Shares the socket that listens on `address`; `None` when there is none any more, or soon.
+///
+/// # Errors
+/// When anybody but a daemon has it, or it cannot be duplicated.
+pub(super) async fn share(
+    address: SocketAddr,
+    flags: &'static str,
+) -> Result<Option<SharedListener>, ListenError> {
+    let Some(inode) = inode_at(address).await? else {
+        return Ok(None);
+    };
+    let mut earlier = Vec::new();
+    let mut shared = None;
+    for ProcessRef { pid, fd, comm, .. } in holders_of(inode).await {
+        match holder_of(pid) {
+            Holder::Daemon => {}
+            Holder::Ending => continue,
+            Holder::Foreign => {
+                let name = comm;
+                return Err(ListenError::Foreign {
+                    address,
+                    flags,
+                    pid,
+                    name,
+                });
+            }
+        }
+        let opened =
+            EarlierDaemon::open(pid).and_then(|daemon| Ok((daemon.socket(fd, inode)?, daemon)));
+        match opened {
+            Ok((socket, daemon)) => {
+                tracing::info!(%address, pid, "listening with the daemon that runs");
+                shared = Some(socket);
+                earlier.push(daemon);
+            }
+            Err(error) if has_ended(&error) => {}
+            Err(source) => {
+                return Err(ListenError::TakeOver {
+                    address,
+                    pid,
+                    source,
+                });
+            }
+        }
+    }
+    Ok(shared.map(|socket| SharedListener { socket, earlier }))
+}
+
+/// Whether a process ended, or closed its socket, while it was looked at.
+fn has_ended(error: &io::Error) -> bool {
+    let gone = [rustix::io::Errno::SRCH, rustix::io::Errno::BADF];
+    let is_gone = |errno: &rustix::io::Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    error.kind() == io::ErrorKind::NotFound || gone.iter().any(is_gone)
+}
+
+/// The inode of the socket that listens on exactly this address.
+async fn inode_at(address: SocketAddr) -> Result<Option<u32>, ListenError> {
+    let failed = |source| ListenError::Sockets { address, source };
+    let kernel = Connection::<SockDiag>::new().map_err(failed)?;
+    let filter = SocketFilter::tcp().listening();
+    let filter = match address {
+        SocketAddr::V4(_) => filter.ipv4(),
+        SocketAddr::V6(_) => filter.ipv6(),
+    };
+    let sockets = kernel.query(&filter.build()).await.map_err(failed)?;
+    let mut sockets = sockets.iter().filter_map(|socket| socket.as_inet());
+    let found = sockets.find(|socket| socket.is_listening() && socket.local == address);
+    Ok(found.map(|socket| socket.inode))
+}
+
+/// The processes that have the socket with this inode.
+async fn holders_of(inode: u32) -> Vec<ProcessRef> {
+    // It visits all processes of the node.
+    let scanned = tokio::task::spawn_blocking(SocketOwnerMap::scan).await;
+    scanned.map_or_else(|_| Vec::new(), |map| map.resolve(inode).to_vec())
+}
+
+/// Who has a socket.
+enum Holder {
+    /// Another process of this program, with its capabilities in this user namespace. Whoever has those owns the
+    /// node, so nobody gains anything by looking like a daemon.
+    Daemon,
+    /// A process that ends: it has no program any more, and will close its sockets.
+    Ending,
+    Foreign,
+}
+
+fn holder_of(pid: i32) -> Holder {
+    let link = |process: &str, what: &str| fs::read_link(format!("/proc/{process}/{what}")).ok();
+    let other = pid.to_string();
+    let Some(runs) = link(&other, "exe") else {
+        return Holder::Ending;
+    };
+    let is_same = link("self", "exe").is_some_and(|own| program(&own) == program(&runs))
+        && link("self", "ns/user") == link(&other, "ns/user");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let is_another = u32::try_from(pid) != Ok(std::process::id());
+    match is_same && is_another && privileges::missing(&status).is_empty() {
+        true => Holder::Daemon,
+        // It may have ended between two of these questions.
+        false if link(&other, "exe").is_none() => Holder::Ending,
+        false => Holder::Foreign,
+    }
+}
+
+/// The last part of a link's target; a program that was replaced on disk meanwhile is still the same one.
+fn program(target: &std::path::Path) -> Option<String> {
+    let name = target.file_name()?.to_string_lossy();
+    let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+    Some(name.to_owned())
+}
