@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nlink::netlink::{Connection, SockDiag};
 use nlink::sockdiag::{ProcessRef, SocketFilter, SocketOwnerMap};
@@ -73,10 +74,14 @@ pub(super) async fn share(
     let mut earlier = Vec::new();
     let mut shared = None;
     for ProcessRef { pid, fd, comm, .. } in holders_of(inode).await {
-        match holder_of(pid) {
-            Holder::Daemon => {}
-            Holder::Ending => continue,
-            Holder::Foreign => {
+        match duplicate(pid, fd, inode) {
+            Ok((socket, daemon)) => {
+                tracing::info!(%address, pid, "listening with the daemon that runs");
+                shared = Some(socket);
+                earlier.push(daemon);
+            }
+            Err(NoDuplicate::Ending) => {}
+            Err(NoDuplicate::Foreign) => {
                 let name = comm;
                 return Err(ListenError::Foreign {
                     address,
@@ -85,17 +90,7 @@ pub(super) async fn share(
                     name,
                 });
             }
-        }
-        let opened =
-            EarlierDaemon::open(pid).and_then(|daemon| Ok((daemon.socket(fd, inode)?, daemon)));
-        match opened {
-            Ok((socket, daemon)) => {
-                tracing::info!(%address, pid, "listening with the daemon that runs");
-                shared = Some(socket);
-                earlier.push(daemon);
-            }
-            Err(error) if has_ended(&error) => {}
-            Err(source) => {
+            Err(NoDuplicate::Refused(source)) => {
                 return Err(ListenError::TakeOver {
                     address,
                     pid,
@@ -105,6 +100,41 @@ pub(super) async fn share(
         }
     }
     Ok(shared.map(|socket| SharedListener { socket, earlier }))
+}
+
+/// Why a process gives no duplicate of its socket.
+enum NoDuplicate {
+    /// It ends: it has no program any more, or has closed the socket.
+    Ending,
+    /// It is not a daemon.
+    Foreign,
+    /// The kernel refused.
+    Refused(io::Error),
+}
+
+/// A duplicate of the socket with this inode, which a process has as this file descriptor, if the process is another
+/// one of this program with its capabilities in this user namespace. Whoever has those owns the node, so
+/// nobody gains anything by looking like a daemon.
+fn duplicate(
+    pid: i32,
+    number: i32,
+    inode: u32,
+) -> Result<(TcpListener, EarlierDaemon), NoDuplicate> {
+    let failed = |error| match has_ended(&error) {
+        true => NoDuplicate::Ending,
+        false => NoDuplicate::Refused(error),
+    };
+    // Opened before it is looked at: from then on its number means no other process.
+    let daemon = EarlierDaemon::open(pid).map_err(failed)?;
+    if !is_daemon(pid) {
+        // A process that ends has no program any more.
+        return Err(match link(&pid.to_string(), "exe") {
+            Some(_) => NoDuplicate::Foreign,
+            None => NoDuplicate::Ending,
+        });
+    }
+    let socket = daemon.socket(number, inode).map_err(failed)?;
+    Ok((socket, daemon))
 }
 
 /// Whether a process ended, or closed its socket, while it was looked at.
@@ -136,37 +166,46 @@ async fn holders_of(inode: u32) -> Vec<ProcessRef> {
     scanned.map_or_else(|_| Vec::new(), |map| map.resolve(inode).to_vec())
 }
 
-/// Who has a socket.
-enum Holder {
-    /// Another process of this program, with its capabilities in this user namespace. Whoever has those owns the
-    /// node, so nobody gains anything by looking like a daemon.
-    Daemon,
-    /// A process that ends: it has no program any more, and will close its sockets.
-    Ending,
-    Foreign,
-}
-
-fn holder_of(pid: i32) -> Holder {
-    let link = |process: &str, what: &str| fs::read_link(format!("/proc/{process}/{what}")).ok();
+fn is_daemon(pid: i32) -> bool {
     let other = pid.to_string();
-    let Some(runs) = link(&other, "exe") else {
-        return Holder::Ending;
-    };
-    let is_same = link("self", "exe").is_some_and(|own| program(&own) == program(&runs))
-        && link("self", "ns/user") == link(&other, "ns/user");
+    let program = |process: &str| link(process, "exe").as_deref().and_then(program_name);
+    let own = program("self");
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let is_another = u32::try_from(pid) != Ok(std::process::id());
-    match is_same && is_another && privileges::missing(&status).is_empty() {
-        true => Holder::Daemon,
-        // It may have ended between two of these questions.
-        false if link(&other, "exe").is_none() => Holder::Ending,
-        false => Holder::Foreign,
-    }
+    u32::try_from(pid) != Ok(std::process::id())
+        && own.is_some()
+        && own == program(&other)
+        && link("self", "ns/user") == link(&other, "ns/user")
+        && privileges::missing(&status).is_empty()
 }
 
-/// The last part of a link's target; a program that was replaced on disk meanwhile is still the same one.
-fn program(target: &std::path::Path) -> Option<String> {
-    let name = target.file_name()?.to_string_lossy();
+/// What a link in the folder of a process leads to.
+fn link(process: &str, name: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/{name}")).ok()
+}
+
+/// The last part of a program's path; one that was replaced on disk meanwhile is still the same.
+fn program_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
     let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
     Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_replaced_is_still_the_same() {
+        for path in ["/podid-nmi", "/usr/bin/podid-nmi (deleted)"] {
+            assert_eq!(program_name(Path::new(path)).as_deref(), Some("podid-nmi"));
+        }
+        assert_eq!(program_name(Path::new("/")), None);
+    }
+
+    #[test]
+    fn this_process_and_the_first_one_are_no_earlier_daemons() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(!is_daemon(own));
+        assert!(!is_daemon(1));
+    }
 }

@@ -203,7 +203,7 @@ fn a_daemon_that_is_killed_again_and_again_refuses_nobody() {
     let kubectl = Kubectl::of(&lab);
     let own = client_id(&kubectl);
     let polling = Polling::start(&lab, "crash-pollers");
-    for _ in 0..2 {
+    for _ in 0..3 {
         let (before, _) = restarts(&kubectl, "node-0");
         let kill = ["sh", "-c", "kill -9 $(pgrep -x podid-nmi)"];
         let killed = lab.command(&Target::node("node-0"), kill).status().unwrap();
@@ -214,7 +214,7 @@ fn a_daemon_that_is_killed_again_and_again_refuses_nobody() {
         });
         polling.more_of_each(5);
     }
-    let lines = polling.end("killed twice");
+    let lines = polling.end("killed three times");
     for line in lines {
         let is_cut_off = line.status == 0 && [52, 56].contains(&line.exit);
         let is_answered = line.status == 200 && line.client_id == own;

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use self::caller_check::RecordedCallers;
 use self::listener::{Listener, ListenerKind};
-use self::reconciler::{KernelMonitors, Reconciler};
+use self::reconciler::{Channels, KernelMonitors, Reconciler};
 use super::{
     ActiveDaemon, Handover, InstalledEndpoints, InterceptedConnection, Interception,
     InterceptionEngine,
@@ -69,29 +69,17 @@ pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartEr
     };
     let rules = Nft::here()?;
     let kept = rules.installed().await?;
-    let (mut reconciler, channels) = Reconciler::new(
-        rules,
-        listeners,
-        kept.sources,
-        options.readiness,
-        options.metrics,
-    );
+    let (readiness, metrics) = (options.readiness, options.metrics);
+    let (mut reconciler, channels) =
+        Reconciler::new(rules, listeners, kept.sources, readiness, metrics);
     // A daemon without rules has not come to install them, and may never.
-    let requests = match earlier.is_empty() || kept.generation == 0 {
-        true => {
-            reconciler.take_over().await?;
-            None
-        }
-        false => Some(Handover::new(Box::pin(all_ended(earlier)))),
-    };
-    let (handover, requests) = requests.unzip();
-    let engine = NftablesEngine {
-        attested,
-        unattested,
-        active: channels.active.clone(),
-        allowed: channels.allowed.subscribe(),
-        installed: channels.installed.clone(),
-    };
+    let is_followed = !earlier.is_empty() && kept.generation > 0;
+    if !is_followed {
+        reconciler.take_over().await?;
+    }
+    let handover = is_followed.then(|| Handover::new(Box::pin(all_ended(earlier))));
+    let (handover, requests) = handover.unzip();
+    let engine = NftablesEngine::new(attested, unattested, &channels);
     Ok(Interception {
         engine: Box::new(engine),
         callers: Arc::new(RecordedCallers(PacketRecord::here()?)),
@@ -138,16 +126,33 @@ struct NftablesEngine {
     installed: InstalledEndpoints,
 }
 
+impl NftablesEngine {
+    fn new(attested: Listener, unattested: Listener, channels: &Channels) -> Self {
+        Self {
+            attested,
+            unattested,
+            active: channels.active.clone(),
+            allowed: channels.allowed.subscribe(),
+            installed: channels.installed.clone(),
+        }
+    }
+}
+
 #[async_trait]
 impl InterceptionEngine for NftablesEngine {
     async fn accept(&mut self) -> InterceptedConnection {
         ActiveDaemon::This.reached(&mut self.active).await;
+        let next = async {
+            tokio::select! {
+                connection = self.attested.accept() => connection,
+                connection = self.unattested.accept() => connection,
+            }
+        };
         let mut connection = tokio::select! {
             // First, because a daemon that is no longer active would otherwise take one more.
             biased;
             () = ActiveDaemon::Later.reached(&mut self.active) => std::future::pending().await,
-            connection = self.attested.accept() => connection,
-            connection = self.unattested.accept() => connection,
+            connection = next => connection,
         };
         let caller = &mut connection.caller;
         if caller.is_verified {
