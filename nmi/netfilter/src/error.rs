@@ -51,6 +51,12 @@ pub enum RulesError {
 }
 
 impl RulesError {
+    /// Whether the cause is a link that is not there any more, as at the end of every pod.
+    #[must_use]
+    pub fn is_link_gone(&self) -> bool {
+        matches!(self, Self::Entry(error) if error.is_no_device())
+    }
+
     pub(crate) fn from_kernel(doing: &'static str) -> impl FnOnce(nlink::Error) -> Self {
         move |source| match source.is_permission_denied() {
             true => Self::NotPermitted(source),

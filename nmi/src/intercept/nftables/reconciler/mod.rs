@@ -235,11 +235,7 @@ impl<R: Rules> Reconciler<R> {
             Ok(applied) => {
                 self.not_ready = None;
                 for (caller, error) in &applied.failed {
-                    tracing::warn!(
-                        ?caller,
-                        error = process::chain(error),
-                        "a pod is not served"
-                    );
+                    log_failed(caller, error);
                 }
                 let installed = applied.installed.iter().map(endpoint_of).collect();
                 self.installed.send_replace(installed);
@@ -271,6 +267,16 @@ impl<R: Rules> Reconciler<R> {
             self.not_ready = Some(self.readiness.register("rules in place"));
         }
     }
+}
+
+/// The end of a pod is seen here before the API server tells of it, and is nobody's concern.
+fn log_failed(caller: &AllowedSource, error: &RulesError) {
+    if error.is_link_gone() {
+        tracing::debug!(?caller, "a pod's link has gone away");
+        return;
+    }
+    let error = process::chain(error);
+    tracing::warn!(?caller, error, "a pod is not served");
 }
 
 /// Returns when the allowed endpoints have no sender any more.
