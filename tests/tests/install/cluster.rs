@@ -1,14 +1,13 @@
 //! podid in a cluster whose nodes have real kubelets, installed from its images and manifests.
 
-use std::process::Output;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, UpOptions, install};
-use podid_tests::node::TOKEN_URL;
+use podid_lab::{Flux, Lab, Lifetime, Network, NodeAgent, NodeKind, UpOptions, install};
 use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
 use crate::fixture::images;
+use crate::jobs::{asks_once, completes, job};
 use crate::objects::{self, TEAM};
 use podid_tests::kubectl::Kubectl;
 
@@ -25,90 +24,24 @@ pub(crate) fn cluster_alone() -> RwLockWriteGuard<'static, Lab> {
 /// A cluster with podid, a class and a profile `checkout` that is ready.
 fn lab() -> &'static RwLock<Lab> {
     static LAB: OnceLock<RwLock<Lab>> = OnceLock::new();
-    LAB.get_or_init(|| {
-        let lab = Lab::up(UpOptions {
-            name: format!("t-install-{}", std::process::id()),
-            nodes: vec![NodeKind::Uniform; 2],
-            node_agent: NodeAgent::Kubelet,
-            flux: Flux::None,
-            lifetime: Lifetime::Caller,
-            ..UpOptions::default()
-        });
-        let lab = lab.unwrap();
-        install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
-        let kubectl = Kubectl::of(&lab);
-        objects::profile_is_ready(&kubectl);
-        RwLock::new(lab)
-    })
+    LAB.get_or_init(|| RwLock::new(with_podid("install", Network::Bridge, 2)))
 }
 
-/// A container that asks for a token once and at once, prints the answer, and fails without one.
-fn asks_once(name: &str) -> Value {
-    json!({
-        "name": name,
-        "image": "lab.podid.test/box:1",
-        "command": ["curl", "-sS", "--fail-with-body", "--max-time", "40", "-H", "Metadata:true", TOKEN_URL],
-        "securityContext": {"capabilities": {"drop": ["ALL"]}},
-    })
-}
-
-fn job(name: &str, pod: &Value) -> Value {
-    json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": name, "namespace": TEAM},
-        "spec": {
-            "backoffLimit": 0,
-            "completions": 6,
-            "parallelism": 3,
-            "template": {
-                "metadata": {"labels": {"aadpodidbinding": "checkout"}},
-                "spec": pod,
-            },
-        },
-    })
-}
-
-/// Waits until a job ended well; otherwise says what its pods and the daemons said.
-fn completes(kubectl: &Kubectl<'_>, name: &str) {
-    let job = format!("job/{name}");
-    let wait = [
-        "--namespace",
-        TEAM,
-        "wait",
-        &job,
-        "--for=condition=Complete",
-        "--timeout=90s",
-    ];
-    let ended: Output = kubectl.output(&wait);
-    if !ended.status.success() {
-        let selector = format!("--selector=job-name={name}");
-        let said = |arguments: &[&str]| {
-            let output = kubectl.output(arguments);
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
-        let all = ["--all-containers", "--prefix", "--tail=-1"];
-        let own = ["--namespace", TEAM, "logs", &selector];
-        let daemons = [
-            "--namespace",
-            "podid-system",
-            "logs",
-            "--selector=app.kubernetes.io/name=podid-nmi",
-        ];
-        panic!(
-            "{name}: {ended:?}\n{}\n{}\n{}",
-            said(&[
-                "--namespace",
-                TEAM,
-                "get",
-                "pods",
-                "--output=yaml",
-                &selector
-            ]),
-            said(&[&own[..], &all].concat()),
-            said(&[&daemons[..], &all].concat()),
-        );
-    }
+/// A new cluster with podid, a class and a profile `checkout` that is ready.
+pub(crate) fn with_podid(name: &str, network: Network, nodes: usize) -> Lab {
+    let lab = Lab::up(UpOptions {
+        name: format!("t-{name}-{}", std::process::id()),
+        nodes: vec![NodeKind::Uniform; nodes],
+        node_agent: NodeAgent::Kubelet,
+        network,
+        flux: Flux::None,
+        lifetime: Lifetime::Caller,
+        ..UpOptions::default()
+    });
+    let lab = lab.unwrap();
+    install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
+    objects::profile_is_ready(&Kubectl::of(&lab));
+    lab
 }
 
 #[test]

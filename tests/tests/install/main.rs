@@ -3,13 +3,17 @@
 
 // A helper that fails is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Numbers in docs/ come from what these tests count.
+#![allow(clippy::print_stdout)]
 
 mod bare;
 mod cluster;
 mod contents;
 mod fixture;
 mod fresh_node;
+mod jobs;
 mod names;
+mod networks;
 mod objects;
 mod push;
 mod refusals;
@@ -17,3 +21,4 @@ mod registry;
 mod reproducible;
 mod restarts;
 mod settings;
+mod uninstall;

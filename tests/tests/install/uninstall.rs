@@ -1,0 +1,107 @@
+//! podid is removed as docs/install.md says, and leaves nothing.
+
+use std::fs;
+use std::process::Command;
+
+use podid_lab::{Lab, Network, Target};
+use podid_tests::kubectl::Kubectl;
+use podid_tests::programs::repository;
+use serde_json::Value;
+
+use crate::cluster::with_podid;
+use crate::jobs::{asks_once, completes, job};
+
+/// The overlay that installed podid, with the component that removes its rules.
+const OVERLAY: &str = "\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../lab]
+components: [../components/uninstall]
+";
+
+/// What a node has of podid: its rules, and entries and mounts of its daemon.
+fn left_on_node(lab: &Lab) -> String {
+    let show = "nft list tables; ip neigh show nud permanent; grep podid /proc/mounts || true; \
+                ls -d /run/podid* /var/lib/podid* 2>/dev/null || true";
+    let output = lab
+        .command(&Target::node("node-0"), ["sh", "-c", show])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn what_the_page_says_removes_all_of_podid() {
+    let lab = with_podid("removed", Network::Bridge, 1);
+    let kubectl = Kubectl::of(&lab);
+    let pod = serde_json::json!({"restartPolicy": "Never", "containers": [asks_once("app")]});
+    kubectl.apply(&job("before", &pod));
+    completes(&kubectl, "before");
+    assert!(left_on_node(&lab).contains("podid"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([repository().join("kustomize"), repository().join("crds")])
+        .arg(folder.path())
+        .status();
+    assert!(copied.unwrap().success());
+    let overlay = folder.path().join("kustomize/mine");
+    fs::create_dir(&overlay).unwrap();
+    fs::write(overlay.join("kustomization.yaml"), OVERLAY).unwrap();
+    let (overlay, kinds) = (
+        overlay.display().to_string(),
+        folder.path().join("crds/manifests"),
+    );
+    let kinds = kinds.display().to_string();
+    kubectl.run(&[
+        "delete",
+        "podidentityprofiles",
+        "--all",
+        "--all-namespaces",
+        "--timeout=120s",
+    ]);
+    kubectl.run(&[
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "-k",
+        &overlay,
+    ]);
+    let daemons = "daemonset/podid-nmi";
+    kubectl.run(&[
+        "--namespace",
+        "podid-system",
+        "rollout",
+        "status",
+        daemons,
+        "--timeout=120s",
+    ]);
+    kubectl.run(&["delete", "-k", &overlay, "--timeout=120s"]);
+    kubectl.run(&["delete", "-k", &kinds, "--timeout=120s"]);
+    // It fails where no node has the taint.
+    let _none = kubectl.output(&["taint", "nodes", "--all", "podid.dev/not-ready-"]);
+    kubectl.run(&["annotate", "nodes", "--all", "podid.dev/ready-daemon-"]);
+
+    assert_eq!(left_on_node(&lab).trim(), "", "on the node");
+    for kind in kubectl
+        .run(&["api-resources", "--verbs=list", "--output=name"])
+        .lines()
+    {
+        let objects = kubectl.json(&["get", kind, "--all-namespaces"]);
+        let ours = objects["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|object| is_ours(object));
+        let ours: Vec<String> = ours.map(Value::to_string).collect();
+        assert!(ours.is_empty(), "{kind}: {ours:?}");
+    }
+}
+
+/// Whether an object is podid's or names it. Events tell what has been, and end by themselves.
+fn is_ours(object: &Value) -> bool {
+    let text = object.to_string();
+    object["kind"] != "Event" && (text.contains("podid.dev/") || text.contains("podid-system"))
+}
