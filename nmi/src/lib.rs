@@ -20,6 +20,9 @@
 //!                             core::attest compares both
 //!                        pod_state ─► intercept ─► kernel rules (who reaches the attested listener)
 //! ```
+//!
+//! A daemon that starts while another one runs shares its sockets (`shared_listener`), and takes over the rules and
+//! the calls (`intercept::Handover`) when `pod_state` knows every pod.
 
 mod answer;
 pub mod app;

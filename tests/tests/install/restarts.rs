@@ -117,7 +117,8 @@ impl<'a> Polling<'a> {
         });
     }
 
-    /// Ends the pods. Returns all their lines, and prints what was counted.
+    /// Ends the pods. Returns all their lines, and prints what was counted, for docs/upgrade.md.
+    #[allow(clippy::print_stdout)]
     fn end(self, what: &str) -> Vec<Line> {
         let lines: Vec<Line> = self.lines().into_values().flatten().collect();
         let daemon_set = format!("daemonset/{}", self.name);
