@@ -34,7 +34,13 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say whether the daemon at the admin socket is ready, and fail while it is not
     Probe(ProbeArgs),
-    /// Remove podid's rules from this node, and nothing else
+    /// Keep pods from the node's metadata service until the daemon serves them, and end
+    ///
+    /// For the start of a node, before its kubelet; where podid has rules it changes nothing.
+    Close(CloseArgs),
+    /// Write a systemd unit to the node that runs `close` before its kubelet starts, and this program
+    BootUnit(BootUnitArgs),
+    /// Remove podid's rules from this node, and with --node-root its systemd unit; nothing else
     Uninstall(UninstallArgs),
 }
 
@@ -121,12 +127,36 @@ pub struct ProbeArgs {
     pub admin_socket: PathBuf,
 }
 
+/// Flags of `close`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CloseArgs {
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// Flags of `boot-unit`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct BootUnitArgs {
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogSettings,
+
+    /// Where /opt/podid and /etc/systemd/system of the node are mounted
+    #[arg(long, env = "PODID_NODE_ROOT", value_name = "FOLDER")]
+    pub node_root: PathBuf,
+}
+
 /// Flags of `uninstall`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UninstallArgs {
     /// How to log.
     #[command(flatten)]
     pub log: LogSettings,
+
+    /// Remove what `boot-unit` has written, too; where /opt/podid and /etc/systemd/system of the node are mounted
+    #[arg(long, env = "PODID_NODE_ROOT", value_name = "FOLDER")]
+    pub node_root: Option<PathBuf>,
 
     /// Stay until SIGTERM or SIGINT afterwards, as a container of a DaemonSet has to
     #[arg(long)]

@@ -29,6 +29,8 @@ pub mod app;
 pub mod args;
 mod attest;
 mod audit;
+pub mod boot_unit;
+pub mod close;
 mod intercept;
 mod metrics;
 mod open_files;

@@ -153,7 +153,7 @@ pub(crate) async fn default_service_account(client: &Client) -> Result<(), Boots
 }
 
 /// Waits until the scheduler may use the node: it is ready and carries no
-/// taint.
+/// taint of Kubernetes itself. Others are there because the lab was asked for them.
 pub(crate) async fn schedulable(client: &Client, name: &str) -> Result<(), BootstrapError> {
     let api: Api<Node> = Api::all(client.clone());
     await_condition(api, name, |node: Option<&Node>| {
@@ -176,6 +176,7 @@ fn can_be_used(node: &Node) -> bool {
         all.iter()
             .any(|one| one.type_ == "Ready" && one.status == "True")
     });
-    let tainted = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
-    ready && tainted.is_none_or(Vec::is_empty)
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    let mut taints = taints.into_iter().flatten();
+    ready && !taints.any(|taint| taint.key.starts_with("node.kubernetes.io/"))
 }

@@ -75,6 +75,14 @@ pub(crate) fn declare(
     )
 }
 
+/// The table before the first daemon: only the chain that keeps frames from the platform.
+pub(crate) fn declare_closed(table: DeclaredTableBuilder) -> DeclaredTableBuilder {
+    let base = BaseChain::filter(FilterHook::Forward, GUARD_PRIORITY);
+    let table = table.chain("forward", |chain| chain.base(base).exclusive());
+    let rules = forward().into_iter();
+    rules.fold(table, |table, rule| table.push_rule("forward", rule))
+}
+
 fn sets(
     table: DeclaredTableBuilder,
     sources: &BTreeSet<AllowedSource>,

@@ -71,6 +71,14 @@ pub(crate) fn declare(
     })
 }
 
+/// The table before the first daemon: only the chain that keeps packets from the platform.
+pub(crate) fn declare_closed(table: DeclaredTableBuilder) -> DeclaredTableBuilder {
+    let base = BaseChain::filter(FilterHook::Forward, FILTER_PRIORITY);
+    let table = table.chain("forward", |chain| chain.base(base).exclusive());
+    let rules = forward().into_iter();
+    rules.fold(table, |table, rule| table.push_rule("forward", rule))
+}
+
 fn sets(
     table: DeclaredTableBuilder,
     generation: u32,

@@ -11,7 +11,6 @@ use nlink::netlink::nftables::Family;
 use nlink::netlink::{Connection, Nftables, Route};
 use tokio::sync::Mutex;
 
-use crate::TABLE;
 use crate::error::{CONFLICT_RETRIES, RulesError};
 use crate::installed::InstalledRules;
 use crate::listeners::Listeners;
@@ -19,6 +18,7 @@ use crate::node_bridges::BridgeAddresses;
 use crate::plan::RulesPlan;
 use crate::reply_paths::ReplyPaths;
 use crate::source::AllowedSource;
+use crate::{TABLE, closed};
 
 /// Pause between two tries of a transaction that others overtook.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
@@ -120,6 +120,23 @@ impl Nft {
         })
     }
 
+    /// Keeps pods from the platform until a daemon takes over, on a node that has no rules of podid yet.
+    /// Rules that are there stay as they are, because they do that too. Returns whether rules were added.
+    ///
+    /// # Errors
+    /// [`RulesError`]; then nothing was added.
+    pub async fn close(&self) -> Result<bool, RulesError> {
+        let kernel = self.kernel.lock().await;
+        if !own_tables(&kernel).await?.is_empty() {
+            return Ok(false);
+        }
+        let shown = || RulesError::from_kernel("show its rules");
+        let diff = closed::config().diff(&kernel).await.map_err(shown())?;
+        let added = diff.apply(&kernel).await;
+        added.map_err(RulesError::from_kernel("install the rules"))?;
+        Ok(true)
+    }
+
     /// Makes a plan from what the kernel has and applies it. When another process changes the ruleset
     /// in between, both are done anew.
     async fn transact(
@@ -206,6 +223,17 @@ impl Nft {
     }
 }
 
+/// The families in which podid has a table.
+async fn own_tables(kernel: &Connection<Nftables>) -> Result<Vec<Family>, RulesError> {
+    let tables = kernel.list_tables().await;
+    let tables = tables.map_err(RulesError::from_kernel("show its rules"))?;
+    let ours = tables.iter().filter(|table| table.name == TABLE);
+    let families = ours.map(|table| table.family);
+    Ok(families
+        .filter(|family| matches!(family, Family::Inet | Family::Bridge))
+        .collect())
+}
+
 /// What the kernel has, and the number of its ruleset's state; `None` when that changed meanwhile.
 async fn read_steady(
     kernel: &Connection<Nftables>,
@@ -272,13 +300,7 @@ impl Rules for Nft {
         let kernel = self.kernel.lock().await;
         let shown = || RulesError::from_kernel("show its rules");
         let installed = InstalledRules::read(&kernel).await.map_err(shown())?;
-        let tables = kernel.list_tables().await.map_err(shown())?;
-        let ours: Vec<Family> = tables
-            .iter()
-            .filter(|table| table.name == TABLE)
-            .map(|table| table.family)
-            .filter(|family| matches!(family, Family::Inet | Family::Bridge))
-            .collect();
+        let ours = own_tables(&kernel).await?;
         if ours.is_empty() {
             return Ok(false);
         }

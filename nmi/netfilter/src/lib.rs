@@ -37,6 +37,7 @@
 //! a pod on a bridge podid writes permanent entries into both, so that nobody can draw answers away.
 
 mod bridge_table;
+mod closed;
 mod error;
 mod frame;
 mod inet_table;

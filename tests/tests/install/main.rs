@@ -1,10 +1,8 @@
 //! What is installed: the container images, pushing them to a real registry, and podid in a cluster of real
 //! kubelets. Needs root.
 
-// A helper that fails is a failed test.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-// Numbers in docs/ come from what these tests count.
-#![allow(clippy::print_stdout)]
+// A helper that fails is a failed test. Figures are printed for the documents.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod bare;
 mod cluster;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod boot;
 mod crowds;
 mod early;
 mod entries;

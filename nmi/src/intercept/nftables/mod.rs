@@ -97,6 +97,21 @@ async fn all_ended(daemons: Vec<EarlierDaemon>) {
     }
 }
 
+/// Keeps pods from the platform until a daemon takes over; does nothing where podid has rules.
+///
+/// # Errors
+/// When the kernel refuses; then nothing was added.
+pub(crate) async fn close() -> Result<(), RulesError> {
+    match Nft::here()?.close().await? {
+        true => tracing::info!(
+            table = TABLE,
+            "pods are kept from the metadata service until a daemon starts"
+        ),
+        false => tracing::info!(table = TABLE, "podid has rules on this node already"),
+    }
+    Ok(())
+}
+
 /// Removes all that [`start`] has installed in the network namespace of this process. Afterwards pods
 /// reach the node's own metadata service.
 ///
