@@ -35,6 +35,7 @@ pub mod exec;
 mod executable;
 mod hex;
 pub mod hint;
+pub mod image;
 pub mod init;
 pub mod install;
 mod kubeconfig;

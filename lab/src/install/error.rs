@@ -24,6 +24,9 @@ pub enum InstallError {
          --images out"
     )]
     NoContainers(String),
+    /// A thread that imports images panicked.
+    #[error("importing images failed; this is a bug of the lab")]
+    Panicked,
     /// The folder with our manifests is not there.
     #[error("{0} is not a folder; go to the clone's root, or name the folder in --manifests")]
     NoManifests(PathBuf),

@@ -17,12 +17,12 @@ use crate::lab::{Lab, Side};
 use crate::layout::OPERATOR_CLIENT_ID;
 use crate::options::Target;
 
-pub use containers::{containers, image, trust_azure};
+pub use containers::{archives, containers, image, import, rollout, trust_azure};
 pub use error::InstallError;
 pub use prerequisites::missing;
 
 /// Namespace of podid's own objects.
-const NAMESPACE: &str = "podid-system";
+pub const NAMESPACE: &str = "podid-system";
 /// Replicas of the operator: one leads, one stands by.
 const OPERATORS: u16 = 2;
 /// Admin port of a node's daemon, and of the first operator.
@@ -154,9 +154,14 @@ fn ready(lab: &Lab, name: &str, target: &Target, port: u16) -> Result<(), Instal
 }
 
 fn run(command: &mut Command) -> Result<(), InstallError> {
+    run_with(command, Stdio::null())
+}
+
+/// Runs a command to its end with this standard input; an error if it does not end well.
+fn run_with(command: &mut Command, stdin: Stdio) -> Result<(), InstallError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .output()
         .map_err(|source| InstallError::Run(program.clone(), source))?;
     if output.status.success() {

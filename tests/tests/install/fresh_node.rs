@@ -39,7 +39,7 @@ fn lab() -> Lab {
     ] {
         give_image(&lab, node, image);
     }
-    install::trust_azure(&lab).unwrap();
+    install::trust_azure(&lab, install::NAMESPACE).unwrap();
     install::manifests(&lab, &repository().join("kustomize/lab")).unwrap();
     lab
 }
