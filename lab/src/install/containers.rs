@@ -1,34 +1,15 @@
-//! podid in a lab whose nodes run containers, as a user installs it: images on the nodes, `kubectl apply -k`.
+//! What podid needs before it is applied: images on nodes that run containers, and trust in the simulated Azure.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{InstallError, NAMESPACE, manifests, run, run_with};
+use super::{IMAGES, InstallError, run, run_with};
 use crate::containerd;
 use crate::lab::{Lab, LabError};
 use crate::options::Target;
 use crate::state::CA_BUNDLE;
-
-/// Images that podid's manifests name, by the name of their archive.
-const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
-/// What must be ready, and how long it may take.
-const WORKLOADS: [&str; 2] = ["deployment/podid-operator", "daemonset/podid-nmi"];
-const ROLLOUT_LIMIT: &str = "--timeout=120s";
-
-/// Makes podid's images in the folder `images` known to every node, applies `overlay`, a folder for kustomize,
-/// and waits until podid is ready.
-///
-/// # Errors
-///
-/// When an image is not there, the lab's nodes run no containers, a tool fails, or podid does not become ready.
-pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), InstallError> {
-    import(lab, &archives(images))?;
-    trust_azure(lab, NAMESPACE)?;
-    manifests(lab, overlay)?;
-    rollout(lab)
-}
 
 /// The archives of the images that podid's manifests name, in a folder that `cargo xtask image` has filled.
 #[must_use]
@@ -48,11 +29,7 @@ pub fn import(lab: &Lab, archives: &[PathBuf]) -> Result<(), InstallError> {
         return Err(InstallError::NoContainers(lab.name().to_owned()));
     }
     std::thread::scope(|scope| {
-        let on_node = |node: &str| {
-            archives
-                .iter()
-                .try_for_each(|file| image(lab, node, file))
-        };
+        let on_node = |node: &str| archives.iter().try_for_each(|file| image(lab, node, file));
         let nodes = status.nodes.iter();
         let imports: Vec<_> = nodes
             .map(|node| scope.spawn(move || on_node(&node.name)))
@@ -73,19 +50,6 @@ pub fn image(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> 
     let file = File::open(archive).map_err(|_| InstallError::NoImage(archive.to_owned()))?;
     let argv = containerd::import(&lab.tools()?.join("ctr"), Path::new("-"));
     run_with(&mut lab.command(&Target::node(node), argv), file.into())
-}
-
-/// Waits until podid's pods are ready.
-///
-/// # Errors
-///
-/// When they do not become ready in time.
-pub fn rollout(lab: &Lab) -> Result<(), InstallError> {
-    for workload in WORKLOADS {
-        let what = ["rollout", "status", workload, ROLLOUT_LIMIT];
-        run(lab.kubectl(&["--namespace", NAMESPACE])?.args(what))?;
-    }
-    Ok(())
 }
 
 /// Writes the ConfigMap `azure-ca` into `name`, a namespace that is made if need be: by its `ca.pem`, pods there

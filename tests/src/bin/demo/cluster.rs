@@ -15,23 +15,12 @@ const SCENE: &str = "Install podid";
 pub(crate) fn install(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("podid is installed");
     match &stage.nodes {
-        Nodes::Kubelet(images) => in_containers(stage, images, story),
-        Nodes::StandIn => without_containers(stage, story),
+        Nodes::Kubelet(images) => {
+            let step = "its images on every node, in place of a registry";
+            story.step(SCENE, step, || give_images(stage, images))?;
+        }
+        Nodes::StandIn => install::offer(&stage.lab, &stage.programs)?,
     }
-}
-
-/// As a user installs it.
-fn in_containers(stage: &Stage, images: &Images, story: &mut Story) -> Result<()> {
-    story.step(
-        SCENE,
-        "its images on every node, in place of a registry",
-        || {
-            let mut archives = install::archives(images.folder());
-            archives.push(images.application());
-            install::import(&stage.lab, &archives)?;
-            Ok(String::new())
-        },
-    )?;
     story.step(SCENE, "kubectl apply -k kustomize/lab", || {
         install::trust_azure(&stage.lab, install::NAMESPACE)?;
         install::manifests(&stage.lab, &programs::repository().join("kustomize/lab"))?;
@@ -44,16 +33,9 @@ fn in_containers(stage: &Stage, images: &Images, story: &mut Story) -> Result<()
     })
 }
 
-fn without_containers(stage: &Stage, story: &mut Story) -> Result<()> {
-    let step = "kinds, rights and admission rules from kustomize/cluster";
-    story.step(SCENE, step, || {
-        let base = programs::repository().join("kustomize/cluster");
-        install::manifests(&stage.lab, &base)?;
-        stage.ask(&["api-resources", "--categories=podid", "-o", "name"])
-    })?;
-    let step = "two operators (one leads), and a node daemon on every node";
-    story.step(SCENE, step, || {
-        install::programs(&stage.lab, &stage.programs)?;
-        stage.ask(&["-n", install::NAMESPACE, "get", "lease"])
-    })
+fn give_images(stage: &Stage, images: &Images) -> Result<String> {
+    let mut archives = install::archives(images.folder());
+    archives.push(images.application());
+    install::import(&stage.lab, &archives)?;
+    Ok(String::new())
 }

@@ -22,7 +22,10 @@ pub(crate) fn leave_up(stage: Stage) -> Result<()> {
         ),
         Nodes::StandIn => (
             format!("podid-lab exec -n {NAMESPACE} {pod} --"),
-            "podid-lab logs podid-operator-0 | tail -n 3".to_owned(),
+            format!(
+                "podid-lab logs -n podid-system {} | tail -n 3",
+                operator(&stage)?
+            ),
         ),
     };
     println!();
@@ -44,4 +47,18 @@ pub(crate) fn leave_up(stage: Stage) -> Result<()> {
     ui::step("End the lab:");
     ui::detail(&down);
     Ok(stage.lab.keep()?)
+}
+
+/// Name of an operator's pod.
+fn operator(stage: &Stage) -> Result<String> {
+    let operators = "--selector=app.kubernetes.io/name=podid-operator";
+    let first = "--output=jsonpath={.items[0].metadata.name}";
+    stage.ask(&[
+        "--namespace",
+        "podid-system",
+        "get",
+        "pods",
+        operators,
+        first,
+    ])
 }

@@ -104,22 +104,10 @@ impl Stage {
     pub(crate) fn show_logs(&self) {
         match self.nodes {
             Nodes::Kubelet(_) => show_pods(&self.lab),
-            Nodes::StandIn => {
-                for name in PROGRAMS {
-                    show_tail(name, &self.lab.log(name));
-                }
-            }
+            Nodes::StandIn => show_files(&self.lab),
         }
     }
 }
-
-/// podid's programs where nodes are stand-ins.
-const PROGRAMS: [&str; 4] = [
-    "podid-operator-0",
-    "podid-operator-1",
-    "podid-nmi-node-0",
-    "podid-nmi-node-1",
-];
 
 /// podid's pods, and the ends of their logs.
 fn show_pods(lab: &Lab) {
@@ -165,6 +153,17 @@ fn start_lab(options: UpOptions, story: &mut Story) -> Result<Lab> {
         Ok(String::new())
     })?;
     lab.context("the lab did not start")
+}
+
+/// The ends of the logs of podid's pods, as stand-ins write them.
+fn show_files(lab: &Lab) {
+    let files = std::fs::read_dir(lab.dir().file("logs"));
+    for file in files.into_iter().flatten().flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.starts_with("podid-system.") {
+            show_tail(&name, &file.path());
+        }
+    }
 }
 
 fn show_tail(name: &str, file: &Path) {
