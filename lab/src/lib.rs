@@ -3,8 +3,9 @@
 //! `podid-lab up` starts real etcd, kube-apiserver, kube-controller-manager,
 //! kube-scheduler, the controllers of Flux that are asked for, the simulated
 //! Azure of `azure-sim`, and nodes made of network namespaces. By default
-//! containers are not run: each pod has an address, a `pause` process and a cgroup,
-//! and `podid-lab exec` runs the machine's own programs inside it. With
+//! images are not run: each pod has an address, a `pause` process and a cgroup,
+//! `podid-lab exec` runs the machine's own programs inside it, and for images that the lab
+//! has a program for ([`programs`]) that is started as the manifest says. With
 //! [`NodeAgent::Kubelet`] a kubelet and containerd run on every node, and containers do.
 //!
 //! A lab has three processes of its own. The **monitor** stays in the machine's
@@ -25,6 +26,7 @@
 //! | [`source`] | stands in for Flux's source-controller |
 
 pub mod cgroup;
+pub mod container;
 mod containerd;
 pub mod context;
 pub mod control;
@@ -35,6 +37,7 @@ pub mod exec;
 mod executable;
 mod hex;
 pub mod hint;
+pub mod image;
 pub mod init;
 pub mod install;
 mod kubeconfig;
@@ -44,6 +47,7 @@ pub mod layout;
 pub mod monitor;
 pub mod net;
 mod options;
+pub mod programs;
 pub mod sandbox;
 pub mod source;
 pub mod spec;

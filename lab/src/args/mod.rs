@@ -172,14 +172,14 @@ pub(crate) enum Output {
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) lab: Named,
-    /// Folder with podid's manifests, for kustomize [default: kustomize/cluster; with --images
-    /// kustomize/lab].
+    /// Folder with podid's manifests, for kustomize [default: kustomize/lab].
     #[arg(long, value_name = "DIR")]
     pub(crate) manifests: Option<PathBuf>,
-    /// Run podid in containers, from this folder that `cargo xtask image` has filled.
+    /// Of nodes that run containers: the folder that `cargo xtask image` has filled.
     #[arg(long, value_name = "DIR", conflicts_with = "programs")]
     pub(crate) images: Option<PathBuf>,
-    /// Folder with podid's programs; without it, that of podid-lab.
+    /// Of nodes that run none: the folder with podid's programs, which are run in the pods; without it, that of
+    /// podid-lab.
     #[arg(long, value_name = "DIR")]
     pub(crate) programs: Option<PathBuf>,
 }
@@ -287,8 +287,11 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 #[derive(Debug, Group)]
 pub(crate) struct LogsArgs {
-    /// Component or service; `lab` is the lab's own.
+    /// Component or service; `lab` is the lab's own. With a namespace, a pod that the lab's stand-in runs.
     pub(crate) program: String,
+    /// Namespace of the pod.
+    #[arg(short, long)]
+    pub(crate) namespace: Option<String>,
     #[command(flatten)]
     pub(crate) lab: Named,
 }

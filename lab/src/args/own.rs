@@ -28,6 +28,9 @@ pub(crate) enum OwnCommand {
         #[arg(last = true, required = true)]
         argv: Vec<String>,
     },
+    /// Become the program of a pod's container.
+    #[command(hide = true)]
+    Container { spec: String },
     /// Keep namespaces, as `pause` does for a pod.
     #[command(hide = true)]
     Sandbox {

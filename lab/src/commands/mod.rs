@@ -86,18 +86,16 @@ fn install(args: &InstallArgs) -> Result<ExitCode> {
     for missing in podid_lab::install::missing(&lab)? {
         remark(format_args!("note: {missing}"));
     }
-    let manifests = |default: &str| args.manifests.clone().unwrap_or_else(|| default.into());
+    let overlay = args.manifests.clone();
+    let overlay = overlay.unwrap_or_else(|| "kustomize/lab".into());
     let absolute = |folder| std::path::absolute(folder).context("no working directory");
     if let Some(images) = &args.images {
         remark("importing images, applying podid's manifests, and waiting until podid is ready");
-        let images = absolute(images.clone())?;
-        podid_lab::install::containers(&lab, &images, &manifests("kustomize/lab"))?;
+        podid_lab::install::containers(&lab, &absolute(images.clone())?, &overlay)?;
     } else {
         let programs = absolute(args.programs.clone().map_or_else(own_folder, Ok)?)?;
-        remark("applying kinds, rights and rules");
-        podid_lab::install::manifests(&lab, &manifests("kustomize/cluster"))?;
-        remark("starting operators and node daemons");
-        podid_lab::install::programs(&lab, &programs)?;
+        remark("applying podid's manifests, and waiting until podid is ready");
+        podid_lab::install::programs(&lab, &programs, &overlay)?;
     }
     remark(format_args!("podid is ready in lab {}", lab.name()));
     Ok(ExitCode::SUCCESS)
@@ -211,7 +209,11 @@ fn service(command: ServiceCommand) -> Result<ExitCode> {
 
 fn logs(args: &LogsArgs) -> Result<ExitCode> {
     let lab = Lab::connect(&args.lab.name)?;
-    let path = lab.log(&args.program);
+    let name = match &args.namespace {
+        Some(namespace) => format!("{namespace}.{}", args.program),
+        None => args.program.clone(),
+    };
+    let path = lab.log(&name);
     let mut text = Vec::new();
     std::fs::File::open(&path)
         .and_then(|mut file| file.read_to_end(&mut text))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use podid_lab::enter::{Namespaces, enter};
 use podid_lab::state::StateDir;
-use podid_lab::{daemon, events, init, monitor, sandbox};
+use podid_lab::{container, daemon, events, init, monitor, sandbox};
 
 use crate::args::{Inner, OwnCommand};
 use crate::ui::{self, say};
@@ -35,6 +35,10 @@ pub(super) fn run(command: OwnCommand) -> Result<ExitCode> {
             ui::complain(&error.into());
             Ok(exit_code(code))
         }
+        OwnCommand::Container { spec } => match container::run(&spec) {
+            Ok(never) => match never {},
+            Err(error) => Err(error.into()),
+        },
         OwnCommand::Sandbox { first, spec } => {
             let run = if first {
                 sandbox::run_first

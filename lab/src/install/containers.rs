@@ -1,55 +1,44 @@
-//! podid in a lab whose nodes run containers, as a user installs it: images on the nodes, `kubectl apply -k`.
+//! What podid needs before it is applied: images on nodes that run containers, and trust in the simulated Azure.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{InstallError, NAMESPACE, manifests, run};
+use super::{IMAGES, InstallError, run, run_with};
 use crate::containerd;
 use crate::lab::{Lab, LabError};
 use crate::options::Target;
 use crate::state::CA_BUNDLE;
 
-/// Images that podid's manifests name, by the name of their archive.
-const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
-/// What must be ready, and how long it may take.
-const WORKLOADS: [&str; 2] = ["deployment/podid-operator", "daemonset/podid-nmi"];
-const ROLLOUT_LIMIT: &str = "--timeout=120s";
+/// The archives of the images that podid's manifests name, in a folder that `cargo xtask image` has filled.
+#[must_use]
+pub fn archives(images: &Path) -> Vec<PathBuf> {
+    IMAGES.map(|name| images.join(format!("{name}.tar"))).into()
+}
 
-/// Makes the images in the folder `images` known to every node, applies `overlay`, a folder for kustomize,
-/// and waits until podid is ready.
+/// Makes the images in `archives` known to every node.
 ///
 /// # Errors
 ///
-/// When an image is not there, the lab's nodes run no containers, a tool fails, or podid does not become ready.
-pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), InstallError> {
+/// When an archive is not there, the lab's nodes run no containers, or containerd refuses it.
+pub fn import(lab: &Lab, archives: &[PathBuf]) -> Result<(), InstallError> {
     let status = lab.status()?;
-    if !status
-        .programs
-        .iter()
-        .any(|one| one.name.starts_with("containerd"))
-    {
+    let mut programs = status.programs.iter();
+    if !programs.any(|one| one.name.starts_with("containerd")) {
         return Err(InstallError::NoContainers(lab.name().to_owned()));
     }
-    for node in &status.nodes {
-        for name in IMAGES {
-            image(lab, &node.name, &images.join(format!("{name}.tar")))?;
-        }
-    }
-    trust_azure(lab)?;
-    manifests(lab, overlay)?;
-    for workload in WORKLOADS {
-        let arguments = [
-            "--namespace",
-            NAMESPACE,
-            "rollout",
-            "status",
-            workload,
-            ROLLOUT_LIMIT,
-        ];
-        run(&mut lab.kubectl(&arguments)?)?;
-    }
-    Ok(())
+    std::thread::scope(|scope| {
+        let on_node = |node: &str| archives.iter().try_for_each(|file| image(lab, node, file));
+        let nodes = status.nodes.iter();
+        let imports: Vec<_> = nodes
+            .map(|node| scope.spawn(move || on_node(&node.name)))
+            .collect();
+        let panicked = |_| Err(InstallError::Panicked);
+        imports
+            .into_iter()
+            .try_for_each(|import| import.join().unwrap_or_else(panicked))
+    })
 }
 
 /// Makes the image in `archive` known to a node.
@@ -58,32 +47,31 @@ pub fn containers(lab: &Lab, images: &Path, overlay: &Path) -> Result<(), Instal
 ///
 /// When the image is not there, or the node does not take it.
 pub fn image(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> {
-    if !archive.is_file() {
-        return Err(InstallError::NoImage(archive.to_owned()));
-    }
-    let argv = containerd::import(&lab.tools()?.join("ctr"), archive);
-    run(&mut lab.command(&Target::node(node), argv))
+    let file = File::open(archive).map_err(|_| InstallError::NoImage(archive.to_owned()))?;
+    let argv = containerd::import(&lab.tools()?.join("ctr"), Path::new("-"));
+    run_with(&mut lab.command(&Target::node(node), argv), file.into())
 }
 
-/// Writes the ConfigMap by which the operator trusts the simulated Azure, and its namespace.
+/// Writes the ConfigMap `azure-ca` into `name`, a namespace that is made if need be: by its `ca.pem`, pods there
+/// trust the simulated Azure.
 ///
 /// # Errors
 ///
-/// When the API server refuses.
-pub fn trust_azure(lab: &Lab) -> Result<(), InstallError> {
+/// When the API server refuses it.
+pub fn trust_azure(lab: &Lab, name: &str) -> Result<(), InstallError> {
     let bundle = lab.dir().read(CA_BUNDLE).map_err(LabError::from)?;
     let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE},
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
     });
     let config_map = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": "azure-ca", "namespace": NAMESPACE},
+        "metadata": {"name": "azure-ca", "namespace": name},
         "data": {"ca.pem": bundle},
     });
     let objects = json!({"apiVersion": "v1", "kind": "List", "items": [namespace, config_map]});
     let file = lab
         .dir()
-        .write_json("azure-ca.json", &objects)
+        .write_json(&format!("azure-ca-{name}.json"), &objects)
         .map_err(LabError::from)?;
     run(lab
         .kubectl(&["apply", "--server-side", "--force-conflicts", "--filename"])?

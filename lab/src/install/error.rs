@@ -15,6 +15,11 @@ pub enum InstallError {
         "{0} is not there; build it with `cargo build --workspace --bins`, or name a folder in --programs"
     )]
     Missing(PathBuf),
+    /// The lab's folder cannot be written.
+    #[error(
+        "cannot make podid's programs known to the lab; is there room, and is the lab still up?"
+    )]
+    Offer(#[source] std::io::Error),
     /// An image of ours is not built.
     #[error("{0} is not there; build it with `cargo xtask image`, or name its folder in --images")]
     NoImage(PathBuf),
@@ -24,6 +29,9 @@ pub enum InstallError {
          --images out"
     )]
     NoContainers(String),
+    /// A thread that imports images panicked.
+    #[error("importing images failed; this is a bug of the lab")]
+    Panicked,
     /// The folder with our manifests is not there.
     #[error("{0} is not a folder; go to the clone's root, or name the folder in --manifests")]
     NoManifests(PathBuf),
@@ -45,17 +53,5 @@ pub enum InstallError {
         command: String,
         /// What it said.
         said: String,
-    },
-    /// A program did not become ready.
-    #[error("{program} is not ready after {seconds} s: {said}\n{log}")]
-    NotReady {
-        /// Name of the service.
-        program: String,
-        /// How long it was waited for.
-        seconds: u64,
-        /// What its admin address answered last.
-        said: String,
-        /// The end of its log.
-        log: String,
     },
 }

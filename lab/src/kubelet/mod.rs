@@ -1,7 +1,8 @@
 //! The kubelet's part, for every node of the lab, and no more of it than this: nodes are
 //! registered and kept alive by leases; **every pod the API server binds to a lab node** gets a
 //! network namespace, an address, a `pause` process in cgroups named as the kubelet names them,
-//! and the status a kubelet would write; deletion takes it all away. Containers are not run.
+//! and the status a kubelet would write; deletion takes it all away. Images are not run; for those that
+//! the lab has a program for, [`container`] starts it.
 //!
 //! Each pod has one task (`worker`): it looks at the newest version of the pod and at what the pod
 //! has on the node, takes the one next step (`step::Step`), and sleeps until something
@@ -13,6 +14,7 @@
 //! complete.
 
 mod cleanup;
+mod container;
 mod error;
 mod files;
 mod heartbeat;

@@ -73,6 +73,16 @@ impl PodSandbox {
         })
     }
 
+    /// Its `pause`.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The cgroups of the pod.
+    pub(super) fn cgroups(&self) -> &PodCgroups {
+        &self.cgroups
+    }
+
     /// Asks every process of the pod to end.
     pub(super) fn terminate(&self) {
         for pid in processes(&self.cgroups.pod) {

@@ -16,6 +16,8 @@ pub(super) struct OnNode {
     pub(super) terminated: Option<Timestamp>,
     /// None of its processes is left.
     pub(super) empty: bool,
+    /// Its containers have all ended for good, with this exit code.
+    pub(super) ended: Option<u8>,
     /// Its final status was written, though the watch may not have shown that yet.
     pub(super) finished: bool,
 }
@@ -53,7 +55,10 @@ pub(super) fn next(pod: Option<&Pod>, on_node: &OnNode, now: Timestamp) -> Step 
         (true, true) => Step::Remove,
         (true, false) => Step::Rest,
         (false, false) => Step::Create,
-        (false, true) => exit_code(pod).map_or(Step::Report, Step::Finish),
+        (false, true) => {
+            let code = on_node.ended.or_else(|| exit_code(pod));
+            code.map_or(Step::Report, Step::Finish)
+        }
     }
 }
 
@@ -105,12 +110,14 @@ mod tests {
         sandbox: true,
         terminated: None,
         empty: false,
+        ended: None,
         finished: false,
     };
     const DOWN: OnNode = OnNode {
         sandbox: false,
         terminated: None,
         empty: true,
+        ended: None,
         finished: false,
     };
 
@@ -145,6 +152,7 @@ mod tests {
             sandbox: true,
             terminated: Some(NOW - SignedDuration::from_secs(seconds)),
             empty,
+            ended: None,
             finished: false,
         };
         assert_eq!(next(Some(&pod), &UP, NOW), Step::Terminate);
@@ -178,6 +186,16 @@ mod tests {
         assert_eq!(annotated("7", "OnFailure"), Step::Report);
         assert_eq!(annotated("0", "Always"), Step::Report);
         assert_eq!(annotated("nonsense", "Never"), Step::Report);
+    }
+
+    #[test]
+    fn a_pod_ends_as_its_containers_did() {
+        let pod = pod(json!({}), "Never", "Running");
+        let ended = OnNode {
+            ended: Some(3),
+            ..UP
+        };
+        assert_eq!(next(Some(&pod), &ended, NOW), Step::Finish(3));
     }
 
     #[test]

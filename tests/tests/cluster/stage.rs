@@ -13,7 +13,7 @@ use podid_lab::control::Service;
 use podid_lab::layout::{
     LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions, install};
+use podid_lab::{Flux, Lab, Lifetime, NodeKind, Side, Target, UpOptions, install};
 use podid_tests::programs::{self, repository};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -258,11 +258,33 @@ fn start() -> Lab {
     lab
 }
 
-/// A replica of the operator, with an eye on machines more often than usual.
+/// A replica of the operator, with an eye on machines more often than usual. As a program and not as a pod: tests
+/// kill it, and start it when they say.
 fn operator(lab: &Lab, replica: u16) -> Service {
-    let service =
-        install::operator(lab, &programs::folder(), replica).expect("the operator's program");
-    service.env("PODID_TARGET_INTERVAL", "3s")
+    let account = ("podid-system", "podid-operator");
+    let kubeconfig = lab.service_account_kubeconfig(account.0, account.1, Side::Inside);
+    let token = lab.service_account_token(account.0, account.1, "api://AzureADTokenExchange");
+    let name = format!("podid-operator-{replica}");
+    let argv = [programs::program("podid-operator").display().to_string()];
+    let variables = [
+        (
+            "PODID_KUBECONFIG",
+            kubeconfig.expect("a kubeconfig").display().to_string(),
+        ),
+        ("PODID_ADMIN_ADDR", format!("127.0.0.1:{}", 8081 + replica)),
+        ("PODID_REPLICA", name.clone()),
+        ("PODID_TENANT_ID", TENANT.to_owned()),
+        ("PODID_CLIENT_ID", OPERATOR_CLIENT_ID.to_owned()),
+        (
+            "PODID_FEDERATED_TOKEN_FILE",
+            token.expect("a token").display().to_string(),
+        ),
+        ("PODID_TARGET_INTERVAL", "3s".to_owned()),
+    ];
+    let service = Service::new(&name, Target::ControlPlane, argv).restarting();
+    variables
+        .into_iter()
+        .fold(service, |service, (name, value)| service.env(name, value))
 }
 
 fn machines(state: &Value) -> impl Iterator<Item = &Value> {

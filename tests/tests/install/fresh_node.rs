@@ -43,7 +43,7 @@ fn lab() -> Lab {
     ] {
         give_image(&lab, node, image);
     }
-    install::trust_azure(&lab).unwrap();
+    install::trust_azure(&lab, install::NAMESPACE).unwrap();
     install::manifests(&lab, &repository().join("kustomize/lab")).unwrap();
     let delay = format!("PODID_NODE_TAINT_DELAY={}s", DELAY.as_secs());
     ours(

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use podid_lab::{Flux, Lab, Lifetime, UpOptions};
+use podid_tests::kubectl::Kubectl;
 use podid_tests::programs;
+use serde_json::Value;
 
 /// A lab that ends with the test.
 fn lab(test: &str, seed: Option<&Path>) -> Lab {
@@ -31,13 +33,16 @@ fn install_from(folder: &Path, lab: &Lab) -> Output {
         .expect("podid-lab starts")
 }
 
-fn processes(lab: &Lab) -> Vec<String> {
-    let programs = lab.status().expect("the lab answers").programs;
-    let ours = programs
-        .into_iter()
-        .filter(|program| program.name.starts_with("podid-"));
-    ours.map(|program| format!("{} {:?}", program.name, program.state))
-        .collect()
+/// Names of podid's pods that are not being ended. None is used twice.
+fn pods(lab: &Lab) -> Vec<String> {
+    let pods = Kubectl::of(lab).json(&["--namespace", "podid-system", "get", "pods"]);
+    let pods = pods["items"].as_array().expect("pods");
+    let stay = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    let names = pods
+        .iter()
+        .filter(stay)
+        .map(|pod| pod["metadata"]["name"].to_string());
+    names.collect()
 }
 
 #[test]
@@ -46,17 +51,18 @@ fn podid_can_be_installed_again() {
     let lost = install_from(Path::new("/"), &lab);
     let said = String::from_utf8_lossy(&lost.stderr);
     assert!(said.contains("go to the clone's root"), "{said}");
-    assert_eq!(processes(&lab), Vec::<String>::new());
+    assert_eq!(pods(&lab), Vec::<String>::new());
 
     let first = install(&lab);
     assert!(first.status.success(), "{first:?}");
-    let before = processes(&lab);
+    let before = pods(&lab);
+    assert_eq!(before.len(), 4, "{before:?}");
     let second = install(&lab);
     assert!(second.status.success(), "{second:?}");
-    let after = processes(&lab);
+    let after = pods(&lab);
     assert_eq!(before.len(), after.len());
     // The programs may have been built anew: those that ran are not kept.
-    let kept = after.iter().filter(|process| before.contains(process));
+    let kept = after.iter().filter(|pod| before.contains(pod));
     assert_eq!(kept.count(), 0, "{before:?} and then {after:?}");
 }
 
@@ -79,7 +85,7 @@ fn a_seed_without_the_operator_is_refused_at_once_with_what_to_add() {
         "{:?}",
         began.elapsed()
     );
-    assert_eq!(processes(&lab), Vec::<String>::new());
+    assert_eq!(pods(&lab), Vec::<String>::new());
 
     // What is said to be added is enough to start it, and its missing rights are named.
     let added = said

@@ -15,6 +15,6 @@ pub(crate) enum Ring {
     Cluster,
     /// The container images, and nodes that run containers. Needs root and a C compiler.
     Install,
-    /// The whole path, as the demo walks it. Needs root.
+    /// The whole path, as the demo walks it. Needs root and a C compiler.
     Scenario,
 }

@@ -1,6 +1,7 @@
 //! What each ring needs, and how it is run.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +27,17 @@ const INSTALL: &[&str] = &[
     "runc",
     "pause",
     "registry",
+];
+/// What the demo runs.
+const DEMO: &[&str] = &[
+    "kubernetes",
+    "etcd",
+    "kustomize-controller",
+    "kubelet",
+    "containerd",
+    "cni-plugins",
+    "runc",
+    "pause",
 ];
 /// The test program for those of the lab that runs containers.
 const CONTAINER_TESTS: &str = "containers";
@@ -56,11 +68,12 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             &Setup::lab("install", INSTALL)?.images()?,
             arguments,
         ),
-        Ring::Scenario => tests(
-            &[named("scenario")],
-            &Setup::lab("scenario", &[])?,
-            arguments,
-        ),
+        Ring::Scenario => {
+            // The demo would build them without a word.
+            let setup = Setup::lab("scenario", DEMO)?.images()?;
+            tools(&cargo::build()?, &[])?;
+            tests(&[named("scenario")], &setup, arguments)
+        }
     }
 }
 
@@ -106,11 +119,7 @@ impl Setup {
         }
         let folder = cargo::build()?;
         ui::step("Preparing the programs of the lab");
-        process::run(
-            Command::new(folder.join("podid-lab"))
-                .arg("tools")
-                .args(groups),
-        )?;
+        tools(&folder, groups)?;
         Ok(Self {
             environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
         })
@@ -126,6 +135,12 @@ impl Setup {
         self.environment.push(("PODID_TEST_IMAGES", images));
         Ok(self)
     }
+}
+
+/// Builds programs of the lab; no group named: all that a lab runs by itself.
+fn tools(folder: &Path, groups: &[&str]) -> Result<()> {
+    let mut program = Command::new(folder.join("podid-lab"));
+    process::run(program.arg("tools").args(groups))
 }
 
 /// Runs `cargo test` and counts, while its output is shown as it comes.

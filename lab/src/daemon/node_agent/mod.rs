@@ -5,7 +5,6 @@
 
 mod config;
 mod error;
-mod image;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use tokio::net::UnixStream;
 use super::pki::Pki;
 use super::supervise::{Program, Supervisor};
 use crate::containerd;
+use crate::image::{Image, box_of_commands};
 use crate::layout::NodeLayout;
 use crate::net::Fabric;
 use crate::options::{Network, Target};
@@ -58,9 +58,9 @@ impl NodeAgents<'_> {
     /// Image archives that every node gets: that of the first container of a pod, and one with
     /// a shell.
     fn pack_images(&self) -> Result<[PathBuf; 2], NodeAgentError> {
-        let pause = image::pause(&self.tools.bin("pause"));
-        let commands = image::box_of_commands().map_err(NodeAgentError::Image)?;
-        let pack = |name: &str, image: &image::Image| {
+        let pause = pause(&self.tools.bin("pause"));
+        let commands = box_of_commands().map_err(NodeAgentError::Image)?;
+        let pack = |name: &str, image: &Image| {
             let file = self.dir.file(name);
             image.pack(&file).map_err(NodeAgentError::Image)?;
             Ok::<_, NodeAgentError>(file)
@@ -178,6 +178,16 @@ impl NodeAgents<'_> {
 
     fn bin(&self, name: &str) -> String {
         text(&self.tools.bin(name))
+    }
+}
+
+/// The image of every pod's first container; the file `program` is static.
+fn pause(program: &Path) -> Image {
+    Image {
+        reference: config::PAUSE.to_owned(),
+        entrypoint: Some("/pause".to_owned()),
+        files: vec![("pause".into(), program.to_owned())],
+        ..Image::default()
     }
 }
 

@@ -1,13 +1,14 @@
 //! The status a kubelet would write for a pod.
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStatus,
-    HostIP, Pod, PodCondition, PodIP, PodStatus,
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated,
+    ContainerStateWaiting, ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
+use super::container::{AllFacts, ContainerFacts, State};
 use super::names::container_id;
 
 #[cfg(test)]
@@ -29,25 +30,24 @@ pub(super) struct Facts {
     pub(super) started: Timestamp,
     /// How often its sandbox was lost and made again.
     pub(super) restarts: i32,
+    /// The containers that run. The others are said to run for as long as the sandbox is there.
+    pub(super) containers: AllFacts,
 }
 
 /// The status of a pod that has its sandbox.
 pub(super) fn running(pod: &Pod, facts: &Facts) -> PodStatus {
     let now = Time(facts.started);
-    let ready = readiness(pod);
+    let unready = facts.containers.values().any(|container| !container.ready);
+    let unready = unready.then_some("ContainersNotReady");
+    let closed = (!readiness(pod)).then_some("ReadinessGatesNotReady");
+    let not_ready = unready.or(closed);
     let true_now = |kind| condition(pod, kind, true, None, &now);
     let conditions = vec![
         true_now("PodReadyToStartContainers"),
         true_now("PodScheduled"),
         true_now("Initialized"),
-        true_now("ContainersReady"),
-        condition(
-            pod,
-            "Ready",
-            ready,
-            (!ready).then_some("ReadinessGatesNotReady"),
-            &now,
-        ),
+        condition(pod, "ContainersReady", unready.is_none(), unready, &now),
+        condition(pod, "Ready", not_ready.is_none(), not_ready, &now),
     ];
     let state = ContainerState {
         running: Some(ContainerStateRunning {
@@ -149,6 +149,9 @@ fn status(
 fn one(container: &Container, facts: &Facts, state: &ContainerState) -> ContainerStatus {
     let runs = state.running.is_some();
     let id = format!("containerd://{}", container_id(&facts.uid, &container.name));
+    if let Some(own) = facts.containers.get(&container.name).filter(|_| runs) {
+        return of_one_that_runs(container, own, &id);
+    }
     let mut state = state.clone();
     if let Some(terminated) = &mut state.terminated {
         terminated.container_id = Some(id.clone());
@@ -161,6 +164,63 @@ fn one(container: &Container, facts: &Facts, state: &ContainerState) -> Containe
         started: Some(runs),
         restart_count: facts.restarts,
         state: Some(state),
+        ..ContainerStatus::default()
+    }
+}
+
+/// The status of a container that the stand-in runs.
+fn of_one_that_runs(container: &Container, own: &ContainerFacts, id: &str) -> ContainerStatus {
+    let ended = own.last.map(|ended| ContainerState {
+        terminated: Some(ContainerStateTerminated {
+            exit_code: ended.code,
+            reason: Some(
+                if ended.code == 0 {
+                    "Completed"
+                } else {
+                    "Error"
+                }
+                .to_owned(),
+            ),
+            started_at: Some(Time(ended.started)),
+            finished_at: Some(Time(ended.finished)),
+            container_id: Some(id.to_owned()),
+            ..ContainerStateTerminated::default()
+        }),
+        ..ContainerState::default()
+    });
+    let (state, last_state) = match &own.state {
+        State::Terminated => (ended, None),
+        State::Running(since) => {
+            let running = ContainerStateRunning {
+                started_at: Some(Time(*since)),
+            };
+            let running = ContainerState {
+                running: Some(running),
+                ..ContainerState::default()
+            };
+            (Some(running), ended)
+        }
+        State::Waiting(reason, message) => {
+            let waiting = ContainerStateWaiting {
+                reason: Some((*reason).to_owned()),
+                message: (!message.is_empty()).then(|| message.clone()),
+            };
+            let waiting = ContainerState {
+                waiting: Some(waiting),
+                ..ContainerState::default()
+            };
+            (Some(waiting), ended)
+        }
+    };
+    ContainerStatus {
+        name: container.name.clone(),
+        container_id: Some(id.to_owned()),
+        image: container.image.clone().unwrap_or_default(),
+        ready: own.ready,
+        started: Some(matches!(own.state, State::Running(_))),
+        restart_count: own.restarts,
+        state,
+        last_state,
         ..ContainerStatus::default()
     }
 }

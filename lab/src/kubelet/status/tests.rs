@@ -8,6 +8,7 @@ fn facts() -> Facts {
         address: "10.244.1.2".to_owned(),
         started: Timestamp::from_second(1_700_000_000).unwrap(),
         restarts: 0,
+        containers: AllFacts::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong in a step of a pod.
 
+use super::super::container::ContainerStartError;
 use super::super::error::PodSandboxError;
 use super::super::step::EXIT_CODE;
 
@@ -8,6 +9,8 @@ use super::super::step::EXIT_CODE;
 pub(super) enum WorkerError {
     #[error("cannot make the pod's sandbox")]
     Create(#[source] PodSandboxError),
+    #[error("cannot start the pod's containers")]
+    Start(#[source] ContainerStartError),
     #[error("cannot take the pod's sandbox away")]
     Remove(#[source] PodSandboxError),
     #[error("the API server refused to {action}")]
@@ -28,6 +31,7 @@ impl WorkerError {
     /// The reason of the Event: the kubelet's own where it has one for this.
     pub(super) fn reason(&self) -> &'static str {
         match self {
+            Self::Start(_) => "Failed",
             Self::Create(_) => "FailedCreatePodSandBox",
             Self::Remove(_) => "FailedKillPod",
             Self::Api { .. } => "FailedStatusUpdate",

@@ -1,6 +1,7 @@
 //! One pod on its node, from the first time it is seen until nothing of it is left.
 
 mod error;
+mod flow;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::cleanup;
+use super::container::{self, Containers};
 use super::node::Node;
 use super::pod_sandbox::PodSandbox;
 use super::report;
@@ -21,32 +23,13 @@ use super::step::{EXIT_CODE, OnNode, Step, next};
 use crate::events::chain;
 
 use error::WorkerError;
+use flow::After;
+pub(super) use flow::Seen;
 
 /// How often a cgroup is asked whether its processes have ended.
 const CHECK: Duration = Duration::from_millis(20);
 /// The first and the longest pause after a step that failed.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
-
-/// A pod as the watch has it.
-#[derive(Clone, Debug)]
-pub(super) enum Seen {
-    /// Its newest version.
-    Here(Box<Pod>),
-    /// The API server does not have it any more.
-    Gone,
-}
-
-/// What follows a step that went well.
-enum After {
-    /// Decide again at once.
-    Decide,
-    /// Wait until something changes.
-    Wait,
-    /// Ask again in a moment.
-    Check,
-    /// Nothing is left to do, ever.
-    Done,
-}
 
 /// Takes step after step for one pod; ends when nothing of it is left here.
 pub(super) async fn run(node: Arc<Node>, uid: String, mut seen: watch::Receiver<Seen>) {
@@ -89,6 +72,7 @@ struct Worker {
     uid: String,
     pod: Pod,
     sandbox: Option<PodSandbox>,
+    containers: Containers,
     /// When its processes were asked to end.
     terminated: Option<Timestamp>,
     /// Its final status is written.
@@ -106,6 +90,7 @@ impl Worker {
             uid,
             pod,
             sandbox: None,
+            containers: Containers::none(),
             terminated: None,
             finished: false,
             restarts: 0,
@@ -117,6 +102,7 @@ impl Worker {
             sandbox: self.sandbox.is_some(),
             terminated: self.terminated,
             empty: self.sandbox.as_ref().is_none_or(PodSandbox::is_empty),
+            ended: self.containers.exit_code(),
             finished: self.finished,
         };
         let step = next(here.then_some(&self.pod), &on_node, Timestamp::now());
@@ -139,11 +125,19 @@ impl Worker {
             .await
             .map_err(WorkerError::Create)?;
         tracing::info!(pod = self.name(), address = %sandbox.address, "pod is up");
+        match container::start(&self.node, &self.pod, &sandbox, &self.uid).await {
+            Ok(containers) => self.containers = containers,
+            Err(error) => {
+                let removed = sandbox.remove(&self.node, &self.pod).await;
+                removed.map_err(WorkerError::Remove)?;
+                return Err(WorkerError::Start(error));
+            }
+        }
         self.sandbox = Some(sandbox);
         Ok(After::Decide)
     }
 
-    async fn report(&self) -> Result<After, WorkerError> {
+    async fn report(&mut self) -> Result<After, WorkerError> {
         if let Some(facts) = self.facts() {
             self.write(&status::running(&self.pod, &facts)).await?;
         }
@@ -165,6 +159,7 @@ impl Worker {
     }
 
     fn terminate(&mut self) -> After {
+        self.containers.stop_restarts();
         if let Some(sandbox) = &self.sandbox {
             sandbox.terminate();
         }
@@ -183,6 +178,7 @@ impl Worker {
             ))
             .await?;
         }
+        self.containers = Containers::none();
         if let Some(sandbox) = self.sandbox.take() {
             let removed = sandbox.remove(&self.node, &self.pod).await;
             removed.map_err(WorkerError::Remove)?;
@@ -235,6 +231,7 @@ impl Worker {
         };
         tokio::select! {
             changed = seen.changed() => return changed.map_err(|_| Ended),
+            () = self.containers.changed() => return Ok(()),
             () = timer => return Ok(()),
             () = pause => {}
         }
@@ -245,6 +242,7 @@ impl Worker {
     /// `pause` was ended from outside: as a kubelet does, makes the sandbox anew.
     async fn sandbox_lost(&mut self) {
         self.restarts = self.restarts.saturating_add(1);
+        self.containers = Containers::none();
         let note = "Pod sandbox changed, it will be killed and re-created.";
         self.publish(EventType::Normal, "SandboxChanged", note.to_owned())
             .await;
@@ -274,8 +272,10 @@ impl Worker {
         report::publish(&self.node, &self.pod, kind, reason, note).await;
     }
 
-    fn facts(&self) -> Option<Facts> {
+    fn facts(&mut self) -> Option<Facts> {
+        let containers = self.containers.facts();
         self.sandbox.as_ref().map(|sandbox| Facts {
+            containers,
             uid: self.uid.clone(),
             host: self.node.layout.address.to_string(),
             address: sandbox.address.to_string(),

@@ -11,7 +11,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     if !output.status.success() {
         bail!(
             "`{}` ended with {}\n{}{}",
-            line(command),
+            line_of(command),
             output.status,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
@@ -29,10 +29,14 @@ pub(crate) fn output(command: &mut Command) -> Result<Output> {
     output.with_context(|| format!("cannot start `{program}`: is it installed and on PATH?"))
 }
 
+fn line_of(command: &Command) -> String {
+    line(std::iter::once(command.get_program()).chain(command.get_args()))
+}
+
 /// A command as a person would type it.
-fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(quoted).collect::<Vec<_>>().join(" ")
+pub(crate) fn line<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> String {
+    let words = words.into_iter().map(|word| quoted(word.as_ref()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A word as a shell takes it.

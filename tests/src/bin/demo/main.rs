@@ -7,12 +7,16 @@
 mod cluster;
 mod command;
 mod commit;
+mod container;
 mod facts;
+mod images;
 mod keep;
+mod nodes;
 mod options;
 mod pods;
 mod refusals;
 mod revert;
+mod sdk_image;
 mod stage;
 mod story;
 mod ui;

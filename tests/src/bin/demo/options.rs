@@ -25,6 +25,10 @@ pub(crate) struct Options {
     /// How pods are linked to their node.
     #[arg(long, default_value = "bridge", value_name = "bridge|routed")]
     pub(crate) network: podid_lab::Network,
+    /// What does a kubelet's part: a `kubelet` with containers, or a `stand-in`. Without this flag a
+    /// kubelet where this machine can run one, and the demo says why where not.
+    #[arg(long, value_enum)]
+    pub(crate) node_agent: Option<podid_lab::NodeAgent>,
     /// Write what was done, how long it took and whether it was as said, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

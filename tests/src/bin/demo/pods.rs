@@ -1,36 +1,31 @@
 //! Scene: two pods on two nodes use the identity, with programs that know nothing of podid.
 
 use anyhow::{Context, Result, ensure};
-use podid_lab::layout::{VAULT, VAULT_SECRET};
-use podid_tests::programs;
-use serde_json::Value;
+use podid_lab::install::trust_azure;
+use podid_lab::layout::VAULT_SECRET;
+use serde_json::{Value, json};
 
 use crate::command;
 use crate::commit::identity;
-use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::container::{Program, pod_spec, told};
+use crate::facts::{NAMESPACE, PROFILE};
+use crate::nodes::Nodes;
 use crate::stage::Stage;
 use crate::story::Story;
 
 const SCENE: &str = "Pods use it";
 
-/// Starts two pods, and reads a secret and a token in each.
+/// Starts two pods, each of which reads a secret and asks for a token.
 pub(crate) fn use_identity(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("Two pods on two nodes use the identity");
     story.step(SCENE, "a Deployment of two, spread over the nodes", || {
         deploy(stage)
     })?;
-    let pods = pods(stage)?;
-    for pod in &pods {
-        story.step(
-            SCENE,
-            &format!("{pod}: Python's azure-identity reads a Key Vault secret"),
-            || read_secret(stage, pod),
-        )?;
-        story.step(
-            SCENE,
-            &format!("{pod}: curl gets a token of this identity"),
-            || curl_token(stage, pod),
-        )?;
+    for pod in &pods(stage)? {
+        let step = format!("{pod}: Python's azure-identity reads a Key Vault secret");
+        story.step(SCENE, &step, || read_secret(stage, pod))?;
+        let step = format!("{pod}: curl gets a token of this identity");
+        story.step(SCENE, &step, || curl_token(stage, pod))?;
     }
     story.step(
         SCENE,
@@ -40,7 +35,8 @@ pub(crate) fn use_identity(stage: &Stage, story: &mut Story) -> Result<()> {
 }
 
 fn deploy(stage: &Stage) -> Result<String> {
-    stage.apply_well(&deployment())?;
+    trust_azure(&stage.lab, NAMESPACE)?;
+    stage.apply_well(&deployment().to_string())?;
     stage.ask(&[
         "-n",
         NAMESPACE,
@@ -67,29 +63,28 @@ fn deploy(stage: &Stage) -> Result<String> {
     stage.ask(&["-n", NAMESPACE, "get", "pods", "-o", "wide"])
 }
 
-fn deployment() -> String {
-    format!(
-        "\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{ name: checkout, namespace: {NAMESPACE} }}
-spec:
-  replicas: 2
-  selector: {{ matchLabels: {{ app: checkout }} }}
-  template:
-    metadata: {{ labels: {{ app: checkout, aadpodidbinding: {PROFILE} }} }}
-    spec:
-      topologySpreadConstraints:
-        - maxSkew: 1
-          topologyKey: kubernetes.io/hostname
-          whenUnsatisfiable: DoNotSchedule
-          labelSelector: {{ matchLabels: {{ app: checkout }} }}
-      containers:
-        - name: app
-          image: example.com/checkout:1
-          securityContext: {{ capabilities: {{ drop: [NET_RAW] }} }}
-"
-    )
+fn deployment() -> Value {
+    let containers = [Program::Sdk, Program::Curl].map(|program| program.container(&["NET_RAW"]));
+    let mut spec = pod_spec(&containers);
+    spec["topologySpreadConstraints"] = json!([{
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "checkout"}},
+    }]);
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "checkout", "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "checkout"}},
+            "template": {
+                "metadata": {"labels": {"app": "checkout", "aadpodidbinding": PROFILE}},
+                "spec": spec,
+            },
+        },
+    })
 }
 
 /// Names of the application's pods.
@@ -108,26 +103,19 @@ pub(crate) fn pods(stage: &Stage) -> Result<Vec<String>> {
 }
 
 fn read_secret(stage: &Stage, pod: &str) -> Result<String> {
-    let script = programs::repository().join("docs/examples/read_secret.py");
-    let (python, script) = (
-        stage.python.display().to_string(),
-        script.display().to_string(),
-    );
-    let vault = format!("https://{VAULT}.vault.azure.net");
-    let (secret, value) = VAULT_SECRET;
-    let argv = [python.as_str(), script.as_str(), vault.as_str(), secret];
-    let said = command::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
+    let said = told(stage, NAMESPACE, pod, Program::Sdk)?;
     ensure!(
-        said == value,
+        said == VAULT_SECRET.1,
         "the pod read {said:?}, which is not the secret"
     );
-    Ok(format!("$ python read_secret.py {vault} {secret}\n{said}"))
+    Ok(shown(stage, pod, Program::Sdk, &said))
 }
 
 fn curl_token(stage: &Stage, pod: &str) -> Result<String> {
-    let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
-    let said = command::capture(&mut stage.in_pod(NAMESPACE, pod, &argv))?;
-    let token: Value = serde_json::from_str(&said).context("the answer is no JSON")?;
+    let said = told(stage, NAMESPACE, pod, Program::Curl)?;
+    let (said, status) = said.rsplit_once('\n').context("curl said nothing")?;
+    ensure!(status == "200", "the answer was a {status}: {said}");
+    let token: Value = serde_json::from_str(said).context("the answer is no JSON")?;
     let wanted = identity(stage)?.client_id;
     ensure!(
         token["client_id"] == wanted.as_str(),
@@ -140,9 +128,18 @@ fn curl_token(stage: &Stage, pod: &str) -> Result<String> {
             .is_some_and(|token| token.len() > 100),
         "no token: {said}"
     );
-    Ok(format!(
-        "$ curl -H Metadata:true '{TOKEN_URL}'\n\
-         client_id {wanted}, token_type {}, expires_in {}",
+    let seen = format!(
+        "client_id {wanted}, token_type {}, expires_in {}",
         token["token_type"], token["expires_in"]
-    ))
+    );
+    Ok(shown(stage, pod, Program::Curl, &seen))
+}
+
+/// What a person would type to see this, and what is seen.
+fn shown(stage: &Stage, pod: &str, program: Program, seen: &str) -> String {
+    let typed = match stage.nodes {
+        Nodes::Kubelet(_) => format!("kubectl -n {NAMESPACE} logs {pod} -c {}", program.name()),
+        Nodes::StandIn => command::line(program.argv()),
+    };
+    format!("$ {typed}\n{seen}")
 }

@@ -1,10 +1,11 @@
 //! Scene: what must not work does not.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use podid_lab::install::trust_azure;
+use serde_json::{Value, json};
 
-use crate::command;
-use crate::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE, TOKEN_URL};
+use crate::container::{Program, pod_spec, told};
+use crate::facts::{NAMESPACE, PROFILE, STRANGER_NAMESPACE};
 use crate::stage::Stage;
 use crate::story::Story;
 
@@ -14,21 +15,21 @@ const SCENE: &str = "Strangers are refused";
 pub(crate) fn stay_closed(stage: &Stage, story: &mut Story) -> Result<()> {
     story.scene("What must not work");
     story.step(SCENE, "a pod without the label gets no token", || {
-        refused_token(stage, NAMESPACE, "unlabelled", "")
+        refused_token(stage, NAMESPACE, "unlabelled", None)
     })?;
     story.step(
         SCENE,
         "the same label in another namespace gets no token",
         || {
-            stage.ask(&["create", "namespace", STRANGER_NAMESPACE])?;
-            refused_token(stage, STRANGER_NAMESPACE, "copycat", PROFILE)
+            trust_azure(&stage.lab, STRANGER_NAMESPACE)?;
+            refused_token(stage, STRANGER_NAMESPACE, "copycat", Some(PROFILE))
         },
     )?;
     story.step(
         SCENE,
         "a bound pod that keeps NET_RAW is not admitted",
         || {
-            let (taken, words) = stage.apply(&pod(NAMESPACE, "spoofer", PROFILE, "[]"))?;
+            let (taken, words) = stage.apply(&pod(NAMESPACE, "spoofer", Some(PROFILE), &[]))?;
             ensure!(
                 !taken,
                 "the API server admitted a bound pod that keeps NET_RAW"
@@ -42,26 +43,17 @@ pub(crate) fn stay_closed(stage: &Stage, story: &mut Story) -> Result<()> {
     )
 }
 
-fn refused_token(stage: &Stage, namespace: &str, name: &str, label: &str) -> Result<String> {
-    stage.apply_well(&pod(namespace, name, label, "[NET_RAW]"))?;
-    stage.ask(&[
-        "-n",
-        namespace,
-        "wait",
-        &format!("pod/{name}"),
-        "--for=condition=Ready",
-        "--timeout=60s",
-    ])?;
-    let argv = [
-        "curl",
-        "-sS",
-        "-w",
-        "\n%{http_code}",
-        "-H",
-        "Metadata:true",
-        TOKEN_URL,
-    ];
-    let said = command::capture(&mut stage.in_pod(namespace, name, &argv))?;
+fn refused_token(
+    stage: &Stage,
+    namespace: &str,
+    name: &str,
+    label: Option<&str>,
+) -> Result<String> {
+    stage.apply_well(&pod(namespace, name, label, &["NET_RAW"]))?;
+    let pod = format!("pod/{name}");
+    let ready = ["wait", &pod, "--for=condition=Ready", "--timeout=60s"];
+    stage.ask(&[&["-n", namespace], &ready[..]].concat())?;
+    let said = told(stage, namespace, name, Program::Curl)?;
     let (body, status) = said.rsplit_once('\n').context("curl said nothing")?;
     let answer: Value = serde_json::from_str(body).context("the refusal is no JSON")?;
     ensure!(
@@ -78,21 +70,13 @@ fn refused_token(stage: &Stage, namespace: &str, name: &str, label: &str) -> Res
     ))
 }
 
-fn pod(namespace: &str, name: &str, label: &str, drop: &str) -> String {
-    let labels = match label {
-        "" => "{}".to_owned(),
-        label => format!("{{ aadpodidbinding: {label} }}"),
-    };
-    format!(
-        "\
-apiVersion: v1
-kind: Pod
-metadata: {{ name: {name}, namespace: {namespace}, labels: {labels} }}
-spec:
-  containers:
-    - name: app
-      image: example.com/app:1
-      securityContext: {{ capabilities: {{ drop: {drop} }} }}
-"
-    )
+fn pod(namespace: &str, name: &str, label: Option<&str>, drop: &[&str]) -> String {
+    let labels = label.map(|label| json!({"aadpodidbinding": label}));
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": pod_spec(&[Program::Curl.container(drop)]),
+    });
+    pod.to_string()
 }

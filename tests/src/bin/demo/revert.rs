@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::command;
 use crate::commit::{Identity, git, identity, wait_for_revision};
-use crate::facts::{NAMESPACE, PROFILE, TOKEN_URL};
+use crate::container::ask_again;
+use crate::facts::{NAMESPACE, PROFILE};
 use crate::pods;
 use crate::stage::Stage;
 use crate::story::Story;
@@ -88,8 +88,7 @@ fn mentions(value: &Value, needle: &str) -> Vec<String> {
 
 fn no_token(stage: &Stage) -> Result<String> {
     for pod in pods::pods(stage)? {
-        let argv = ["curl", "-sS", "-H", "Metadata:true", TOKEN_URL];
-        let said = command::capture(&mut stage.in_pod(NAMESPACE, &pod, &argv))?;
+        let said = ask_again(stage, NAMESPACE, &pod)?;
         ensure!(!said.contains("access_token"), "{pod} still gets a token");
     }
     Ok("asked in each pod; each was refused".to_owned())

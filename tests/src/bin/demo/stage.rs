@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, Target, UpOptions};
+use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, UpOptions};
 use serde_json::Value;
 
 use podid_tests::python;
 
+use crate::nodes::Nodes;
 use crate::options::Options;
 use crate::story::Story;
 use crate::{command, ui};
@@ -19,6 +20,8 @@ const SCENE: &str = "Prepare";
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) lab: Lab,
+    /// Of which kind its nodes are.
+    pub(crate) nodes: Nodes,
     /// Folder of our own programs.
     pub(crate) programs: PathBuf,
     /// Interpreter that has the Azure SDKs.
@@ -40,14 +43,15 @@ impl Stage {
         let own = std::env::current_exe().context("this program cannot be found")?;
         let programs = own.parent().map(Path::to_path_buf).unwrap_or_default();
         let python = python::interpreter()?;
-        let lab_options = lab_options(options);
-        podid_lab::tools::ensure(&lab_options.tools())?;
+        let mut lab_options = lab_options(options);
+        let nodes = Nodes::prepare(options, &mut lab_options, &programs, &python, story)?;
         story.scene("A cluster and a cloud, on this machine");
         let lab = start_lab(lab_options, story)?;
         let work = lab.dir().file("demo");
         std::fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
         Ok(Self {
             lab,
+            nodes,
             programs,
             python,
             work,
@@ -79,11 +83,6 @@ impl Stage {
         }
     }
 
-    /// A command inside a pod.
-    pub(crate) fn in_pod(&self, namespace: &str, pod: &str, argv: &[&str]) -> Command {
-        self.lab.command(&Target::pod(namespace, pod), argv)
-    }
-
     /// What the simulated Azure answers at `path` of its admin API.
     pub(crate) fn azure(&self, path: &str) -> Result<Value> {
         let url = format!("{}{path}", self.lab.sim_admin_url().trim_end_matches('/'));
@@ -103,14 +102,30 @@ impl Stage {
 
     /// The last lines of what podid's programs logged, for finding out why a step failed.
     pub(crate) fn show_logs(&self) {
-        for name in [
-            "podid-operator-0",
-            "podid-operator-1",
-            "podid-nmi-node-0",
-            "podid-nmi-node-1",
-        ] {
-            show_tail(name, &self.lab.log(name));
+        match self.nodes {
+            Nodes::Kubelet(_) => show_pods(&self.lab),
+            Nodes::StandIn => show_files(&self.lab),
         }
+    }
+}
+
+/// podid's pods, and the ends of their logs.
+fn show_pods(lab: &Lab) {
+    let selector = "--selector=app.kubernetes.io/part-of=podid";
+    for (title, command) in [
+        ("podid's pods", &["get", "pods", "-o", "wide"][..]),
+        (
+            "The end of their logs",
+            &["logs", selector, "--tail=15", "--prefix"],
+        ),
+    ] {
+        let asked = lab.kubectl(&[&["--namespace", "podid-system"], command].concat());
+        // The step that failed is what is to be told of, not this.
+        let Some(output) = asked.ok().and_then(|mut asked| asked.output().ok()) else {
+            continue;
+        };
+        ui::step(title);
+        ui::detail(&String::from_utf8_lossy(&output.stdout));
     }
 }
 
@@ -127,12 +142,28 @@ fn lab_options(options: &Options) -> UpOptions {
 
 fn start_lab(options: UpOptions, story: &mut Story) -> Result<Lab> {
     let mut lab = None;
+    let agent = options.node_agent;
     let step = "a lab: two nodes, Kubernetes, Flux and a simulated Azure";
     story.step(SCENE, step, || {
-        lab = Some(Lab::up(options)?);
+        let up = Lab::up(options);
+        lab = Some(match agent {
+            NodeAgent::StandIn => up?,
+            NodeAgent::Kubelet => up.context("`--node-agent stand-in` does without kubelets")?,
+        });
         Ok(String::new())
     })?;
     lab.context("the lab did not start")
+}
+
+/// The ends of the logs of podid's pods, as stand-ins write them.
+fn show_files(lab: &Lab) {
+    let files = std::fs::read_dir(lab.dir().file("logs"));
+    for file in files.into_iter().flatten().flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.starts_with("podid-system.") {
+            show_tail(&name, &file.path());
+        }
+    }
 }
 
 fn show_tail(name: &str, file: &Path) {

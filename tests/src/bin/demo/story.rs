@@ -41,23 +41,33 @@ impl Story {
         let start = Instant::now();
         let result = act();
         let took = start.elapsed();
-        self.steps.push(Step {
-            scene: scene.to_owned(),
-            step: step.to_owned(),
-            ok: result.is_ok(),
-            seconds: took.as_secs_f64(),
-        });
         match result {
             Ok(seen) => {
-                ui::good(step, Some(took));
-                ui::detail(&seen);
+                self.went_well(scene, step, took, &seen);
                 Ok(())
             }
             Err(error) => {
+                self.keep(scene, step, took, false);
                 ui::bad(step);
                 Err(error.context(format!("the demo did not go as said: {step}")))
             }
         }
+    }
+
+    /// Prints what was seen of a step that went well.
+    pub(crate) fn went_well(&mut self, scene: &str, step: &str, took: Duration, seen: &str) {
+        self.keep(scene, step, took, true);
+        ui::good(step, Some(took));
+        ui::detail(seen);
+    }
+
+    fn keep(&mut self, scene: &str, step: &str, took: Duration, ok: bool) {
+        self.steps.push(Step {
+            scene: scene.to_owned(),
+            step: step.to_owned(),
+            ok,
+            seconds: took.as_secs_f64(),
+        });
     }
 
     /// Prints how many steps each scene had, and how long they took.

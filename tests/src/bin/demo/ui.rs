@@ -15,6 +15,11 @@ pub(crate) fn step(text: &str) {
     println!("{BOLD}▶ {text}{BOLD:#}");
 }
 
+/// Says what a person should know of this run.
+pub(crate) fn note(text: &str) {
+    println!("{BOLD}note{BOLD:#}: {text}");
+}
+
 /// Says that something was seen to be as it should.
 pub(crate) fn good(text: &str, took: Option<Duration>) {
     let took = took
