@@ -267,7 +267,8 @@ fn write_items(
 /// Writes a file, of which a reader sees either the old text or the new.
 fn write(path: &Path, text: &str) -> Result<(), ContainerStartError> {
     write_folder(path.parent().unwrap_or(path))?;
-    let new = path.with_added_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
     fs::write(&new, text)
         .and_then(|()| fs::rename(&new, path))
         .map_err(|source| ContainerStartError::Write {
