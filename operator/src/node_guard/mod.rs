@@ -8,6 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `context` | what it works with, and the decision about one node |
 //! | `observe` | from nodes, pods and DaemonSets to what is decided on |
 //! | `daemons` | the daemons that are known, by node, and since when a node is without one |
 //! | `trigger` | which change concerns which node |
@@ -15,6 +16,7 @@
 //! | `patch` | a change of a node, as a patch that loses no other taint |
 //! | `summary` | all nodes together |
 
+mod context;
 mod daemons;
 mod metrics;
 mod observe;
@@ -23,64 +25,23 @@ mod reconcile;
 mod summary;
 mod trigger;
 
-use std::fmt;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Node;
-use kube::Client;
 use kube::runtime::controller::{self, Controller};
-use podid_core::node_guard::{NodeDecision, NodeSummary, NodeTaintSettings, decide};
-use podid_index::events::EventWriter;
+use podid_core::node_guard::NodeSummary;
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+pub use self::context::NodeGuardContext;
 pub use self::daemons::Daemons;
 pub use self::metrics::NodeGuardMetrics;
 pub use self::observe::reduce;
-use crate::leader::Leadership;
 
 /// How many nodes are worked on at once.
 const CONCURRENCY: u16 = 8;
-
-/// What the controller of node taints works with.
-#[derive(Clone)]
-pub struct NodeGuardContext {
-    /// Client of the API server.
-    pub client: Client,
-    /// Whether this replica may write.
-    pub leadership: Leadership,
-    /// Where Events go.
-    pub events: EventWriter,
-    /// Counters.
-    pub metrics: NodeGuardMetrics,
-    /// Namespace of the node daemon.
-    pub namespace: String,
-    /// How nodes are tainted.
-    pub settings: NodeTaintSettings,
-    /// The daemons that are known.
-    pub daemons: Daemons,
-    /// That something may be different about a node.
-    pub changed: Arc<Notify>,
-}
-
-impl fmt::Debug for NodeGuardContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeGuardContext")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
-}
-
-impl NodeGuardContext {
-    /// What to do about a node; `None` where no daemon is to run, or while the daemons are not known.
-    fn decide(&self, node: &Node) -> Option<NodeDecision> {
-        let facts = observe::node_facts(node);
-        let seen = self.daemons.on(node)?;
-        Some(decide(&facts, &seen.pods, seen.away, self.settings))
-    }
-}
 
 /// Runs until `drain`, and publishes in `summary` how all nodes are. It may run on every replica: one that
 /// does not lead only keeps what it knows.

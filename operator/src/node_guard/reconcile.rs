@@ -11,7 +11,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Resource, ResourceExt};
 use podid_core::node_guard::{NodeChange, NodeDecision, TAINT_KEY};
 
-use super::NodeGuardContext;
+use super::context::NodeGuardContext;
 use super::metrics::TaintChange;
 use super::patch::merge_patch;
 use crate::FIELD_MANAGER;

@@ -9,7 +9,7 @@ use kube::runtime::reflector::Store;
 use podid_core::node_guard::NodeSummary;
 use tokio::sync::watch;
 
-use super::NodeGuardContext;
+use super::context::NodeGuardContext;
 use super::observe::node_facts;
 
 /// How long changes are collected before the nodes are counted: counting looks at all of them, and each

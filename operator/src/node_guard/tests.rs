@@ -4,9 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use http::{Request, Response};
+use kube::Client;
 use kube::client::Body;
 use kube::runtime::controller::Action;
-use podid_core::node_guard::TAINT_KEY;
+use podid_core::node_guard::{NodeTaintSettings, TAINT_KEY};
 use podid_index::ObjectKey;
 use podid_index::events::EventQueue;
 use podid_index::watch::WatchFact;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::reconcile::{NodeError, after_error, reconcile};
 use super::*;
+use crate::leader::Leadership;
 
 #[derive(Default)]
 struct Server {

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 use podid_index::feed::short_watch;
 use podid_index::watch::{Watch, facts};
 
-use super::NodeGuardContext;
+use super::context::NodeGuardContext;
 use super::daemons::Concerned;
 use super::observe::{DAEMON_LABEL, node_facts};
 use crate::trigger::{Trigger, hash, touched, uid};

@@ -2,7 +2,12 @@
 //! kubelets. Needs root.
 
 // A helper that fails is a failed test. Figures are printed for the documents.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod bare;
 mod cluster;
