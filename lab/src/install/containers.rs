@@ -52,8 +52,8 @@ pub fn image(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> 
     run_with(&mut lab.command(&Target::node(node), argv), file.into())
 }
 
-/// Writes the ConfigMap `azure-ca` into `name`, a namespace that is made if need be: by its `ca.pem`, pods there
-/// trust the simulated Azure.
+/// Writes the ConfigMap `simulated-azure` into `name`, a namespace that is made if need be: by its `ca.pem`, pods
+/// there trust the simulated Azure; its `tenant-id` is the tenant there.
 ///
 /// # Errors
 ///
@@ -65,13 +65,13 @@ pub fn trust_azure(lab: &Lab, name: &str) -> Result<(), InstallError> {
     });
     let config_map = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": "azure-ca", "namespace": name},
-        "data": {"ca.pem": bundle},
+        "metadata": {"name": "simulated-azure", "namespace": name},
+        "data": {"ca.pem": bundle, "tenant-id": lab.endpoints().tenant_id},
     });
     let objects = json!({"apiVersion": "v1", "kind": "List", "items": [namespace, config_map]});
     let file = lab
         .dir()
-        .write_json(&format!("azure-ca-{name}.json"), &objects)
+        .write_json(&format!("simulated-azure-{name}.json"), &objects)
         .map_err(LabError::from)?;
     run(lab
         .kubectl(&["apply", "--server-side", "--force-conflicts", "--filename"])?

@@ -78,7 +78,7 @@ impl Program {
                 {"name": "REQUESTS_CA_BUNDLE", "value": bundle},
             ],
             "securityContext": {"capabilities": {"drop": drop}},
-            "volumeMounts": [{"name": "azure-ca", "mountPath": CERTIFICATES}],
+            "volumeMounts": [{"name": "azure", "mountPath": CERTIFICATES}],
         })
     }
 }
@@ -90,7 +90,7 @@ pub(crate) fn pod_spec(containers: &[Value]) -> Value {
         "terminationGracePeriodSeconds": 1,
         "hostAliases": [{"ip": CONTROL_PLANE, "hostnames": [vault]}],
         "containers": containers,
-        "volumes": [{"name": "azure-ca", "configMap": {"name": "azure-ca"}}],
+        "volumes": [{"name": "azure", "configMap": {"name": "simulated-azure"}}],
     })
 }
 
