@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, pivot_root};
 
-use super::{ContainerError, ContainerProcess, Mount, failed, io_failed};
+use super::process::{ContainerError, ContainerProcess, Mount, failed, io_failed};
 
 /// Folders of the machine that containers see, where they are there.
 const FOLDERS: [&str; 9] = [

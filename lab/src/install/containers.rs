@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{IMAGES, InstallError, run, run_with};
+use super::command::{run, run_with};
+use super::error::InstallError;
 use crate::containerd;
 use crate::lab::{Lab, LabError};
 use crate::options::Target;
 use crate::state::CA_BUNDLE;
+
+/// Images that podid's manifests name, which are named as the programs in them.
+pub(super) const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
 
 /// The archives of the images that podid's manifests name, in a folder that `cargo xtask image` has filled.
 #[must_use]

@@ -1,14 +1,17 @@
 //! podid in a lab: its manifests applied as a user would. Kubelets, or the lab's stand-ins for them, then start
 //! what the manifests say.
 
+mod command;
 mod containers;
 mod error;
 mod prerequisites;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::lab::Lab;
+use command::{run, said};
+use containers::IMAGES;
 
 pub use containers::{archives, image, import, trust_azure};
 pub use error::InstallError;
@@ -16,8 +19,6 @@ pub use prerequisites::missing;
 
 /// Namespace of podid's own objects.
 pub const NAMESPACE: &str = "podid-system";
-/// Images that podid's manifests name, which are named as the programs in them.
-const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
 /// What must be ready, and how long it may take.
 const WORKLOADS: [&str; 2] = ["deployment/podid-operator", "daemonset/podid-nmi"];
 const ROLLOUT_LIMIT: &str = "--timeout=120s";
@@ -123,33 +124,4 @@ pub fn offer(lab: &Lab, folder: &Path) -> Result<(), InstallError> {
         crate::programs::offer(lab.dir(), name, &program).map_err(InstallError::Offer)?;
     }
     Ok(())
-}
-
-fn run(command: &mut Command) -> Result<(), InstallError> {
-    run_with(command, Stdio::null())
-}
-
-/// Runs a command to its end with this standard input; an error if it does not end well.
-fn run_with(command: &mut Command, stdin: Stdio) -> Result<(), InstallError> {
-    said(command, stdin).map(drop)
-}
-
-/// What a command prints that ends well.
-fn said(command: &mut Command, stdin: Stdio) -> Result<String, InstallError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(stdin)
-        .output()
-        .map_err(|source| InstallError::Run(program.clone(), source))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let words = command.get_args().map(|word| word.to_string_lossy());
-    Err(InstallError::Failed {
-        command: std::iter::once(program.into())
-            .chain(words)
-            .collect::<Vec<_>>()
-            .join(" "),
-        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
 }
