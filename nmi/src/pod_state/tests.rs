@@ -383,10 +383,10 @@ async fn an_earlier_daemon_is_followed_when_every_pod_was_looked_at() {
         drop(closed);
         let answer = requests.await.unwrap();
         assert!(running.snapshots.borrow().by_address.is_empty());
-        running.install();
         answer.send([endpoint(7, A)].into()).unwrap();
-        running.serves(&[A, B]).await;
         running.is_allowed(&[endpoint(7, A), endpoint(8, B)]).await;
+        running.install();
+        running.serves(&[A, B]).await;
     })
     .await;
 }
