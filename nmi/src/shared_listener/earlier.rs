@@ -19,8 +19,16 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 
-use super::{ListenError, SharedListener};
+use super::error::ListenError;
 use crate::privileges;
+
+/// A listening socket, which other daemons may have too.
+#[derive(Debug)]
+pub(crate) struct SharedListener {
+    pub(crate) socket: TcpListener,
+    /// The other daemons that have it.
+    pub(crate) earlier: Vec<EarlierDaemon>,
+}
 
 /// A daemon that was started before this one.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! earlier daemon ends.
 
 mod earlier;
+mod error;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,56 +11,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-pub(crate) use earlier::EarlierDaemon;
+pub(crate) use earlier::{EarlierDaemon, SharedListener};
+pub(crate) use error::ListenError;
 
 /// How often an address is tried whose socket is about to be closed, because the process that has it ends.
 const TRIES: usize = 50;
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// A listening socket, which other daemons may have too.
-#[derive(Debug)]
-pub(crate) struct SharedListener {
-    pub(crate) socket: TcpListener,
-    /// The other daemons that have it.
-    pub(crate) earlier: Vec<EarlierDaemon>,
-}
-
-/// Why an address cannot be listened on. `flags` are those that choose another one.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ListenError {
-    #[error("cannot listen on {address}; choose another with {flags}")]
-    Bind {
-        address: SocketAddr,
-        flags: &'static str,
-        source: io::Error,
-    },
-    #[error(
-        "cannot listen on {address}, because process {pid} ({name}) does and is no other podid-nmi with the \
-         capabilities of one; end it, or choose another address with {flags}"
-    )]
-    Foreign {
-        address: SocketAddr,
-        flags: &'static str,
-        pid: i32,
-        name: String,
-    },
-    #[error("cannot list the node's sockets to find out who listens on {address}")]
-    Sockets {
-        address: SocketAddr,
-        source: nlink::Error,
-    },
-    #[error(
-        "cannot take over the socket that listens on {address} from the daemon that runs (process {pid}); it needs \
-         Linux 5.6, and a seccomp and an AppArmor profile that allow pidfd_getfd with SYS_PTRACE, as those of \
-         containerd and CRI-O do"
-    )]
-    TakeOver {
-        address: SocketAddr,
-        pid: i32,
-        source: io::Error,
-    },
-}
 
 /// Listens on `address`, or shares the socket of a daemon that does.
 ///
