@@ -19,10 +19,10 @@ resources: [../lab]
 components: [../components/uninstall]
 ";
 
-/// What a node has of podid: its rules, and entries and mounts of its daemon.
+/// What a node has of podid: tables, entries of pods, the daemon, and what `boot-unit` lays down.
 fn left_on_node(lab: &Lab) -> String {
-    let show = "nft list tables; ip neigh show nud permanent; grep podid /proc/mounts || true; \
-                ls -d /run/podid* /var/lib/podid* 2>/dev/null || true";
+    let show = "nft list tables | grep ' podid'; ip neigh show nud permanent; pgrep -l podid-nmi; \
+                ls -d /etc/systemd/system/podid* /var/lib/podid* /opt/podid* 2>/dev/null; true";
     let output = lab
         .command(&Target::node("node-0"), ["sh", "-c", show])
         .output()
@@ -50,11 +50,7 @@ fn what_the_page_says_removes_all_of_podid() {
     let overlay = folder.path().join("kustomize/mine");
     fs::create_dir(&overlay).unwrap();
     fs::write(overlay.join("kustomization.yaml"), OVERLAY).unwrap();
-    let (overlay, kinds) = (
-        overlay.display().to_string(),
-        folder.path().join("crds/manifests"),
-    );
-    let kinds = kinds.display().to_string();
+    let overlay = overlay.display().to_string();
     kubectl.run(&[
         "delete",
         "podidentityprofiles",
@@ -62,13 +58,7 @@ fn what_the_page_says_removes_all_of_podid() {
         "--all-namespaces",
         "--timeout=120s",
     ]);
-    kubectl.run(&[
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "-k",
-        &overlay,
-    ]);
+    kubectl.run(&["apply", "--server-side", "-k", &overlay]);
     let daemons = "daemonset/podid-nmi";
     kubectl.run(&[
         "--namespace",
@@ -79,7 +69,6 @@ fn what_the_page_says_removes_all_of_podid() {
         "--timeout=120s",
     ]);
     kubectl.run(&["delete", "-k", &overlay, "--timeout=120s"]);
-    kubectl.run(&["delete", "-k", &kinds, "--timeout=120s"]);
     // It fails where no node has the taint.
     let _none = kubectl.output(&["taint", "nodes", "--all", "podid.dev/not-ready-"]);
     kubectl.run(&["annotate", "nodes", "--all", "podid.dev/ready-daemon-"]);
@@ -100,8 +89,13 @@ fn what_the_page_says_removes_all_of_podid() {
     }
 }
 
-/// Whether an object is podid's or names it. Events tell what has been, and end by themselves.
+/// Whether an object is podid's or names it. Events tell what has been, and end by themselves; a node's status
+/// names the images that it has pulled.
 fn is_ours(object: &Value) -> bool {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
     let text = object.to_string();
-    object["kind"] != "Event" && (text.contains("podid.dev/") || text.contains("podid-system"))
+    object["kind"] != "Event" && (text.contains("\"podid.dev/") || text.contains("podid-system"))
 }
