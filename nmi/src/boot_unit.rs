@@ -1,8 +1,8 @@
 //! Lays down a systemd unit that runs `close` before the kubelet of a node starts, and a copy of this program
 //! for it: before the kubelet there is no image to run it from.
 
-use std::fs::{self, Permissions};
-use std::io;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -74,10 +74,17 @@ pub(crate) fn remove(root: &Path) -> Result<(), NodeFileError> {
 fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), NodeFileError> {
     make_folder(path)?;
     let new = path.with_extension("new");
-    failed("write", &new, fs::write(&new, content))?;
+    failed("write", &new, write_to_disk(&new, content))?;
     let mode = Permissions::from_mode(mode);
     failed("write", &new, fs::set_permissions(&new, mode))?;
     failed("write", path, fs::rename(&new, path))
+}
+
+/// Returns when the content is on the disk: the file is for a node that may have lost its power.
+fn write_to_disk(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 fn make_folder(of: &Path) -> Result<(), NodeFileError> {

@@ -66,7 +66,7 @@ impl NodeSummary {
             Some(summary) if summary.unguarded.is_empty() => (
                 ConditionStatus::True,
                 "NodesGuarded",
-                "the rules of podid are on every node".to_owned(),
+                "the rules of podid are on every node that its DaemonSet selects".to_owned(),
             ),
             Some(summary) => (
                 ConditionStatus::False,

@@ -33,11 +33,6 @@ pub enum RulesError {
         "other programs keep changing the nftables ruleset; {CONFLICT_RETRIES} tries were overtaken"
     )]
     Overtaken,
-    /// The record of packets has more elements than the kernel shows at once.
-    #[error(
-        "more callers that are not attested than can be told apart at once have sent packets within two minutes"
-    )]
-    RecordTooLong,
     /// A daemon that was started later owns the rules.
     #[error(
         "a daemon that was started later (generation {by}, this one is {own}) owns this node's rules; end one of the two"

@@ -33,6 +33,10 @@ const RECORDS: u32 = 16_384;
 /// element is left out.
 const ONE_MESSAGE: usize = 32;
 
+/// How often a set is read that is shown in several messages. What any of the readings shows counts: each
+/// would have to leave out the same element.
+const READINGS: usize = 3;
+
 /// The interfaces through which the recorded packets of one connection came, by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedPackets {
@@ -98,8 +102,7 @@ impl PacketRecord {
     /// The recorded packets from this source address and port.
     ///
     /// # Errors
-    /// When the kernel refuses to show the record, when the ruleset changes again and again meanwhile, or when
-    /// there is too much in it to be read at once.
+    /// When the kernel refuses to show the record, or when the ruleset changes again and again meanwhile.
     pub async fn from(&self, source: SocketAddrV4) -> Result<RecordedPackets, RulesError> {
         Ok(RecordedPackets {
             interfaces: self.interfaces(Family::Inet, source).await?,
@@ -113,17 +116,30 @@ impl PacketRecord {
         source: SocketAddrV4,
     ) -> Result<BTreeSet<u32>, RulesError> {
         let kernel = self.0.lock().await;
-        for _ in 0..=CONFLICT_RETRIES {
-            match elements(&kernel, UNATTESTED, family).await {
-                // Somebody changed the ruleset meanwhile, so the answer may lack elements.
-                Err(error) if error.is_dump_interrupted() => {}
-                Err(error) => return Err(RulesError::from_kernel("show its record")(error)),
-                Ok(all) if all.len() > ONE_MESSAGE => return Err(RulesError::RecordTooLong),
-                Ok(all) => return Ok(interfaces_of(&all, source)),
+        let first = read(&kernel, family).await?;
+        let mut interfaces = interfaces_of(&first, source);
+        if first.len() > ONE_MESSAGE {
+            for _ in 1..READINGS {
+                interfaces.append(&mut interfaces_of(&read(&kernel, family).await?, source));
             }
         }
-        Err(RulesError::Overtaken)
+        Ok(interfaces)
     }
+}
+
+/// The elements of the set in this family.
+async fn read(
+    kernel: &Connection<Nftables>,
+    family: Family,
+) -> Result<Vec<SetElement>, RulesError> {
+    for _ in 0..=CONFLICT_RETRIES {
+        match elements(kernel, UNATTESTED, family).await {
+            // Somebody changed the ruleset meanwhile, so the answer may lack elements.
+            Err(error) if error.is_dump_interrupted() => {}
+            read => return read.map_err(RulesError::from_kernel("show its record")),
+        }
+    }
+    Err(RulesError::Overtaken)
 }
 
 /// The interfaces of the elements with this source.

@@ -21,7 +21,10 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A node could not be read or patched.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or patch node {node}; may this service account get and patch nodes?")]
+#[error(
+    "cannot read or patch node {node} for now, which is tried again; if it does not pass, see whether this service \
+     account may get and patch nodes"
+)]
 pub(super) struct NodeError {
     node: String,
     source: kube::Error,

@@ -19,10 +19,10 @@ resources: [../lab]
 components: [../components/uninstall]
 ";
 
-/// What a node has of podid: tables, entries of pods, the daemon, and what `boot-unit` lays down.
+/// What a node has of podid: tables, entries of pods and the daemon.
 fn left_on_node(lab: &Lab) -> String {
-    let show = "nft list tables | grep ' podid'; ip neigh show nud permanent; pgrep -l podid-nmi; \
-                ls -d /etc/systemd/system/podid* /var/lib/podid* /opt/podid* 2>/dev/null; true";
+    let show =
+        "nft list tables | grep ' podid'; ip neigh show nud permanent; pgrep -l podid-nmi; true";
     let output = lab
         .command(&Target::node("node-0"), ["sh", "-c", show])
         .output()

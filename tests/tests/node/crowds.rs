@@ -114,7 +114,7 @@ fn half_heads_take_little_memory() {
 }
 
 /// Opens connections from an address that the pod has given itself.
-fn connect_from(
+pub(crate) fn connect_from(
     scene: &Scene,
     pod: &Pod,
     address: Ipv4Addr,

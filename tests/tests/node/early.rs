@@ -13,6 +13,7 @@ use podid_tests::node::{
     wait_until,
 };
 
+use crate::crowds::connect_from;
 use crate::scene::{NETWORKS, Scene};
 
 /// How many senders of packets for the unattested listener the kernel has recorded.
@@ -58,6 +59,28 @@ fn a_call_that_comes_before_its_pod_is_known_gets_its_token_on_the_same_connecti
         });
         assert_eq!(pod.ask().token(), Some("token-of-client-one"));
     }
+}
+
+/// More records than the kernel shows in one message.
+#[test]
+fn an_early_call_is_answered_however_many_others_came_early() {
+    const OTHERS: usize = 60;
+    let scene = Scene::with_flags(Network::Bridge, &["--attest-wait", "20s"]);
+    let crowd = scene.test_node.add_pod().unwrap();
+    let _open = connect_from(&scene, &crowd, crowd.address, OTHERS);
+    let pod = scene.test_node.add_pod().unwrap();
+    announce(&scene, &pod, "one");
+    let request = token_request();
+    thread::scope(|scope| {
+        let to = SocketAddrV4::new(IMDS, IMDS_PORT);
+        let asking = scope.spawn(|| pod.send(to, request.as_bytes()).unwrap());
+        wait_until("all calls have come", || {
+            recorded(&scene.test_node, Family::Inet) == OTHERS + 1
+        });
+        scene.api.put(&pod.running("one", "one"));
+        let answer = asking.join().unwrap();
+        assert!(answer.contains("token-of-client-one"), "{answer}");
+    });
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_daemon_that_cannot_get_ready_leaves_the_calls_to_the_earlier_one() {
     let probed = next.probe(&nmi()).unwrap();
     let missing = String::from_utf8_lossy(&probed.stderr);
     assert!(!probed.status.success());
-    assert!(missing.contains("earlier daemon followed"), "{missing}");
+    assert!(missing.contains("rules taken over"), "{missing}");
     assert!(missing.contains("watches synced"), "{missing}");
 
     scene.api.release();

@@ -218,18 +218,15 @@ impl TokenService {
     }
 
     /// The pod of a caller that was not attested when it connected: a container may call before the API
-    /// server has told of its pod. It counts once the pod is attested, if every packet of the connection
-    /// was the pod's: the rules have seen to that where the caller is verified, which it can be a moment
-    /// before its pod is published, and else the record of its packets shows it. An error comes then too,
-    /// and not before, so that the client's next try succeeds.
+    /// server has told of its pod, and the rules let a call pass as verified a moment before its pod is
+    /// published. It counts once the pod is attested, if every packet of the connection was the pod's. An
+    /// error comes then too, and not before, so that the client's next try succeeds.
     async fn attested_since(&self, caller: &Caller) -> Result<String, TokenError> {
         // A full queue means that the pod state manager is about to look anyway.
         let _full = self.calls.try_send(caller.address);
         let served = tokio::time::timeout(self.waits.attest, self.served_at(caller.address)).await;
         let served = served.ok().flatten().ok_or_else(error::not_attested)?;
-        let is_own =
-            caller.is_verified || self.callers.is_only_from(caller, &served.endpoint).await;
-        match is_own {
+        match self.callers.is_only_from(caller, &served.endpoint).await {
             true => Ok(served.pod.caller.pod.uid.clone()),
             false => Err(error::not_attested()),
         }

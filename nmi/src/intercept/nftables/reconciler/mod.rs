@@ -100,7 +100,7 @@ impl<R: Rules> Reconciler<R> {
             allowed: allowed_receiver,
             installed,
             active,
-            not_ready: Some(readiness.register("earlier daemon followed")),
+            not_ready: Some(readiness.register("rules taken over")),
             readiness,
             metrics,
         };

@@ -341,11 +341,14 @@ async fn an_earlier_daemon_keeps_the_rules_until_this_one_asks_for_them() {
         tokio::time::sleep(CHECK_INTERVAL * 2).await;
         // The earlier daemon has attested another pod meanwhile.
         running.kernel().sources = [endpoint(2), endpoint(3)].iter().map(source_of).collect();
-        let before = (running.kernel().generation, running.kernel().converged);
+        let before = {
+            let kernel = running.kernel();
+            (kernel.generation, kernel.converged)
+        };
         assert_eq!(before, (0, 0));
         assert_eq!(*running.active.borrow(), ActiveDaemon::Earlier);
         assert!(running.installed.borrow().is_empty());
-        assert_eq!(running.not_ready_because(), ["earlier daemon followed"]);
+        assert_eq!(running.not_ready_because(), ["rules taken over"]);
 
         let inherited = handover.take_over().await;
         assert_eq!(inherited, [endpoint(2), endpoint(3)].into());

@@ -258,20 +258,12 @@ pub(super) async fn answer(
     uid: Option<&str>,
     target: &str,
 ) -> Response<Full<Bytes>> {
-    answer_to(service, &origin(uid), target).await
-}
-
-pub(super) async fn answer_to(
-    service: &TokenService,
-    origin: &RequestOrigin,
-    target: &str,
-) -> Response<Full<Bytes>> {
     let request = Request::get(target)
         .header("Metadata", "true")
         .header("Host", "169.254.169.254")
         .body(())
         .unwrap();
-    service.answer(origin, &request.into_parts().0).await
+    service.answer(&origin(uid), &request.into_parts().0).await
 }
 
 pub(super) async fn ask(

@@ -56,24 +56,6 @@ async fn a_caller_that_comes_before_its_pod_is_known_is_answered_at_once_then() 
     .await;
 }
 
-/// The rules let a caller pass as verified a moment before its pod is published, and then no record of its
-/// packets is made.
-#[tokio::test(start_paused = true)]
-async fn a_verified_caller_whose_pod_is_not_published_yet_needs_no_record() {
-    within_limit(async {
-        let mut bench = bench(&[]);
-        bench.callers.0.store(false, Ordering::Relaxed);
-        let mut origin = origin(None);
-        origin.caller.is_verified = true;
-        let service = Arc::clone(&bench.service);
-        let asking = tokio::spawn(async move { answer_to(&service, &origin, TARGET).await });
-        assert_eq!(bench.calls.recv().await, Some(ADDRESS));
-        bench.snapshots.send_replace(snapshot(&[entry(true)]));
-        assert_eq!(asking.await.unwrap().status().as_u16(), 200);
-    })
-    .await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_caller_whose_pod_stays_unknown_is_refused_when_the_wait_is_over() {
     within_limit(async {
