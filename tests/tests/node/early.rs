@@ -71,8 +71,8 @@ fn an_early_call_is_answered_however_many_others_came_early() {
     let pod = scene.test_node.add_pod().unwrap();
     announce(&scene, &pod, "one");
     let request = token_request();
+    let to = SocketAddrV4::new(IMDS, IMDS_PORT);
     thread::scope(|scope| {
-        let to = SocketAddrV4::new(IMDS, IMDS_PORT);
         let asking = scope.spawn(|| pod.send(to, request.as_bytes()).unwrap());
         wait_until("all calls have come", || {
             recorded(&scene.test_node, Family::Inet) == OTHERS + 1
