@@ -282,7 +282,7 @@ async fn columns_show_what_people_look_for() {
         (
             "podid.dev/v1alpha1",
             "podidentityclasses",
-            "Name Ready Status Profiles ResourceGroup Location Age Message",
+            "Name Ready Status Profiles Unguarded ResourceGroup Location Age Message",
         ),
         (
             "aadpodidentity.k8s.io/v1",
