@@ -13,7 +13,7 @@ use crate::options::Target;
 use crate::state::CA_BUNDLE;
 
 /// Images that podid's manifests name, which are named as the programs in them.
-pub(super) const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
+pub const IMAGES: [&str; 2] = ["podid-operator", "podid-nmi"];
 
 /// The archives of the images that podid's manifests name, in a folder that `cargo xtask image` has filled.
 #[must_use]

@@ -11,9 +11,8 @@ use std::process::Stdio;
 
 use crate::lab::Lab;
 use command::{run, said};
-use containers::IMAGES;
 
-pub use containers::{archives, image, import, trust_azure};
+pub use containers::{IMAGES, archives, image, import, trust_azure};
 pub use error::InstallError;
 pub use prerequisites::missing;
 

@@ -100,7 +100,7 @@ fn a_pod_that_nobody_binds_gets_no_token() {
 fn the_daemon_has_three_capabilities_and_a_root_that_it_cannot_write() {
     let lab = cluster();
     let kubectl = Kubectl::of(&lab);
-    let pods = kubectl.json(&["--namespace", "podid-system", "get", "pods"]);
+    let pods = kubectl.json(&["--namespace", install::NAMESPACE, "get", "pods"]);
     let pods = pods["items"].as_array().unwrap();
     let of = |name: &str| {
         let has_name = |pod: &&Value| pod["metadata"]["labels"]["app.kubernetes.io/name"] == name;

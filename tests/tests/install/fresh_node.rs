@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use podid_lab::image::BOX;
 use podid_lab::{Flux, Lab, Lifetime, NodeAgent, NodeKind, Target, UpOptions, install};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::node::TOKEN_URL;
@@ -57,14 +58,6 @@ fn give_image(lab: &Lab, node: &str, image: &str) {
     install::image(lab, node, &images().join(format!("{image}.tar"))).unwrap();
 }
 
-/// The client id of the profile's identity.
-fn client_id(kubectl: &Kubectl<'_>) -> String {
-    let profile = ["--namespace", TEAM, "get", "podidentityprofile", "checkout"];
-    let profile = kubectl.json(&profile);
-    let client_id = profile["status"]["identity"]["clientId"].as_str();
-    client_id.unwrap().to_owned()
-}
-
 /// A pod on a node that asks for tokens of the profile's identity from its start to its end, a line for each
 /// answer.
 fn polls(
@@ -74,7 +67,7 @@ fn polls(
     labels: &Value,
     tolerations: &Value,
 ) -> Value {
-    let url = format!("{TOKEN_URL}&client_id={}", client_id(kubectl));
+    let url = format!("{TOKEN_URL}&client_id={}", objects::client_id(kubectl));
     let ask = format!("curl -sS --max-time 5 -H Metadata:true '{url}' 2>&1; echo");
     json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -84,7 +77,7 @@ fn polls(
             "tolerations": tolerations,
             "terminationGracePeriodSeconds": 0,
             "containers": [{
-                "name": "app", "image": "lab.podid.test/box:1",
+                "name": "app", "image": BOX,
                 "command": ["sh", "-c", format!("while :; do {ask}; done")],
                 "securityContext": {"capabilities": {"drop": ["ALL"]}},
             }],
@@ -165,7 +158,7 @@ fn count(kubectl: &Kubectl<'_>, node: &str, reason: &str) -> usize {
 
 /// kubectl in podid's namespace.
 fn ours(kubectl: &Kubectl<'_>, arguments: &[&str]) {
-    kubectl.run(&[&["--namespace", "podid-system"], arguments].concat());
+    kubectl.run(&[&["--namespace", install::NAMESPACE], arguments].concat());
 }
 
 /// Runs a script on a node.

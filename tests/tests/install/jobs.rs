@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+use podid_lab::image::BOX;
+use podid_lab::install::NAMESPACE;
 use podid_tests::kubectl::Kubectl;
 use podid_tests::node::TOKEN_URL;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use crate::objects::TEAM;
 pub(crate) fn asks_once(name: &str) -> Value {
     json!({
         "name": name,
-        "image": "lab.podid.test/box:1",
+        "image": BOX,
         "command": ["curl", "-sS", "--fail-with-body", "--max-time", "40", "-H", "Metadata:true", TOKEN_URL],
         "securityContext": {"capabilities": {"drop": ["ALL"]}},
     })
@@ -58,7 +60,7 @@ pub(crate) fn completes(kubectl: &Kubectl<'_>, name: &str) {
         let own = ["--namespace", TEAM, "logs", &selector];
         let daemons = [
             "--namespace",
-            "podid-system",
+            NAMESPACE,
             "logs",
             "--selector=app.kubernetes.io/name=podid-nmi",
         ];

@@ -22,6 +22,13 @@ pub(crate) fn profile_is_ready(kubectl: &Kubectl<'_>) {
     kubectl.run(&[&ready[..], &["--namespace", TEAM, "--timeout=120s"]].concat());
 }
 
+/// The client id of the profile's identity.
+pub(crate) fn client_id(kubectl: &Kubectl<'_>) -> String {
+    let profile = kubectl.json(&["--namespace", TEAM, "get", "podidentityprofile/checkout"]);
+    let id = profile["status"]["identity"]["clientId"].as_str();
+    id.expect("a profile that is ready").to_owned()
+}
+
 fn class() -> Value {
     json!({
         "apiVersion": "podid.dev/v1alpha1",

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use podid_lab::image::BOX;
+use podid_lab::install::NAMESPACE as SYSTEM;
 use podid_lab::{Lab, Target};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::node::TOKEN_URL;
 use serde_json::{Value, json};
 
 use crate::cluster::cluster_alone;
-use crate::objects::TEAM;
+use crate::objects::{TEAM, client_id};
 
-/// podid's own namespace.
-const SYSTEM: &str = "podid-system";
 /// Longest time that anything here may take on a slow machine, the kubelet's pauses between restarts included.
 const LIMIT: Duration = Duration::from_secs(240);
 
@@ -77,7 +77,7 @@ fn pollers(name: &str) -> Value {
                     "terminationGracePeriodSeconds": 0,
                     "containers": [{
                         "name": "poller",
-                        "image": "lab.podid.test/box:1",
+                        "image": BOX,
                         "command": ["sh", "-c", ask],
                         "securityContext": {"capabilities": {"drop": ["ALL"]}},
                     }],
@@ -133,7 +133,6 @@ impl<'a> Polling<'a> {
     }
 
     /// Ends the pods. Returns all their lines, and prints what was counted, for docs/upgrade.md.
-    #[allow(clippy::print_stdout)]
     fn end(self, what: &str) -> Vec<Line> {
         let lines: Vec<Line> = self.lines().into_values().flatten().collect();
         let daemon_set = format!("daemonset/{}", self.name);
@@ -158,13 +157,6 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "waited {LIMIT:?} until {what}");
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-/// The client id of the one identity that the pollers may use.
-fn client_id(kubectl: &Kubectl<'_>) -> String {
-    let identity = kubectl.json(&["--namespace", TEAM, "get", "podidentityprofile/checkout"]);
-    let id = identity["status"]["identity"]["clientId"].as_str();
-    id.expect("a profile that is ready").to_owned()
 }
 
 /// Names of podid's pods on the nodes, that run.

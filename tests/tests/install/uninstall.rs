@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use podid_lab::install::NAMESPACE;
 use podid_lab::{Lab, Network, Target};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::programs::repository;
@@ -62,7 +63,7 @@ fn what_the_page_says_removes_all_of_podid() {
     let daemons = "daemonset/podid-nmi";
     kubectl.run(&[
         "--namespace",
-        "podid-system",
+        NAMESPACE,
         "rollout",
         "status",
         daemons,
@@ -97,5 +98,5 @@ fn is_ours(object: &Value) -> bool {
         fields.remove("status");
     }
     let text = object.to_string();
-    object["kind"] != "Event" && (text.contains("\"podid.dev/") || text.contains("podid-system"))
+    object["kind"] != "Event" && (text.contains("\"podid.dev/") || text.contains(NAMESPACE))
 }

@@ -38,25 +38,30 @@ fn token_request() -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {IMDS}\r\nMetadata: true\r\n\r\n")
 }
 
+/// What a pod is answered that calls before its address is known, as the last of `calls`.
+fn early_answer(scene: &Scene, pod: &Pod, calls: usize) -> String {
+    announce(scene, pod, "one");
+    let request = token_request();
+    let to = SocketAddrV4::new(IMDS, IMDS_PORT);
+    thread::scope(|threads| {
+        let asking = threads.spawn(|| pod.send(to, request.as_bytes()).unwrap());
+        wait_until("the call has come", || {
+            recorded(&scene.test_node, Family::Inet) == calls
+        });
+        scene.api.put(&pod.running("one", "one"));
+        asking.join().unwrap()
+    })
+}
+
 #[test]
 fn a_call_that_comes_before_its_pod_is_known_gets_its_token_on_the_same_connection() {
     for network in NETWORKS {
         let scene = Scene::with_flags(network, &["--attest-wait", "20s"]);
         let pod = scene.test_node.add_pod().unwrap();
-        announce(&scene, &pod, "one");
-        let request = token_request();
-        let to = SocketAddrV4::new(IMDS, IMDS_PORT);
-        thread::scope(|scope| {
-            let asking = scope.spawn(|| pod.send(to, request.as_bytes()).unwrap());
-            wait_until("the call has come", || {
-                recorded(&scene.test_node, Family::Inet) == 1
-            });
-            scene.api.put(&pod.running("one", "one"));
-            let answer = asking.join().unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200 "), "{network:?}: {answer}");
-            assert!(answer.contains("token-of-client-one"), "{answer}");
-            assert!(answer.contains("connection: close"), "{answer}");
-        });
+        let answer = early_answer(&scene, &pod, 1);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{network:?}: {answer}");
+        assert!(answer.contains("token-of-client-one"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
         assert_eq!(pod.ask().token(), Some("token-of-client-one"));
     }
 }
@@ -69,18 +74,8 @@ fn an_early_call_is_answered_however_many_others_came_early() {
     let crowd = scene.test_node.add_pod().unwrap();
     let _open = connect_from(&scene, &crowd, crowd.address, OTHERS);
     let pod = scene.test_node.add_pod().unwrap();
-    announce(&scene, &pod, "one");
-    let request = token_request();
-    let to = SocketAddrV4::new(IMDS, IMDS_PORT);
-    thread::scope(|scope| {
-        let asking = scope.spawn(|| pod.send(to, request.as_bytes()).unwrap());
-        wait_until("all calls have come", || {
-            recorded(&scene.test_node, Family::Inet) == OTHERS + 1
-        });
-        scene.api.put(&pod.running("one", "one"));
-        let answer = asking.join().unwrap();
-        assert!(answer.contains("token-of-client-one"), "{answer}");
-    });
+    let answer = early_answer(&scene, &pod, OTHERS + 1);
+    assert!(answer.contains("token-of-client-one"), "{answer}");
 }
 
 #[test]

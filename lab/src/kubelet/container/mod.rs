@@ -71,7 +71,7 @@ pub(super) async fn start(
         return Ok(started);
     }
     let config_maps = volumes::config_maps(node, pod).await?;
-    let facts = facts(node, pod, sandbox, &config_maps);
+    let facts = facts(node, pod, sandbox.address.to_string(), &config_maps);
     let volumes = Volumes {
         pod: cleanup::files(node, uid),
         disk: node.context.dir.file("disks").join(&node.layout.name),
@@ -173,12 +173,7 @@ async fn renew(
 ) {
     loop {
         sleep(after).await;
-        let facts = PodFacts {
-            pod: &pod,
-            address: address.clone(),
-            host: node.layout.address.to_string(),
-            config_maps: &config_maps,
-        };
+        let facts = facts(&node, &pod, address.clone(), &config_maps);
         after = volumes.fill(&node, &facts).await.unwrap_or_else(|error| {
             let error = crate::events::chain(&error);
             tracing::warn!(
@@ -194,12 +189,12 @@ async fn renew(
 fn facts<'a>(
     node: &Node,
     pod: &'a Pod,
-    sandbox: &PodSandbox,
+    address: String,
     config_maps: &'a BTreeMap<String, ConfigMap>,
 ) -> PodFacts<'a> {
     PodFacts {
         pod,
-        address: sandbox.address.to_string(),
+        address,
         host: node.layout.address.to_string(),
         config_maps,
     }

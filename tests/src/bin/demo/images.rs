@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use podid_lab::install::IMAGES;
 use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::sdk_image;
 
-/// podid's programs that run in pods.
-const PODID: [&str; 2] = ["podid-nmi", "podid-operator"];
 /// File of the application's image.
 const APPLICATION: &str = "application.tar";
 
@@ -34,7 +33,7 @@ impl Images {
         let images = Self(tempfile::tempdir()?);
         let mut command = Command::new(programs.join("podid-image"));
         command
-            .args(PODID)
+            .args(IMAGES)
             .arg("--output")
             .arg(images.folder())
             .current_dir(podid_tests::programs::repository());
