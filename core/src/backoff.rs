@@ -27,6 +27,11 @@ impl Jitter {
             unit.clamp(0.0, 1.0)
         })
     }
+
+    /// The number, from 0 to 1.
+    pub(crate) fn unit(self) -> f64 {
+        self.0
+    }
 }
 
 /// A generator of [`Jitter`] whose numbers follow from its seed (SplitMix64). It is not fit for secrets.

@@ -14,6 +14,7 @@ pub mod binding;
 pub mod call_failure;
 pub mod class;
 pub mod condition;
+pub mod imds_limit;
 pub mod moment;
 pub mod names;
 pub mod net_raw;
@@ -22,8 +23,10 @@ pub mod object_key;
 pub mod owner;
 pub mod profile;
 pub mod resolve;
+pub mod right;
 pub mod role;
 pub mod spelling;
 pub mod target;
 #[cfg(test)]
 mod testing;
+pub mod token_cache;

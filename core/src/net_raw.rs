@@ -121,6 +121,12 @@ const FORBIDDEN: [&str; 8] = [
 ];
 
 fn is_forbidden(capability: &str) -> bool {
+    // A runtime makes letters large by Unicode's rules, by which `NET_ADMıN` is NET_ADMIN. No capability has another
+    // character than these.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !capability.chars().all(is_plain) {
+        return true;
+    }
     let upper = capability.to_ascii_uppercase();
     FORBIDDEN.contains(&upper.strip_prefix("CAP_").unwrap_or(&upper))
 }

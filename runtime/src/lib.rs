@@ -19,7 +19,7 @@
 //!
 //!     let synced = readiness.register("first sync");
 //!     tasks.required("server", serve(drain.clone()));
-//!     drop(synced); // passed: /readyz turns 200
+//!     synced.pass(); // /readyz turns 200
 //!
 //!     tasks.supervise(&drain, settings.drain_timeout).await?;
 //!     Ok(())

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// The checks that must have passed before a process is ready.
 ///
-/// Whoever starts something that must have worked first registers a [`ReadinessCheck`], and drops it
+/// Whoever starts something that must have worked first registers a [`ReadinessCheck`], and lets it pass
 /// when it has worked. A check can be registered again at any time, for instance when the API server
 /// is lost: the process is then not ready until that check has passed too. Clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -46,9 +46,8 @@ impl Readiness {
         Self::default()
     }
 
-    /// Registers a check, which passes when the returned value is dropped. Two of one name are two
-    /// checks.
-    #[must_use = "the check passes at once when this is dropped"]
+    /// Registers a check, which holds until [`ReadinessCheck::pass`]. Two of one name are two checks.
+    #[must_use = "the process never gets ready when this is dropped"]
     pub fn register(&self, name: impl Into<Cow<'static, str>>) -> ReadinessCheck {
         let mut checks = self.lock();
         let id = checks.next_id;
@@ -97,19 +96,18 @@ impl Readiness {
     }
 }
 
-/// A check of [`Readiness`]. It passes when it is dropped; but not when it is dropped by a panic,
-/// because then what it stands for has not worked.
+/// A check of [`Readiness`]. One that is dropped never passes: an error or a panic has come before what it stands
+/// for has worked.
 #[derive(Debug)]
 pub struct ReadinessCheck {
     readiness: Readiness,
     id: u64,
 }
 
-impl Drop for ReadinessCheck {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.readiness.pass(self.id);
-        }
+impl ReadinessCheck {
+    /// What the check stands for has worked.
+    pub fn pass(self) {
+        self.readiness.pass(self.id);
     }
 }
 
@@ -118,7 +116,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn checks_are_listed_with_their_age_and_pass_by_dropping() {
+    async fn checks_are_listed_with_their_age_until_they_pass() {
         let readiness = Readiness::new();
         assert!(readiness.is_ready());
 
@@ -135,19 +133,19 @@ mod tests {
             [("watches synced".into(), 3), ("rules in place".into(), 0)]
         );
 
-        drop(watches);
+        watches.pass();
         assert!(!readiness.is_ready(), "one check is still pending");
-        drop(rules);
+        rules.pass();
         assert!(readiness.is_ready());
     }
 
     #[test]
     fn a_check_can_be_registered_again_later() {
         let readiness = Readiness::new();
-        drop(readiness.register("api server reachable"));
+        readiness.register("api server reachable").pass();
         let again = readiness.register("api server reachable");
         assert!(!readiness.is_ready());
-        drop(again);
+        again.pass();
         assert!(readiness.is_ready());
     }
 
@@ -155,19 +153,17 @@ mod tests {
     fn two_checks_of_one_name_are_two_checks() {
         let readiness = Readiness::new();
         let (first, _second) = (readiness.register("node"), readiness.register("node"));
-        drop(first);
+        first.pass();
         assert_eq!(readiness.pending().len(), 1);
     }
 
     #[test]
-    fn a_panic_does_not_let_a_check_pass() {
+    fn an_error_does_not_let_a_check_pass() {
+        fn install(_check: ReadinessCheck) -> Result<(), &'static str> {
+            Err("the kernel refused")
+        }
         let readiness = Readiness::new();
-        let check = readiness.register("canary");
-        let panicked = std::thread::spawn(move || {
-            let _moved = check;
-            panic!("the canary died");
-        });
-        assert!(panicked.join().is_err());
+        assert!(install(readiness.register("rules in place")).is_err());
         assert!(!readiness.is_ready());
     }
 }

@@ -237,7 +237,14 @@ fn summary<T>(
             pods_problem,
         } => {
             let applied = *applied && behind.is_none();
-            vec![suspended(applied, pods_problem.as_deref(), parts)]
+            let ready = suspended(applied, pods_problem.as_deref(), parts);
+            // What was not made stays so until a person acts: without this, Flux would wait for it.
+            let stalled = (!applied).then(|| SubCondition {
+                kind: STALLED,
+                status: True,
+                ..ready.clone()
+            });
+            std::iter::once(ready).chain(stalled).collect()
         }
     }
 }

@@ -163,6 +163,8 @@ proptest! {
         let state = conditions(&suspended, &KINDS, &[], 9, &9, &before);
         let ready = find(&state, READY).map(|c| (c.status, c.observed_generation));
         prop_assert_eq!(ready, Some((ConditionStatus::False, Some(9))));
+        let stalled = find(&state, STALLED).map(|c| (c.status, c.observed_generation));
+        prop_assert_eq!(stalled, Some((ConditionStatus::True, Some(9))));
     }
 
     #[test]

@@ -7,12 +7,14 @@
 //! | `admit` | whether its class allows what it asks for |
 //! | `desired` | the desired state of an admitted profile |
 //! | `reads` | what has to be read for a plan |
+//! | `expected` | what there is once a profile is made, where nothing can be read |
 //! | `observed` | what Azure and the cluster have, and what the status records |
 //! | `plan` | the difference, as steps |
 //! | `in_progress` | the message of the status while a plan is carried out |
 //! | `progress` | the identity and role assignments while a plan is carried out, and the record after it |
 //! | `failure` | the conditions and the outcome after a failed read or write |
 //! | `result` | the result of a reconciliation, and when to reconcile again |
+//! | `queue` | which profile is reconciled next |
 //! | `condition_type` | the conditions of a profile |
 //! | `waiting` | which profiles a change of the assignments concerns |
 //! | `pods` | the effect of the pods that a profile binds: counts, conditions, readiness |
@@ -21,12 +23,14 @@ pub mod admit;
 mod condition_type;
 pub mod decide;
 pub mod desired;
+pub mod expected;
 pub mod failure;
 pub mod in_progress;
 pub mod observed;
 pub mod plan;
 pub mod pods;
 pub mod progress;
+pub mod queue;
 pub mod reads;
 pub mod result;
 mod spec;

@@ -18,6 +18,14 @@ pub fn waits_for_what_is_known_now<T>(is_deleted: bool, conditions: &[Condition<
     is_deleted || conditions.iter().any(may_be_past)
 }
 
+/// Whether the status does not say yet how the pods are: the profile was made before anything was known of pods.
+#[must_use]
+pub fn is_not_told_of_pods<T>(conditions: &[Condition<T>]) -> bool {
+    !conditions
+        .iter()
+        .any(|condition| condition.kind == ASSIGNMENT_READY)
+}
+
 /// Whether a profile may be waiting until no VM or scale set has its identity.
 #[must_use]
 pub fn may_wait_for_release<T>(is_deleted: bool, conditions: &[Condition<T>]) -> bool {
@@ -40,6 +48,19 @@ mod tests {
             observed_generation: None,
             last_transition_time: (),
         }]
+    }
+
+    #[test]
+    fn a_status_without_a_word_on_pods_has_not_been_told_of_them() {
+        use ConditionStatus::{False, True, Unknown};
+        for status in [True, False, Unknown] {
+            assert!(!is_not_told_of_pods(&condition(
+                ASSIGNMENT_READY,
+                status,
+                "R"
+            )));
+            assert!(is_not_told_of_pods(&condition(READY, status, "R")));
+        }
     }
 
     #[test]

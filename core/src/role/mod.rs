@@ -69,6 +69,11 @@ impl Role {
             .map(|(name, _)| name)
     }
 
+    /// Names of all built-in roles that podid knows.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        built_in::all().map(|(name, _)| name)
+    }
+
     /// The built-in role whose name differs from this name by a typing error or a word; `None` for a
     /// built-in role itself and for names of custom roles.
     #[must_use]

@@ -9,11 +9,13 @@
 //! | `record` | what podid has put there |
 //! | `recreated` | identities that were deleted and made again under the same id |
 //! | `error`, `failure` | Azure's errors, and their consequence for an identity |
+//! | `batch` | how long changes are collected before they go out together |
 //! | `quarantine`, `pause` | when refused identities, and when whole targets, are tried again |
 //! | `state` | the state machine of one target, which uses all of these |
 //! | `release` | whether a target still has an identity, which may be deleted when none has |
 //! | `managed` | what is desired on a target, and which identities it may have, between the reports of its state machine |
 
+mod batch;
 mod desired;
 mod error;
 mod failure;

@@ -13,12 +13,24 @@ pub const MAX_CHANGES: usize = 100;
 pub(super) struct Parts(VecDeque<TargetPlan>);
 
 impl Parts {
-    /// Parts small enough for one request; those that failed last time come last and on their own.
-    pub(super) fn new(plan: &TargetPlan, suspects: &BTreeSet<ArmId>) -> Self {
+    /// Parts small enough for one request; those that failed last time come last and on their own, and `tried`
+    /// among them are one part.
+    pub(super) fn new(
+        plan: &TargetPlan,
+        suspects: &BTreeSet<ArmId>,
+        tried: &BTreeSet<ArmId>,
+    ) -> Self {
         let good = plan.without(suspects);
         let doubtful = plan.without(&good.add).without(&good.remove);
-        let parts = good.chunks(MAX_CHANGES).into_iter();
-        Self(parts.chain(doubtful.chunks(MAX_CHANGES)).collect())
+        let own = doubtful.without(tried);
+        let shared = doubtful.without(&own.add).without(&own.remove);
+        let parts = [good, own, shared];
+        Self(
+            parts
+                .iter()
+                .flat_map(|plan| plan.chunks(MAX_CHANGES))
+                .collect(),
+        )
     }
 
     pub(super) fn take_next(&mut self) -> Option<TargetPlan> {
@@ -31,22 +43,30 @@ impl Parts {
         removed.cloned().collect()
     }
 
-    /// Splits a part that Azure refused because of one of its identities. Returns the causes, if they are
-    /// known: the only identity of the part, or those that Azure named among others.
+    /// Splits a part that Azure refused because of one of its identities, unless it is `tried`, which is not
+    /// worth more calls. Returns the causes, if they are known: the only identity of the part, or those that
+    /// Azure named among others.
     pub(super) fn isolate(
         &mut self,
         part: &TargetPlan,
         named: &BTreeSet<ArmId>,
+        tried: &BTreeSet<ArmId>,
     ) -> BTreeSet<ArmId> {
         let all = &part.add | &part.remove;
         if all.len() <= 1 {
             return all;
         }
+        let is_tried = all.is_subset(tried);
         let culprits = &all & named;
         // Where Azure names all of them, it does not tell which of them is the cause.
         if !culprits.is_empty() && culprits.len() < all.len() {
-            self.0.push_front(part.without(&culprits));
+            if !is_tried {
+                self.0.push_front(part.without(&culprits));
+            }
             return culprits;
+        }
+        if is_tried {
+            return BTreeSet::new();
         }
         for half in part.chunks(part.len().div_ceil(2)).into_iter().rev() {
             self.0.push_front(half);
@@ -72,6 +92,7 @@ mod tests {
         let mut parts = Parts::new(
             &plan(&["a", "bad"], &["c", "worse"]),
             &ids(&["bad", "worse"]),
+            &ids(&[]),
         );
         assert_eq!(parts.leaving(), ids(&["c", "worse"]));
         assert_eq!(parts.take_next(), Some(plan(&["a"], &["c"])));
@@ -81,18 +102,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_again_is_one_part_that_is_not_split() {
+        let plan_of_all = plan(&["a", "b", "new"], &["c"]);
+        let (suspects, tried) = (ids(&["a", "b", "c"]), ids(&["a", "b"]));
+        let mut parts = Parts::new(&plan_of_all, &suspects, &tried);
+        assert_eq!(parts.take_next(), Some(plan(&["new"], &[])));
+        assert_eq!(parts.take_next(), Some(plan(&[], &["c"])));
+        let part = parts.take_next().expect("the tried ones");
+        assert_eq!(part, plan(&["a", "b"], &[]));
+        for (named, culprits) in [(&["a"][..], &["a"][..]), (&["a", "b"], &[]), (&[], &[])] {
+            let found = parts.isolate(&part, &ids(named), &tried);
+            assert_eq!(
+                (found, parts.take_next()),
+                (ids(culprits), None),
+                "{named:?}"
+            );
+        }
+        let alone = plan(&["a"], &[]);
+        assert_eq!(parts.isolate(&alone, &ids(&[]), &ids(&["a"])), ids(&["a"]));
+    }
+
+    #[test]
     fn named_culprits_are_taken_out_and_unnamed_ones_halved() {
         let part = plan(&["a", "b", "c"], &[]);
         let mut parts = Parts::default();
-        assert_eq!(parts.isolate(&part, &ids(&["B", "other"])), ids(&["b"]));
+        assert_eq!(
+            parts.isolate(&part, &ids(&["B", "other"]), &ids(&[])),
+            ids(&["b"])
+        );
         assert_eq!(parts.take_next(), Some(plan(&["a", "c"], &[])));
         for named in [ids(&[]), ids(&["a", "b", "c"])] {
-            assert_eq!(parts.isolate(&part, &named), ids(&[]));
+            assert_eq!(parts.isolate(&part, &named, &ids(&[])), ids(&[]));
             assert_eq!(parts.take_next(), Some(plan(&["a", "b"], &[])));
             assert_eq!(parts.take_next(), Some(plan(&["c"], &[])));
         }
         let alone = plan(&[], &["a"]);
-        assert_eq!(parts.isolate(&alone, &ids(&[])), ids(&["a"]));
+        assert_eq!(parts.isolate(&alone, &ids(&[]), &ids(&[])), ids(&["a"]));
         assert_eq!(parts.take_next(), None);
     }
 }

@@ -12,6 +12,10 @@ const RETRY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(
 /// Waits after a failure that a person must correct.
 const AFTER_REFUSAL: Backoff = Backoff::new(Duration::from_secs(15), Duration::from_secs(300));
 
+/// Shortest and longest wait before a target that Azure is changing is read again.
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_secs(15);
+
 /// Why a comparison could not be finished.
 #[derive(Clone, Debug)]
 pub(super) enum ComparisonError {
@@ -43,7 +47,7 @@ pub(super) struct Pause {
     /// When the last comparison ended.
     pub(super) ended: Moment,
     pub(super) until: Moment,
-    /// Whether Azure asked for it. A request by a person does not end such a pause early.
+    /// Whether Azure asked for it, or is changing the target. A request by a person does not end such a pause early.
     asked_by_azure: bool,
 }
 
@@ -78,6 +82,18 @@ impl Pause {
         };
     }
 
+    /// While Azure has been changing the target since `since`: it is read again after an eighth of the time
+    /// that the change has taken so far. So the end is seen at most that much later, however long it takes.
+    pub(super) fn while_changing(&mut self, since: Moment, now: Moment) {
+        let taken = now.saturating_duration_since(since);
+        let wait = (taken / 8).clamp(SHORTEST_LOOK, LONGEST_LOOK);
+        *self = Self {
+            until: now + wait,
+            asked_by_azure: true,
+            ..Self::new(now)
+        };
+    }
+
     /// When the next comparison may begin.
     pub(super) fn over(&self, arrivals: Arrivals) -> Moment {
         let asked = self.ended + BETWEEN_REQUESTS;
@@ -87,7 +103,7 @@ impl Pause {
             Arrivals {
                 desired: false,
                 requested: true,
-            } if self.failures == 0 => asked,
+            } if self.failures == 0 => self.until.max(asked),
             Arrivals {
                 requested: true, ..
             } if !self.asked_by_azure => self.until.min(asked),
@@ -190,6 +206,26 @@ mod tests {
                 let wait = until - ENDED.since_start();
                 assert!(limits.contains(&wait), "{error:?}: {wait:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_change_is_seen_soon_after_and_nothing_that_arrives_is_a_reason_to_look_before()
+    {
+        for seconds in [1, 5, 40, 960] {
+            let free = ENDED + Duration::from_secs(seconds);
+            let (mut pause, mut now, mut reads) = (Pause::new(ENDED), ENDED, 1);
+            while now < free {
+                pause.while_changing(ENDED, now);
+                for arrivals in [CHANGE, BOTH] {
+                    assert_eq!(pause.over(arrivals), pause.until);
+                }
+                assert!(pause.over(REQUEST) >= pause.until);
+                (now, reads) = (pause.until, reads + 1);
+            }
+            let late = now.saturating_duration_since(free);
+            assert!(late.as_secs() <= seconds / 8, "{seconds} s: {late:?}");
+            assert!(reads <= 24 + seconds / 15, "{seconds} s: {reads} reads");
         }
     }
 

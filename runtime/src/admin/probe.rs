@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-/// Longest time of a probe; a kubelet gives up after less, unless it is told otherwise.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Longest time of a probe: less than a kubelet waits by podid's manifests, so that the kubelet is told why.
+const LIMIT: Duration = Duration::from_secs(4);
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: u64 = 64 * 1024;
 

@@ -39,11 +39,18 @@ impl<O> LookupHistory<O> {
     }
 
     /// How long to wait before the identity is looked up again, which is `interval` after one that was found.
+    /// After a failure it is never shorter than Azure `asked` for.
     #[must_use]
-    pub fn next_wait(&self, interval: Duration, jitter: Jitter) -> Duration {
+    pub fn next_wait(
+        &self,
+        interval: Duration,
+        asked: Option<Duration>,
+        jitter: Jitter,
+    ) -> Duration {
         match self.failures {
             0 => lengthened(interval, jitter),
-            failures => Backoff::new(FIRST_RETRY, interval.max(FIRST_RETRY)).wait(failures, jitter),
+            failures => Backoff::new(FIRST_RETRY, interval.max(FIRST_RETRY))
+                .wait_at_least(failures, asked, jitter),
         }
     }
 
@@ -142,19 +149,28 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_azure_asks_for_is_kept() {
+        let (interval, asked) = (Duration::from_secs(180), Duration::from_secs(60));
+        let mut history = LookupHistory::<()>::default();
+        history.record(not_yet("Throttled"));
+        let wait = history.next_wait(interval, Some(asked), Jitter::NONE);
+        assert_eq!(wait, asked);
+    }
+
+    #[test]
     fn what_was_not_found_is_looked_up_sooner_and_then_less_often() {
         let (interval, full) = (Duration::from_secs(180), Jitter::new(1.0));
         let mut history = LookupHistory::default();
         let mut wait_after = |answer| {
             history.record(answer);
-            history.next_wait(interval, full).as_secs()
+            history.next_wait(interval, None, full).as_secs()
         };
         assert_eq!(wait_after(found()), 198);
         let waits: Vec<u64> = (0..8).map(|_| wait_after(not_yet("a"))).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 180, 180]);
         assert_eq!(wait_after(found()), 198);
         history.record(Lookup::Absent);
-        let short = history.next_wait(Duration::from_secs(1), full);
+        let short = history.next_wait(Duration::from_secs(1), None, full);
         assert_eq!(short, FIRST_RETRY, "however short the interval");
     }
 }

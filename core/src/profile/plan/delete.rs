@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -92,6 +93,48 @@ pub fn plan_deletion(deletion: &Deletion, observed: &Observed) -> Plan {
     }
 }
 
+/// What stays in Azure of a profile that is deleted, because its policy says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    /// The identities that podid made.
+    pub identities: Vec<ArmId>,
+    /// Ids of their role assignments that podid made.
+    pub role_assignments: Vec<ArmId>,
+}
+
+/// What [`plan_deletion`] leaves in Azure of what podid made; `None` when that is nothing.
+#[must_use]
+pub fn retained(deletion: &Deletion, observed: &Observed) -> Option<Retained> {
+    let made = identities(deletion, observed).into_iter();
+    let kept = made.filter(|(_, made)| *made && !may_delete(*made, deletion.policy));
+    let identities: Vec<ArmId> = kept.map(|(id, _)| id).collect();
+    let assignments = observed.record.role_assignments.iter();
+    let assignments = assignments.filter(|assignment| assignment.created);
+    (!identities.is_empty()).then(|| Retained {
+        identities,
+        role_assignments: assignments
+            .map(|assignment| assignment.id.clone())
+            .collect(),
+    })
+}
+
+impl fmt::Display for Retained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let identities: Vec<String> = self.identities.iter().map(ToString::to_string).collect();
+        let count = self.role_assignments.len();
+        let assignments = if count == 1 {
+            "role assignment"
+        } else {
+            "role assignments"
+        };
+        write!(
+            f,
+            "{} stays in Azure with {count} {assignments}, because identity.deletionPolicy is Retain",
+            identities.join(", "),
+        )
+    }
+}
+
 /// Deleting the binding, by which pods lose the identity, and the AzureIdentity.
 fn children(owner: &Owner, observed: &Observed) -> [Option<Step>; 2] {
     let (namespace, name) = (owner.namespace.clone(), owner.profile.clone());
@@ -141,6 +184,26 @@ mod tests {
             }),
             role_assignments: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_podid_made_and_keeps_is_named() {
+        let observed = Observed {
+            record: record(),
+            ..Observed::default()
+        };
+        let mut deletion = deletion_scope(&profile(), Some(&class()), &record()).deletion;
+        deletion.policy = DeletionPolicy::Delete;
+        assert_eq!(retained(&deletion, &observed), None);
+        deletion.policy = DeletionPolicy::Retain;
+        let kept = retained(&deletion, &observed)
+            .expect("the identity")
+            .to_string();
+        let id = crate::testing::id("recorded");
+        let words =
+            "stays in Azure with 0 role assignments, because identity.deletionPolicy is Retain";
+        assert_eq!(kept, format!("{id} {words}"));
+        assert_eq!(retained(&deletion, &Observed::default()), None);
     }
 
     #[test]

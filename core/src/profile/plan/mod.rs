@@ -13,16 +13,18 @@ mod identity;
 mod refusal;
 mod roles;
 mod step;
+mod writes;
 
 use std::fmt;
 
 use serde::Serialize;
 
-pub use delete::{Deletion, DeletionScope, deletion_scope, plan_deletion};
+pub use delete::{Deletion, DeletionScope, Retained, deletion_scope, plan_deletion, retained};
 pub use identity::made_for;
 pub use refusal::PlanRefusal;
 pub use roles::is_ours;
 pub use step::{RoleGrant, Step, UsedBy};
+pub use writes::{AzureWrites, azure_writes};
 
 use crate::profile::desired::Desired;
 use crate::profile::observed::{Observed, RecordedRoleAssignment};

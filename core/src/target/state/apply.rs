@@ -29,8 +29,13 @@ impl TargetState {
             remove: change.renewing.clone(),
             ..TargetPlan::default()
         };
-        change.parts = Parts::new(&off, &self.quarantine.suspects());
+        change.parts = self.parts(&off);
         self.continue_change(change, now, actions);
+    }
+
+    fn parts(&self, plan: &TargetPlan) -> Parts {
+        let quarantine = &self.quarantine;
+        Parts::new(plan, &quarantine.suspects(), quarantine.tried())
     }
 
     /// Asks for the next part, or ends the change.
@@ -44,7 +49,7 @@ impl TargetState {
         if next.is_none() && change.step == ChangeStep::TakeOffRenewed {
             // What could not be removed is not added again.
             let rest = change.due.without(&self.quarantine.waiting(now));
-            change.parts = Parts::new(&rest, &self.quarantine.suspects());
+            change.parts = self.parts(&rest);
             change.step = ChangeStep::All;
             next = change.parts.take_next();
         }
@@ -52,11 +57,15 @@ impl TargetState {
             self.renewed(&change, now, actions);
             return self.check_result(&change.observed, change.due, now, actions);
         };
+        if change.observed.is_changing() {
+            // Somebody else began right after the last part.
+            return self.wait_until_free(now, actions);
+        }
         actions.push(TargetAction::Patch(TargetPatch {
             plan: part.clone(),
             on: change.observed.clone(),
         }));
-        self.phase = Phase::Patching(change, part);
+        self.phase = Phase::Patching(change, part, now);
     }
 
     pub(super) fn on_patched(
@@ -65,8 +74,8 @@ impl TargetState {
         now: Moment,
         actions: &mut Vec<TargetAction>,
     ) {
-        let (mut change, part) = match std::mem::replace(&mut self.phase, Phase::Waiting) {
-            Phase::Patching(change, part) => (change, part),
+        let (mut change, part, since) = match std::mem::replace(&mut self.phase, Phase::Waiting) {
+            Phase::Patching(change, part, since) => (change, part, since),
             other => {
                 self.phase = other;
                 return;
@@ -74,6 +83,7 @@ impl TargetState {
         };
         match result {
             Ok(observed) => {
+                self.batch.measured(now.saturating_duration_since(since));
                 // For renewed identities `renewed` decides, when all parts are done.
                 let passed = &(&part.add | &part.remove) - &change.renewing;
                 self.quarantine.retain(|id| !passed.contains(id));
@@ -82,7 +92,8 @@ impl TargetState {
                 change.observed = observed;
             }
             Err(error) if error.may_be_of_one_identity() => {
-                for identity in change.parts.isolate(&part, &error.named) {
+                let tried = self.quarantine.tried();
+                for identity in change.parts.isolate(&part, &error.named, tried) {
                     let failure = TargetFailure::of_azure(&error, Some(&identity));
                     let why = error.to_string();
                     actions.push(TargetAction::Log(TargetNotice::Refused(

@@ -24,6 +24,7 @@ impl TargetState {
         for identity in std::mem::take(&mut self.requested) {
             self.quarantine.release(&identity);
         }
+        self.batch.take();
         self.wake = None;
         self.phase = Phase::Reading;
         actions.push(TargetAction::Read);
@@ -61,6 +62,7 @@ impl TargetState {
             self.set_present(on_target, actions);
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
+        self.quarantine.begin_comparison(now);
         let due = plan.without(&self.quarantine.waiting(now));
         // An identity that is about to be removed counts as absent at once: otherwise a pod that is bound
         // to it now would be `Assigned` and lose it a moment later.
@@ -68,6 +70,10 @@ impl TargetState {
         if due.is_empty() {
             return self.check_result(&observed, due, now, actions);
         }
+        if observed.is_changing() {
+            return self.wait_until_free(now, actions);
+        }
+        self.changing_since = None;
         let renewing = &self.recreated(&observed) & &due.add;
         let record = self.record.ahead_of(&due.add);
         let change = Change {
@@ -149,6 +155,7 @@ impl TargetState {
             // The change under way may still add an identity of podid, so the record must keep it.
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
+        self.changing_since = None;
         let record = self.record.settled(&after.user_assigned);
         let then = AfterSaving::Conclude { due, on_target };
         self.save(record, then, now, actions);
@@ -178,6 +185,7 @@ impl TargetState {
     /// Azure does not have the target. One such answer may be wrong, and identities that the record then
     /// loses would stay on the target for ever. So the record is emptied after a second such answer.
     fn target_missing(&mut self, now: Moment, actions: &mut Vec<TargetAction>) {
+        self.changing_since = None;
         let certain_from = *self.missing_since.get_or_insert(now) + UNTIL_SECOND_LOOK;
         if now < certain_from {
             return self.finish(Next::At(certain_from), now, actions);

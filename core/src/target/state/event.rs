@@ -21,6 +21,8 @@ pub enum TargetEvent {
     /// A person requested another try for this identity: the target is compared soon, and the identity is
     /// tried again if it was refused.
     Requested(ArmId),
+    /// Something was made or granted that this identity may have lacked: if it was refused, the same follows.
+    MayBeMended(ArmId),
     /// The time of the last [`TargetAction::WakeAt`] has come. An earlier event has no effect.
     Woke,
     /// [`TargetAction::Read`] ended; `None` if Azure has no such VM or scale set.
@@ -32,8 +34,8 @@ pub enum TargetEvent {
 }
 
 /// Something to do now. A step asks either for one call (`Read`, `SaveRecord`, `Patch`) or for a wait
-/// (`WakeAt`, `Rest`), never for both. While a call is under way, the only other events are `Desired` and
-/// `Requested`.
+/// (`WakeAt`, `Rest`), never for both. While a call is under way, the only other events are `Desired`,
+/// `Requested` and `MayBeMended`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TargetAction {
     /// Read the target.

@@ -15,13 +15,15 @@
 //! | file | holds |
 //! |---|---|
 //! | `event` | the events and actions |
-//! | `mod` | when a comparison begins and ends |
+//! | `mod` | when a comparison begins |
+//! | `end` | how an attempt ends |
 //! | `phase` | the call that is under way |
 //! | `attempt` | one attempt of a comparison, call by call |
 //! | `apply` | the part of an attempt that changes the target |
 
 mod apply;
 mod attempt;
+mod end;
 mod event;
 #[cfg(test)]
 mod histories;
@@ -34,24 +36,20 @@ use std::time::Duration;
 
 pub use event::{TargetAction, TargetEvent, TargetNotice, TargetPatch};
 
+use super::batch::Batch;
 use super::desired::DesiredIdentities;
-use super::error::{TargetError, TargetErrorClass};
-use super::failure::TargetFailure;
 use super::id::Target;
-use super::pause::{Arrivals, ComparisonError, Pause};
+use super::parts::MAX_CHANGES;
+use super::pause::{Arrivals, Pause};
 use super::quarantine::Quarantine;
 use super::record::AssignmentRecord;
 use super::status::TargetStatus;
 use crate::arm::ArmId;
-use crate::backoff::{JitterSource, lengthened};
+use crate::backoff::JitterSource;
 use crate::moment::Moment;
 use phase::Phase;
 
-/// Wait after a conflict for which Azure sent no `Retry-After`; about what it sends in others.
-const AFTER_CONFLICT: Duration = Duration::from_secs(2);
-/// Conflicts in a row after which a comparison ends and back-off begins.
-const MAX_CONFLICTS: u32 = 5;
-/// Wait before a target that is being changed is read again.
+/// Wait before a target is read again that is being changed or deleted, and where nothing waits for the end.
 const WHILE_UPDATING: Duration = Duration::from_secs(10);
 /// How long a target must be missing in Azure before it counts as deleted.
 const UNTIL_SECOND_LOOK: Duration = Duration::from_secs(10);
@@ -61,7 +59,7 @@ const UNTIL_SECOND_LOOK: Duration = Duration::from_secs(10);
 pub struct TargetSettings {
     /// Time between two comparisons when no event causes one.
     pub interval: Duration,
-    /// How long changes are collected before they go out together.
+    /// Shortest time for which changes are collected before they go out together.
     pub window: Duration,
     /// Identities that are never removed, whoever put them there.
     pub immutable: BTreeSet<ArmId>,
@@ -84,8 +82,11 @@ pub struct TargetState {
     compared_generation: u64,
     quarantine: Quarantine,
     missing_since: Option<Moment>,
+    /// Since when Azure has been changing it, as far as is known, while podid waits to change it.
+    changing_since: Option<Moment>,
     conflicts: u32,
     pause: Pause,
+    batch: Batch,
     wake: Option<Moment>,
     phase: Phase,
     status: TargetStatus,
@@ -117,6 +118,7 @@ impl TargetState {
         now: Moment,
     ) -> Self {
         let wake = Some(now + settings.window);
+        let batch = Batch::new(target.kind(), settings.window);
         let status = TargetStatus {
             ours: record.0.clone(),
             ..TargetStatus::default()
@@ -134,8 +136,10 @@ impl TargetState {
             compared_generation: 0,
             quarantine: Quarantine::default(),
             missing_since: None,
+            changing_since: None,
             conflicts: 0,
             pause: Pause::new(now),
+            batch,
             wake,
             phase: Phase::Waiting,
             status,
@@ -157,11 +161,19 @@ impl TargetState {
             TargetEvent::Desired(generation, desired) => {
                 self.generation = generation;
                 self.requested.retain(|id| desired.desired.contains(id));
-                self.desired = desired;
+                let replaced = std::mem::replace(&mut self.desired, desired);
+                self.request_made_anew(&replaced);
+                self.batch.arrived(now);
                 self.arrived(now, &mut actions);
             }
             TargetEvent::Requested(identity) => {
                 self.requested.insert(identity);
+                self.arrived(now, &mut actions);
+            }
+            TargetEvent::MayBeMended(identity) => {
+                if self.quarantine.contains(&identity) {
+                    self.requested.insert(identity);
+                }
                 self.arrived(now, &mut actions);
             }
             TargetEvent::Woke => self.woke(now, &mut actions),
@@ -170,6 +182,17 @@ impl TargetState {
             TargetEvent::Patched(result) => self.on_patched(result, now, &mut actions),
         }
         actions
+    }
+
+    /// A refused identity that has another client id than `before` was made anew, which may have mended it.
+    fn request_made_anew(&mut self, before: &DesiredIdentities) {
+        for (identity, client_id) in &self.desired.client_ids {
+            let known = before.client_ids.get(identity);
+            let is_other = known.is_some_and(|known| known != client_id);
+            if is_other && self.quarantine.contains(identity) {
+                self.requested.insert(identity.clone());
+            }
+        }
     }
 
     /// During a comparison a change is only stored: [`Self::wait`] handles it when the comparison ends.
@@ -201,89 +224,28 @@ impl TargetState {
             requested: !self.requested.is_empty(),
         };
         if arrivals.any() {
-            // Changes within the window are made together. A later change does not move the time, or a
-            // steady stream of changes would delay the comparison for ever.
-            let due = self.pause.over(arrivals).max(now + self.settings.window);
-            self.wake = Some(self.wake.map_or(due, |wake| wake.min(due)));
+            let collected = self.batch.due(self.is_full(), now);
+            let start = match (arrivals.desired, arrivals.requested) {
+                (true, true) => collected.min(now + self.settings.window),
+                (true, false) => collected,
+                (false, _) => now + self.settings.window,
+            };
+            let due = self.pause.over(arrivals).max(start);
+            // What is desired may put off a look that nobody waits for, but no request of a person.
+            let earlier = self.wake.filter(|_| arrivals.requested);
+            self.wake = Some(earlier.map_or(due, |wake| wake.min(due)));
         }
         actions.push(self.wake.map_or(TargetAction::Rest, TargetAction::WakeAt));
     }
 
-    /// Ends an attempt that succeeded as far as it could.
-    fn finish(&mut self, next: Next, now: Moment, actions: &mut Vec<TargetAction>) {
-        self.pause.finished(now);
-        self.wake = match next {
-            Next::Rest => None,
-            Next::Compare | Next::Missing => {
-                Some(now + lengthened(self.settings.interval, self.random.next_jitter()))
-            }
-            Next::At(time) => Some(time.max(now)),
+    /// Whether as much is to be added as fits into one change.
+    fn is_full(&self) -> bool {
+        let desired = &self.desired.desired;
+        let absent = match &self.status.present {
+            Some(present) => desired.difference(present).count(),
+            None => desired.len(),
         };
-        let failure =
-            (next == Next::Missing).then(|| TargetFailure::target_not_found(&self.target));
-        self.end(failure, next == Next::Rest, now, actions);
-    }
-
-    /// Ends an attempt that failed: tries again soon after a conflict, else after the back-off.
-    fn fail(&mut self, why: ComparisonError, now: Moment, actions: &mut Vec<TargetAction>) {
-        if let ComparisonError::Azure(error) = &why
-            && error.is_conflict()
-            && self.conflicts < MAX_CONFLICTS
-        {
-            return self.conflicted(error, now, actions);
-        }
-        self.pause.failed(&why, now, &mut self.random);
-        self.wake = Some(self.pause.until);
-        let (failure, text) = match &why {
-            ComparisonError::Azure(error) => {
-                (TargetFailure::of_azure(error, None), error.to_string())
-            }
-            ComparisonError::Record(error) => {
-                (TargetFailure::record_not_written(error), error.clone())
-            }
-        };
-        actions.push(TargetAction::Log(TargetNotice::Unfinished(text)));
-        let failure = failure.after(self.pause.failures);
-        self.end(Some(failure), false, now, actions);
-    }
-
-    fn conflicted(&mut self, error: &TargetError, now: Moment, actions: &mut Vec<TargetAction>) {
-        self.conflicts += 1;
-        actions.push(TargetAction::Log(TargetNotice::Conflict(self.conflicts)));
-        if error.class == TargetErrorClass::PreconditionFailed {
-            // The other change has ended, so no wait is needed.
-            return self.begin_attempt(actions);
-        }
-        let wait = error.retry_after.unwrap_or(AFTER_CONFLICT);
-        let wake = now + lengthened(wait, self.random.next_jitter());
-        self.phase = Phase::AfterConflict;
-        self.wake = Some(wake);
-        actions.push(TargetAction::WakeAt(wake));
-    }
-
-    /// `failure` is the cause for every desired identity that is absent and has no failure of its own.
-    fn end(
-        &mut self,
-        failure: Option<TargetFailure>,
-        at_rest: bool,
-        now: Moment,
-        actions: &mut Vec<TargetAction>,
-    ) {
-        let mut failures = self.quarantine.failures();
-        if let Some(failure) = failure {
-            let present = self.status.present.clone().unwrap_or_default();
-            for identity in self.compared.desired.difference(&present) {
-                failures
-                    .entry(identity.clone())
-                    .or_insert_with(|| failure.clone());
-            }
-        }
-        self.phase = Phase::Waiting;
-        self.status.generation = self.compared_generation;
-        self.status.failures = failures;
-        self.status.at_rest = at_rest;
-        self.report(actions);
-        self.wait(now, actions);
+        absent >= MAX_CHANGES
     }
 
     /// Reports the status if it differs from the last report.

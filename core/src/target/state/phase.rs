@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::arm::ArmId;
+use crate::moment::Moment;
 use crate::target::observation::TargetObservation;
 use crate::target::parts::Parts;
 use crate::target::plan::TargetPlan;
@@ -17,7 +18,8 @@ pub(super) enum Phase {
     AfterConflict,
     Reading,
     Saving(AssignmentRecord, AfterSaving),
-    Patching(Change, TargetPlan),
+    /// A part of a change, since this time.
+    Patching(Change, TargetPlan, Moment),
 }
 
 /// What follows once a record is written.

@@ -177,7 +177,9 @@ impl<K: Watched> WatchTask<K> {
         }
         self.writer.apply_watcher_event(&watcher::Event::InitDone);
         self.watch.seen.send_replace(true);
-        self.check = None;
+        if let Some(check) = self.check.take() {
+            check.pass();
+        }
         for object in objects {
             self.publish(object);
         }

@@ -68,6 +68,19 @@ pub(in crate::target::state) enum Poison {
     BadRequest,
 }
 
+impl Poison {
+    /// Each of them.
+    pub(in crate::target::state) const ALL: [Self; 7] = [
+        Self::NotAllowed,
+        Self::NotAllowedNamingAll,
+        Self::Deleted,
+        Self::EndsBadly,
+        Self::Policy,
+        Self::NotFound,
+        Self::BadRequest,
+    ];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::target::state) enum Fault {
     /// A change meets 409, with this Retry-After (0 for none).
@@ -202,15 +215,7 @@ impl Draw {
     }
 
     fn poison(&mut self) -> Poison {
-        self.one_of(&[
-            Poison::NotAllowed,
-            Poison::NotAllowedNamingAll,
-            Poison::Deleted,
-            Poison::EndsBadly,
-            Poison::Policy,
-            Poison::NotFound,
-            Poison::BadRequest,
-        ])
+        self.one_of(&Poison::ALL)
     }
 
     fn fault(&mut self) -> Fault {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::target::TargetObservation;
+use crate::target::state::end::MAX_CONFLICTS;
 use crate::target::state::histories::azure::{Azure, error};
 use crate::target::state::histories::history::Poison;
 use crate::target::state::*;
+use crate::target::{TargetError, TargetErrorClass, TargetObservation};
 use crate::testing::ids;
 
 pub(super) const INTERVAL: Duration = Duration::from_secs(180);
@@ -35,27 +36,34 @@ pub(super) struct Bench {
     pub(super) missing: bool,
     pub(super) broken_store: bool,
     pub(super) refusal: Option<Answer>,
+    /// What is read after a change says that another one is under way.
+    pub(super) stays_changing_after_a_patch: bool,
     /// The next change meets one of somebody else, who puts these on the target.
     pub(super) meets: Option<(TargetErrorClass, Vec<&'static str>)>,
 }
 
 impl Bench {
+    /// A VM.
     pub(super) fn new(on_target: &[&str], record: &[&str]) -> Self {
+        Self::on("virtualMachines", on_target, record)
+    }
+
+    pub(super) fn on(kind: &str, on_target: &[&str], record: &[&str]) -> Self {
         let on = ids(on_target).into_iter();
         let azure = Azure {
             exists: true,
             on: on.map(|id| (id, "c0".to_owned())).collect(),
             ..Azure::default()
         };
-        let target = Target::parse(
-            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
-        );
+        let target = Target::parse(&format!(
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/{kind}/m"
+        ));
         let settings = TargetSettings {
             interval: INTERVAL,
             window: WINDOW,
             immutable: BTreeSet::new(),
         };
-        let (target, record) = (target.expect("a VM"), AssignmentRecord(ids(record)));
+        let (target, record) = (target.expect("a target"), AssignmentRecord(ids(record)));
         let now = Moment::default();
         Self {
             azure,
@@ -72,6 +80,7 @@ impl Bench {
             missing: false,
             broken_store: false,
             refusal: None,
+            stays_changing_after_a_patch: false,
             meets: None,
         }
     }
@@ -127,7 +136,13 @@ impl Bench {
         self.azure.patch(patch, self.now)?;
         match self.azure.end(self.now).and_then(|ended| ended.error) {
             Some(error) => Err(error),
-            None => Ok(self.azure.read().expect("a target")),
+            None => {
+                let mut read = self.azure.read().expect("a target");
+                if self.stays_changing_after_a_patch {
+                    read.provisioning_state = Some("Updating".to_owned());
+                }
+                Ok(read)
+            }
         }
     }
 

@@ -1,13 +1,17 @@
 use std::time::Duration;
 
+use super::end::{AFTER_CONFLICT, MAX_CONFLICTS};
 use super::histories::azure::error;
 use super::histories::history::Poison;
 use super::*;
-use crate::target::{MAX_CHANGES, TargetObservation};
+use crate::target::{MAX_CHANGES, TargetErrorClass, TargetObservation};
 use crate::testing::{id, ids};
 use bench::{Bench, WINDOW};
 
 mod bench;
+mod changing;
+mod first_batch;
+mod refused;
 mod renewal;
 mod rest;
 mod window;
@@ -99,16 +103,7 @@ fn they_are_found_by_halving_when_azure_does_not_name_them() {
 
 #[test]
 fn one_bad_identity_spoils_no_other_whatever_azure_calls_it() {
-    let poisons = [
-        Poison::NotAllowed,
-        Poison::NotAllowedNamingAll,
-        Poison::Deleted,
-        Poison::EndsBadly,
-        Poison::Policy,
-        Poison::NotFound,
-        Poison::BadRequest,
-    ];
-    for poison in poisons {
+    for poison in Poison::ALL {
         let mut bench = Bench::new(&[], &[]);
         bench.spoil(&["bad"], poison);
         bench.reconcile(&["a", "bad", "c"]);

@@ -141,6 +141,10 @@ impl Checks {
     ) -> Result<(), String> {
         let (add, remove) = (&patch.plan.add, &patch.plan.remove);
         let changes = add | remove;
+        holds(
+            !patch.on.is_changing(),
+            "changed while it was being changed",
+        )?;
         holds(!changes.is_empty(), "an empty change")?;
         holds(changes.len() <= MAX_CHANGES, "too many changes at once")?;
         holds(add.is_subset(&stored.0), "put on before it was recorded")?;

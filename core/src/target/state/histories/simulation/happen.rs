@@ -25,9 +25,12 @@ impl Simulation {
             }
             Happening::Cure(name) => {
                 self.azure.poisoned.remove(&id(name));
+                self.checks.on_request(&id(name));
+                self.feed(TargetEvent::MayBeMended(id(name)))?;
             }
             Happening::Recreate(name) => {
                 *self.azure.made.entry(id(name)).or_default() += 1;
+                self.checks.on_request(&id(name));
                 self.checks.disturbed();
                 self.desire()?;
             }

@@ -1,0 +1,128 @@
+//! How many profiles are reconciled at once.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Urgency;
+use crate::arm::ArmId;
+use crate::class::Class;
+use crate::object_key::ObjectKey;
+use crate::profile::Profile;
+
+/// The resource group that most calls for a profile go to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct AzurePlace {
+    pub(super) subscription: String,
+    group: String,
+}
+
+impl AzurePlace {
+    /// A group of a subscription; letter case does not count.
+    #[must_use]
+    pub fn new(subscription: &str, group: &str) -> Self {
+        Self {
+            subscription: subscription.to_ascii_lowercase(),
+            group: group.to_ascii_lowercase(),
+        }
+    }
+
+    /// The group that a profile's identity is in, or will be: that of the identity which it names, else the
+    /// group of its class. `None` while neither is known.
+    #[must_use]
+    pub fn of_profile(profile: &Profile, class: Option<&Class>) -> Option<Self> {
+        let named = profile.identity_id.as_ref().and_then(Self::of);
+        named
+            .or_else(|| class.map(|class| Self::new(&class.subscription_id, &class.resource_group)))
+    }
+
+    /// The group of a resource; `None` for an id that names none.
+    #[must_use]
+    pub fn of(resource: &ArmId) -> Option<Self> {
+        Some(Self::new(
+            resource.subscription()?,
+            resource.resource_group()?,
+        ))
+    }
+}
+
+/// How many profiles are reconciled at once, in all and of each kind.
+///
+/// A call that Azure does not answer holds its place for minutes. So a group in which nothing answers leaves
+/// half of the places to other groups, and a subscription a quarter of them to other subscriptions; re-checks
+/// and retries have a quarter of them together, so that a group has places for changes too, whatever is looked at
+/// there. The limits hold also while nobody else waits: a call that hangs gives no place back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueLimits {
+    total: usize,
+}
+
+impl QueueLimits {
+    /// Limits for this many places; there is at least one.
+    #[must_use]
+    pub fn new(total: u16) -> Self {
+        Self {
+            total: usize::from(total.max(1)),
+        }
+    }
+
+    fn rechecks(self) -> usize {
+        (self.total / 4).max(1)
+    }
+
+    fn group(self) -> usize {
+        (self.total / 2).max(2).min(self.total)
+    }
+
+    fn subscription(self) -> usize {
+        (self.total - self.total / 4).max(1)
+    }
+}
+
+/// The profiles that are being reconciled.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running(BTreeMap<ObjectKey, (Urgency, Option<AzurePlace>)>);
+
+impl Running {
+    pub(super) fn has_room(
+        &self,
+        limits: &QueueLimits,
+        urgency: Urgency,
+        place: Option<&AzurePlace>,
+    ) -> bool {
+        let rests = |urgency| matches!(urgency, Urgency::Retry | Urgency::Recheck);
+        let without_person = self.count(|(urgency, _)| rests(*urgency));
+        self.0.len() < limits.total
+            && (!rests(urgency) || without_person < limits.rechecks())
+            && place.is_none_or(|place| self.has_room_at(limits, place))
+    }
+
+    fn has_room_at(&self, limits: &QueueLimits, place: &AzurePlace) -> bool {
+        let at = |fits: &dyn Fn(&AzurePlace) -> bool| {
+            self.count(|(_, running)| running.as_ref().is_some_and(fits))
+        };
+        at(&|running| running == place) < limits.group()
+            && at(&|running| running.subscription == place.subscription) < limits.subscription()
+    }
+
+    fn count(&self, fits: impl Fn(&(Urgency, Option<AzurePlace>)) -> bool) -> usize {
+        self.0.values().filter(|running| fits(running)).count()
+    }
+
+    pub(super) fn start(
+        &mut self,
+        profile: ObjectKey,
+        urgency: Urgency,
+        place: Option<AzurePlace>,
+    ) {
+        self.0.insert(profile, (urgency, place));
+    }
+
+    pub(super) fn end(&mut self, profile: &ObjectKey) {
+        self.0.remove(profile);
+    }
+
+    pub(super) fn contains(&self, profile: &ObjectKey) -> bool {
+        self.0.contains_key(profile)
+    }
+}

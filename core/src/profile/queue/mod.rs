@@ -1,0 +1,218 @@
+//! Which profile is reconciled next: what people change goes before what is only looked at again, no namespace
+//! goes before all others, and nobody's slow calls take every place.
+
+mod limits;
+mod rate_limit;
+mod urgency;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use limits::{AzurePlace, QueueLimits};
+pub use urgency::{ProfileVersions, Urgency};
+
+use crate::moment::Moment;
+use crate::object_key::ObjectKey;
+use limits::Running;
+use rate_limit::RateLimit;
+
+/// Requests of one profile that are followed at once, and the time in which one more is. Somebody who sets the
+/// annotation in a loop would spend the reads that Azure allows for all profiles of a subscription.
+const REQUESTS: u32 = 3;
+const ONE_MORE_REQUEST: Duration = Duration::from_secs(10);
+
+/// Re-checks in one subscription that may begin at once, and the time in which one more may. Each costs about four
+/// reads, and Azure allows 250 at once and 25 a second more in a subscription: re-checks use less than half of it,
+/// however many are due after a restart, or because of a short `spec.interval`.
+const RECHECKS: u32 = 25;
+const ONE_MORE_RECHECK: Duration = Duration::from_millis(400);
+
+/// What is known of a profile that is to be reconciled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueEntry {
+    /// Why it is to be reconciled.
+    pub urgency: Urgency,
+    /// Where its calls to Azure go; `None` when there is nothing to call.
+    pub place: Option<AzurePlace>,
+}
+
+/// Profiles that wait to be reconciled, and those that are.
+///
+/// **Order.** Changes go before requests, these before retries, and these before re-checks. Within each, namespaces take turns: the n-th profile of
+/// one waits for at most n profiles of each other namespace. Within a namespace the first to come is the
+/// first to go. A profile is passed over while its place in Azure is at its limit.
+#[derive(Clone, Debug)]
+pub struct ReconcileQueue {
+    limits: QueueLimits,
+    waiting: BTreeMap<Position, (ObjectKey, Option<AzurePlace>)>,
+    positions: BTreeMap<ObjectKey, Position>,
+    running: Running,
+    /// Of each profile.
+    requests: RateLimit<ObjectKey>,
+    /// Of each subscription.
+    rechecks: RateLimit<String>,
+    arrivals: u64,
+    turns: BTreeMap<Urgency, Turns>,
+}
+
+/// Where in the queue a profile waits; the lowest is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Position {
+    urgency: Urgency,
+    turn: u64,
+    arrival: u64,
+}
+
+/// The turns that were given to namespaces.
+#[derive(Clone, Debug, Default)]
+struct Turns {
+    /// The turn of the profile that was started last.
+    current: u64,
+    /// The last turn of each namespace, where it is not over yet.
+    last: BTreeMap<String, u64>,
+}
+
+impl Turns {
+    fn next(&mut self, namespace: &str) -> u64 {
+        let last = self.last.entry(namespace.to_owned()).or_default();
+        *last = last.saturating_add(1).max(self.current);
+        *last
+    }
+
+    fn begun(&mut self, turn: u64) {
+        if turn > self.current {
+            self.current = turn;
+            self.last.retain(|_, last| *last >= turn);
+        }
+    }
+}
+
+impl ReconcileQueue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(limits: QueueLimits) -> Self {
+        Self {
+            limits,
+            waiting: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            running: Running::default(),
+            requests: RateLimit::new(REQUESTS, ONE_MORE_REQUEST),
+            rechecks: RateLimit::new(RECHECKS, ONE_MORE_RECHECK),
+            arrivals: 0,
+            turns: BTreeMap::new(),
+        }
+    }
+
+    /// A profile is to be reconciled. One that waits already keeps its position, unless it is more urgent now.
+    /// Returns after which time it is to be given again, if it is requested more often than is followed.
+    pub fn push(
+        &mut self,
+        profile: &ObjectKey,
+        entry: QueueEntry,
+        now: Moment,
+    ) -> Option<Duration> {
+        let position = self.positions.get(profile).copied();
+        if let Some(position) = position.filter(|position| position.urgency <= entry.urgency) {
+            if let Some(waiting) = self.waiting.get_mut(&position) {
+                waiting.1 = entry.place;
+            }
+            return None;
+        }
+        if entry.urgency == Urgency::Request {
+            if let Some(wait) = self.requests.wait(profile, now) {
+                return Some(wait);
+            }
+            self.requests.spend(profile, now);
+        }
+        position.and_then(|position| self.waiting.remove(&position));
+        self.enqueue(profile, entry);
+        None
+    }
+
+    fn enqueue(&mut self, profile: &ObjectKey, entry: QueueEntry) {
+        let turns = self.turns.entry(entry.urgency).or_default();
+        let position = Position {
+            urgency: entry.urgency,
+            turn: turns.next(&profile.namespace),
+            arrival: self.arrivals,
+        };
+        self.arrivals += 1;
+        self.positions.insert(profile.clone(), position);
+        let waiting = (profile.clone(), entry.place);
+        self.waiting.insert(position, waiting);
+    }
+
+    /// The next profile to reconcile, which counts as running from now on; `None` when none may start now.
+    pub fn start_next(&mut self, now: Moment) -> Option<ObjectKey> {
+        let may_start = |urgency, place: &Option<AzurePlace>| {
+            let place = place.as_ref();
+            self.budget_wait(urgency, place, now).is_none()
+                && self.running.has_room(&self.limits, urgency, place)
+        };
+        let (position, _) = self
+            .waiting
+            .iter()
+            .find(|(position, (_, place))| may_start(position.urgency, place))?;
+        let position = *position;
+        let (profile, place) = self.waiting.remove(&position)?;
+        if let Some(place) = place
+            .as_ref()
+            .filter(|_| position.urgency == Urgency::Recheck)
+        {
+            self.rechecks.spend(&place.subscription, now);
+        }
+        self.positions.remove(&profile);
+        let turns = self.turns.entry(position.urgency).or_default();
+        turns.begun(position.turn);
+        self.running.start(profile.clone(), position.urgency, place);
+        Some(profile)
+    }
+
+    /// How long until a profile may start that waits for nothing but the reads of its subscription.
+    #[must_use]
+    pub fn next_start(&self, now: Moment) -> Option<Duration> {
+        let waiting = self.waiting.iter();
+        let waits = waiting.filter_map(|(position, (_, place))| {
+            self.budget_wait(position.urgency, place.as_ref(), now)
+        });
+        waits.min()
+    }
+
+    fn budget_wait(
+        &self,
+        urgency: Urgency,
+        place: Option<&AzurePlace>,
+        now: Moment,
+    ) -> Option<Duration> {
+        let place = place.filter(|_| urgency == Urgency::Recheck)?;
+        self.rechecks.wait(&place.subscription, now)
+    }
+
+    /// Whether the profile was started and has not ended.
+    #[must_use]
+    pub fn is_running(&self, profile: &ObjectKey) -> bool {
+        self.running.contains(profile)
+    }
+
+    /// The reconciliation of the profile has ended, or does not begin because the profile is gone.
+    pub fn end(&mut self, profile: &ObjectKey) {
+        self.running.end(profile);
+    }
+
+    /// How many profiles wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether no profile waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::arm::ArmId;
+
+fn key(namespace: &str, number: usize) -> ObjectKey {
+    ObjectKey::new(namespace, format!("p{number}"))
+}
+
+fn entry(urgency: Urgency, group: &str) -> QueueEntry {
+    QueueEntry {
+        urgency,
+        place: Some(AzurePlace::new("s", group)),
+    }
+}
+
+fn queue(total: u16) -> ReconcileQueue {
+    ReconcileQueue::new(QueueLimits::new(total))
+}
+
+/// Gives the queue a profile that may wait.
+fn push(queue: &mut ReconcileQueue, profile: &ObjectKey, entry: QueueEntry) {
+    assert_eq!(queue.push(profile, entry, Moment::default()), None);
+}
+
+fn started(queue: &mut ReconcileQueue) -> Vec<ObjectKey> {
+    std::iter::from_fn(|| queue.start_next(Moment::default())).collect()
+}
+
+#[test]
+fn a_change_goes_before_all_that_is_only_looked_at_again() {
+    let mut queue = queue(8);
+    for number in 0..1500 {
+        push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
+    }
+    assert_eq!(started(&mut queue).len(), 2, "most of the places stay free");
+    push(&mut queue, &key("b", 0), entry(Urgency::Change, "g"));
+    assert_eq!(queue.start_next(Moment::default()), Some(key("b", 0)));
+}
+
+#[test]
+fn a_profile_that_waits_for_a_look_and_is_changed_goes_first() {
+    let mut queue = queue(2);
+    for number in 0..100 {
+        push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
+    }
+    assert_eq!(queue.start_next(Moment::default()), Some(key("a", 0)));
+    queue.end(&key("a", 0));
+    push(&mut queue, &key("a", 99), entry(Urgency::Change, "g"));
+    assert_eq!(queue.start_next(Moment::default()), Some(key("a", 99)));
+    queue.end(&key("a", 99));
+    assert_eq!(queue.len(), 98, "it does not wait twice");
+    push(&mut queue, &key("a", 50), entry(Urgency::Change, "g"));
+    push(&mut queue, &key("a", 50), entry(Urgency::Recheck, "g"));
+    assert_eq!(
+        queue.start_next(Moment::default()),
+        Some(key("a", 50)),
+        "and stays urgent"
+    );
+}
+
+#[test]
+fn namespaces_take_turns_however_many_profiles_one_has() {
+    for urgency in [Urgency::Change, Urgency::Retry, Urgency::Recheck] {
+        let mut queue = queue(2);
+        for number in 0..1500 {
+            push(&mut queue, &key("many", number), entry(urgency, "g"));
+        }
+        for round in 0..5 {
+            push(&mut queue, &key("few", round), entry(urgency, "g"));
+            let mut before = 0;
+            loop {
+                let profile = queue.start_next(Moment::default()).expect("one waits");
+                queue.end(&profile);
+                if profile.namespace == "few" {
+                    break;
+                }
+                push(&mut queue, &profile, entry(urgency, "g"));
+                before += 1;
+            }
+            assert!(before <= 1, "{urgency:?}: {before} went before");
+        }
+    }
+}
+
+#[test]
+fn calls_that_hang_in_one_group_leave_places_to_others() {
+    let mut queue = queue(8);
+    for number in 0..60 {
+        push(
+            &mut queue,
+            &key("a", number),
+            entry(Urgency::Change, "hangs"),
+        );
+    }
+    assert_eq!(started(&mut queue).len(), 4);
+    for number in 0..60 {
+        push(
+            &mut queue,
+            &key("b", number),
+            entry(Urgency::Change, "HANGS"),
+        );
+        push(
+            &mut queue,
+            &key("c", number),
+            entry(Urgency::Change, "hangs-too"),
+        );
+    }
+    assert_eq!(
+        started(&mut queue).len(),
+        2,
+        "a quarter stays free for other subscriptions"
+    );
+    let elsewhere = QueueEntry {
+        urgency: Urgency::Change,
+        place: Some(AzurePlace::new("s2", "hangs")),
+    };
+    push(&mut queue, &key("d", 0), elsewhere);
+    let without_calls = QueueEntry {
+        urgency: Urgency::Change,
+        place: None,
+    };
+    push(&mut queue, &key("d", 1), without_calls);
+    assert_eq!(started(&mut queue), [key("d", 0), key("d", 1)]);
+}
+
+#[test]
+fn one_place_is_enough_to_get_through_all() {
+    let mut queue = queue(0);
+    push(&mut queue, &key("a", 0), entry(Urgency::Recheck, "g"));
+    push(&mut queue, &key("a", 1), entry(Urgency::Change, "g"));
+    for number in [1, 0] {
+        assert_eq!(started(&mut queue), [key("a", number)]);
+        queue.end(&key("a", number));
+    }
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn the_place_of_a_profile_is_the_group_of_its_identity() {
+    let id = ArmId::new("/subscriptions/S/resourcegroups/Ids/providers/x/y/z");
+    assert_eq!(AzurePlace::of(&id), Some(AzurePlace::new("s", "ids")));
+    assert_eq!(AzurePlace::of(&ArmId::new("/subscriptions/s")), None);
+}
+
+#[test]
+fn re_checks_keep_within_the_reads_of_their_subscription_and_keep_no_change_waiting() {
+    let mut queue = queue(256);
+    for number in 0..1500 {
+        push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
+    }
+    let (mut now, mut looks) = (Moment::default(), 0);
+    while !queue.is_empty() {
+        while let Some(profile) = queue.start_next(now) {
+            queue.end(&profile);
+            looks += 1;
+        }
+        let most = u128::from(RECHECKS) + now.since_start().as_millis() / 400;
+        assert!(looks <= most, "{looks} until {now}");
+        push(&mut queue, &key("b", 0), entry(Urgency::Change, "g"));
+        assert_eq!(queue.start_next(now), Some(key("b", 0)));
+        queue.end(&key("b", 0));
+        now = now + queue.next_start(now).unwrap_or_default();
+    }
+    assert_eq!(looks, 1500);
+    assert!(now.since_start() <= Duration::from_secs(600), "{now}");
+}
+
+#[test]
+fn requests_go_between_and_one_profile_is_not_looked_at_without_end() {
+    let mut queue = queue(64);
+    for (number, urgency) in [Urgency::Recheck, Urgency::Request, Urgency::Change]
+        .into_iter()
+        .enumerate()
+    {
+        push(&mut queue, &key("a", number), entry(urgency, "g"));
+    }
+    assert_eq!(started(&mut queue), [key("a", 2), key("a", 1), key("a", 0)]);
+    let web = key("shop", 0);
+    let mut looks = 0;
+    for second in 0..600 {
+        let now = Moment::after_start(Duration::from_secs(second));
+        let waits = queue.push(&web, entry(Urgency::Request, "g"), now);
+        assert_eq!(waits.is_some(), queue.is_empty());
+        looks += started(&mut queue).len();
+        queue.end(&web);
+    }
+    assert_eq!(looks, 2 + 60, "one in ten seconds");
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Push(usize, usize, Urgency, Option<(usize, usize)>),
+    StartNext,
+    End(usize),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let urgency = prop_oneof![
+        Just(Urgency::Change),
+        Just(Urgency::Request),
+        Just(Urgency::Retry),
+        Just(Urgency::Recheck)
+    ];
+    let place = prop::option::of((0..2usize, 0..3usize));
+    let push = (0..3usize, 0..6usize, urgency, place);
+    let one = prop_oneof![
+        3 => push.prop_map(|(ns, name, urgency, place)| Move::Push(ns, name, urgency, place)),
+        2 => Just(Move::StartNext),
+        1 => (0..32usize).prop_map(Move::End),
+    ];
+    vec(one, 0..120)
+}
+
+proptest! {
+    #[test]
+    fn every_profile_gets_its_turn_and_no_limit_is_passed(total in 0..12u16, moves in moves()) {
+        let limits = QueueLimits::new(total);
+        let mut queue = ReconcileQueue::new(limits);
+        let mut waiting: BTreeMap<ObjectKey, Urgency> = BTreeMap::new();
+        let mut running: Vec<ObjectKey> = Vec::new();
+        let ends = (0..200).flat_map(|_| [Move::StartNext, Move::End(0)]);
+        let mut now = Moment::default();
+        for step in moves.into_iter().chain(ends) {
+            now = now + ONE_MORE_RECHECK;
+            match step {
+                Move::Push(ns, name, urgency, place) => {
+                    let profile = key(&format!("n{ns}"), name);
+                    if running.contains(&profile) {
+                        continue;
+                    }
+                    let place = place.map(|(s, g)| AzurePlace::new(&format!("s{s}"), &format!("g{g}")));
+                    if queue.push(&profile, QueueEntry { urgency, place }, now).is_some() {
+                        continue;
+                    }
+                    let known = waiting.entry(profile).or_insert(urgency);
+                    *known = urgency.min(*known);
+                }
+                Move::StartNext => {
+                    let Some(profile) = queue.start_next(now) else { continue };
+                    prop_assert!(waiting.remove(&profile).is_some(), "it did not wait");
+                    prop_assert!(queue.is_running(&profile));
+                    running.push(profile);
+                }
+                Move::End(number) if !running.is_empty() => {
+                    let profile = running.swap_remove(number % running.len());
+                    queue.end(&profile);
+                    prop_assert!(!queue.is_running(&profile));
+                }
+                Move::End(_) => {}
+            }
+            prop_assert!(running.len() <= usize::from(total.max(1)));
+            prop_assert_eq!(queue.len(), waiting.len());
+        }
+        prop_assert!(waiting.is_empty(), "never started: {:?}", waiting);
+    }
+
+    #[test]
+    fn no_re_check_is_started_while_a_change_could_be(
+        changes in vec((0..3usize, 0..9usize), 1..9), rechecks in vec((0..3usize, 10..19usize), 1..9),
+    ) {
+        let mut queue = queue(64);
+        let push_all = |queue: &mut ReconcileQueue, profiles: &[(usize, usize)], urgency| {
+            for (ns, name) in profiles {
+                push(queue, &key(&format!("n{ns}"), *name), QueueEntry { urgency, place: None });
+            }
+        };
+        push_all(&mut queue, &rechecks, Urgency::Recheck);
+        push_all(&mut queue, &changes, Urgency::Change);
+        let different: BTreeSet<_> = changes.iter().collect();
+        let order = started(&mut queue);
+        let is_change = |profile: &ObjectKey| profile.name.len() == 2;
+        prop_assert!(order.iter().take(different.len()).all(is_change));
+        prop_assert!(!order.iter().skip(different.len()).any(is_change));
+    }
+}
