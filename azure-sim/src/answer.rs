@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) reply: Reply,
     /// Object id of the caller; absent where the request was not authenticated.
     pub(crate) principal: Option<String>,
+    /// Actions of ARM that the request needed.
+    pub(crate) actions: Vec<String>,
 }
 
 impl From<Reply> for Answer {
@@ -25,6 +27,7 @@ impl From<Reply> for Answer {
         Self {
             reply,
             principal: None,
+            actions: Vec::new(),
         }
     }
 }

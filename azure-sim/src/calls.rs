@@ -33,6 +33,9 @@ pub struct Call {
     /// Object id of the caller, if the request authenticated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Actions of ARM that the call needed, whether its caller's roles allow them or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<String>,
     /// Name of the fault that matched the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,

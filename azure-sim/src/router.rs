@@ -172,6 +172,7 @@ fn record(
         resource: invocation.resource,
         status,
         principal: answer.and_then(|a| a.principal.clone()),
+        actions: answer.map(|a| a.actions.clone()).unwrap_or_default(),
         fault,
     });
 }

@@ -1,5 +1,6 @@
 //! What every ARM handler gets.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -27,12 +28,14 @@ pub(super) struct Context<'a> {
     pub(super) caller: Caller,
     /// The `api-version`, once it is checked.
     pub(super) version: &'a str,
+    /// Actions that the request needed so far.
+    pub(super) actions: &'a RefCell<Vec<String>>,
 }
 
 impl Context<'_> {
     /// Fails with 403 unless the caller's roles allow `action` at `scope`.
     pub(super) fn require(&self, state: &State, action: &str, scope: &str) -> Result<()> {
-        if state.is_allowed(&self.caller.oid, action, scope) {
+        if self.allows(state, action, scope) {
             return Ok(());
         }
         Err(ArmError::forbidden(
@@ -41,6 +44,12 @@ impl Context<'_> {
             action,
             scope,
         ))
+    }
+
+    /// Whether the caller's roles allow `action`, which the request needs, at `scope`.
+    pub(super) fn allows(&self, state: &State, action: &str, scope: &str) -> bool {
+        self.actions.borrow_mut().push(action.to_owned());
+        state.is_allowed(&self.caller.oid, action, scope)
     }
 
     /// The resource group of a resource, or 404.

@@ -23,6 +23,8 @@ mod regions;
 mod route;
 mod version;
 
+use std::cell::RefCell;
+
 use self::context::Context;
 use self::error::{ArmError, Result};
 use self::kind::Kind;
@@ -43,6 +45,7 @@ pub(crate) fn answer(
 ) -> Answer {
     let mut state = shared.state();
     state.end_due_operations(shared.clock);
+    let actions = RefCell::default();
     let (reply, principal) = match authenticate(shared, request, &state) {
         Ok(caller) => {
             let principal = caller.oid.clone();
@@ -53,6 +56,7 @@ pub(crate) fn answer(
                 invocation,
                 caller,
                 version: "",
+                actions: &actions,
             };
             let reply = checked(context, &mut state).unwrap_or_else(|e| e.reply());
             (reply, Some(principal))
@@ -62,6 +66,7 @@ pub(crate) fn answer(
     Answer {
         reply: headers::with_usual_headers(reply, request, &state.location),
         principal,
+        actions: actions.into_inner(),
     }
 }
 

@@ -95,7 +95,10 @@ pub(crate) fn answer(shared: &Shared, request: &Request, route: &Route) -> Answe
         .with("x-ms-keyvault-region", &vault.location)
         .with("x-ms-keyvault-service-version", "1.9.1500.1")
         .with("x-ms-request-id", uuid::Uuid::new_v4().to_string());
-    Answer { reply, principal }
+    Answer {
+        principal,
+        ..reply.into()
+    }
 }
 
 fn get_secret(

@@ -47,8 +47,8 @@ pub(super) async fn issue(
     };
     let token = issue_token(shared, &ours, &resource, &subject)?;
     Ok(Answer {
-        reply: success(&token, &resource, version),
         principal: Some(subject.object_id),
+        ..success(&token, &resource, version).into()
     })
 }
 

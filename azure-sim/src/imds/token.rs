@@ -65,8 +65,8 @@ pub(super) fn answer(
     });
     let reply = Reply::json(StatusCode::OK, &body);
     Ok(Answer {
-        reply,
         principal: Some(identity.principal_id.clone()),
+        ..reply.into()
     })
 }
 

@@ -53,6 +53,10 @@ async fn calls_are_listed_counted_and_forgotten_without_their_tokens() {
     assert_eq!(calls["calls"].as_array().unwrap().len(), 1);
     assert_eq!(calls["calls"][0]["resource"], instance(0).to_lowercase());
     assert!(calls["calls"][0]["principal"].is_string());
+    assert_eq!(calls["calls"][0]["actions"], Value::Null);
+    let calls = admin.get("/calls?operation=arm.identity.get").await;
+    let read = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
+    assert_eq!(calls["calls"][0]["actions"], json!([read]));
     let counters = admin.get("/counters").await;
     assert_eq!(counters["outcomes"]["arm.identity.get 200"], 1);
     let all = Got::of(lab.http.get(admin.url("/calls")).send().await.unwrap())

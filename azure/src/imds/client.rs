@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -53,9 +54,9 @@ impl Imds {
     /// # Errors
     /// [`ImdsError::Setup`] if the base URL is not of the form `http://host[:port]`.
     pub fn new(options: ImdsOptions) -> Result<Self, ImdsError> {
-        let failed = |source| ImdsError::Setup {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| ImdsError::Setup {
             url: options.base_url.clone(),
-            source,
+            source: source.into(),
         };
         let base = Url::parse(&options.base_url).map_err(|source| failed(source.into()))?;
         if base.scheme() != "http" || !base.has_host() {
@@ -85,11 +86,13 @@ impl Imds {
             ("api-version", API_VERSION),
             ("resource", &request.resource),
         ];
+        let bypass = request.bypass_cache.then_some(("bypass_cache", "true"));
         let builder = self
             .client
             .get(self.token_url.clone())
             .query(&query)
-            .query(&request.identity.parameter().as_slice());
+            .query(&request.identity.parameter().as_slice())
+            .query(&bypass.as_slice());
         pass_on(builder.header("Metadata", "true"), &request.headers)
     }
 
@@ -103,7 +106,7 @@ impl Imds {
         } else {
             ImdsError::Unreachable {
                 url,
-                source: source.without_url(),
+                source: Arc::new(source.without_url()),
             }
         }
     }
@@ -138,7 +141,8 @@ impl ImdsTokens for Imds {
             .await
             .map_err(|error| self.no_answer(error))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(ImdsError::Malformed);
+            return serde_json::from_slice(&body)
+                .map_err(|error| ImdsError::Malformed(Arc::new(error)));
         }
         let ImdsErrorBody {
             error,

@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Why IMDS gave no token.
-#[derive(Debug, thiserror::Error)]
+/// Why IMDS gave no token. Clones share their sources, so that one answer can be told to all who wait for it.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImdsError {
     /// It answered with an error.
@@ -24,7 +25,7 @@ pub enum ImdsError {
         url: String,
         /// The error of the connection.
         #[source]
-        source: reqwest::Error,
+        source: Arc<reqwest::Error>,
     },
 
     /// It did not answer in time.
@@ -38,7 +39,16 @@ pub enum ImdsError {
 
     /// It answered 200 with something that is not a token.
     #[error("IMDS answered 200 with a body that is not a token")]
-    Malformed(#[source] serde_json::Error),
+    Malformed(#[source] Arc<serde_json::Error>),
+
+    /// It was not asked: it allows few requests, and those of others came first.
+    #[error(
+        "IMDS was not asked within {waited:?}: it allows few requests, and those of others came first"
+    )]
+    NotAsked {
+        /// How long the request has waited.
+        waited: Duration,
+    },
 
     /// The client could not be made.
     #[error("the IMDS client for {url} cannot be made; give an http:// base URL")]
@@ -47,7 +57,7 @@ pub enum ImdsError {
         url: String,
         /// Why not.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -56,7 +66,7 @@ impl ImdsError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { status, .. } => matches!(status, 404 | 408 | 410 | 429 | 500..=599),
-            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotAsked { .. } => true,
             Self::Malformed(_) | Self::Setup { .. } => false,
         }
     }

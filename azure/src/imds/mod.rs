@@ -20,10 +20,12 @@ pub struct ImdsTokenRequest {
     pub resource: String,
     /// Headers of the caller's SDK that the real service passes on to Entra.
     pub headers: ClientHeaders,
+    /// Whether the caller asks for a token that the service has not kept (`bypass_cache=true`).
+    pub bypass_cache: bool,
 }
 
 /// Names one of the VM's identities by a query parameter of IMDS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ImdsIdentity {
     /// By `client_id`.
     ClientId(String),

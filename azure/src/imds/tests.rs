@@ -56,7 +56,25 @@ fn request() -> ImdsTokenRequest {
             sku: Some("MSAL.Python".to_owned()),
             ..ClientHeaders::default()
         },
+        bypass_cache: false,
     }
+}
+
+#[tokio::test]
+async fn the_wish_for_a_token_that_was_not_kept_is_passed_on() {
+    let (imds, seen) = imds(200, TOKEN).await;
+    let request = ImdsTokenRequest {
+        bypass_cache: true,
+        ..request()
+    };
+    imds.token(&request).await.unwrap();
+    let (uri, _) = seen.lock().unwrap()[0].clone();
+    assert!(
+        uri.query()
+            .unwrap()
+            .ends_with("&client_id=c&bypass_cache=true"),
+        "{uri}"
+    );
 }
 
 #[tokio::test]

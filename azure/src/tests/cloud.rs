@@ -180,7 +180,6 @@ impl Canned {
         let credential = Credential::new(options, &endpoints, &transport).unwrap();
         let retry = RetryPolicy {
             first_delay: Duration::from_millis(1),
-            max_retry_after: Duration::from_secs(1),
             ..RetryPolicy::default()
         };
         Arm::new(endpoints, transport, credential, gate).with_retry(retry)

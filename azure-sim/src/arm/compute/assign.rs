@@ -72,7 +72,7 @@ fn check_permission(target: &Target<'_>, state: &State, ids: &[ResourceId]) -> R
     let refused: Vec<_> = ids
         .iter()
         .map(ResourceId::path)
-        .filter(|id| !state.is_allowed(&caller.oid, ASSIGN, id))
+        .filter(|id| !target.context.allows(state, ASSIGN, id))
         .collect();
     if refused.is_empty() {
         return Ok(());

@@ -102,7 +102,10 @@ pub(crate) fn answer(shared: &Shared, request: &Request, route: &Route) -> Answe
             request.header("x-ms-version").unwrap_or(BEARER_SINCE),
         )
         .with("date", http_time(shared.clock.now()));
-    Answer { reply, principal }
+    Answer {
+        principal,
+        ..reply.into()
+    }
 }
 
 fn list(
