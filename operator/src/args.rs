@@ -47,9 +47,10 @@ pub struct Args {
     #[arg(long, env = "PODID_FORCE_NAMESPACED")]
     pub force_namespaced: bool,
 
-    /// How many profiles are worked on at once
+    /// How many profiles are worked on at once. Those that are only looked at or tried again have a quarter of
+    /// these places at most, and those of one resource group half: what hangs there keeps no other group waiting
     #[arg(
-        long, env = "PODID_CONCURRENCY", value_name = "COUNT", default_value_t = 8,
+        long, env = "PODID_CONCURRENCY", value_name = "COUNT", default_value_t = 16,
         value_parser = clap::value_parser!(u16).range(1..=256)
     )]
     pub concurrency: u16,
@@ -68,7 +69,8 @@ pub struct Args {
     )]
     pub target_interval: Duration,
 
-    /// How long changes of one VM or scale set are collected before they go out together
+    /// Shortest time for which changes of one VM or scale set are collected before they go out together. Where a
+    /// change takes long, a tenth of that, at most 5s, must pass without another; after 20s all go out
     #[arg(
         long, env = "PODID_TARGET_WINDOW", value_name = "DURATION",
         default_value = "250ms", value_parser = parse_duration

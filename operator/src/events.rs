@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 use podid_core::condition::{ReadyEvent, ready_event};
+use podid_core::profile::plan::Retained;
 use podid_index::events::EventWriter;
 
 use crate::conditions::from_kubernetes;
@@ -44,6 +45,12 @@ pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[Stri
     }
     let note = format!("podid {}", steps.join("; "));
     send(writer, object, EventType::Normal, "Applied", note);
+}
+
+/// Says what stays in Azure of a profile that is gone.
+pub(crate) fn retained(writer: &EventWriter, object: &ObjectReference, retained: &Retained) {
+    let note = retained.to_string();
+    send(writer, object, EventType::Normal, "IdentityRetained", note);
 }
 
 fn send(

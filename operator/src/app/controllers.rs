@@ -136,11 +136,11 @@ impl Controllers<'_> {
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
+            queue: profile::ProfileQueue::new(self.args.concurrency),
             retries: Retries::default(),
             reminders: profile::Reminders::default(),
         };
-        let (watches, concurrency) = (self.watches.clone(), self.args.concurrency);
-        profile::run(context, watches, changes, concurrency, self.drain.clone())
+        profile::run(context, self.watches.clone(), changes, self.drain.clone())
     }
 
     fn assigned_identities(
@@ -159,7 +159,7 @@ impl Controllers<'_> {
         };
         let (leadership, drain) = (self.leadership.clone(), self.drain.clone());
         async move {
-            // The other two keep their queues warm on every replica. This one has nothing to prepare:
+            // The others keep their queues warm on every replica. This one has nothing to prepare:
             // it starts when this replica leads.
             tokio::select! {
                 () = leadership.gained() => assigned_identity::run(context, drain).await,

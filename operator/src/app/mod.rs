@@ -11,15 +11,20 @@ use std::time::Duration;
 use controllers::{Controllers, Counters, event_writer};
 use podid_azure::Arm;
 use podid_runtime::admin::{self, AdminPages};
-use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, logging, metrics};
+use podid_runtime::{BoxError, Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
+use tokio::sync::oneshot;
 
 use crate::args::Args;
 use crate::gate::{CallHook, ClusterAccess, Gate};
-use crate::leader::{Election, Leadership};
+use crate::leader::{Election, LeaderError, Leadership};
 use crate::{azure, leader};
 
 /// Wait between two attempts to get a first token for Azure.
 const TOKEN_RETRY: Duration = Duration::from_secs(5);
+
+/// How long a replica without a token lets others lead: longer than another one takes to notice that the
+/// lease is free or has expired.
+const OTHERS_FIRST: Duration = Duration::from_secs(30);
 
 /// An operator that runs.
 #[derive(Debug)]
@@ -73,8 +78,10 @@ pub async fn start(
 
     let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
     let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;
-    tasks.background("lease", election.clone().task(drain.clone()));
-    let token = first_token(arm, leadership.clone(), readiness.clone());
+    let (has_token, token) = oneshot::channel();
+    let candidate = stand_for_election(election.clone(), token, drain.clone());
+    tasks.background("lease", candidate);
+    let token = first_token(arm, readiness.register("token for Azure"), has_token);
     tasks.background("azure token", token);
 
     let watches = watches::start(&client, &leadership, &readiness, &mut tasks);
@@ -90,7 +97,7 @@ pub async fn start(
         drain: drain.clone(),
     };
     controllers.start(&mut tasks);
-    drop(starting);
+    starting.pass();
     Ok(Running {
         admin,
         tasks,
@@ -127,15 +134,13 @@ impl Running {
     }
 }
 
-/// Keeps a leader that cannot prove to Azure who it is from being ready; the log says why. A follower
-/// needs no token to be ready: it must count as ready, or a rollout of two replicas would never end.
+/// Keeps a replica that cannot prove to Azure who it is from being ready; the log says why. A follower as well:
+/// the rollout of a wrong setting must stop before it has replaced the replica that works.
 async fn first_token(
     arm: Arm,
-    leadership: Leadership,
-    readiness: Readiness,
+    check: ReadinessCheck,
+    has_token: oneshot::Sender<()>,
 ) -> Result<(), BoxError> {
-    leadership.gained().await;
-    let check = readiness.register("token for Azure");
     let scope = arm.endpoints().arm_scope();
     while let Err(error) = arm.credential().token(&scope).await {
         let next_step = error.next_step();
@@ -146,8 +151,24 @@ async fn first_token(
         );
         tokio::time::sleep(TOKEN_RETRY).await;
     }
-    drop(check);
+    check.pass();
+    // Nobody listens any more once this replica has stood for election without it.
+    let _stood_already = has_token.send(());
     std::future::pending().await
+}
+
+/// Stands for election as soon as this replica has a token for Azure. One that gets none lets others come first:
+/// it could only stop the work of a replica that has one. If there is no other it leads, so that profiles
+/// and classes say what is wrong.
+async fn stand_for_election(
+    election: Election,
+    token: oneshot::Receiver<()>,
+    drain: Drain,
+) -> Result<(), LeaderError> {
+    tokio::select! {
+        _gained_or_late = tokio::time::timeout(OTHERS_FIRST, token) => election.task(drain).await,
+        () = drain.draining() => Ok(()),
+    }
 }
 
 #[cfg(test)]

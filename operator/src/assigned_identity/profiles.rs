@@ -1,7 +1,7 @@
 //! What profiles and classes say about managed identities: which one a profile has, what a person asks
 //! for by annotation, and whether the owner that an identity's tags name lets others use it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -10,6 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use podid_core::arm::ArmId;
 use podid_core::binding::TaggedOwner;
 use podid_core::owner::Owner;
+use podid_core::profile::ConditionType;
 use podid_crds::convert;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
@@ -35,6 +36,18 @@ pub(super) struct ProfileSummary {
     pub(super) recorded: Option<ArmId>,
     /// When a person last asked for it to be looked at.
     pub(super) requested: Option<String>,
+    /// What podid has made for it: the client id of its identity, the ids of the role assignments, and since when
+    /// all of these are in force.
+    pub(super) made: BTreeSet<String>,
+}
+
+/// Profiles whose identities `targets` are to look at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConcernedProfiles {
+    /// A person asks to have them compared.
+    pub(super) requested: DirtySet<ObjectKey>,
+    /// Something was made for them that their identities may have lacked.
+    pub(super) mended: DirtySet<ObjectKey>,
 }
 
 /// A profile or class that has changed.
@@ -90,28 +103,30 @@ pub(super) struct ProfileFacts {
     stores: ProfileStores,
     changes: BoxStream<'static, ChangedObject>,
     index: SharedIndex,
-    /// For `targets`: profiles that a person asks to have compared.
-    requests: DirtySet<ObjectKey>,
+    concerned: ConcernedProfiles,
     /// For `verification`: profiles that may allow other uses of their identities than before; `None` for all.
     changed_owners: DirtySet<Option<ObjectKey>>,
     /// When people last asked for each profile.
     requested: HashMap<ObjectKey, String>,
+    /// What there was for each profile.
+    made: HashMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl ProfileFacts {
     pub(super) fn new(
         stores: ProfileStores,
         index: SharedIndex,
-        requests: DirtySet<ObjectKey>,
+        concerned: ConcernedProfiles,
         changed_owners: DirtySet<Option<ObjectKey>>,
     ) -> Self {
         Self {
             changes: stream::empty().boxed(),
             stores,
             index,
-            requests,
+            concerned,
             changed_owners,
             requested: HashMap::new(),
+            made: HashMap::new(),
         }
     }
 
@@ -144,6 +159,7 @@ impl ProfileFacts {
         let ProfileSummary {
             recorded,
             requested,
+            made,
         } = profile.unwrap_or_default();
         self.index.set_recorded(&key, recorded);
         let before = match requested.clone() {
@@ -151,18 +167,42 @@ impl ProfileFacts {
             None => self.requested.remove(&key),
         };
         if requested.is_some() && requested != before {
-            self.requests.add([key.clone()]);
+            self.concerned.requested.add([key.clone()]);
+        }
+        if self.has_more(&key, made) {
+            self.concerned.mended.add([key.clone()]);
         }
         self.changed_owners.add([Some(key)]);
+    }
+
+    /// Whether something was made for a profile that was known before.
+    fn has_more(&mut self, key: &ObjectKey, made: BTreeSet<String>) -> bool {
+        let before = match made.is_empty() {
+            true => self.made.remove(key),
+            false => self.made.insert(key.clone(), made.clone()),
+        };
+        before.is_some_and(|before| !made.is_subset(&before))
     }
 }
 
 fn summary(profile: &PodIdentityProfile) -> ProfileSummary {
-    let identity = profile.status.as_ref();
-    let identity = identity.and_then(|status| status.identity.as_ref());
+    let status = profile.status.as_ref();
+    let identity = status.and_then(|status| status.identity.as_ref());
+    let granted = status.and_then(|status| status.role_assignments.as_ref());
+    let granted = granted
+        .into_iter()
+        .flatten()
+        .map(|granted| granted.id.clone());
+    let client_id = identity.map(|identity| identity.client_id.clone());
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let access = conditions.into_iter().flatten().find(|condition| {
+        condition.type_ == ConditionType::AccessReady.as_str() && condition.status == "True"
+    });
+    let in_force = access.map(|access| access.last_transition_time.0.to_string());
     ProfileSummary {
         recorded: identity.map(|identity| ArmId::new(&identity.resource_id)),
         requested: profile.annotations().get(REQUESTED_AT).cloned(),
+        made: granted.chain(client_id).chain(in_force).collect(),
     }
 }
 

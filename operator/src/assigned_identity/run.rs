@@ -8,12 +8,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::context::AssignedIdentityContext;
-use super::dirty::DirtySet;
 use super::facts::Facts;
 use super::objects::Objects;
 use super::pod_counts::PodCounter;
 use super::pod_events::{AssignmentEvents, PodEvents};
-use super::profiles::ProfileFacts;
+use super::profiles::{ConcernedProfiles, ProfileFacts};
 use super::shared_index::{DirtySets, SharedIndex};
 use super::targets::Targets;
 use super::verification::{IdentityVerification, VerificationInputs};
@@ -48,13 +47,13 @@ async fn prepare(
         identities: dirty.identities.clone(),
         ..VerificationInputs::default()
     };
-    let requests = DirtySet::default();
+    let concerned = ConcernedProfiles::default();
     let (stores, assignment_view) = (context.stores.clone(), context.assignment_view.clone());
 
     let mut facts = Facts::new(&context.client, index.clone(), assignment_view.clone());
     facts.list().await?;
     let changed_owners = inputs.changed_owners.clone();
-    let mut profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
+    let mut profiles = ProfileFacts::new(stores, index.clone(), concerned.clone(), changed_owners);
     if !profiles.list(drain).await? {
         return Ok(None);
     }
@@ -62,7 +61,7 @@ async fn prepare(
     let (changed, recheck) = (dirty.targets.clone(), inputs.recheck.clone());
     let records = records(context);
     let targets = target_context(context, Arc::clone(&records), drain.clone());
-    let mut targets = Targets::new(targets, index.clone(), changed, requests, recheck);
+    let mut targets = Targets::new(targets, index.clone(), changed, concerned, recheck);
     targets.begin(records.as_ref()).await?;
     let (counted, view) = (dirty.counted.clone(), assignment_view.clone());
     let mut counts = PodCounter::new(index.clone(), counted, view);

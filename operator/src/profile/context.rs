@@ -11,6 +11,7 @@ use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 
+use super::queue::ProfileQueue;
 use super::reminders::Reminders;
 use crate::assigned_identity::AssignmentView;
 use crate::azure::Azure;
@@ -46,6 +47,8 @@ pub struct ProfileContext {
     pub metrics: ControllerMetrics,
     /// How often a profile without an interval is compared with Azure.
     pub interval: Duration,
+    /// Which profile is reconciled next.
+    pub queue: ProfileQueue,
     /// How often each profile was tried again.
     pub retries: Retries,
     /// When it was last said why each profile is not ready.

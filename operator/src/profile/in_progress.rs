@@ -6,6 +6,7 @@ use podid_core::profile::in_progress::{READING, first_write, is_reported};
 use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::plan::Plan;
 use podid_core::profile::result::ReconcileResult;
+use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
 use super::ProfileContext;
@@ -63,7 +64,7 @@ async fn say(
     doing: &str,
     context: &ProfileContext,
 ) -> Result<PodIdentityProfile, StepError> {
-    let noted = note(profile, doing, status::record(profile), context).await;
+    let noted = note(profile, doing, convert::record(profile), context).await;
     noted.map_err(|source| {
         let what = "write the status before the work begins".to_owned();
         ErrorCause::ApiServer { what, source }.at(ConditionType::IdentityReady)

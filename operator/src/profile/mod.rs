@@ -8,6 +8,8 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `queue` | the profiles that wait, and those that are reconciled |
+//! | `in_turn` | one reconciliation, when it is the profile's turn |
 //! | `reconcile` | one reconciliation from its begin to its end |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
@@ -35,10 +37,12 @@ mod enforcement;
 mod ensure;
 mod error;
 mod in_progress;
+mod in_turn;
 mod malformed;
 mod observe;
 mod pods;
 mod precheck;
+mod queue;
 mod reconcile;
 mod released;
 mod reminders;
@@ -52,7 +56,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{self, Controller};
+use kube::runtime::controller::{self, Action, Controller};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
@@ -60,9 +66,11 @@ use tokio::sync::mpsc;
 
 pub use context::{FINALIZER, ProfileContext};
 pub use malformed::Reporter as MalformedReporter;
+pub use queue::ProfileQueue;
 pub use reminders::Reminders;
 
-use crate::assigned_identity::AssignmentChanges;
+use crate::assigned_identity::{AssignmentChanges, ObjectKey};
+use error::ReconcileError;
 use podid_index::watch::Watch;
 
 /// The watches the controller is driven by.
@@ -84,7 +92,6 @@ pub async fn run(
     context: ProfileContext,
     watches: Watches,
     changes: AssignmentChanges,
-    concurrency: u16,
     drain: Drain,
 ) -> Result<(), BoxError> {
     // Before they are all known, a profile would seem to be in no namespace and of no class.
@@ -101,18 +108,35 @@ pub async fn run(
     );
     let released =
         released::waiting_profiles(changes.targets_with_identity, context.profiles.clone());
-    let config = controller::Config::default().concurrency(concurrency);
+    let queue = context.queue.clone();
     let controller = controller(&context, &watches)
-        .with_config(config)
         .reconcile_on(crate::trigger::received(concerned_by_pods))
         .reconcile_on(released)
+        .reconcile_on(queue.startable())
         .reconcile_all_on(context.leadership.gained_once())
         .graceful_shutdown_on(async move { drain.draining().await })
-        .run(reconcile::reconcile, reconcile::after_error, context)
-        .for_each(|_| std::future::ready(()));
+        .run(in_turn::reconcile_in_turn, reconcile::after_error, context)
+        .for_each(|ended| {
+            give_back(&queue, ended);
+            std::future::ready(())
+        });
     tokio::select! {
         () = controller => Ok(()),
         () = pods => Ok(()),
+    }
+}
+
+/// A profile whose turn came when it was gone already gives its place back.
+fn give_back(
+    queue: &ProfileQueue,
+    ended: Result<
+        (ObjectRef<PodIdentityProfile>, Action),
+        controller::Error<ReconcileError, watcher::Error>,
+    >,
+) {
+    if let Err(controller::Error::ObjectNotFound(gone)) = ended {
+        let namespace = gone.namespace.unwrap_or_default();
+        queue.end(&ObjectKey::new(namespace, gone.name));
     }
 }
 

@@ -76,7 +76,7 @@ async fn apply(
     context: &ProfileContext,
 ) -> Result<Action, ReconcileError> {
     let started = Instant::now();
-    let record = status::record(profile);
+    let record = convert::record(profile);
     let ensured = match precheck::precheck(profile, context) {
         Precheck::Admitted(desired) => {
             if let Some(wait) = azure_wait(profile, context) {

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
-use podid_core::arm::ArmId;
 use podid_core::condition::{self, Condition};
 use podid_core::profile::ConditionType;
-use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
+use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::result::{ReconcileResult, applied_spec, is_binding_applied};
 use podid_crds::convert;
 use podid_crds::podid::{
@@ -22,30 +21,6 @@ use crate::annotations::REQUESTED_AT;
 use super::{ProfileContext, pods, spec_digest};
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 use crate::{FIELD_MANAGER, events};
-
-/// What the status remembers of podid's work.
-pub(super) fn record(profile: &PodIdentityProfile) -> ProfileRecord {
-    let status = profile.status.clone().unwrap_or_default();
-    let identity = status.identity.map(|identity| RecordedIdentity {
-        id: ArmId::new(&identity.resource_id),
-        client_id: identity.client_id,
-        principal_id: identity.principal_id,
-        tenant_id: identity.tenant_id,
-        created: identity.created,
-    });
-    let assignments = status.role_assignments.into_iter().flatten();
-    let assignments = assignments.map(|assignment| RecordedRoleAssignment {
-        id: ArmId::new(&assignment.id),
-        role: assignment.role,
-        scope: ArmId::new(&assignment.scope),
-        principal_id: assignment.principal_id,
-        created: assignment.created,
-    });
-    ProfileRecord {
-        identity,
-        role_assignments: assignments.collect(),
-    }
-}
 
 /// Writes the status over that of `latest`, returns the profile with it, and publishes an Event when
 /// `Ready` is another than that of `profile`, where the reconciliation began.

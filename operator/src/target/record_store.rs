@@ -22,7 +22,8 @@ const IDENTITIES: &str = "identities";
 /// A record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what} failed; check that the operator may list, patch and delete ConfigMaps in its namespace"
+    "{what} failed; check that the operator may list, create, patch and delete ConfigMaps in its namespace, and \
+     that the policy podid-assignment-records knows its service account"
 )]
 pub(crate) struct RecordError {
     what: String,

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
 use super::dirty::DirtySet;
+use super::profiles::ConcernedProfiles;
 use super::shared_index::SharedIndex;
 use crate::target::{RecordStore, TargetContext, TargetManager, TargetReport};
-use podid_core::target::Target;
+use podid_core::target::{Target, TargetEvent};
 
 /// See the module.
 pub(super) struct Targets {
@@ -17,18 +18,18 @@ pub(super) struct Targets {
     reports: mpsc::UnboundedReceiver<TargetReport>,
     index: SharedIndex,
     dirty: DirtySet<Target>,
-    requests: DirtySet<ObjectKey>,
+    concerned: ConcernedProfiles,
     recheck: DirtySet<ArmId>,
 }
 
 impl Targets {
-    /// Targets on which something else is desired come by `dirty`, profiles that a person asks to have
-    /// compared by `requests`; identities that Azure refused to assign go to `recheck`.
+    /// Targets on which something else is desired come by `dirty`, profiles whose identities are to be looked at by
+    /// `concerned`; identities that Azure refused to assign go to `recheck`.
     pub(super) fn new(
         context: TargetContext,
         index: SharedIndex,
         dirty: DirtySet<Target>,
-        requests: DirtySet<ObjectKey>,
+        concerned: ConcernedProfiles,
         recheck: DirtySet<ArmId>,
     ) -> Self {
         let (manager, reports) = TargetManager::new(context);
@@ -37,7 +38,7 @@ impl Targets {
             reports,
             index,
             dirty,
-            requests,
+            concerned,
             recheck,
         }
     }
@@ -65,8 +66,11 @@ impl Targets {
             tokio::select! {
                 () = drain.draining() => break,
                 targets = self.dirty.next() => self.set_desired(&targets),
-                profiles = self.requests.next() => {
+                profiles = self.concerned.requested.next() => {
                     profiles.iter().for_each(|profile| self.request(profile));
+                }
+                profiles = self.concerned.mended.next() => {
+                    profiles.iter().for_each(|profile| self.may_be_mended(profile));
                 }
                 Some(report) = self.reports.recv() => self.on_report(report),
                 ended = self.manager.worker_ended() => ended?,
@@ -93,14 +97,27 @@ impl Targets {
     /// Has every target compared at once that has the identity of a profile or should, and the
     /// identity tried again where it was refused.
     fn request(&mut self, profile: &ObjectKey) {
+        for (target, identity) in self.uses(profile) {
+            self.manager.send(&target, TargetEvent::Requested(identity));
+        }
+    }
+
+    /// Has the identity of a profile tried again at once where it was refused.
+    fn may_be_mended(&mut self, profile: &ObjectKey) {
+        for (target, identity) in self.uses(profile) {
+            let event = TargetEvent::MayBeMended(identity);
+            self.manager.send(&target, event);
+        }
+    }
+
+    /// Every target that has the identity of a profile or should.
+    fn uses(&self, profile: &ObjectKey) -> BTreeSet<(Target, ArmId)> {
         let mut uses = self.index.uses_of_profile(profile);
         if let Some(identity) = self.index.recorded(profile) {
             let having = self.manager.targets_with(&identity);
             uses.extend(having.map(|target| (target.clone(), identity.clone())));
         }
-        for (target, identity) in uses {
-            self.manager.request(&target, &identity);
-        }
+        uses
     }
 }
 

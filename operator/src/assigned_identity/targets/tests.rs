@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::assigned_identity::fake::{FakeCompute, FakeRecords, context, id, ids, target};
 use crate::assigned_identity::index::PlacedPod;
-use crate::assigned_identity::profiles::{ChangedObject, ProfileFacts, ProfileSummary};
+use crate::assigned_identity::profiles::{
+    ChangedObject, ConcernedProfiles, ProfileFacts, ProfileSummary,
+};
 use crate::assigned_identity::run::target_context;
 
 /// Targets of a cluster whose one profile, `apps/web`, has identity `a`.
@@ -32,14 +34,14 @@ impl Fixture {
         let records = Arc::new(FakeRecords::default());
         let target_context = target_context(&context, records, Drain::new());
         let (index, dirty) = SharedIndex::new(context.settings.scope);
-        let (requests, recheck) = (DirtySet::default(), DirtySet::default());
+        let (concerned, recheck) = (ConcernedProfiles::default(), DirtySet::default());
         let (stores, changed_owners) = (context.stores.clone(), DirtySet::default());
-        let profiles = ProfileFacts::new(stores, index.clone(), requests.clone(), changed_owners);
+        let profiles = ProfileFacts::new(stores, index.clone(), concerned.clone(), changed_owners);
         let targets = Targets::new(
             target_context,
             index.clone(),
             dirty.targets,
-            requests,
+            concerned,
             recheck,
         );
         let mut fixture = Self {
@@ -56,14 +58,30 @@ impl Fixture {
     }
 
     fn request(&mut self, requested: Option<&str>) {
-        let profile = ProfileSummary {
+        self.change(ProfileSummary {
             recorded: Some(id("a")),
             requested: requested.map(str::to_owned),
-        };
-        self.profiles
-            .apply(ChangedObject::Profile(key(), Some(profile)));
-        for profile in self.targets.requests.take() {
+            ..ProfileSummary::default()
+        });
+    }
+
+    /// Something was made for the profile; `made` is all of it.
+    fn make(&mut self, made: &[&str]) {
+        self.change(ProfileSummary {
+            recorded: Some(id("a")),
+            made: made.iter().map(|&what| what.to_owned()).collect(),
+            ..ProfileSummary::default()
+        });
+    }
+
+    fn change(&mut self, profile: ProfileSummary) {
+        let changed = ChangedObject::Profile(key(), Some(profile));
+        self.profiles.apply(changed);
+        for profile in self.targets.concerned.requested.take() {
             self.targets.request(&profile);
+        }
+        for profile in self.targets.concerned.mended.take() {
+            self.targets.may_be_mended(&profile);
         }
     }
 
@@ -72,6 +90,19 @@ impl Fixture {
         self.index.set_pod(&key(), placed);
         let dirty = self.targets.dirty.take();
         self.targets.set_desired(&dirty);
+    }
+
+    /// Until what was refused has been tried once more, so that the next try by itself is a long wait away.
+    async fn until_tried_again(&mut self) {
+        let before = self.compute.patches();
+        while self.compute.patches() == before {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // The answer is taken in.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        while let Ok(report) = self.targets.reports.try_recv() {
+            self.targets.on_report(report);
+        }
     }
 
     /// How long it takes until the scale set is seen to have these.
@@ -154,4 +185,26 @@ async fn a_request_reaches_targets_that_are_to_let_go_of_the_identity() {
     fixture.request(Some("now"));
     tokio::time::sleep(BETWEEN_REQUESTS + Duration::from_secs(1)).await;
     assert_eq!(fixture.compute.on_target(), ids(&[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_for_a_profile_has_its_refused_identity_tried_at_once() {
+    for made in [&["client", "right"][..], &["other client"]] {
+        let mut fixture = Fixture::new();
+        fixture.make(&["client"]);
+        fixture.compute.spoil(&["a"], false);
+        fixture.place(Some(pod()));
+        // Long enough for the waits to have grown.
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        fixture.until_tried_again().await;
+        fixture.compute.spoil(&[], false);
+        let before = fixture.compute.patches();
+        fixture.make(&["client"]);
+        tokio::time::sleep(BETWEEN_REQUESTS).await;
+        assert_eq!(fixture.compute.patches(), before, "nothing new was made");
+        fixture.make(made);
+        let took = fixture.until_carries(&["a"]).await;
+        assert!(took <= BETWEEN_REQUESTS, "{made:?}: {took:?}");
+        assert_eq!(fixture.compute.patches(), before + 1);
+    }
 }

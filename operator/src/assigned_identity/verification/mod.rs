@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::dirty::DirtySet;
 use super::profiles::ProfileStores;
 use super::shared_index::SharedIndex;
-use lookups::{Lookups, TagLookup};
+use lookups::{Lookups, ReadResult};
 
 /// See the module.
 pub(super) struct IdentityVerification {
@@ -24,7 +24,7 @@ pub(super) struct IdentityVerification {
     stores: ProfileStores,
     lookups: Lookups,
     inputs: VerificationInputs,
-    reads: JoinSet<(ArmId, TagLookup)>,
+    reads: JoinSet<ReadResult>,
 }
 
 /// What the other parts request.
@@ -68,8 +68,9 @@ impl IdentityVerification {
                 }
                 profiles = self.inputs.changed_owners.next() => self.update_owners(&profiles),
                 Some(read) = self.reads.join_next() => {
-                    let (identity, answer) = read?;
-                    self.lookups.record_answer(&identity, answer);
+                    let read = read?;
+                    let identity = read.identity.clone();
+                    self.lookups.record(read);
                     self.publish(&identity);
                 }
                 () = sleep_until(due) => {}

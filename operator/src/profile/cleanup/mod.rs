@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
 use podid_core::profile::observed::ProfileRecord;
-use podid_core::profile::plan::{deletion_scope, plan_deletion};
+use podid_core::profile::plan::{Retained, deletion_scope, plan_deletion, retained};
 use podid_core::profile::progress::PlanProgress;
 use podid_core::profile::result::ReconcileResult;
+use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
 use super::apply::Applier;
@@ -15,6 +16,7 @@ use super::error::{ReconcileError, StepError};
 use super::observe::{ReadScope, observe};
 use super::precheck::{core_class, core_profile};
 use super::{ProfileContext, status};
+use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 
 /// Undoes everything; returns when the finalizer may go.
@@ -23,17 +25,21 @@ pub(super) async fn cleanup(
     context: &ProfileContext,
 ) -> Result<Action, ReconcileError> {
     let started = Instant::now();
-    let record = status::record(profile);
+    let record = convert::record(profile);
     let undone = Box::pin(undo(profile, record.clone(), context)).await;
     let counted = match &undone {
-        Ok(()) => Counted::Deleted,
+        Ok(_) => Counted::Deleted,
         Err(_) => Counted::Progressing,
     };
     context
         .metrics
         .reconciled(Controller::Profile, counted, started.elapsed());
     match undone {
-        Ok(()) => {
+        Ok(retained) => {
+            if let Some(retained) = retained {
+                let object = profile.object_ref(&());
+                events::retained(&context.events, &object, &retained);
+            }
             let uid = profile.uid().unwrap_or_default();
             context.retries.forget(&uid);
             context.reminders.forget(&uid);
@@ -49,11 +55,12 @@ pub(super) async fn cleanup(
     }
 }
 
+/// Undoes what is to be undone, and returns what stays in Azure.
 async fn undo(
     profile: &PodIdentityProfile,
     record: ProfileRecord,
     context: &ProfileContext,
-) -> Result<(), StepError> {
+) -> Result<Option<Retained>, StepError> {
     let class = core_class(profile, context);
     let scope = deletion_scope(&core_profile(profile, context), class.as_ref(), &record);
     let read = ReadScope {
@@ -75,7 +82,7 @@ async fn undo(
     for step in &plan.steps {
         applier.perform(step).await?;
     }
-    Ok(())
+    Ok(retained(&scope.deletion, &observed))
 }
 
 #[cfg(test)]

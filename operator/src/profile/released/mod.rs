@@ -4,7 +4,9 @@ use futures::{Stream, StreamExt, stream};
 use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_core::arm::ArmId;
-use podid_core::profile::waiting::{may_wait_for_release, waits_for_what_is_known_now};
+use podid_core::profile::waiting::{
+    is_not_told_of_pods, may_wait_for_release, waits_for_what_is_known_now,
+};
 use podid_crds::podid::PodIdentityProfile;
 use tokio::sync::mpsc;
 
@@ -22,7 +24,9 @@ pub(super) fn waiting_profiles(
     received(changes).flat_map(move |change| {
         let concerned = match change {
             TargetsWithIdentityChange::AllKnown => select(&profiles, |profile| {
-                waits_for_what_is_known_now(is_deleted(profile), &core_conditions(profile))
+                let conditions = core_conditions(profile);
+                is_not_told_of_pods(&conditions)
+                    || waits_for_what_is_known_now(is_deleted(profile), &conditions)
             }),
             TargetsWithIdentityChange::Identity(identity) => {
                 select(&profiles, |profile| waits_for(profile, &identity))

@@ -48,3 +48,21 @@ async fn a_release_does_not_wait_for_a_count_that_hangs() {
     assert!(!counting.is_finished());
     counting.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_made_before_pods_are_known_is_looked_at_when_they_are() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    let ready = json!([{
+        "type": "Ready", "status": "True", "observedGeneration": 1, "reason": "Ready",
+        "message": "ready", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]);
+    fixture.set_status(json!({ "conditions": ready }));
+    let (assignment_view, changes) = AssignmentView::new();
+    let context = fixture.context_with(assignment_view.clone());
+    let waiting = waiting_profiles(changes.targets_with_identity, context.profiles.clone());
+    let mut waiting = Box::pin(waiting);
+    assignment_view.set_known();
+    let profile = tokio::time::timeout(LIMIT, waiting.next()).await;
+    let profile = profile.expect("it is looked at");
+    assert_eq!(profile.expect("a profile").name, "p");
+}

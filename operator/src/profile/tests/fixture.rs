@@ -32,7 +32,7 @@ use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
-use crate::profile::{FINALIZER, ProfileContext, Reminders, pods};
+use crate::profile::{FINALIZER, ProfileContext, ProfileQueue, Reminders, pods};
 use crate::retry::Retries;
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
@@ -299,6 +299,7 @@ fn context(
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
+        queue: ProfileQueue::new(1),
         retries: Retries::default(),
         reminders: Reminders::default(),
     }

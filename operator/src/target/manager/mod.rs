@@ -106,11 +106,10 @@ impl TargetManager {
         having.map(|(target, _)| target)
     }
 
-    /// Has a target compared soon, and an identity tried again if it was refused: a person says that what
-    /// was in its way is corrected.
-    pub(crate) fn request(&mut self, target: &Target, identity: &ArmId) {
+    /// Tells the worker of a target what has happened; nobody, if the target is not worked on.
+    pub(crate) fn send(&self, target: &Target, event: TargetEvent) {
         if let Some(managed) = self.targets.get(target) {
-            managed.send(TargetEvent::Requested(identity.clone()));
+            managed.send(event);
         }
     }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 use super::*;
 use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
 
+/// Longer than the changes of a scale set that was never changed before are collected.
+const LONGER_THAN_COLLECTING: Duration = Duration::from_secs(2);
+
 type IdentitiesByTarget = Arc<Mutex<HashMap<Target, BTreeSet<ArmId>>>>;
 
 struct Fixture {
@@ -87,7 +90,7 @@ async fn a_target_at_rest_is_forgotten_and_taken_up_again() {
     );
     for _ in 0..2 {
         fixture.targets.set_desired(&target(), desired(&["a"]));
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(LONGER_THAN_COLLECTING).await;
         fixture.targets.set_desired(&target(), desired(&[]));
         fixture.until_nowhere("a").await;
         assert!(fixture.targets.status(&target()).is_none());
@@ -125,7 +128,7 @@ async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_
             ..desired(&["a"])
         };
         fixture.targets.set_desired(&target(), renewed);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(LONGER_THAN_COLLECTING).await;
         assert_eq!(fixture.compute.client_id("a").as_deref(), Some(client_id));
     }
     assert_eq!(fixture.compute.patches(), 3);

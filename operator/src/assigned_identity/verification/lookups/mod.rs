@@ -22,6 +22,15 @@ const AT_ONCE: usize = 8;
 /// What was read of an identity, with the owner as its tags name it.
 pub(super) type TagLookup = IdentityLookup<Owner>;
 
+/// How a read of an identity ended.
+#[derive(Debug)]
+pub(super) struct ReadResult {
+    pub(super) identity: ArmId,
+    lookup: TagLookup,
+    /// How long Azure asks to be left alone about it.
+    retry_after: Option<Duration>,
+}
+
 /// The identities to know about.
 #[derive(Debug)]
 pub(super) struct Lookups {
@@ -41,6 +50,8 @@ struct Lookup {
     /// When it is to be read; `None` while it is.
     due: Option<Instant>,
     last: Option<Instant>,
+    /// Until when Azure asks to be left alone.
+    azure_waits_until: Option<Instant>,
 }
 
 impl Lookups {
@@ -64,6 +75,7 @@ impl Lookups {
             history: LookupHistory::default(),
             due: None,
             last: None,
+            azure_waits_until: None,
         };
         self.wanted.insert(identity.clone(), lookup);
         self.schedule(identity, Instant::now());
@@ -90,8 +102,9 @@ impl Lookups {
         let (Some(due), Some(last)) = (lookup.due, lookup.last) else {
             return;
         };
+        let soon = (last + BETWEEN_REQUESTS).max(lookup.azure_waits_until.unwrap_or(last));
         self.queue.remove(&(due, identity.clone()));
-        self.schedule(identity, due.min(last + BETWEEN_REQUESTS));
+        self.schedule(identity, due.min(soon));
     }
 
     fn schedule(&mut self, identity: &ArmId, due: Instant) {
@@ -107,10 +120,8 @@ impl Lookups {
         (self.running < AT_ONCE).then_some(*due)
     }
 
-    /// A read to carry out now, whose outcome is to be handed to [`record_answer`](Self::record_answer).
-    pub(super) fn start_next(
-        &mut self,
-    ) -> Option<impl Future<Output = (ArmId, TagLookup)> + use<>> {
+    /// A read to carry out now, whose result is to be handed to [`record`](Self::record).
+    pub(super) fn start_next(&mut self) -> Option<impl Future<Output = ReadResult> + use<>> {
         if self.next_due()? > Instant::now() {
             return None;
         }
@@ -121,22 +132,25 @@ impl Lookups {
     }
 
     /// Records what was read, and when to read again.
-    pub(super) fn record_answer(&mut self, identity: &ArmId, answer: TagLookup) {
+    pub(super) fn record(&mut self, read: ReadResult) {
         self.running = self.running.saturating_sub(1);
+        let identity = &read.identity;
         let Some(lookup) = self.wanted.get_mut(identity) else {
             return;
         };
         let now = Instant::now();
         lookup.last = Some(now);
+        lookup.azure_waits_until = read.retry_after.map(|asked| now + asked);
         if let Some(owner) = lookup.history.believed().and_then(owner_of) {
             self.by_owner.remove(&owner, identity);
         }
-        lookup.history.record(answer);
+        lookup.history.record(read.lookup);
         if let Some(owner) = lookup.history.believed().and_then(owner_of) {
             self.by_owner.insert(owner, identity.clone());
         }
         let jitter = Jitter::new(rand::random());
-        let wait = lookup.history.next_wait(self.interval, jitter);
+        let history = &lookup.history;
+        let wait = history.next_wait(self.interval, read.retry_after, jitter);
         self.schedule(identity, now + wait);
     }
 
@@ -168,18 +182,26 @@ fn owner_of(lookup: &TagLookup) -> Option<ObjectKey> {
     Some(ObjectKey::new(&owner.namespace, &owner.profile))
 }
 
-async fn read(identities: Arc<dyn Identities>, id: ArmId) -> (ArmId, TagLookup) {
-    let answer = match identity_id(&id) {
+async fn read(identities: Arc<dyn Identities>, identity: ArmId) -> ReadResult {
+    let mut retry_after = None;
+    let lookup = match identity_id(&identity) {
         None => {
             IdentityLookup::Unreadable("its id is not one of a user-assigned identity".to_owned())
         }
         Some(azure_id) => match identities.get(&azure_id).await {
             Ok(Some(found)) => of_identity(found),
             Ok(None) => IdentityLookup::Absent,
-            Err(error) => of_error(&error, &id),
+            Err(error) => {
+                retry_after = error.retry_after();
+                of_error(&error, &identity)
+            }
         },
     };
-    (id, answer)
+    ReadResult {
+        identity,
+        lookup,
+        retry_after,
+    }
 }
 
 fn of_identity(found: UserAssignedIdentity) -> TagLookup {

@@ -17,8 +17,8 @@ fn lookups() -> (Lookups, Arc<FakeIdentities>) {
 /// Carries out what is due.
 async fn settle(lookups: &mut Lookups) {
     while let Some(read) = lookups.start_next() {
-        let (id, answer) = read.await;
-        lookups.record_answer(&id, answer);
+        let read = read.await;
+        lookups.record(read);
     }
 }
 
@@ -145,4 +145,23 @@ async fn doubt_brings_the_next_read_forward_but_not_without_end() {
     assert!(wait <= BETWEEN_REQUESTS * 2, "{wait:?}");
     assert_eq!(azure.reads(), 2);
     assert_eq!(lookups.owned(), [id("a")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_azure_asks_for_is_kept_whatever_brings_the_read_forward() {
+    let asked = Duration::from_secs(60);
+    let (mut lookups, azure) = lookups();
+    azure.refuse(move || {
+        let reply = Reply {
+            retry_after: Some(asked),
+            ..Reply::new(429, "TooManyRequests", "no")
+        };
+        AzureError::refused(Operation::GetIdentity, "/x", reply)
+    });
+    lookups.want(&id("a"));
+    settle(&mut lookups).await;
+    lookups.recheck(&id("a"));
+    let wait = next(&mut lookups).await;
+    assert!(wait >= asked, "{wait:?}");
+    assert_eq!(azure.reads(), 2);
 }

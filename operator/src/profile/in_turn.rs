@@ -1,0 +1,59 @@
+//! One reconciliation, when it is the profile's turn.
+
+use std::sync::Arc;
+
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+use podid_core::condition::ConditionStatus;
+use podid_core::object_key::ObjectKey;
+use podid_core::profile::queue::{AzurePlace, ProfileVersions, QueueEntry};
+use podid_crds::podid::PodIdentityProfile;
+
+use super::error::ReconcileError;
+use super::precheck::{core_class, core_profile};
+use super::{ProfileContext, reconcile};
+use crate::annotations::REQUESTED_AT;
+use crate::conditions::ready_at;
+
+/// Reconciles a profile if it may begin now, and else when it may.
+pub(super) async fn reconcile_in_turn(
+    profile: Arc<PodIdentityProfile>,
+    context: Arc<ProfileContext>,
+) -> Result<Action, ReconcileError> {
+    if !context.leadership.is_held() {
+        return Ok(Action::await_change());
+    }
+    let key = ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any());
+    let _running = match context.queue.begin(&key, || entry(&profile, &context)) {
+        Ok(running) => running,
+        Err(action) => return Ok(action),
+    };
+    reconcile::reconcile(profile, Arc::clone(&context)).await
+}
+
+fn entry(profile: &PodIdentityProfile, context: &ProfileContext) -> QueueEntry {
+    let class = core_class(profile, context);
+    QueueEntry {
+        urgency: versions(profile).urgency(),
+        place: AzurePlace::of_profile(&core_profile(profile, context), class.as_ref()),
+    }
+}
+
+fn is_ready(profile: &PodIdentityProfile) -> bool {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let ready = ready_at(profile.meta().generation, conditions);
+    ready.is_some_and(|ready| ready.status == ConditionStatus::True)
+}
+
+fn versions(profile: &PodIdentityProfile) -> ProfileVersions<'_> {
+    let status = profile.status.as_ref();
+    ProfileVersions {
+        is_deleted: profile.meta().deletion_timestamp.is_some(),
+        generation: profile.meta().generation,
+        is_ready: is_ready(profile),
+        observed: status.and_then(|status| status.observed_generation),
+        requested: profile.annotations().get(REQUESTED_AT).map(String::as_str),
+        handled: status.and_then(|status| status.last_handled_reconcile_at.as_deref()),
+    }
+}

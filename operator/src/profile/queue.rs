@@ -1,0 +1,170 @@
+//! Reconciles profiles in the order of [`ReconcileQueue`].
+//!
+//! kube's controller has one limit for all objects and runs what is due in no order. Here it has no limit: a
+//! reconciliation that may not begin yet puts its profile into the queue and ends at once, and the stream of
+//! [`ProfileQueue::startable`] triggers it again when it may.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{Stream, stream};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use podid_core::object_key::ObjectKey;
+use podid_core::profile::queue::{QueueEntry, QueueLimits, ReconcileQueue};
+use podid_crds::podid::PodIdentityProfile;
+use podid_runtime::wait::sleep_until;
+use tokio::sync::Notify;
+
+use crate::clock::MonotonicClock;
+
+/// The profiles that wait and those that are reconciled. Clones share one state.
+#[derive(Clone, Debug)]
+pub struct ProfileQueue(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<ReconcileQueue>,
+    /// Something came or ended, so that a profile may be startable.
+    changed: Notify,
+    clock: MonotonicClock,
+}
+
+/// A profile that is being reconciled; it has ended when this is dropped.
+#[derive(Debug)]
+pub(super) struct RunningProfile {
+    queue: ProfileQueue,
+    key: ObjectKey,
+}
+
+impl Drop for RunningProfile {
+    fn drop(&mut self) {
+        self.queue.end(&self.key);
+    }
+}
+
+impl ProfileQueue {
+    /// An empty queue of which at most this many profiles are reconciled at once.
+    #[must_use]
+    pub fn new(places: u16) -> Self {
+        Self(Arc::new(Shared {
+            queue: Mutex::new(ReconcileQueue::new(QueueLimits::new(places))),
+            changed: Notify::new(),
+            clock: MonotonicClock::start(),
+        }))
+    }
+
+    /// The profiles that may begin, each when it may. There is one such stream at a time.
+    pub(super) fn startable(
+        &self,
+    ) -> impl Stream<Item = ObjectRef<PodIdentityProfile>> + Send + 'static {
+        stream::unfold(self.clone(), |queue| async move {
+            loop {
+                let now = queue.0.clock.now();
+                let next = queue.lock().start_next(now);
+                if let Some(key) = next {
+                    let profile = ObjectRef::new(&key.name).within(&key.namespace);
+                    return Some((profile, queue));
+                }
+                let next = queue.lock().next_start(now);
+                let due = next.map(|wait| queue.0.clock.instant(now + wait));
+                tokio::select! {
+                    () = queue.0.changed.notified() => {}
+                    () = sleep_until(due) => {}
+                }
+            }
+        })
+    }
+
+    /// Begins with a profile that may begin; another one waits from now on, and the controller has nothing to do
+    /// for it, or is to come again.
+    pub(super) fn begin(
+        &self,
+        key: &ObjectKey,
+        entry: impl FnOnce() -> QueueEntry,
+    ) -> Result<RunningProfile, Action> {
+        if self.lock().is_running(key) {
+            return Ok(RunningProfile {
+                queue: self.clone(),
+                key: key.clone(),
+            });
+        }
+        let (entry, now) = (entry(), self.0.clock.now());
+        let wait = self.lock().push(key, entry, now);
+        self.0.changed.notify_one();
+        Err(wait.map_or_else(Action::await_change, Action::requeue))
+    }
+
+    /// The reconciliation of a profile has ended, or does not begin because the profile is gone.
+    pub(super) fn end(&self, key: &ObjectKey) {
+        self.lock().end(key);
+        self.0.changed.notify_one();
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn lock(&self) -> MutexGuard<'_, ReconcileQueue> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::{FutureExt, StreamExt};
+    use podid_core::profile::queue::{AzurePlace, Urgency};
+
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
+    }
+
+    fn urgent() -> QueueEntry {
+        QueueEntry {
+            urgency: Urgency::Change,
+            place: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_reads_only_begins_by_itself() {
+        let queue = ProfileQueue::new(8);
+        let recheck = || QueueEntry {
+            urgency: Urgency::Recheck,
+            place: Some(AzurePlace::new("s", "g")),
+        };
+        let mut startable = pin!(queue.startable());
+        for number in 0..100 {
+            let key = key(&number.to_string());
+            assert!(queue.begin(&key, recheck).is_err(), "it waits first");
+            let next = startable.next().await.expect("no end");
+            assert_eq!(next.name, key.name);
+            drop(queue.begin(&key, recheck).expect("it may begin"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_profile_begins_when_another_has_ended() {
+        let queue = ProfileQueue::new(1);
+        let mut startable = pin!(queue.startable());
+        assert!(queue.begin(&key("a"), urgent).is_err(), "it waits first");
+        let next = startable.next().await.expect("no end");
+        assert_eq!(next, ObjectRef::new("a").within("ns"));
+        let running = queue.begin(&key("a"), urgent).expect("it may begin");
+        assert!(queue.begin(&key("b"), urgent).is_err());
+        assert!(
+            startable.next().now_or_never().is_none(),
+            "no place is free"
+        );
+        drop(running);
+        let next = startable.next().await.expect("no end");
+        assert_eq!(next, ObjectRef::new("b").within("ns"));
+        queue.end(&key("b"));
+        assert!(queue.begin(&key("a"), urgent).is_err(), "it waits anew");
+        let next = startable
+            .next()
+            .await
+            .expect("the profile that is gone keeps no place");
+        assert_eq!(next, ObjectRef::new("a").within("ns"));
+    }
+}
