@@ -7,8 +7,9 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use podid_azure::ImdsToken;
 use serde::Serialize;
+
+use crate::token::IssuedToken;
 
 /// The media type of every answer.
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
@@ -128,29 +129,31 @@ struct TokenBody<'a> {
 
 /// 200 with a token. What IMDS left out is filled in with what it must mean; a client id is always there,
 /// because a token whose owner is not known is handed to nobody.
-pub(crate) fn token(token: &ImdsToken, resource: &str) -> Response<Full<Bytes>> {
-    let or = |given: &'_ str, default: &'_ str| -> String {
-        if given.is_empty() {
-            default.to_owned()
-        } else {
-            given.to_owned()
-        }
-    };
-    let issued = token.expires_on.saturating_sub(token.expires_in);
+pub(crate) fn token(issued: &IssuedToken, resource: &str) -> Response<Full<Bytes>> {
+    let token = &*issued.token;
+    let issued_on = token.expires_on.saturating_sub(token.expires_in);
+    let ext_expires_in = issued.ext_expires_in.unwrap_or(issued.expires_in);
     let body = TokenBody {
         access_token: token.access_token.expose(),
         client_id: &token.client_id,
-        expires_in: token.expires_in.to_string(),
+        expires_in: issued.expires_in.to_string(),
         expires_on: token.expires_on.to_string(),
-        ext_expires_in: token.ext_expires_in.unwrap_or(token.expires_in).to_string(),
-        not_before: token.not_before.unwrap_or(issued).to_string(),
-        resource: &or(&token.resource, resource),
-        token_type: &or(&token.token_type, "Bearer"),
+        ext_expires_in: ext_expires_in.to_string(),
+        not_before: token.not_before.unwrap_or(issued_on).to_string(),
+        resource: or(&token.resource, resource),
+        token_type: or(&token.token_type, "Bearer"),
     };
     respond(
         StatusCode::OK,
         serde_json::to_vec(&body).unwrap_or_default(),
     )
+}
+
+fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
+    match given.is_empty() {
+        true => default,
+        false => given,
+    }
 }
 
 fn respond(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
@@ -164,7 +167,7 @@ fn respond(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use podid_azure::Secret;
+    use podid_azure::{ImdsToken, Secret};
 
     use super::*;
 
@@ -206,7 +209,7 @@ mod tests {
             resource: String::new(),
             token_type: String::new(),
         };
-        let response = token(&sparse, "https://vault.azure.net");
+        let response = token(&IssuedToken::fresh(sparse), "https://vault.azure.net");
         assert_eq!(response.headers()[CONTENT_TYPE], JSON);
         let bytes =
             futures::executor::block_on(http_body_util::BodyExt::collect(response.into_body()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use podid_azure::{Imds, ImdsOptions, ImdsTokens};
+use podid_azure::{Imds, ImdsOptions};
 use podid_core::binding::BindingScope;
 use podid_runtime::admin::{self, Admin, AdminPages};
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
@@ -17,14 +17,14 @@ use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::nftables;
 use crate::intercept::{
-    ActiveDaemon, AllowedEndpoints, CallerCheck, Handover, InstalledEndpoints, Interception,
+    ActiveDaemon, AllowedEndpoints, Handover, InstalledEndpoints, Interception,
 };
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
 use crate::pod_state::{Inputs, Outputs, PodStateManager};
 use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
-use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
+use crate::token::{NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenSources};
 use crate::{open_files, privileges, shared_listener, watch as watches};
 
 /// How many changes may wait for the pod state manager before the watches are held back.
@@ -73,7 +73,21 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         not_synced,
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
-    let service = service(&args, snapshots, calls, callers, active, events, metrics)?;
+    let sources = token_sources(&args, snapshots.clone(), &metrics, &mut tasks)?;
+    let service = TokenService {
+        snapshots,
+        sources,
+        calls,
+        callers,
+        active,
+        links: Arc::new(KernelLinkCheck::default()),
+        waits: Waits {
+            assign: args.assign_wait,
+            attest: args.attest_wait,
+        },
+        events,
+        metrics,
+    };
     let limits = ConnectionLimits::default();
     let serving = server::serve(engine, Arc::new(service), limits, drain.clone());
     // Required, so that a drain waits for the answers to the requests under way.
@@ -191,41 +205,24 @@ impl PodStateParts {
     }
 }
 
-fn service(
+/// Chooses where tokens come from, and what stands in front of each source.
+fn token_sources(
     args: &RunArgs,
     snapshots: Snapshots,
-    calls: mpsc::Sender<Ipv4Addr>,
-    callers: Arc<dyn CallerCheck>,
-    active: watch::Receiver<ActiveDaemon>,
-    events: PodEvents,
-    metrics: NodeMetrics,
-) -> anyhow::Result<TokenService> {
-    Ok(TokenService {
-        snapshots,
-        sources: token_sources(args)?,
-        calls,
-        callers,
-        active,
-        links: Arc::new(KernelLinkCheck::default()),
-        waits: Waits {
-            assign: args.assign_wait,
-            attest: args.attest_wait,
-        },
-        events,
-        metrics,
-    })
-}
-
-/// Chooses where tokens come from, and what stands in front of each source.
-fn token_sources(args: &RunArgs) -> anyhow::Result<TokenSources> {
+    metrics: &NodeMetrics,
+    tasks: &mut Tasks,
+) -> anyhow::Result<TokenSources> {
     let options = ImdsOptions {
         base_url: args.metadata_endpoint.clone(),
         ..ImdsOptions::default()
     };
-    let client: Arc<dyn ImdsTokens> = Arc::new(Imds::new(options)?);
+    let imds = SharedImds::new(Arc::new(Imds::new(options)?), metrics.clone());
+    let source = Arc::new(NodeImds::new(imds.clone()));
+    let cache = Arc::new(TokenCache::new(source, metrics.clone()));
+    tasks.background("tokens", Arc::clone(&cache).keep_up(snapshots));
     Ok(TokenSources {
-        node_imds: Arc::new(NodeImds::new(Arc::clone(&client))),
-        node_identities: NodeIdentityTokens::new(client),
+        node_imds: cache,
+        node_identities: NodeIdentityTokens::new(imds),
     })
 }
 

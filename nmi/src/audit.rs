@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::pod_context::PodContext;
+use crate::token::TokenOrigin;
 
 /// Most characters of a text chosen by the caller that are written.
 const TEXT_MAX: usize = 256;
@@ -22,6 +23,8 @@ pub(crate) struct AuditRecord {
     pub(crate) resource: String,
     /// The caller's own id of its request.
     pub(crate) request_id: Option<String>,
+    /// Where the token was found, if there is one.
+    pub(crate) origin: Option<TokenOrigin>,
     /// The reason of a refusal, for people.
     pub(crate) reason: Option<String>,
 }
@@ -41,6 +44,7 @@ impl AuditRecord {
             client_id = self.client_id.as_deref(),
             resource = quoted(Some(&self.resource)),
             request_id = quoted(self.request_id.as_deref()),
+            cached = self.origin.map(|origin| origin == TokenOrigin::Cache),
             reason = quoted(self.reason.as_deref()),
             took_ms = took.as_secs_f64() * 1000.0,
             "token request"

@@ -7,7 +7,8 @@
 //!          server::service          one token request from end to end
 //!            └ snapshot               what is known, read without waiting
 //!            └ core::resolve          the decision: which identity, from which source
-//!            └ token                  the token, from that source
+//!            └ token::cache           the token, if it is kept
+//!            └ token                  else from that source, within the limits of the metadata service
 //!            └ attest::link_query     is the caller's link still the one that was attested?
 //!          answer                   the JSON that every SDK reads
 //! ```

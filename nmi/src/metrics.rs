@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use podid_azure::ImdsError;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,11 +22,35 @@ struct RequestLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ImdsLabels {
+    /// See [`imds_outcome`].
+    outcome: &'static str,
+}
+
+/// The outcomes of requests to the metadata service.
+const IMDS_OUTCOMES: [&str; 5] = ["Token", "Throttled", "Refused", "NoAnswer", "Malformed"];
+
+fn imds_outcome(answer: Result<(), &ImdsError>) -> &'static str {
+    match answer {
+        Ok(()) => "Token",
+        Err(ImdsError::Refused { status: 429, .. }) => "Throttled",
+        Err(ImdsError::Refused { .. }) => "Refused",
+        Err(ImdsError::Unreachable { .. } | ImdsError::Timeout { .. }) => "NoAnswer",
+        Err(_) => "Malformed",
+    }
+}
+
 /// The daemon's metrics. Clones share the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeMetrics {
     requests: Family<RequestLabels, Counter>,
     duration: Histogram,
+    imds_requests: Family<ImdsLabels, Counter>,
+    /// Tokens that were handed out without a request to their source.
+    pub(crate) tokens_from_cache: Counter,
+    /// Tokens that are kept, each counted once for all pods of its identity.
+    pub(crate) tokens_kept: Gauge,
     /// Connections refused because there were too many.
     pub(crate) connections_refused: Counter,
     /// Idle connections ended to make room for others.
@@ -44,6 +69,9 @@ impl NodeMetrics {
         let metrics = Self {
             requests: Family::default(),
             duration: Histogram::new(BUCKETS),
+            imds_requests: Family::default(),
+            tokens_from_cache: Counter::default(),
+            tokens_kept: Gauge::default(),
             connections_refused: Counter::default(),
             connections_ended: Counter::default(),
             pods_attested: Gauge::default(),
@@ -74,9 +102,7 @@ impl NodeMetrics {
             &metrics.rules_repaired,
         );
         metrics.register_requests(registry);
-        let outcome = "Issued";
-        // A family without a series is missing from `/metrics`.
-        drop(metrics.requests.get_or_create(&RequestLabels { outcome }));
+        metrics.register_tokens(registry);
         registry.register(
             "nmi_pods_attested",
             "Pods of this node that are attested and served",
@@ -97,6 +123,38 @@ impl NodeMetrics {
             Unit::Seconds,
             self.duration.clone(),
         );
+        let outcome = "Issued";
+        // A family without a series is missing from `/metrics`.
+        drop(self.requests.get_or_create(&RequestLabels { outcome }));
+    }
+
+    fn register_tokens(&self, registry: &mut Registry) {
+        registry.register(
+            "nmi_imds_requests",
+            "Requests to the node's metadata service, by outcome: Token, Throttled, Refused, NoAnswer or Malformed",
+            self.imds_requests.clone(),
+        );
+        for outcome in IMDS_OUTCOMES {
+            drop(self.imds_requests.get_or_create(&ImdsLabels { outcome }));
+        }
+        registry.register(
+            "nmi_tokens_from_cache",
+            "Tokens handed out without a request to the metadata service",
+            self.tokens_from_cache.clone(),
+        );
+        registry.register(
+            "nmi_tokens_kept",
+            "Tokens that are kept, each counted once for all pods of its identity",
+            self.tokens_kept.clone(),
+        );
+    }
+
+    /// Counts one request to the metadata service.
+    pub(crate) fn imds_answered(&self, answer: Result<(), &ImdsError>) {
+        let outcome = imds_outcome(answer);
+        self.imds_requests
+            .get_or_create(&ImdsLabels { outcome })
+            .inc();
     }
 
     /// Counts one answered request.

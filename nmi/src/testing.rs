@@ -4,11 +4,18 @@ use std::future::Future;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use podid_azure::{ImdsToken, ImdsTokenRequest, Secret};
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType};
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Pod};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
+use podid_core::resolve::CallingPod;
+use podid_index::ObjectKey;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::pod_context::{PodContext, ProfileClientIds};
 
 /// Longest duration of one test, by the real clock.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -53,6 +60,73 @@ pub(crate) fn azure_identity() -> AzureIdentity {
         namespaced: true,
         origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
+    }
+}
+
+/// Pod a/app, which is bound to [`azure_identity`]; assigned at the time of the call, or not yet.
+pub(crate) fn pod_context(assigned: bool) -> PodContext {
+    let pod = Pod {
+        namespace: "a".into(),
+        name: "app".into(),
+        uid: "uid-1".into(),
+        selector: Some("s".into()),
+        service_account: "default".into(),
+        breaches: [].into(),
+    };
+    let identity = azure_identity();
+    let binding = Binding {
+        namespace: "a".into(),
+        name: "b".into(),
+        identity: "one".into(),
+        selector: "s".into(),
+        service_accounts: [].into(),
+        origin: Origin::Profile,
+    };
+    let state = if assigned {
+        AssignmentState::Assigned
+    } else {
+        AssignmentState::Created
+    };
+    let assignment = AssignedIdentity {
+        pod_uid: "uid-1".into(),
+        node: "n".into(),
+        identity: ("a".into(), "one".into()),
+        resource_id: Some(azure_identity().resource_id),
+        client_id: String::new(),
+        binding: (String::new(), String::new()),
+        state,
+    };
+    PodContext {
+        caller: CallingPod {
+            pod,
+            labels: [].into(),
+            host_network: false,
+            completed: false,
+        },
+        bindings: vec![binding],
+        identities: vec![identity],
+        exceptions: vec![],
+        assigned_identities: vec![assignment],
+        assigned: assigned
+            .then(|| (ObjectKey::new("a", "one"), Instant::now()))
+            .into_iter()
+            .collect(),
+        scope: BindingScope::Cluster,
+        of_profiles: ProfileClientIds::default(),
+    }
+}
+
+/// A token of some identity for the resource of a request.
+pub(crate) fn imds_token(request: &ImdsTokenRequest) -> ImdsToken {
+    ImdsToken {
+        access_token: Secret::new("a.b.c"),
+        client_id: "c".into(),
+        expires_in: 1,
+        expires_on: 1,
+        ext_expires_in: None,
+        not_before: None,
+        resource: request.resource.clone(),
+        token_type: String::new(),
     }
 }
 

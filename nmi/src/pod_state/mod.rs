@@ -67,7 +67,7 @@ pub(crate) struct PodStateManager {
 
 impl PodStateManager {
     /// Knows no pod yet. The endpoints that are allowed at first stay so until something is known of
-    /// their pods. Drops `not_synced` when every watch has brought its first list.
+    /// their pods. Lets `not_synced` pass when every watch has brought its first list.
     pub(crate) fn new(
         scope: BindingScope,
         outputs: Outputs,
@@ -134,7 +134,15 @@ impl PodStateManager {
         while let Ok(update) = more.try_recv() {
             claims.extend(self.pods.apply(update, seen));
         }
-        let listed_first = self.pods.is_complete() && self.not_synced.take().is_some();
+        let synced = if self.pods.is_complete() {
+            self.not_synced.take()
+        } else {
+            None
+        };
+        let listed_first = synced.is_some();
+        if let Some(check) = synced {
+            check.pass();
+        }
         // Endpoints that an earlier daemon left stay allowed until all pods are known: only then does a
         // missing claim mean that the pod is gone.
         let release = listed_first || (!claims.is_empty() && self.pods.is_complete());

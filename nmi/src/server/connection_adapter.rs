@@ -48,9 +48,12 @@ impl ConnectionAdapter {
 fn replacement_of(answer: &[u8]) -> Option<Vec<u8>> {
     let head = answer.strip_prefix(b"HTTP/1.1 ")?;
     let status = StatusCode::from_bytes(head.get(..3)?).ok()?;
+    if !status.is_client_error() {
+        return None;
+    }
     let text = std::str::from_utf8(answer).ok()?;
-    let empty = status.is_client_error() && text.contains("content-length: 0\r\n");
-    empty.then(|| refusal(status))
+    text.contains("content-length: 0\r\n")
+        .then(|| refusal(status))
 }
 
 /// A whole answer, for a connection that is then closed.

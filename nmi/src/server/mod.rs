@@ -16,4 +16,5 @@ mod service;
 
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listen::serve;
+pub(crate) use request::ValidRequest;
 pub(crate) use service::{TokenService, Waits};

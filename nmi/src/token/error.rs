@@ -36,6 +36,13 @@ impl TokenError {
             event: false,
         }
     }
+
+    /// Whether the same request may succeed later without anybody's doing: those are the answers that SDKs ask
+    /// again after.
+    pub(crate) fn is_transient(&self) -> bool {
+        let status = self.answer.status;
+        status.is_server_error() || matches!(status.as_u16(), 404 | 408 | 410 | 429)
+    }
 }
 
 pub(crate) fn not_attested() -> TokenError {
@@ -151,6 +158,10 @@ pub(crate) fn from_imds(error: ImdsError) -> TokenError {
         ImdsError::Unreachable { .. } | ImdsError::Timeout { .. } => {
             let answer = ErrorAnswer::retry("The metadata service does not answer", RETRY_AFTER);
             (answer, "ImdsUnreachable")
+        }
+        ImdsError::NotAsked { .. } => {
+            let answer = ErrorAnswer::retry("The metadata service is busy", RETRY_AFTER);
+            (answer, "ImdsBusy")
         }
         _ => {
             let text = "The metadata service gave an answer that is not a token";

@@ -2,23 +2,32 @@
 //! source is a [`TokenIssuer`], and a file of its own beside `imds`. Pods with an exception get tokens of the
 //! node's own identities instead, from [`NodeIdentityTokens`].
 
+mod cache;
 pub(crate) mod error;
 mod imds;
 mod imds_lag;
+mod imds_limiter;
+mod issued;
 mod node_identities;
+mod shared_imds;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use podid_azure::{ClientHeaders, ImdsToken};
+use podid_azure::ClientHeaders;
 use podid_core::binding::AzureIdentity;
 use podid_core::resolve::{CallingPod, TokenSource};
 use tokio::time::Instant;
 
+pub(crate) use cache::TokenCache;
 pub(crate) use error::TokenError;
 pub(crate) use imds::NodeImds;
+pub(crate) use issued::{IssuedToken, TokenOrigin};
 pub(crate) use node_identities::NodeIdentityTokens;
+pub(crate) use shared_imds::SharedImds;
+
+use imds_limiter::PermitOwner;
 
 /// What a source needs to know to issue a token to a pod.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +40,24 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) resource: &'a str,
     /// What the pod's SDK says about itself.
     pub(crate) headers: &'a ClientHeaders,
+    /// Whether the pod asks for a token that nobody has kept.
+    pub(crate) bypass_cache: bool,
+    /// Whether nobody waits for the token yet.
+    pub(crate) in_background: bool,
     /// When this daemon first saw that the identity is assigned to the pod's node. After a restart of the
     /// daemon that is the time of the restart.
     pub(crate) assigned_since: Option<Instant>,
     /// How long the pod may be kept waiting.
     pub(crate) deadline: Instant,
+}
+
+impl TokenRequest<'_> {
+    fn permit_owner(&self) -> PermitOwner {
+        match self.in_background {
+            true => PermitOwner::Cache,
+            false => PermitOwner::Pod(self.pod.pod.uid.clone()),
+        }
+    }
 }
 
 /// A source of tokens, or something in front of one.
@@ -45,7 +67,7 @@ pub(crate) trait TokenIssuer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`TokenError`], with the answer for the pod. A token of another identity is an error.
-    async fn token(&self, request: TokenRequest<'_>) -> Result<ImdsToken, TokenError>;
+    async fn token(&self, request: TokenRequest<'_>) -> Result<IssuedToken, TokenError>;
 }
 
 /// All that tokens can come from.

@@ -1,22 +1,24 @@
 //! Tokens of the node's own identities, for pods with an AzurePodIdentityException.
 
-use std::sync::Arc;
-
-use podid_azure::{ClientHeaders, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
+use podid_azure::{ImdsIdentity, ImdsTokenRequest};
 use podid_core::resolve::{Selector, may_pass_through};
 
 use super::error::{self, TokenError};
-use crate::pod_context::ProfileClientIds;
+use super::imds_limiter::PermitOwner;
+use super::issued::IssuedToken;
+use super::shared_imds::SharedImds;
+use crate::pod_context::PodContext;
+use crate::server::ValidRequest;
 
 /// Asks the node's metadata service as the pod has asked.
 #[derive(Debug)]
 pub(crate) struct NodeIdentityTokens {
-    client: Arc<dyn ImdsTokens>,
+    imds: SharedImds,
 }
 
 impl NodeIdentityTokens {
-    pub(crate) fn new(client: Arc<dyn ImdsTokens>) -> Self {
-        Self { client }
+    pub(crate) fn new(imds: SharedImds) -> Self {
+        Self { imds }
     }
 
     /// The token that a process of the node would get.
@@ -26,22 +28,22 @@ impl NodeIdentityTokens {
     /// is an error.
     pub(crate) async fn token(
         &self,
-        selector: &Selector,
-        resource: &str,
-        headers: &ClientHeaders,
-        of_profiles: &ProfileClientIds,
-    ) -> Result<ImdsToken, TokenError> {
-        let request = ImdsTokenRequest {
-            identity: as_asked(selector),
-            resource: resource.to_owned(),
-            headers: headers.clone(),
+        pod: &PodContext,
+        request: &ValidRequest,
+    ) -> Result<IssuedToken, TokenError> {
+        let question = ImdsTokenRequest {
+            identity: as_asked(&request.selector),
+            resource: request.resource.clone(),
+            headers: request.headers.clone(),
+            bypass_cache: request.bypass_cache,
         };
-        let token = self.client.token(&request).await;
+        let owner = PermitOwner::Pod(pod.caller.pod.uid.clone());
+        let token = self.imds.token_unshared(owner, &question).await;
         let token = token.map_err(error::from_imds)?;
         // Checked on the answer, because a request may name no identity at all.
         let client_id = &token.client_id;
-        match may_pass_through(client_id, of_profiles.contains(client_id)) {
-            true => Ok(token),
+        match may_pass_through(client_id, pod.of_profiles.contains(client_id)) {
+            true => Ok(IssuedToken::fresh(token)),
             false => Err(error::identity_of_profile(&client_id.to_ascii_lowercase())),
         }
     }

@@ -17,7 +17,7 @@ use crate::pod_events;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
 use crate::testing::within_limit;
-use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
+use crate::token::{NodeIdentityTokens, NodeImds, SharedImds, TokenSources};
 
 /// Yields every connection to a loopback address, as if it had been diverted.
 #[derive(Debug)]
@@ -76,11 +76,12 @@ async fn running() -> Running {
     let metrics = NodeMetrics::register(&mut Registry::default());
     let (snapshots, receiver) = watch::channel(Arc::default());
     let (calls, _calls) = mpsc::channel(1);
+    let imds = SharedImds::new(Arc::new(Unused), metrics.clone());
     let service = TokenService {
         snapshots: receiver,
         sources: TokenSources {
-            node_imds: Arc::new(NodeImds::new(Arc::new(Unused))),
-            node_identities: NodeIdentityTokens::new(Arc::new(Unused)),
+            node_imds: Arc::new(NodeImds::new(imds.clone())),
+            node_identities: NodeIdentityTokens::new(imds),
         },
         calls,
         callers: Arc::new(Unused),

@@ -31,6 +31,8 @@ pub(crate) struct ValidRequest {
     pub(crate) selector: Selector,
     /// What the metadata service passes on to Entra.
     pub(crate) headers: ClientHeaders,
+    /// Whether the client wants a token that was not kept.
+    pub(crate) bypass_cache: bool,
 }
 
 /// Reads a request.
@@ -67,6 +69,9 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
         resource: resource.to_owned(),
         selector: query.selector()?,
         headers: client_headers(headers),
+        bypass_cache: query
+            .get("bypass_cache")
+            .is_some_and(|wish| wish.eq_ignore_ascii_case("true")),
     })
 }
 

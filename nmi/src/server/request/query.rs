@@ -54,14 +54,10 @@ impl Query {
     /// Refuses names that differ from a selector's only by signs: the client meant an identity, and a token
     /// of the default one would be the wrong answer.
     fn refuse_misspelt_selectors(&self) -> Result<(), ErrorAnswer> {
-        let letters = |name: &str| -> String {
-            let letters = name.chars().filter(char::is_ascii_alphabetic);
-            letters.collect()
-        };
         let misspelt = |name: &str| {
             let mut known = SELECTORS.iter().map(|(known, _)| *known);
             known.clone().all(|known| known != name)
-                && known.any(|known| letters(known) == letters(name))
+                && known.any(|known| letters(known).eq(letters(name)))
         };
         match self.0.iter().any(|(name, _)| misspelt(name)) {
             true => Err(ErrorAnswer::invalid(
@@ -88,4 +84,8 @@ impl Query {
             )),
         }
     }
+}
+
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphabetic)
 }

@@ -9,7 +9,6 @@ use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
-use podid_azure::ImdsToken;
 use podid_core::binding::AzureIdentity;
 use podid_core::resolve::TokenDecision;
 use tokio::sync::{mpsc, watch};
@@ -24,7 +23,7 @@ use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
 use crate::server::request::{self, ValidRequest};
 use crate::snapshot::{Served, Snapshot, Snapshots};
-use crate::token::{TokenError, TokenRequest, TokenSources, error};
+use crate::token::{IssuedToken, TokenError, TokenRequest, TokenSources, error};
 
 /// How long requests may wait.
 #[derive(Clone, Copy, Debug)]
@@ -162,17 +161,19 @@ impl TokenService {
             record.entry = Some(Arc::clone(&entry));
             note(record, &decision);
             let as_decided = |snapshot: &Snapshot| {
-                let entry = pod_of(snapshot, address, uid);
-                entry.is_some_and(|entry| entry.resolve(&request.selector) == decision)
+                pod_of(snapshot, address, uid).is_some_and(|now| {
+                    // Equal facts give equal decisions, so most requests are decided once.
+                    Arc::ptr_eq(&now, &entry) || now.resolve(&request.selector) == decision
+                })
             };
             let carried_out = self.carry_out(&decision, &entry, request, deadline);
             // A decision that changes meanwhile is made anew.
-            if let Some(token) = unless_changed(&mut snapshots, as_decided, carried_out).await {
-                let token = token?;
-                record
-                    .client_id
-                    .get_or_insert_with(|| token.client_id.clone());
-                return Ok(answer::token(&token, &request.resource));
+            if let Some(issued) = unless_changed(&mut snapshots, as_decided, carried_out).await {
+                let issued = issued?;
+                let client_id = || issued.token.client_id.clone();
+                record.client_id.get_or_insert_with(client_id);
+                record.origin = Some(issued.origin);
+                return Ok(answer::token(&issued, &request.resource));
             }
         }
     }
@@ -185,20 +186,17 @@ impl TokenService {
         entry: &PodContext,
         request: &ValidRequest,
         deadline: Instant,
-    ) -> Result<ImdsToken, TokenError> {
-        let ValidRequest {
-            resource,
-            selector,
-            headers,
-        } = request;
+    ) -> Result<IssuedToken, TokenError> {
         match decision {
             TokenDecision::Serve(source) => {
                 let identity = source.identity();
                 let request = TokenRequest {
                     pod: &entry.caller,
                     identity,
-                    resource,
-                    headers,
+                    resource: &request.resource,
+                    headers: &request.headers,
+                    bypass_cache: request.bypass_cache,
+                    in_background: false,
                     assigned_since: entry.assigned_since(identity),
                     deadline,
                 };
@@ -210,8 +208,7 @@ impl TokenService {
             }
             TokenDecision::PassThrough(..) => {
                 let tokens = &self.sources.node_identities;
-                let of_profiles = &entry.of_profiles;
-                tokens.token(selector, resource, headers, of_profiles).await
+                tokens.token(entry, request).await
             }
             TokenDecision::Refuse(refusal) => Err(error::refused(refusal)),
         }

@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use podid_azure::{ClientHeaders, ImdsIdentity, Secret};
+use podid_azure::{ClientHeaders, ImdsIdentity};
 use tokio::task::JoinSet;
 
 use super::*;
 
-use crate::testing::within_limit;
+use crate::testing::{imds_token, within_limit};
 
 /// Knows the identity from the request of this number on.
 #[derive(Debug)]
@@ -26,16 +26,7 @@ impl ImdsTokens for LateImds {
                 retry_after: None,
             });
         }
-        Ok(ImdsToken {
-            access_token: Secret::new("a.b.c"),
-            client_id: "c".into(),
-            expires_in: 1,
-            expires_on: 1,
-            ext_expires_in: None,
-            not_before: None,
-            resource: request.resource.clone(),
-            token_type: String::new(),
-        })
+        Ok(imds_token(request))
     }
 }
 
@@ -44,6 +35,7 @@ fn request(resource: &str) -> ImdsTokenRequest {
         identity: ImdsIdentity::ResourceId("/x".into()),
         resource: resource.into(),
         headers: ClientHeaders::default(),
+        bypass_cache: false,
     }
 }
 

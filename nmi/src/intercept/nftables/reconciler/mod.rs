@@ -135,7 +135,7 @@ impl<R: Rules> Reconciler<R> {
         let installed = applied.installed.iter().map(endpoint_of).collect();
         self.installed.send_replace(installed);
         self.active.send_replace(ActiveDaemon::This);
-        self.not_ready = None;
+        self.pass();
         Ok(self.plan.sources.iter().map(endpoint_of).collect())
     }
 
@@ -210,6 +210,13 @@ impl<R: Rules> Reconciler<R> {
         }
     }
 
+    /// The rules are as planned.
+    fn pass(&mut self) {
+        if let Some(check) = self.not_ready.take() {
+            check.pass();
+        }
+    }
+
     fn is_active(&self) -> bool {
         *self.active.borrow() == ActiveDaemon::This
     }
@@ -233,7 +240,7 @@ impl<R: Rules> Reconciler<R> {
     async fn converge(&mut self) -> Option<usize> {
         match self.rules.converge(&self.plan).await {
             Ok(applied) => {
-                self.not_ready = None;
+                self.pass();
                 for (caller, error) in &applied.failed {
                     log_failed(caller, error);
                 }

@@ -7,23 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use http_body_util::BodyExt;
 use hyper::Request;
-use podid_azure::{ImdsError, ImdsIdentity, ImdsTokenRequest, ImdsTokens, Secret};
+use podid_azure::{ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens, Secret};
 use podid_core::assigned_identity::AssignmentFailure;
 use podid_core::attest::{NodeLink, PodEndpoint, ProvedLink};
-use podid_core::binding::{Binding, BindingScope, Pod};
-use podid_core::owner::Origin;
-use podid_core::resolve::CallingPod;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use crate::pod_context::{PodContext, ProfileClientIds};
+use crate::pod_context::PodContext;
 use crate::pod_events;
 use crate::server::service::*;
 use crate::snapshot::{Served, Snapshot};
-use crate::testing::azure_identity;
-use crate::token::{NodeIdentityTokens, NodeImds, TokenSources};
-use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
-use podid_index::ObjectKey;
+pub(super) use crate::testing::pod_context as entry;
+use crate::token::{
+    NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenIssuer, TokenSources,
+};
+use podid_core::assigned_identity::AssignmentState;
 use podid_index::events::EventQueue;
 
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
@@ -37,77 +35,31 @@ pub(super) struct FakeImds {
     pub(super) owner: Mutex<String>,
     pub(super) prepared: Mutex<VecDeque<ImdsError>>,
     pub(super) asked: Mutex<Vec<ImdsIdentity>>,
+    /// How long its tokens live, in seconds. By default they ended long ago, so that none is kept.
+    pub(super) life: Mutex<Option<u64>>,
+    /// Whether it lets requests wait.
+    pub(super) held: watch::Sender<bool>,
 }
 
 #[async_trait]
 impl ImdsTokens for FakeImds {
     async fn token(&self, request: &ImdsTokenRequest) -> Result<ImdsToken, ImdsError> {
         self.asked.lock().unwrap().push(request.identity.clone());
+        let _end = self.held.subscribe().wait_for(|held| !held).await.map(drop);
+        let life = *self.life.lock().unwrap();
         match self.prepared.lock().unwrap().pop_front() {
             Some(error) => Err(error),
             None => Ok(ImdsToken {
                 access_token: Secret::new("a.b.c"),
                 client_id: self.owner.lock().unwrap().clone(),
-                expires_in: 100,
-                expires_on: 1_000_100,
-                ext_expires_in: Some(100),
+                expires_in: life.unwrap_or(100),
+                expires_on: life.map_or(1_000_100, |_| u64::MAX),
+                ext_expires_in: Some(life.unwrap_or(100)),
                 not_before: Some(1_000_000),
                 resource: request.resource.clone(),
                 token_type: "Bearer".into(),
             }),
         }
-    }
-}
-
-pub(super) fn entry(assigned: bool) -> PodContext {
-    let pod = Pod {
-        namespace: "a".into(),
-        name: "app".into(),
-        uid: "uid-1".into(),
-        selector: Some("s".into()),
-        service_account: "default".into(),
-        breaches: [].into(),
-    };
-    let identity = azure_identity();
-    let binding = Binding {
-        namespace: "a".into(),
-        name: "b".into(),
-        identity: "one".into(),
-        selector: "s".into(),
-        service_accounts: [].into(),
-        origin: Origin::Profile,
-    };
-    let state = if assigned {
-        AssignmentState::Assigned
-    } else {
-        AssignmentState::Created
-    };
-    let assignment = AssignedIdentity {
-        pod_uid: "uid-1".into(),
-        node: "n".into(),
-        identity: ("a".into(), "one".into()),
-        resource_id: Some(azure_identity().resource_id),
-        client_id: String::new(),
-        binding: (String::new(), String::new()),
-        state,
-    };
-    PodContext {
-        caller: CallingPod {
-            pod,
-            labels: [].into(),
-            host_network: false,
-            completed: false,
-        },
-        bindings: vec![binding],
-        identities: vec![identity],
-        exceptions: vec![],
-        assigned_identities: vec![assignment],
-        assigned: assigned
-            .then(|| (ObjectKey::new("a", "one"), Instant::now()))
-            .into_iter()
-            .collect(),
-        scope: BindingScope::Cluster,
-        of_profiles: ProfileClientIds::default(),
     }
 }
 
@@ -203,6 +155,8 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
         owner: Mutex::new("client-one".into()),
         prepared: Mutex::default(),
         asked: Mutex::default(),
+        life: Mutex::default(),
+        held: watch::Sender::new(false),
     });
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
@@ -210,12 +164,15 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let callers = Arc::new(FakeCallers::default());
     let (daemon, active) = watch::channel(ActiveDaemon::This);
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
-    let client = Arc::clone(&imds) as Arc<dyn ImdsTokens>;
+    let metrics = NodeMetrics::register(&mut Registry::default());
+    let shared = SharedImds::new(Arc::clone(&imds) as Arc<dyn ImdsTokens>, metrics.clone());
+    let source = Arc::new(NodeImds::new(shared.clone()));
+    let cache = Arc::new(TokenCache::new(source, metrics.clone()));
     let service = TokenService {
         snapshots: receiver,
         sources: TokenSources {
-            node_imds: Arc::new(NodeImds::new(Arc::clone(&client))),
-            node_identities: NodeIdentityTokens::new(client),
+            node_imds: Arc::clone(&cache) as Arc<dyn TokenIssuer>,
+            node_identities: NodeIdentityTokens::new(shared),
         },
         calls: sender,
         callers: Arc::clone(&callers) as Arc<dyn CallerCheck>,
@@ -226,7 +183,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
             attest: Duration::from_secs(5),
         },
         events,
-        metrics: NodeMetrics::register(&mut Registry::default()),
+        metrics,
     };
     Bench {
         service: Arc::new(service),

@@ -1,3 +1,4 @@
+mod cached;
 mod exceptions;
 mod fixture;
 mod waiting;
