@@ -1,9 +1,12 @@
 //! The parsed command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
+use crate::bootstrap::BootstrapArgs;
 use crate::create::{ClassArgs, ProfileArgs};
+use crate::migrate::MigrateValuesArgs;
 use crate::plan::PlanArgs;
+use crate::profile::{DeleteArgs, EditArgs, ListArgs};
 
 /// Azure identities for pods, declared in git
 #[derive(Debug, Parser)]
@@ -24,21 +27,29 @@ Examples:
     podid profile create checkout -n payments --class standard --dry-run
 
   See what a commit will do to Azure:
-    podid plan payments/checkout.yaml --class-file classes/standard.yaml";
+    podid plan origin/main...HEAD";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Profiles: what an application's pods may do in Azure
     #[command(subcommand)]
-    Profile(Resource<ProfileArgs>),
+    Profile(ProfileCommand),
 
     /// Classes: the facts of an environment, and what its profiles may ask for
     #[command(subcommand)]
-    Class(Resource<ClassArgs>),
+    Class(ClassCommand),
 
-    /// Show what the operator would do for the profiles of a file
+    /// Show what the operator would do for the profiles of files, or of commits
     Plan(PlanArgs),
+
+    /// Write what Flux needs to run podid on a cluster
+    #[command(subcommand)]
+    Bootstrap(Bootstrap),
+
+    /// Turn what aad-pod-identity had into podid's
+    #[command(subcommand)]
+    Migrate(Migrate),
 
     /// Print the completion script of a shell
     #[command(after_help = "Example:\n  source <(podid completion bash)")]
@@ -48,9 +59,39 @@ pub(crate) enum Command {
     },
 }
 
-/// The commands for a kind whose objects are kept in git.
+/// Where what Flux needs is written to.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Resource<C: Args> {
+pub(crate) enum Bootstrap {
+    /// Commit it to the git repository that Flux syncs, and push
+    Git(Box<BootstrapArgs>),
+}
+
+/// What of aad-pod-identity is turned into podid's.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Migrate {
+    /// Write a values file of podid's chart from one of its chart
+    Values(MigrateValuesArgs),
+}
+
+/// The commands for profiles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
     /// Write one into a git working tree and commit it
-    Create(C),
+    Create(ProfileArgs),
+
+    /// Change one in its file and commit that
+    Edit(EditArgs),
+
+    /// Take one out of its file and commit that
+    Delete(DeleteArgs),
+
+    /// List those of a folder
+    List(ListArgs),
+}
+
+/// The commands for classes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClassCommand {
+    /// Write one into a git working tree and commit it
+    Create(ClassArgs),
 }

@@ -2,24 +2,33 @@
 //! that tests run every command in process.
 
 mod args;
+mod bootstrap;
 mod create;
 mod document;
 mod exit;
+mod migrate;
 mod output;
 mod plan;
+mod profile;
 mod reference;
+mod report;
 mod repository;
 mod roles;
+mod tree;
+mod yaml;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Resource};
+use args::{Bootstrap, ClassCommand, Cli, Command, Migrate, ProfileCommand};
+use bootstrap::BootstrapError;
 use create::CreateError;
 pub use exit::Exit;
+use migrate::MigrateError;
 use plan::PlanError;
+use profile::EditError;
 pub use reference::{cli_reference, command_reference};
 
 /// Any failure of a command. The chain of causes is what the user reads.
@@ -29,6 +38,12 @@ enum CommandError {
     Create(#[from] CreateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
     #[error("cannot write the output")]
     Output(#[from] std::io::Error),
 }
@@ -37,6 +52,9 @@ impl CommandError {
     fn is_broken_pipe(&self) -> bool {
         let (Self::Create(CreateError::Output(error))
         | Self::Plan(PlanError::Output(error))
+        | Self::Bootstrap(BootstrapError::Output(error))
+        | Self::Edit(EditError::Output(error))
+        | Self::Migrate(MigrateError::Output(error))
         | Self::Output(error)) = self
         else {
             return false;
@@ -70,9 +88,14 @@ pub fn run(
 
 fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
     match cli.command {
-        Command::Profile(Resource::Create(args)) => create::profile(&args, out)?,
-        Command::Class(Resource::Create(args)) => create::class(&args, out)?,
+        Command::Profile(ProfileCommand::Create(args)) => create::profile(&args, out)?,
+        Command::Profile(ProfileCommand::Edit(args)) => profile::edit(&args, out)?,
+        Command::Profile(ProfileCommand::Delete(args)) => profile::delete(&args, out)?,
+        Command::Profile(ProfileCommand::List(args)) => profile::list(&args, out)?,
+        Command::Class(ClassCommand::Create(args)) => create::class(&args, out)?,
         Command::Plan(args) => return Ok(plan::plan(&args, out)?),
+        Command::Bootstrap(Bootstrap::Git(args)) => bootstrap::git(&args, out)?,
+        Command::Migrate(Migrate::Values(args)) => migrate::values(&args, out)?,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "podid", &mut script);

@@ -3,12 +3,12 @@
 use clap::Args;
 use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
 use podid_crds::podid::{
-    AccessLimit, AccessRule, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
+    AccessRule, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
 };
 use serde_json::{Value, json};
 
 use super::destination::DestinationArgs;
-use super::values::{access, choice, role_notes, unless_empty};
+use super::values::{access, access_limits, choice, role_notes, unless_empty};
 use crate::document;
 
 /// `podid class create`
@@ -145,26 +145,11 @@ impl ClassArgs {
         });
         ClassLimits {
             namespaces,
-            access: unless_empty(&self.access_limits()),
+            access: unless_empty(&access_limits(&self.allow_access)),
             identity_groups: unless_empty(&self.allow_identity_group),
             backends: None,
             allow_net_raw: self.allow_net_raw.then_some(true),
             allow_hand_written: self.allow_hand_written.then_some(true),
         }
-    }
-
-    /// One limit a role, with the scopes in the order given.
-    fn access_limits(&self) -> Vec<AccessLimit> {
-        let mut limits: Vec<AccessLimit> = Vec::new();
-        for AccessRule { role, scope } in &self.allow_access {
-            match limits.iter_mut().find(|limit| limit.role == *role) {
-                Some(limit) => limit.scopes.push(scope.clone()),
-                None => limits.push(AccessLimit {
-                    role: role.clone(),
-                    scopes: vec![scope.clone()],
-                }),
-            }
-        }
-        limits
     }
 }

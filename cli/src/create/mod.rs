@@ -12,7 +12,7 @@ use podid_crds::check::{self, Finding};
 use serde_json::Value;
 
 pub(crate) use class::ClassArgs;
-pub(crate) use destination::DestinationArgs;
+use destination::DestinationArgs;
 pub(crate) use profile::ProfileArgs;
 
 use crate::repository::RepositoryError;
@@ -43,7 +43,8 @@ pub(crate) enum CreateError {
     Output(#[from] std::io::Error),
 }
 
-fn list(findings: &[Finding]) -> String {
+/// Findings, each on a line of its own.
+pub(crate) fn list(findings: &[Finding]) -> String {
     findings
         .iter()
         .map(|finding| format!("\n  {finding}"))
@@ -108,6 +109,6 @@ fn create(
         .map_err(|source| CreateError::Yaml { kind, source })?;
     let mut report = destination::write(destination, &object.name, &object.default_path, yaml)?;
     report.notes.extend(object.notes);
-    report.print(destination.output, out)?;
+    report.print(destination.commit.output, out)?;
     Ok(())
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use podid_crds::podid::AccessRule;
+use podid_crds::podid::{AccessLimit, AccessRule};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::roles;
 
 /// One of a kind's own words, in any letter case.
-pub(super) fn choice<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+pub(crate) fn choice<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
@@ -22,12 +22,27 @@ where
 
 /// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`. A name that is nearly a built-in role's is
 /// refused.
-pub(super) fn access(text: &str) -> Result<AccessRule, String> {
+pub(crate) fn access(text: &str) -> Result<AccessRule, String> {
     let (role, scope) = pair(text, "ROLE=SCOPE, for example \"Reader=/subscriptions/…\"")?;
     match roles::misspelt(&role) {
         Some(slip) => Err(slip),
         None => Ok(AccessRule { role, scope }),
     }
+}
+
+/// One limit a role, with the scopes in the order given.
+pub(crate) fn access_limits(rules: &[AccessRule]) -> Vec<AccessLimit> {
+    let mut limits: Vec<AccessLimit> = Vec::new();
+    for AccessRule { role, scope } in rules {
+        match limits.iter_mut().find(|limit| limit.role == *role) {
+            Some(limit) => limit.scopes.push(scope.clone()),
+            None => limits.push(AccessLimit {
+                role: role.clone(),
+                scopes: vec![scope.clone()],
+            }),
+        }
+    }
+    limits
 }
 
 /// Notes about roles that only Azure can know.

@@ -1,101 +1,99 @@
 //! What the operator would do for one profile, by the operator's own decision, with what had to be
 //! assumed because Azure is not asked.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use podid_core::class::{Class, OperatorEnvironment, Usability, Violation};
+use podid_core::profile::admit::admit;
 use podid_core::profile::decide::{NextAction, Precheck, PrecheckInput, next_action, precheck};
 use podid_core::profile::desired::Desired;
-use podid_core::profile::observed::{ManagedIdentity, Observed};
-use podid_core::profile::plan::{Plan, PlanRefusal};
-use podid_core::profile::{CreationPolicy, Profile};
+use podid_core::profile::expected;
+use podid_core::profile::observed::{
+    Observed, ProfileRecord, RecordedRoleAssignment, RoleAssignment,
+};
+use podid_core::profile::plan::{Deletion, Plan, plan_deletion};
+use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift, Profile};
+use podid_core::right::{Right, RightsChange, rights};
 use podid_core::role::Role;
-use serde::Serialize;
 
 use super::notes::notes;
+use super::profile_plan::{Change, NotApplied, Pods, ProfilePlan, RightsReport};
 
-/// Placeholder for an id that only Azure knows.
-const UNSEEN: &str = "that Azure knows";
-
-/// What the operator would do for one profile.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ProfilePlan {
-    pub(super) namespace: String,
-    pub(super) profile: String,
-    pub(super) class: String,
-    /// Why the class itself cannot be used.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) class_violations: Vec<Violation>,
-    /// What the class does not allow.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) violations: Vec<Violation>,
-    /// What podid would not do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) refusals: Vec<PlanRefusal>,
-    /// What podid would do, in words.
-    pub(super) changes: Vec<String>,
-    /// The same for programs; absent when anything above stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) plan: Option<Plan>,
-    /// What was taken for granted.
-    pub(super) assumptions: Vec<String>,
-    /// What the author should know.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) notes: Vec<String>,
-    /// Why podid would not act on the plan by itself.
-    #[serde(rename = "held", skip_serializing_if = "Option::is_none")]
-    pub(super) not_applied: Option<NotApplied>,
+/// What is taken to be there before the plan.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Before<'a> {
+    /// The profile as it was; `None` for a new one.
+    pub(super) profile: Option<EarlierProfile<'a>>,
+    /// Roles that other profiles have brought and that serve all of the cluster.
+    pub(super) shared: &'a [RoleAssignment],
 }
 
-/// What in the profile keeps podid from acting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) enum NotApplied {
-    /// `spec.suspend`: nothing is looked at.
-    Suspended,
-    /// `spec.drift: Observe`: changes are reported and left to a person.
-    Observed,
+/// A profile of an earlier version.
+#[derive(Clone, Copy)]
+pub(super) struct EarlierProfile<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) class: Option<&'a Class>,
+    /// What its status in the cluster records; `None` for one of files.
+    pub(super) record: Option<&'a ProfileRecord>,
+    /// What the version is called.
+    pub(super) version: &'a str,
 }
 
-impl NotApplied {
-    pub(super) fn explain(self) -> &'static str {
-        match self {
-            Self::Suspended => "spec.suspend is true: podid does nothing until that is taken back",
-            Self::Observed => {
-                "spec.drift is Observe: podid only reports these changes, and the profile would \
-                 be Stalled (DriftDetected) until they are made or drift is Enforce"
-            }
+impl EarlierProfile<'_> {
+    /// Its desired state, if its class admits it.
+    fn desired(&self) -> Option<Desired> {
+        desired(self.profile, self.class)
+    }
+
+    /// What is taken to be in Azure.
+    fn assumption(&self) -> String {
+        match self.record {
+            Some(_) => "Azure holds what the status of the profile records".to_owned(),
+            None => format!("Azure holds what {} asks for", self.version),
         }
     }
-}
 
-impl ProfilePlan {
-    pub(super) fn is_refused(&self) -> bool {
-        self.plan.is_none()
+    /// What was made for it as `made`, for a plan for `new`.
+    fn observed(&self, made: &Desired, new: Option<&Desired>) -> Observed {
+        match self.record {
+            Some(record) => expected::observed_as_recorded(made, record.clone(), new),
+            None => expected::observed_after(made, new),
+        }
     }
 
-    pub(super) fn has_changes(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| !plan.is_empty())
+    /// Whether podid has acted on it, or may have. Nobody knows of a file that suspends it or has it only observed.
+    fn is_held(&self) -> bool {
+        let acts = !self.profile.suspend && self.profile.drift == Drift::Enforce;
+        self.record.is_some() || acts
+    }
+
+    /// The rights that it has, of those that `made` asks for.
+    fn rights(&self, made: &Desired) -> BTreeSet<Right> {
+        let mut had = rights(made);
+        if let Some(record) = self.record {
+            let recorded = &record.role_assignments;
+            had.retain(|right| {
+                let is_it = |it: &RecordedRoleAssignment| {
+                    Role::parse(&it.role).is(&right.role) && it.scope == right.scope
+                };
+                recorded.iter().any(is_it)
+            });
+        }
+        had
     }
 }
 
-/// Plans a profile against an empty Azure. Where only the operator could know (its cloud and tenant,
-/// and whether Azure has confirmed the class), the decision gets the value for "not read".
-pub(super) fn assess(profile: &Profile, class: &Class) -> ProfilePlan {
+/// The desired state of a profile that its class admits.
+pub(super) fn desired(profile: &Profile, class: Option<&Class>) -> Option<Desired> {
+    class.and_then(|class| admit(profile, class).ok())
+}
+
+/// Plans a profile. Where only the operator could know (its cloud and tenant, and whether Azure has confirmed
+/// the class), the decision gets the value for "not read".
+pub(super) fn assess(profile: &Profile, class: &Class, before: Before<'_>) -> ProfilePlan {
     let operator = OperatorEnvironment::default();
-    let mut planned = ProfilePlan {
-        namespace: profile.namespace.clone(),
-        profile: profile.name.clone(),
-        class: class.name.clone(),
-        class_violations: operator.violations(class),
-        violations: Vec::new(),
-        refusals: Vec::new(),
-        changes: Vec::new(),
-        plan: None,
-        assumptions: Vec::new(),
-        notes: Vec::new(),
-        not_applied: None,
-    };
+    let mut planned = ProfilePlan::new(profile, &class.name);
+    planned.class_violations = placeless(operator.violations(class));
     let decision = precheck(PrecheckInput {
         profile,
         class: Some(class),
@@ -103,28 +101,73 @@ pub(super) fn assess(profile: &Profile, class: &Class) -> ProfilePlan {
         operator: &operator,
         is_reported: false,
     });
+    let mut violations = Vec::new();
     match decision {
         Precheck::Suspended => {
             planned.not_applied = Some(NotApplied::Suspended);
             planned.plan = Some(Plan::default());
         }
-        Precheck::InvalidSpec(violation) => planned.violations = vec![violation],
-        Precheck::ClassInvalid { not_allowed, .. } => planned.violations = not_allowed,
-        Precheck::NotAllowed(violations) => planned.violations = violations,
-        Precheck::Admitted(desired) => against_assumed(&desired, &mut planned),
+        Precheck::InvalidSpec(violation) => violations = vec![violation],
+        Precheck::ClassInvalid { not_allowed, .. } => violations = not_allowed,
+        Precheck::NotAllowed(found) => violations = found,
+        Precheck::Admitted(desired) => against_assumed(&desired, before, &mut planned),
         // These follow from a missing class or from Azure's word about one, and neither is given here.
         Precheck::ClassMissing { .. }
         | Precheck::ClassUnusable { .. }
         | Precheck::ClassUnknown { .. }
         | Precheck::KeepStatus => {}
     }
-    planned.notes = notes(profile, class, &planned.violations);
+    planned.notes = notes(profile, class, &violations);
+    planned.violations = placeless(violations);
+    planned.change = match before.profile {
+        None => Change::Added,
+        Some(old) if is_same(old.profile, profile) && !planned.has_changes() => Change::Unchanged,
+        Some(_) => Change::Changed,
+    };
+    if let Some(old) = before.profile {
+        planned.pods_before = Some(Pods::of(old.profile)).filter(|pods| *pods != planned.pods);
+        planned.recorded = old.record.cloned();
+    }
     planned
 }
 
-fn against_assumed(desired: &Desired, planned: &mut ProfilePlan) {
-    let (observed, assumptions) = assumed(desired);
+/// Whether two profiles ask for the same. Labels of the namespace are none of theirs.
+fn is_same(old: &Profile, new: &Profile) -> bool {
+    let old = Profile {
+        namespace_labels: new.namespace_labels.clone(),
+        ..old.clone()
+    };
+    old == *new
+}
+
+fn placeless(violations: Vec<Violation>) -> Vec<super::profile_plan::PlacedViolation> {
+    violations.into_iter().map(Into::into).collect()
+}
+
+fn against_assumed(desired: &Desired, before: Before<'_>, planned: &mut ProfilePlan) {
+    let held = before.profile.filter(EarlierProfile::is_held);
+    let old = held.and_then(|earlier| {
+        // What is recorded was made, though the class no longer admits it.
+        let recorded = earlier.record.and_then(|record| record.identity.as_ref());
+        let made = earlier.desired();
+        let made = made.or_else(|| recorded.map(|_| desired.clone()));
+        Some((earlier, made?))
+    });
+    let (observed, assumptions) = match &old {
+        Some((earlier, made)) => since(earlier, made, desired),
+        None => assumed(desired, before),
+    };
+    let mut assumptions = assumptions;
+    if before.profile.is_some() && held.is_none() {
+        assumptions.push(
+            "podid did not act on the older version, which was suspended or only observed"
+                .to_owned(),
+        );
+    }
     planned.assumptions = assumptions;
+    let made = old.iter().map(|(_, made)| made);
+    let known: Vec<&Desired> = made.chain([desired]).collect();
+    let named = |plan| expected::with_role_names(plan, &known);
     let plan = match next_action(desired, &observed) {
         NextAction::Refuse(refusals) => {
             planned.refusals = refusals;
@@ -132,32 +175,85 @@ fn against_assumed(desired: &Desired, planned: &mut ProfilePlan) {
         }
         NextAction::Report(plan) => {
             planned.not_applied = Some(NotApplied::Observed);
-            plan
+            named(plan)
         }
-        NextAction::Apply(plan) => plan,
+        NextAction::Apply(plan) => named(plan),
     };
+    let had = old.as_ref().map(|(earlier, made)| earlier.rights(made));
+    let had = had.unwrap_or_default();
+    if planned.not_applied.is_none() {
+        planned.rights = RightsReport::new(&RightsChange::between(&had, &rights(desired)));
+    }
     planned.changes = plan.sentences();
     planned.plan = Some(plan);
 }
 
-/// An Azure that holds nothing but what the profile takes for granted.
-fn assumed(desired: &Desired) -> (Observed, Vec<String>) {
-    let mut observed = Observed::default();
+/// Plans the deletion of a profile whose file is gone.
+pub(super) fn assess_deleted(old: &EarlierProfile<'_>) -> ProfilePlan {
+    let mut planned = ProfilePlan::new(old.profile, &old.profile.class_name);
+    planned.change = Change::Deleted;
+    planned.pods_before = Some(planned.pods.clone());
+    planned.recorded = old.record.cloned();
+    let Some(desired) = old.desired() else {
+        planned.assumptions.push(undesired(old));
+        planned.plan = Some(Plan::default());
+        return planned;
+    };
+    planned.assumptions.push(old.assumption());
+    let deletion = Deletion {
+        owner: desired.owner.clone(),
+        policy: desired.deletion_policy,
+    };
+    let plan = plan_deletion(&deletion, &old.observed(&desired, None));
+    let plan = expected::with_role_names(plan, &[&desired]);
+    let change = RightsChange::between(&old.rights(&desired), &BTreeSet::new());
+    planned.rights = RightsReport::new(&change);
+    if desired.deletion_policy == DeletionPolicy::Retain {
+        planned.notes.push(
+            "spec.identity.deletionPolicy is Retain: the pods lose these rights, and the identity keeps them"
+                .to_owned(),
+        );
+    }
+    planned.changes = plan.sentences();
+    planned.plan = Some(plan);
+    planned
+}
+
+/// Why the deletion of a profile that no class admits has no steps.
+fn undesired(old: &EarlierProfile<'_>) -> String {
+    let version = old.version;
+    let recorded = old.record.and_then(|record| record.identity.as_ref());
+    match recorded {
+        Some(identity) => format!(
+            "podid takes away what it has made for it: {version} has no class that allows it, so the steps are \
+             not known; its status names identity {}",
+            identity.id
+        ),
+        None => format!("{version} has no class that allows it, so nothing of it was made"),
+    }
+}
+
+/// What an earlier version of the profile has made.
+fn since(earlier: &EarlierProfile<'_>, made: &Desired, new: &Desired) -> (Observed, Vec<String>) {
+    let mut observed = earlier.observed(made, Some(new));
+    let mut assumptions = vec![earlier.assumption()];
+    if observed.identity.is_none() && new.identity.creation == CreationPolicy::Adopt {
+        observed.identity = Some(expected::identity(new));
+        assumptions.push(adopted(new));
+    }
+    (observed, assumptions)
+}
+
+/// An Azure that holds nothing of the profile but what it takes for granted.
+fn assumed(desired: &Desired, before: Before<'_>) -> (Observed, Vec<String>) {
+    let mut observed = Observed {
+        role_assignments: before.shared.to_vec(),
+        ..Observed::default()
+    };
     let mut assumptions = vec!["Azure holds nothing of this profile yet".to_owned()];
     if desired.identity.creation == CreationPolicy::Adopt {
-        let id = desired.identity.id.clone();
-        assumptions.push(format!(
-            "identity {} exists, in the class's tenant",
-            id.name()
-        ));
-        observed.identity = Some(ManagedIdentity {
-            id,
-            location: desired.identity.location.clone(),
-            tags: BTreeMap::new(),
-            client_id: UNSEEN.to_owned(),
-            principal_id: UNSEEN.to_owned(),
-            tenant_id: desired.tenant_id.clone(),
-        });
+        observed.identity = Some(expected::identity(desired));
+        assumptions.push(adopted(desired));
     }
     for grant in &desired.grants {
         if let Role::Named(name) = &grant.role {
@@ -165,4 +261,9 @@ fn assumed(desired: &Desired) -> (Observed, Vec<String>) {
         }
     }
     (observed, assumptions)
+}
+
+fn adopted(desired: &Desired) -> String {
+    let id = &desired.identity.id;
+    format!("identity {} exists, in the class's tenant", id.name())
 }

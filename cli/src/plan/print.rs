@@ -1,45 +1,36 @@
-//! A plan in words, or for programs.
+//! A plan in words.
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
-use super::assess::ProfilePlan;
-use crate::exit::Exit;
+use super::profile_plan::{Change, PlacedViolation, ProfilePlan};
+use super::report::PlanReport;
+use super::words::plural;
 use crate::output::{BAD, DIM, GOOD, NOTE, paint};
 
-/// What is printed.
-#[derive(Debug, Serialize)]
-pub(super) struct PlanReport {
-    pub(super) profiles: Vec<ProfilePlan>,
-    /// Objects in the file that are not planned.
-    pub(super) ignored: Vec<String>,
-}
-
 impl PlanReport {
-    /// The worst of all profiles.
-    pub(super) fn exit(&self) -> Exit {
-        if self.profiles.iter().any(ProfilePlan::is_refused) {
-            Exit::Violations
-        } else if self.profiles.iter().any(ProfilePlan::has_changes) {
-            Exit::Changes
-        } else {
-            Exit::Done
-        }
-    }
-
     pub(super) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (index, plan) in self.profiles.iter().enumerate() {
+        let (changed, others) = self.changed();
+        for (index, plan) in changed.iter().enumerate() {
             if index > 0 {
                 writeln!(out)?;
             }
             plan.text(out)?;
         }
-        if self.profiles.is_empty() {
-            writeln!(out, "{} the file holds no profile", paint(NOTE, "note"))?;
+        if others > 0 {
+            let profiles = plural(others, "profile");
+            writeln!(out, "{others} {profiles} as before")?;
         }
-        for object in &self.ignored {
-            writeln!(out, "{} {object} is not planned", paint(NOTE, "note"))?;
+        if self.profiles.is_empty() {
+            writeln!(out, "{} there is no profile", paint(NOTE, "note"))?;
+        }
+        for (subscription, writes) in &self.azure {
+            writeln!(out, "Azure subscription {subscription}: {}", writes.words())?;
+        }
+        for sentence in self.ignored_words() {
+            writeln!(out, "{} {sentence}", paint(NOTE, "note"))?;
+        }
+        for note in &self.notes {
+            writeln!(out, "{} {note}", paint(NOTE, "note"))?;
         }
         Ok(())
     }
@@ -47,24 +38,65 @@ impl PlanReport {
 
 impl ProfilePlan {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let name = format!("{}/{}", self.namespace, self.profile);
-        writeln!(out, "Profile {}, class {}", paint(GOOD, &name), self.class)?;
+        let place = self.place.as_ref();
+        let place = place.map(|place| format!(", {place}")).unwrap_or_default();
+        let deleted = match self.change {
+            Change::Deleted => ", deleted",
+            Change::Added | Change::Changed | Change::Unchanged => "",
+        };
+        let name = paint(GOOD, &self.name());
+        writeln!(out, "Profile {name}, class {}{place}{deleted}", self.class)?;
         for assumption in &self.assumptions {
+            let assuming = format!("assuming that {assumption}");
+            writeln!(out, "  {}", paint(DIM, &assuming))?;
+        }
+        if let Some(recorded) = self.recorded() {
             writeln!(
                 out,
                 "  {}",
-                paint(DIM, &format!("assuming that {assumption}"))
+                paint(DIM, &format!("the cluster has {recorded}"))
             )?;
         }
         if self.is_refused() {
             self.obstacles(out)?;
         } else {
+            self.meaning(out)?;
             self.steps(out)?;
         }
-        for note in &self.notes {
+        for note in self.remarks() {
             writeln!(out, "  {} {note}", paint(NOTE, "note"))?;
         }
         Ok(())
+    }
+
+    /// Who gains and loses what.
+    fn meaning(&self, out: &mut dyn Write) -> io::Result<()> {
+        for sentence in self.sentences() {
+            writeln!(out, "  {sentence}")?;
+        }
+        Ok(())
+    }
+
+    /// Who gains and loses what, one sentence each.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let who = format!("{}/{}", self.namespace, self.profile);
+        let told = |verb: &str, words: &str| format!("{who} {verb} {words}");
+        let gained = self.rights.gained.iter();
+        let lost = self.rights.lost.iter();
+        let rights = gained
+            .map(|right| told("gains", &right.words))
+            .chain(lost.map(|right| told("loses", &right.words)));
+        let use_it = |pods: String, verb: &str| format!("{pods} {verb} its identity");
+        let pods = match (&self.pods_before, self.change) {
+            (Some(before), Change::Deleted) => vec![use_it(before.words(), "lose")],
+            (Some(before), _) => {
+                let lost = before.without(&self.pods).map(|lost| use_it(lost, "lose"));
+                let now = use_it(self.pods.words(), "use");
+                lost.into_iter().chain([now]).collect()
+            }
+            (None, _) => vec![use_it(self.pods.words(), "use")],
+        };
+        rights.chain(pods).collect()
     }
 
     fn steps(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -83,15 +115,27 @@ impl ProfilePlan {
 
     fn obstacles(&self, out: &mut dyn Write) -> io::Result<()> {
         let word = paint(BAD, "refused");
-        for violation in &self.class_violations {
-            writeln!(out, "  {word} class {}: {violation}", self.class)?;
-        }
-        for violation in &self.violations {
-            writeln!(out, "  {word} {violation}")?;
-        }
-        for refusal in &self.refusals {
-            writeln!(out, "  {word} {refusal}")?;
+        for line in self.refused() {
+            writeln!(out, "  {word} {line}")?;
         }
         writeln!(out, "  the profile would be Stalled, and Azure left alone")
+    }
+
+    /// Why nothing is done, one line each.
+    pub(super) fn refused(&self) -> Vec<String> {
+        let class = self.class_violations.iter();
+        let class = class.map(|violation| format!("class {}: {}", self.class, violation.words()));
+        let own = self.violations.iter().map(PlacedViolation::words);
+        let refusals = self.refusals.iter().map(ToString::to_string);
+        class.chain(own).chain(refusals).collect()
+    }
+}
+
+impl PlacedViolation {
+    fn words(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{} ({place})", self.violation),
+            None => self.violation.to_string(),
+        }
     }
 }

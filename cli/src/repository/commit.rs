@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use git2::{ErrorCode, Index, IndexEntry, IndexTime, Oid, Repository, Signature};
+use git2::{Config, ErrorCode, Index, IndexEntry, IndexTime, Oid, Repository, Signature};
 use serde::Serialize;
 
 use super::{FileChange, RepositoryError, Worktree};
@@ -42,8 +42,8 @@ impl FromStr for Author {
 pub(crate) struct Commit {
     /// Its full id.
     pub(crate) id: String,
-    /// The branch it is on; `None` on a detached HEAD.
-    pub(crate) branch: Option<String>,
+    /// The branch it is on.
+    pub(crate) branch: String,
     /// Its message.
     pub(crate) message: String,
 }
@@ -51,12 +51,8 @@ pub(crate) struct Commit {
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short: String = self.id.chars().take(7).collect();
-        let branch = self.branch.as_deref().unwrap_or("detached HEAD");
-        write!(
-            f,
-            "{short} on {branch}: {}",
-            self.message.lines().next().unwrap_or_default()
-        )
+        let subject = self.message.lines().next().unwrap_or_default();
+        write!(f, "{short} on {}: {subject}", self.branch)
     }
 }
 
@@ -77,8 +73,13 @@ impl Worktree {
         author: Option<&Author>,
     ) -> Result<Committed, RepositoryError> {
         let repository = &self.repository;
-        let author = signature(repository, author)?;
+        let config = repository
+            .config()
+            .and_then(|mut config| config.snapshot())
+            .map_err(RepositoryError::git("read its settings"))?;
+        let author = signature_of(&config, author)?;
         let parent = head(repository)?;
+        let branch = branch(repository).ok_or(RepositoryError::Detached)?;
         self.write(changes)?;
 
         let tree = tree_with(repository, parent.as_ref(), changes)
@@ -102,8 +103,7 @@ impl Worktree {
                 repository.commit(Some("HEAD"), &author, &author, message, &tree, &parents)
             })
             .map_err(RepositoryError::git("commit"))?;
-        let branch = branch(repository);
-        let notes = notes(repository, branch.is_none());
+        let notes = notes(repository);
         let commit = Commit {
             id: id.to_string(),
             branch,
@@ -116,13 +116,17 @@ impl Worktree {
     }
 }
 
-fn signature(
-    repository: &Repository,
+/// Who commits: the author that was named, else whom git's configuration names.
+pub(super) fn signature_of(
+    config: &Config,
     author: Option<&Author>,
 ) -> Result<Signature<'static>, RepositoryError> {
     let signature = match author {
         Some(author) => Signature::now(&author.name, &author.email),
-        None => repository.signature(),
+        None => config.get_string("user.name").and_then(|name| {
+            let email = config.get_string("user.email")?;
+            Signature::now(&name, &email)
+        }),
     };
     signature.map_err(RepositoryError::Nobody)
 }
@@ -140,7 +144,7 @@ fn head(repository: &Repository) -> Result<Option<git2::Commit<'_>>, RepositoryE
 }
 
 /// HEAD's tree with our files in it, built aside from the repository's own index.
-fn tree_with(
+pub(super) fn tree_with(
     repository: &Repository,
     parent: Option<&git2::Commit<'_>>,
     changes: &[FileChange],
@@ -150,6 +154,10 @@ fn tree_with(
         index.read_tree(&parent.tree()?)?;
     }
     for change in changes {
+        if change.removed {
+            index.remove_path(&change.path)?;
+            continue;
+        }
         let blob = repository.blob(change.new.as_bytes())?;
         index.add(&entry(&change.path, blob, change.new.len()))?;
     }
@@ -160,7 +168,11 @@ fn tree_with(
 fn stage(repository: &Repository, changes: &[FileChange]) -> Result<(), git2::Error> {
     let mut index = repository.index()?;
     for change in changes {
-        index.add_path(&change.path)?;
+        if change.removed {
+            index.remove_path(&change.path)?;
+        } else {
+            index.add_path(&change.path)?;
+        }
     }
     index.write()
 }
@@ -182,6 +194,7 @@ fn entry(path: &Path, id: Oid, size: usize) -> IndexEntry {
     }
 }
 
+/// The branch that HEAD is on; `None` when it is detached.
 fn branch(repository: &Repository) -> Option<String> {
     let head = repository.find_reference("HEAD").ok()?;
     let target = head.symbolic_target().ok().flatten()?;
@@ -193,11 +206,8 @@ fn branch(repository: &Repository) -> Option<String> {
     )
 }
 
-fn notes(repository: &Repository, detached: bool) -> Vec<String> {
+fn notes(repository: &Repository) -> Vec<String> {
     let mut notes = Vec::new();
-    if detached {
-        notes.push("HEAD is detached: no branch holds this commit until you make one".to_owned());
-    }
     let signing = repository
         .config()
         .and_then(|config| config.get_bool("commit.gpgsign"));

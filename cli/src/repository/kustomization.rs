@@ -8,9 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{FileChange, RepositoryError, Worktree};
+use crate::yaml::edit::{Edit, edit};
 
 /// The names kustomize knows.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// A list without entries, as `podid bootstrap git` writes it.
+const EMPTY: &str = "resources: []";
 
 /// What to do about the kustomization next to a file.
 #[derive(Debug)]
@@ -45,6 +49,38 @@ pub(crate) fn listing(worktree: &Worktree, file: &Path) -> Result<Listing, Repos
     worktree.change(&path, new, true).map(Listing::Add)
 }
 
+/// Decides how `file`, which is to be removed, is taken off the list.
+pub(crate) fn unlisting(worktree: &Worktree, file: &Path) -> Result<Listing, RepositoryError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let Some((path, text)) = find(worktree, folder)? else {
+        return Ok(Listing::Leave(None));
+    };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if !lists(&text, &name) {
+        return Ok(Listing::Leave(None));
+    }
+    let Some(new) = without_resource(&text, &name) else {
+        let note = format!(
+            "take {name} off the resources of {}, or kustomize fails",
+            path.display()
+        );
+        return Ok(Listing::Leave(Some(note)));
+    };
+    if worktree.is_dirty(&path)? {
+        return Err(RepositoryError::Dirty { path });
+    }
+    worktree.change(&path, new, true).map(Listing::Add)
+}
+
+/// `text` without the entry `name` of the list `resources`; `None` when the result would not read so.
+fn without_resource(text: &str, name: &str) -> Option<String> {
+    let listed = resources(text)?;
+    let same = |listed: &&String| *listed == name || **listed == format!("./{name}");
+    let entry = listed.iter().find(same)?;
+    let change = Edit::Remove(vec!["resources"], entry.clone().into());
+    edit(text, 0, &change).ok()
+}
+
 fn find(worktree: &Worktree, folder: &Path) -> Result<Option<(PathBuf, String)>, RepositoryError> {
     for name in NAMES {
         let path = folder.join(name);
@@ -67,15 +103,37 @@ fn resources(text: &str) -> Option<Vec<String>> {
         .map(|parsed| parsed.resources)
 }
 
-fn lists(text: &str, name: &str) -> bool {
+/// Whether a kustomization has `name` among its resources.
+pub(crate) fn lists(text: &str, name: &str) -> bool {
     let same = |listed: &String| listed == name || *listed == format!("./{name}");
     resources(text).is_some_and(|resources| resources.iter().any(same))
 }
 
-/// `text` with one line more: `name` after the last entry of the block list `resources`. `None`
+/// `text` with one line more: `name` after the last entry of the block list `resources`, or in an empty one. `None`
 /// when there is no such list, or the result would not read as the old list and `name`.
-fn with_resource(text: &str, name: &str) -> Option<String> {
+pub(crate) fn with_resource(text: &str, name: &str) -> Option<String> {
+    // A file with Windows line ends keeps them.
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut lines: Vec<&str> = text.lines().collect();
+    let (at, indent) = match lines.iter().position(|line| line.trim_end() == EMPTY) {
+        Some(start) => {
+            lines[start] = "resources:";
+            (start, String::new())
+        }
+        None => last_entry(&lines)?,
+    };
+    let quoted = serde_saphyr::to_string(&name).ok()?;
+    let line = format!("{indent}- {}", quoted.trim_end());
+    lines.insert(at + 1, &line);
+    let new = lines.join(end) + end;
+
+    let mut wanted = resources(text)?;
+    wanted.push(name.to_owned());
+    (resources(&new)? == wanted).then_some(new)
+}
+
+/// Line and indent of the last entry of the block list.
+fn last_entry(lines: &[&str]) -> Option<(usize, String)> {
     let start = lines
         .iter()
         .position(|line| line.trim_end() == "resources:")?;
@@ -85,15 +143,8 @@ fn with_resource(text: &str, name: &str) -> Option<String> {
         .filter(|(_, line)| line.trim_start().starts_with("- "))
         .map(|(offset, _)| start + 1 + offset)
         .last()?;
-    let indent: String = lines[last].chars().take_while(|c| *c == ' ').collect();
-    let quoted = serde_saphyr::to_string(&name).ok()?;
-    let line = format!("{indent}- {}", quoted.trim_end());
-    lines.insert(last + 1, &line);
-    let new = lines.join("\n") + "\n";
-
-    let mut wanted = resources(text)?;
-    wanted.push(name.to_owned());
-    (resources(&new)? == wanted).then_some(new)
+    let indent = lines[last].chars().take_while(|c| *c == ' ').collect();
+    Some((last, indent))
 }
 
 /// Whether a line is part of the list: an entry, a comment, or blank.
@@ -117,11 +168,42 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_is_taken_out_and_comments_stay() {
+        let text = "# ours\nresources:\n  - a.yaml # first\n  - ./b.yaml\n# end\nnamespace: x\n";
+        assert_eq!(
+            without_resource(text, "b.yaml").unwrap(),
+            text.replace("  - ./b.yaml\n", "")
+        );
+        assert_eq!(without_resource(text, "c.yaml"), None);
+        let flow = "resources: [a.yaml, b.yaml]\n";
+        assert_eq!(
+            without_resource(flow, "a.yaml").unwrap(),
+            "resources: [b.yaml]\n"
+        );
+    }
+
+    #[test]
     fn entries_without_indent_are_followed() {
         let text = "kind: Kustomization\nresources:\n- a.yaml\n";
         assert_eq!(
             with_resource(text, "on").unwrap(),
             format!("{text}- \"on\"\n")
+        );
+    }
+
+    #[test]
+    fn an_empty_list_gets_its_first_entry() {
+        assert_eq!(
+            with_resource("kind: K\nresources: []\nnamespace: x\n", "a.yaml").unwrap(),
+            "kind: K\nresources:\n- a.yaml\nnamespace: x\n"
+        );
+    }
+
+    #[test]
+    fn windows_line_ends_stay() {
+        assert_eq!(
+            with_resource("resources:\r\n- a.yaml\r\nnamespace: x\r\n", "b.yaml").unwrap(),
+            "resources:\r\n- a.yaml\r\n- b.yaml\r\nnamespace: x\r\n"
         );
     }
 

@@ -2,12 +2,16 @@
 
 mod commit;
 pub(crate) mod kustomization;
+pub(crate) mod remote;
+mod sign;
 mod worktree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, Repository};
 
 pub(crate) use commit::{Author, Commit};
-pub(crate) use worktree::{FileChange, Worktree};
+pub(crate) use worktree::{FileChange, Worktree, diff};
 
 /// Why a working tree was left as it was.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,12 @@ pub(crate) enum RepositoryError {
     Outside { path: PathBuf },
     #[error("{path} leads through a symbolic link; give the real path")]
     Symlink { path: PathBuf },
+    #[error("{path} is a folder, not a path inside one; name a file")]
+    Folder { path: PathBuf },
+    #[error(
+        "{path} is in the submodule {submodule}, which is another repository; name that one with --repo"
+    )]
+    Submodule { path: PathBuf, submodule: PathBuf },
     #[error("{path} is ignored by git, so nobody would see it; give another with --path")]
     Ignored { path: PathBuf },
     #[error("{path} exists already with another content; overwrite it with --force")]
@@ -39,6 +49,11 @@ pub(crate) enum RepositoryError {
         action: &'static str,
         source: std::io::Error,
     },
+    #[error(
+        "HEAD is detached, and no branch would hold the commit; `git switch BRANCH` first, `git switch --create BRANCH` \
+         for a new one, or write the files alone with --no-commit"
+    )]
+    Detached,
     #[error("git does not know who commits; set user.name and user.email, or give --author")]
     Nobody(#[source] git2::Error),
     #[error("git refused to {action}")]
@@ -52,5 +67,16 @@ impl RepositoryError {
     /// For `map_err`: git refused to do `action`.
     fn git(action: &'static str) -> impl Fn(git2::Error) -> Self {
         move |source| Self::Git { action, source }
+    }
+
+    /// Finds the repository that `dir` is in.
+    fn discover(dir: &Path) -> Result<Repository, Self> {
+        Repository::discover(dir).map_err(|source| {
+            let dir = dir.to_owned();
+            match source.code() {
+                ErrorCode::Owner => Self::Untrusted { dir, source },
+                _ => Self::NoRepository { dir, source },
+            }
+        })
     }
 }

@@ -235,22 +235,17 @@ fn an_index_that_somebody_else_holds_is_found_before_the_commit() {
 }
 
 #[test]
-fn a_detached_head_is_committed_to_and_mentioned() {
+fn on_a_detached_head_files_are_written_only_without_a_commit() {
     let tree = Tree::with(&[("README", "x")]);
     let start = tree.repository.head().unwrap().target().unwrap();
     tree.repository.set_head_detached(start).unwrap();
     let ran = tree.profile(&[]);
-    assert_eq!(ran.exit, Exit::Done);
-    assert!(ran.out.contains("HEAD is detached"), "{}", ran.out);
-    assert_eq!(
-        tree.repository
-            .head()
-            .unwrap()
-            .peel_to_commit()
-            .unwrap()
-            .parent_id(0),
-        Ok(start)
-    );
+    assert_eq!(ran.exit, Exit::Failed, "{ran:?}");
+    assert!(ran.err.contains("HEAD is detached"), "{}", ran.err);
+    assert_eq!(tree.repository.head().unwrap().target(), Some(start));
+    assert!(tree.repository.statuses(None).unwrap().is_empty());
+    let ran = tree.profile(&["--no-commit"]);
+    assert_eq!(ran.exit, Exit::Done, "{ran:?}");
 }
 
 #[test]

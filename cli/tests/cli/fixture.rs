@@ -48,19 +48,31 @@ impl Tree {
     /// With these files committed.
     pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let tree = Self::unborn();
-        for (path, text) in files {
-            tree.put(path, text);
-            tree.stage(path);
-        }
-        let mut index = tree.repository.index().unwrap();
-        let oid = index.write_tree().unwrap();
-        let content = tree.repository.find_tree(oid).unwrap();
-        let author = Signature::now("Somebody", "somebody@example.com").unwrap();
-        tree.repository
-            .commit(Some("HEAD"), &author, &author, "Start", &content, &[])
-            .unwrap();
-        drop(content);
+        tree.commit(files, &[]);
         tree
+    }
+
+    /// Commits these files, and that those are gone.
+    pub(crate) fn commit(&self, files: &[(&str, &str)], gone: &[&str]) {
+        let mut index = self.repository.index().unwrap();
+        for path in gone {
+            fs::remove_file(self.path(path)).unwrap();
+            index.remove_path(Path::new(path)).unwrap();
+        }
+        for (path, text) in files {
+            self.put(path, text);
+            index.add_path(Path::new(path)).unwrap();
+        }
+        index.write().unwrap();
+        let oid = index.write_tree().unwrap();
+        let content = self.repository.find_tree(oid).unwrap();
+        let author = Signature::now("Somebody", "somebody@example.com").unwrap();
+        let head = self.repository.head().ok();
+        let parent = head.map(|head| head.peel_to_commit().unwrap());
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        self.repository
+            .commit(Some("HEAD"), &author, &author, "Start", &content, &parents)
+            .unwrap();
     }
 
     /// Without any commit.
@@ -136,4 +148,10 @@ impl Tree {
             .map(|entry| (entry.path().unwrap().to_owned(), entry.status()))
             .collect()
     }
+}
+
+/// The program `podid`: cargo builds it beside the folder of the tests.
+pub(crate) fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().with_file_name("podid")
 }

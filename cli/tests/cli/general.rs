@@ -24,6 +24,9 @@ fn kubectl_sees_its_own_plugin() {
     for command in [
         &["--help"][..],
         &["profile", "create", "--help"],
+        &["profile", "edit", "--help"],
+        &["profile", "delete", "--help"],
+        &["profile", "list", "--help"],
         &["class", "create", "--help"],
         &["plan", "--help"],
         &["completion", "--help"],
@@ -63,7 +66,15 @@ fn every_shell_gets_a_completion_script() {
 #[test]
 fn the_reference_has_every_command_and_no_trace_of_this_machine() {
     let page = podid::cli_reference();
-    for command in ["profile create", "class create", "plan", "completion"] {
+    for command in [
+        "profile create",
+        "profile edit",
+        "profile delete",
+        "profile list",
+        "class create",
+        "plan",
+        "completion",
+    ] {
         assert!(page.contains(&format!("## podid {command}\n")), "{command}");
     }
     assert!(
