@@ -10,7 +10,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A finding about a field.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
             message: message.into(),

@@ -20,6 +20,7 @@ use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
 use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::{self, ControllerReference, Origin};
+use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 use podid_core::resolve::Exception;
 
@@ -84,6 +85,31 @@ pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, S
         suspend: spec.suspend.unwrap_or_default(),
         interval: interval(spec.interval.as_deref()),
         name,
+    }
+}
+
+/// What the status of a profile remembers of podid's work.
+#[must_use]
+pub fn record(profile: &PodIdentityProfile) -> ProfileRecord {
+    let status = profile.status.clone().unwrap_or_default();
+    let identity = status.identity.map(|identity| RecordedIdentity {
+        id: ArmId::new(&identity.resource_id),
+        client_id: identity.client_id,
+        principal_id: identity.principal_id,
+        tenant_id: identity.tenant_id,
+        created: identity.created,
+    });
+    let assignments = status.role_assignments.into_iter().flatten();
+    let assignments = assignments.map(|assignment| RecordedRoleAssignment {
+        id: ArmId::new(&assignment.id),
+        role: assignment.role,
+        scope: ArmId::new(&assignment.scope),
+        principal_id: assignment.principal_id,
+        created: assignment.created,
+    });
+    ProfileRecord {
+        identity,
+        role_assignments: assignments.collect(),
     }
 }
 
