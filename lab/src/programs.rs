@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::state::StateDir;
@@ -15,12 +16,9 @@ use crate::state::StateDir;
 pub fn offer(dir: &StateDir, name: &str, program: &Path) -> io::Result<()> {
     let folder = folder(dir);
     fs::create_dir_all(&folder)?;
-    let link = folder.join(name);
-    let new = folder.join(format!("{name}.new"));
-    // One that an earlier attempt left.
-    let _ = fs::remove_file(&new);
-    std::os::unix::fs::symlink(program, &new)?;
-    fs::rename(&new, &link)
+    // Each caller makes a link of its own first: several may offer one name at once.
+    let link = tempfile::Builder::new().make_in(&folder, |new| symlink(program, new))?;
+    Ok(link.into_temp_path().persist(folder.join(name))?)
 }
 
 /// The program for an image, if there is one: a link, named as the image.
@@ -77,5 +75,25 @@ mod tests {
             );
         }
         assert_eq!(find(&dir, "example.test/other:1"), None);
+    }
+
+    #[test]
+    fn several_may_offer_one_program_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = StateDir::at(folder.path().join("lab"));
+        let program = folder.path().join("program");
+        fs::write(&program, "").unwrap();
+        std::thread::scope(|scope| {
+            let offers = || (0..200).try_for_each(|_| offer(&dir, "app", &program));
+            let callers: Vec<_> = (0..4).map(|_| scope.spawn(offers)).collect();
+            for caller in callers {
+                caller.join().unwrap().unwrap();
+            }
+        });
+        let names: Vec<_> = fs::read_dir(dir.file("programs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["app"]);
     }
 }

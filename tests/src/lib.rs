@@ -1,6 +1,13 @@
 //! What the rings of tests share. Each ring is a test program in `tests/tests/`.
 
+pub mod azure;
+pub mod fleet;
+pub mod flux;
 pub mod kubectl;
+pub mod manifests;
 pub mod node;
+pub mod pages;
 pub mod programs;
 pub mod python;
+pub mod sdk_image;
+pub mod workloads;

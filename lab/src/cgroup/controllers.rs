@@ -8,8 +8,10 @@ use super::directory::create;
 use super::error::{CgroupError, failed};
 use super::mounts::{Hierarchy, mounted, root};
 
-/// What a kubelet and runc need of either version.
-const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+/// What a kubelet and runc need of version 1.
+const NEEDED_1: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+/// And of version 2: cpuset is used where it is there, and kernels for one CPU have none.
+const NEEDED_2: [&str; 3] = ["cpu", "memory", "pids"];
 
 /// The version that containers use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +58,11 @@ impl Controllers {
 
 /// `version_2` is the text of its `cgroup.controllers`.
 fn choose(version_2: &str, version_1: Vec<Hierarchy>) -> Result<Controllers, CgroupError> {
-    let lacking = |has: &dyn Fn(&str) -> bool| -> Vec<&str> {
-        NEEDED.iter().copied().filter(|name| !has(name)).collect()
+    let lacking = |needed: &[&'static str], has: &dyn Fn(&str) -> bool| -> Vec<&str> {
+        needed.iter().copied().filter(|name| !has(name)).collect()
     };
-    let lacking_2 = lacking(&|name| version_2.split_whitespace().any(|found| found == name));
+    let has = |name: &str| version_2.split_whitespace().any(|found| found == name);
+    let lacking_2 = lacking(&NEEDED_2, &has);
     if lacking_2.is_empty() {
         return Ok(Controllers::V2);
     }
@@ -67,7 +70,7 @@ fn choose(version_2: &str, version_1: Vec<Hierarchy>) -> Result<Controllers, Cgr
         let mut options = version_1.iter().flat_map(|found| found.options.split(','));
         options.any(|option| option == name)
     };
-    let lacking_1 = lacking(&has);
+    let lacking_1 = lacking(&NEEDED_1, &has);
     if lacking_1.is_empty() {
         return Ok(Controllers::V1(version_1));
     }
@@ -121,6 +124,8 @@ mod tests {
         assert_eq!(choose(all, hierarchies(MOUNTS)).unwrap(), Controllers::V2);
         let few = choose("hugetlb\n", hierarchies(MOUNTS)).unwrap();
         assert_eq!(few, Controllers::V1(hierarchies(MOUNTS)));
+        let of_one_cpu = choose("cpu io memory pids\n", hierarchies(MOUNTS)).unwrap();
+        assert_eq!(of_one_cpu, Controllers::V2);
     }
 
     #[test]
@@ -129,7 +134,7 @@ mod tests {
         let error = choose("cpu memory\n", hierarchies(&without)).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("version 1 lacks pids"), "{text}");
-        assert!(text.contains("version 2 lacks cpuset, pids"), "{text}");
+        assert!(text.contains("version 2 lacks pids"), "{text}");
         assert!(text.contains("--node-agent stand-in"), "{text}");
         assert!(!text.contains('\n'));
     }

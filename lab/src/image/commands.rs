@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use super::archive::Image;
 
 /// Commands of this machine that [`box_of_commands`] has, those that it lacks left out.
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 36] = [
     "sh", "basename", "cat", "chmod", "cp", "curl", "cut", "date", "dirname", "echo", "env",
     "false", "grep", "head", "hostname", "id", "ls", "mkdir", "mv", "printf", "readlink", "rm",
     "sed", "seq", "sleep", "sort", "tail", "tee", "test", "timeout", "touch", "tr", "true",
-    "uname", "wc",
+    "uname", "wc", "wget",
 ];
 
 /// Name of that image.

@@ -56,6 +56,16 @@ pub fn image(lab: &Lab, node: &str, archive: &Path) -> Result<(), InstallError> 
     run_with(&mut lab.command(&Target::node(node), argv), file.into())
 }
 
+/// Gives an image that a node knows another name too.
+///
+/// # Errors
+///
+/// When the node does not know it.
+pub fn tag(lab: &Lab, node: &str, from: &str, to: &str) -> Result<(), InstallError> {
+    let argv = containerd::tag(&lab.tools()?.join("ctr"), from, to);
+    run(&mut lab.command(&Target::node(node), argv))
+}
+
 /// Writes the ConfigMap `simulated-azure` into `name`, a namespace that is made if need be: by its `ca.pem`, pods
 /// there trust the simulated Azure; its `tenant-id` is the tenant there.
 ///

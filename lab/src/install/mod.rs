@@ -12,7 +12,7 @@ use std::process::Stdio;
 use crate::lab::Lab;
 use command::{run, said};
 
-pub use containers::{IMAGES, archives, image, import, trust_azure};
+pub use containers::{IMAGES, archives, image, import, tag, trust_azure};
 pub use error::InstallError;
 pub use prerequisites::missing;
 

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use git2::{ObjectType, Repository, Tree, TreeWalkMode, TreeWalkResult};
 use tar::{Builder, EntryType, Header};
 
-use super::exclude::excluded;
+use super::exclude::Exclusions;
 
 /// Git's file mode of a symbolic link.
 const LINK: i32 = 0o120_000;
@@ -36,12 +36,16 @@ pub(super) struct File {
 }
 
 /// Packs a commit's files, without those that Flux leaves out.
-pub(super) fn of_tree(repository: &Repository, tree: &Tree<'_>) -> Result<Vec<u8>, ArchiveError> {
+pub(super) fn of_tree(
+    repository: &Repository,
+    tree: &Tree<'_>,
+    exclusions: &Exclusions,
+) -> Result<Vec<u8>, ArchiveError> {
     let mut files = Vec::new();
     let mut failed = None;
     tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
         let path = format!("{folder}{}", String::from_utf8_lossy(entry.name_bytes()));
-        if entry.kind() != Some(ObjectType::Blob) || excluded(&path) {
+        if entry.kind() != Some(ObjectType::Blob) || exclusions.exclude(&path) {
             return TreeWalkResult::Ok;
         }
         match repository.find_blob(entry.id()) {

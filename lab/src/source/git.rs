@@ -45,7 +45,7 @@ pub(super) fn on_error(object: Arc<GitRepository>, error: &kube::Error, _: Arc<S
     status::refused(object.as_ref(), error)
 }
 
-/// The newest artifact, packed only when its revision is not stored yet.
+/// The newest artifact, packed only when it is not stored yet.
 fn fetch(
     object: &GitRepository,
     sources: &Sources,
@@ -53,12 +53,18 @@ fn fetch(
 ) -> Result<Artifact, RepositoryError> {
     let source = Source::open(local_path(&object.spec)?)?;
     let revision = source.resolve(object.spec.reference.as_ref())?;
+    let observed = object
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
+    // Of another generation, `spec.ignore` may have changed.
     if let Some(newest) = sources.store.newest(key)
         && newest.status.revision == revision.text
+        && observed == object.metadata.generation
     {
         return Ok(newest);
     }
-    let archive = source.archive(&revision)?;
+    let archive = source.archive(&revision, object.spec.ignore.as_deref())?;
     tracing::info!(
         repository = %format_args!("{}/{}", key.namespace, key.name),
         revision = revision.text,

@@ -12,7 +12,7 @@
 //! annotation `reconcile.fluxcd.io/requestedAt` are thereby honoured too.
 //!
 //! What it cannot do, it refuses in the object's conditions: other addresses, version ranges,
-//! signature checks, submodules, includes, ignore rules, charts from other sources.
+//! signature checks, submodules, includes, a `.sourceignore` file, charts from other sources.
 
 mod api;
 mod archive;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Commit, ErrorCode, Oid, Repository};
+use git2::{Commit, ErrorCode, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
 
 use super::api::{GitReference, GitRepositorySpec};
+use super::exclude::Exclusions;
 
 /// The branch Flux takes when a GitRepository names none.
 const DEFAULT_BRANCH: &str = "master";
@@ -25,6 +26,8 @@ pub(super) enum RepositoryError {
         what: String,
         source: git2::Error,
     },
+    #[error("spec.ignore is no list of patterns as in .gitignore")]
+    Ignore(#[source] ignore::Error),
     #[error("cannot pack the repository {}", path.display())]
     Pack {
         path: PathBuf,
@@ -61,7 +64,6 @@ pub(super) struct Source {
 /// Refuses what the stand-in cannot do and finds the repository's folder.
 pub(super) fn local_path(spec: &GitRepositorySpec) -> Result<PathBuf, RepositoryError> {
     let asked = [
-        (spec.ignore.is_some(), "spec.ignore"),
         (!spec.include.is_empty(), "spec.include"),
         (!spec.sparse_checkout.is_empty(), "spec.sparseCheckout"),
         (spec.recurse_submodules, "spec.recurseSubmodules"),
@@ -133,19 +135,25 @@ impl Source {
         Ok(revision(&commit, Some(name)))
     }
 
-    /// Packs the files of a commit.
-    pub(super) fn archive(&self, revision: &Revision) -> Result<Vec<u8>, RepositoryError> {
+    /// Packs the files of a commit, without those that `spec.ignore` names.
+    pub(super) fn archive(
+        &self,
+        revision: &Revision,
+        ignore: Option<&str>,
+    ) -> Result<Vec<u8>, RepositoryError> {
+        let exclusions = Exclusions::new(ignore).map_err(RepositoryError::Ignore)?;
         let tree = self
             .repository
             .find_commit(revision.commit)
             .and_then(|commit| commit.tree())
             .map_err(|source| self.unreadable(&revision.text, source))?;
-        if tree.get_name(".sourceignore").is_some() {
+        if has_source_ignore(&tree).map_err(|source| self.unreadable(&revision.text, source))? {
             return Err(RepositoryError::Unsupported(
                 "a .sourceignore file".to_owned(),
             ));
         }
-        super::archive::of_tree(&self.repository, &tree).map_err(|source| RepositoryError::Pack {
+        let packed = super::archive::of_tree(&self.repository, &tree, &exclusions);
+        packed.map_err(|source| RepositoryError::Pack {
             path: self.path.clone(),
             source,
         })
@@ -174,6 +182,16 @@ impl Source {
             source,
         }
     }
+}
+
+/// Whether any folder has rules of its own about what is left out.
+fn has_source_ignore(tree: &Tree<'_>) -> Result<bool, git2::Error> {
+    let mut found = false;
+    tree.walk(TreeWalkMode::PreOrder, |_, entry| {
+        found |= entry.name_bytes() == b".sourceignore";
+        TreeWalkResult::Ok
+    })?;
+    Ok(found)
 }
 
 fn revision(commit: &Commit<'_>, name: Option<&str>) -> Revision {

@@ -89,6 +89,11 @@ impl Store {
         };
         let mut all = self.lock();
         let kept = all.entry(key.clone()).or_default();
+        // The same commit once more, or with other files left out.
+        let is_same = |kept: &Artifact| kept.status.path == artifact.status.path;
+        let before = kept.iter().position(is_same).map(|at| kept.remove(at));
+        let unchanged = before.filter(|before| before.status.digest == artifact.status.digest);
+        let artifact = unchanged.unwrap_or(artifact);
         kept.push(artifact.clone());
         let surplus = kept.len().saturating_sub(KEPT);
         kept.drain(..surplus);

@@ -11,8 +11,8 @@ use super::go::Go;
 use super::space::DiskFull;
 
 /// Modules that carry definitions, with the checksum go.sum would hold.
-/// source-controller's program is not built, but its kinds are Flux's.
-const MODULES: [(&str, &str); 3] = [
+/// The programs of source-controller and notification-controller are not built, but their kinds are Flux's.
+const MODULES: [(&str, &str); 4] = [
     (
         "github.com/fluxcd/source-controller@v1.9.4",
         "h1:psO6g4NTAMl3GD9gL8TMF3shM939XhTjFvlQXCK3pZ4=",
@@ -24,6 +24,10 @@ const MODULES: [(&str, &str); 3] = [
     (
         "github.com/fluxcd/helm-controller@v1.6.4",
         "h1:u/Ew7LehrwDQaE/NqWdaB3XnNDCxRGDcp1FZl7RKj4g=",
+    ),
+    (
+        "github.com/fluxcd/notification-controller@v1.9.3",
+        "h1:vBONN/Lx5aQ2nDnJxYp5Sb0Wsgh13UbuP5A1MK4dmkY=",
     ),
 ];
 

@@ -27,6 +27,8 @@ pub enum ToolGroup {
     Runc,
     /// The first process of every pod.
     Pause,
+    /// A command that computes the status of objects as Flux does, for tests.
+    Kstatus,
 }
 
 impl ToolGroup {
@@ -97,7 +99,7 @@ const KUBERNETES_VERSION: &str = "\
     -X k8s.io/component-base/version.buildDate=2026-08-20T11:51:43Z";
 
 /// All groups, the longest builds first: what fails early fails cheaply.
-pub(super) const GROUPS: [Group; 12] = [
+pub(super) const GROUPS: [Group; 13] = [
     Group {
         ldflags: KUBERNETES_VERSION,
         ..group(
@@ -228,6 +230,15 @@ pub(super) const GROUPS: [Group; 12] = [
             "pause",
             module!("pause"),
             &[("pause", "podid.dev/lab/pause")],
+        )
+    },
+    Group {
+        sources: &[("main.go", include_str!("../../tools/kstatus/main.go"))],
+        ..group(
+            ToolGroup::Kstatus,
+            "kstatus",
+            module!("kstatus"),
+            &[("kstatus", "podid.dev/lab/kstatus")],
         )
     },
 ];

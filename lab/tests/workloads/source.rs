@@ -220,7 +220,7 @@ async fn what_the_stand_in_cannot_do_is_refused() {
         ),
         (
             "ignore",
-            json!({"url": fleet.url(), "ignore": "*.md"}),
+            json!({"url": fleet.url(), "ref": {"branch": "main"}, "ignore": "a[z-a]"}),
             "spec.ignore",
         ),
     ] {

@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::test_node::TestNode;
 
@@ -19,7 +20,10 @@ pub const NODE_TOKEN: &str = "token-of-the-node";
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub struct Imds(Arc<Mutex<Asked>>);
+pub struct Imds {
+    asked: Arc<Mutex<Asked>>,
+    held: Arc<watch::Sender<bool>>,
+}
 
 #[derive(Debug, Default)]
 struct Asked {
@@ -27,6 +31,12 @@ struct Asked {
     unknown: usize,
     /// Client ids all requests were for; empty: no identity was named.
     client_ids: Vec<String>,
+    /// Resources all requests were for.
+    resources: Vec<String>,
+    /// Status of all answers, when they are errors.
+    failing: Option<StatusCode>,
+    /// Client ids of identities that were made anew, by their names in lower case.
+    made_anew: HashMap<String, String>,
 }
 
 impl Imds {
@@ -56,17 +66,58 @@ impl Imds {
         self.asked().client_ids.clone()
     }
 
+    /// The resources all requests so far were for.
+    #[must_use]
+    pub fn resources(&self) -> Vec<String> {
+        self.asked().resources.clone()
+    }
+
+    /// All requests from now on are answered with an error of this status; `None` ends that.
+    ///
+    /// # Panics
+    /// When it is no status.
+    #[allow(clippy::expect_used)]
+    pub fn fail(&self, status: Option<u16>) {
+        let status = status.map(|status| StatusCode::from_u16(status).expect("a status"));
+        self.asked().failing = status;
+    }
+
+    /// Lets requests wait, or answers those that wait and all later ones.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// The identity of this name is another one from now on, with this client id.
+    pub fn make_anew(&self, name: &str, client_id: &str) {
+        let mut asked = self.asked();
+        asked
+            .made_anew
+            .insert(name.to_owned(), client_id.to_owned());
+    }
+
+    /// Notes a request, and returns the client id that it is for.
+    fn note(&self, query: &HashMap<String, String>) -> String {
+        let mut asked = self.asked();
+        let client_id = client_id(query, &asked.made_anew);
+        asked.client_ids.push(client_id.clone());
+        let resource = query.get("resource").cloned();
+        asked.resources.push(resource.unwrap_or_default());
+        client_id
+    }
+
     fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The client id a request asks for: the one it names, or that of the resource it names, which is
-/// `client-NAME`.
-fn client_id(query: &HashMap<String, String>) -> String {
+/// `client-NAME` unless the identity was made anew.
+fn client_id(query: &HashMap<String, String>, made_anew: &HashMap<String, String>) -> String {
     let of_resource = |id: &String| {
         let name = id.rsplit('/').next().unwrap_or_default();
-        format!("client-{}", name.to_ascii_lowercase())
+        let name = name.to_ascii_lowercase();
+        let anew = made_anew.get(&name).cloned();
+        anew.unwrap_or_else(|| format!("client-{name}"))
     };
     let named = query.get("client_id").cloned();
     named
@@ -75,9 +126,15 @@ fn client_id(query: &HashMap<String, String>) -> String {
 }
 
 async fn token(State(imds): State<Imds>, Query(query): Query<HashMap<String, String>>) -> Response {
-    let client_id = client_id(&query);
+    let client_id = imds.note(&query);
+    let mut held = imds.held.subscribe();
+    // An error says that the test is over.
+    let _released = held.wait_for(|held| !held).await.map(drop);
     let mut asked = imds.asked();
-    asked.client_ids.push(client_id.clone());
+    if let Some(status) = asked.failing {
+        let body = json!({"error": "failing", "error_description": "The test has it fail"});
+        return (status, Json(body)).into_response();
+    }
     if asked.unknown > 0 {
         asked.unknown -= 1;
         let body = json!({"error": "invalid_request", "error_description": "Identity not found"});

@@ -3,17 +3,24 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod aks;
 mod assigned_identities;
 mod assignment;
+mod assignment_records;
 mod bare_words;
 mod cases;
+mod chart;
 mod fixture;
+mod flux;
 mod kinds;
+mod migration;
 mod net_raw;
 mod node_taints;
 mod objects;
+mod pages;
 mod people;
 mod predecessor;
 mod profile_life;
+mod profile_specs;
 mod rights;
 mod stage;

@@ -33,8 +33,10 @@ async fn the_right_to_patch_nodes_is_for_one_taint_and_one_annotation() {
     let with = |taint: Value| Vec::from_iter(taints.into_iter().flatten().cloned().chain([taint]));
 
     let foreign = with(json!({"key": "example.com/x", "effect": "NoSchedule"}));
+    let evicting = with(json!({"key": "podid.dev/not-ready", "effect": "NoExecute"}));
     let others = [
         json!({"spec": {"taints": foreign}}),
+        json!({"spec": {"taints": evicting}}),
         json!({"spec": {"unschedulable": true}}),
         json!({"metadata": {"labels": {"pool": "mine"}}}),
         json!({"metadata": {"annotations": {"example.com/x": "y"}}}),

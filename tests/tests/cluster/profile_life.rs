@@ -2,10 +2,12 @@
 //! server and the pretend cloud, by the operator as it is shipped.
 
 mod class;
+mod planned;
 mod pods;
 mod proxy;
 mod scene;
 mod trouble;
+mod turns;
 
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
@@ -390,7 +392,7 @@ async fn a_suspended_profile_is_left_alone_until_it_is_deleted() {
     scene.stage.heal().await;
     let parts = |profile: &PodIdentityProfile| {
         let mut all = conditions(profile);
-        all.retain(|condition| condition.type_ != "Ready");
+        all.retain(|condition| !["Ready", "Stalled"].contains(&&*condition.type_));
         all
     };
     let applied = parts(&profile);
@@ -404,6 +406,7 @@ async fn a_suspended_profile_is_left_alone_until_it_is_deleted() {
         "Suspended",
         "an edit that is not applied is not ready"
     );
+    assert_eq!(says(&profile, "Stalled").0, "Suspended");
     assert_eq!(parts(&profile), applied, "and no part has come to it");
     assert_eq!(scene.calls().await, [""; 0]);
     scene.delete("cart").await;

@@ -1,19 +1,19 @@
 //! A lab of its own in which the operator runs, for tests of what it does to machines. Tests take
 //! turns on it: they count calls, break the cloud and kill the operator.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{
-    Arm, ArmCompute, AzureCloud, Compute, ComputeTarget, Credential, CredentialOptions, Endpoints,
-    IdentityId, IdentityPatch, OpenGate, ResourceGroupId, Transport, TransportOptions,
+    Arm, ArmCompute, Compute, ComputeTarget, IdentityId, IdentityPatch, ResourceGroupId,
 };
 use podid_lab::control::Service;
 use podid_lab::layout::{
     LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
 use podid_lab::{Flux, Lab, Lifetime, NodeKind, Side, Target, UpOptions, install};
+use podid_tests::azure;
 use podid_tests::programs::{self, repository};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -185,30 +185,7 @@ impl Stage {
 
     /// Azure, signed in as the operator is.
     pub(crate) fn arm(&self) -> Arm {
-        let ports = self.lab.endpoints();
-        let url = |port: u16| format!("https://127.0.0.1:{port}");
-        let endpoints = Endpoints::of(AzureCloud::Public)
-            .with_arm(&url(ports.arm))
-            .and_then(|endpoints| endpoints.with_authority(&url(ports.entra)))
-            .expect("addresses");
-        let extra_ca_file = Some(self.lab.dir().ca_bundle());
-        let options = TransportOptions {
-            extra_ca_file,
-            ..TransportOptions::default()
-        };
-        let transport = Transport::new(&options).expect("a transport");
-        let token = self.lab.service_account_token(
-            "podid-system",
-            "podid-operator",
-            "api://AzureADTokenExchange",
-        );
-        let credential = CredentialOptions::WorkloadIdentity {
-            tenant_id: TENANT.to_owned(),
-            client_id: OPERATOR_CLIENT_ID.to_owned(),
-            token_file: token.expect("a token"),
-        };
-        let credential = Credential::new(credential, &endpoints, &transport).expect("a credential");
-        Arm::new(endpoints, transport, credential, Arc::new(OpenGate))
+        azure::as_operator(self.lab)
     }
 
     /// Asks the simulator itself.

@@ -7,9 +7,9 @@ use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
 use crate::fixture::images;
-use crate::jobs::{asks_once, completes, job};
-use crate::objects::{self, TEAM};
 use podid_tests::kubectl::Kubectl;
+use podid_tests::workloads::jobs::{asks_once, completes, job};
+use podid_tests::workloads::team::{self, TEAM};
 
 /// The cluster, for a test that leaves podid alone.
 fn cluster() -> RwLockReadGuard<'static, Lab> {
@@ -40,7 +40,7 @@ pub(crate) fn with_podid(name: &str, network: Network, nodes: usize) -> Lab {
     });
     let lab = lab.unwrap();
     install::containers(&lab, &images(), &repository().join("kustomize/lab")).unwrap();
-    objects::profile_is_ready(&Kubectl::of(&lab));
+    team::profile_is_ready(&Kubectl::of(&lab));
     lab
 }
 

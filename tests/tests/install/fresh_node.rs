@@ -13,7 +13,7 @@ use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
 use crate::fixture::images;
-use crate::objects::{self, TEAM};
+use podid_tests::workloads::team::{self, TEAM};
 
 const TAINT: &str = "podid.dev/not-ready";
 /// The node on which the daemon's image is there in time, and the other.
@@ -67,7 +67,7 @@ fn polls(
     labels: &Value,
     tolerations: &Value,
 ) -> Value {
-    let url = format!("{TOKEN_URL}&client_id={}", objects::client_id(kubectl));
+    let url = format!("{TOKEN_URL}&client_id={}", team::client_id(kubectl));
     let ask = format!("curl -sS --max-time 5 -H Metadata:true '{url}' 2>&1; echo");
     json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -217,7 +217,7 @@ fn pods_that_come_anew_meet_the_rules_or_are_kept_off() {
 fn fresh(lab: &Lab, kubectl: &Kubectl<'_>) {
     until("the first node is free", || !is_tainted(kubectl, FIRST));
     assert!(is_tainted(kubectl, LATE));
-    objects::profile_is_ready(kubectl);
+    team::profile_is_ready(kubectl);
     kubectl.apply(&polls(
         kubectl,
         "bound",
@@ -260,8 +260,41 @@ fn fresh(lab: &Lab, kubectl: &Kubectl<'_>) {
     kubectl.run(&["--namespace", TEAM, "delete", "pod", "early"]);
 }
 
+/// The operator that leads, and its node.
+fn leads_on(kubectl: &Kubectl<'_>) -> Option<(String, String)> {
+    let lease = kubectl.json(&[
+        "--namespace",
+        install::NAMESPACE,
+        "get",
+        "lease",
+        "podid-operator",
+    ]);
+    let holder = lease["spec"]["holderIdentity"].as_str()?.to_owned();
+    let pods = kubectl.json(&["--namespace", install::NAMESPACE, "get", "pods"]);
+    let mut pods = pods["items"].as_array()?.iter();
+    let pod = pods.find(|pod| pod["metadata"]["name"] == holder.as_str())?;
+    let node = pod["spec"]["nodeName"].as_str()?.to_owned();
+    Some((holder, node))
+}
+
+/// Has an operator of the first node lead. One that leads on the node that restarts ends with it, and the next
+/// sees the node only when it leads, which may be after the daemon there is ready again.
+fn lead_on_first(kubectl: &Kubectl<'_>) {
+    until("an operator on the first node leads", || {
+        match leads_on(kubectl) {
+            Some((_, node)) if node == FIRST => true,
+            Some((pod, _)) => {
+                ours(kubectl, &["delete", "pod", &pod, "--ignore-not-found"]);
+                false
+            }
+            None => false,
+        }
+    });
+}
+
 /// The pods of a node that restarts are started again without being placed.
 fn restarted(lab: &Lab, kubectl: &Kubectl<'_>) {
+    lead_on_first(kubectl);
     let (boot, before) = (boot_id(kubectl, LATE), restarts(kubectl, "stranger"));
     let told = count(kubectl, LATE, "NodeUnguarded");
     let began = Instant::now();

@@ -5,7 +5,7 @@ use podid_tests::kubectl::Kubectl;
 use serde_json::{Value, json};
 
 use crate::cluster::with_podid;
-use crate::jobs::{asks_once, completes, job};
+use podid_tests::workloads::jobs::{asks_once, completes, job};
 
 /// Where a node says whether frames on its bridges pass the rules of the IP families too.
 const BRIDGE_NF: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";

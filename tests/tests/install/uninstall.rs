@@ -10,7 +10,7 @@ use podid_tests::programs::repository;
 use serde_json::Value;
 
 use crate::cluster::with_podid;
-use crate::jobs::{asks_once, completes, job};
+use podid_tests::workloads::jobs::{asks_once, completes, job};
 
 /// The overlay that installed podid, with the component that removes its rules.
 const OVERLAY: &str = "\

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod bench;
 mod boot;
+mod cached;
 mod crowds;
 mod early;
 mod entries;
@@ -14,6 +16,7 @@ mod link_layer;
 mod net_raw;
 mod overlap;
 mod ports;
+mod predecessor;
 mod requests;
 mod scene;
 mod shared_addresses;

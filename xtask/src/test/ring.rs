@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub(crate) enum Ring {
     /// Pure rules, and every part by itself.
     Unit,
-    /// `azure` against the simulator, and the simulator against Azure's own SDKs.
+    /// `azure` against the simulator, and the simulator against Azure's own SDKs; the chart against the overlays.
     Contract,
     /// The lab, the kernel's rules and the node daemon, in network namespaces. Needs root.
     Node,
@@ -15,6 +15,8 @@ pub(crate) enum Ring {
     Cluster,
     /// The container images, and nodes that run containers. Needs root and a C compiler.
     Install,
+    /// podid installed on such nodes by Flux with Helm, by Flux with kustomize, and by Helm. Needs root and a C compiler.
+    Gitops,
     /// The whole path, as the demo walks it. Needs root and a C compiler.
     Scenario,
 }

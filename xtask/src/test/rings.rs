@@ -17,8 +17,8 @@ const TESTS: &str = "podid-tests";
 
 /// What a lab without Flux runs, as `podid-lab tools` calls it.
 const CONTROL_PLANE: &[&str] = &["kubernetes", "etcd"];
-/// The same of one whose nodes run containers, and a registry.
-const INSTALL: &[&str] = &[
+/// The same of one whose nodes run containers.
+const CONTAINERS: &[&str] = &[
     "kubernetes",
     "etcd",
     "kubelet",
@@ -26,18 +26,14 @@ const INSTALL: &[&str] = &[
     "cni-plugins",
     "runc",
     "pause",
-    "registry",
 ];
-/// What the demo runs.
-const DEMO: &[&str] = &[
-    "kubernetes",
-    "etcd",
+/// What the tests of Flux and Helm run beside that.
+const GITOPS: &[&str] = &[
     "kustomize-controller",
-    "kubelet",
-    "containerd",
-    "cni-plugins",
-    "runc",
-    "pause",
+    "helm-controller",
+    "helm",
+    "kustomize",
+    "kstatus",
 ];
 /// The test program for those of the lab that runs containers.
 const CONTAINER_TESTS: &str = "containers";
@@ -50,7 +46,11 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             targets.extend(programs(|package| package != LAB && package != TESTS)?);
             tests(&targets, &Setup::default(), arguments)
         }
-        Ring::Contract => tests(&[named("contract")], &Setup::default(), arguments),
+        Ring::Contract => tests(
+            &[named("contract"), named("manifests")],
+            &Setup::default(),
+            arguments,
+        ),
         Ring::Node => {
             let setup = Setup::lab("node", &[])?;
             let mut targets = programs(|package| package == LAB)?;
@@ -65,12 +65,18 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
         ),
         Ring::Install => tests(
             &[named(CONTAINER_TESTS), named("install")],
-            &Setup::lab("install", INSTALL)?.images()?,
+            &Setup::lab("install", &[CONTAINERS, &["registry"]].concat())?.images()?,
+            arguments,
+        ),
+        Ring::Gitops => tests(
+            &[named("gitops")],
+            &Setup::lab("gitops", &[CONTAINERS, GITOPS].concat())?.images()?,
             arguments,
         ),
         Ring::Scenario => {
             // The demo would build them without a word.
-            let setup = Setup::lab("scenario", DEMO)?.images()?;
+            let demo = [CONTAINERS, &["kustomize-controller"]].concat();
+            let setup = Setup::lab("scenario", &demo)?.images()?;
             tools(&cargo::build()?, &[])?;
             tests(&[named("scenario")], &setup, arguments)
         }

@@ -14,12 +14,20 @@ const PREDECESSOR: [(usize, f64, f64); 3] = [
     (64, 96.6, 1.0 / 71.0),
 ];
 
-/// One number of connections.
+/// One measurement of both servers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
+    /// What was asked.
+    pub(crate) what: &'static str,
     pub(crate) connections: usize,
     pub(crate) bare: Figures,
     pub(crate) daemon: Figures,
+    /// The daemon's p50 by bare's.
+    p50_ratio: f64,
+    /// The daemon's p99 by bare's.
+    p99_ratio: f64,
+    /// The daemon's rate by bare's.
+    rate_ratio: f64,
 }
 
 /// The whole run.
@@ -28,6 +36,27 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     /// The daemon's resident memory after the run, in KiB.
     pub(crate) resident_kib: u64,
+    /// Requests of the daemon to the metadata service in the whole run.
+    pub(crate) imds_requests: usize,
+}
+
+impl Row {
+    pub(crate) fn new(
+        what: &'static str,
+        connections: usize,
+        bare: Figures,
+        daemon: Figures,
+    ) -> Self {
+        Self {
+            what,
+            connections,
+            bare,
+            daemon,
+            p50_ratio: ratio(daemon.p50_us, bare.p50_us),
+            p99_ratio: ratio(daemon.p99_us, bare.p99_us),
+            rate_ratio: daemon.rate / bare.rate,
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss)] // Microseconds far below 2^52.
@@ -37,46 +66,42 @@ fn ratio(one: u64, other: u64) -> f64 {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bare, daemon) = (&self.bare, &self.daemon);
+        let Self {
+            what,
+            connections,
+            bare,
+            daemon,
+            ..
+        } = self;
         for (name, end, figures) in [("bare", "\n", bare), ("podid", "", daemon)] {
             let Figures {
                 p50_us,
                 p99_us,
                 rate,
             } = figures;
-            let connections = self.connections;
             write!(
                 f,
-                "{connections:>4}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s{end}"
+                "{what:<22} {connections:>3}  {name:<6} {p50_us:>6} µs  {p99_us:>6} µs  {rate:>8.0}/s{end}"
             )?;
         }
-        let p50 = ratio(daemon.p50_us, bare.p50_us);
-        let p99 = ratio(daemon.p99_us, bare.p99_us);
-        let rate = daemon.rate / bare.rate;
+        let (p50, p99, rate) = (self.p50_ratio, self.p99_ratio, self.rate_ratio);
         write!(f, "  {p50:>8.2}  {p99:>8.2}  {rate:>9.2}")
     }
 }
-
-/// What is said below the rows, before the predecessor's figures.
-const NOTES: &str = "\
-There is no cache yet: every answer of podid includes a request to the
-node's metadata service, for which the same bare server stands here.
-
-The predecessor's published ratios, in such a lab, no cache either:
-";
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "conns           p50        p99        rate      p50/bare  p99/bare  rate/bare"
+            "what                 conns              p50        p99        rate      p50/bare  p99/bare  rate/bare"
         )?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
         }
-        let memory = self.resident_kib;
+        let (memory, asked) = (self.resident_kib, self.imds_requests);
         writeln!(f, "\nresident memory of the daemon: {memory} KiB")?;
-        f.write_str(NOTES)?;
+        writeln!(f, "requests to the metadata service: {asked}")?;
+        f.write_str("\nThe predecessor's published ratios, in such a lab, without a cache:\n\n")?;
         for (connections, p50, rate) in PREDECESSOR {
             writeln!(
                 f,

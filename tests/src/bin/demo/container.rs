@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::command;
 use crate::facts::TOKEN_URL;
 use crate::nodes::Nodes;
-use crate::sdk_image::{PACKAGES, READ_SECRET, SDK};
 use crate::stage::Stage;
+use podid_tests::sdk_image::{PACKAGES, READ_SECRET, SDK};
 
 /// What a container prints before the exit code of its program.
 const ENDED: &str = "exit code ";

@@ -9,7 +9,7 @@ use podid_lab::install::IMAGES;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::sdk_image;
+use podid_tests::sdk_image;
 
 /// File of the application's image.
 const APPLICATION: &str = "application.tar";

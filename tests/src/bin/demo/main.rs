@@ -16,7 +16,6 @@ mod options;
 mod pods;
 mod refusals;
 mod revert;
-mod sdk_image;
 mod stage;
 mod story;
 mod ui;

@@ -1,8 +1,10 @@
-//! What is generated from the code and checked in: CRDs and references. `cargo xtask gen` runs it;
+//! What is generated from the code and checked in: CRDs, references, and parts of the chart. `cargo xtask gen` runs it;
 //! with `--check` it writes nothing, and fails if a file is not what it would write.
 #![allow(clippy::print_stdout)]
 
+mod chart;
 mod daemons;
+mod generated;
 mod kinds;
 
 use std::fs;
@@ -12,12 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use podid_tests::programs;
 
-/// A generated file: where it is, and what it must hold.
-#[derive(Debug)]
-struct Generated {
-    path: PathBuf,
-    content: String,
-}
+use generated::Generated;
 
 fn all() -> Result<Vec<Generated>> {
     let mut files: Vec<Generated> = podid_crds::manifests::manifests()?
@@ -39,6 +36,7 @@ fn all() -> Result<Vec<Generated>> {
         path: "docs/reference/daemons.md".into(),
         content: daemons::page()?,
     });
+    files.extend(chart::files()?);
     Ok(files)
 }
 

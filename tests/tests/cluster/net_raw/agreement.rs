@@ -31,6 +31,10 @@ fn capability() -> impl Strategy<Value = String> {
         "ALL",
         "NET_ADMIN",
         "SYS_MODULE",
+        "SYS_RAWIO",
+        "DAC_READ_SEARCH",
+        "NET_ADM\u{131}N",
+        "\u{17f}YS_ADMIN",
         "BPF",
         "CHOWN",
         "NET_RAW2",
@@ -113,8 +117,13 @@ fn table<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>, count: usize) 
     (0..count).map(|_| next()).collect()
 }
 
+/// The pods that are tried, by their `spec`.
+pub(super) fn specs() -> Vec<Value> {
+    table(&spec(), PODS)
+}
+
 /// What the operator and the node daemon find wrong with a pod.
-fn breaches(pod: &Value) -> BTreeSet<Breach> {
+pub(super) fn breaches(pod: &Value) -> BTreeSet<Breach> {
     let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
     podid_crds::convert::pod(&pod).breaches
 }
@@ -167,7 +176,7 @@ async fn admission_and_core_say_the_same_of_every_pod() {
     let space = space().await;
     let mut verdicts = Verdicts::default();
     let mut kinds = HashSet::new();
-    for spec in table(&spec(), PODS) {
+    for spec in specs() {
         let mut pod = pod("p", "shop", &keeps());
         pod["spec"] = spec;
         kinds.extend(breaches(&pod).iter().map(discriminant));

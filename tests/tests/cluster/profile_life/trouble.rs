@@ -228,7 +228,10 @@ async fn an_unchanged_profile_causes_no_write_and_no_event() {
     // The pods are counted by a writer of their own, which may come after `Ready`.
     let settled = eventually("status at rest", async || {
         let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
-        status(&profile).bound_pods.is_some().then_some(profile)
+        let is_told = conditions(&profile)
+            .iter()
+            .any(|condition| condition.type_ == "AssignmentReady");
+        (is_told && status(&profile).bound_pods.is_some()).then_some(profile)
     })
     .await;
     let events = scene.events("cart").await;

@@ -27,6 +27,7 @@ pub(super) async fn token(imds: &Imds, client_id: &str) -> Result<ImdsToken, Imd
         identity: ImdsIdentity::ClientId(client_id.to_owned()),
         resource: "https://vault.azure.net/".to_owned(),
         headers: ClientHeaders::default(),
+        bypass_cache: false,
     };
     imds.token(&request).await
 }

@@ -1,26 +1,25 @@
-//! The application's image: this machine's Python with the Azure SDKs, a shell, curl, and the program.
+//! The image of an application: this machine's Python with the Azure SDKs, a shell, curl, and a program.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use podid_lab::image::{Image, box_of_commands, libraries};
-use podid_tests::programs;
 use serde::Deserialize;
 
-use crate::command;
+use crate::programs;
 
 /// Name of the image.
-pub(crate) const SDK: &str = "lab.podid.test/checkout:1";
+pub const SDK: &str = "lab.podid.test/checkout:1";
 /// Where the image has the packages, as `PYTHONPATH` has it.
-pub(crate) const PACKAGES: &str = "/packages";
+pub const PACKAGES: &str = "/packages";
 /// Where the image has the program that reads a secret.
-pub(crate) const READ_SECRET: &str = "/read_secret.py";
+pub const READ_SECRET: &str = "/read_secret.py";
 
-/// Parts of Python's library and packages that the program does not use, and that are large.
-const LEFT_OUT: [&str; 12] = [
+/// Parts of Python's library and packages that no application here uses, and that are large.
+const LEFT_OUT: [&str; 11] = [
     "ensurepip",
     "idlelib",
     "lib2to3",
@@ -30,7 +29,6 @@ const LEFT_OUT: [&str; 12] = [
     "pydoc_data",
     "setuptools",
     "site-packages",
-    "storage",
     "test",
     "turtledemo",
 ];
@@ -50,9 +48,18 @@ print(json.dumps({'executable': sys._base_executable, 'packages': sysconfig.get_
     'library': sysconfig.get_path('stdlib')}))";
 
 /// Packs the image into `into`; `interpreter` is that of a virtual environment with the SDKs.
-pub(crate) fn pack(interpreter: &Path, into: &Path) -> Result<()> {
-    let said = command::capture(Command::new(interpreter).args(["-c", ASK]))?;
-    let python: Python = serde_json::from_str(&said).context("Python printed no JSON")?;
+///
+/// # Errors
+///
+/// When Python does not say where its library is, or a file cannot be read or written.
+pub fn pack(interpreter: &Path, into: &Path) -> Result<()> {
+    let asked = Command::new(interpreter).args(["-c", ASK]).output();
+    let said = asked.with_context(|| format!("cannot start {}", interpreter.display()))?;
+    if !said.status.success() {
+        let words = String::from_utf8_lossy(&said.stderr);
+        bail!("Python does not say where its library is: {words}");
+    }
+    let python: Python = serde_json::from_slice(&said.stdout).context("Python printed no JSON")?;
     let image = image(&python).context("cannot read Python and the Azure SDKs")?;
     let packed = image.pack(into);
     packed.with_context(|| format!("cannot write {}", into.display()))

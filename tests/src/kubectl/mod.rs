@@ -1,5 +1,7 @@
 //! kubectl in a lab, as its administrator.
 
+mod wait;
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

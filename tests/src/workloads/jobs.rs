@@ -4,14 +4,14 @@ use std::process::Output;
 
 use podid_lab::image::BOX;
 use podid_lab::install::NAMESPACE;
-use podid_tests::kubectl::Kubectl;
-use podid_tests::node::TOKEN_URL;
 use serde_json::{Value, json};
 
-use crate::objects::TEAM;
+use super::team::TEAM;
+use crate::kubectl::Kubectl;
+use crate::node::TOKEN_URL;
 
 /// A container that asks for a token once and at once, prints the answer, and fails without one.
-pub(crate) fn asks_once(name: &str) -> Value {
+pub fn asks_once(name: &str) -> Value {
     json!({
         "name": name,
         "image": BOX,
@@ -21,7 +21,7 @@ pub(crate) fn asks_once(name: &str) -> Value {
 }
 
 /// Six pods, three at a time, each of which must end well at its first try.
-pub(crate) fn job(name: &str, pod: &Value) -> Value {
+pub fn job(name: &str, pod: &Value) -> Value {
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -38,8 +38,12 @@ pub(crate) fn job(name: &str, pod: &Value) -> Value {
     })
 }
 
-/// Waits until a job ended well; otherwise says what its pods and the daemons said.
-pub(crate) fn completes(kubectl: &Kubectl<'_>, name: &str) {
+/// Waits until a job ended well.
+///
+/// # Panics
+/// When it does not: with what its pods and the daemons said.
+#[allow(clippy::panic)]
+pub fn completes(kubectl: &Kubectl<'_>, name: &str) {
     let job = format!("job/{name}");
     let wait = [
         "--namespace",

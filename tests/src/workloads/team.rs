@@ -3,14 +3,18 @@
 use podid_lab::layout::{
     KUBELET_PRINCIPAL, LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
-use podid_tests::kubectl::Kubectl;
 use serde_json::{Value, json};
 
+use crate::kubectl::Kubectl;
+
 /// Namespace of the team.
-pub(crate) const TEAM: &str = "payments";
+pub const TEAM: &str = "payments";
 
 /// Makes the namespace, a class `standard` and a profile `checkout`, and waits until the profile is ready.
-pub(crate) fn profile_is_ready(kubectl: &Kubectl<'_>) {
+///
+/// # Panics
+/// When it does not become ready.
+pub fn profile_is_ready(kubectl: &Kubectl<'_>) {
     kubectl.run(&["create", "namespace", TEAM]);
     kubectl.apply(&class());
     kubectl.apply(&profile());
@@ -23,13 +27,20 @@ pub(crate) fn profile_is_ready(kubectl: &Kubectl<'_>) {
 }
 
 /// The client id of the profile's identity.
-pub(crate) fn client_id(kubectl: &Kubectl<'_>) -> String {
+///
+/// # Panics
+/// When the profile is not ready.
+#[must_use]
+#[allow(clippy::expect_used)]
+pub fn client_id(kubectl: &Kubectl<'_>) -> String {
     let profile = kubectl.json(&["--namespace", TEAM, "get", "podidentityprofile/checkout"]);
     let id = profile["status"]["identity"]["clientId"].as_str();
     id.expect("a profile that is ready").to_owned()
 }
 
-fn class() -> Value {
+/// The class `standard`: the facts of a lab, and profiles of the team without rights.
+#[must_use]
+pub fn class() -> Value {
     json!({
         "apiVersion": "podid.dev/v1alpha1",
         "kind": "PodIdentityClass",

@@ -1,0 +1,302 @@
+//! Policies and rights: the text of `kustomize/cluster`, with names that follow the chart's values.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::edit::{Edit, apply, source};
+use super::names::{CHART, HEADER};
+use crate::generated::Generated;
+
+/// A template that is made of manifests.
+struct Template {
+    /// Below the chart's `templates`.
+    file: &'static str,
+    /// Below `kustomize/cluster`, in the order in which they are rendered.
+    sources: &'static [&'static str],
+    /// What a template of one of them begins and ends with.
+    around: (&'static str, &'static str),
+    edits: &'static [Edit],
+}
+
+pub(super) fn files() -> Result<Vec<Generated>> {
+    TEMPLATES.iter().map(Template::render).collect()
+}
+
+impl Template {
+    fn render(&self) -> Result<Generated> {
+        let mut documents = Vec::new();
+        for path in self.sources {
+            let text = source(&format!("kustomize/cluster/{path}"))?;
+            documents.push(without_account(&text).to_owned());
+        }
+        let text = apply(&documents.join("---\n"), self.edits);
+        let text = text.with_context(|| format!("{} cannot be made", self.file))?;
+        let (begin, end) = self.around;
+        Ok(Generated {
+            path: Path::new(CHART).join("templates").join(self.file),
+            content: format!("{HEADER}{begin}\n{text}{end}\n"),
+        })
+    }
+}
+
+/// The chart has templates of its own for service accounts, which values can leave out.
+fn without_account(text: &str) -> &str {
+    match text.split_once("---\n") {
+        Some((account, rest)) if account.contains("kind: ServiceAccount\n") => rest,
+        _ => text,
+    }
+}
+
+const fn edit(from: &'static str, to: &'static str, times: usize) -> Edit {
+    Edit { from, to, times }
+}
+
+/// What follows the name of a policy or its binding.
+macro_rules! metadata {
+    () => {
+        "\n  {{- include \"podid.metadata\" (dict \"root\" $) | nindent 2 }}\n"
+    };
+}
+
+/// Names, rights and bindings of a program's service account.
+macro_rules! rights {
+    ($name:literal, $part:literal, $cluster:literal, $own:literal) => {
+        &[
+            edit(
+                concat!(
+                    "metadata:\n  name: ",
+                    $name,
+                    "\n  namespace: podid-system\n"
+                ),
+                concat!(
+                    "metadata:\n  name: {{ include \"podid.",
+                    $part,
+                    ".name\" . }}\n  namespace: {{ include \"podid.namespace\" . }}",
+                    metadata!()
+                ),
+                $own,
+            ),
+            edit(
+                concat!("metadata:\n  name: ", $name, "\n"),
+                concat!(
+                    "metadata:\n  name: {{ include \"podid.",
+                    $part,
+                    ".name\" . }}",
+                    metadata!()
+                ),
+                $cluster,
+            ),
+            edit(
+                concat!("Role\n  name: ", $name, "\n"),
+                concat!("Role\n  name: {{ include \"podid.", $part, ".name\" . }}\n"),
+                ($cluster + $own) / 2,
+            ),
+            edit(
+                concat!("    name: ", $name, "\n    namespace: podid-system\n"),
+                concat!(
+                    "    name: {{ include \"podid.",
+                    $part,
+                    ".serviceAccount\" . }}\n    namespace: {{ include \"podid.namespace\" . }}\n"
+                ),
+                ($cluster + $own) / 2,
+            ),
+        ]
+    };
+}
+
+const OPERATOR: Edit = edit(
+    "system:serviceaccount:podid-system:podid-operator",
+    "system:serviceaccount:{{ include \"podid.namespace\" $ }}:{{ include \"podid.operator.serviceAccount\" $ }}",
+    1,
+);
+
+const TEMPLATES: &[Template] = &[
+    Template {
+        file: "operator/rights.yaml",
+        sources: &["rbac/operator.yaml"],
+        around: ("{{- if .Values.rbac.create }}", "{{- end }}"),
+        edits: rights!("podid-operator", "operator", 2, 2),
+    },
+    Template {
+        file: "nmi/rights.yaml",
+        sources: &["rbac/nmi.yaml"],
+        around: ("{{- if .Values.rbac.create }}", "{{- end }}"),
+        edits: rights!("podid-nmi", "nmi", 2, 0),
+    },
+    Template {
+        file: "people.yaml",
+        sources: &["rbac/people.yaml"],
+        around: ("{{- if .Values.rbac.create }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-view\n  labels:\n    rbac.authorization.k8s.io/aggregate-to-view: \"true\"\n",
+                "  name: {{ include \"podid.fullname\" . }}-view
+  {{- $view := .Values.rbac.aggregateToView | ternary (dict \"rbac.authorization.k8s.io/aggregate-to-view\" \"true\") (dict) }}
+  {{- include \"podid.metadata\" (dict \"root\" $ \"labels\" $view) | nindent 2 }}\n",
+                1,
+            ),
+            edit(
+                "  name: podid-edit\n  labels:\n    rbac.authorization.k8s.io/aggregate-to-edit: \"true\"\n",
+                "  name: {{ include \"podid.fullname\" . }}-edit
+  {{- $edit := .Values.rbac.aggregateToEdit | ternary (dict \"rbac.authorization.k8s.io/aggregate-to-edit\" \"true\") (dict) }}
+  {{- include \"podid.metadata\" (dict \"root\" $ \"labels\" $edit) | nindent 2 }}\n",
+                1,
+            ),
+        ],
+    },
+    Template {
+        file: "policies/assigned-identities.yaml",
+        sources: &[
+            "policies/assigned-identities/policy.yaml",
+            "policies/assigned-identities/binding.yaml",
+        ],
+        around: (
+            "{{- if .Values.policies.assignedIdentities.enabled }}",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "  name: podid-assigned-identities\n",
+                concat!("  name: podid-assigned-identities", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
+    },
+    Template {
+        file: "policies/assignment-records.yaml",
+        sources: &[
+            "policies/assignment-records/policy.yaml",
+            "policies/assignment-records/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.assignmentRecords.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-assignment-records\n",
+                concat!("  name: podid-assignment-records", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
+    },
+    Template {
+        file: "policies/node-taints.yaml",
+        sources: &[
+            "policies/node-taints/policy.yaml",
+            "policies/node-taints/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.nodeTaints.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-node-taints\n",
+                concat!("  name: podid-node-taints", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
+    },
+    Template {
+        file: "policies/profile-specs.yaml",
+        sources: &[
+            "policies/profile-specs/policy.yaml",
+            "policies/profile-specs/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.profileSpecs.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-profile-specs\n",
+                concat!("  name: podid-profile-specs", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
+    },
+    Template {
+        file: "policies/binding-label.yaml",
+        sources: &[
+            "policies/binding-label/policy.yaml",
+            "policies/binding-label/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.bindingLabel.enabled }}", "{{- end }}"),
+        edits: &[edit(
+            "  name: podid-binding-label\n",
+            concat!("  name: podid-binding-label", metadata!()),
+            2,
+        )],
+    },
+    Template {
+        file: "policies/net-raw-templates.yaml",
+        sources: &[
+            "policies/net-raw/templates/policy.yaml",
+            "policies/net-raw/templates/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.netRaw.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-net-raw-templates\n",
+                concat!("  name: podid-net-raw-templates", metadata!()),
+                2,
+            ),
+            edit(
+                "expression: \"false\"",
+                "expression: {{ .Values.policies.netRaw.addDrop | quote }}",
+                1,
+            ),
+        ],
+    },
+    Template {
+        file: "policies/drop-net-raw.yaml",
+        sources: &[
+            "../components/drop-net-raw/policy.yaml",
+            "../components/drop-net-raw/binding.yaml",
+        ],
+        around: (
+            "{{- if .Values.policies.netRaw.addDrop }}",
+            "{{- end }}",
+        ),
+        edits: &[edit(
+            "  name: podid-drop-net-raw\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+            concat!("  name: podid-drop-net-raw", metadata!()),
+            2,
+        )],
+    },
+    Template {
+        file: "policies/net-raw.yaml",
+        sources: &[
+            "policies/net-raw/rule/policy.yaml",
+            "policies/net-raw/rule/binding.yaml",
+        ],
+        // kustomize's two overlays of the rule.
+        around: (
+            "{{- if .Values.policies.netRaw.enabled }}
+{{- range $mode := list \"Enforce\" \"Audit\" }}
+{{- $audit := eq $mode \"Audit\" }}
+---",
+            "{{- end }}\n{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "  name: podid-net-raw\n",
+                concat!("  name: podid-net-raw-{{ lower $mode }}", metadata!()),
+                2,
+            ),
+            edit(
+                "  policyName: podid-net-raw\n",
+                "  policyName: podid-net-raw-{{ lower $mode }}\n",
+                1,
+            ),
+            edit(
+                "  failurePolicy: Fail\n",
+                "  failurePolicy: {{ $audit | ternary \"Ignore\" \"Fail\" }}\n",
+                1,
+            ),
+            edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1),
+            edit(
+                "  validationActions: [Deny]\n",
+                "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
+                1,
+            ),
+        ],
+    },
+];

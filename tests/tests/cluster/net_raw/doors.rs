@@ -1,0 +1,92 @@
+//! Writes that bring the label to a pod, and are no writes of the pod's own metadata.
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::Request;
+use serde_json::{Value, json};
+
+use super::{keeps, pod, space};
+use crate::fixture::{Space, refusal};
+
+/// A pod that no label binds, and that keeps NET_RAW.
+async fn unbound() -> Space {
+    let space = space().await;
+    let mut pod = pod("plain", "shop", &keeps());
+    pod["metadata"]["labels"] = json!({"app": "plain"});
+    // Nobody places it.
+    pod["spec"]["nodeSelector"] = json!({"none": "such"});
+    space.create("Pod", pod, false).await.unwrap();
+    space
+}
+
+async fn labels(space: &Space) -> Value {
+    let pod = space.api("Pod").get("plain").await.unwrap();
+    json!(pod.metadata.labels)
+}
+
+#[tokio::test]
+async fn a_write_to_the_status_binds_no_pod() {
+    let space = unbound().await;
+    let write = async |labels: Value| {
+        let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
+        let pods = space.api("Pod");
+        pods.patch_status("plain", &PatchParams::default(), &patch)
+            .await
+    };
+    let message = refusal(write(json!({"aadpodidbinding": "shop"})).await.unwrap_err()).message;
+    for words in ["pod plain", "aadpodidbinding", "not with its status"] {
+        assert!(message.contains(words), "{words:?} is not in: {message}");
+    }
+    // The API server takes any other label by this way.
+    write(json!({"other": "label"})).await.unwrap();
+    assert_eq!(
+        labels(&space).await,
+        json!({"app": "plain", "other": "label"})
+    );
+}
+
+#[tokio::test]
+async fn a_write_to_the_status_of_a_bound_pod_is_taken() {
+    let space = space().await;
+    let clean = pod("web", "shop", &super::drops("ALL"));
+    space.create("Pod", clean, false).await.unwrap();
+    let status = Patch::Merge(json!({"status": {"message": "x"}}));
+    let (pods, parameters) = (space.api("Pod"), PatchParams::default());
+    let written = pods.patch_status("web", &parameters, &status);
+    written.await.unwrap();
+    let other = Patch::Merge(json!({"metadata": {"labels": {"aadpodidbinding": "off"}}}));
+    let written = pods.patch_status("web", &parameters, &other);
+    refusal(written.await.unwrap_err());
+}
+
+#[tokio::test]
+async fn a_placement_binds_no_pod() {
+    let space = unbound().await;
+    let binding = |labels: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Binding",
+            "metadata": {"name": "plain", "labels": labels},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": "node-0"},
+        })
+    };
+    let place = async |path: &str, labels: Value| {
+        let path = format!("/api/v1/namespaces/{}/{path}", space.name);
+        let body = serde_json::to_vec(&binding(labels)).unwrap();
+        let request = Request::new(path).create(&PostParams::default(), body);
+        space.client.request::<Value>(request.unwrap()).await
+    };
+    for path in ["pods/plain/binding", "bindings"] {
+        let refused = place(path, json!({"aadpodidbinding": "shop"})).await;
+        let message = refusal(refused.unwrap_err()).message;
+        for words in ["pod plain", "not with its placement"] {
+            assert!(
+                message.contains(words),
+                "{path}: {words:?} is not in: {message}"
+            );
+        }
+    }
+    // The API server copies any other label of a Binding.
+    place("pods/plain/binding", json!({"zone": "1"}))
+        .await
+        .unwrap();
+    assert_eq!(labels(&space).await, json!({"app": "plain", "zone": "1"}));
+}
