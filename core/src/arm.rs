@@ -83,6 +83,14 @@ impl ArmId {
     pub fn resource_group(&self) -> Option<&str> {
         self.segment("resourceGroups")
     }
+
+    /// Id of the resource group in which this is, or which it is.
+    #[must_use]
+    pub fn group(&self) -> Option<Self> {
+        let (subscription, group) = (self.subscription()?, self.resource_group()?);
+        let id = format!("/subscriptions/{subscription}/resourceGroups/{group}");
+        Some(Self(id)).filter(|group| group.covers(self))
+    }
 }
 
 impl PartialEq for ArmId {

@@ -34,6 +34,33 @@ impl ArmRoleAssignments {
             CallContext::new(operation, resource)?,
         ))
     }
+
+    async fn list_filtered(
+        &self,
+        scope: &str,
+        filter: Option<String>,
+    ) -> Result<Vec<RoleAssignment>> {
+        let session = self.session(Operation::ListRoleAssignments, scope)?;
+        let mut list = client(&session)?
+            .role_assignments_client()
+            .list_for_scope(relative(scope));
+        if let Some(filter) = filter {
+            list = list.filter(filter);
+        }
+        let mut pages = list.into_stream().map_err(|error| session.error(error));
+        let first = match pages.try_next().await {
+            // There are no role assignments on a scope that does not exist.
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            first => first?,
+        };
+        // Once the scope has answered it is there: no later page can say that it is not.
+        let rest: Vec<_> = pages.try_collect().await?;
+        let pages = first.into_iter().chain(rest);
+        let assignments = pages.flat_map(|page| page.value);
+        assignments
+            .map(|assignment| read(&session, assignment))
+            .collect()
+    }
 }
 
 fn client(session: &Session) -> Result<authorization::Client> {
@@ -57,29 +84,17 @@ fn quoted(text: &str) -> String {
 
 #[async_trait]
 impl RoleAssignments for ArmRoleAssignments {
+    async fn list(&self, scope: &str) -> Result<Vec<RoleAssignment>> {
+        self.list_filtered(scope, None).await
+    }
+
     async fn list_for_principal(
         &self,
         scope: &str,
         principal_id: &str,
     ) -> Result<Vec<RoleAssignment>> {
-        let session = self.session(Operation::ListRoleAssignments, scope)?;
-        let list = client(&session)?
-            .role_assignments_client()
-            .list_for_scope(relative(scope));
-        let list = list.filter(format!("principalId eq '{}'", quoted(principal_id)));
-        let mut pages = list.into_stream().map_err(|error| session.error(error));
-        let first = match pages.try_next().await {
-            // There are no role assignments on a scope that does not exist.
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            first => first?,
-        };
-        // Once the scope has answered it is there: no later page can say that it is not.
-        let rest: Vec<_> = pages.try_collect().await?;
-        let pages = first.into_iter().chain(rest);
-        let assignments = pages.flat_map(|page| page.value);
-        assignments
-            .map(|assignment| read(&session, assignment))
-            .collect()
+        let filter = format!("principalId eq '{}'", quoted(principal_id));
+        self.list_filtered(scope, Some(filter)).await
     }
 
     async fn put(

@@ -65,6 +65,9 @@ pub struct RoleDefinition {
 /// - `RoleAssignmentLimitExceeded` (class `Invalid`): the subscription is full.
 #[async_trait]
 pub trait RoleAssignments: Send + Sync + fmt::Debug {
+    /// Assignments of every principal **at, above and below** the scope.
+    async fn list(&self, scope: &str) -> Result<Vec<RoleAssignment>>;
+
     /// Assignments of one principal **at, above and below** the scope; callers that want one
     /// scope compare [`RoleAssignment::scope`].
     async fn list_for_principal(

@@ -1,11 +1,43 @@
 //! What must be read before a plan can be made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::arm::ArmId;
 use crate::profile::desired::{Grant, Grantee};
-use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity};
+use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity, RoleAssignment};
 use crate::role::Role;
+
+/// How old what is listed for all profiles may be when one is compared with it.
+pub const LIST_AGE: Duration = Duration::from_secs(30);
+
+/// Whether a profile of this interval is compared with what is listed for all profiles. One that is to be compared
+/// more often than lists are made is read by itself.
+#[must_use]
+pub fn is_by_lists(interval: Duration) -> bool {
+    interval >= LIST_AGE * 2
+}
+
+/// Where to list the role assignments of every principal, to have those at `scope` among them: at its resource group,
+/// or at itself when it is above all groups. `None` above all subscriptions, where others have too many.
+#[must_use]
+pub fn list_scope(scope: &ArmId) -> Option<ArmId> {
+    let alone = || scope.subscription().map(|_| scope.clone());
+    scope.group().or_else(alone)
+}
+
+/// What a list of one principal's role assignments at `scope` would have, from a list that has more. As in Azure's,
+/// those at scopes above and below are in it.
+pub fn of_principal<'a>(
+    listed: &'a [RoleAssignment],
+    principal: &'a str,
+    scope: &'a ArmId,
+) -> impl Iterator<Item = &'a RoleAssignment> {
+    listed.iter().filter(move |assignment| {
+        assignment.principal_id.eq_ignore_ascii_case(principal)
+            && (scope.covers(&assignment.scope) || assignment.scope.covers(scope))
+    })
+}
 
 /// The identity to read beside the wanted one: podid made it before the profile named another.
 #[must_use]
@@ -62,6 +94,8 @@ pub fn assignment_lists(
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::profile::observed::RecordedRoleAssignment;
     use crate::testing::id;
@@ -73,6 +107,37 @@ mod tests {
             to,
             shared: false,
             field: String::new(),
+        }
+    }
+
+    /// A list of a group shows of a principal what a list of its own at a scope in the group would.
+    #[test]
+    fn a_list_of_a_group_shows_what_one_of_a_principal_at_a_scope_would() {
+        let group = "/subscriptions/s/resourceGroups/g";
+        let vault = format!("{group}/providers/Microsoft.KeyVault/vaults/v");
+        let assignment = |principal: &str, scope: &str| RoleAssignment {
+            id: ArmId::new(format!("{scope}/{principal}")),
+            scope: ArmId::new(scope),
+            role: Uuid::nil(),
+            principal_id: principal.to_owned(),
+            description: None,
+        };
+        let listed = [
+            assignment("ME", &vault.to_uppercase()),
+            assignment("me", &format!("{vault}/secrets/x")),
+            assignment("me", "/subscriptions/s"),
+            assignment("me", &format!("{vault}2")),
+            assignment("other", &vault),
+        ];
+        let scope = ArmId::new(&vault);
+        let found: Vec<&RoleAssignment> = of_principal(&listed, "me", &scope).collect();
+        assert_eq!(found, listed.iter().take(3).collect::<Vec<_>>());
+        assert_eq!(list_scope(&scope), Some(ArmId::new(group)));
+        assert_eq!(list_scope(&ArmId::new(group)), Some(ArmId::new(group)));
+        let subscription = ArmId::new("/subscriptions/s");
+        assert_eq!(list_scope(&subscription), Some(subscription));
+        for above in ["/", "/providers/Microsoft.Management/managementGroups/m"] {
+            assert_eq!(list_scope(&ArmId::new(above)), None, "{above}");
         }
     }
 

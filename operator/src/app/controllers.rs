@@ -136,6 +136,11 @@ impl Controllers<'_> {
             events: self.events.clone(),
             metrics: self.counters.controllers.clone(),
             interval: self.args.interval,
+            children: profile::ChildStores {
+                azure_identities: self.watches.azure_identities.store(),
+                bindings: self.watches.bindings.store(),
+            },
+            lists: profile::SharedLists::default(),
             queue: profile::ProfileQueue::new(self.args.concurrency),
             retries: Retries::default(),
             reminders: profile::Reminders::default(),

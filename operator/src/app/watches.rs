@@ -39,6 +39,8 @@ pub(super) fn start(
             profiles,
             classes: starter.start(whole, drop),
             namespaces: starter.start(whole, drop),
+            azure_identities: starter.start(without_history, drop),
+            bindings: starter.start(without_history, drop),
         },
         nodes: starter.start(node_guard::reduce, drop),
     }
@@ -46,6 +48,11 @@ pub(super) fn start(
 
 /// Leaves all of an object in it.
 fn whole<K>(_: &mut K) {}
+
+/// Leaves an object without the lists of who wrote which field, which are most of it.
+fn without_history<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+}
 
 struct Starter<'a> {
     client: &'a Client,

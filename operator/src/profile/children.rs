@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::names;
@@ -38,6 +39,30 @@ pub(super) struct Children {
     pub(super) binding: Option<Child<BindingFields>>,
 }
 
+/// The objects of both kinds, as they were last watched.
+#[derive(Clone, Debug)]
+pub struct ChildStores {
+    /// Every AzureIdentity.
+    pub azure_identities: Store<AzureIdentity>,
+    /// Every AzureIdentityBinding.
+    pub bindings: Store<AzureIdentityBinding>,
+}
+
+/// Both objects as they were last watched.
+pub(super) fn watched(profile: &PodIdentityProfile, stores: &ChildStores) -> Children {
+    let (name, namespace) = (profile.name_any(), profile.namespace().unwrap_or_default());
+    let azure_identity = ObjectRef::new(&name).within(&namespace);
+    let binding = ObjectRef::new(&name).within(&namespace);
+    let azure_identity = stores.azure_identities.get(&azure_identity);
+    let binding = stores.bindings.get(&binding);
+    let (azure_identity, binding) = (azure_identity.as_deref(), binding.as_deref());
+    Children {
+        azure_identity: azure_identity
+            .map(|object| child(profile, object, Some(object), azure_identity_fields)),
+        binding: binding.map(|object| child(profile, object, Some(object), binding_fields)),
+    }
+}
+
 /// Reads both objects.
 pub(super) async fn observe(
     profile: &PodIdentityProfile,
@@ -46,8 +71,16 @@ pub(super) async fn observe(
     let azure_identity = read::<AzureIdentity>(profile, client).await?;
     let binding = read::<AzureIdentityBinding>(profile, client).await?;
     Ok(Children {
-        azure_identity: azure_identity.map(|object| child(profile, &object, azure_identity_fields)),
-        binding: binding.map(|object| child(profile, &object, binding_fields)),
+        azure_identity: azure_identity.map(|object| {
+            child(
+                profile,
+                &object,
+                object.0.as_ref().ok(),
+                azure_identity_fields,
+            )
+        }),
+        binding: binding
+            .map(|object| child(profile, &object, object.0.as_ref().ok(), binding_fields)),
     })
 }
 
@@ -143,13 +176,14 @@ async fn read<K: Owned>(
 /// An object that cannot be read as its kind counts as different from every desired one.
 fn child<K: Owned, T>(
     profile: &PodIdentityProfile,
-    object: &DeserializeGuard<K>,
+    object: &impl Resource,
+    read: Option<&K>,
     says: impl Fn(Option<&K>) -> T,
 ) -> Child<T> {
     Child {
         owned: is_owned(profile, object),
         applied_by: applied_by(object),
-        object: says(object.0.as_ref().ok()),
+        object: says(read),
     }
 }
 

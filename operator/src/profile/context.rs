@@ -11,6 +11,8 @@ use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 
+use super::children::ChildStores;
+use super::lists::SharedLists;
 use super::queue::ProfileQueue;
 use super::reminders::Reminders;
 use crate::assigned_identity::AssignmentView;
@@ -47,6 +49,10 @@ pub struct ProfileContext {
     pub metrics: ControllerMetrics,
     /// How often a profile without an interval is compared with Azure.
     pub interval: Duration,
+    /// The objects that profiles own.
+    pub children: ChildStores,
+    /// What is listed for all profiles.
+    pub lists: SharedLists,
     /// Which profile is reconciled next.
     pub queue: ProfileQueue,
     /// How often each profile was tried again.

@@ -6,16 +6,17 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use podid_core::condition::ConditionStatus;
 use podid_core::object_key::ObjectKey;
-use podid_core::profile::queue::{AzurePlace, ProfileVersions, QueueEntry};
+use podid_core::profile::queue::{AzurePlace, ProfileVersions, QueueEntry, Urgency};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::error::ReconcileError;
 use super::precheck::{core_class, core_profile};
-use super::{ProfileContext, reconcile};
+use super::{ProfileContext, recheck, reconcile};
 use crate::annotations::REQUESTED_AT;
 use crate::conditions::ready_at;
 
-/// Reconciles a profile if it may begin now, and else when it may.
+/// Reconciles a profile if it may begin now, and else when it may. One that is only looked at again is compared with
+/// what is listed for all; if that shows a difference, it waits for its turn to be read by itself.
 pub(super) async fn reconcile_in_turn(
     profile: Arc<PodIdentityProfile>,
     context: Arc<ProfileContext>,
@@ -24,11 +25,24 @@ pub(super) async fn reconcile_in_turn(
         return Ok(Action::await_change());
     }
     let key = ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any());
-    let _running = match context.queue.begin(&key, || entry(&profile, &context)) {
+    let now = entry(&profile, &context);
+    let running = match context.queue.begin(&key, || now.clone()) {
         Ok(running) => running,
         Err(action) => return Ok(action),
     };
-    reconcile::reconcile(profile, Arc::clone(&context)).await
+    // It may have been changed while it waited.
+    if running.urgency().min(now.urgency) < Urgency::Recheck {
+        return reconcile::reconcile(profile, Arc::clone(&context)).await;
+    }
+    if let Some(action) = recheck::recheck(&profile, &context).await {
+        return Ok(action);
+    }
+    drop(running);
+    let reread = QueueEntry {
+        urgency: Urgency::Reread,
+        ..now
+    };
+    Ok(context.queue.wait(&key, reread))
 }
 
 fn entry(profile: &PodIdentityProfile, context: &ProfileContext) -> QueueEntry {

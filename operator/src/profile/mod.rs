@@ -10,6 +10,8 @@
 //! |---|---|
 //! | `queue` | the profiles that wait, and those that are reconciled |
 //! | `in_turn` | one reconciliation, when it is the profile's turn |
+//! | `recheck` | compares a profile that is ready with `lists` |
+//! | `lists` | what is listed once for all profiles |
 //! | `reconcile` | one reconciliation from its begin to its end |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
@@ -38,11 +40,13 @@ mod ensure;
 mod error;
 mod in_progress;
 mod in_turn;
+mod lists;
 mod malformed;
 mod observe;
 mod pods;
 mod precheck;
 mod queue;
+mod recheck;
 mod reconcile;
 mod released;
 mod reminders;
@@ -64,12 +68,15 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
 
+pub use children::ChildStores;
 pub use context::{FINALIZER, ProfileContext};
+pub use lists::SharedLists;
 pub use malformed::Reporter as MalformedReporter;
 pub use queue::ProfileQueue;
 pub use reminders::Reminders;
 
 use crate::assigned_identity::{AssignmentChanges, ObjectKey};
+use crate::trigger::touched;
 use error::ReconcileError;
 use podid_index::watch::Watch;
 
@@ -82,6 +89,10 @@ pub struct Watches {
     pub classes: Watch<PodIdentityClass>,
     /// Namespaces.
     pub namespaces: Watch<PartialObjectMeta<Namespace>>,
+    /// AzureIdentities.
+    pub azure_identities: Watch<AzureIdentity>,
+    /// AzureIdentityBindings.
+    pub bindings: Watch<AzureIdentityBinding>,
 }
 
 /// Runs until `drain`. It may run on every replica: one that does not lead only keeps its queue.
@@ -147,8 +158,8 @@ fn controller(context: &ProfileContext, watches: &Watches) -> Controller<PodIden
         trigger::profiles(&watches.profiles),
         context.profiles.clone(),
     )
-    .owns_stream(trigger::children::<AzureIdentity>(&context.client))
-    .owns_stream(trigger::children::<AzureIdentityBinding>(&context.client))
+    .owns_stream(touched(&watches.azure_identities))
+    .owns_stream(touched(&watches.bindings))
     .watches_stream(
         trigger::usable_classes(&watches.classes),
         trigger::of_class(&context.profiles),

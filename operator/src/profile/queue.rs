@@ -10,7 +10,7 @@ use futures::{Stream, stream};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use podid_core::object_key::ObjectKey;
-use podid_core::profile::queue::{QueueEntry, QueueLimits, ReconcileQueue};
+use podid_core::profile::queue::{QueueEntry, QueueLimits, ReconcileQueue, Urgency};
 use podid_crds::podid::PodIdentityProfile;
 use podid_runtime::wait::sleep_until;
 use tokio::sync::Notify;
@@ -34,6 +34,14 @@ struct Shared {
 pub(super) struct RunningProfile {
     queue: ProfileQueue,
     key: ObjectKey,
+    urgency: Urgency,
+}
+
+impl RunningProfile {
+    /// Why it was started.
+    pub(super) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
 }
 
 impl Drop for RunningProfile {
@@ -82,16 +90,21 @@ impl ProfileQueue {
         key: &ObjectKey,
         entry: impl FnOnce() -> QueueEntry,
     ) -> Result<RunningProfile, Action> {
-        if self.lock().is_running(key) {
+        if let Some(urgency) = self.lock().running(key) {
             return Ok(RunningProfile {
                 queue: self.clone(),
                 key: key.clone(),
+                urgency,
             });
         }
-        let (entry, now) = (entry(), self.0.clock.now());
-        let wait = self.lock().push(key, entry, now);
+        Err(self.wait(key, entry()))
+    }
+
+    /// Has a profile wait for its turn; what the controller is to do for it meanwhile.
+    pub(super) fn wait(&self, key: &ObjectKey, entry: QueueEntry) -> Action {
+        let wait = self.lock().push(key, entry, self.0.clock.now());
         self.0.changed.notify_one();
-        Err(wait.map_or_else(Action::await_change, Action::requeue))
+        wait.map_or_else(Action::await_change, Action::requeue)
     }
 
     /// The reconciliation of a profile has ended, or does not begin because the profile is gone.
@@ -111,7 +124,7 @@ mod tests {
     use std::pin::pin;
 
     use futures::{FutureExt, StreamExt};
-    use podid_core::profile::queue::{AzurePlace, Urgency};
+    use podid_core::profile::queue::AzurePlace;
 
     use super::*;
 
@@ -129,17 +142,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_waits_for_reads_only_begins_by_itself() {
         let queue = ProfileQueue::new(8);
-        let recheck = || QueueEntry {
-            urgency: Urgency::Recheck,
+        let reread = || QueueEntry {
+            urgency: Urgency::Reread,
             place: Some(AzurePlace::new("s", "g")),
         };
         let mut startable = pin!(queue.startable());
         for number in 0..100 {
             let key = key(&number.to_string());
-            assert!(queue.begin(&key, recheck).is_err(), "it waits first");
+            assert!(queue.begin(&key, reread).is_err(), "it waits first");
             let next = startable.next().await.expect("no end");
             assert_eq!(next.name, key.name);
-            drop(queue.begin(&key, recheck).expect("it may begin"));
+            drop(queue.begin(&key, reread).expect("it may begin"));
         }
     }
 

@@ -115,13 +115,21 @@ async fn apply(
 
 /// How long Azure is to be left alone for a profile. Many changes are a reason to look at a profile before
 /// Azure's `Retry-After` is over: of its class, its namespace, its pods.
-fn azure_wait(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<Duration> {
+pub(super) fn azure_wait(
+    profile: &PodIdentityProfile,
+    context: &ProfileContext,
+) -> Option<Duration> {
     context
         .retries
         .azure_wait(&profile.uid().unwrap_or_default())
 }
 
-fn action(profile: &PodIdentityProfile, requeue: Requeue, context: &ProfileContext) -> Action {
+/// When the controller looks at the profile again.
+pub(super) fn action(
+    profile: &PodIdentityProfile,
+    requeue: Requeue,
+    context: &ProfileContext,
+) -> Action {
     let uid = profile.uid().unwrap_or_default();
     match requeue {
         Requeue::WithBackoff { at_least } => Action::requeue(context.retries.again(&uid, at_least)),

@@ -1,14 +1,12 @@
 //! The changes after which a profile is reconciled.
 
-use std::fmt::Debug;
-
 use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::utils::PredicateConfig;
-use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::runtime::{Predicate, WatchStreamExt, predicates};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::watch::Watch;
 
@@ -43,19 +41,6 @@ pub(super) fn namespaces(
     watch: &Watch<PartialObjectMeta<Namespace>>,
 ) -> impl Stream<Item = Trigger<PartialObjectMeta<Namespace>>> + Send + 'static {
     touched(watch).predicate_filter(predicates::labels.combine(uid), PredicateConfig::default())
-}
-
-/// Objects of a kind that profiles own, by their metadata: a malformed one cannot disturb.
-pub(super) fn children<K>(
-    client: &Client,
-) -> impl Stream<Item = Trigger<PartialObjectMeta<K>>> + Send + 'static
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-{
-    let api: Api<PartialObjectMeta<K>> = Api::all(client.clone());
-    watcher(api, watcher::Config::default())
-        .default_backoff()
-        .touched_objects()
 }
 
 /// The profiles of a class.

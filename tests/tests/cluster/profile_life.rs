@@ -2,6 +2,7 @@
 //! server and the pretend cloud, by the operator as it is shipped.
 
 mod class;
+mod crashes;
 mod planned;
 mod pods;
 mod proxy;

@@ -11,8 +11,9 @@ use crate::class::{Class, FixedBy, OperatorEnvironment, Usability, Violation};
 use crate::condition::ReconcileOutcome;
 use crate::profile::admit::admit;
 use crate::profile::desired::Desired;
-use crate::profile::observed::Observed;
+use crate::profile::observed::{Observed, ProfileRecord};
 use crate::profile::plan::{Plan, PlanRefusal, plan};
+use crate::profile::progress::PlanProgress;
 use crate::profile::{Drift, Interval, Profile};
 
 /// What a profile is checked against before anything is read.
@@ -197,6 +198,17 @@ pub fn next_action(desired: &Desired, observed: &Observed) -> NextAction {
         Ok(plan) if desired.drift == Drift::Observe && !plan.is_empty() => NextAction::Report(plan),
         Ok(plan) => NextAction::Apply(plan),
     }
+}
+
+/// The record of a profile that is as it should be; `None` where anything is to be done or reported.
+#[must_use]
+pub fn record_if_unchanged(desired: &Desired, observed: &Observed) -> Option<ProfileRecord> {
+    let NextAction::Apply(plan) = next_action(desired, observed) else {
+        return None;
+    };
+    let progress = PlanProgress::begin(&plan, observed);
+    plan.is_empty()
+        .then(|| progress.record(desired, &observed.record, true))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl AzurePlace {
 /// How many profiles are reconciled at once, in all and of each kind.
 ///
 /// A call that Azure does not answer holds its place for minutes. So a group in which nothing answers leaves
-/// half of the places to other groups, and a subscription a quarter of them to other subscriptions; re-checks
+/// half of the places to other groups, and a subscription a quarter of them to other subscriptions; what is ready
 /// and retries have a quarter of them together, so that a group has places for changes too, whatever is looked at
 /// there. The limits hold also while nobody else waits: a call that hangs gives no place back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,7 +90,7 @@ impl Running {
         urgency: Urgency,
         place: Option<&AzurePlace>,
     ) -> bool {
-        let rests = |urgency| matches!(urgency, Urgency::Retry | Urgency::Recheck);
+        let rests = |urgency| urgency >= Urgency::Retry;
         let without_person = self.count(|(urgency, _)| rests(*urgency));
         self.0.len() < limits.total
             && (!rests(urgency) || without_person < limits.rechecks())
@@ -122,7 +122,7 @@ impl Running {
         self.0.remove(profile);
     }
 
-    pub(super) fn contains(&self, profile: &ObjectKey) -> bool {
-        self.0.contains_key(profile)
+    pub(super) fn urgency(&self, profile: &ObjectKey) -> Option<Urgency> {
+        self.0.get(profile).map(|(urgency, _)| *urgency)
     }
 }

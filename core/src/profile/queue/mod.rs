@@ -23,11 +23,11 @@ use rate_limit::RateLimit;
 const REQUESTS: u32 = 3;
 const ONE_MORE_REQUEST: Duration = Duration::from_secs(10);
 
-/// Re-checks in one subscription that may begin at once, and the time in which one more may. Each costs about four
-/// reads, and Azure allows 250 at once and 25 a second more in a subscription: re-checks use less than half of it,
-/// however many are due after a restart, or because of a short `spec.interval`.
-const RECHECKS: u32 = 25;
-const ONE_MORE_RECHECK: Duration = Duration::from_millis(400);
+/// Profiles of one subscription that may begin to be read by themselves at once though they are ready, and the time
+/// in which one more may. Each costs about four reads, and Azure allows 250 at once and 25 a second more in a
+/// subscription: they use less than half of it, however many differ from the lists, or have a short `spec.interval`.
+const REREADS: u32 = 25;
+const ONE_MORE_REREAD: Duration = Duration::from_millis(400);
 
 /// What is known of a profile that is to be reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,7 +40,8 @@ pub struct QueueEntry {
 
 /// Profiles that wait to be reconciled, and those that are.
 ///
-/// **Order.** Changes go before requests, these before retries, and these before re-checks. Within each, namespaces take turns: the n-th profile of
+/// **Order.** Changes go before requests, these before retries, these before profiles that are read by themselves
+/// though they are ready, and these before re-checks by lists. Within each, namespaces take turns: the n-th profile of
 /// one waits for at most n profiles of each other namespace. Within a namespace the first to come is the
 /// first to go. A profile is passed over while its place in Azure is at its limit.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ pub struct ReconcileQueue {
     /// Of each profile.
     requests: RateLimit<ObjectKey>,
     /// Of each subscription.
-    rechecks: RateLimit<String>,
+    rereads: RateLimit<String>,
     arrivals: u64,
     turns: BTreeMap<Urgency, Turns>,
 }
@@ -99,7 +100,7 @@ impl ReconcileQueue {
             positions: BTreeMap::new(),
             running: Running::default(),
             requests: RateLimit::new(REQUESTS, ONE_MORE_REQUEST),
-            rechecks: RateLimit::new(RECHECKS, ONE_MORE_RECHECK),
+            rereads: RateLimit::new(REREADS, ONE_MORE_REREAD),
             arrivals: 0,
             turns: BTreeMap::new(),
         }
@@ -159,9 +160,9 @@ impl ReconcileQueue {
         let (profile, place) = self.waiting.remove(&position)?;
         if let Some(place) = place
             .as_ref()
-            .filter(|_| position.urgency == Urgency::Recheck)
+            .filter(|_| position.urgency == Urgency::Reread)
         {
-            self.rechecks.spend(&place.subscription, now);
+            self.rereads.spend(&place.subscription, now);
         }
         self.positions.remove(&profile);
         let turns = self.turns.entry(position.urgency).or_default();
@@ -186,14 +187,14 @@ impl ReconcileQueue {
         place: Option<&AzurePlace>,
         now: Moment,
     ) -> Option<Duration> {
-        let place = place.filter(|_| urgency == Urgency::Recheck)?;
-        self.rechecks.wait(&place.subscription, now)
+        let place = place.filter(|_| urgency == Urgency::Reread)?;
+        self.rereads.wait(&place.subscription, now)
     }
 
-    /// Whether the profile was started and has not ended.
+    /// Why the profile was started, if it has not ended.
     #[must_use]
-    pub fn is_running(&self, profile: &ObjectKey) -> bool {
-        self.running.contains(profile)
+    pub fn running(&self, profile: &ObjectKey) -> Option<Urgency> {
+        self.running.urgency(profile)
     }
 
     /// The reconciliation of the profile has ended, or does not begin because the profile is gone.

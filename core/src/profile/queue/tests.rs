@@ -147,10 +147,10 @@ fn the_place_of_a_profile_is_the_group_of_its_identity() {
 }
 
 #[test]
-fn re_checks_keep_within_the_reads_of_their_subscription_and_keep_no_change_waiting() {
+fn what_is_read_by_itself_keeps_within_the_reads_of_its_subscription_and_keeps_nobody_waiting() {
     let mut queue = queue(256);
     for number in 0..1500 {
-        push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
+        push(&mut queue, &key("a", number), entry(Urgency::Reread, "g"));
     }
     let (mut now, mut looks) = (Moment::default(), 0);
     while !queue.is_empty() {
@@ -158,15 +158,34 @@ fn re_checks_keep_within_the_reads_of_their_subscription_and_keep_no_change_wait
             queue.end(&profile);
             looks += 1;
         }
-        let most = u128::from(RECHECKS) + now.since_start().as_millis() / 400;
+        let most = u128::from(REREADS) + now.since_start().as_millis() / 400;
         assert!(looks <= most, "{looks} until {now}");
-        push(&mut queue, &key("b", 0), entry(Urgency::Change, "g"));
-        assert_eq!(queue.start_next(now), Some(key("b", 0)));
-        queue.end(&key("b", 0));
+        for urgency in [Urgency::Change, Urgency::Recheck] {
+            push(&mut queue, &key("b", 0), entry(urgency, "g"));
+            assert_eq!(queue.start_next(now), Some(key("b", 0)));
+            queue.end(&key("b", 0));
+        }
         now = now + queue.next_start(now).unwrap_or_default();
     }
     assert_eq!(looks, 1500);
     assert!(now.since_start() <= Duration::from_secs(600), "{now}");
+}
+
+#[test]
+fn re_checks_by_lists_spend_no_reads() {
+    let mut queue = queue(256);
+    for number in 0..1500 {
+        push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
+    }
+    while let Some(profile) = queue.start_next(Moment::default()) {
+        queue.end(&profile);
+    }
+    assert!(queue.is_empty());
+    let looked_at = key("a", 0);
+    push(&mut queue, &looked_at, entry(Urgency::Recheck, "g"));
+    push(&mut queue, &looked_at, entry(Urgency::Reread, "g"));
+    assert_eq!(started(&mut queue), [looked_at.clone()], "once");
+    assert_eq!(queue.running(&looked_at), Some(Urgency::Reread));
 }
 
 #[test]
@@ -203,6 +222,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         Just(Urgency::Change),
         Just(Urgency::Request),
         Just(Urgency::Retry),
+        Just(Urgency::Reread),
         Just(Urgency::Recheck)
     ];
     let place = prop::option::of((0..2usize, 0..3usize));
@@ -225,7 +245,7 @@ proptest! {
         let ends = (0..200).flat_map(|_| [Move::StartNext, Move::End(0)]);
         let mut now = Moment::default();
         for step in moves.into_iter().chain(ends) {
-            now = now + ONE_MORE_RECHECK;
+            now = now + ONE_MORE_REREAD;
             match step {
                 Move::Push(ns, name, urgency, place) => {
                     let profile = key(&format!("n{ns}"), name);
@@ -242,13 +262,13 @@ proptest! {
                 Move::StartNext => {
                     let Some(profile) = queue.start_next(now) else { continue };
                     prop_assert!(waiting.remove(&profile).is_some(), "it did not wait");
-                    prop_assert!(queue.is_running(&profile));
+                    prop_assert!(queue.running(&profile).is_some());
                     running.push(profile);
                 }
                 Move::End(number) if !running.is_empty() => {
                     let profile = running.swap_remove(number % running.len());
                     queue.end(&profile);
-                    prop_assert!(!queue.is_running(&profile));
+                    prop_assert_eq!(queue.running(&profile), None);
                 }
                 Move::End(_) => {}
             }

@@ -11,7 +11,11 @@ pub enum Urgency {
     Request,
     /// It is not ready, and another try is due, or something around it has changed.
     Retry,
-    /// It is ready, and its interval is over, or something around it has changed.
+    /// It is ready, and what is listed for all profiles shows something else than it should be, or cannot be
+    /// had: it is read by itself.
+    Reread,
+    /// It is ready, and its interval is over, or something around it has changed: it is compared with what is
+    /// listed for all profiles.
     Recheck,
 }
 

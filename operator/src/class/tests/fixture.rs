@@ -312,6 +312,10 @@ impl Subscriptions for Fake {
 
 #[async_trait]
 impl RoleAssignments for Fake {
+    async fn list(&self, scope: &str) -> Result<Vec<RoleAssignment>> {
+        panic!("the class controller asks about one principal at {scope}")
+    }
+
     async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
         self.asked(Operation::ListRoleAssignments, scope)?;
         Ok(Vec::new())

@@ -22,6 +22,7 @@ use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::profile::pods::BoundPods;
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
+use podid_index::watch::Watched;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
@@ -32,7 +33,9 @@ use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
-use crate::profile::{FINALIZER, ProfileContext, ProfileQueue, Reminders, pods};
+use crate::profile::{
+    ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods, recheck,
+};
 use crate::retry::Retries;
 
 type Refusal = Box<dyn Fn() -> AzureError + Send>;
@@ -49,8 +52,20 @@ struct State {
     unseen: Vec<(Uuid, String)>,
     lose_role_answer: bool,
     refuse_roles: Option<Refusal>,
+    refuse_lists: bool,
     hold: Option<Hold>,
     hold_status: Option<Hold>,
+}
+
+impl State {
+    /// Whether something may be listed.
+    fn list(&self, operation: Operation, resource: &str) -> Result<()> {
+        let reply = || Reply::new(403, "AuthorizationFailed", "no");
+        match self.refuse_lists {
+            true => Err(AzureError::refused(operation, resource, reply())),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Keeps calls waiting.
@@ -120,6 +135,43 @@ impl Fixture {
         &self,
     ) -> std::result::Result<Action, ReconcileError> {
         reconcile(Arc::new(self.profile()), Arc::clone(&self.context)).await
+    }
+
+    /// Compares the profile with the lists; `None` when it is to be read by itself.
+    pub(in crate::profile) async fn recheck(&self) -> Option<Action> {
+        let context = ProfileContext {
+            children: children(&lock(&self.state).children),
+            ..ProfileContext::clone(&self.context)
+        };
+        recheck::recheck(&self.profile(), &context).await
+    }
+
+    /// Somebody deletes the object of this kind, by its plural.
+    pub(in crate::profile) fn delete_child(&self, plural: &str) {
+        let mut state = lock(&self.state);
+        let before = state.children.len();
+        state
+            .children
+            .retain(|path, _| !path.contains(&format!("/{plural}/")));
+        assert!(state.children.len() < before, "none of {plural}");
+    }
+
+    /// Somebody deletes the identity.
+    pub(in crate::profile) fn delete_identity_by_hand(&self, name: &str) {
+        lock(&self.state)
+            .identities
+            .remove(name)
+            .expect("one to delete");
+    }
+
+    /// Somebody takes all roles away.
+    pub(in crate::profile) fn revoke_by_hand(&self) {
+        lock(&self.state).role_assignments.clear();
+    }
+
+    /// Azure refuses to list anything.
+    pub(in crate::profile) fn refuse_lists(&self) {
+        lock(&self.state).refuse_lists = true;
     }
 
     /// What becomes of the pods of the profile.
@@ -299,10 +351,30 @@ fn context(
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
+        children: children(&BTreeMap::new()),
+        lists: SharedLists::default(),
         queue: ProfileQueue::new(1),
         retries: Retries::default(),
         reminders: Reminders::default(),
     }
+}
+
+/// What the watches of a profile's objects have.
+fn children(objects: &BTreeMap<String, Value>) -> ChildStores {
+    ChildStores {
+        azure_identities: store(objects, "/azureidentities/"),
+        bindings: store(objects, "/azureidentitybindings/"),
+    }
+}
+
+fn store<K: Watched>(objects: &BTreeMap<String, Value>, path: &str) -> Store<K> {
+    let mut writer = Writer::default();
+    let of_kind = objects.iter().filter(|(at, _)| at.contains(path));
+    for (_, object) in of_kind {
+        let object = serde_json::from_value(object.clone()).expect("an object of its kind");
+        writer.apply_watcher_event(&Event::Apply(object));
+    }
+    writer.as_reader()
 }
 
 fn class(ready: &str, observed: i64) -> PodIdentityClass {
@@ -465,13 +537,23 @@ impl Identities for Fake {
             .map_or(Deleted::Absent, |_| Deleted::Removed))
     }
 
-    async fn list_by_group(&self, _: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
-        Ok(lock(&self.0).identities.values().cloned().collect())
+    async fn list_by_group(&self, group: &ResourceGroupId) -> Result<Vec<UserAssignedIdentity>> {
+        let mut state = lock(&self.0);
+        state.calls.push(format!("read identities of {group}"));
+        state.list(Operation::ListIdentities, &group.to_string())?;
+        Ok(state.identities.values().cloned().collect())
     }
 }
 
 #[async_trait]
 impl RoleAssignments for Fake {
+    async fn list(&self, scope: &str) -> Result<Vec<RoleAssignment>> {
+        let mut state = lock(&self.0);
+        state.calls.push(format!("read all roles on {scope}"));
+        state.list(Operation::ListRoleAssignments, scope)?;
+        Ok(state.role_assignments.clone())
+    }
+
     async fn list_for_principal(&self, scope: &str, _: &str) -> Result<Vec<RoleAssignment>> {
         let mut state = lock(&self.0);
         state.calls.push(format!("read roles on {scope}"));

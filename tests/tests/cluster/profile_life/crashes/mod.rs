@@ -1,0 +1,128 @@
+//! The operator is killed after each of its writes in turn, and nothing is double, leaked or stripped.
+
+mod process;
+
+use std::collections::BTreeSet;
+
+use kube::api::{Api, ListParams};
+use podid_crds::aadpodidentity::AzureAssignedIdentity;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::scene::{READS_SECRETS, Scene, access, status, vault};
+use crate::fixture::eventually;
+use crate::stage::{SET_NODES, Stage};
+use process::Process;
+
+/// No life has so many writes; the test ends at the first that has fewer than it is to be killed after.
+const MANY: usize = 500;
+
+/// Starts the operator of the lab again, also when a test has failed.
+struct Stopped<'a>(&'a Stage);
+
+impl<'a> Stopped<'a> {
+    fn new(stage: &'a Stage) -> Self {
+        stage.stop_operator();
+        Self(stage)
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.start_operator();
+    }
+}
+
+#[tokio::test]
+async fn killed_after_any_write_it_ends_where_it_would_have_ended() {
+    let scene = Scene::open("crashes").await;
+    let _stopped = Stopped::new(&scene.stage);
+    let undisturbed = Process::start(scene.stage.lab, usize::MAX);
+    live(&scene, "whole").await;
+    undisturbed.end().await;
+    let left = left(&scene).await;
+    for write in 1..MANY {
+        let process = Process::start(scene.stage.lab, write);
+        live(&scene, &format!("k{write}")).await;
+        let was_killed = process.was_killed();
+        process.end().await;
+        let after = self::left(&scene).await;
+        assert_eq!(after, left, "killed after write {write}");
+        if !was_killed {
+            assert!(write > 20, "a life of {write} writes is none");
+            return;
+        }
+    }
+    panic!("it never stops writing");
+}
+
+/// Two profiles on one scale set: made, one of them changed, deleted. What they come to is looked at in between.
+async fn live(scene: &Scene, life: &str) {
+    let (shop, mail) = (format!("shop-{life}"), format!("mail-{life}"));
+    let shop_spec = |rights: Value| json!({ "access": rights, "binding": { "selector": shop } });
+    let rights = json!([access(READS_SECRETS, &vault())]);
+    scene.profile(&shop, shop_spec(rights)).await;
+    let selector = json!({ "binding": { "selector": mail } });
+    scene.profile(&mail, selector).await;
+    for (name, node) in [(&shop, SET_NODES[0]), (&mail, SET_NODES[1])] {
+        scene.pod(name, name, node).await;
+        scene.until(name, "AssignmentReady", "True").await;
+        scene.until(name, "Ready", "True").await;
+        until_carried(scene, name, true).await;
+    }
+    let expected = [format!("{READS_SECRETS} {}", vault())];
+    assert_eq!(rights_of(scene, &shop).await, expected.into());
+
+    scene.profile(&shop, shop_spec(json!([]))).await;
+    scene.until(&shop, "Ready", "True").await;
+    assert_eq!(rights_of(scene, &shop).await, BTreeSet::new());
+    until_carried(scene, &shop, true).await;
+
+    scene.delete_pod(&mail).await;
+    scene.delete(&mail).await;
+    until_carried(scene, &mail, false).await;
+    until_carried(scene, &shop, true).await;
+    scene.delete_pod(&shop).await;
+    scene.delete(&shop).await;
+    until_carried(scene, &shop, false).await;
+    eventually("no assignment is left", async || {
+        let assigned: Api<AzureAssignedIdentity> = scene.api();
+        let list = assigned.list(&ListParams::default()).await.unwrap();
+        list.items.is_empty().then_some(())
+    })
+    .await;
+}
+
+async fn rights_of(scene: &Scene, profile: &str) -> BTreeSet<String> {
+    let profile = scene.until(profile, "Ready", "True").await;
+    let identity = status(&profile).identity.expect("an identity");
+    scene.rights(&identity.principal_id).await
+}
+
+async fn until_carried(scene: &Scene, profile: &str, carried: bool) {
+    let identity = format!("lab-{}-{profile}", scene.namespace);
+    scene
+        .stage
+        .until_carried(SET_NODES[0], &identity, carried)
+        .await;
+}
+
+/// What there is in Azure, in words.
+async fn left(scene: &Scene) -> Vec<String> {
+    let state = scene.stage.admin(Method::GET, "/state", None).await;
+    let each = |kind: &str, fields: &[&str]| -> Vec<String> {
+        let all = state[kind].as_array().expect("a list").iter();
+        let words = |one: &Value| {
+            let words = fields.iter().map(|field| one[field].to_string());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        all.map(words).collect()
+    };
+    let mut words = each("identities", &["id"]);
+    words.extend(each("roleAssignments", &["principalId", "role", "scope"]));
+    for machines in ["scaleSets", "virtualMachines"] {
+        words.extend(each(machines, &["id", "userAssigned"]));
+    }
+    words.sort();
+    words
+}

@@ -1,0 +1,156 @@
+//! An operator that ends as by SIGKILL right after a write of our choice, and is started again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use clap::Parser;
+use podid_lab::layout::{OPERATOR_CLIENT_ID, TENANT};
+use podid_lab::{Lab, Side};
+use podid_operator::app;
+use podid_operator::args::Args;
+use podid_operator::gate::{
+    CallKind, CallRefused, CallSubject, GateDecision, GateRefusal, OutgoingCall,
+};
+use podid_runtime::Drain;
+use tokio::sync::Notify;
+
+/// The operator's process, which is a thread here, so that its calls can be counted.
+pub(super) struct Process {
+    thread: Option<JoinHandle<()>>,
+    end: Arc<Notify>,
+    writes: Arc<Writes>,
+}
+
+/// Writes that have left.
+struct Writes {
+    count: AtomicUsize,
+    /// The last that leaves.
+    last: usize,
+    reached: Arc<Notify>,
+}
+
+impl Writes {
+    /// The last write has its effect, and its answer reaches nobody. Nothing leaves after it.
+    fn decide(&self, call: &OutgoingCall) -> GateDecision {
+        if self.count.load(Ordering::SeqCst) >= self.last {
+            let what = call.to_string();
+            return GateDecision::Refuse(GateRefusal {
+                reason: CallRefused::NotLeading { what }.into(),
+                retry_after: None,
+                next_step: "wait until it runs again".to_owned(),
+            });
+        }
+        if !counts(call) || self.count.fetch_add(1, Ordering::SeqCst) + 1 < self.last {
+            return GateDecision::Send;
+        }
+        self.reached.notify_one();
+        GateDecision::LoseAnswer
+    }
+}
+
+/// Events are written beside the work, and their number differs from run to run.
+fn counts(call: &OutgoingCall) -> bool {
+    let is_event =
+        matches!(&call.subject, CallSubject::Cluster { path } if path.contains("/events"));
+    call.kind == CallKind::Write && !is_event
+}
+
+impl Process {
+    /// Starts one that ends after its `last`-th write and is then started again, as a kubelet does.
+    pub(super) fn start(lab: &Lab, last: usize) -> Self {
+        let (end, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let writes = Arc::new(Writes {
+            count: AtomicUsize::new(0),
+            last,
+            reached,
+        });
+        let flags = flags(lab);
+        let (ends, counts) = (Arc::clone(&end), Arc::clone(&writes));
+        let thread = thread::spawn(move || {
+            let without_limit = Arc::new(Writes {
+                count: AtomicUsize::new(0),
+                last: usize::MAX,
+                reached: Arc::default(),
+            });
+            if run(&flags, &counts, &ends) {
+                run(&flags, &without_limit, &ends);
+            }
+        });
+        Self {
+            thread: Some(thread),
+            end,
+            writes,
+        }
+    }
+
+    /// Whether it ended after its last write.
+    pub(super) fn was_killed(&self) -> bool {
+        self.writes.count.load(Ordering::SeqCst) >= self.writes.last
+    }
+
+    /// Ends it for good.
+    pub(super) async fn end(mut self) {
+        self.end.notify_one();
+        let thread = self.thread.take().expect("it runs");
+        tokio::task::spawn_blocking(|| thread.join().expect("it ended well"))
+            .await
+            .expect("waited for");
+    }
+}
+
+/// Runs until the last write has left or the end; whether it was the write. Nothing is tidied up.
+fn run(flags: &[String], writes: &Arc<Writes>, end: &Notify) -> bool {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let was_killed = runtime.block_on(async {
+        let args = Args::try_parse_from(flags).expect("flags");
+        let hook = Arc::clone(writes);
+        let hook = Arc::new(move |call: &OutgoingCall| hook.decide(call));
+        let running = app::start(args, Drain::new(), Some(hook)).await;
+        let running = running.expect("the operator starts");
+        tokio::select! {
+            ended = running.finish() => panic!("it ended by itself: {ended:?}"),
+            () = writes.reached.notified() => true,
+            () = end.notified() => false,
+        }
+    });
+    runtime.shutdown_background();
+    was_killed
+}
+
+/// Flags of a replica that leads again at once, since it has the name of the one before it.
+fn flags(lab: &Lab) -> Vec<String> {
+    let account = ("podid-system", "podid-operator");
+    let kubeconfig = lab.service_account_kubeconfig(account.0, account.1, Side::Outside);
+    let token = lab.service_account_token(account.0, account.1, "api://AzureADTokenExchange");
+    let ports = lab.endpoints();
+    let url = |port: u16| format!("https://127.0.0.1:{port}");
+    let flags = [
+        (
+            "--kubeconfig",
+            kubeconfig.expect("a kubeconfig").display().to_string(),
+        ),
+        ("--admin-addr", "127.0.0.1:0".to_owned()),
+        ("--replica", "podid-operator-0".to_owned()),
+        ("--tenant-id", TENANT.to_owned()),
+        ("--client-id", OPERATOR_CLIENT_ID.to_owned()),
+        (
+            "--federated-token-file",
+            token.expect("a token").display().to_string(),
+        ),
+        ("--arm-endpoint", url(ports.arm)),
+        ("--authority-host", url(ports.entra)),
+        ("--ca-file", lab.dir().ca_bundle().display().to_string()),
+        ("--target-interval", "3s".to_owned()),
+    ];
+    let flags = flags
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value]);
+    std::iter::once("podid-operator".to_owned())
+        .chain(flags)
+        .collect()
+}
