@@ -22,6 +22,19 @@ pub fn program(name: &str) -> PathBuf {
     folder().join(name)
 }
 
+/// One of podid's programs that was built together with this one.
+///
+/// # Errors
+/// When it is not beside this one.
+pub fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name(name);
+    anyhow::ensure!(
+        program.exists(),
+        "{name} is not beside this program: run it by `cargo xtask`, which builds both"
+    );
+    Ok(program)
+}
+
 /// The root of the clone that this program was started in: a copied clone keeps programs that were
 /// compiled in another one. Outside of any clone, the working directory.
 #[must_use]

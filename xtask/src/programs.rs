@@ -12,6 +12,8 @@ use crate::{cargo, process, ui};
 pub(crate) enum Benchmark {
     /// Tokens from the node daemon, against a bare HTTP server with the same bytes.
     Node,
+    /// Identities for pods from the operator, against the bound that Azure's own rules give.
+    Operator,
 }
 
 /// Builds all programs and runs the one called `name`.
@@ -26,9 +28,13 @@ pub(crate) fn run(name: &str, arguments: &[OsString]) -> Result<ExitCode> {
 /// Builds optimised programs and measures them.
 pub(crate) fn bench(what: Benchmark, arguments: &[OsString]) -> Result<ExitCode> {
     ui::step("Building optimised programs");
-    let (program, measured) = match what {
-        Benchmark::Node => ("bench-node", "podid-nmi"),
+    let (program, others) = match what {
+        Benchmark::Node => ("bench-node", &["podid-nmi"][..]),
+        Benchmark::Operator => (
+            "bench-operator",
+            &["podid-operator", "podid-lab", "azure-sim"][..],
+        ),
     };
-    let folder = cargo::build_optimised(&[program, measured])?;
+    let folder = cargo::build_optimised(&[&[program], others].concat())?;
     process::exit_code(Command::new(folder.join(program)).args(arguments))
 }

@@ -7,7 +7,7 @@ mod load;
 mod report;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use podid_lab::net::in_namespace;
 use podid_tests::node::{
     ApiServer, Daemon, Pod, TestNode, assigned, azure_identity, binding, wait_until,
 };
+use podid_tests::programs;
 
 use crate::load::{Bounds, Load};
 use crate::report::{Report, Row};
@@ -113,7 +114,7 @@ fn main() -> Result<()> {
 }
 
 fn measure(args: &Args) -> Result<()> {
-    let daemon_program = sibling("podid-nmi")?;
+    let daemon_program = programs::beside("podid-nmi")?;
     let test_node = TestNode::start(Network::Bridge)?;
     let api = ApiServer::start(&test_node)?;
     let metadata = SocketAddrV4::new(Ipv4Addr::new(169, 254, 169, 254), 80);
@@ -207,16 +208,6 @@ fn without_times(body: &serde_json::Value) -> serde_json::Value {
         body[key] = body[key].as_str().map_or(0, str::len).into();
     }
     body
-}
-
-fn sibling(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let program = own.with_file_name(name);
-    ensure!(
-        program.exists(),
-        "{name} is not beside this program: run `cargo xtask bench node`"
-    );
-    Ok(program)
 }
 
 /// The daemon's memory in KiB; 0 when it has ended.

@@ -1,0 +1,191 @@
+//! How fast and how cheaply the operator gives pods their identities, against the bound that Azure's own rules give, on a
+//! real API server with pods that nobody runs. Needs root. Run it by `cargo xtask bench operator`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod operator;
+mod report;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use podid_tests::programs;
+
+use crate::operator::{Calls, Operator};
+use crate::report::{Crowd, Phase, Report};
+use crate::world::{PROFILES_PER_NAMESPACE, World};
+
+/// How the figures are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+/// Measures the operator: pods on three scale sets of ten nodes and on ten VMs.
+#[derive(Clone, Debug, Parser)]
+struct Args {
+    /// Bound pods
+    #[arg(long, default_value_t = 2000)]
+    pods: usize,
+    /// Profiles, each with an identity of its own
+    #[arg(long, default_value_t = 200)]
+    profiles: usize,
+    /// Seconds that Azure takes for a change of a VM or scale set
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(4..=600))]
+    change_seconds: u32,
+    /// Seconds over which pods are created
+    #[arg(long, default_value_t = 0)]
+    spread_seconds: u64,
+    /// Pods without a binding beside which the work for one more is measured, in rising order
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,20000")]
+    crowds: Vec<usize>,
+    /// What to print
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    ensure!(
+        args.pods >= args.profiles && args.profiles >= PROFILES_PER_NAMESPACE,
+        "at least {PROFILES_PER_NAMESPACE} profiles, and a pod for each"
+    );
+    podid_runtime::process::init();
+    let runtime = tokio::runtime::Runtime::new().context("a runtime")?;
+    let report = runtime.block_on(measure(&args))?;
+    match args.output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+        Output::Table => println!("{report}"),
+    }
+    Ok(())
+}
+
+async fn measure(args: &Args) -> Result<Report> {
+    say("starting a lab");
+    let world = World::start(args.profiles, args.change_seconds).await?;
+    let operator = Operator::start(&world.lab, &programs::beside("podid-operator")?)?;
+    let bench = Bench {
+        args,
+        world,
+        operator,
+    };
+    bench.measure().await
+}
+
+struct Bench<'a> {
+    args: &'a Args,
+    world: World,
+    operator: Operator,
+}
+
+impl Bench<'_> {
+    async fn measure(&self) -> Result<Report> {
+        let profiles = self.phase("profiles made", self.profiles()).await?;
+        let interval = self.interval().await?;
+        let mut phases = vec![profiles];
+        let before = self.operator.calls().await?;
+        phases.push(self.phase("pods, for the first time", self.pods()).await?);
+        let resident_kib = self.operator.resident_kib()?;
+        phases.push(
+            self.phase("pods replaced one by one", self.replace())
+                .await?,
+        );
+        phases.push(self.phase("pods deleted", self.delete()).await?);
+        let lives = self.operator.calls().await?.since(before);
+        phases.push(
+            self.phase("pods, when latencies are known", self.pods())
+                .await?,
+        );
+        let crowds = self.crowds().await?;
+        Ok(Report {
+            profiles: self.args.profiles,
+            pods: self.args.pods,
+            change_seconds: self.args.change_seconds,
+            spread_seconds: self.args.spread_seconds,
+            phases,
+            interval,
+            // Each pod was made twice and deleted once more than that is counted here.
+            lives: 2 * self.args.pods,
+            life: lives,
+            resident_kib,
+            crowds,
+            resident_kib_in_crowd: self.operator.resident_kib()?,
+        })
+    }
+
+    /// Measures how long it takes and what it costs. The work says how long Azure itself needs for it.
+    async fn phase(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<Duration>>,
+    ) -> Result<Phase> {
+        say(name);
+        let (before, started) = (self.operator.calls().await?, Instant::now());
+        let bound = work.await?;
+        let took = started.elapsed();
+        let calls = self.operator.calls().await?.since(before);
+        Ok(Phase::new(name, took, bound, calls))
+    }
+
+    async fn profiles(&self) -> Result<Duration> {
+        self.world.create_profiles().await?;
+        self.world.until_ready().await?;
+        Ok(Duration::ZERO)
+    }
+
+    /// What two intervals in which nothing changes cost.
+    async fn interval(&self) -> Result<Calls> {
+        say("two intervals in which nothing changes");
+        let before = self.operator.calls().await?;
+        tokio::time::sleep(2 * operator::INTERVAL).await;
+        Ok(self.operator.calls().await?.since(before))
+    }
+
+    async fn pods(&self) -> Result<Duration> {
+        let spread = Duration::from_secs(self.args.spread_seconds);
+        let started = Instant::now();
+        self.world.create_pods("a", self.args.pods, spread).await?;
+        let created = started.elapsed();
+        self.world.until_assigned(self.args.pods).await?;
+        Ok(created + self.world.bound(self.args.pods))
+    }
+
+    async fn replace(&self) -> Result<Duration> {
+        self.world.replace_pods("a", "b", self.args.pods).await?;
+        self.world.until_assigned(self.args.pods).await?;
+        self.world.replace_pods("b", "a", self.args.pods).await?;
+        self.world.until_assigned(self.args.pods).await?;
+        Ok(Duration::ZERO)
+    }
+
+    async fn delete(&self) -> Result<Duration> {
+        let started = Instant::now();
+        self.world.delete_pods("a", self.args.pods).await?;
+        let deleted = started.elapsed();
+        self.world.until_nothing_carried().await?;
+        Ok(deleted + self.world.bound(self.args.pods))
+    }
+
+    /// The operator's time for one more pod that concerns it not, beside ever more of them.
+    async fn crowds(&self) -> Result<Vec<Crowd>> {
+        let mut crowds = Vec::new();
+        let mut there = 0;
+        for &size in &self.args.crowds {
+            say(&format!("{size} pods without a binding"));
+            self.world.create_crowd(there..size).await?;
+            there = size;
+            let before = self.operator.cpu()?;
+            let events = self.world.touch_crowd(size).await?;
+            let cpu = self.operator.settled_cpu().await?.saturating_sub(before);
+            crowds.push(Crowd::new(size, events, cpu));
+        }
+        Ok(crowds)
+    }
+}
+
+/// Tells what is being done, apart from the figures.
+fn say(what: &str) {
+    eprintln!("▶ {what}");
+}

@@ -1,0 +1,141 @@
+//! The figures, as ratios and counts.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::operator::Calls;
+
+/// One part of the run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Phase {
+    what: &'static str,
+    seconds: f64,
+    /// What Azure's own rules take: 100 identities a change, one change of a VM or scale set after the other. With the
+    /// time in which the pods were created or deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<f64>,
+    calls: Calls,
+}
+
+impl Phase {
+    pub(crate) fn new(what: &'static str, took: Duration, bound: Duration, calls: Calls) -> Self {
+        let bound = (!bound.is_zero()).then(|| bound.as_secs_f64());
+        let seconds = took.as_secs_f64();
+        Self {
+            what,
+            seconds,
+            bound_seconds: bound,
+            ratio: bound.map(|bound| seconds / bound),
+            calls,
+        }
+    }
+}
+
+/// What pods that concern no profile cost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Crowd {
+    pods: usize,
+    events: usize,
+    cpu_us_per_event: f64,
+}
+
+impl Crowd {
+    #[allow(clippy::cast_precision_loss)] // Far below 2^52.
+    pub(crate) fn new(pods: usize, events: usize, cpu: Duration) -> Self {
+        let cpu_us_per_event = cpu.as_secs_f64() * 1e6 / events.max(1) as f64;
+        Self {
+            pods,
+            events,
+            cpu_us_per_event,
+        }
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) profiles: usize,
+    pub(crate) pods: usize,
+    pub(crate) change_seconds: u32,
+    pub(crate) spread_seconds: u64,
+    pub(crate) phases: Vec<Phase>,
+    /// Two intervals of all profiles, in which nothing changes.
+    pub(crate) interval: Calls,
+    /// Pods that came and went, and what they cost together.
+    pub(crate) lives: usize,
+    pub(crate) life: Calls,
+    /// The operator's memory with all pods bound, and with the largest crowd beside them.
+    pub(crate) resident_kib: u64,
+    pub(crate) resident_kib_in_crowd: u64,
+    pub(crate) crowds: Vec<Crowd>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (profiles, pods, change) = (self.profiles, self.pods, self.change_seconds);
+        writeln!(
+            f,
+            "{profiles} profiles, {pods} pods, {change} s for a change in Azure\n"
+        )?;
+        writeln!(
+            f,
+            "what                             seconds   bound  ratio   ARM reads  writes   API reads  writes"
+        )?;
+        for phase in &self.phases {
+            writeln!(f, "{phase}")?;
+        }
+        let Calls {
+            azure_reads,
+            azure_writes,
+            cluster_reads,
+            cluster_writes,
+        } = self.interval;
+        writeln!(
+            f,
+            "\ntwo unchanged intervals: {azure_reads} reads and {azure_writes} writes of ARM, {cluster_reads} and \
+             {cluster_writes} of the API server"
+        )?;
+        writeln!(
+            f,
+            "life of a pod: {:.2} writes of the API server, {:.3} calls of ARM",
+            per(self.life.cluster_writes, self.lives),
+            per(self.life.azure_reads + self.life.azure_writes, self.lives)
+        )?;
+        for crowd in &self.crowds {
+            let (pods, cpu) = (crowd.pods, crowd.cpu_us_per_event);
+            writeln!(
+                f,
+                "beside {pods} pods: {cpu:.1} µs of a processor for a pod event"
+            )?;
+        }
+        let (alone, crowd) = (self.resident_kib, self.resident_kib_in_crowd);
+        write!(
+            f,
+            "resident memory: {alone} KiB, {crowd} KiB with the crowd"
+        )
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // Far below 2^52.
+fn per(count: u64, of: usize) -> f64 {
+    count as f64 / of.max(1) as f64
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_none = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        let (what, seconds, calls) = (self.what, self.seconds, &self.calls);
+        let (bound, ratio) = (or_none(self.bound_seconds, 1), or_none(self.ratio, 2));
+        write!(
+            f,
+            "{what:<32} {seconds:>7.1} {bound:>7} {ratio:>6}   {:>9} {:>7}   {:>9} {:>7}",
+            calls.azure_reads, calls.azure_writes, calls.cluster_reads, calls.cluster_writes
+        )
+    }
+}
