@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::azure_role::AzureRoleArgs;
 use crate::bootstrap::BootstrapArgs;
 use crate::create::{ClassArgs, ProfileArgs};
 use crate::migrate::MigrateValuesArgs;
@@ -42,6 +43,9 @@ pub(crate) enum Command {
 
     /// Show what the operator would do for the profiles of files, or of commits
     Plan(PlanArgs),
+
+    /// Print the least rights in Azure with which the operator can work for classes
+    AzureRole(AzureRoleArgs),
 
     /// Write what Flux needs to run podid on a cluster
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 //! that tests run every command in process.
 
 mod args;
+mod azure_role;
 mod bootstrap;
 mod create;
 mod document;
@@ -23,6 +24,7 @@ use std::io::Write;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Bootstrap, ClassCommand, Cli, Command, Migrate, ProfileCommand};
+use azure_role::AzureRoleError;
 use bootstrap::BootstrapError;
 use create::CreateError;
 pub use exit::Exit;
@@ -39,6 +41,8 @@ enum CommandError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
+    AzureRole(#[from] AzureRoleError),
+    #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -52,6 +56,7 @@ impl CommandError {
     fn is_broken_pipe(&self) -> bool {
         let (Self::Create(CreateError::Output(error))
         | Self::Plan(PlanError::Output(error))
+        | Self::AzureRole(AzureRoleError::Output(error))
         | Self::Bootstrap(BootstrapError::Output(error))
         | Self::Edit(EditError::Output(error))
         | Self::Migrate(MigrateError::Output(error))
@@ -94,6 +99,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
         Command::Profile(ProfileCommand::List(args)) => profile::list(&args, out)?,
         Command::Class(ClassCommand::Create(args)) => create::class(&args, out)?,
         Command::Plan(args) => return Ok(plan::plan(&args, out)?),
+        Command::AzureRole(args) => azure_role::azure_role(&args, out)?,
         Command::Bootstrap(Bootstrap::Git(args)) => bootstrap::git(&args, out)?,
         Command::Migrate(Migrate::Values(args)) => migrate::values(&args, out)?,
         Command::Completion { shell } => {

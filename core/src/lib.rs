@@ -8,6 +8,7 @@
 pub mod arm;
 pub mod assigned_identity;
 pub mod attest;
+pub mod azure_role;
 pub mod backend;
 pub mod backoff;
 pub mod binding;

@@ -18,9 +18,11 @@ mod sarif;
 mod words;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use podid_core::class::Class;
+use podid_crds::convert;
 
 use crate::create::values::named;
 use crate::exit::Exit;
@@ -178,6 +180,12 @@ fn report(args: &PlanArgs) -> Result<PlanReport, PlanError> {
         notes.extend(input.new.notes);
     }
     Ok(PlanReport::new(profiles, ignored, notes))
+}
+
+/// The classes of a file, as plain values.
+pub(crate) fn classes(file: &Path) -> Result<Vec<Class>, PlanError> {
+    let classes = input::file(file)?.classes.into_values();
+    Ok(classes.map(|class| convert::class(&class.object)).collect())
 }
 
 /// Adds the classes of the named files to both versions; they count before those of the versions.

@@ -3,6 +3,7 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod azure_role;
 mod bad_input;
 mod bad_repository;
 mod bootstrap;

@@ -2,6 +2,7 @@
 //! with `--check` it writes nothing, and fails if a file is not what it would write.
 #![allow(clippy::print_stdout)]
 
+mod azure_roles;
 mod chart;
 mod daemons;
 mod generated;
@@ -36,6 +37,7 @@ fn all() -> Result<Vec<Generated>> {
         path: "docs/reference/daemons.md".into(),
         content: daemons::page()?,
     });
+    files.extend(azure_roles::files()?);
     files.extend(chart::files()?);
     Ok(files)
 }
