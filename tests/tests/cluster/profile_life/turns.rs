@@ -1,6 +1,8 @@
 //! Whose turn it is while there is much to do: who waits for Azure keeps nobody else from it.
 
 use futures::future::join_all;
+use podid_azure::{ArmIdentities, Identities, IdentityId};
+use podid_lab::layout::{RESOURCE_GROUP, SUBSCRIPTION};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -104,6 +106,11 @@ async fn a_persons_change_goes_before_what_is_only_looked_at_again() {
     let slow = names("slow", MANY);
     apply_all(&scene, &slow).await;
     until_all_ready(&scene, &slow).await;
+    // Where nothing can be listed, each profile is read by itself.
+    let no = json!({ "error": { "code": "AuthorizationFailed", "message": "No." } });
+    let refuse = json!({ "kind": "respond", "status": 403, "body": no });
+    let lists = json!({ "operation": "arm.identity.list", "effect": refuse });
+    scene.stage.fault(lists).await;
     let effect = json!({ "kind": "delay", "seconds": 10 });
     disturb(&scene, "arm.identity.get", "slow", effect).await;
     // A class that allows something else now is a reason to look at all of its profiles.
@@ -129,4 +136,33 @@ async fn a_persons_change_goes_before_what_is_only_looked_at_again() {
         "these were looked at first: {looked_at:?}"
     );
     delete_all(&scene, &[slow, innocent].concat()).await;
+}
+
+#[tokio::test]
+async fn what_is_as_it_should_be_is_not_read_one_by_one() {
+    let scene = Scene::open("listed").await;
+    let all = names("team", MANY);
+    apply_all(&scene, &all).await;
+    until_all_ready(&scene, &all).await;
+    let (meddled, others) = all.split_last().expect("there are some");
+    let identity = format!("{}-{meddled}", scene.namespace);
+    let identities = ArmIdentities::new(&scene.stage.arm());
+    let id = IdentityId::new(SUBSCRIPTION, RESOURCE_GROUP, &identity);
+    identities.delete(&id).await.expect("deleted by hand");
+    scene.stage.admin(Method::DELETE, "/calls", None).await;
+    // A class that allows something else now is a reason to look at all of its profiles.
+    scene
+        .class(json!({ "limits": { "namespaces": { "names": [scene.namespace, "other"] } } }))
+        .await;
+    eventually("the identity is there again", async || {
+        let answers = answers(&scene).await;
+        answers
+            .contains(&("put".to_owned(), meddled.clone()))
+            .then_some(())
+    })
+    .await;
+    let read: Vec<_> = answers(&scene).await;
+    let of_others = read.iter().filter(|(_, profile)| others.contains(profile));
+    assert_eq!(of_others.count(), 0, "{read:?}");
+    delete_all(&scene, &all).await;
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use azure_sim::Operation;
 use podid_azure::{
     ArmIdentities, ArmRoleAssignments, Deleted, ErrorClass, Identities, RoleAssignmentSpec,
@@ -43,6 +45,10 @@ async fn a_role_is_granted_found_and_taken_away() {
         .await
         .unwrap();
     assert_eq!(listed, std::slice::from_ref(&granted));
+    let of_all = roles.list(SCOPE).await.unwrap();
+    assert!(of_all.contains(&granted), "{of_all:?}");
+    let principals = of_all.iter().map(|one| one.principal_id.as_str());
+    assert!(principals.collect::<BTreeSet<_>>().len() > 1, "{of_all:?}");
     assert_eq!(roles.delete(&granted.id).await.unwrap(), Deleted::Removed);
     assert_eq!(roles.delete(&granted.id).await.unwrap(), Deleted::Absent);
     assert_eq!(

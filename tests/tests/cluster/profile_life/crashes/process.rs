@@ -1,4 +1,4 @@
-//! An operator that ends as by SIGKILL right after a write of our choice, and is started again.
+//! An operator that ends as by SIGKILL right after writes of our choice, and is started again each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,15 +19,15 @@ use tokio::sync::Notify;
 pub(super) struct Process {
     thread: Option<JoinHandle<()>>,
     end: Arc<Notify>,
-    writes: Arc<Writes>,
+    kills: Arc<AtomicUsize>,
 }
 
-/// Writes that have left.
+/// Writes that have left since the process was started.
 struct Writes {
     count: AtomicUsize,
     /// The last that leaves.
     last: usize,
-    reached: Arc<Notify>,
+    reached: Notify,
 }
 
 impl Writes {
@@ -57,50 +57,44 @@ fn counts(call: &OutgoingCall) -> bool {
 }
 
 impl Process {
-    /// Starts one that ends after its `last`-th write and is then started again, as a kubelet does.
-    pub(super) fn start(lab: &Lab, last: usize) -> Self {
-        let (end, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let writes = Arc::new(Writes {
-            count: AtomicUsize::new(0),
-            last,
-            reached,
-        });
-        let flags = flags(lab);
-        let (ends, counts) = (Arc::clone(&end), Arc::clone(&writes));
+    /// Starts one that ends after as many writes as `lasts` says first, is then started again, as a kubelet does, and so
+    /// on; after the last of them it goes on without end.
+    pub(super) fn start(lab: &Lab, lasts: impl IntoIterator<Item = usize>) -> Self {
+        let (end, kills) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        let (ends, killed) = (Arc::clone(&end), Arc::clone(&kills));
+        let (flags, lasts) = (flags(lab), lasts.into_iter().chain([usize::MAX]));
+        let lasts: Vec<usize> = lasts.collect();
         let thread = thread::spawn(move || {
-            let without_limit = Arc::new(Writes {
-                count: AtomicUsize::new(0),
-                last: usize::MAX,
-                reached: Arc::default(),
-            });
-            if run(&flags, &counts, &ends) {
-                run(&flags, &without_limit, &ends);
+            let was_killed = |last: &usize| run(&flags, *last, &ends);
+            for _ in lasts.iter().take_while(|last| was_killed(last)) {
+                killed.fetch_add(1, Ordering::SeqCst);
             }
         });
         Self {
             thread: Some(thread),
             end,
-            writes,
+            kills,
         }
     }
 
-    /// Whether it ended after its last write.
-    pub(super) fn was_killed(&self) -> bool {
-        self.writes.count.load(Ordering::SeqCst) >= self.writes.last
-    }
-
-    /// Ends it for good.
-    pub(super) async fn end(mut self) {
+    /// Ends it for good; how often it was killed.
+    pub(super) async fn end(mut self) -> usize {
         self.end.notify_one();
         let thread = self.thread.take().expect("it runs");
         tokio::task::spawn_blocking(|| thread.join().expect("it ended well"))
             .await
             .expect("waited for");
+        self.kills.load(Ordering::SeqCst)
     }
 }
 
-/// Runs until the last write has left or the end; whether it was the write. Nothing is tidied up.
-fn run(flags: &[String], writes: &Arc<Writes>, end: &Notify) -> bool {
+/// Runs until the last write has left, or the end; whether it was the write. Nothing is tidied up.
+fn run(flags: &[String], last: usize, end: &Notify) -> bool {
+    let writes = Arc::new(Writes {
+        count: AtomicUsize::new(0),
+        last,
+        reached: Notify::new(),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -108,7 +102,7 @@ fn run(flags: &[String], writes: &Arc<Writes>, end: &Notify) -> bool {
         .expect("a runtime");
     let was_killed = runtime.block_on(async {
         let args = Args::try_parse_from(flags).expect("flags");
-        let hook = Arc::clone(writes);
+        let hook = Arc::clone(&writes);
         let hook = Arc::new(move |call: &OutgoingCall| hook.decide(call));
         let running = app::start(args, Drain::new(), Some(hook)).await;
         let running = running.expect("the operator starts");
