@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, ObjectMeta, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
@@ -90,6 +90,19 @@ impl Space {
     pub(crate) async fn as_user(&self, user: &str) -> Self {
         let mut config = config().await;
         config.auth_info.impersonate = Some(user.to_owned());
+        Self {
+            client: Client::try_from(config).expect("a client"),
+            name: self.name.clone(),
+        }
+    }
+
+    /// The same namespace, as somebody sees it who has this token and nothing else; an empty one is none.
+    pub(crate) async fn with_token(&self, token: String) -> Self {
+        let mut config = config().await;
+        config.auth_info = AuthInfo {
+            token: (!token.is_empty()).then(|| token.into()),
+            ..AuthInfo::default()
+        };
         Self {
             client: Client::try_from(config).expect("a client"),
             name: self.name.clone(),

@@ -316,6 +316,8 @@ async fn the_api_server_finds_no_fault_with_the_expressions() {
         "podid-net-raw-audit",
         "podid-net-raw-templates",
         "podid-binding-label",
+        "podid-class-limits",
+        "podid-daemon-events",
         "podid-profile-specs",
     ] {
         let checked = async || {

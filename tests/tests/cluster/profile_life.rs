@@ -277,10 +277,12 @@ async fn an_identity_under_a_new_name_replaces_the_former() {
 
 #[tokio::test]
 async fn beyond_its_class_a_profile_stalls_with_the_field_and_no_call() {
-    let scene = Scene::open("limits").await;
+    let scene = Scene::without_class("limits").await;
+    // Before its class, or the API server would refuse it.
     scene
         .profile("cart", json!({ "access": [access("Owner", &vault())] }))
         .await;
+    scene.class(json!({})).await;
     let profile = scene.until("cart", "Stalled", "True").await;
     let (reason, message) = says(&profile, "Stalled");
     assert_eq!(reason, "NotAllowedByClass");

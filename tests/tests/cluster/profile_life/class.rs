@@ -88,15 +88,18 @@ async fn a_class_that_azure_does_not_confirm_is_not_ready_and_its_profiles_wait(
 #[tokio::test]
 async fn an_edit_that_the_class_refuses_leaves_the_parts_as_they_were() {
     let scene = Scene::open("refused").await;
-    let spec = |role: &str| json!({ "access": [access(role, &vault())] });
     let parts = |profile: &PodIdentityProfile| -> Vec<Value> {
         let mut all = conditions(profile);
         all.retain(|c| !["Ready", "Reconciling", "Stalled"].contains(&&*c.type_));
         let all = all.iter().map(|c| serde_json::to_value(c).unwrap());
         all.collect()
     };
-    let before = parts(&scene.ready("cart", spec(READS_SECRETS)).await);
-    scene.profile("cart", spec("Owner")).await;
+    let mut spec = json!({ "access": [access(READS_SECRETS, &vault())] });
+    let before = parts(&scene.ready("cart", spec.clone()).await);
+    // The API server refuses what an edit asks anew, and leaves to the operator what was there.
+    scene.class(json!({ "limits": { "access": [] } })).await;
+    spec["identity"] = json!({ "tags": { "team": "shop" } });
+    scene.profile("cart", spec).await;
     let profile = scene.until("cart", "Stalled", "True").await;
     assert_eq!(says(&profile, "Ready").0, "NotAllowedByClass");
     assert_eq!(parts(&profile), before);

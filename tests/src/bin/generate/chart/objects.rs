@@ -111,6 +111,12 @@ const OPERATOR: Edit = edit(
     1,
 );
 
+const DAEMON: Edit = edit(
+    "system:serviceaccount:podid-system:podid-nmi",
+    "system:serviceaccount:{{ include \"podid.namespace\" $ }}:{{ include \"podid.nmi.serviceAccount\" $ }}",
+    1,
+);
+
 const TEMPLATES: &[Template] = &[
     Template {
         file: "operator/rights.yaml",
@@ -233,6 +239,42 @@ const TEMPLATES: &[Template] = &[
         ],
         around: ("{{- if .Values.policies.netRaw.enabled }}", "{{- end }}"),
         edits: &[
+    Template {
+        file: "policies/class-limits.yaml",
+        sources: &[
+            "policies/class-limits/policy.yaml",
+            "policies/class-limits/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.classLimits.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-class-limits\n",
+                concat!("  name: podid-class-limits", metadata!()),
+                2,
+            ),
+            edit(
+                "  validationActions: [Deny]\n",
+                "  validationActions: [{{ .Values.policies.classLimits.action }}]\n",
+                1,
+            ),
+        ],
+    },
+    Template {
+        file: "policies/daemon-events.yaml",
+        sources: &[
+            "policies/daemon-events/policy.yaml",
+            "policies/daemon-events/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.daemonEvents.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-daemon-events\n",
+                concat!("  name: podid-daemon-events", metadata!()),
+                2,
+            ),
+            DAEMON,
+        ],
+    },
             edit(
                 "  name: podid-net-raw-templates\n",
                 concat!("  name: podid-net-raw-templates", metadata!()),
