@@ -10,7 +10,7 @@ use crate::cases;
 use crate::fixture::{Space, eventually};
 
 /// The kinds that teams only look at, with a spec that is taken from whoever may write them.
-fn platform_kinds() -> [(&'static str, Value); 4] {
+pub(crate) fn platform_kinds() -> [(&'static str, Value); 4] {
     let id = "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n";
     [
         (

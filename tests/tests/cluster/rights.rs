@@ -1,4 +1,8 @@
-//! What the service accounts of podid may do, and above all what they may not.
+//! What the service accounts of podid may do, and above all what they may not; and what everybody else may.
+
+mod matrix;
+mod people;
+mod verbs;
 
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,

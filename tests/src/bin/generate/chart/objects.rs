@@ -149,6 +149,14 @@ const TEMPLATES: &[Template] = &[
   {{- include \"podid.metadata\" (dict \"root\" $ \"labels\" $edit) | nindent 2 }}\n",
                 1,
             ),
+            edit(
+                "  name: podid-class-admin\n",
+                concat!(
+                    "  name: {{ include \"podid.fullname\" . }}-class-admin",
+                    metadata!()
+                ),
+                1,
+            ),
         ],
     },
     Template {
