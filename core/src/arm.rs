@@ -44,6 +44,13 @@ impl ArmId {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether this is the scope of a limit that covers `other`. An empty one would cover everything, and one that is
+    /// not [plain](Self::is_plain) who knows what: such limits cover nothing.
+    #[must_use]
+    pub fn covers_plainly(&self, other: &Self) -> bool {
+        self.subscription().is_some() && self.is_plain() && self.covers(other)
+    }
+
     /// Whether two ids with different segments are different resources. So there is no empty segment, no `.`
     /// or `..`, and no character that a URL decodes or that ends a path.
     #[must_use]

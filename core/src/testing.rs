@@ -48,6 +48,7 @@ pub(crate) fn identity(name: &str, kind: AzureIdentityType, resource_id: ArmId) 
         namespaced: false,
         origin: Origin::HandWritten,
         net_raw: NetRaw::Ignore,
+        class: None,
     }
 }
 

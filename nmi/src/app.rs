@@ -9,6 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions};
 use podid_core::binding::BindingScope;
+use podid_core::resolve::ServingRules;
 use podid_runtime::admin::{self, Admin, AdminPages};
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
 use tokio::sync::{mpsc, watch};
@@ -181,9 +182,12 @@ impl PodStateParts {
         tasks.background("links", monitor.run(links_sender));
         let (snapshots_sender, snapshots) = watch::channel(Arc::default());
         let (calls_sender, calls) = mpsc::channel(CALLS);
-        let scope = match args.force_namespaced {
-            true => BindingScope::Namespace,
-            false => BindingScope::Cluster,
+        let rules = ServingRules {
+            scope: match args.force_namespaced {
+                true => BindingScope::Namespace,
+                false => BindingScope::Cluster,
+            },
+            legacy: args.legacy_identities,
         };
         let outputs = Outputs {
             allowed: self.allowed,
@@ -192,7 +196,7 @@ impl PodStateParts {
             metrics: self.metrics,
         };
         let inspector = Arc::new(KernelInspector);
-        let manager = PodStateManager::new(scope, outputs, inspector, self.not_synced);
+        let manager = PodStateManager::new(rules, outputs, inspector, self.not_synced);
         let running = manager.run(Inputs {
             changes,
             calls,

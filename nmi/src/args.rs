@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use podid_core::binding::LegacyIdentities;
 use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
 
 /// Port of the listener for attested callers; aad-pod-identity's NMI listened there too.
@@ -103,6 +104,16 @@ pub struct RunArgs {
     /// Let an AzureIdentity serve pods of its own namespace only, whatever its annotation says
     #[arg(long, env = "PODID_FORCE_NAMESPACED")]
     pub force_namespaced: bool,
+
+    /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
+    /// they name, or None
+    #[arg(
+        long,
+        env = "PODID_LEGACY_IDENTITIES",
+        value_name = "WHICH",
+        default_value = "Any"
+    )]
+    pub legacy_identities: LegacyIdentities,
 
     /// How long a request may wait for its identity to be assigned to this node
     #[arg(

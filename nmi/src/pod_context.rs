@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use podid_core::assigned_identity::AssignedIdentity;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope};
-use podid_core::resolve::{CallingPod, Exception, ResolveInput, Selector, TokenDecision, resolve};
+use podid_core::binding::{AzureIdentity, Binding};
+use podid_core::resolve::{
+    CallingPod, Exception, ResolveInput, Selector, ServingRules, TokenDecision, resolve,
+};
 use podid_index::ObjectKey;
 use tokio::time::Instant;
 
@@ -19,7 +21,7 @@ pub(crate) struct PodContext {
     pub(crate) assigned_identities: Vec<AssignedIdentity>,
     /// Since when assignments are known to be done, by AzureIdentity.
     pub(crate) assigned: BTreeMap<ObjectKey, Instant>,
-    pub(crate) scope: BindingScope,
+    pub(crate) rules: ServingRules,
     /// The same set for all pods: the client ids of the whole cluster's profiles.
     pub(crate) of_profiles: ProfileClientIds,
 }
@@ -33,7 +35,7 @@ impl PodContext {
             identities: &self.identities,
             exceptions: &self.exceptions,
             assigned_identities: &self.assigned_identities,
-            scope: self.scope,
+            rules: self.rules,
         };
         resolve(&facts, selector)
     }

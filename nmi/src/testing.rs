@@ -7,10 +7,10 @@ use std::time::Duration;
 use podid_azure::{ImdsToken, ImdsTokenRequest, Secret};
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
-use podid_core::resolve::CallingPod;
+use podid_core::resolve::{CallingPod, ServingRules};
 use podid_index::ObjectKey;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -60,6 +60,7 @@ pub(crate) fn azure_identity() -> AzureIdentity {
         namespaced: true,
         origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
+        class: None,
     }
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn pod_context(assigned: bool) -> PodContext {
             .then(|| (ObjectKey::new("a", "one"), Instant::now()))
             .into_iter()
             .collect(),
-        scope: BindingScope::Cluster,
+        rules: ServingRules::default(),
         of_profiles: ProfileClientIds::default(),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use podid_azure::AzureCloud;
 use podid_core::arm::ArmId;
+use podid_core::binding::LegacyIdentities;
 use podid_runtime::{Settings, build_info, parse_duration};
 
 /// Turns PodIdentityProfiles into Azure identities that pods can use.
@@ -46,6 +47,16 @@ pub struct Args {
     /// aadpodidentity.k8s.io/Behavior
     #[arg(long, env = "PODID_FORCE_NAMESPACED")]
     pub force_namespaced: bool,
+
+    /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
+    /// they name, or None
+    #[arg(
+        long,
+        env = "PODID_LEGACY_IDENTITIES",
+        value_name = "WHICH",
+        default_value = "Any"
+    )]
+    pub legacy_identities: LegacyIdentities,
 
     /// How many profiles are worked on at once. Those that are only looked at or tried again have a quarter of
     /// these places at most, and those of one resource group half: what hangs there keeps no other group waiting

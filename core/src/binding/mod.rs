@@ -3,11 +3,13 @@
 //! | file | holds |
 //! |---|---|
 //! | `bound` | the rule that ties pods to AzureIdentities, for operator and node daemon alike |
+//! | `hand_written` | which AzureIdentities that people wrote are served |
 //! | `pod_identities` | which identities the VM or scale set under a pod must have for it |
 //! | `refused` | a bound pod that is refused, and the text for its Event |
 //! | `verification` | whether the managed identity that an AzureIdentity names may be used by it |
 
 mod bound;
+mod hand_written;
 mod pod_identities;
 mod refused;
 mod verification;
@@ -16,6 +18,7 @@ pub use bound::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
     accepts_service_account,
 };
+pub use hand_written::{HandWrittenLimits, LegacyIdentities};
 pub use pod_identities::{
     PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
 };

@@ -121,6 +121,27 @@ pub struct AccessLimit {
 }
 
 impl Class {
+    /// Whether objects of a namespace with these labels may use the class: it is listed by name, or carries all of
+    /// the labels. Without labels in the class, no label is a permission.
+    #[must_use]
+    pub fn admits_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        let (names, wanted) = (&self.limits.namespaces, &self.limits.namespace_labels);
+        let has = |(key, value)| labels.get(key) == Some(value);
+        names.contains("*")
+            || names.contains(name)
+            || wanted
+                .as_ref()
+                .is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(has))
+    }
+
+    /// Whether an existing identity is in one of the class's resource groups, so that it may be adopted.
+    #[must_use]
+    pub fn covers_identity(&self, id: &ArmId) -> bool {
+        let own = self.group_id();
+        let mut groups = std::iter::once(&own).chain(&self.limits.identity_groups);
+        groups.any(|group| group.covers_plainly(id))
+    }
+
     /// ARM id of the group in which identities are created.
     #[must_use]
     pub fn group_id(&self) -> ArmId {

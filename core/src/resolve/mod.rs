@@ -7,6 +7,7 @@
 //!   │   none ──► Refuse      selector picks one of them? ── no ──► Refuse
 //!   │                        none asked for, several bound ──► Refuse
 //!   ▼ one identity
+//! written by hand, where such are not served? ── yes ──► Refuse
 //! type 0? on the target? ── not yet ──► Wait
 //!                         ── Azure or podid refused it ──► Refuse
 //!   ▼
@@ -30,7 +31,7 @@ pub use selector::Selector;
 use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
+    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities, Pod,
 };
 
 /// The pod that sent a request.
@@ -81,8 +82,17 @@ pub struct ResolveInput<'a> {
     pub exceptions: &'a [Exception],
     /// AzureAssignedIdentities.
     pub assigned_identities: &'a [AssignedIdentity],
+    /// What the cluster's administrator says.
+    pub rules: ServingRules,
+}
+
+/// What the cluster's administrator says about who is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServingRules {
     /// Which namespaces the pods of a binding may be in.
     pub scope: BindingScope,
+    /// Which AzureIdentities that were written by hand are served.
+    pub legacy: LegacyIdentities,
 }
 
 /// Where the token of a pod comes from, with the data that this source needs. The backend of the
@@ -151,7 +161,12 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
     {
         return Ok(Pick::Excepted(exception));
     }
-    let bound = BoundIdentities::of(&caller.pod, facts.bindings, facts.identities, facts.scope);
+    let bound = BoundIdentities::of(
+        &caller.pod,
+        facts.bindings,
+        facts.identities,
+        facts.rules.scope,
+    );
     if let Some(breaches) = bound.breaches(&caller.pod) {
         return Err(TokenRefusal::BreaksNetRawRule(breaches.clone()));
     }
@@ -162,7 +177,11 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
             TokenRefusal::IdentityMissing(name, binding.identity.clone())
         }));
     }
-    only_one(&bound, selector).and_then(servable).map(Pick::One)
+    let one = only_one(&bound, selector)?;
+    if facts.rules.legacy.refuses_on_nodes(one) {
+        return Err(TokenRefusal::HandWritten(one.full_name()));
+    }
+    servable(one).map(Pick::One)
 }
 
 /// The one identity that the selector names. Two AzureIdentities may describe one managed identity. Either

@@ -34,6 +34,8 @@ pub enum TokenRefusal {
     Ambiguous(Vec<String>),
     /// The identity is a service principal (namespace/name).
     ServicePrincipal(String),
+    /// The AzureIdentity (namespace/name) was written by hand, and such are not served.
+    HandWritten(String),
     /// The AzureIdentity (namespace/name) has no client id, which IMDS would answer with an
     /// identity of the node.
     NoClientId(String),
@@ -64,6 +66,7 @@ impl TokenRefusal {
             Self::UnknownObjectId(_) => "UnknownObjectId",
             Self::Ambiguous(_) => "Ambiguous",
             Self::ServicePrincipal(_) => "ServicePrincipal",
+            Self::HandWritten(_) => "LegacyIdentitiesNotServed",
             Self::NoClientId(_) => "NoClientId",
             Self::MalformedResourceId(_) => "MalformedResourceId",
         }
@@ -80,6 +83,7 @@ impl TokenRefusal {
             | Self::NotItsIdentity(_)
             | Self::IdentityMissing(..)
             | Self::AssignmentFailed(..)
+            | Self::HandWritten(_)
             | Self::NoClientId(_)
             | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
             Self::Ambiguous(_) => SEVERAL_IDENTITIES,
@@ -145,6 +149,11 @@ impl fmt::Display for TokenRefusal {
                      use a user-assigned identity (type 0)"
                 )
             }
+            Self::HandWritten(name) => write!(
+                f,
+                "AzureIdentity {name} was written by hand, and the node daemon serves no such object of its type \
+                 (--legacy-identities); write a PodIdentityProfile"
+            ),
             Self::NoClientId(name) => write!(
                 f,
                 "AzureIdentity {name} has no clientID; set spec.clientID to that of its resourceID"

@@ -38,6 +38,9 @@ pub const SERVICE_ACCOUNTS_ANNOTATION: &str = "podid.dev/service-accounts";
 /// which may not read profiles.
 pub const NET_RAW_ANNOTATION: &str = "podid.dev/net-raw";
 
+/// Annotation of an AzureIdentity that was written by hand: the class within whose limits it is.
+pub const CLASS_ANNOTATION: &str = "podid.dev/class";
+
 /// Annotation of a profile's AzureIdentity: the object id of its service principal, which the
 /// predecessor's kind has no field for.
 pub const PRINCIPAL_ID_ANNOTATION: &str = "podid.dev/principal-id";
@@ -188,6 +191,7 @@ pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
         principal_id: object.annotations().get(PRINCIPAL_ID_ANNOTATION).cloned(),
         origin: origin(object),
         net_raw: net_raw(object),
+        class: object.annotations().get(CLASS_ANNOTATION).cloned(),
         namespaced: object
             .annotations()
             .get(BEHAVIOR_ANNOTATION)

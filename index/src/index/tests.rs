@@ -150,6 +150,7 @@ fn identity(key: &ObjectKey, client_id: &str) -> AzureIdentity {
         namespaced: false,
         origin: Origin::HandWritten,
         net_raw: NetRaw::Ignore,
+        class: None,
     }
 }
 

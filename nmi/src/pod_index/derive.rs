@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
-use podid_core::binding::BindingScope;
+use podid_core::resolve::ServingRules;
 use podid_index::{Derive, ObjectKey, PodObjects};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::pod_context::{PodContext, ProfileClientIds};
 /// Derives the context of a pod, and finds it by the pod's uid.
 #[derive(Debug)]
 pub(super) struct DeriveContext {
-    scope: BindingScope,
+    rules: ServingRules,
     pub(super) of_profiles: ProfileClientIds,
     /// Since when an AzureAssignedIdentity is known to be assigned, and for which pod (uid).
     assigned: HashMap<ObjectKey, (String, Instant)>,
@@ -20,9 +20,9 @@ pub(super) struct DeriveContext {
 }
 
 impl DeriveContext {
-    pub(super) fn new(scope: BindingScope) -> Self {
+    pub(super) fn new(rules: ServingRules) -> Self {
         Self {
-            scope,
+            rules,
             of_profiles: ProfileClientIds::default(),
             assigned: HashMap::new(),
             by_uid: HashMap::new(),
@@ -78,7 +78,7 @@ impl Derive for DeriveContext {
                 .iter()
                 .map(|(_, made)| (*made).clone())
                 .collect(),
-            scope: self.scope,
+            rules: self.rules,
             of_profiles: self.of_profiles.clone(),
         })
     }

@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope};
+use podid_core::binding::{AzureIdentity, Binding};
+use podid_core::resolve::ServingRules;
 use podid_core::resolve::{Exception, profile_client_ids};
 use podid_index::feed::Update;
 use podid_index::{Index, ObjectKey};
@@ -80,9 +81,9 @@ pub(crate) struct PodIndex {
 
 impl PodIndex {
     /// Knows no object yet.
-    pub(crate) fn new(scope: BindingScope) -> Self {
+    pub(crate) fn new(rules: ServingRules) -> Self {
         Self {
-            index: Index::new(DeriveContext::new(scope)),
+            index: Index::new(DeriveContext::new(rules)),
             of_profiles: HashMap::new(),
             listed: Listed::default(),
         }

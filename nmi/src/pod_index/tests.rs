@@ -35,7 +35,7 @@ fn since(index: &PodIndex) -> Option<Instant> {
 
 #[test]
 fn an_assignment_is_dated_when_it_is_first_seen_to_be_done() {
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
     let made = |uid| Some(assigned(uid, AssignmentState::Assigned));
@@ -93,6 +93,7 @@ fn identity(number: usize, client_id: &str, origin: Origin) -> IndexedAzureIdent
         namespaced: false,
         origin,
         net_raw: NetRaw::Ignore,
+        class: None,
     };
     IndexedAzureIdentity {
         identity,
@@ -115,7 +116,7 @@ fn binding(number: usize) -> Binding {
 #[test]
 fn a_pod_made_anew_under_its_name_is_attested_anew() {
     let address = Ipv4Addr::new(10, 0, 0, 2);
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     let mut set = |pod: Option<NodePod>| {
         let update = ObjectUpdate::Pod(Update::Object(key("p", 1), pod));
         index.apply(update, Instant::now())
@@ -140,7 +141,7 @@ fn a_pod_made_anew_under_its_name_is_attested_anew() {
 
 #[test]
 fn the_client_ids_of_profiles_follow_their_identities() {
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     let ids = index.index.derive().of_profiles.clone();
     let mut set = |number, identity| {
         let update = Update::Object(key("i", number), identity);
@@ -159,7 +160,7 @@ fn the_client_ids_of_profiles_follow_their_identities() {
 
 #[test]
 fn a_former_identity_is_its_profiles_for_as_long_as_the_profile_names_it() {
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     let ids = index.index.derive().of_profiles.clone();
     let mut set = |identity| {
         let update = Update::Object(key("i", 1), Some(identity));
@@ -185,7 +186,7 @@ fn a_former_identity_is_its_profiles_for_as_long_as_the_profile_names_it() {
 
 #[test]
 fn everything_is_known_once_every_kind_was_listed() {
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     let all = [
         ObjectUpdate::Pod(Update::Listed),
         ObjectUpdate::Identity(Update::Listed),
@@ -239,7 +240,7 @@ fn updates(number: usize) -> [(&'static str, ObjectUpdate); 5] {
 
 /// What one more object of each kind costs, by kind, in objects looked at.
 fn work(size: usize) -> Vec<(&'static str, usize)> {
-    let mut index = PodIndex::new(BindingScope::Cluster);
+    let mut index = PodIndex::new(ServingRules::default());
     for number in 0..size {
         for (_, update) in updates(number) {
             index.apply(update, Instant::now());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use podid_core::attest::{AttestationError, Attestations, KernelFacts, LinkChange, PodEndpoint};
-use podid_core::binding::BindingScope;
+use podid_core::resolve::ServingRules;
 use podid_runtime::wait::sleep_until;
 use podid_runtime::{ReadinessCheck, process};
 use tokio::sync::{mpsc, watch};
@@ -69,7 +69,7 @@ impl PodStateManager {
     /// Knows no pod yet. The endpoints that are allowed at first stay so until something is known of
     /// their pods. Lets `not_synced` pass when every watch has brought its first list.
     pub(crate) fn new(
-        scope: BindingScope,
+        rules: ServingRules,
         outputs: Outputs,
         inspector: Arc<dyn PodInspector>,
         not_synced: ReadinessCheck,
@@ -79,7 +79,7 @@ impl PodStateManager {
             outputs,
             inspector,
             not_synced: Some(not_synced),
-            pods: PodIndex::new(scope),
+            pods: PodIndex::new(rules),
             attestations,
             look: None,
             changes_during_look: Vec::new(),

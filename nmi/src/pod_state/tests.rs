@@ -83,7 +83,7 @@ impl Running {
             metrics: metrics.clone(),
         };
         let manager = PodStateManager::new(
-            BindingScope::Cluster,
+            ServingRules::default(),
             outputs,
             Arc::clone(&inspector) as Arc<dyn PodInspector>,
             readiness.register("watches synced"),

@@ -8,6 +8,7 @@ use kube::runtime::events::Reporter;
 use podid_core::binding::BindingScope;
 use podid_core::class::OperatorEnvironment;
 use podid_core::node_guard::{NodeSummary, NodeTaintSettings};
+use podid_core::resolve::ServingRules;
 use podid_index::events::{self, EventWriter};
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, Tasks};
@@ -152,12 +153,12 @@ impl Controllers<'_> {
         &self,
         assignment_view: AssignmentView,
     ) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
-        let (profiles, classes) = (self.watches.profiles.clone(), self.watches.classes.clone());
+        let watches = self.watches.clone();
         let context = assigned_identity::AssignedIdentityContext {
             client: self.client.clone(),
             compute: Arc::clone(&self.azure.compute),
             identities: Arc::clone(&self.azure.identities),
-            stores: ProfileStores::new(profiles, classes),
+            stores: ProfileStores::new(watches.profiles, watches.classes, watches.namespaces),
             settings: assignment_settings(self.args),
             metrics: self.counters.assignment.clone(),
             assignment_view,
@@ -194,10 +195,12 @@ pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> E
 fn assignment_settings(args: &Args) -> assigned_identity::AssignedIdentitySettings {
     assigned_identity::AssignedIdentitySettings {
         namespace: args.namespace.clone(),
-        scope: if args.force_namespaced {
-            BindingScope::Namespace
-        } else {
-            BindingScope::Cluster
+        rules: ServingRules {
+            scope: match args.force_namespaced {
+                true => BindingScope::Namespace,
+                false => BindingScope::Cluster,
+            },
+            legacy: args.legacy_identities,
         },
         interval: args.target_interval,
         window: args.target_window,

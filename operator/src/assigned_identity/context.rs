@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use podid_azure::{Compute, Identities};
 use podid_core::arm::ArmId;
-use podid_core::binding::BindingScope;
+use podid_core::resolve::ServingRules;
 
 use super::metrics::AssignedIdentityMetrics;
 use super::profiles::ProfileStores;
@@ -45,8 +45,9 @@ impl fmt::Debug for AssignedIdentityContext {
 pub struct AssignedIdentitySettings {
     /// Namespace of the operator, where it records what it has put on VMs and scale sets.
     pub namespace: String,
-    /// Which namespaces a binding selects pods in (`--force-namespaced`).
-    pub scope: BindingScope,
+    /// Which namespaces a binding selects pods in (`--force-namespaced`), and which AzureIdentities that were written
+    /// by hand are served (`--legacy-identities`).
+    pub rules: ServingRules,
     /// How often each VM or scale set is compared with what it should have, when nothing changes.
     pub interval: Duration,
     /// How long changes of one VM or scale set are collected before they go out together.

@@ -9,9 +9,10 @@ use podid_azure::{
     Result, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, BindingScope, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
+use podid_core::resolve::ServingRules;
 use podid_index::ObjectKey;
 use prometheus_client::registry::Registry;
 
@@ -42,7 +43,7 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
         identities: Arc::new(FakeIdentities::default()),
         settings: AssignedIdentitySettings {
             namespace: "podid-system".into(),
-            scope: BindingScope::Cluster,
+            rules: ServingRules::default(),
             interval: AssignedIdentitySettings::INTERVAL,
             window: AssignedIdentitySettings::WINDOW,
             immutable: BTreeSet::new(),
@@ -54,7 +55,7 @@ pub(super) fn context(compute: &Arc<FakeCompute>) -> AssignedIdentityContext {
 
 /// An index in which a pod on the target's node uses identity `a` by a binding that was written by hand.
 pub(super) fn used_by_others() -> SharedIndex {
-    let (index, _dirty) = SharedIndex::new(BindingScope::Cluster);
+    let (index, _dirty) = SharedIndex::new(ServingRules::default());
     let web = || "web".to_owned();
     let apps = || "apps".to_owned();
     let key = ObjectKey::new("apps", "web");
@@ -68,6 +69,7 @@ pub(super) fn used_by_others() -> SharedIndex {
         namespaced: false,
         origin: Origin::HandWritten,
         net_raw: NetRaw::Ignore,
+        class: None,
     };
     let binding = Binding {
         namespace: apps(),

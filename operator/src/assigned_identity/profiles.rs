@@ -1,14 +1,17 @@
 //! What profiles and classes say about managed identities: which one a profile has, what a person asks
 //! for by annotation, and whether the owner that an identity's tags name lets others use it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use podid_core::arm::ArmId;
 use podid_core::binding::TaggedOwner;
+use podid_core::class::Class;
 use podid_core::owner::Owner;
 use podid_core::profile::ConditionType;
 use podid_crds::convert;
@@ -27,6 +30,7 @@ use podid_index::watch::Watch;
 pub struct ProfileStores {
     profiles: Watch<PodIdentityProfile>,
     classes: Watch<PodIdentityClass>,
+    namespaces: Watch<PartialObjectMeta<Namespace>>,
 }
 
 /// A profile, as far as assignment needs it.
@@ -55,20 +59,32 @@ pub(super) struct ConcernedProfiles {
 pub(super) enum ChangedObject {
     /// A profile; `None` when it is gone.
     Profile(ObjectKey, Option<ProfileSummary>),
-    /// Any class.
-    Class,
+    /// A class, by its name; `None` when it is gone.
+    Class(String, Option<Box<Class>>),
+    /// The labels of a namespace; `None` when it is gone.
+    Namespace(String, Option<BTreeMap<String, String>>),
 }
 
 impl ProfileStores {
     /// Reads from watches that others run.
     #[must_use]
-    pub fn new(profiles: Watch<PodIdentityProfile>, classes: Watch<PodIdentityClass>) -> Self {
-        Self { profiles, classes }
+    pub fn new(
+        profiles: Watch<PodIdentityProfile>,
+        classes: Watch<PodIdentityClass>,
+        namespaces: Watch<PartialObjectMeta<Namespace>>,
+    ) -> Self {
+        Self {
+            profiles,
+            classes,
+            namespaces,
+        }
     }
 
     /// Waits until everything has been seen once; `false` when the process drains before.
     pub(super) async fn seen(&self, drain: &Drain) -> Result<bool, BoxError> {
-        Ok(self.profiles.seen(drain).await? && self.classes.seen(drain).await?)
+        Ok(self.profiles.seen(drain).await?
+            && self.classes.seen(drain).await?
+            && self.namespaces.seen(drain).await?)
     }
 
     /// Everything that is there, then each change. Ask once everything has been [seen](Self::seen).
@@ -79,8 +95,20 @@ impl ProfileStores {
             let key = ObjectKey::new(touched.namespace().unwrap_or_default(), touched.name_any());
             ChangedObject::Profile(key, now.as_deref().map(summary))
         });
-        let classes = self.classes.touched().map(|_| ChangedObject::Class);
-        stream::select(profiles, classes).boxed()
+        let store = self.classes.store();
+        let classes = self.classes.touched().map(move |touched| {
+            let now = store.get(&ObjectRef::from_obj(touched.as_ref()));
+            ChangedObject::Class(
+                touched.name_any(),
+                now.as_deref().map(convert::class).map(Box::new),
+            )
+        });
+        let store = self.namespaces.store();
+        let namespaces = self.namespaces.touched().map(move |touched| {
+            let now = store.get(&ObjectRef::from_obj(touched.as_ref()));
+            ChangedObject::Namespace(touched.name_any(), now.map(|now| now.labels().clone()))
+        });
+        stream::select(profiles, stream::select(classes, namespaces)).boxed()
     }
 
     /// The owner that the tags of an identity name, compared with the profiles and classes of this cluster.
@@ -151,11 +179,18 @@ impl ProfileFacts {
     }
 
     pub(super) fn apply(&mut self, changed: ChangedObject) {
-        let ChangedObject::Profile(key, profile) = changed else {
-            // A class may be that of any profile.
-            self.changed_owners.add([None]);
-            return;
-        };
+        match changed {
+            ChangedObject::Profile(key, profile) => self.apply_profile(key, profile),
+            ChangedObject::Class(name, class) => {
+                self.index.set_class(&name, class.map(|class| *class));
+                // A class may be that of any profile.
+                self.changed_owners.add([None]);
+            }
+            ChangedObject::Namespace(name, labels) => self.index.set_namespace(&name, labels),
+        }
+    }
+
+    fn apply_profile(&mut self, key: ObjectKey, profile: Option<ProfileSummary>) {
         let ProfileSummary {
             recorded,
             requested,
@@ -215,6 +250,8 @@ impl ProfileStores {
         let (profiles, _) = Watch::new(api, readiness.register("profiles"));
         let api = kube::Api::all(client.clone());
         let (classes, _) = Watch::new(api, readiness.register("classes"));
-        Self::new(profiles, classes)
+        let api = kube::Api::all(client.clone());
+        let (namespaces, _) = Watch::new(api, readiness.register("namespaces"));
+        Self::new(profiles, classes, namespaces)
     }
 }

@@ -42,7 +42,7 @@ async fn prepare(
     context: &AssignedIdentityContext,
     drain: &Drain,
 ) -> Result<Option<(Targets, Parts)>, BoxError> {
-    let (index, dirty) = SharedIndex::new(context.settings.scope);
+    let (index, dirty) = SharedIndex::new(context.settings.rules);
     let inputs = VerificationInputs {
         identities: dirty.identities.clone(),
         ..VerificationInputs::default()

@@ -1,12 +1,14 @@
 //! The index behind one lock, shared by all parts: facts go in, and each part finds in a set of its own
 //! what it has to look at again. Whoever holds the lock only computes: no function here is async.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::{IdentityProgress, ObservedPod};
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, IdentityLookup, PodIdentities};
+use podid_core::binding::{AzureIdentity, Binding, IdentityLookup, PodIdentities};
+use podid_core::class::Class;
+use podid_core::resolve::ServingRules;
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, TargetStatus};
 use podid_index::ObjectKey;
 
@@ -56,10 +58,10 @@ pub(super) struct PodView<'a> {
 
 impl SharedIndex {
     /// An index that knows nothing yet, and what is to be looked at again.
-    pub(super) fn new(scope: BindingScope) -> (Self, DirtySets) {
+    pub(super) fn new(rules: ServingRules) -> (Self, DirtySets) {
         let dirty = DirtySets::default();
         let state = State {
-            index: AssignmentIndex::new(scope),
+            index: AssignmentIndex::new(rules),
             existing: ExistingObjects::default(),
             statuses: HashMap::new(),
         };
@@ -89,6 +91,16 @@ impl SharedIndex {
     /// The identity that a profile has in its status.
     pub(super) fn set_recorded(&self, profile: &ObjectKey, identity: Option<ArmId>) {
         self.update(|index| index.set_recorded(profile, identity));
+    }
+
+    /// A class, by its name.
+    pub(super) fn set_class(&self, name: &str, class: Option<Class>) {
+        self.update(|index| index.set_class(name, class));
+    }
+
+    /// Labels of a namespace.
+    pub(super) fn set_namespace(&self, name: &str, labels: Option<BTreeMap<String, String>>) {
+        self.update(|index| index.set_namespace(name, labels));
     }
 
     /// What Azure says of a managed identity.

@@ -2,6 +2,7 @@
 //! happens meanwhile. The bindings are written by hand, as users of the predecessor have them.
 
 mod by_hand;
+mod legacy;
 mod scene;
 
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};

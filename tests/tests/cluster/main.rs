@@ -14,6 +14,7 @@ mod class_limits;
 mod fixture;
 mod flux;
 mod kinds;
+mod legacy_identities;
 mod migration;
 mod net_raw;
 mod node_taints;

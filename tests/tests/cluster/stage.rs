@@ -143,8 +143,17 @@ impl Stage {
     }
 
     pub(crate) fn start_operator(&self) {
+        self.start_operator_with(&[]);
+    }
+
+    /// The operator with further settings.
+    pub(crate) fn start_operator_with(&self, settings: &[(&str, &str)]) {
+        let settings = settings.iter();
+        let service = settings.fold(operator(self.lab, 0), |service, (name, value)| {
+            service.env(*name, *value)
+        });
         self.lab
-            .spawn_service(operator(self.lab, 0))
+            .spawn_service(service)
             .expect("the operator starts");
     }
 

@@ -18,6 +18,14 @@ const PAIRS: &[(&str, &str)] = &[
         "components: [KUSTOMIZE/components/namespaced]",
     ),
     (
+        "{operator: {settings: {legacyIdentities: WithinClass}}, nmi: {settings: {legacyIdentities: WithinClass}}}",
+        "components: [KUSTOMIZE/components/legacy-within-class]",
+    ),
+    (
+        "{operator: {settings: {legacyIdentities: None}}, nmi: {settings: {legacyIdentities: None}}}",
+        "components: [KUSTOMIZE/components/no-legacy-identities]",
+    ),
+    (
         "policies: {netRaw: {addDrop: true}}",
         "components: [KUSTOMIZE/components/drop-net-raw]",
     ),

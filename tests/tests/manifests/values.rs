@@ -54,6 +54,15 @@ const REFUSED: &[(&str, &str)] = &[
         "crds.install",
     ),
     ("policies: {netRaw: Audit}", "netRaw"),
+    (
+        "operator: {settings: {legacyIdentities: Some}}",
+        "legacyIdentities",
+    ),
+    (
+        "nmi: {settings: {legacyIdentities: None}}",
+        "must be the same",
+    ),
+    ("policies: {classLimits: {action: Audit}}", "action"),
     ("rbac: {aggregateToAdmin: true}", "aggregateToAdmin"),
     ("classes: [{spec: {}}]", "name"),
     ("classes: [{name: c, specs: {}}]", "specs"),

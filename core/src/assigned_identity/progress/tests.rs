@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::assignment_warnings;
-use crate::binding::{AzureIdentityType, IdentityLookup, PodIdentities, verify};
+use crate::binding::{AzureIdentityType, HandWrittenLimits, IdentityLookup, PodIdentities, verify};
 use crate::owner::Origin;
 use crate::target::{Persistence, TargetFailure};
 use crate::testing::{binding, id, identity, ids, pod, scale_set};
@@ -75,7 +75,12 @@ impl Fixture {
 
     fn progress(&self, status: Option<&TargetStatus>) -> IdentityProgress<'_> {
         let identity = &self.assignment.identity;
-        let verification = verify(identity, self.recorded.as_ref(), self.lookup.as_ref());
+        let verification = verify(
+            identity,
+            self.recorded.as_ref(),
+            self.lookup.as_ref(),
+            HandWrittenLimits::ANY,
+        );
         let observed = ObservedPod {
             pod: &pod(),
             node: "node-1",

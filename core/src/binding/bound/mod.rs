@@ -48,6 +48,8 @@ pub struct AzureIdentity {
     pub origin: Origin,
     /// What is asked of the pods that use it; [`NetRaw::Ignore`] when hand-written.
     pub net_raw: NetRaw,
+    /// The class within whose limits a hand-written object says it is.
+    pub class: Option<String>,
 }
 
 impl AzureIdentity {

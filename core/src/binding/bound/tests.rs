@@ -22,6 +22,7 @@ fn identity(namespaced: bool) -> AzureIdentity {
         namespaced,
         origin: Origin::HandWritten,
         net_raw: NetRaw::Ignore,
+        class: None,
     }
 }
 

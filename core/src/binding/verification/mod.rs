@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::AzureIdentity;
+use crate::binding::hand_written::{BEYOND_CLASS, NONE_SERVED};
+use crate::binding::{AzureIdentity, HandWrittenLimits};
 use crate::class::Class;
 use crate::object_key::ObjectKey;
 use crate::owner::{Origin, Owner};
@@ -119,7 +120,15 @@ impl Verification {
     /// Whether `failure` is of a [`Verification::Refused`], and not of a change of a VM or scale set.
     #[must_use]
     pub fn refuses_with(failure: &AssignmentFailure) -> bool {
-        [OWNED, MISMATCH, ABSENT, UNREADABLE].contains(&failure.reason.as_str())
+        let own = [
+            OWNED,
+            MISMATCH,
+            ABSENT,
+            UNREADABLE,
+            NONE_SERVED,
+            BEYOND_CLASS,
+        ];
+        own.contains(&failure.reason.as_str())
     }
 }
 
@@ -137,9 +146,14 @@ pub fn verify(
     identity: &AzureIdentity,
     recorded: Option<&ArmId>,
     known: Option<&IdentityLookup>,
+    limits: HandWrittenLimits<'_>,
 ) -> Verification {
     if is_made_by_profile(identity, recorded) {
         return Verification::Verified;
+    }
+    let refusal = limits.refusal(identity);
+    if let (Origin::HandWritten, Some(refusal)) = (identity.origin, &refusal) {
+        return Verification::Refused(refusal.clone());
     }
     match known {
         None => Verification::Pending(None),
@@ -151,7 +165,14 @@ pub fn verify(
         Some(IdentityLookup::Absent) => Verification::Refused(absent(identity)),
         Some(IdentityLookup::Unreadable(text)) => Verification::Refused(unreadable(identity, text)),
         Some(IdentityLookup::Found { client_id, owner }) => {
-            verify_found(identity, client_id, owner.as_ref())
+            // Whoever writes an owner reference to a profile does not get past the limits by that.
+            let is_profiles = owner.as_ref().is_some_and(|owner| is_own(identity, owner));
+            match verify_found(identity, client_id, owner.as_ref()) {
+                Verification::Verified if !is_profiles => {
+                    refusal.map_or(Verification::Verified, Verification::Refused)
+                }
+                verification => verification,
+            }
         }
     }
 }

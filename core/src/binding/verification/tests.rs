@@ -1,9 +1,11 @@
 use super::*;
 use crate::backend::Backend;
-use crate::binding::AzureIdentityType;
+use crate::binding::{AzureIdentityType, LegacyIdentities};
 use crate::class::{Cloud, Limits};
 use crate::net_raw::NetRaw;
 use crate::testing::target_error;
+
+const ANY: HandWrittenLimits<'static> = HandWrittenLimits::ANY;
 
 fn identity(origin: Origin) -> AzureIdentity {
     AzureIdentity {
@@ -16,6 +18,7 @@ fn identity(origin: Origin) -> AzureIdentity {
         namespaced: false,
         origin,
         net_raw: NetRaw::Ignore,
+        class: None,
     }
 }
 
@@ -133,7 +136,7 @@ fn an_identity_is_served_by_hand_when_it_is_nobodys_or_the_class_allows_it() {
     ];
     for (what, origin, owner, expected) in table {
         let known = found("c1", owner);
-        let verify = verify(&identity(origin), None, Some(&known));
+        let verify = verify(&identity(origin), None, Some(&known), ANY);
         assert_eq!(reason(&verify), expected, "{what}");
     }
 }
@@ -142,17 +145,20 @@ fn an_identity_is_served_by_hand_when_it_is_nobodys_or_the_class_allows_it() {
 fn a_profiles_record_alone_is_enough_and_a_claim_alone_is_not() {
     let (own, other) = (ArmId::new("/ID/web"), ArmId::new("/id/other"));
     let claims = identity(Origin::Profile);
-    assert_eq!(verify(&claims, Some(&own), None), Verification::Verified);
-    let unchecked = Verification::Pending(None);
-    assert_eq!(verify(&claims, Some(&other), None), unchecked);
-    assert_eq!(verify(&claims, None, None), unchecked);
     assert_eq!(
-        verify(&claims, None, Some(&IdentityLookup::Absent)),
+        verify(&claims, Some(&own), None, ANY),
+        Verification::Verified
+    );
+    let unchecked = Verification::Pending(None);
+    assert_eq!(verify(&claims, Some(&other), None, ANY), unchecked);
+    assert_eq!(verify(&claims, None, None, ANY), unchecked);
+    assert_eq!(
+        verify(&claims, None, Some(&IdentityLookup::Absent), ANY),
         unchecked,
         "its profile has just made it"
     );
     let by_hand = identity(Origin::HandWritten);
-    assert_eq!(verify(&by_hand, Some(&own), None), unchecked);
+    assert_eq!(verify(&by_hand, Some(&own), None, ANY), unchecked);
 }
 
 #[test]
@@ -173,7 +179,7 @@ fn what_azure_says_decides() {
         (IdentityLookup::NotYet(trouble), "Throttled"),
     ];
     for (known, expected) in table {
-        let verify = verify(&identity(Origin::HandWritten), None, Some(&known));
+        let verify = verify(&identity(Origin::HandWritten), None, Some(&known), ANY);
         assert_eq!(reason(&verify), expected, "{known:?}");
         let lasting = matches!(verify, Verification::Refused(_));
         assert_eq!(lasting, !matches!(expected, "served" | "Throttled"));
@@ -183,7 +189,7 @@ fn what_azure_says_decides() {
 #[test]
 fn a_refusal_begins_with_the_object_and_says_what_to_do() {
     let by_hand = identity(Origin::HandWritten);
-    let message = |known: &IdentityLookup| match verify(&by_hand, None, Some(known)) {
+    let message = |known: &IdentityLookup| match verify(&by_hand, None, Some(known), ANY) {
         Verification::Refused(failure) => failure.message,
         other => panic!("{other:?}"),
     };
@@ -248,7 +254,7 @@ fn a_refusal_is_known_by_its_reason_and_not_taken_for_azures() {
         IdentityLookup::Absent,
         IdentityLookup::Unreadable("403".into()),
     ] {
-        let Verification::Refused(failure) = verify(&by_hand, None, Some(&known)) else {
+        let Verification::Refused(failure) = verify(&by_hand, None, Some(&known), ANY) else {
             panic!("{known:?}");
         };
         assert!(Verification::refuses_with(&failure), "{failure:?}");
@@ -265,10 +271,36 @@ fn nobody_is_sent_to_a_profile_that_does_not_exist() {
     let gone = TaggedOwner::of(owner("shop", "cart"), None);
     assert!(!gone.lives_here && !gone.shared);
     let known = found("c1", Some(gone));
-    let refused = verify(&identity(Origin::HandWritten), None, Some(&known));
+    let refused = verify(&identity(Origin::HandWritten), None, Some(&known), ANY);
     let Verification::Refused(failure) = refused else {
         panic!("{refused:?}");
     };
     let said = failure.message;
     assert!(said.contains("; use another identity"), "{said}");
+}
+
+#[test]
+fn an_owner_reference_does_not_get_an_object_past_the_limits() {
+    let none = HandWrittenLimits {
+        served: LegacyIdentities::None,
+        ..ANY
+    };
+    let (claims, by_hand) = (identity(Origin::Profile), identity(Origin::HandWritten));
+    let verify = |identity, known: Option<&IdentityLookup>| verify(identity, None, known, none);
+    let refused = "LegacyIdentitiesNotServed";
+    let untagged = found("C1", None);
+    assert_eq!(reason(&verify(&by_hand, None)), refused, "without a lookup");
+    assert_eq!(reason(&verify(&claims, None)), "unchecked");
+    assert_eq!(reason(&verify(&claims, Some(&untagged))), refused);
+    let own = TaggedOwner {
+        owner: owner("team", "web"),
+        lives_here: true,
+        shared: false,
+    };
+    let tagged = found("C1", Some(own));
+    assert_eq!(reason(&verify(&claims, Some(&tagged))), "served");
+    let Verification::Refused(failure) = verify(&by_hand, None) else {
+        panic!("served");
+    };
+    assert!(Verification::refuses_with(&failure));
 }

@@ -1,4 +1,4 @@
-use crate::arm::{ArmId, ManagedIdentityId};
+use crate::arm::ManagedIdentityId;
 use crate::class::{AccessLimit, Class, FixedBy, Limits, Violation};
 use crate::net_raw::NetRaw;
 use crate::profile::{Access, CreationPolicy, Profile};
@@ -52,16 +52,9 @@ impl Check<'_> {
     }
 
     fn namespace(&self) -> Option<Violation> {
-        let (names, namespace) = (&self.limits().namespaces, &self.profile.namespace);
-        let by_name = names.contains("*") || names.contains(namespace);
-        let has = |(key, value)| self.profile.namespace_labels.get(key) == Some(value);
-        let by_labels = self
-            .limits()
-            .namespace_labels
-            .as_ref()
-            .is_some_and(|labels| !labels.is_empty() && labels.iter().all(has));
+        let (namespace, labels) = (&self.profile.namespace, &self.profile.namespace_labels);
         let why = "is not a namespace that may use this class";
-        (!by_name && !by_labels)
+        (!self.class.admits_namespace(namespace, labels))
             .then(|| self.beyond("metadata.namespace", namespace, why, "namespaces"))
     }
 
@@ -76,10 +69,8 @@ impl Check<'_> {
             let why = "names an existing identity, which creationPolicy does not let adopt";
             return Some(self.wrong(field, id.as_str(), why));
         }
-        let own = self.class.group_id();
-        let groups = std::iter::once(&own).chain(&self.limits().identity_groups);
         let why = "lies in a resource group whose identities may not be adopted";
-        (!groups.into_iter().any(|group| covers(group, id)))
+        (!self.class.covers_identity(id))
             .then(|| self.beyond(field, id.as_str(), why, "identityGroups"))
     }
 
@@ -111,7 +102,7 @@ impl Check<'_> {
         }
         let scopes = listed.iter().flat_map(|limit| &limit.scopes);
         let why = format!("is not at or below a scope where {role} may be asked for");
-        (!scopes.into_iter().any(|limit| covers(limit, scope)))
+        (!scopes.into_iter().any(|limit| limit.covers_plainly(scope)))
             .then(|| self.beyond(&field("scope"), scope.as_str(), &why, "access"))
     }
 
@@ -140,9 +131,4 @@ fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
             .is_some_and(|name| name.eq_ignore_ascii_case(listed))
     };
     Role::parse(&limit.role).is(role) && (!role.is_privileged() || by_name())
-}
-
-/// Whether a limit covers this scope. An empty limit would cover everything; here it covers nothing.
-fn covers(limit: &ArmId, scope: &ArmId) -> bool {
-    limit.subscription().is_some() && limit.is_plain() && limit.covers(scope)
 }

@@ -22,7 +22,7 @@ struct Objects {
     identities: Vec<AzureIdentity>,
     exceptions: Vec<Exception>,
     assigned_identities: Vec<AssignedIdentity>,
-    scope: BindingScope,
+    rules: ServingRules,
 }
 
 impl Objects {
@@ -33,7 +33,7 @@ impl Objects {
             identities: &self.identities,
             exceptions: &self.exceptions,
             assigned_identities: &self.assigned_identities,
-            scope: self.scope,
+            rules: self.rules,
         }
     }
 
@@ -69,6 +69,7 @@ fn identity(name: &str) -> AzureIdentity {
         namespaced: true,
         origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
+        class: None,
     }
 }
 
@@ -112,7 +113,7 @@ fn objects(identities: &[&str]) -> Objects {
         identities: identities.iter().map(|name| identity(name)).collect(),
         exceptions: vec![],
         assigned_identities: identities.iter().map(|name| assigned(name)).collect(),
-        scope: BindingScope::Cluster,
+        rules: ServingRules::default(),
     }
 }
 
@@ -297,4 +298,21 @@ fn an_exception_needs_all_its_labels_and_the_pods_namespace() {
             objects.resolve(&Selector::Only) == TokenDecision::PassThrough("a".into(), "e".into());
         assert_eq!(passed, excepted, "{exception:?}");
     }
+}
+
+#[test]
+fn where_none_is_served_a_hand_written_object_gives_nothing_although_it_is_assigned() {
+    let mut objects = objects(&["one"]);
+    objects.rules.legacy = LegacyIdentities::None;
+    assert_eq!(objects.resolve(&Selector::Only), serve("one"));
+    objects.identities[0].origin = Origin::HandWritten;
+    let refused = refusal(objects.resolve(&Selector::Only));
+    assert_eq!(refused, TokenRefusal::HandWritten("a/one".into()));
+    assert_eq!(refused.description(), "Identity not found");
+    objects.rules.legacy = LegacyIdentities::WithinClass;
+    let served = objects.resolve(&Selector::Only);
+    assert!(
+        matches!(served, TokenDecision::Serve(_)),
+        "the operator has assigned it: {served:?}"
+    );
 }

@@ -29,8 +29,14 @@ fn any_identity() -> impl Strategy<Value = AzureIdentity> {
                     true => NetRaw::Enforce,
                     false => NetRaw::Ignore,
                 },
+                class: None,
             },
         )
+}
+
+fn legacy() -> impl Strategy<Value = LegacyIdentities> {
+    use LegacyIdentities::{Any, None, WithinClass};
+    prop_oneof![4 => Just(Any), 1 => Just(WithinClass), 1 => Just(None)]
 }
 
 fn origin(of_profile: bool) -> Origin {
@@ -75,14 +81,15 @@ prop_compose! {
         identities in prop::collection::vec(any_identity(), 0..5),
         bindings in prop::collection::vec(any_binding(), 0..6),
         assigned_identities in prop::collection::vec(any_assignment(), 0..6),
-        wide in any::<bool>(), breaks in any::<bool>(),
+        wide in any::<bool>(), breaks in any::<bool>(), legacy in legacy(),
     ) -> Objects {
         let breach = Breach::KeepsNetRaw("app".into());
         let breaches = breaks.then_some(breach).into_iter().collect();
         let mut caller = caller();
         caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
         let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
-        Objects { caller, bindings, identities, exceptions: vec![], assigned_identities, scope }
+        let rules = ServingRules { scope, legacy };
+        Objects { caller, bindings, identities, exceptions: vec![], assigned_identities, rules }
     }
 }
 
@@ -102,11 +109,13 @@ proptest! {
     ) {
         if let Some(identity) = served_or_awaited(objects.resolve(&selector)) {
             let pod = &objects.caller.pod;
-            let given = BoundIdentities::of(pod, &objects.bindings, &objects.identities, objects.scope);
+            let given = BoundIdentities::of(pod, &objects.bindings, &objects.identities, objects.rules.scope);
             prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
             prop_assert_eq!(given.breaches(pod), None);
             prop_assert!(selector.names(&identity));
             prop_assert_eq!(identity.kind, AzureIdentityType::Managed);
+            let none = objects.rules.legacy == LegacyIdentities::None;
+            prop_assert!(!none || identity.origin == Origin::Profile);
         }
     }
 

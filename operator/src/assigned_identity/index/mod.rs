@@ -1,17 +1,23 @@
 //! Which pods, hence which VMs and scale sets, a change concerns: the operator's use of the shared
 //! [incremental index](podid_index::Index).
 
+mod hand_written;
 mod pod;
 mod users;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
-use podid_core::binding::{AzureIdentity, Binding, BindingScope, pod_identities};
-use podid_core::binding::{IdentityLookup, Verification, is_made_by_profile, verify};
+use podid_core::binding::{
+    AzureIdentity, Binding, BindingScope, IdentityLookup, Verification, pod_identities,
+};
+use podid_core::class::Class;
+use podid_core::owner::Origin;
+use podid_core::resolve::ServingRules;
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
 use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
+use hand_written::HandWritten;
 pub(super) use pod::{IndexedPod, PlacedPod};
 use users::Users;
 
@@ -28,6 +34,7 @@ pub(super) struct Dirty {
 #[derive(Debug)]
 struct IdentitiesOfPods {
     scope: BindingScope,
+    hand_written: HandWritten,
     /// The identity that each profile has in its status.
     recorded: HashMap<ObjectKey, ArmId>,
     /// What Azure said of managed identities.
@@ -64,6 +71,11 @@ impl Derive for IdentitiesOfPods {
         before: Option<&IndexedPod>,
         after: Option<&IndexedPod>,
     ) {
+        let by_hand = after.is_some_and(|after| {
+            let mut wanted = after.wanted();
+            wanted.any(|(one, _)| one.identity.origin == Origin::HandWritten)
+        });
+        self.hand_written.set_user(pod, by_hand);
         if let Some(before) = before {
             self.users.remove(pod, before);
             for profile in before.profiles() {
@@ -95,8 +107,7 @@ impl IdentitiesOfPods {
         let profile = identity.profile();
         let recorded = profile.and_then(|profile| self.recorded.get(&profile));
         let known = self.known.get(&identity.resource_id);
-        let needs_azure = !is_made_by_profile(identity, recorded);
-        (verify(identity, recorded, known), needs_azure)
+        self.hand_written.verify(identity, recorded, known)
     }
 }
 
@@ -105,9 +116,10 @@ impl IdentitiesOfPods {
 pub(super) struct AssignmentIndex(Index<IdentitiesOfPods>);
 
 impl AssignmentIndex {
-    pub(super) fn new(scope: BindingScope) -> Self {
+    pub(super) fn new(rules: ServingRules) -> Self {
         Self(Index::new(IdentitiesOfPods {
-            scope,
+            scope: rules.scope,
+            hand_written: HandWritten::new(rules.legacy),
             recorded: HashMap::new(),
             known: HashMap::new(),
             users: Users::default(),
@@ -208,6 +220,18 @@ impl AssignmentIndex {
         };
         // The AzureIdentity of a profile has the profile's name.
         self.0.rederive_naming(profile);
+    }
+
+    /// A class, by its name.
+    pub(super) fn set_class(&mut self, name: &str, class: Option<Class>) {
+        let pods = self.0.derive_mut().hand_written.set_class(name, class);
+        self.0.rederive(&pods);
+    }
+
+    /// Labels of a namespace.
+    pub(super) fn set_namespace(&mut self, name: &str, labels: Option<BTreeMap<String, String>>) {
+        let pods = self.0.derive_mut().hand_written.set_namespace(name, labels);
+        self.0.rederive(&pods);
     }
 
     /// What Azure says of a managed identity.

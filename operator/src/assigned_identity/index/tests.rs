@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, Pod};
+use podid_core::binding::{AzureIdentityType, HandWrittenLimits, Pod, verify};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
@@ -120,6 +120,7 @@ fn identity(number: usize, (of, (origin, net_raw)): (usize, Kind)) -> AzureIdent
         namespaced: number == 3,
         origin,
         net_raw,
+        class: None,
     }
 }
 
@@ -251,7 +252,7 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
                 uses.insert((target.clone(), id.clone()));
             }
             let on = whole.wanted.entry(target.clone()).or_default();
-            match verify(&identity, own, said) {
+            match verify(&identity, own, said, HandWrittenLimits::ANY) {
                 Verification::Verified => {
                     let on_target = clients.entry((target.clone(), id.clone())).or_default();
                     on_target.insert(identity.client_id);
@@ -283,7 +284,7 @@ fn targets() -> BTreeSet<Target> {
 proptest! {
     #[test]
     fn step_by_step_comes_to_the_same_as_all_at_once(facts in vec(fact(), 0..60)) {
-        let mut index = AssignmentIndex::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(ServingRules::default());
         facts.iter().for_each(|fact| apply(&mut index, fact));
         let mut expected = by_the_rules(&facts);
         for target in targets() {
@@ -310,7 +311,7 @@ proptest! {
 
     #[test]
     fn whatever_changes_is_told(facts in vec(fact(), 0..60)) {
-        let mut index = AssignmentIndex::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(ServingRules::default());
         for fact in &facts {
             let before: Vec<_> = targets().iter().map(|target| index.desired(target)).collect();
             let asked: Vec<_> = (0..3).map(|id| index.needs_check(&resource(id))).collect();
@@ -338,7 +339,7 @@ proptest! {
 
     #[test]
     fn telling_the_same_again_is_no_change(facts in vec(fact(), 0..40)) {
-        let mut index = AssignmentIndex::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(ServingRules::default());
         for fact in &facts {
             apply(&mut index, fact);
             index.take_dirty();
@@ -349,7 +350,7 @@ proptest! {
 
     #[test]
     fn when_everything_is_gone_nothing_is_kept(facts in vec(fact(), 0..40)) {
-        let mut index = AssignmentIndex::new(BindingScope::Cluster);
+        let mut index = AssignmentIndex::new(ServingRules::default());
         facts.iter().for_each(|fact| apply(&mut index, fact));
         for number in 0..6 {
             apply(&mut index, &Fact::Pod(number, None));
@@ -361,13 +362,13 @@ proptest! {
         }
         index.take_dirty();
         index.0.take_visited();
-        prop_assert_eq!(format!("{index:?}"), format!("{:?}", AssignmentIndex::new(BindingScope::Cluster)));
+        prop_assert_eq!(format!("{index:?}"), format!("{:?}", AssignmentIndex::new(ServingRules::default())));
     }
 }
 
 #[test]
 fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
-    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(ServingRules::default());
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(
@@ -384,7 +385,7 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
 
 #[test]
 fn equal_pod_names_in_two_namespaces_protect_each_other() {
-    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(ServingRules::default());
     apply(&mut index, &Fact::Identity(0, Some((1, BY_HAND))));
     apply(&mut index, &Fact::Known(1, Some(free())));
     apply(
@@ -412,7 +413,7 @@ fn equal_pod_names_in_two_namespaces_protect_each_other() {
 
 #[test]
 fn a_target_is_others_once_no_pod_uses_the_identity_by_the_profiles_binding() {
-    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(ServingRules::default());
     let (target, id) = (node_target(2).expect("a scale set"), resource(1));
     let profile = ObjectKey::new(namespace(0), "b0");
     let by_others = |index: &AssignmentIndex| index.is_only_used_by_others(&target, &id, &profile);
@@ -444,7 +445,7 @@ fn a_target_is_others_once_no_pod_uses_the_identity_by_the_profiles_binding() {
 
 /// As many pods, bindings and identities; ten pods on each node, each with an identity of its own.
 fn cluster(size: usize) -> AssignmentIndex {
-    let mut index = AssignmentIndex::new(BindingScope::Cluster);
+    let mut index = AssignmentIndex::new(ServingRules::default());
     for number in 0..size {
         steps(number).iter().for_each(|(_, set, _)| set(&mut index));
     }

@@ -33,7 +33,7 @@ impl Fixture {
         let context = context(&compute);
         let records = Arc::new(FakeRecords::default());
         let target_context = target_context(&context, records, Drain::new());
-        let (index, dirty) = SharedIndex::new(context.settings.scope);
+        let (index, dirty) = SharedIndex::new(context.settings.rules);
         let (concerned, recheck) = (ConcernedProfiles::default(), DirtySet::default());
         let (stores, changed_owners) = (context.stores.clone(), DirtySet::default());
         let profiles = ProfileFacts::new(stores, index.clone(), concerned.clone(), changed_owners);
@@ -130,6 +130,7 @@ fn identity() -> AzureIdentity {
         namespaced: false,
         origin: Origin::Profile,
         net_raw: NetRaw::Ignore,
+        class: None,
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use podid_crds::aadpodidentity::{AzureAssignedIdentity, AzureIdentity, AzureIdentityBinding};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::eventually;
 use crate::objects::Objects;
@@ -82,6 +82,16 @@ impl Scene {
             },
         }))
         .await;
+    }
+
+    /// Gives the namespace labels.
+    pub(super) async fn label_namespace(&self, labels: &Value) {
+        let namespaces: Api<Namespace> = Api::all(self.stage.client.clone());
+        let patch = Patch::Merge(json!({ "metadata": { "labels": labels } }));
+        namespaces
+            .patch(&self.namespace, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     /// Reports a pod as done, as a kubelet does when its containers have ended.

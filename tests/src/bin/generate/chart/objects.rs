@@ -240,14 +240,6 @@ const TEMPLATES: &[Template] = &[
         )],
     },
     Template {
-        file: "policies/net-raw-templates.yaml",
-        sources: &[
-            "policies/net-raw/templates/policy.yaml",
-            "policies/net-raw/templates/binding.yaml",
-        ],
-        around: ("{{- if .Values.policies.netRaw.enabled }}", "{{- end }}"),
-        edits: &[
-    Template {
         file: "policies/class-limits.yaml",
         sources: &[
             "policies/class-limits/policy.yaml",
@@ -283,6 +275,14 @@ const TEMPLATES: &[Template] = &[
             DAEMON,
         ],
     },
+    Template {
+        file: "policies/net-raw-templates.yaml",
+        sources: &[
+            "policies/net-raw/templates/policy.yaml",
+            "policies/net-raw/templates/binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.netRaw.enabled }}", "{{- end }}"),
+        edits: &[
             edit(
                 "  name: podid-net-raw-templates\n",
                 concat!("  name: podid-net-raw-templates", metadata!()),
@@ -310,6 +310,44 @@ const TEMPLATES: &[Template] = &[
             concat!("  name: podid-drop-net-raw", metadata!()),
             2,
         )],
+    },
+    Template {
+        file: "policies/legacy-within-class.yaml",
+        sources: &[
+            "../components/legacy-within-class/policy.yaml",
+            "../components/legacy-within-class/binding.yaml",
+        ],
+        around: (
+            "{{- if eq .Values.operator.settings.legacyIdentities \"WithinClass\" }}",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "  name: podid-legacy-identities\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+                concat!("  name: podid-legacy-identities", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
+    },
+    Template {
+        file: "policies/no-legacy-identities.yaml",
+        sources: &[
+            "../components/no-legacy-identities/policy.yaml",
+            "../components/no-legacy-identities/binding.yaml",
+        ],
+        around: (
+            "{{- if eq .Values.operator.settings.legacyIdentities \"None\" }}",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "  name: podid-legacy-identities\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+                concat!("  name: podid-legacy-identities", metadata!()),
+                2,
+            ),
+            OPERATOR,
+        ],
     },
     Template {
         file: "policies/net-raw.yaml",

@@ -1,0 +1,233 @@
+//! Whether AzureIdentities that were written by hand are served.
+//!
+//! Whoever may write one names in it any identity that podid can put on a VM or scale set. By default that is so, as it
+//! was with the predecessor. A cluster in which many teams may write them holds them to a class, or serves none.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::arm::ManagedIdentityId;
+use crate::assigned_identity::AssignmentFailure;
+use crate::binding::{AzureIdentity, AzureIdentityType};
+use crate::class::Class;
+use crate::owner::Origin;
+
+/// Which AzureIdentities that were written by hand are served (`--legacy-identities`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum LegacyIdentities {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those that name a class, whose limits allow their namespace and their identity.
+    WithinClass,
+    /// None: only those that podid makes for profiles.
+    None,
+}
+
+impl FromStr for LegacyIdentities {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Any" => Ok(Self::Any),
+            "WithinClass" => Ok(Self::WithinClass),
+            "None" => Ok(Self::None),
+            _ => Err("it is Any, WithinClass or None".to_owned()),
+        }
+    }
+}
+
+/// What an object that was written by hand is compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct HandWrittenLimits<'a> {
+    /// Which such objects are served.
+    pub served: LegacyIdentities,
+    /// The class that the object names, if there is one of that name.
+    pub class: Option<&'a Class>,
+    /// Labels of the object's namespace.
+    pub namespace_labels: &'a BTreeMap<String, String>,
+}
+
+/// Reasons that podid has to refuse an object that was written by hand.
+pub(super) const NONE_SERVED: &str = "LegacyIdentitiesNotServed";
+pub(super) const BEYOND_CLASS: &str = "NotAllowedByClass";
+
+static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
+
+impl HandWrittenLimits<'static> {
+    /// No limits: all are served.
+    pub const ANY: Self = Self {
+        served: LegacyIdentities::Any,
+        class: None,
+        namespace_labels: &NO_LABELS,
+    };
+}
+
+impl HandWrittenLimits<'_> {
+    /// Why an object is not served if it was written by hand; `None` when it may be.
+    #[must_use]
+    pub fn refusal(&self, identity: &AzureIdentity) -> Option<AssignmentFailure> {
+        let (reason, why) = match self.served {
+            LegacyIdentities::Any => return None,
+            LegacyIdentities::None => (NONE_SERVED, NONE_TEXT.to_owned()),
+            LegacyIdentities::WithinClass => (BEYOND_CLASS, self.beyond_class(identity)?),
+        };
+        let name = identity.full_name();
+        Some(AssignmentFailure {
+            reason: reason.to_owned(),
+            message: format!("AzureIdentity {name} was written by hand, and {why}"),
+        })
+    }
+
+    fn beyond_class(&self, identity: &AzureIdentity) -> Option<String> {
+        let Some(name) = &identity.class else {
+            return Some("names no class; name one in its annotation podid.dev/class".to_owned());
+        };
+        let Some(class) = self.class.filter(|class| class.name == *name) else {
+            return Some(format!("its class {name} does not exist"));
+        };
+        if identity.kind != AzureIdentityType::Managed {
+            return Some(format!(
+                "is a service principal, of which class {name} allows none"
+            ));
+        }
+        if !class.admits_namespace(&identity.namespace, self.namespace_labels) {
+            let namespace = &identity.namespace;
+            return Some(format!(
+                "{namespace:?} is not a namespace that may use class {name}; ask its owner to allow it in \
+                 spec.limits.namespaces"
+            ));
+        }
+        let is_managed = ManagedIdentityId::parse(&identity.resource_id).is_some();
+        let is_covered = is_managed && class.covers_identity(&identity.resource_id);
+        (!is_covered).then(|| {
+            let id = &identity.resource_id;
+            format!(
+                "{id} lies in no resource group whose identities class {name} lets adopt; ask its owner to \
+                 allow it in spec.limits.identityGroups"
+            )
+        })
+    }
+}
+
+const NONE_TEXT: &str = "this cluster serves only those of PodIdentityProfiles (--legacy-identities None); write a \
+    PodIdentityProfile that adopts the identity";
+
+impl LegacyIdentities {
+    /// Whether a node daemon, which sees no classes, must not serve this AzureIdentity whatever was assigned. A managed
+    /// identity within a class it knows by the operator's assignment; nobody assigns a service principal.
+    #[must_use]
+    pub fn refuses_on_nodes(self, identity: &AzureIdentity) -> bool {
+        let is_managed = identity.kind == AzureIdentityType::Managed;
+        match self {
+            Self::Any => false,
+            Self::WithinClass => !is_managed,
+            Self::None => !is_managed || identity.origin == Origin::HandWritten,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arm::ArmId;
+    use crate::profile::admit::tests::class;
+    use crate::testing::identity;
+
+    fn of(group: &str, named: Option<&str>) -> AzureIdentity {
+        let id = format!(
+            "/subscriptions/s/resourceGroups/{group}/providers/{}/i",
+            crate::arm::IDENTITY_TYPE
+        );
+        AzureIdentity {
+            namespace: "shop".into(),
+            class: named.map(str::to_owned),
+            ..identity("i", AzureIdentityType::Managed, ArmId::new(id))
+        }
+    }
+
+    fn reason(served: LegacyIdentities, identity: &AzureIdentity) -> Option<String> {
+        let class = class();
+        let limits = HandWrittenLimits {
+            served,
+            class: Some(&class),
+            namespace_labels: &BTreeMap::new(),
+        };
+        limits.refusal(identity).map(|failure| failure.message)
+    }
+
+    #[test]
+    fn any_serves_all_and_none_serves_none() {
+        let within = of("identities", Some("prod"));
+        assert_eq!(reason(LegacyIdentities::Any, &of("theirs", None)), None);
+        let refused = reason(LegacyIdentities::None, &within).unwrap();
+        assert!(
+            refused.contains("PodIdentityProfile that adopts"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn within_a_class_is_what_a_profile_of_that_class_could_adopt() {
+        let reason = |identity: &AzureIdentity| reason(LegacyIdentities::WithinClass, identity);
+        assert_eq!(reason(&of("IDENTITIES", Some("prod"))), None);
+        let elsewhere = AzureIdentity {
+            namespace: "other".into(),
+            ..of("identities", Some("prod"))
+        };
+        let principal = AzureIdentity {
+            kind: AzureIdentityType::ServicePrincipalSecret,
+            ..of("identities", Some("prod"))
+        };
+        let odd = AzureIdentity {
+            resource_id: ArmId::new("/subscriptions/s/resourceGroups/identities/../theirs"),
+            ..of("identities", Some("prod"))
+        };
+        for (identity, words) in [
+            (of("identities", None), "names no class"),
+            (of("identities", Some("dev")), "does not exist"),
+            (of("theirs", Some("prod")), "spec.limits.identityGroups"),
+            (odd, "spec.limits.identityGroups"),
+            (elsewhere, "spec.limits.namespaces"),
+            (principal, "service principal"),
+        ] {
+            let message = reason(&identity).expect(words);
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_node_refuses_by_itself_what_no_operator_assigns() {
+        let by_hand = of("identities", None);
+        let made = AzureIdentity {
+            origin: Origin::Profile,
+            ..by_hand.clone()
+        };
+        let principal = AzureIdentity {
+            kind: AzureIdentityType::ServicePrincipalCertificate,
+            ..made.clone()
+        };
+        for (served, refused) in [
+            (LegacyIdentities::Any, [false, false, false]),
+            (LegacyIdentities::WithinClass, [false, false, true]),
+            (LegacyIdentities::None, [true, false, true]),
+        ] {
+            let found = [&by_hand, &made, &principal].map(|one| served.refuses_on_nodes(one));
+            assert_eq!(found, refused, "{served:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_is_written() {
+        for (text, value) in [
+            ("Any", LegacyIdentities::Any),
+            ("WithinClass", LegacyIdentities::WithinClass),
+            ("None", LegacyIdentities::None),
+        ] {
+            assert_eq!(text.parse(), Ok(value));
+        }
+        assert!("none".parse::<LegacyIdentities>().is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! What AzureIdentities that were written by hand are compared with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use podid_core::arm::ArmId;
+use podid_core::binding::{
+    AzureIdentity, HandWrittenLimits, IdentityLookup, LegacyIdentities, Verification,
+    is_made_by_profile, verify,
+};
+use podid_core::class::Class;
+use podid_core::owner::Origin;
+use podid_index::ObjectKey;
+
+type Labels = BTreeMap<String, String>;
+
+/// Classes and namespaces, as far as such objects are held to them, and the pods that use one.
+#[derive(Debug, Default)]
+pub(super) struct HandWritten {
+    served: LegacyIdentities,
+    classes: HashMap<String, Class>,
+    namespaces: HashMap<String, Labels>,
+    users: BTreeSet<ObjectKey>,
+}
+
+impl HandWritten {
+    pub(super) fn new(served: LegacyIdentities) -> Self {
+        Self {
+            served,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a class, and names the pods whose identities have to be looked at again.
+    pub(super) fn set_class(&mut self, name: &str, class: Option<Class>) -> BTreeSet<ObjectKey> {
+        let changed = match class {
+            Some(class) => self.classes.insert(name.to_owned(), class.clone()) != Some(class),
+            None => self.classes.remove(name).is_some(),
+        };
+        self.concerned(changed)
+    }
+
+    /// Takes the labels of a namespace, and names the pods whose identities have to be looked at again.
+    pub(super) fn set_namespace(
+        &mut self,
+        name: &str,
+        labels: Option<Labels>,
+    ) -> BTreeSet<ObjectKey> {
+        let changed = match labels {
+            Some(labels) => self.namespaces.insert(name.to_owned(), labels.clone()) != Some(labels),
+            None => self.namespaces.remove(name).is_some(),
+        };
+        self.concerned(changed)
+    }
+
+    fn concerned(&self, changed: bool) -> BTreeSet<ObjectKey> {
+        match changed && self.served == LegacyIdentities::WithinClass {
+            true => self.users.clone(),
+            false => BTreeSet::new(),
+        }
+    }
+
+    /// Keeps whether a pod uses such an object.
+    pub(super) fn set_user(&mut self, pod: &ObjectKey, uses: bool) {
+        match uses {
+            true => self.users.insert(pod.clone()),
+            false => self.users.remove(pod),
+        };
+    }
+
+    /// The verification of an identity, and whether Azure has to be asked for it.
+    pub(super) fn verify(
+        &self,
+        identity: &AzureIdentity,
+        recorded: Option<&ArmId>,
+        known: Option<&IdentityLookup>,
+    ) -> (Verification, bool) {
+        let none = Labels::new();
+        let named = identity.class.as_ref();
+        let limits = HandWrittenLimits {
+            served: self.served,
+            class: named.and_then(|name| self.classes.get(name)),
+            namespace_labels: self.namespaces.get(&identity.namespace).unwrap_or(&none),
+        };
+        let by_hand = identity.origin == Origin::HandWritten;
+        let is_refused = by_hand && limits.refusal(identity).is_some();
+        let needs_azure = !is_made_by_profile(identity, recorded) && !is_refused;
+        (verify(identity, recorded, known, limits), needs_azure)
+    }
+}

@@ -1,0 +1,118 @@
+//! Which AzureIdentities that were written by hand are served, as the operator is told.
+
+use kube::api::{Api, Patch, PatchParams};
+use podid_crds::aadpodidentity::AzureIdentity;
+use podid_crds::podid::PodIdentityClass;
+use podid_lab::layout::RESOURCE_GROUP;
+use serde_json::json;
+
+use super::scene::Scene;
+use crate::cases;
+use crate::stage::VM_NODES;
+
+/// Puts the operator of the lab back as it was, also when a test fails.
+struct Served<'a>(&'a Scene);
+
+impl<'a> Served<'a> {
+    fn only(scene: &'a Scene, which: &str) -> Self {
+        scene.stage.stop_operator();
+        scene
+            .stage
+            .start_operator_with(&[("PODID_LEGACY_IDENTITIES", which)]);
+        Self(scene)
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        self.0.stage.stop_operator();
+        self.0.stage.start_operator();
+    }
+}
+
+#[tokio::test]
+async fn none_takes_back_what_was_assigned_and_any_gives_it_again() {
+    let scene = Scene::open("legacy-none").await;
+    let identity = scene.bind("web", "id").await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    {
+        let _served = Served::only(&scene, "None");
+        scene.until_assigned(&[("web", "id", "Failed")]).await;
+        scene
+            .stage
+            .until_carried(VM_NODES[0], &identity, false)
+            .await;
+        let event = scene.until_event("web", "LegacyIdentitiesNotServed").await;
+        assert!(
+            event.contains("write a PodIdentityProfile that adopts the identity"),
+            "{event}"
+        );
+    }
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    scene.delete_pod("web").await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
+}
+
+#[tokio::test]
+async fn within_a_class_serves_what_the_class_covers_while_it_does() {
+    let scene = Scene::open("legacy-class").await;
+    let _served = Served::only(&scene, "WithinClass");
+    let identity = scene.bind("web", "id").await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Failed")]).await;
+    let event = scene.until_event("web", "NotAllowedByClass").await;
+    assert!(event.contains("names no class"), "{event}");
+
+    // A namespace is in by its labels: three watches have to come together.
+    let label = json!({ "team": scene.namespace });
+    let class = json!({
+        "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityClass",
+        "metadata": { "name": scene.namespace },
+        "spec": cases::class(json!({
+            "subscriptionId": podid_lab::layout::SUBSCRIPTION, "resourceGroup": RESOURCE_GROUP,
+            "limits": { "namespaces": { "matchLabels": label } },
+        })),
+    });
+    let classes: Api<PodIdentityClass> = Api::all(scene.stage.client.clone());
+    let params = PatchParams::apply("test").force();
+    classes
+        .patch(&scene.namespace, &params, &Patch::Apply(&class))
+        .await
+        .unwrap();
+    let named = json!({ "metadata": { "annotations": { "podid.dev/class": scene.namespace } } });
+    scene
+        .api::<AzureIdentity>()
+        .patch("id", &PatchParams::default(), &Patch::Merge(named))
+        .await
+        .unwrap();
+    scene.label_namespace(&label).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, true)
+        .await;
+
+    let narrower = json!({ "spec": { "resourceGroup": "elsewhere" } });
+    classes
+        .patch(
+            &scene.namespace,
+            &PatchParams::default(),
+            &Patch::Merge(narrower),
+        )
+        .await
+        .unwrap();
+    scene.until_assigned(&[("web", "id", "Failed")]).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
+    scene.delete_pod("web").await;
+    classes
+        .delete(&scene.namespace, &Default::default())
+        .await
+        .unwrap();
+}
