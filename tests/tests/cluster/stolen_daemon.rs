@@ -9,9 +9,8 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::fixture::{Space, eventually};
-use attempts::Attempt;
+use attempts::{Attempt, OWN};
 
-const OWN: &str = "podid-system";
 const EVENTS: &str = "apis/events.k8s.io/v1";
 
 /// A namespace of others, and the API server as a thief sees it.

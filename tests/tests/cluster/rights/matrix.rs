@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
-use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use podid_tests::pages::page;
 use serde_json::json;
@@ -180,18 +179,4 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
     space.remove_class(&space.name).await;
     assert_eq!(wrong, [""; 0]);
     assert!(tried > 900, "{tried}");
-}
-
-/// A service account of the namespace, so that Flux can act as it.
-pub(super) async fn service_account(space: &Space, name: &str) {
-    let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
-    let account = ServiceAccount {
-        metadata: kube::api::ObjectMeta {
-            name: Some(name.to_owned()),
-            ..Default::default()
-        },
-        ..ServiceAccount::default()
-    };
-    let made = accounts.create(&PostParams::default(), &account).await;
-    made.unwrap();
 }

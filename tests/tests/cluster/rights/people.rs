@@ -5,7 +5,6 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, RoleRef, Subject};
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
-use super::matrix::service_account;
 use crate::fixture::{Space, eventually};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -182,4 +181,18 @@ async fn bind(space: &Space, role: &str, subject: Subject, in_cluster: bool) {
             .await
             .unwrap();
     }
+}
+
+/// A service account of the namespace, so that Flux can act as it.
+async fn service_account(space: &Space, name: &str) {
+    let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
+    let account = ServiceAccount {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..ServiceAccount::default()
+    };
+    let made = accounts.create(&PostParams::default(), &account).await;
+    made.unwrap();
 }

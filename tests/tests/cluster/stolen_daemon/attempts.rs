@@ -7,9 +7,10 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use super::OWN;
 use crate::fixture::Space;
 
+/// Namespace of podid.
+pub(super) const OWN: &str = "podid-system";
 const PODID: &str = "apis/podid.dev/v1alpha1";
 const PREDECESSOR: &str = "apis/aadpodidentity.k8s.io/v1";
 const ADMISSION: &str = "apis/admissionregistration.k8s.io/v1";
