@@ -134,6 +134,7 @@ impl ClassArgs {
                 managed_identity_operator: self.grant_identity_operator.unwrap_or_default(),
                 virtual_machine_contributor: self.grant_vm_contributor.unwrap_or_default(),
             }),
+            neighbours: None,
             limits: (limits != ClassLimits::default()).then_some(limits),
         }
     }

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use podid_core::backend::Backend;
 use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
+use podid_core::net_raw::NetRaw;
 use serde::{Deserialize, Serialize};
 
 /// The facts of one environment, and the limits of what profiles may ask for in it.
@@ -122,6 +123,11 @@ pub struct PodIdentityClassSpec {
     /// Roles granted to the kubelet identity, so that VMs and scale sets may use identities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_grants: Option<NodeGrants>,
+
+    /// What every pod must do in namespaces that may use the class, bound or not: drop `NET_RAW`, and add neither it
+    /// nor `NET_ADMIN`. Left out: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbours: Option<NetRaw>,
 
     /// What profiles may ask for. Left out: nothing but an identity without access, in no
     /// namespace.

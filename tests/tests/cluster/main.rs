@@ -16,6 +16,7 @@ mod flux;
 mod kinds;
 mod legacy_identities;
 mod migration;
+mod neighbours;
 mod net_raw;
 mod node_taints;
 mod objects;

@@ -54,7 +54,7 @@ impl Space {
     }
 
     /// The warning with which the API server admits an object at this path; nothing is created.
-    async fn warning(&self, path: &str, object: &Value) -> Option<String> {
+    pub(crate) async fn warning(&self, path: &str, object: &Value) -> Option<String> {
         let parameters = PostParams {
             dry_run: true,
             ..PostParams::default()
@@ -317,6 +317,8 @@ async fn the_api_server_finds_no_fault_with_the_expressions() {
         "podid-net-raw-templates",
         "podid-binding-label",
         "podid-class-limits",
+        "podid-neighbours-enforce",
+        "podid-neighbours-audit",
         "podid-daemon-events",
         "podid-profile-specs",
     ] {

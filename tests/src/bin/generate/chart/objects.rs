@@ -350,6 +350,44 @@ const TEMPLATES: &[Template] = &[
         ],
     },
     Template {
+        file: "policies/neighbours.yaml",
+        sources: &[
+            "policies/neighbours/rule/policy.yaml",
+            "policies/neighbours/rule/binding.yaml",
+        ],
+        // kustomize's two overlays of the rule.
+        around: (
+            "{{- if .Values.policies.neighbours.enabled }}
+{{- range $mode := list \"Enforce\" \"Audit\" }}
+{{- $audit := eq $mode \"Audit\" }}
+---",
+            "{{- end }}\n{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "  name: podid-neighbours\n",
+                concat!("  name: podid-neighbours-{{ lower $mode }}", metadata!()),
+                2,
+            ),
+            edit(
+                "  policyName: podid-neighbours\n",
+                "  policyName: podid-neighbours-{{ lower $mode }}\n",
+                1,
+            ),
+            edit(
+                "[kube-system, podid-system]",
+                "[kube-system, {{ include \"podid.namespace\" $ }}]",
+                1,
+            ),
+            edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1),
+            edit(
+                "  validationActions: [Deny]\n",
+                "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
+                1,
+            ),
+        ],
+    },
+    Template {
         file: "policies/net-raw.yaml",
         sources: &[
             "policies/net-raw/rule/policy.yaml",

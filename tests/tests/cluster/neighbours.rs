@@ -1,0 +1,172 @@
+//! What a class asks of every pod of its namespaces, bound or not.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::cases;
+use crate::fixture::{Space, eventually, refusal};
+
+/// A pod without a label, whose only container has this security context.
+fn pod(context: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "app", "image": "x", "securityContext": context}]},
+    })
+}
+
+fn drops(capability: &str) -> Value {
+    json!({"capabilities": {"drop": [capability]}})
+}
+
+async fn admits(space: &Space, pod: Value) -> Result<(), String> {
+    space.create("Pod", pod, true).await.map(|_| ())
+}
+
+/// A namespace whose class asks this of neighbours, and the class.
+async fn asked(mode: &str) -> (Space, String) {
+    let space = Space::new("neighbours").await;
+    let limits = json!({"namespaces": {"names": [space.name]}});
+    let spec = cases::class(json!({"neighbours": mode, "limits": limits}));
+    let class = space.class("standard", spec).await;
+    (space, class)
+}
+
+async fn enforced() -> (Space, String) {
+    let (space, class) = asked("Enforce").await;
+    let refused = async || admits(&space, pod(&json!({}))).await.err();
+    eventually("the policy", refused).await;
+    (space, class)
+}
+
+#[tokio::test]
+async fn every_pod_must_drop_net_raw_and_gain_nothing() {
+    let (space, class) = enforced().await;
+    let refused = admits(&space, pod(&json!({}))).await.expect_err("kept");
+    for words in [
+        "podid-neighbours-enforce",
+        &format!("pod p: class {class} (neighbours: Enforce)"),
+        "container app does not drop NET_RAW",
+        "{drop: [NET_RAW]}",
+    ] {
+        assert!(refused.contains(words), "{words:?} is not in: {refused}");
+    }
+    for good in [drops("ALL"), drops("NET_RAW")] {
+        admits(&space, pod(&good)).await.unwrap();
+    }
+    for added in ["NET_RAW", "cap_net_admin", "ALL", "NET_ADM\u{131}N"] {
+        let mut context = drops("ALL");
+        context["capabilities"]["add"] = json!([added]);
+        let refused = admits(&space, pod(&context)).await.expect_err(added);
+        assert!(
+            refused.contains("adds NET_RAW, NET_ADMIN or ALL"),
+            "{refused}"
+        );
+    }
+    let mut context = drops("ALL");
+    context["capabilities"]["add"] = json!(["NET_BIND_SERVICE"]);
+    admits(&space, pod(&context)).await.unwrap();
+    admits(
+        &space,
+        pod(&json!({"privileged": true, "capabilities": {"drop": ["ALL"]}})),
+    )
+    .await
+    .expect_err("privileged");
+    let mut windows = pod(&json!({}));
+    windows["spec"]["os"] = json!({"name": "windows"});
+    admits(&space, windows).await.unwrap();
+    let mut setup = pod(&drops("ALL"));
+    setup["spec"]["initContainers"] = json!([{"name": "setup", "image": "x"}]);
+    let refused = admits(&space, setup).await.expect_err("setup");
+    assert!(refused.contains("container setup"), "{refused}");
+    space.remove_class(&class).await;
+}
+
+/// The policy fails open where it cannot be evaluated, so nobody may make it cost too much.
+#[tokio::test]
+async fn a_pod_that_costs_too_much_to_look_at_is_refused() {
+    let (space, class) = enforced().await;
+    let many: Vec<String> = (0..20_000).map(|n| format!("CAPABILITY_{n}")).collect();
+    let mut long = drops("ALL");
+    long["capabilities"]["add"] = json!(["A".repeat(400_000)]);
+    let mut wide = drops("ALL");
+    wide["capabilities"]["add"] = json!(many);
+    wide["capabilities"]["add"][19_999] = json!("NET_RAW");
+    let mut deep = pod(&json!({}));
+    let one = |n| json!({"name": format!("c{n}"), "image": "x"});
+    deep["spec"]["containers"] = (0..4000).map(one).collect();
+    for costly in [pod(&long), pod(&wide), deep] {
+        let refused = admits(&space, costly).await.expect_err("costly");
+        assert!(refused.contains("no more than 200 containers"), "{refused}");
+    }
+    space.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn debugging_containers_are_looked_at_and_old_pods_left_alone() {
+    let (space, class) = asked("Enforce").await;
+    // Before the policy knows the class: it has been there longer than its class.
+    let other = Space {
+        client: space.client.clone(),
+        name: crate::fixture::new_namespace(&space.client, "neighbours").await,
+    };
+    other.create("Pod", pod(&json!({})), false).await.unwrap();
+    let limits =
+        json!({"namespaces": {"names": [space.name], "matchLabels": {"team": space.name}}});
+    let wider = json!({"spec": {"limits": limits}});
+    space
+        .api("PodIdentityClass")
+        .patch(&class, &PatchParams::default(), &Patch::Merge(wider))
+        .await
+        .unwrap();
+    let namespaces: Api<Namespace> = Api::all(space.client.clone());
+    let label = json!({"metadata": {"labels": {"team": space.name}}});
+    namespaces
+        .patch(&other.name, &PatchParams::default(), &Patch::Merge(label))
+        .await
+        .unwrap();
+    let refused = async || admits(&other, pod(&json!({}))).await.err();
+    eventually("the namespace coming in by its label", refused).await;
+    let dry = PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    };
+    let pods = other.api("Pod");
+    let label = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}}));
+    pods.patch("p", &dry, &label).await.unwrap();
+    let debug = async |context: Value| {
+        let container = json!({"name": "debugger", "image": "x", "securityContext": context});
+        let patch = Patch::Strategic(json!({"spec": {"ephemeralContainers": [container]}}));
+        let answer = pods
+            .patch_subresource("ephemeralcontainers", "p", &dry, &patch)
+            .await;
+        answer.map(|_| ()).map_err(|error| refusal(error).message)
+    };
+    debug(drops("ALL")).await.unwrap();
+    let refused = debug(json!({})).await.expect_err("it keeps NET_RAW");
+    assert!(refused.contains("container debugger"), "{refused}");
+    space.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn audit_warns_and_others_are_not_concerned() {
+    let (space, class) = asked("Audit").await;
+    let path = format!("/api/v1/namespaces/{}/pods", space.name);
+    let warned = async || space.warning(&path, &pod(&json!({}))).await;
+    let warning = eventually("a warning", warned).await;
+    assert!(warning.contains("(neighbours: Audit)"), "{warning}");
+    space.remove_class(&class).await;
+    let elsewhere = Space::new("neighbours-elsewhere").await;
+    let (enforced, class) = enforced().await;
+    admits(&elsewhere, pod(&json!({}))).await.unwrap();
+    let limits = json!({"namespaces": {"names": ["*"]}});
+    let all = json!({"spec": {"limits": limits, "neighbours": "Ignore"}});
+    enforced
+        .api("PodIdentityClass")
+        .patch(&class, &PatchParams::default(), &Patch::Merge(all))
+        .await
+        .unwrap();
+    let admitted = async || admits(&enforced, pod(&json!({}))).await.ok();
+    eventually("the class asking for nothing", admitted).await;
+    enforced.remove_class(&class).await;
+}
