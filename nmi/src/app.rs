@@ -75,13 +75,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     };
     let (snapshots, calls) = follower.start(&args, &mut tasks)?;
     let sources = token_sources(&args, snapshots.clone(), &metrics, &mut tasks)?;
+    let links = KernelLinkCheck::here().context("cannot follow changes of the node's links")?;
     let service = TokenService {
         snapshots,
         sources,
         calls,
         callers,
         active,
-        links: Arc::new(KernelLinkCheck::default()),
+        links: Arc::new(links),
         waits: Waits {
             assign: args.assign_wait,
             attest: args.attest_wait,

@@ -9,7 +9,7 @@
 //!            └ core::resolve          the decision: which identity, from which source
 //!            └ token::cache           the token, if it is kept
 //!            └ token                  else from that source, within the limits of the metadata service
-//!            └ attest::link_query     is the caller's link still the one that was attested?
+//!            └ attest::link_check     is the caller's link still the one that was attested?
 //!          answer                   the JSON that every SDK reads
 //! ```
 //!

@@ -18,11 +18,13 @@
 //! | `error` | the ways in which they disagree, and their texts |
 //! | `macs` | which MAC belongs behind which bridge port |
 //! | `state` | one pod: its result, and when it is checked again |
+//! | `confirmed_links` | how long the kernel's answer about a link counts |
 //! | `packet_origins` | whether a connection that was opened before its pod was attested is the pod's |
 //! | `attestations` | all pods of a node: which are attested, which must be checked, which are revoked |
 
 mod attestations;
 mod compare;
+mod confirmed_links;
 mod error;
 mod facts;
 mod macs;
@@ -31,6 +33,7 @@ mod state;
 
 pub use attestations::Attestations;
 pub use compare::compare;
+pub use confirmed_links::{CONFIRMED_FOR, ConfirmedLinks, Question};
 pub use error::AttestationError;
 pub use facts::{
     BridgePort, Claim, KernelFacts, LinkChange, LinkPeer, Mac, NodeLink, PodEndpoint, PodLink,

@@ -8,7 +8,7 @@ use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 use podid_core::attest::LinkChange;
 use tokio::sync::mpsc;
 
-use super::KernelLinkCheck;
+use super::link_query::LinkQueries;
 
 /// Pause after a subscription breaks, before it is made again.
 const BROKEN_PAUSE: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 /// A subscription to the changes of links.
 pub(crate) struct LinkMonitor {
     kernel: Connection<Route>,
-    links: KernelLinkCheck,
+    links: LinkQueries,
 }
 
 impl LinkMonitor {
@@ -29,7 +29,7 @@ impl LinkMonitor {
         kernel.subscribe(&[RtnetlinkGroup::Link])?;
         Ok(Self {
             kernel,
-            links: KernelLinkCheck::default(),
+            links: LinkQueries::default(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! One link of the node as it is now. This is asked before every token leaves, so it must be quick;
+//! One link of the node as it is now. This is asked before tokens leave, so it must be quick;
 //! and its answer decides whether the token leaves, so it must be the answer to this very question.
 //!
 //! Opening and closing a netlink socket costs more than the question does, so sockets are kept. Three
@@ -24,7 +24,7 @@ use nlink::netlink::message::{NLM_F_REQUEST, NlMsgError, NlMsgType};
 use nlink::netlink::parse::FromNetlink;
 use nlink::netlink::types::IfInfoMsg;
 use nlink::netlink::{MessageBuilder, MessageIter};
-use podid_core::attest::{NodeLink, ProvedLink};
+use podid_core::attest::NodeLink;
 
 use super::node_links::LinkAnswer;
 
@@ -38,30 +38,10 @@ const KEPT_SOCKETS: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
-/// Checks whether a link is still what it was when a pod was attested by it.
-pub(crate) trait LinkCheck: fmt::Debug + Send + Sync {
-    /// Whether the link is unchanged. The kernel is asked anew at each call; a link that cannot be read
-    /// counts as changed.
-    fn is_unchanged(&self, link: &ProvedLink) -> bool;
-}
-
-/// The links of the network namespace that this process runs in.
+/// Asks about links of the network namespace that this process runs in.
 #[derive(Debug, Default)]
-pub(crate) struct KernelLinkCheck {
+pub(crate) struct LinkQueries {
     idle: Mutex<Vec<QuerySocket>>,
-}
-
-impl LinkCheck for KernelLinkCheck {
-    fn is_unchanged(&self, link: &ProvedLink) -> bool {
-        match self.query(link.index) {
-            Ok(now) => link.is_unchanged(now.as_ref()),
-            Err(error) => {
-                let index = link.index;
-                tracing::warn!(%error, index, "a link cannot be read; its pod is not served");
-                false
-            }
-        }
-    }
 }
 
 /// Why the kernel could not be asked about a link.
@@ -90,7 +70,7 @@ impl LinkQueryError {
     }
 }
 
-impl KernelLinkCheck {
+impl LinkQueries {
     /// The link that has this index now; `None` when there is none.
     pub(crate) fn query(&self, index: u32) -> Result<Option<NodeLink>, LinkQueryError> {
         let kept = self.idle().pop();
@@ -213,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_link_is_found_by_its_index_and_a_missing_one_is_none() {
-        let check = KernelLinkCheck::default();
+        let check = LinkQueries::default();
         let link = check.query(loopback()).unwrap().unwrap();
         assert_eq!((link.peer, link.bridge), (None, None));
         for missing in [0, i32::MAX as u32, u32::MAX] {
@@ -223,7 +203,7 @@ mod tests {
 
     #[test]
     fn one_socket_serves_all_questions_of_one_thread() {
-        let check = KernelLinkCheck::default();
+        let check = LinkQueries::default();
         let kept = || -> Vec<i32> {
             let idle = check.idle();
             idle.iter().map(|one| one.socket.as_raw_fd()).collect()
@@ -240,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_an_earlier_question_is_an_error_and_closes_the_socket() {
-        let check = KernelLinkCheck::default();
+        let check = LinkQueries::default();
         check.query(loopback()).unwrap();
         // A question whose answer is not read, as if its asker had gone away.
         let left = question(i32::try_from(loopback()).unwrap(), 1);
@@ -273,16 +253,5 @@ mod tests {
                 assert_eq!((link.peer, link.bridge), (None, None));
             }
         }
-    }
-
-    #[test]
-    fn a_link_that_cannot_be_asked_about_has_changed() {
-        let check = KernelLinkCheck::default();
-        let attested = |index| ProvedLink {
-            index,
-            was: NodeLink::default(),
-        };
-        assert!(check.is_unchanged(&attested(loopback())));
-        assert!(!check.is_unchanged(&attested(i32::MAX as u32)));
     }
 }

@@ -12,6 +12,7 @@ use nlink::netlink::addr::Ipv4Address;
 use nlink::netlink::{Connection, Route};
 use podid_lab::net::{Namespace, PodLink, host_link_name, in_namespace};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use super::test_node::{TestNode, handle, new_namespace};
 use super::{TOKEN_URL, objects};
@@ -208,10 +209,27 @@ impl Pod {
     /// # Errors
     /// When there is no connection.
     pub fn send(&self, to: SocketAddrV4, bytes: &[u8]) -> Result<String> {
-        let mut stream = in_namespace(self.namespace(), || {
-            TcpStream::connect_timeout(&to.into(), Duration::from_secs(3))
+        self.send_as(Ipv4Addr::UNSPECIFIED, to, bytes, Duration::from_secs(30))
+    }
+
+    /// The same from one of its addresses, until nothing comes for so long.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub fn send_as(
+        &self,
+        from: Ipv4Addr,
+        to: SocketAddrV4,
+        bytes: &[u8],
+        silence: Duration,
+    ) -> Result<String> {
+        let mut stream: TcpStream = in_namespace(self.namespace(), || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&SocketAddrV4::new(from, 0).into())?;
+            socket.connect_timeout(&to.into(), Duration::from_secs(3))?;
+            std::io::Result::Ok(socket.into())
         })??;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_read_timeout(Some(silence))?;
         // Somebody who is refused half-way through may be cut off; what was said counts.
         let _cut_off = stream.write_all(bytes);
         let mut answer = Vec::new();

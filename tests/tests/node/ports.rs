@@ -4,6 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use nlink::netlink::addr::Ipv4Address;
 use nlink::netlink::nftables::Family;
@@ -12,6 +15,7 @@ use podid_lab::Network;
 use podid_tests::node::{Impostor, Pod, TestNode, wait_until};
 
 use crate::link_layer::{TAGS, show_bridged_frames};
+use crate::requests::{PATH, metadata};
 use crate::scene::Scene;
 
 #[test]
@@ -39,6 +43,36 @@ fn who_takes_a_neighbours_port_gets_nothing() {
                 .all(|key| !key.ends_with(&victim.address.octets()))
         );
     }
+}
+
+/// The daemon does not ask the kernel about a link for every token. Here it has just done so when the port is taken.
+#[test]
+fn who_takes_the_port_of_a_pod_that_asks_all_the_time_gets_nothing() {
+    let scene = Scene::start(Network::Bridge);
+    let victim = scene.pod_with_identity("victim");
+    let attacker = scene.pod_with_identity("attacker");
+    let request =
+        format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\nconnection: close\r\n\r\n");
+    let request = request.as_bytes();
+    let (answers, taken) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !taken.load(Ordering::Relaxed) {
+                let answer = victim.send(metadata(), request);
+                let issued = answer.is_ok_and(|text| text.contains("token-of-client-victim"));
+                answers.fetch_add(usize::from(issued), Ordering::Relaxed);
+            }
+        });
+        wait_until("the victim gets tokens", || {
+            answers.load(Ordering::Relaxed) > 200
+        });
+        attacker.take_port(&scene.test_node, &victim).unwrap();
+        let silence = Duration::from_secs(2);
+        let stolen = attacker.send_as(victim.address, metadata(), request, silence);
+        taken.store(true, Ordering::Relaxed);
+        let stolen = stolen.unwrap_or_default();
+        assert!(!stolen.contains("token-of"), "{stolen}");
+    });
 }
 
 #[test]
