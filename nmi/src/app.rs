@@ -22,9 +22,11 @@ use crate::intercept::{
 };
 use crate::metrics::NodeMetrics;
 use crate::pod_events::{self, PodEvents};
-use crate::pod_state::{Inputs, Outputs, PodStateManager};
+use crate::pod_state::{Inputs, Outputs, OverviewRequest, PodStateManager};
+use crate::recent_errors::RecentErrors;
 use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
+use crate::status::{self, StatusParts, StatusSource};
 use crate::token::{NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenSources};
 use crate::{open_files, privileges, shared_listener, watch as watches};
 
@@ -52,6 +54,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     // reaches the node's own metadata service.
     let Interception {
         engine,
+        engine_name,
         callers,
         allowed,
         installed,
@@ -60,10 +63,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         upkeep,
     } = intercept(&args, &readiness, &metrics).await?;
     tasks.background("interception", upkeep);
-    let pages = AdminPages::new(readiness, drain.clone(), registry);
-    serve_admin(&args, pages, active.clone(), &mut tasks).await?;
+    let status = StatusSource::default();
+    let pages = AdminPages::new(readiness.clone(), drain.clone(), registry);
+    serve_admin(&args, pages, &status, active.clone(), &mut tasks).await?;
     let client = client(args.kubeconfig.as_deref()).await?;
     let events = pod_events(&client, &args, &mut tasks);
+    let installed_now = installed.clone();
     let follower = PodStateParts {
         client,
         allowed,
@@ -73,8 +78,29 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         not_synced,
     };
-    let (snapshots, calls) = follower.start(&args, &mut tasks)?;
-    let sources = token_sources(&args, snapshots.clone(), &metrics, &mut tasks)?;
+    let PodStateHandles {
+        snapshots,
+        calls,
+        overviews,
+    } = follower.start(&args, &mut tasks)?;
+    let imds = node_imds(&args, &metrics)?;
+    let cache = token_cache(&imds, snapshots.clone(), &metrics, &mut tasks);
+    let errors = RecentErrors::default();
+    status.start(StatusParts {
+        node: args.node_name.clone(),
+        readiness,
+        engine: engine_name,
+        active: active.clone(),
+        installed: installed_now,
+        overviews,
+        cache: Arc::clone(&cache),
+        errors: errors.clone(),
+        metrics: metrics.clone(),
+    });
+    let sources = TokenSources {
+        node_imds: cache,
+        node_identities: NodeIdentityTokens::new(imds),
+    };
     let links = KernelLinkCheck::here().context("cannot follow changes of the node's links")?;
     let service = TokenService {
         snapshots,
@@ -88,6 +114,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
             attest: args.attest_wait,
         },
         events,
+        errors,
         metrics,
     };
     let limits = ConnectionLimits::default();
@@ -114,17 +141,24 @@ pub fn metrics_at_start() -> String {
     metrics::text(&registry)
 }
 
-/// Serves the admin pages: at the socket always, at the address while this daemon is the active one of its
-/// node, so that who asks there is answered by the one that takes the calls.
+/// Serves the admin pages: at the socket always, with the status, at the address while this daemon is the active one
+/// of its node, so that who asks there is answered by the one that takes the calls.
 async fn serve_admin(
     args: &RunArgs,
     pages: AdminPages,
+    status: &StatusSource,
     mut active: watch::Receiver<ActiveDaemon>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.admin_socket {
         let socket = admin::bind_socket(path)?;
-        tasks.background("admin socket", socket.serve(pages.clone()));
+        let status = status.clone();
+        let report = move || {
+            let status = status.clone();
+            async move { status.report().await }
+        };
+        let pages = pages.clone().with_json(status::PAGE, report);
+        tasks.background("admin socket", socket.serve(pages));
     }
     let listener = shared_listener::listen(args.settings.admin_addr, "--admin-addr").await?;
     let admin = Admin::from(listener.socket);
@@ -165,14 +199,19 @@ struct PodStateParts {
     not_synced: ReadinessCheck,
 }
 
+/// What the others have of the pod state manager.
+struct PodStateHandles {
+    /// What the server reads.
+    snapshots: Snapshots,
+    /// Where it reports callers that are not attested.
+    calls: mpsc::Sender<Ipv4Addr>,
+    /// Where the status asks about all pods.
+    overviews: mpsc::Sender<OverviewRequest>,
+}
+
 impl PodStateParts {
-    /// Starts the watches, the link monitor and the manager. Returns what the server reads, and the
-    /// channel on which it reports callers that are not attested.
-    fn start(
-        self,
-        args: &RunArgs,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<(Snapshots, mpsc::Sender<Ipv4Addr>)> {
+    /// Starts the watches, the link monitor and the manager.
+    fn start(self, args: &RunArgs, tasks: &mut Tasks) -> anyhow::Result<PodStateHandles> {
         let (changes_sender, changes) = mpsc::channel(CHANGES);
         tasks.background(
             "watches",
@@ -183,6 +222,7 @@ impl PodStateParts {
         tasks.background("links", monitor.run(links_sender));
         let (snapshots_sender, snapshots) = watch::channel(Arc::default());
         let (calls_sender, calls) = mpsc::channel(CALLS);
+        let (overviews_sender, overviews) = mpsc::channel(CALLS);
         let rules = ServingRules {
             scope: match args.force_namespaced {
                 true => BindingScope::Namespace,
@@ -203,32 +243,41 @@ impl PodStateParts {
             calls,
             installed: self.installed,
             links,
+            overviews,
             handover: self.handover,
         });
         tasks.background("pod state", running);
-        Ok((snapshots, calls_sender))
+        Ok(PodStateHandles {
+            snapshots,
+            calls: calls_sender,
+            overviews: overviews_sender,
+        })
     }
 }
 
-/// Chooses where tokens come from, and what stands in front of each source.
-fn token_sources(
-    args: &RunArgs,
-    snapshots: Snapshots,
-    metrics: &NodeMetrics,
-    tasks: &mut Tasks,
-) -> anyhow::Result<TokenSources> {
+/// The node's metadata service, within its limits.
+fn node_imds(args: &RunArgs, metrics: &NodeMetrics) -> anyhow::Result<SharedImds> {
     let options = ImdsOptions {
         base_url: args.metadata_endpoint.clone(),
         ..ImdsOptions::default()
     };
-    let imds = SharedImds::new(Arc::new(Imds::new(options)?), metrics.clone());
+    Ok(SharedImds::new(
+        Arc::new(Imds::new(options)?),
+        metrics.clone(),
+    ))
+}
+
+/// Keeps the tokens of the metadata service.
+fn token_cache(
+    imds: &SharedImds,
+    snapshots: Snapshots,
+    metrics: &NodeMetrics,
+    tasks: &mut Tasks,
+) -> Arc<TokenCache> {
     let source = Arc::new(NodeImds::new(imds.clone()));
     let cache = Arc::new(TokenCache::new(source, metrics.clone()));
     tasks.background("tokens", Arc::clone(&cache).keep_up(snapshots));
-    Ok(TokenSources {
-        node_imds: cache,
-        node_identities: NodeIdentityTokens::new(imds),
-    })
+    cache
 }
 
 /// The address asked for, or the node's.

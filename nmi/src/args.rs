@@ -35,6 +35,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say whether the daemon at the admin socket is ready, and fail while it is not
     Probe(ProbeArgs),
+    /// Show the node's pods, their identities, the tokens that are kept and the last errors
+    Status(StatusArgs),
     /// Keep pods from the node's metadata service until the daemon serves them, and end
     ///
     /// For the start of a node, before its kubelet; where podid has rules it changes nothing.
@@ -136,6 +138,33 @@ pub struct ProbeArgs {
     /// The daemon's admin socket
     #[arg(long, env = "PODID_ADMIN_SOCKET", value_name = "FILE")]
     pub admin_socket: PathBuf,
+}
+
+/// Flags of `status`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kubectl -n podid-system exec podid-nmi-x7k2p -- /podid-nmi status    of the node of that pod
+  podid-nmi status --admin-socket /run/podid/admin.sock                in the daemon's container
+  podid-nmi status -o json | jq '.pods[] | select(.state != \"Served\")'")]
+pub struct StatusArgs {
+    /// The daemon's admin socket
+    #[arg(long, env = "PODID_ADMIN_SOCKET", value_name = "FILE")]
+    pub admin_socket: PathBuf,
+
+    /// What to print
+    #[arg(short, long, value_enum, default_value_t = StatusFormat::Table)]
+    pub output: StatusFormat,
+}
+
+/// How the status is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For programs
+    Yaml,
 }
 
 /// Flags of `close`.

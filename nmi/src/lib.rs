@@ -41,9 +41,11 @@ mod pod_index;
 mod pod_state;
 mod privileges;
 pub mod probe;
+mod recent_errors;
 mod server;
 mod shared_listener;
 mod snapshot;
+pub mod status;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -35,6 +35,12 @@ impl Snapshot {
         self.by_address.get(&address).map(|served| &served.pod)
     }
 
+    /// The uids of those who are served, once for each address.
+    pub(crate) fn uids(&self) -> impl Iterator<Item = &str> {
+        let served = self.by_address.values();
+        served.map(|served| served.pod.caller.pod.uid.as_str())
+    }
+
     /// The link by which this pod was attested to have this address.
     pub(crate) fn link_of(&self, uid: &str, address: Ipv4Addr) -> Option<&ProvedLink> {
         let served = self.by_address.get(&address)?;

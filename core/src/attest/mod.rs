@@ -31,7 +31,7 @@ mod macs;
 mod packet_origins;
 mod state;
 
-pub use attestations::Attestations;
+pub use attestations::{Attestations, Standing};
 pub use compare::compare;
 pub use confirmed_links::{CONFIRMED_FOR, ConfirmedLinks, Question};
 pub use error::AttestationError;

@@ -76,6 +76,8 @@ pub(crate) trait CallerCheck: fmt::Debug + Send + Sync {
 /// An engine that has started, with the channels by which it is controlled.
 pub(crate) struct Interception {
     pub(crate) engine: Box<dyn InterceptionEngine>,
+    /// For people.
+    pub(crate) engine_name: &'static str,
     pub(crate) callers: Arc<dyn CallerCheck>,
     /// At first the endpoints that an earlier daemon has left in place, or still keeps there.
     pub(crate) allowed: AllowedEndpoints,

@@ -33,6 +33,10 @@ impl DeriveContext {
         self.by_uid.get(uid)
     }
 
+    pub(super) fn contexts(&self) -> impl Iterator<Item = &Arc<PodContext>> {
+        self.by_uid.values()
+    }
+
     /// Notes when an AzureAssignedIdentity was first seen to be assigned to its pod.
     pub(super) fn date(
         &mut self,

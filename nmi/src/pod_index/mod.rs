@@ -5,6 +5,7 @@ mod derive;
 mod node_pod;
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
@@ -164,6 +165,18 @@ impl PodIndex {
     /// A pod of this node, by uid, with all that concerns it.
     pub(crate) fn context(&self, uid: &str) -> Option<&Arc<PodContext>> {
         self.index.derive().context(uid)
+    }
+
+    /// All pods of this node, each with its addresses in the API server.
+    pub(crate) fn contexts(&self) -> impl Iterator<Item = (&Arc<PodContext>, Vec<Ipv4Addr>)> {
+        self.index.derive().contexts().map(|context| {
+            let pod = &context.caller.pod;
+            let known = self.index.pod(&ObjectKey::new(&pod.namespace, &pod.name));
+            (
+                context,
+                known.map_or_else(Vec::new, |known| known.addresses.clone()),
+            )
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! The state of the node's pods: brings together what the API server and the kernel say about each,
 //! has the endpoints allowed of those for which both agree, and publishes these pods to the server.
 
+mod overview;
+
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -13,6 +15,8 @@ use podid_runtime::wait::sleep_until;
 use podid_runtime::{ReadinessCheck, process};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
+
+pub(crate) use overview::{OverviewRequest, PodOverview};
 
 use crate::attest::{LookError, PodInspector};
 use crate::intercept::{AllowedEndpoints, Handover, InstalledEndpoints};
@@ -32,6 +36,8 @@ pub(crate) struct Inputs {
     pub(crate) installed: InstalledEndpoints,
     /// Changes of the node's links.
     pub(crate) links: mpsc::Receiver<LinkChange>,
+    /// Questions for what is known of all pods.
+    pub(crate) overviews: mpsc::Receiver<OverviewRequest>,
     /// From an earlier daemon that still takes the calls.
     pub(crate) handover: Option<Handover>,
 }
@@ -101,6 +107,7 @@ impl PodStateManager {
                 },
                 Some(address) = inputs.calls.recv() => self.attestations.on_call(address, Instant::now()),
                 Some(change) = inputs.links.recv() => self.on_link_change(change),
+                Some(asked) = inputs.overviews.recv() => self.on_overview_request(asked),
                 looked = finished(&mut self.look) => self.on_look(looked),
                 () = sleep_until(due.map(Into::into)) => {}
                 Ok(()) = inputs.installed.changed() => {}
@@ -156,6 +163,13 @@ impl PodStateManager {
         if release {
             self.attestations.release_unclaimed();
         }
+    }
+
+    fn on_overview_request(&self, asked: OverviewRequest) {
+        let snapshot = self.outputs.snapshots.borrow();
+        let overview = overview::overview(&self.pods, &self.attestations, &snapshot);
+        // Who has asked may have gone away.
+        let _gone = asked.send(overview);
     }
 
     fn look_at_due(&mut self) {

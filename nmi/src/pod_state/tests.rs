@@ -45,6 +45,7 @@ struct Running {
     changes: mpsc::Sender<ObjectUpdate>,
     calls: mpsc::Sender<Ipv4Addr>,
     links: mpsc::Sender<LinkChange>,
+    overviews: mpsc::Sender<OverviewRequest>,
     allowed: watch::Receiver<BTreeSet<PodEndpoint>>,
     installed: watch::Sender<BTreeSet<PodEndpoint>>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -72,6 +73,7 @@ impl Running {
         let (changes, changes_receiver) = mpsc::channel(16);
         let (calls, calls_receiver) = mpsc::channel(16);
         let (links, links_receiver) = mpsc::channel(16);
+        let (overviews, overviews_receiver) = mpsc::channel(1);
         let (events, publisher) = pod_events::channel();
         let readiness = Readiness::new();
         let metrics = NodeMetrics::register(&mut Registry::default());
@@ -93,6 +95,7 @@ impl Running {
             calls: calls_receiver,
             installed: installed_receiver,
             links: links_receiver,
+            overviews: overviews_receiver,
             handover,
         }));
         Self {
@@ -100,6 +103,7 @@ impl Running {
             changes,
             calls,
             links,
+            overviews,
             allowed,
             installed,
             snapshots,
@@ -164,6 +168,17 @@ impl Running {
             now == expected
         });
         served.await.unwrap();
+    }
+
+    /// Every pod's name, state, and whether a reason is given.
+    async fn overview(&self) -> Vec<(String, &'static str, bool)> {
+        let (sender, overview) = tokio::sync::oneshot::channel();
+        self.overviews.send(sender).await.unwrap();
+        let shown = |one: PodOverview| {
+            let name = one.context.caller.pod.name.clone();
+            (name, one.state, one.reason.is_some())
+        };
+        overview.await.unwrap().into_iter().map(shown).collect()
     }
 
     fn serves_nobody(&self) -> bool {
@@ -428,6 +443,28 @@ async fn an_earlier_daemon_that_ends_is_followed_at_once() {
         let answer = requests.await.unwrap();
         answer.send([endpoint(8, B)].into()).unwrap();
         running.is_allowed(&[endpoint(7, A), endpoint(8, B)]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_overview_says_of_each_pod_whether_it_is_served_and_why_not() {
+    within_limit(async {
+        let mut running = Running::inheriting(&[]);
+        running.show(&[("one", 7, A), ("two", 8, A)]);
+        running.list_all().await;
+        assert_eq!(running.overview().await, []);
+        running.add_pod("one", A).await;
+        running.is_allowed(&[endpoint(7, A)]).await;
+        let one = |state, why| ("one".to_owned(), state, why);
+        assert_eq!(running.overview().await, [one("Installing", true)]);
+        running.install();
+        running.serves(&[A]).await;
+        assert_eq!(running.overview().await, [one("Served", false)]);
+        running.add_pod("two", A).await;
+        running.serves(&[]).await;
+        let two = ("two".to_owned(), "NotAttested", true);
+        assert_eq!(running.overview().await, [one("NotAttested", true), two]);
     })
     .await;
 }

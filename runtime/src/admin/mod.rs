@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{AbortHandle, JoinSet};
 
-pub use probe::{ProbeError, probe};
+pub use probe::{ProbeError, fetch, probe};
 
 use crate::drain::Drain;
 use crate::readiness::{PendingCheck, Readiness};
@@ -70,6 +70,25 @@ impl AdminPages {
     #[must_use]
     pub fn new(readiness: Readiness, drain: Drain, registry: Registry) -> Self {
         Self(router(readiness, drain, registry))
+    }
+
+    /// These pages and one more, whose content is made when it is asked for. While there is none it is answered
+    /// with 503.
+    #[must_use]
+    pub fn with_json<T, F>(
+        self,
+        path: &str,
+        content: impl Fn() -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: Serialize,
+        F: Future<Output = Option<T>> + Send,
+    {
+        let page = async move || match content().await {
+            Some(content) => Json(content).into_response(),
+            None => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        };
+        Self(self.0.route(path, get(page)))
     }
 }
 

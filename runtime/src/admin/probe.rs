@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 /// Longest time of a probe: less than a kubelet waits by podid's manifests, so that the kubelet is told why.
 const LIMIT: Duration = Duration::from_secs(4);
 /// Most bytes of an answer that are read.
-const ANSWER_MAX: u64 = 64 * 1024;
+const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 
 /// Why a process does not count as ready.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,15 @@ pub enum ProbeError {
 /// # Errors
 /// While it is not, with what it waits for; or when it does not answer.
 pub async fn probe(socket: &Path) -> Result<(), ProbeError> {
-    let asked = tokio::time::timeout(LIMIT, ask(socket)).await;
+    fetch(socket, "/readyz").await.map(drop)
+}
+
+/// Asks the process at an admin socket for a page.
+///
+/// # Errors
+/// When it does not answer, or with anything but success.
+pub async fn fetch(socket: &Path, page: &str) -> Result<String, ProbeError> {
+    let asked = tokio::time::timeout(LIMIT, ask(socket, page)).await;
     let answer = asked.unwrap_or_else(|late| Err(late.into()));
     let answer = answer.map_err(|source| ProbeError::Silent {
         path: socket.to_owned(),
@@ -41,17 +49,16 @@ pub async fn probe(socket: &Path) -> Result<(), ProbeError> {
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     match head.starts_with("HTTP/1.1 200 ") {
-        true => Ok(()),
+        true => Ok(body.to_owned()),
         false => Err(ProbeError::NotReady(body.trim().replace('\n', " "))),
     }
 }
 
 /// One request and its whole answer, after which the admin server closes the connection.
-async fn ask(socket: &Path) -> io::Result<String> {
+async fn ask(socket: &Path, page: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket).await?;
-    stream
-        .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await?;
+    let request = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.take(ANSWER_MAX).read_to_string(&mut answer).await?;
     Ok(answer)

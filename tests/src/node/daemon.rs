@@ -107,6 +107,17 @@ impl Daemon {
         Ok(output?)
     }
 
+    /// `podid-nmi status`, as a person on the node runs it.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn status(&self, program: &Path, flags: &[&str]) -> Result<Output> {
+        let mut command = Command::new(program);
+        command.arg("status").args(flags).arg("--admin-socket");
+        let output = command.arg(self.folder.path().join(ADMIN_SOCKET)).output();
+        Ok(output?)
+    }
+
     /// Fetches an admin page from an address of the node.
     #[must_use]
     pub fn get(&self, url: &str) -> Option<String> {

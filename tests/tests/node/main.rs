@@ -20,5 +20,6 @@ mod predecessor;
 mod requests;
 mod scene;
 mod shared_addresses;
+mod status;
 mod tokens;
 mod waiting;

@@ -25,6 +25,21 @@ pub struct Attestations {
     macs: PortMacs,
 }
 
+/// What is known about a pod at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// The API server has no address for it that could be attested.
+    NothingToAttest,
+    /// The kernel was not read for it yet, or its attestation was revoked.
+    NotChecked,
+    /// The two facts do not agree.
+    Refused(&'a AttestationError),
+    /// Another pod proves the same address.
+    SharedAddress,
+    /// The two facts agree.
+    Attested,
+}
+
 impl Attestations {
     /// No pod yet; `endpoints` are those that an earlier daemon has left in the kernel.
     #[must_use]
@@ -250,6 +265,18 @@ impl Attestations {
         self.agreeing()
             .filter(|(_, endpoints)| endpoints.iter().all(alone))
             .collect()
+    }
+
+    /// What is known about a pod, for people.
+    #[must_use]
+    pub fn standing(&self, uid: &str) -> Standing<'_> {
+        match self.pods.get(uid).map(|state| &state.result) {
+            None => Standing::NothingToAttest,
+            Some(None) => Standing::NotChecked,
+            Some(Some(Err(error))) => Standing::Refused(error),
+            Some(Some(Ok(_))) if self.attested().contains_key(uid) => Standing::Attested,
+            Some(Some(Ok(_))) => Standing::SharedAddress,
+        }
     }
 
     fn agreeing(&self) -> impl Iterator<Item = (&str, &[PodEndpoint])> {

@@ -82,6 +82,7 @@ pub(crate) async fn start(options: StartOptions) -> Result<Interception, StartEr
     let engine = NftablesEngine::new(attested, unattested, &channels);
     Ok(Interception {
         engine: Box::new(engine),
+        engine_name: "nftables",
         callers: Arc::new(RecordedCallers(PacketRecord::here()?)),
         allowed: channels.allowed,
         installed: channels.installed,

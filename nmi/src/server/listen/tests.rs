@@ -14,6 +14,7 @@ use crate::attest::LinkCheck;
 use crate::intercept::{ActiveDaemon, CallerCheck};
 use crate::metrics::NodeMetrics;
 use crate::pod_events;
+use crate::recent_errors::RecentErrors;
 use crate::server::Waits;
 use crate::snapshot::Snapshot;
 use crate::testing::within_limit;
@@ -92,6 +93,7 @@ async fn running() -> Running {
             attest: Duration::ZERO,
         },
         events: pod_events::channel().0,
+        errors: RecentErrors::default(),
         metrics: metrics.clone(),
     };
     let drain = Drain::new();

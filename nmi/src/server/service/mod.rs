@@ -21,6 +21,7 @@ use crate::intercept::{ActiveDaemon, Caller, CallerCheck};
 use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events::{PodEvents, PodWarning};
+use crate::recent_errors::RecentErrors;
 use crate::server::request::{self, ValidRequest};
 use crate::snapshot::{Served, Snapshot, Snapshots};
 use crate::token::{IssuedToken, TokenError, TokenRequest, TokenSources, error};
@@ -57,6 +58,8 @@ pub(crate) struct TokenService {
     pub(crate) waits: Waits,
     /// Writes Events about what a person must act on.
     pub(crate) events: PodEvents,
+    /// For `podid-nmi status`.
+    pub(crate) errors: RecentErrors,
     pub(crate) metrics: NodeMetrics,
 }
 
@@ -94,7 +97,7 @@ impl TokenService {
             match self.confirmed_token(origin, &request, &mut record).await {
                 Ok(response) => ("Issued", response),
                 Err(error) => {
-                    self.report(&record, &error);
+                    self.report(origin.caller.address, &record, &error);
                     record.reason = Some(error.reason);
                     (error.outcome, error.answer.into_response())
                 }
@@ -110,8 +113,11 @@ impl TokenService {
         response
     }
 
-    /// Writes an Event on the pod, when a person must act and nobody else says so.
-    fn report(&self, record: &AuditRecord, error: &TokenError) {
+    /// Remembers the error, and writes an Event on the pod, when a person must act and nobody else says so.
+    fn report(&self, address: Ipv4Addr, record: &AuditRecord, error: &TokenError) {
+        let pod = record.entry.as_ref().map(|entry| &entry.caller.pod);
+        let pod = pod.map(|pod| (pod.namespace.as_str(), pod.name.as_str()));
+        self.errors.note(address, pod, error.outcome, &error.reason);
         if let (Some(entry), true) = (&record.entry, error.event) {
             self.events.warn(PodWarning {
                 pod: entry.caller.pod.clone(),

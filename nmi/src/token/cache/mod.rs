@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use self::key::TokenKey;
+pub(crate) use self::store::KeptTokenView;
 use self::store::{LookUp, TokenStore};
 use super::{IssuedToken, TokenError, TokenIssuer, TokenRequest};
 use crate::metrics::NodeMetrics;
@@ -55,6 +56,12 @@ impl TokenCache {
             changed: Notify::new(),
             metrics,
         }
+    }
+
+    /// What is kept, but for the tokens themselves.
+    pub(crate) fn kept(&self) -> Vec<KeptTokenView> {
+        let at = self.read_clocks();
+        self.store().kept(at)
     }
 
     fn read_clocks(&self) -> ClockReading {

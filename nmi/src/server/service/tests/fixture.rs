@@ -183,6 +183,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
             attest: Duration::from_secs(5),
         },
         events,
+        errors: RecentErrors::default(),
         metrics,
     };
     Bench {

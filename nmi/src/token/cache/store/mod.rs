@@ -5,6 +5,7 @@ mod pods;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use podid_azure::ImdsToken;
 use podid_core::backoff::JitterSource;
@@ -54,6 +55,17 @@ pub(super) struct TokenStore {
     checked: HashMap<String, Arc<PodContext>>,
     used: UsedResources<IdentityKey>,
     jitter: JitterSource,
+}
+
+/// A kept token as people may see it: without the token.
+#[derive(Debug)]
+pub(crate) struct KeptTokenView {
+    pub(crate) client_id: String,
+    pub(crate) resource: String,
+    /// How many pods have it.
+    pub(crate) pods: usize,
+    pub(crate) age: Duration,
+    pub(crate) left: Duration,
 }
 
 /// What is known when a request comes.
@@ -260,6 +272,18 @@ impl TokenStore {
             }
         }
         due
+    }
+
+    /// All tokens that are kept, in no order.
+    pub(super) fn kept(&self, at: ClockReading) -> Vec<KeptTokenView> {
+        let view = |(key, kept): (&Arc<TokenKey>, &KeptToken)| KeptTokenView {
+            client_id: kept.token.client_id.clone(),
+            resource: key.resource.clone(),
+            pods: kept.entries,
+            age: kept.lifetime.age(at),
+            left: kept.lifetime.left(at),
+        };
+        self.tokens.iter().map(view).collect()
     }
 
     /// How many tokens are kept.
