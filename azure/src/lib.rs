@@ -7,12 +7,13 @@
 //! | subscriptions and groups | [`Subscriptions`] | our own typed client |
 //! | identities of VMs and scale sets | [`Compute`] | our own typed client |
 //! | tokens of a node's identities | [`ImdsTokens`] | our own client |
+//! | tokens of service principals | [`PrincipalTokens`] | our own client |
 //!
 //! Decisions are made against the traits, so that callers can be tested with a fake; the
 //! implementations share one [`Transport`] and one [`Credential`]. Every failure is an
 //! [`AzureError`] (or an [`ImdsError`]) that knows its [class](ErrorClass).
 //!
-//! Features: `arm` (management and credentials) and `imds` (tokens on a node, light). Both are on
+//! Features: `arm` (management and credentials), `imds` and `principals` (tokens on a node, light). All are on
 //! by default.
 
 #[cfg(feature = "arm")]
@@ -33,6 +34,8 @@ mod identities;
 mod ids;
 #[cfg(feature = "imds")]
 mod imds;
+#[cfg(feature = "principals")]
+mod principal;
 mod retry_after;
 #[cfg(feature = "arm")]
 mod roles;
@@ -42,7 +45,7 @@ mod subscriptions;
 #[cfg(test)]
 #[cfg(feature = "arm")]
 mod tests;
-#[cfg(feature = "arm")]
+#[cfg(any(feature = "arm", feature = "principals"))]
 mod transport;
 
 pub use secret::Secret;
@@ -52,6 +55,14 @@ pub use imds::{
     ClientHeaders, Imds, ImdsError, ImdsIdentity, ImdsOptions, ImdsToken, ImdsTokenRequest,
     ImdsTokens,
 };
+
+#[cfg(feature = "principals")]
+pub use principal::{
+    CertificateError, ClientCertificate, PrincipalCredential, PrincipalError,
+    PrincipalTokenRequest, PrincipalTokens, Principals,
+};
+#[cfg(any(feature = "arm", feature = "principals"))]
+pub use transport::{Transport, TransportError, TransportOptions};
 
 #[cfg(feature = "arm")]
 pub use {
@@ -69,5 +80,4 @@ pub use {
         ArmRoleAssignments, RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition,
     },
     subscriptions::{ArmSubscriptions, Location, ResourceGroup, Subscription, Subscriptions},
-    transport::{Transport, TransportError, TransportOptions},
 };

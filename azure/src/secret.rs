@@ -21,6 +21,14 @@ impl Secret {
     }
 }
 
+/// Wipes an answer in which a secret was, unless somebody else still has a part of it.
+#[cfg(feature = "imds")]
+pub(crate) fn wipe(body: bytes::Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        zeroize::Zeroize::zeroize(&mut *body);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(redacted)")

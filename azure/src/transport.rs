@@ -18,6 +18,7 @@ pub struct TransportOptions {
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
+    #[cfg(feature = "arm")]
     options: TransportOptions,
 }
 
@@ -68,11 +69,13 @@ impl Transport {
     pub fn new(options: &TransportOptions) -> Result<Self, TransportError> {
         Ok(Self {
             client: builder(options)?.build()?,
+            #[cfg(feature = "arm")]
             options: options.clone(),
         })
     }
 
     /// The same, never through a proxy.
+    #[cfg(feature = "arm")]
     pub(crate) fn without_proxy(&self) -> Result<Self, TransportError> {
         let client = builder(&self.options)?.no_proxy().build()?;
         Ok(Self {

@@ -26,6 +26,7 @@ pub mod profile;
 pub mod resolve;
 pub mod right;
 pub mod role;
+pub mod service_principal;
 pub mod spelling;
 pub mod target;
 #[cfg(test)]

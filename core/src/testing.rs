@@ -7,6 +7,7 @@ use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use crate::net_raw::NetRaw;
 use crate::owner::Origin;
+use crate::service_principal::{CredentialKind, ServicePrincipal};
 use crate::target::{Target, TargetError, TargetErrorClass};
 
 pub(crate) fn id(name: &str) -> ArmId {
@@ -34,6 +35,18 @@ pub(crate) fn pod() -> Pod {
         selector: Some("web".into()),
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+    }
+}
+
+/// In a namespace that no class lets use one.
+pub(crate) fn principal() -> ServicePrincipal {
+    ServicePrincipal {
+        credential: CredentialKind::Password,
+        tenant_id: "tenant-1".into(),
+        auxiliary_tenant_ids: vec!["tenant-2".into()],
+        authority: String::new(),
+        secret_name: "sp".into(),
+        secret_namespace: String::new(),
     }
 }
 

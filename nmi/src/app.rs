@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use podid_azure::{Imds, ImdsOptions};
+use podid_azure::{Imds, ImdsOptions, Principals, TransportOptions};
 use podid_core::binding::BindingScope;
 use podid_core::resolve::ServingRules;
 use podid_runtime::admin::{self, Admin, AdminPages};
@@ -27,7 +28,10 @@ use crate::recent_errors::RecentErrors;
 use crate::server::{self, ConnectionLimits, TokenService, Waits};
 use crate::snapshot::Snapshots;
 use crate::status::{self, StatusParts, StatusSource};
-use crate::token::{NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenSources};
+use crate::token::{
+    ApiSecrets, DecidedSource, EntraTokens, NodeIdentityTokens, NodeImds, SharedImds, TokenCache,
+    TokenSources,
+};
 use crate::{open_files, privileges, shared_listener, watch as watches};
 
 /// How many changes may wait for the pod state manager before the watches are held back.
@@ -35,6 +39,11 @@ const CHANGES: usize = 1024;
 /// How many reports of callers that are not attested may wait for the pod state manager. One look
 /// serves all that wait, so more are not needed.
 const CALLS: usize = 64;
+
+/// How long Entra may take: less than SDKs wait for the metadata service.
+const ENTRA_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a connection to it may take.
+const ENTRA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs the daemon until SIGTERM or SIGINT. Interception stays in place.
 ///
@@ -69,6 +78,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let client = client(args.kubeconfig.as_deref()).await?;
     let events = pod_events(&client, &args, &mut tasks);
     let installed_now = installed.clone();
+    let entra = entra_tokens(&args, client.clone());
     let follower = PodStateParts {
         client,
         allowed,
@@ -84,7 +94,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         overviews,
     } = follower.start(&args, &mut tasks)?;
     let imds = node_imds(&args, &metrics)?;
-    let cache = token_cache(&imds, snapshots.clone(), &metrics, &mut tasks);
+    let source = DecidedSource {
+        node_imds: NodeImds::new(imds.clone()),
+        entra,
+    };
+    let cache = token_cache(source, snapshots.clone(), &metrics, &mut tasks);
     let errors = RecentErrors::default();
     status.start(StatusParts {
         node: args.node_name.clone(),
@@ -98,7 +112,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         metrics: metrics.clone(),
     });
     let sources = TokenSources {
-        node_imds: cache,
+        bound: cache,
         node_identities: NodeIdentityTokens::new(imds),
     };
     let links = KernelLinkCheck::here().context("cannot follow changes of the node's links")?;
@@ -267,15 +281,27 @@ fn node_imds(args: &RunArgs, metrics: &NodeMetrics) -> anyhow::Result<SharedImds
     ))
 }
 
-/// Keeps the tokens of the metadata service.
+/// Entra, and the Secrets by which service principals prove themselves to it.
+fn entra_tokens(args: &RunArgs, client: Client) -> EntraTokens {
+    let transport = TransportOptions {
+        extra_ca_file: args.ca_file.clone(),
+        connect_timeout: ENTRA_CONNECT_TIMEOUT,
+        request_timeout: ENTRA_TIMEOUT,
+    };
+    EntraTokens::new(
+        Arc::new(ApiSecrets(client)),
+        Arc::new(Principals::new(transport)),
+    )
+}
+
+/// Keeps the tokens of a source.
 fn token_cache(
-    imds: &SharedImds,
+    source: DecidedSource,
     snapshots: Snapshots,
     metrics: &NodeMetrics,
     tasks: &mut Tasks,
 ) -> Arc<TokenCache> {
-    let source = Arc::new(NodeImds::new(imds.clone()));
-    let cache = Arc::new(TokenCache::new(source, metrics.clone()));
+    let cache = Arc::new(TokenCache::new(Arc::new(source), metrics.clone()));
     tasks.background("tokens", Arc::clone(&cache).keep_up(snapshots));
     cache
 }

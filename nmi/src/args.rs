@@ -99,6 +99,10 @@ pub struct RunArgs {
     )]
     pub metadata_endpoint: String,
 
+    /// Certificate authorities (PEM) to trust for Entra beside those of the system
+    #[arg(long, env = "PODID_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
     /// How to reach the API server [default: as a pod in the cluster]
     #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

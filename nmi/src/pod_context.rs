@@ -8,6 +8,7 @@ use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::{
     CallingPod, Exception, ResolveInput, Selector, ServingRules, TokenDecision, resolve,
 };
+use podid_core::service_principal::PrincipalLimit;
 use podid_index::ObjectKey;
 use tokio::time::Instant;
 
@@ -24,11 +25,14 @@ pub(crate) struct PodContext {
     pub(crate) rules: ServingRules,
     /// The same set for all pods: the client ids of the whole cluster's profiles.
     pub(crate) of_profiles: ProfileClientIds,
+    /// The same for all pods.
+    pub(crate) principal_limits: PrincipalLimits,
 }
 
 impl PodContext {
     /// What this pod gets when it asks for `selector`.
     pub(crate) fn resolve(&self, selector: &Selector) -> TokenDecision {
+        let limits = self.principal_limits.now();
         let facts = ResolveInput {
             caller: &self.caller,
             bindings: &self.bindings,
@@ -36,6 +40,7 @@ impl PodContext {
             exceptions: &self.exceptions,
             assigned_identities: &self.assigned_identities,
             rules: self.rules,
+            principal_limits: &limits,
         };
         resolve(&facts, selector)
     }
@@ -46,6 +51,31 @@ impl PodContext {
         self.assigned.get(&key).copied()
     }
 }
+
+/// What the classes of the cluster allow to service principals. Clones share it, so that the contexts of pods need not
+/// be derived anew when it changes: it counts from the next request on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PrincipalLimits(Arc<RwLock<Arc<Vec<PrincipalLimit>>>>);
+
+impl PrincipalLimits {
+    fn now(&self) -> Arc<Vec<PrincipalLimit>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// These count from now on.
+    pub(crate) fn set(&self, limits: Vec<PrincipalLimit>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+}
+
+/// Whether both are clones of one.
+impl PartialEq for PrincipalLimits {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for PrincipalLimits {}
 
 /// Client ids of all identities that profiles of the cluster have made or adopted, former ones included for
 /// as long as a VM or scale set may have them; compared without letter case. Clones share one set, so that

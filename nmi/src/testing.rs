@@ -1,10 +1,13 @@
 //! Objects for the tests of several modules, and the limit of each test.
 
 use std::future::Future;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use podid_azure::{ImdsToken, ImdsTokenRequest, Secret};
+use podid_azure::{
+    ImdsToken, ImdsTokenRequest, PrincipalCredential, PrincipalError, PrincipalTokenRequest,
+    PrincipalTokens, Secret,
+};
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
@@ -15,7 +18,9 @@ use podid_index::ObjectKey;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::pod_context::{PodContext, ProfileClientIds};
+use crate::pod_context::{PodContext, PrincipalLimits, ProfileClientIds};
+use crate::token::secrets::{SecretError, SecretReader, SecretValues};
+use crate::token::{DecidedSource, EntraTokens, NodeImds};
 
 /// Longest duration of one test, by the real clock.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -114,6 +119,42 @@ pub(crate) fn pod_context(assigned: bool) -> PodContext {
             .collect(),
         rules: ServingRules::default(),
         of_profiles: ProfileClientIds::default(),
+        principal_limits: PrincipalLimits::default(),
+    }
+}
+
+/// A source that no service principal may ask.
+pub(crate) fn decided_source(node_imds: NodeImds) -> DecidedSource {
+    let secrets = Arc::new(NoSecrets);
+    DecidedSource {
+        node_imds,
+        entra: EntraTokens::new(secrets, Arc::new(NoEntra)),
+    }
+}
+
+/// Has none.
+#[derive(Debug)]
+struct NoSecrets;
+
+#[async_trait::async_trait]
+impl SecretReader for NoSecrets {
+    async fn read(&self, _: &str, _: &str) -> Result<SecretValues, SecretError> {
+        unreachable!("no identity of these tests is a service principal")
+    }
+}
+
+/// Is never asked.
+#[derive(Debug)]
+struct NoEntra;
+
+#[async_trait::async_trait]
+impl PrincipalTokens for NoEntra {
+    async fn token(
+        &self,
+        _: &PrincipalTokenRequest,
+        _: &PrincipalCredential,
+    ) -> Result<ImdsToken, PrincipalError> {
+        unreachable!("no identity of these tests is a service principal")
     }
 }
 

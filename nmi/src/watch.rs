@@ -1,5 +1,5 @@
-//! The watches on the API server: only this node's pods and assignments, and the objects by which
-//! identities are bound.
+//! The watches on the API server: only this node's pods and assignments, the objects by which
+//! identities are bound, and the classes, which limit service principals.
 
 use std::convert::Infallible;
 
@@ -8,10 +8,12 @@ use kube::Client;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
+use podid_core::service_principal::PrincipalLimit;
 use podid_crds::aadpodidentity::{
     AzureAssignedIdentity, AzureIdentity, AzurePodIdentityException, NODE_LABEL,
 };
 use podid_crds::convert;
+use podid_crds::podid::PodIdentityClass;
 use podid_index::feed::{self, short_watch, updates};
 use podid_index::key_of;
 use tokio::sync::mpsc;
@@ -35,12 +37,14 @@ pub(crate) async fn follow(
     let bindings = updates(&client, short_watch(), feed::binding);
     let exceptions = updates(&client, short_watch(), exception);
     let assigned = updates(&client, of_node, assigned);
+    let classes = updates(&client, short_watch(), principal_limit);
     let mut all = futures::stream::select_all([
         pods.map(ObjectUpdate::Pod).boxed(),
         identities.map(ObjectUpdate::Identity).boxed(),
         bindings.map(ObjectUpdate::Binding).boxed(),
         exceptions.map(ObjectUpdate::Exception).boxed(),
         assigned.map(ObjectUpdate::Assigned).boxed(),
+        classes.map(ObjectUpdate::Class).boxed(),
     ]);
     while let Some(update) = all.next().await {
         if sender.send(update).await.is_err() {
@@ -72,6 +76,10 @@ fn assigned(object: &AzureAssignedIdentity) -> Option<AssignedIdentity> {
         return None;
     }
     Some(assigned)
+}
+
+fn principal_limit(object: &PodIdentityClass) -> Option<PrincipalLimit> {
+    convert::principal_limit(object)
 }
 
 fn exception(object: &AzurePodIdentityException) -> Option<Exception> {

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{ClientHeaders, ImdsError, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use crate::retry_after::retry_after;
+use crate::secret::wipe;
 
 /// The oldest version of the token endpoint; its answer is the one every SDK knows.
 const API_VERSION: &str = "2018-02-01";
@@ -141,8 +142,9 @@ impl ImdsTokens for Imds {
             .await
             .map_err(|error| self.no_answer(error))?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|error| ImdsError::Malformed(Arc::new(error)));
+            let token = serde_json::from_slice(&body);
+            wipe(body);
+            return token.map_err(|error| ImdsError::Malformed(Arc::new(error)));
         }
         let ImdsErrorBody {
             error,
@@ -176,7 +178,7 @@ impl NumberOrText {
     }
 }
 
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     NumberOrText::deserialize(deserializer)?.read()
 }
 

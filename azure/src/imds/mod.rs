@@ -6,6 +6,8 @@ mod tests;
 use std::fmt;
 
 use async_trait::async_trait;
+#[cfg(feature = "principals")]
+pub(crate) use client::number;
 pub use client::{Imds, ImdsOptions};
 pub use error::ImdsError;
 

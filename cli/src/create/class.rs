@@ -151,6 +151,7 @@ impl ClassArgs {
             backends: None,
             allow_net_raw: self.allow_net_raw.then_some(true),
             allow_hand_written: self.allow_hand_written.then_some(true),
+            service_principals: None,
         }
     }
 }

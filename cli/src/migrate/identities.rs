@@ -54,7 +54,7 @@ impl Migrated {
         };
         if kind(identity) != 0 {
             let why = format!(
-                "type {} is a service principal, which podid does not serve; use a managed identity",
+                "type {} is a service principal, which is not copied; docs/service-principals.md says how podid serves one",
                 identity["type"]
             );
             return self.note(&format!("{path}.type"), &why);

@@ -10,8 +10,9 @@
 //! written by hand, where such are not served? ── yes ──► Refuse
 //! type 0? on the target? ── not yet ──► Wait
 //!                         ── Azure or podid refused it ──► Refuse
+//! type 1, 2? its Secret and its authority allowed? ── no ──► Refuse
 //!   ▼
-//! Serve, from the source of its backend
+//! Serve, from the source of its backend or type
 //! ```
 
 mod issuing;
@@ -33,6 +34,7 @@ use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities, Pod,
 };
+use crate::service_principal::{AdmittedPrincipal, PrincipalLimit, ServicePrincipal, admit};
 
 /// The pod that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,6 +86,8 @@ pub struct ResolveInput<'a> {
     pub assigned_identities: &'a [AssignedIdentity],
     /// What the cluster's administrator says.
     pub rules: ServingRules,
+    /// What each class allows to service principals.
+    pub principal_limits: &'a [PrincipalLimit],
 }
 
 /// What the cluster's administrator says about who is served.
@@ -104,6 +108,13 @@ pub enum TokenSource {
         /// The identity that the token must be of.
         identity: AzureIdentity,
     },
+    /// Entra, for a password or certificate from a Secret: the identity is a service principal.
+    Entra {
+        /// The identity that the token must be of.
+        identity: AzureIdentity,
+        /// How it is asked for.
+        principal: AdmittedPrincipal,
+    },
 }
 
 impl TokenSource {
@@ -111,7 +122,7 @@ impl TokenSource {
     #[must_use]
     pub fn identity(&self) -> &AzureIdentity {
         match self {
-            Self::NodeImds { identity } => identity,
+            Self::NodeImds { identity } | Self::Entra { identity, .. } => identity,
         }
     }
 }
@@ -136,7 +147,10 @@ pub fn resolve(facts: &ResolveInput<'_>, selector: &Selector) -> TokenDecision {
         Ok(Pick::Excepted(exception)) => {
             TokenDecision::PassThrough(exception.namespace.clone(), exception.name.clone())
         }
-        Ok(Pick::One(identity)) => assigned(facts, identity),
+        Ok(Pick::One(identity)) => match &identity.kind {
+            AzureIdentityType::Managed => assigned(facts, identity),
+            AzureIdentityType::ServicePrincipal(principal) => admitted(facts, identity, principal),
+        },
         Err(refusal) => TokenDecision::Refuse(refusal),
     }
 }
@@ -213,18 +227,32 @@ fn only_one<'a>(
 }
 
 fn servable(identity: &AzureIdentity) -> Result<&AzureIdentity, TokenRefusal> {
-    match identity.kind {
-        AzureIdentityType::Managed if identity.client_id.is_empty() => {
-            Err(TokenRefusal::NoClientId(identity.full_name()))
-        }
+    if identity.client_id.is_empty() {
+        return Err(TokenRefusal::NoClientId(identity.full_name()));
+    }
+    match &identity.kind {
         AzureIdentityType::Managed if ManagedIdentityId::parse(&identity.resource_id).is_none() => {
             Err(TokenRefusal::MalformedResourceId(identity.full_name()))
         }
-        AzureIdentityType::Managed => Ok(identity),
-        AzureIdentityType::ServicePrincipalSecret
-        | AzureIdentityType::ServicePrincipalCertificate => {
-            Err(TokenRefusal::ServicePrincipal(identity.full_name()))
-        }
+        AzureIdentityType::Managed | AzureIdentityType::ServicePrincipal(_) => Ok(identity),
+    }
+}
+
+/// The decision about a service principal. Nothing is assigned for one, so none is waited for.
+fn admitted(
+    facts: &ResolveInput<'_>,
+    identity: &AzureIdentity,
+    principal: &ServicePrincipal,
+) -> TokenDecision {
+    match admit(principal, &identity.namespace, facts.principal_limits) {
+        Ok(principal) => TokenDecision::Serve(TokenSource::Entra {
+            identity: identity.clone(),
+            principal,
+        }),
+        Err(refusal) => TokenDecision::Refuse(TokenRefusal::ServicePrincipal(
+            identity.full_name(),
+            refusal,
+        )),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::selector::Selector;
 use crate::assigned_identity::AssignmentFailure;
 use crate::net_raw::{self, Breach};
+use crate::service_principal::PrincipalRefusal;
 
 /// Why a pod gets no token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,8 +33,8 @@ pub enum TokenRefusal {
     UnknownObjectId(String),
     /// The request names none, and these are bound (namespace/name).
     Ambiguous(Vec<String>),
-    /// The identity is a service principal (namespace/name).
-    ServicePrincipal(String),
+    /// The identity (namespace/name) is a service principal that may not be used.
+    ServicePrincipal(String, PrincipalRefusal),
     /// The AzureIdentity (namespace/name) was written by hand, and such are not served.
     HandWritten(String),
     /// The AzureIdentity (namespace/name) has no client id, which IMDS would answer with an
@@ -65,7 +66,7 @@ impl TokenRefusal {
             Self::AssignmentFailed(..) => "AssignmentFailed",
             Self::UnknownObjectId(_) => "UnknownObjectId",
             Self::Ambiguous(_) => "Ambiguous",
-            Self::ServicePrincipal(_) => "ServicePrincipal",
+            Self::ServicePrincipal(_, refusal) => refusal.word(),
             Self::HandWritten(_) => "LegacyIdentitiesNotServed",
             Self::NoClientId(_) => "NoClientId",
             Self::MalformedResourceId(_) => "MalformedResourceId",
@@ -94,9 +95,8 @@ impl TokenRefusal {
             Self::UnknownObjectId(_) => {
                 "podid does not know identities by object_id; name it by client_id or msi_res_id"
             }
-            Self::ServicePrincipal(_) => {
-                "the AzureIdentity is a service principal (type 1 or 2); this release of podid \
-                 serves user-assigned identities (type 0) only"
+            Self::ServicePrincipal(..) => {
+                "the AzureIdentity is a service principal that may not be used; see the pod's Events"
             }
         }
     }
@@ -142,11 +142,10 @@ impl fmt::Display for TokenRefusal {
                     bound.join(", ")
                 )
             }
-            Self::ServicePrincipal(name) => {
+            Self::ServicePrincipal(name, refusal) => {
                 write!(
                     f,
-                    "AzureIdentity {name} is a service principal (type 1 or 2), which this release does not serve; \
-                     use a user-assigned identity (type 0)"
+                    "AzureIdentity {name} is a service principal, and {refusal}"
                 )
             }
             Self::HandWritten(name) => write!(

@@ -134,6 +134,20 @@ impl AzureIdentitySpec {
         either(&self.new_resource_id, &self.old_resource_id)
     }
 
+    /// Tenant in either spelling; empty when absent.
+    #[must_use]
+    pub fn tenant_id(&self) -> &str {
+        either(&self.new_tenant_id, &self.old_tenant_id)
+    }
+
+    /// The Secret in either spelling; one without a name when absent.
+    #[must_use]
+    pub fn client_password(&self) -> SecretReference {
+        let given = self.new_client_password.as_ref();
+        let given = given.or(self.old_client_password.as_ref());
+        given.cloned().unwrap_or_default()
+    }
+
     /// Client id in either spelling; empty when absent.
     #[must_use]
     pub fn client_id(&self) -> &str {

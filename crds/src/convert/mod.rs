@@ -17,12 +17,15 @@ use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
-use podid_core::class::{AccessLimit, Class, Limits, NodeGrants};
+use podid_core::class::{AccessLimit, Class, Cloud, Limits, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::{self, ControllerReference, Origin};
 use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 use podid_core::resolve::Exception;
+use podid_core::service_principal::{
+    Authority, CredentialKind, PUBLIC_AUTHORITY, PrincipalLimit, ServicePrincipal,
+};
 
 use crate::aadpodidentity::{self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPACED};
 pub use assigned::{ReadAssignedIdentity, assigned_identity};
@@ -178,6 +181,50 @@ fn limits(limits: &ClassLimits) -> Limits {
     }
 }
 
+/// What a class allows to service principals; `None` when it allows none.
+#[must_use]
+pub fn principal_limit(object: &PodIdentityClass) -> Option<PrincipalLimit> {
+    let limits = object.spec.limits.as_ref()?;
+    let allowed = limits.service_principals.as_ref()?;
+    let authorities = allowed.authorities.as_ref().map(|texts| {
+        let read = texts.iter().filter_map(|text| Authority::parse(text));
+        read.collect()
+    });
+    Some(PrincipalLimit {
+        namespaces: allowed.namespaces.iter().flatten().cloned().collect(),
+        authorities: authorities.unwrap_or_else(|| of_cloud(object.spec.cloud)),
+    })
+}
+
+fn of_cloud(cloud: Cloud) -> BTreeSet<Authority> {
+    let authority = match cloud {
+        Cloud::AzurePublicCloud => PUBLIC_AUTHORITY,
+        Cloud::AzureUSGovernmentCloud => "https://login.microsoftonline.us",
+        Cloud::AzureChinaCloud => "https://login.chinacloudapi.cn",
+    };
+    Authority::parse(authority).into_iter().collect()
+}
+
+/// `None` for a number that stands for nothing.
+fn identity_type(object: &kinds::AzureIdentity) -> Option<AzureIdentityType> {
+    let spec = &object.spec;
+    let credential = match spec.kind() {
+        0 => return Some(AzureIdentityType::Managed),
+        1 => CredentialKind::Password,
+        2 => CredentialKind::Certificate,
+        _ => return None,
+    };
+    let secret = spec.client_password();
+    Some(AzureIdentityType::ServicePrincipal(ServicePrincipal {
+        credential,
+        tenant_id: spec.tenant_id().trim().to_owned(),
+        auxiliary_tenant_ids: spec.auxiliary_tenant_ids.clone().unwrap_or_default(),
+        authority: spec.ad_endpoint.clone().unwrap_or_default(),
+        secret_name: secret.name.unwrap_or_default(),
+        secret_namespace: secret.namespace.unwrap_or_default(),
+    }))
+}
+
 /// The AzureIdentity as a value of `core`; `None` when its type stands for nothing, so that an
 /// object no schema has checked gives nobody a token.
 #[must_use]
@@ -185,7 +232,7 @@ pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     Some(AzureIdentity {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
-        kind: AzureIdentityType::from_type(object.spec.kind())?,
+        kind: identity_type(object)?,
         client_id: object.spec.client_id().trim().to_owned(),
         resource_id: ArmId::new(object.spec.resource_id()),
         principal_id: object.annotations().get(PRINCIPAL_ID_ANNOTATION).cloned(),

@@ -192,6 +192,32 @@ pub struct ClassLimits {
     /// written by hand, in any namespace. Left out: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_hand_written: Option<bool>,
+
+    /// Which namespaces may use `AzureIdentity` objects of types 1 and 2 (service principals), and where their
+    /// Secrets may be sent. Left out: none may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_principals: Option<ServicePrincipalLimit>,
+}
+
+/// Who may use service principals, and of which authorities.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePrincipalLimit {
+    /// Names of the namespaces; `*` alone stands for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 500), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub namespaces: Option<Vec<String>>,
+
+    /// Addresses of Entra that their Secrets may be sent to, `https://HOST` or `https://HOST:PORT`. Left out: that
+    /// of the class's `cloud`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), inner(length(min = 1, max = 300)))]
+    #[x_kube(validation = (
+        "self.all(a, a.matches('^https://[a-zA-Z0-9.-]+(:[0-9]{1,5})?/?$'))",
+        "limits.servicePrincipals.authorities[] must be https://HOST or https://HOST:PORT"
+    ))]
+    pub authorities: Option<Vec<String>>,
 }
 
 /// Namespaces that may use a class; a namespace is in when it fits any of the fields.

@@ -7,13 +7,14 @@ use podid_index::{Derive, ObjectKey, PodObjects};
 use tokio::time::Instant;
 
 use super::node_pod::NodePod;
-use crate::pod_context::{PodContext, ProfileClientIds};
+use crate::pod_context::{PodContext, PrincipalLimits, ProfileClientIds};
 
 /// Derives the context of a pod, and finds it by the pod's uid.
 #[derive(Debug)]
 pub(super) struct DeriveContext {
     rules: ServingRules,
     pub(super) of_profiles: ProfileClientIds,
+    pub(super) principal_limits: PrincipalLimits,
     /// Since when an AzureAssignedIdentity is known to be assigned, and for which pod (uid).
     assigned: HashMap<ObjectKey, (String, Instant)>,
     by_uid: HashMap<String, Arc<PodContext>>,
@@ -24,6 +25,7 @@ impl DeriveContext {
         Self {
             rules,
             of_profiles: ProfileClientIds::default(),
+            principal_limits: PrincipalLimits::default(),
             assigned: HashMap::new(),
             by_uid: HashMap::new(),
         }
@@ -84,6 +86,7 @@ impl Derive for DeriveContext {
                 .collect(),
             rules: self.rules,
             of_profiles: self.of_profiles.clone(),
+            principal_limits: self.principal_limits.clone(),
         })
     }
 

@@ -4,7 +4,7 @@
 mod derive;
 mod node_pod;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::ServingRules;
 use podid_core::resolve::{Exception, profile_client_ids};
+use podid_core::service_principal::PrincipalLimit;
 use podid_index::feed::Update;
 use podid_index::{Index, ObjectKey};
 use tokio::time::Instant;
@@ -34,6 +35,8 @@ pub(crate) enum ObjectUpdate {
     Exception(Update<Exception>),
     /// Of this node's AzureAssignedIdentities.
     Assigned(Update<AssignedIdentity>),
+    /// Of what classes allow to service principals.
+    Class(Update<PrincipalLimit>),
 }
 
 /// An AzureIdentity, and what this node needs to know of its past.
@@ -77,6 +80,8 @@ pub(crate) struct PodIndex {
     index: Index<DeriveContext>,
     /// The AzureIdentities of profiles whose client ids are counted.
     of_profiles: HashMap<ObjectKey, IndexedAzureIdentity>,
+    /// What each class allows to service principals.
+    classes: BTreeMap<ObjectKey, PrincipalLimit>,
     listed: Listed,
 }
 
@@ -86,6 +91,7 @@ impl PodIndex {
         Self {
             index: Index::new(DeriveContext::new(rules)),
             of_profiles: HashMap::new(),
+            classes: BTreeMap::new(),
             listed: Listed::default(),
         }
     }
@@ -108,6 +114,9 @@ impl PodIndex {
                 self.index.derive_mut().date(&key, assigned.as_ref(), now);
                 self.index.set_assigned(&key, assigned);
             }
+            ObjectUpdate::Class(Update::Object(key, limit)) => self.set_class(key, limit),
+            // Until a class is known, it allows nothing: nobody has to wait for them.
+            ObjectUpdate::Class(Update::Listed) => {}
             ObjectUpdate::Pod(Update::Listed) => self.listed.pods = true,
             ObjectUpdate::Identity(Update::Listed) => self.listed.identities = true,
             ObjectUpdate::Binding(Update::Listed) => self.listed.bindings = true,
@@ -156,7 +165,16 @@ impl PodIndex {
         self.index.set_identity(key, new.map(|new| new.identity));
     }
 
-    /// Whether every kind has been listed once.
+    fn set_class(&mut self, key: ObjectKey, limit: Option<PrincipalLimit>) {
+        match limit {
+            Some(limit) => self.classes.insert(key, limit),
+            None => self.classes.remove(&key),
+        };
+        let limits = self.classes.values().cloned().collect();
+        self.index.derive().principal_limits.set(limits);
+    }
+
+    /// Whether every kind has been listed once, but for classes.
     pub(crate) fn is_complete(&self) -> bool {
         let listed = &self.listed;
         listed.pods && listed.identities && listed.bindings && listed.exceptions && listed.assigned

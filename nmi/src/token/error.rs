@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use podid_azure::ImdsError;
+use podid_azure::{ImdsError, PrincipalError};
 use podid_core::binding::AzureIdentity;
 use podid_core::resolve::{IDENTITY_NOT_FOUND, TokenRefusal};
 use podid_runtime::process;
 
+use super::secrets::SecretError;
 use crate::answer::ErrorAnswer;
 
 /// When to ask again what could not be answered in time.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TokenError {
     /// For the client.
     pub(crate) answer: ErrorAnswer,
@@ -123,7 +124,9 @@ pub(crate) fn refused(refusal: &TokenRefusal) -> TokenError {
     TokenError {
         event: matches!(
             refusal,
-            TokenRefusal::BreaksNetRawRule(_) | TokenRefusal::NoClientId(_)
+            TokenRefusal::BreaksNetRawRule(_)
+                | TokenRefusal::NoClientId(_)
+                | TokenRefusal::ServicePrincipal(..)
         ),
         ..TokenError::new(
             ErrorAnswer::invalid(refusal.description()),
@@ -188,6 +191,113 @@ pub(crate) fn client_id_mismatch(identity: &AzureIdentity, found: &str) -> Token
                  {resource_id} has {found:?}; correct spec.clientID or spec.resourceID"
             ),
         )
+    }
+}
+
+/// The pod asked for a tenant that the service principal does not have.
+pub(crate) fn foreign_tenant(identity: &AzureIdentity, asked: &str) -> TokenError {
+    let name = identity.full_name();
+    TokenError::new(
+        ErrorAnswer::invalid("tenant_id is not a tenant of the identity"),
+        "ForeignTenant",
+        format!(
+            "the pod asked for tenant {asked:?}, which is neither tenantID nor among auxiliaryTenantIDs of \
+             AzureIdentity {name}"
+        ),
+    )
+}
+
+/// The Secret of a service principal cannot be read. It may come, or the right to it, in a moment: both are objects
+/// that somebody applies.
+pub(crate) fn secret(
+    identity: &str,
+    namespace: &str,
+    name: &str,
+    error: &SecretError,
+) -> TokenError {
+    let (why, event) = match error {
+        SecretError::NotFound => ("there is none; create it", true),
+        SecretError::Forbidden => (
+            "podid-nmi may not read it; give its service account `get` on this one Secret by a Role",
+            true,
+        ),
+        SecretError::NoAnswer => ("the API server does not answer", false),
+    };
+    TokenError {
+        event,
+        ..TokenError::new(
+            ErrorAnswer::retry(
+                "The credential of the identity cannot be read yet",
+                RETRY_AFTER,
+            ),
+            "SecretNotReadable",
+            format!("AzureIdentity {identity} needs Secret {namespace}/{name}: {why}"),
+        )
+    }
+}
+
+/// What is in the Secret is no credential.
+pub(crate) fn unusable_secret(
+    identity: &str,
+    namespace: &str,
+    name: &str,
+    why: &str,
+) -> TokenError {
+    TokenError {
+        event: true,
+        ..TokenError::new(
+            ErrorAnswer::invalid("The credential of the identity cannot be used"),
+            "SecretNotUsable",
+            format!(
+                "AzureIdentity {identity} needs Secret {namespace}/{name}, which cannot be used: {why}"
+            ),
+        )
+    }
+}
+
+/// Entra's refusals are answered with 400, as the metadata service does with those that reach it.
+pub(crate) fn from_entra(identity: &str, error: PrincipalError) -> TokenError {
+    let reason = format!("AzureIdentity {identity}: {}", process::chain(&error));
+    match error {
+        PrincipalError::Refused {
+            status,
+            error,
+            description,
+            retry_after,
+        } => {
+            let passes = matches!(status, 408 | 429 | 500..=599);
+            let status = match passes {
+                true => StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
+                false => StatusCode::BAD_REQUEST,
+            };
+            let error = if error.is_empty() {
+                "server_error"
+            } else {
+                &error
+            };
+            let answer = ErrorAnswer {
+                retry_after,
+                ..ErrorAnswer::new(status, error, &description)
+            };
+            TokenError {
+                event: !passes,
+                ..TokenError::new(answer, "EntraRefused", reason)
+            }
+        }
+        PrincipalError::NoAnswer { .. } => TokenError::new(
+            ErrorAnswer::retry("Entra does not answer", RETRY_AFTER),
+            "EntraUnreachable",
+            reason,
+        ),
+        _ => TokenError::new(
+            ErrorAnswer::new(
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "Entra gave an answer that is not a token",
+            ),
+            "EntraMalformed",
+            reason,
+        ),
     }
 }
 

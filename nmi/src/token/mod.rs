@@ -1,15 +1,19 @@
 //! Where tokens come from. `podid_core::resolve` decides which source a request is served from; each
-//! source is a [`TokenIssuer`], and a file of its own beside `imds`. Pods with an exception get tokens of the
-//! node's own identities instead, from [`NodeIdentityTokens`].
+//! source is a file of its own beside `imds`, and [`DecidedSource`] asks the one that was decided on, behind the
+//! [`TokenCache`]. Pods with an exception get tokens of the node's own identities instead, from [`NodeIdentityTokens`].
 
 mod cache;
+mod entra;
 pub(crate) mod error;
+mod flights;
 mod imds;
 mod imds_lag;
 mod imds_limiter;
 mod issued;
 mod node_identities;
+pub(crate) mod secrets;
 mod shared_imds;
+mod source;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,15 +21,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use podid_azure::ClientHeaders;
 use podid_core::binding::AzureIdentity;
-use podid_core::resolve::{CallingPod, TokenSource};
+use podid_core::resolve::CallingPod;
+use podid_core::service_principal::ChosenPrincipal;
 use tokio::time::Instant;
 
 pub(crate) use cache::TokenCache;
+pub(crate) use entra::EntraTokens;
 pub(crate) use error::TokenError;
 pub(crate) use imds::NodeImds;
 pub(crate) use issued::{IssuedToken, TokenOrigin};
 pub(crate) use node_identities::NodeIdentityTokens;
+pub(crate) use secrets::ApiSecrets;
 pub(crate) use shared_imds::SharedImds;
+pub(crate) use source::DecidedSource;
 
 use imds_limiter::PermitOwner;
 
@@ -36,6 +44,8 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) pod: &'a CallingPod,
     /// The identity that the pod is bound to, and that the token must be of.
     pub(crate) identity: &'a AzureIdentity,
+    /// How Entra is asked for it, if it is a service principal; else the node's metadata service is.
+    pub(crate) principal: Option<&'a ChosenPrincipal>,
     /// Audience, as the pod wrote it.
     pub(crate) resource: &'a str,
     /// What the pod's SDK says about itself.
@@ -73,17 +83,8 @@ pub(crate) trait TokenIssuer: fmt::Debug + Send + Sync {
 /// All that tokens can come from.
 #[derive(Debug)]
 pub(crate) struct TokenSources {
-    /// For [`TokenSource::NodeImds`].
-    pub(crate) node_imds: Arc<dyn TokenIssuer>,
+    /// For whatever a pod is bound to.
+    pub(crate) bound: Arc<dyn TokenIssuer>,
     /// For pods with an exception.
     pub(crate) node_identities: NodeIdentityTokens,
-}
-
-impl TokenSources {
-    /// The issuer of a source.
-    pub(crate) fn issuer(&self, source: &TokenSource) -> &dyn TokenIssuer {
-        match source {
-            TokenSource::NodeImds { .. } => self.node_imds.as_ref(),
-        }
-    }
 }

@@ -30,6 +30,10 @@ struct Store {
     events: Vec<Value>,
     /// Queries of list requests, by collection.
     queries: BTreeMap<String, String>,
+    /// Secrets that were read, as namespace/name, whether they are there or not.
+    secrets_read: Vec<String>,
+    /// Whether nobody may read a Secret.
+    secrets_forbidden: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -147,6 +151,17 @@ impl ApiServer {
         self.shared.store().queries.get(collection).cloned()
     }
 
+    /// Secrets that were asked for, as namespace/name.
+    #[must_use]
+    pub fn secrets_read(&self) -> Vec<String> {
+        self.shared.store().secrets_read.clone()
+    }
+
+    /// Forbids reading Secrets, as without a Role, or allows it again.
+    pub fn forbid_secrets(&self, forbidden: bool) {
+        self.shared.store().secrets_forbidden = forbidden;
+    }
+
     /// Writes a kubeconfig that leads here.
     ///
     /// # Errors
@@ -173,6 +188,7 @@ fn collection(object: &Value) -> String {
     let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with('s') => format!("{kind}es"),
         None => format!("{kind}s"),
     }
 }
@@ -200,6 +216,9 @@ async fn serve(
         shared.store().events.push(event.clone());
         return (StatusCode::CREATED, Json(event)).into_response();
     }
+    if let Some(("secrets", name)) = object_in(uri.path()) {
+        return secret(&shared, uri.path(), name);
+    }
     if query.contains_key("watch") {
         let from = query
             .get("resourceVersion")
@@ -219,6 +238,33 @@ async fn serve(
     let version = store.history.len().to_string();
     Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}))
         .into_response()
+}
+
+/// Collection and name, for the path of one object of a namespace.
+fn object_in(path: &str) -> Option<(&str, &str)> {
+    let mut segments = path.rsplit('/');
+    let (name, collection) = (segments.next()?, segments.next()?);
+    let (_namespace, kind) = (segments.next()?, segments.next()?);
+    (kind == "namespaces").then_some((collection, name))
+}
+
+/// A Secret; the store knows objects by name only, so its namespace is compared.
+fn secret(shared: &Shared, path: &str, name: &str) -> Response {
+    let namespace = path.rsplit('/').nth(2).unwrap_or_default();
+    let mut store = shared.store();
+    store.secrets_read.push(format!("{namespace}/{name}"));
+    let known = store.objects.get("secrets").and_then(|all| all.get(name));
+    let known = known.filter(|object| object["metadata"]["namespace"] == namespace);
+    let (code, reason) = match known {
+        _ if store.secrets_forbidden => (StatusCode::FORBIDDEN, "Forbidden"),
+        Some(object) => return Json(object).into_response(),
+        None => (StatusCode::NOT_FOUND, "NotFound"),
+    };
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
+        "message": reason, "code": code.as_u16(),
+    });
+    (code, Json(status)).into_response()
 }
 
 /// All events of a collection after a version, those to come included.

@@ -112,12 +112,15 @@ async fn the_node_daemon_only_reads_and_tells() {
         "watch aadpodidentity.k8s.io/azureidentitybindings *",
         "watch aadpodidentity.k8s.io/azureassignedidentities *",
         "watch aadpodidentity.k8s.io/azurepodidentityexceptions *",
+        "watch podid.dev/podidentityclasses *",
         "create events.k8s.io/events shop",
     ];
     let denied = [
         "get /secrets podid-system",
+        "get /secrets shop/sp",
         "list /secrets *",
         "get /configmaps podid-system",
+        "patch podid.dev/podidentityclasses *",
         "patch /pods shop",
         "create /pods/exec shop",
         "create /serviceaccounts/token shop",

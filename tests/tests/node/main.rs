@@ -17,6 +17,7 @@ mod net_raw;
 mod overlap;
 mod ports;
 mod predecessor;
+mod principals;
 mod requests;
 mod scene;
 mod shared_addresses;

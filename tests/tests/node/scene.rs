@@ -7,6 +7,7 @@ use podid_tests::node::{
     ApiServer, Daemon, Imds, Pod, TestNode, assigned, azure_identity, binding, wait_until,
 };
 use podid_tests::programs::program;
+use serde_json::Value;
 
 /// Fields are dropped in this order: the daemon first.
 pub(crate) struct Scene {
@@ -50,7 +51,23 @@ impl Scene {
         wait_until(&format!("pod {name} is proved"), || {
             self.attested() == before + 1
         });
+        // Each kind comes by a watch of its own, in no order.
+        wait_until(&format!("the daemon knows all of pod {name}"), || {
+            self.identity_states(name) == ["Ready"]
+        });
         pod
+    }
+
+    /// What the daemon says of the identities of the pod with this name.
+    pub(crate) fn identity_states(&self, pod: &str) -> Vec<String> {
+        let output = self.daemon.status(&nmi(), &["-o", "json"]).unwrap();
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let mut pods = status["pods"].as_array().into_iter().flatten();
+        let pod = pods.find(|one| one["name"] == pod).cloned();
+        let identities = pod.map(|pod| pod["identities"].clone()).unwrap_or_default();
+        let states = identities.as_array().into_iter().flatten();
+        let states = states.map(|one| one["state"].as_str().unwrap_or_default().to_owned());
+        states.collect()
     }
 
     /// Tells the API server of a pod that runs and has an identity of its own, `client-NAME`.

@@ -9,6 +9,7 @@ use crate::arm::ArmId;
 use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 use crate::owner::{self, Origin};
+use crate::service_principal::ServicePrincipal;
 
 /// A pod, as far as binding it to an identity needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,27 +68,12 @@ impl AzureIdentity {
 }
 
 /// Kind of an AzureIdentity (`spec.type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum AzureIdentityType {
     /// 0: a user-assigned managed identity.
     Managed,
-    /// 1: a service principal with a secret.
-    ServicePrincipalSecret,
-    /// 2: a service principal with a certificate.
-    ServicePrincipalCertificate,
-}
-
-impl AzureIdentityType {
-    /// Reads `spec.type`; `None` for a number that stands for nothing.
-    #[must_use]
-    pub fn from_type(number: i64) -> Option<Self> {
-        match number {
-            0 => Some(Self::Managed),
-            1 => Some(Self::ServicePrincipalSecret),
-            2 => Some(Self::ServicePrincipalCertificate),
-            _ => None,
-        }
-    }
+    /// 1 and 2: a service principal.
+    ServicePrincipal(ServicePrincipal),
 }
 
 /// An AzureIdentityBinding, as far as binding needs it.

@@ -72,7 +72,7 @@ pub fn pod_identities<'a>(
         return identities;
     }
     for (identity, binding) in bound.uses {
-        match identity.kind {
+        match &identity.kind {
             AzureIdentityType::Managed
                 if ManagedIdentityId::parse(&identity.resource_id).is_none() =>
             {
@@ -82,8 +82,7 @@ pub fn pod_identities<'a>(
                 identity: identity.clone(),
                 binding: binding.clone(),
             }),
-            AzureIdentityType::ServicePrincipalSecret
-            | AzureIdentityType::ServicePrincipalCertificate => {}
+            AzureIdentityType::ServicePrincipal(_) => {}
         }
     }
     identities

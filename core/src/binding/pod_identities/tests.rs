@@ -34,7 +34,7 @@ fn only_managed_identities_with_an_id_are_assigned() {
         identity("managed", AzureIdentityType::Managed, id("managed")),
         identity(
             "secret",
-            AzureIdentityType::ServicePrincipalSecret,
+            AzureIdentityType::ServicePrincipal(crate::testing::principal()),
             ArmId::new(""),
         ),
         identity(

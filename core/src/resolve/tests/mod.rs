@@ -10,6 +10,8 @@ use crate::assigned_identity::AssignmentFailure;
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
 use crate::owner::Origin;
+use crate::service_principal::{Authority, PUBLIC_AUTHORITY};
+use crate::testing::principal;
 
 const RESOURCE: &str = "/subscriptions/s/resourceGroups/g/providers/\
     Microsoft.ManagedIdentity/userAssignedIdentities/";
@@ -23,6 +25,7 @@ struct Objects {
     exceptions: Vec<Exception>,
     assigned_identities: Vec<AssignedIdentity>,
     rules: ServingRules,
+    principal_limits: Vec<PrincipalLimit>,
 }
 
 impl Objects {
@@ -34,6 +37,7 @@ impl Objects {
             exceptions: &self.exceptions,
             assigned_identities: &self.assigned_identities,
             rules: self.rules,
+            principal_limits: &self.principal_limits,
         }
     }
 
@@ -114,6 +118,7 @@ fn objects(identities: &[&str]) -> Objects {
         exceptions: vec![],
         assigned_identities: identities.iter().map(|name| assigned(name)).collect(),
         rules: ServingRules::default(),
+        principal_limits: vec![],
     }
 }
 
@@ -259,9 +264,9 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
             "MalformedResourceId",
         ),
         (
-            |w| w.identities[0].kind = AzureIdentityType::ServicePrincipalSecret,
+            |w| w.identities[0].kind = AzureIdentityType::ServicePrincipal(principal()),
             Selector::Only,
-            "ServicePrincipal",
+            "PrincipalNotAllowed",
         ),
     ];
     for (change, selector, word) in table {
@@ -314,5 +319,26 @@ fn where_none_is_served_a_hand_written_object_gives_nothing_although_it_is_assig
     assert!(
         matches!(served, TokenDecision::Serve(_)),
         "the operator has assigned it: {served:?}"
+    );
+}
+
+#[test]
+fn a_service_principal_is_served_from_entra_where_a_class_allows_it_and_nothing_is_waited_for() {
+    let mut objects = objects(&["one"]);
+    objects.assigned_identities.clear();
+    objects.identities[0].kind = AzureIdentityType::ServicePrincipal(principal());
+    objects.principal_limits = vec![PrincipalLimit {
+        namespaces: ["a".to_owned()].into(),
+        authorities: Authority::parse(PUBLIC_AUTHORITY).into_iter().collect(),
+    }];
+    let decision = objects.resolve(&Selector::Only);
+    let TokenDecision::Serve(TokenSource::Entra { principal, .. }) = &decision else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(principal.secret, "sp");
+    objects.principal_limits[0].namespaces = ["b".to_owned()].into();
+    assert_eq!(
+        refusal(objects.resolve(&Selector::Only)).word(),
+        "PrincipalNotAllowed"
     );
 }

@@ -1,6 +1,7 @@
 //! Properties of the decision over random pods and objects.
 
 use super::*;
+use crate::testing::principal;
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![Just("a"), Just("b")].prop_map(str::to_owned)
@@ -20,7 +21,10 @@ fn any_identity() -> impl Strategy<Value = AzureIdentity> {
                 namespace,
                 client_id: format!("client-{id}"),
                 resource_id: ArmId::new(format!("{RESOURCE}{id}")),
-                kind: AzureIdentityType::from_type(kind).expect("a type"),
+                kind: match kind {
+                    0 => AzureIdentityType::Managed,
+                    _ => AzureIdentityType::ServicePrincipal(principal()),
+                },
                 principal_id: of_profile.then(|| format!("object-{id}")),
                 namespaced,
                 name,
@@ -89,7 +93,10 @@ prop_compose! {
         caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
         let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
         let rules = ServingRules { scope, legacy };
-        Objects { caller, bindings, identities, exceptions: vec![], assigned_identities, rules }
+        Objects {
+            caller, bindings, identities, exceptions: vec![], assigned_identities, rules,
+            principal_limits: vec![],
+        }
     }
 }
 

@@ -81,7 +81,7 @@ async fn running() -> Running {
     let service = TokenService {
         snapshots: receiver,
         sources: TokenSources {
-            node_imds: Arc::new(NodeImds::new(imds.clone())),
+            bound: Arc::new(NodeImds::new(imds.clone())),
             node_identities: NodeIdentityTokens::new(imds),
         },
         calls,

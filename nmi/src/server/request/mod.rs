@@ -29,6 +29,8 @@ pub(crate) struct ValidRequest {
     pub(crate) resource: String,
     /// Which identity.
     pub(crate) selector: Selector,
+    /// The tenant that is to issue the token of a service principal, if not its first.
+    pub(crate) tenant: Option<String>,
     /// What the metadata service passes on to Entra.
     pub(crate) headers: ClientHeaders,
     /// Whether the client wants a token that was not kept.
@@ -68,6 +70,7 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
     Ok(ValidRequest {
         resource: resource.to_owned(),
         selector: query.selector()?,
+        tenant: query.get("tenant_id").map(str::to_owned),
         headers: client_headers(headers),
         bypass_cache: query
             .get("bypass_cache")

@@ -10,7 +10,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use podid_core::binding::AzureIdentity;
-use podid_core::resolve::TokenDecision;
+use podid_core::resolve::{TokenDecision, TokenSource};
+use podid_core::service_principal::ChosenPrincipal;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -196,9 +197,11 @@ impl TokenService {
         match decision {
             TokenDecision::Serve(source) => {
                 let identity = source.identity();
+                let principal = principal_of(source, request.tenant.as_deref())?;
                 let request = TokenRequest {
                     pod: &entry.caller,
                     identity,
+                    principal: principal.as_ref(),
                     resource: &request.resource,
                     headers: &request.headers,
                     bypass_cache: request.bypass_cache,
@@ -206,7 +209,7 @@ impl TokenService {
                     assigned_since: entry.assigned_since(identity),
                     deadline,
                 };
-                self.sources.issuer(source).token(request).await
+                self.sources.bound.token(request).await
             }
             TokenDecision::Wait(identity) => {
                 sleep_until(deadline).await;
@@ -240,6 +243,23 @@ impl TokenService {
         let mut snapshots = self.snapshots.clone();
         let snapshot = snapshots.wait_for(|now| now.by_address.contains_key(&address));
         snapshot.await.ok()?.by_address.get(&address).cloned()
+    }
+}
+
+/// How Entra is asked, in the tenant that a request names.
+fn principal_of(
+    source: &TokenSource,
+    tenant: Option<&str>,
+) -> Result<Option<ChosenPrincipal>, TokenError> {
+    match source {
+        TokenSource::NodeImds { .. } => Ok(None),
+        TokenSource::Entra {
+            identity,
+            principal,
+        } => match principal.choose(tenant) {
+            Some(chosen) => Ok(Some(chosen)),
+            None => Err(error::foreign_tenant(identity, tenant.unwrap_or_default())),
+        },
     }
 }
 

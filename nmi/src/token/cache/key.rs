@@ -2,7 +2,8 @@
 
 use podid_core::arm::ArmId;
 use podid_core::binding::AzureIdentity;
-use podid_core::resolve::{Selector, TokenDecision};
+use podid_core::resolve::{Selector, TokenDecision, TokenSource};
+use podid_core::service_principal::ChosenPrincipal;
 
 use crate::pod_context::PodContext;
 use crate::token::TokenRequest;
@@ -15,10 +16,21 @@ pub(super) struct IdentityKey {
     client_id: String,
 }
 
+/// Which service principal a token is of. Two AzureIdentities never share one: whoever writes the second may not have
+/// the password of the first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PrincipalKey {
+    /// Namespace and name of the AzureIdentity.
+    object: (String, String),
+    pub(super) chosen: ChosenPrincipal,
+}
+
 /// See the module.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct TokenKey {
     pub(super) identity: IdentityKey,
+    /// `None` for an identity of the node.
+    pub(super) principal: Option<PrincipalKey>,
     pub(super) resource: String,
 }
 
@@ -35,13 +47,34 @@ impl TokenKey {
     pub(super) fn of(request: &TokenRequest<'_>) -> Self {
         Self {
             identity: IdentityKey::of(request.identity),
+            principal: request.principal.map(|chosen| PrincipalKey {
+                object: object_of(request.identity),
+                chosen: chosen.clone(),
+            }),
             resource: request.resource.to_owned(),
         }
     }
 
-    /// Whether it is for this identity and resource.
-    pub(super) fn is_of(&self, identity: &AzureIdentity, resource: &str) -> bool {
-        self.resource == resource
+    /// Whether it is for what is asked.
+    pub(super) fn is_of(&self, request: &TokenRequest<'_>) -> bool {
+        self.resource == request.resource
+            && self.is_of_identity(request.identity, request.principal)
+    }
+
+    fn is_of_identity(
+        &self,
+        identity: &AzureIdentity,
+        principal: Option<&ChosenPrincipal>,
+    ) -> bool {
+        let same_principal = match (&self.principal, principal) {
+            (None, None) => true,
+            (Some(key), Some(chosen)) => {
+                let (namespace, name) = &key.object;
+                key.chosen == *chosen && *namespace == identity.namespace && *name == identity.name
+            }
+            _ => false,
+        };
+        same_principal
             && self
                 .identity
                 .client_id
@@ -60,10 +93,27 @@ impl TokenKey {
             .find_map(|selector| match pod.resolve(selector) {
                 TokenDecision::Serve(source) => {
                     let identity = source.identity();
-                    self.is_of(identity, &self.resource)
+                    let chosen = self.chosen_of(&source);
+                    self.is_of_identity(identity, chosen.as_ref())
                         .then(|| identity.clone())
                 }
                 _ => None,
             })
     }
+
+    /// The principal of a source in this token's tenant.
+    fn chosen_of(&self, source: &TokenSource) -> Option<ChosenPrincipal> {
+        let tenant = self
+            .principal
+            .as_ref()
+            .map(|key| key.chosen.tenant.as_str());
+        match source {
+            TokenSource::NodeImds { .. } => None,
+            TokenSource::Entra { principal, .. } => principal.choose(tenant),
+        }
+    }
+}
+
+fn object_of(identity: &AzureIdentity) -> (String, String) {
+    (identity.namespace.clone(), identity.name.clone())
 }

@@ -73,6 +73,7 @@ impl TokenCache {
         let request = TokenRequest {
             pod: &pod.caller,
             identity: &identity,
+            principal: key.principal.as_ref().map(|principal| &principal.chosen),
             resource: &key.resource,
             headers: &ClientHeaders::default(),
             bypass_cache: false,

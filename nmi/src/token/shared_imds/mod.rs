@@ -1,17 +1,15 @@
 //! The node's metadata service, as all requests share it: within its limits, and with one question under way where
 //! several requests ask the same.
 
-use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, WeakShared};
 use podid_azure::{ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use tokio::sync::watch;
 
+use super::flights::{Flight, Flights};
 use super::imds_limiter::{ImdsLimiter, ImdsPermit, PermitOwner};
 use crate::metrics::NodeMetrics;
 
@@ -19,7 +17,6 @@ use crate::metrics::NodeMetrics;
 const PERMIT_WAIT: Duration = Duration::from_secs(10);
 
 type Answer = Result<ImdsToken, ImdsError>;
-type Flight = Shared<BoxFuture<'static, Answer>>;
 
 /// What is asked, apart from what SDKs say about themselves: the first one's headers are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,9 +31,7 @@ struct Question {
 pub(crate) struct SharedImds {
     client: Arc<dyn ImdsTokens>,
     limiter: ImdsLimiter,
-    /// Questions under way. One whose askers have all gone away is cancelled; it is removed here with the next one
-    /// that starts.
-    flights: Arc<Mutex<HashMap<Question, WeakShared<BoxFuture<'static, Answer>>>>>,
+    flights: Flights<Question, Answer>,
     /// Tells those who wait for a permit that a question was sent, which may be theirs.
     started: Arc<watch::Sender<()>>,
     metrics: NodeMetrics,
@@ -54,7 +49,7 @@ impl SharedImds {
         Self {
             client,
             limiter: ImdsLimiter::default(),
-            flights: Arc::default(),
+            flights: Flights::default(),
             started: Arc::new(watch::Sender::new(())),
             metrics,
         }
@@ -86,34 +81,18 @@ impl SharedImds {
         answer
     }
 
-    fn under_way(&self, question: &Question) -> Option<Flight> {
-        self.flights().get(question).and_then(WeakShared::upgrade)
-    }
-
     /// Sends the question, as soon as the flight is awaited; unless somebody else has done so meanwhile.
     fn join_or_start(
         &self,
         permit: ImdsPermit,
         question: Question,
         request: &ImdsTokenRequest,
-    ) -> Flight {
+    ) -> Flight<Answer> {
         let (imds, request) = (self.clone(), request.clone());
-        let mut flights = self.flights();
-        if let Some(flight) = flights.get(&question).and_then(WeakShared::upgrade) {
-            return flight;
-        }
-        let flight = async move { imds.ask(permit, &request).await };
-        let flight = flight.boxed().shared();
-        flights.retain(|_, flight| flight.upgrade().is_some());
-        flights.extend(flight.downgrade().map(|weak| (question, weak)));
-        drop(flights);
+        let ask = async move { imds.ask(permit, &request).await };
+        let flight = self.flights.join_or_start(question, ask);
         self.started.send_replace(());
         flight
-    }
-
-    /// Nothing can panic while the lock is held.
-    fn flights(&self) -> MutexGuard<'_, HashMap<Question, WeakShared<BoxFuture<'static, Answer>>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +109,7 @@ impl ImdsTokens for ImdsFor<'_> {
         let mut permit = pin!(self.imds.limiter.permit(self.owner.clone()));
         let mut late = pin!(tokio::time::sleep(PERMIT_WAIT));
         loop {
-            if let Some(flight) = self.imds.under_way(&question) {
+            if let Some(flight) = self.imds.flights.under_way(&question) {
                 return flight.await;
             }
             tokio::select! {

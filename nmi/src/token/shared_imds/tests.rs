@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt;
 use podid_azure::ClientHeaders;
 use podid_core::imds_limit::{AT_ONCE, AT_ONCE_OF_ONE, IN_WINDOW, IN_WINDOW_OF_ONE, WINDOW};
 use prometheus_client::registry::Registry;

@@ -74,7 +74,7 @@ fn a_cluster_of_aad_pod_identity_becomes_one_of_podid_and_its_people_lose_nothin
         &commands("1. What podid would not serve"),
     );
     assert!(
-        looked.contains("service principals: podid serves none"),
+        looked.contains("service principals: each needs a class and a Role"),
         "{looked}"
     );
     assert!(looked.contains("aks-addon-exception"), "{looked}");

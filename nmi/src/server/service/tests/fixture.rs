@@ -17,6 +17,7 @@ use crate::pod_context::PodContext;
 use crate::pod_events;
 use crate::server::service::*;
 use crate::snapshot::{Served, Snapshot};
+use crate::testing::decided_source;
 pub(super) use crate::testing::pod_context as entry;
 use crate::token::{
     NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenIssuer, TokenSources,
@@ -166,12 +167,12 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     let links = Arc::new(FakeLinks(AtomicBool::new(true)));
     let metrics = NodeMetrics::register(&mut Registry::default());
     let shared = SharedImds::new(Arc::clone(&imds) as Arc<dyn ImdsTokens>, metrics.clone());
-    let source = Arc::new(NodeImds::new(shared.clone()));
+    let source = Arc::new(decided_source(NodeImds::new(shared.clone())));
     let cache = Arc::new(TokenCache::new(source, metrics.clone()));
     let service = TokenService {
         snapshots: receiver,
         sources: TokenSources {
-            node_imds: Arc::clone(&cache) as Arc<dyn TokenIssuer>,
+            bound: Arc::clone(&cache) as Arc<dyn TokenIssuer>,
             node_identities: NodeIdentityTokens::new(shared),
         },
         calls: sender,

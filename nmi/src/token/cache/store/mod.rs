@@ -119,7 +119,7 @@ impl TokenStore {
         };
         let failed = kept.refresh.failed();
         let is_first_use = !std::mem::replace(&mut kept.used, true);
-        if is_first_use {
+        if is_first_use && request.principal.is_none() {
             let identity = IdentityKey::of(request.identity);
             self.used.note(identity, request.resource);
         }
@@ -144,7 +144,7 @@ impl TokenStore {
     /// The key of the pod's entry, which is then the one used last. One of an earlier assignment is removed.
     fn entry(&mut self, request: &TokenRequest<'_>) -> Option<Arc<TokenKey>> {
         let entries = self.pods.get_mut(&request.pod.pod.uid)?;
-        let of_request = |entry: &Entry| entry.key.is_of(request.identity, request.resource);
+        let of_request = |entry: &Entry| entry.key.is_of(request);
         let at = entries.iter().rposition(of_request)?;
         if entries[at].assigned_since == request.assigned_since {
             entries[at..].rotate_left(1);
@@ -220,7 +220,10 @@ impl TokenStore {
         self.release(&key);
         match request.in_background {
             true => self.check_again(&request.pod.pod.uid),
-            false => self.used.note(key.identity.clone(), &key.resource),
+            false if request.principal.is_none() => {
+                self.used.note(key.identity.clone(), &key.resource);
+            }
+            false => {}
         }
     }
 
@@ -235,7 +238,7 @@ impl TokenStore {
 
     /// Drops the token for which the source now gives a final refusal, for all pods.
     pub(super) fn remove(&mut self, request: &TokenRequest<'_>) {
-        self.remove_tokens(|key, _| key.is_of(request.identity, request.resource));
+        self.remove_tokens(|key, _| key.is_of(request));
     }
 
     /// Drops tokens that have ended.

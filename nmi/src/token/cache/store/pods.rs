@@ -99,6 +99,8 @@ impl TokenStore {
             let resources: Vec<_> = self.used.of(&identity).map(str::to_owned).collect();
             resources.into_iter().map(move |resource| TokenKey {
                 identity: identity.clone(),
+                // A pod's service principals are not asked for ahead of it.
+                principal: None,
                 resource,
             })
         });

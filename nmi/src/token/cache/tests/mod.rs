@@ -148,6 +148,7 @@ impl Bench {
         let request = TokenRequest {
             pod: &pod.caller,
             identity,
+            principal: None,
             resource,
             headers: &ClientHeaders::default(),
             bypass_cache: false,
