@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::token::IssuedToken;
 
@@ -98,7 +99,7 @@ impl ErrorAnswer {
     }
 
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = respond(self.status, self.body());
+        let mut response = respond(self.status, self.body().into());
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
@@ -143,11 +144,18 @@ pub(crate) fn token(issued: &IssuedToken, resource: &str) -> Response<Full<Bytes
         resource: or(&token.resource, resource),
         token_type: or(&token.token_type, "Bearer"),
     };
-    respond(
-        StatusCode::OK,
-        serde_json::to_vec(&body).unwrap_or_default(),
-    )
+    // Large enough from the start, even if every character of the resource is escaped: a vector that grows leaves a
+    // copy of the token behind.
+    let size = body.access_token.len() + body.client_id.len() + 6 * body.resource.len() + REST_MAX;
+    let mut json = Zeroizing::new(Vec::with_capacity(size));
+    // Strings always serialise, and a vector takes all of them.
+    let _written = serde_json::to_writer(&mut *json, &body);
+    // Wiped when the connection has sent it.
+    respond(StatusCode::OK, Bytes::from_owner(json))
 }
+
+/// Most bytes of a token answer beside the token, the client id and the resource: keys, numbers and the type.
+const REST_MAX: usize = 512;
 
 fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
     match given.is_empty() {
@@ -156,8 +164,8 @@ fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
     }
 }
 
-fn respond(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body));
+fn respond(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));

@@ -53,6 +53,7 @@ const ENTRA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logging::init(&args.settings.log)?;
     privileges::check()?;
+    privileges::forbid_dumps()?;
     open_files::raise_limit();
     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));

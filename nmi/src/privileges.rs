@@ -24,7 +24,18 @@ pub(crate) enum PrivilegeError {
     Missing(Vec<String>),
     /// The kernel's answer could not be read.
     #[error("cannot read this process's capabilities from {STATUS}; is /proc mounted?")]
-    Unknown(#[from] std::io::Error),
+    Unknown(#[source] std::io::Error),
+    /// The kernel would write the process's memory to a file.
+    #[error("cannot keep this process's memory out of core dumps")]
+    Dumps(#[source] std::io::Error),
+}
+
+/// Keeps the memory of this process, in which tokens are, out of core dumps and from the processes of its user.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn forbid_dumps() -> Result<(), PrivilegeError> {
+    nix::sys::prctl::set_dumpable(false).map_err(|error| PrivilegeError::Dumps(error.into()))
 }
 
 /// Checks this process's effective capabilities.
@@ -32,7 +43,8 @@ pub(crate) enum PrivilegeError {
 /// # Errors
 /// When one is missing, with its name and what it is for.
 pub(crate) fn check() -> Result<(), PrivilegeError> {
-    let missing = missing(&fs::read_to_string(STATUS)?);
+    let status = fs::read_to_string(STATUS).map_err(PrivilegeError::Unknown)?;
+    let missing = missing(&status);
     if missing.is_empty() {
         Ok(())
     } else {

@@ -4,7 +4,7 @@
 //! a status and an empty body, and offers no hook. SDKs need JSON. None of our own answers is
 //! empty, so an answer that says `content-length: 0` is one of hyper's, and is replaced.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -93,6 +93,32 @@ impl AsyncWrite for ConnectionAdapter {
             }
             None => Pin::new(&mut self.stream).poll_write(cx, buf),
         }
+    }
+
+    /// Answers are written from where they are: a copy in a buffer of the HTTP library would not be wiped.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // One of hyper's refusals has no body, so it is the last part, or the only one.
+        let refusal_at_end =
+            |parts: &[IoSlice<'_>]| parts.last().and_then(|last| replacement_of(last));
+        match parts {
+            [only] => self.poll_write(cx, only),
+            [before @ .., _] if refusal_at_end(parts).is_some() => {
+                ready!(self.poll_replacement(cx))?;
+                Pin::new(&mut self.stream).poll_write_vectored(cx, before)
+            }
+            _ => {
+                ready!(self.poll_replacement(cx))?;
+                Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -10,7 +10,7 @@ use podid_lab::net::in_namespace;
 use podid_tests::node::{Pod, TOKEN_URL, assigned, azure_identity, binding, wait_until};
 
 use crate::requests::metadata;
-use crate::scene::{NETWORKS, Scene};
+use crate::scene::{NETWORKS, Scene, nmi};
 
 /// A second pod with the identity of another, attested.
 fn pod_of_same_identity(scene: &Scene, name: &str, identity: &str) -> Pod {
@@ -195,7 +195,9 @@ fn no_fault_brings_a_token_to_light() {
         scene.has_event(&["ClientIdMismatch"])
     });
     let metrics = scene.daemon.get("http://127.0.0.1:8081/metrics").unwrap();
+    let status = scene.daemon.status(&nmi(), &["-o", "json"]).unwrap();
     for (place, text) in [
+        ("status", String::from_utf8(status.stdout).unwrap()),
         ("log", scene.daemon.log()),
         ("metrics", metrics),
         ("Events", scene.api.events().concat()),

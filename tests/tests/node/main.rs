@@ -13,6 +13,7 @@ mod entries;
 mod fail_closed;
 mod handover;
 mod link_layer;
+mod memory;
 mod net_raw;
 mod overlap;
 mod ports;
