@@ -89,9 +89,10 @@ impl HandWrittenLimits<'_> {
             return Some(format!("its class {name} does not exist"));
         };
         if identity.kind != AzureIdentityType::Managed {
-            return Some(format!(
-                "is a service principal, of which class {name} allows none"
-            ));
+            return Some(
+                "is a service principal; those are served only with --legacy-identities Any"
+                    .to_owned(),
+            );
         }
         if !class.admits_namespace(&identity.namespace, self.namespace_labels) {
             let namespace = &identity.namespace;
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
     use crate::arm::ArmId;
     use crate::profile::admit::tests::class;
-    use crate::testing::identity;
+    use crate::testing::{identity, principal};
 
     fn of(group: &str, named: Option<&str>) -> AzureIdentity {
         let id = format!(
@@ -178,7 +179,7 @@ mod tests {
             ..of("identities", Some("prod"))
         };
         let principal = AzureIdentity {
-            kind: AzureIdentityType::ServicePrincipalSecret,
+            kind: AzureIdentityType::ServicePrincipal(principal()),
             ..of("identities", Some("prod"))
         };
         let odd = AzureIdentity {
@@ -206,7 +207,7 @@ mod tests {
             ..by_hand.clone()
         };
         let principal = AzureIdentity {
-            kind: AzureIdentityType::ServicePrincipalCertificate,
+            kind: AzureIdentityType::ServicePrincipal(principal()),
             ..made.clone()
         };
         for (served, refused) in [
