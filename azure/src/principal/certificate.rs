@@ -27,10 +27,24 @@ pub enum CertificateError {
     /// The key is no RSA key.
     #[error("the private key is not an RSA key of 2048 to 8192 bits, which is what Entra takes")]
     NotRsa,
+    /// To open the PKCS#12 file could take more time or memory than the node has.
+    #[error(
+        "the PKCS#12 file is larger than 32 KiB or encrypted by scrypt; export it with PBES2 and one chain"
+    )]
+    Costly,
     /// The PKCS#12 file cannot be opened.
     #[error("the PKCS#12 file cannot be opened; is the password right?")]
     Pkcs12,
 }
+
+/// Longest PKCS#12 file that is opened; one with a chain of certificates is a few KiB.
+const PKCS12_MAX: usize = 32 * 1024;
+
+/// The id of scrypt (1.3.6.1.4.1.11591.4.11) as it is encoded. Its parameters may ask for a GiB of memory, and no
+/// program that Azure names writes such files.
+const SCRYPT: [u8; 11] = [
+    0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b,
+];
 
 impl ClientCertificate {
     /// Reads PEM texts, in one of which the certificate is, and in one of which the key.
@@ -56,6 +70,10 @@ impl ClientCertificate {
     /// # Errors
     /// [`CertificateError`]
     pub fn from_pkcs12(file: &[u8], password: &str) -> Result<Self, CertificateError> {
+        let has_scrypt = file.windows(SCRYPT.len()).any(|part| part == SCRYPT);
+        if file.len() > PKCS12_MAX || has_scrypt {
+            return Err(CertificateError::Costly);
+        }
         let store = KeyStore::from_pkcs12(file, password, Pkcs12ImportPolicy::Relaxed);
         let store = store.map_err(|_| CertificateError::Pkcs12)?;
         let (_, found) = store.private_key_chain().ok_or(CertificateError::NoKey)?;
@@ -89,5 +107,21 @@ impl ClientCertificate {
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClientCertificate(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_could_cost_much_is_not_opened() {
+        let scrypt = [&[0x30, 0x80][..], &SCRYPT, &[0; 64]].concat();
+        for file in [scrypt, vec![0x30; PKCS12_MAX + 1]] {
+            let read = ClientCertificate::from_pkcs12(&file, "x");
+            assert_eq!(read.map(drop), Err(CertificateError::Costly));
+        }
+        let broken = ClientCertificate::from_pkcs12(&[0x30; 64], "x");
+        assert_eq!(broken.map(drop), Err(CertificateError::Pkcs12));
     }
 }

@@ -94,10 +94,12 @@ impl PrincipalTokens for Principals {
             error,
             error_description: description,
         } = serde_json::from_slice(&body).unwrap_or_default();
+        // The rest repeats trace id, correlation id and time, which differ from call to call.
+        let description = description.split("Trace ID:").next().unwrap_or_default();
         Err(PrincipalError::Refused {
             status: status.as_u16(),
             error,
-            description: description.chars().take(DESCRIPTION_MAX).collect(),
+            description: description.trim().chars().take(DESCRIPTION_MAX).collect(),
             retry_after,
         })
     }

@@ -27,6 +27,9 @@ pub(crate) enum SecretError {
     NoAnswer,
 }
 
+/// As many keys of a Secret are named in an error.
+const NAMED_KEYS: usize = 5;
+
 /// Reads Secrets.
 #[async_trait]
 pub(crate) trait SecretReader: fmt::Debug + Send + Sync {
@@ -50,10 +53,15 @@ impl SecretValues {
         values.next().is_none().then_some(first.as_slice())
     }
 
-    /// The names of all keys.
+    /// The names of the first keys.
     pub(crate) fn keys(&self) -> String {
-        let keys: Vec<&str> = self.0.keys().map(String::as_str).collect();
-        keys.join(", ")
+        let keys: Vec<&str> = self.0.keys().map(String::as_str).take(NAMED_KEYS).collect();
+        let more = if self.0.len() > NAMED_KEYS {
+            ", …"
+        } else {
+            ""
+        };
+        format!("{}{more}", keys.join(", "))
     }
 }
 

@@ -241,6 +241,10 @@ fn a_wrong_password_is_said_so_and_nothing_stays_of_it() {
     assert_eq!(answer.body["error"], "invalid_client");
     let said = answer.body["error_description"].as_str().unwrap();
     assert!(said.starts_with("AADSTS7000215"), "{said}");
+    assert!(
+        !said.contains("Trace ID"),
+        "Events would never be equal: {said}"
+    );
     wait_until("an Event says so", || {
         cloud
             .scene

@@ -110,11 +110,14 @@ impl Binding {
         owner::profile_of(self.origin, &self.namespace, &self.name)
     }
 
-    /// Whether this binding gives `pod` the use of `identity`, other bindings aside.
+    /// Whether this binding gives `pod` the use of `identity`, other bindings aside. Pods of another namespace get a
+    /// service principal never: the class and the Role that allow it speak of one namespace.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
-        let reached = pod.namespace == identity.namespace
-            || (scope == BindingScope::Cluster && !identity.namespaced);
+        let elsewhere = scope == BindingScope::Cluster
+            && !identity.namespaced
+            && identity.kind == AzureIdentityType::Managed;
+        let reached = elsewhere || pod.namespace == identity.namespace;
         self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
     }
 

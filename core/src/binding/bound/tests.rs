@@ -69,6 +69,21 @@ fn scope_follows_the_annotation_and_the_flag() {
     }
 }
 
+/// A class and a Role allow a service principal to one namespace.
+#[test]
+fn a_service_principal_is_for_pods_of_its_own_namespace() {
+    let kind = AzureIdentityType::ServicePrincipal(crate::testing::principal());
+    let principal = AzureIdentity {
+        kind,
+        ..identity(false)
+    };
+    for (namespace, binds) in [("a", true), ("z", false)] {
+        let pod = pod(namespace, Some("s"));
+        let found = binding("s").binds(&pod, &principal, BindingScope::Cluster);
+        assert_eq!(found, binds, "{namespace}");
+    }
+}
+
 #[test]
 fn service_accounts_narrow_a_binding() {
     let mut narrow = binding("s");

@@ -10,6 +10,8 @@ use podid_azure::{ImdsToken, PrincipalTokenRequest, PrincipalTokens};
 use podid_core::binding::AzureIdentity;
 use podid_core::service_principal::ChosenPrincipal;
 
+use tokio::sync::Semaphore;
+
 use super::error::{self, TokenError};
 use super::flights::Flights;
 use super::secrets::SecretReader;
@@ -27,9 +29,15 @@ struct Question {
 
 type Answer = Result<ImdsToken, TokenError>;
 
+/// Questions that are worked on at once: a Secret may be a MiB, and the daemon's memory is bounded.
+const QUESTIONS: usize = 8;
+
 /// See the module. Clones share what is under way.
 #[derive(Clone, Debug)]
 pub(crate) struct EntraTokens {
+    questions: Arc<Semaphore>,
+    /// Of whom opens a file, which takes time and memory.
+    opening: Arc<Semaphore>,
     secrets: Arc<dyn SecretReader>,
     entra: Arc<dyn PrincipalTokens>,
     flights: Flights<Question, Answer>,
@@ -38,6 +46,8 @@ pub(crate) struct EntraTokens {
 impl EntraTokens {
     pub(crate) fn new(secrets: Arc<dyn SecretReader>, entra: Arc<dyn PrincipalTokens>) -> Self {
         Self {
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
+            opening: Arc::new(Semaphore::new(1)),
             secrets,
             entra,
             flights: Flights::default(),
@@ -71,11 +81,19 @@ impl EntraTokens {
         } = question;
         let identity = format!("{namespace}/{name}");
         let secret = &principal.secret;
+        // Neither semaphore is ever closed.
+        let _question = self.questions.acquire().await;
         let values = self.secrets.read(namespace, secret).await;
         let values = values.map_err(|error| error::secret(&identity, namespace, secret, &error))?;
         let kind = principal.credential;
-        // Opening a PKCS#12 file takes a while on purpose.
-        let read = tokio::task::spawn_blocking(move || credential::read(kind, &values)).await;
+        // Opening a PKCS#12 file takes a while on purpose. Who asks may go away meanwhile, and the work goes on: so the
+        // permit goes with it.
+        let opening = Arc::clone(&self.opening).acquire_owned().await;
+        let read = tokio::task::spawn_blocking(move || {
+            let _opening = opening;
+            credential::read(kind, &values)
+        });
+        let read = read.await;
         let read = read.unwrap_or_else(|_| Err("it cannot be read".to_owned()));
         let credential =
             read.map_err(|why| error::unusable_secret(&identity, namespace, secret, &why))?;
