@@ -22,6 +22,11 @@ pub const CA_BUNDLE: &str = "ca-bundle.pem";
 /// File with the same certificates as Java reads them.
 pub const TRUST_STORE: &str = "ca-bundle.jks";
 
+/// File that says what the API server writes down of requests.
+pub const AUDIT_POLICY: &str = "audit-policy.yaml";
+/// File with what it has written down, a JSON object a line.
+pub const AUDIT_LOG: &str = "audit.log";
+
 /// Directory of one lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir(PathBuf);

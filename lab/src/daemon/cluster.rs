@@ -7,7 +7,7 @@ use super::pki::Pki;
 use super::supervise::Program;
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, FLUX_NAMESPACE, ISSUER, SERVICE_RANGE};
 use crate::options::{Flux, Target};
-use crate::state::StateDir;
+use crate::state::{self, StateDir};
 use crate::tools::Toolset;
 
 /// Where etcd takes clients.
@@ -17,6 +17,18 @@ pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
 /// serve metrics; free, because the control plane's namespace is the lab's own.
 const KUSTOMIZE_CONTROLLER: (&str, u16, u16) = ("kustomize-controller", 9440, 9441);
 const HELM_CONTROLLER: (&str, u16, u16) = ("helm-controller", 9450, 9451);
+
+/// What the API server writes down: who of podid's own accounts called what, and whether they might. The lists and
+/// watches of others would be many, and nobody reads them.
+pub(crate) const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    userGroups: [system:serviceaccounts:podid-system]
+  - level: None
+";
 
 /// Makes [`Program`]s of the control plane.
 pub(crate) struct Cluster<'a> {
@@ -84,6 +96,8 @@ impl Cluster<'_> {
             flag("kubelet-client-key", &self.pki.kubelet_client_key),
             flag("kubelet-certificate-authority", &self.pki.ca_file),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
+            flag("audit-policy-file", &self.dir.file(state::AUDIT_POLICY)),
+            flag("audit-log-path", &self.dir.file(state::AUDIT_LOG)),
         ];
         self.program("kube-apiserver", self.tools.kube_apiserver(), arguments)
     }

@@ -12,7 +12,7 @@ use super::pki::{MANAGER_KUBECONFIG, SCHEDULER_KUBECONFIG};
 use super::steps::{StepError, step, until};
 use super::supervise::Supervisor;
 use crate::context::Context;
-use crate::state::StateDir;
+use crate::state::{AUDIT_POLICY, StateDir};
 
 /// How long each may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -38,6 +38,10 @@ pub(super) async fn start_api_server(
     .await?;
 
     let part = "kube-apiserver";
+    cluster
+        .dir
+        .write(AUDIT_POLICY, cluster::AUDIT_POLICY)
+        .map_err(StepError::of(part))?;
     supervisor
         .start(cluster.api_server())
         .map_err(StepError::of(part))?;

@@ -14,7 +14,7 @@ use crate::kubeconfig::{Credential, render};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
 use crate::options::{Lifetime, NodeAgent, Target, UpOptions};
 use crate::spec::{ENDPOINTS_FILE, SPEC_FILE, Spec};
-use crate::state::StateDir;
+use crate::state::{AUDIT_LOG, StateDir};
 use crate::{cgroup, executable, tools};
 
 pub use error::LabError;
@@ -165,6 +165,12 @@ impl Lab {
     /// Administrator's kubeconfig for programs outside the lab.
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir.kubeconfig()
+    }
+
+    /// What the API server has written down of the requests of podid's service accounts: an audit event of Kubernetes
+    /// a line.
+    pub fn audit_log(&self) -> PathBuf {
+        self.dir.file(AUDIT_LOG)
     }
 
     /// Kubeconfig of a service account, good for a day.

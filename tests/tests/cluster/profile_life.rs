@@ -6,6 +6,7 @@ mod crashes;
 mod planned;
 mod pods;
 mod proxy;
+mod rights;
 mod scene;
 mod trouble;
 mod turns;
