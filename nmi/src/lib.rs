@@ -51,3 +51,6 @@ mod testing;
 mod token;
 pub mod uninstall;
 mod watch;
+
+/// For the tests that change real links.
+pub use attest::{KernelLinkCheck, LinkCheck};

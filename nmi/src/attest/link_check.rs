@@ -12,7 +12,7 @@ use super::link_announcements::LinkAnnouncements;
 use super::link_query::LinkQueries;
 
 /// Checks whether a link is still what it was when a pod was attested by it.
-pub(crate) trait LinkCheck: fmt::Debug + Send + Sync {
+pub trait LinkCheck: fmt::Debug + Send + Sync {
     /// Whether the link is unchanged at this moment; a link that cannot be read counts as changed.
     fn is_unchanged(&self, link: &ProvedLink) -> bool;
 }
@@ -20,7 +20,7 @@ pub(crate) trait LinkCheck: fmt::Debug + Send + Sync {
 /// The links of the network namespace that this process runs in. The kernel is asked about a link, unless it was asked
 /// a moment ago and has announced nothing since.
 #[derive(Debug)]
-pub(crate) struct KernelLinkCheck {
+pub struct KernelLinkCheck {
     start: Instant,
     queries: LinkQueries,
     known: Mutex<Known>,
@@ -37,7 +37,7 @@ impl KernelLinkCheck {
     ///
     /// # Errors
     /// When the kernel does not let this process follow changes of links.
-    pub(crate) fn here() -> io::Result<Self> {
+    pub fn here() -> io::Result<Self> {
         Ok(Self {
             start: Instant::now(),
             queries: LinkQueries::default(),

@@ -18,7 +18,7 @@ mod link_query;
 mod look;
 mod node_links;
 
-pub(crate) use link_check::{KernelLinkCheck, LinkCheck};
+pub use link_check::{KernelLinkCheck, LinkCheck};
 pub(crate) use link_monitor::LinkMonitor;
 pub(crate) use look::{KernelInspector, LookError, PodInspector};
 pub(crate) use podid_core::attest::{Claim, ProvedLink};
