@@ -40,7 +40,10 @@ pub(crate) enum AzureRoleError {
     #[error("{file} has no class", file = file.display())]
     NoClass { file: PathBuf },
     #[error("class {class} cannot be used: {violation}")]
-    Violation { class: String, violation: Violation },
+    Violation {
+        class: String,
+        violation: Box<Violation>,
+    },
     #[error(transparent)]
     Role(#[from] RoleWithoutId),
     #[error("cannot write the output")]
@@ -70,7 +73,7 @@ fn usable(class: &Class) -> Result<(), AzureRoleError> {
         .map_or(Ok(()), |violation| {
             Err(AzureRoleError::Violation {
                 class: class.name.clone(),
-                violation,
+                violation: Box::new(violation),
             })
         })
 }

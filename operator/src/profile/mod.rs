@@ -11,6 +11,7 @@
 //! | `queue` | the profiles that wait, and those that are reconciled |
 //! | `in_turn` | one reconciliation, when it is the profile's turn |
 //! | `recheck` | compares a profile that is ready with `lists` |
+//! | `listed` | what these show of one profile |
 //! | `lists` | what is listed once for all profiles |
 //! | `reconcile` | one reconciliation from its begin to its end |
 //! | `precheck` | gathers what is known without a call |
@@ -40,6 +41,7 @@ mod ensure;
 mod error;
 mod in_progress;
 mod in_turn;
+mod listed;
 mod lists;
 mod malformed;
 mod observe;

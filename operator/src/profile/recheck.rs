@@ -10,7 +10,7 @@ use podid_core::profile::result::ReconcileResult;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::{FINALIZER, ProfileContext, pods, precheck, reconcile, status};
+use super::{FINALIZER, ProfileContext, listed, pods, precheck, reconcile, status};
 use crate::metrics::{Controller, CountedOutcome};
 
 /// When to look at a profile again that is as it should be, and whose status says so; `None` for every other, which is
@@ -41,9 +41,9 @@ async fn result(profile: &PodIdentityProfile, context: &ProfileContext) -> Optio
     let Precheck::Admitted(desired) = precheck::precheck(profile, context) else {
         return None;
     };
-    let (lists, record) = (&context.lists, convert::record(profile));
-    let observed = lists.observe(profile, &desired, record, context).await?;
-    let policy = lists.policy(desired.net_raw, context).await?;
+    let record = convert::record(profile);
+    let observed = listed::observe(profile, &desired, record, context).await?;
+    let policy = listed::policy(desired.net_raw, context).await?;
     let enforcement = pods::enforcement(policy, &desired, profile, context);
     let record = record_if_unchanged(&desired, &observed)?;
     let made = ReconcileResult::made(&desired, record, enforcement);

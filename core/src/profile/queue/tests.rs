@@ -184,7 +184,11 @@ fn re_checks_by_lists_spend_no_reads() {
     let looked_at = key("a", 0);
     push(&mut queue, &looked_at, entry(Urgency::Recheck, "g"));
     push(&mut queue, &looked_at, entry(Urgency::Reread, "g"));
-    assert_eq!(started(&mut queue), [looked_at.clone()], "once");
+    assert_eq!(
+        started(&mut queue),
+        std::slice::from_ref(&looked_at),
+        "once"
+    );
     assert_eq!(queue.running(&looked_at), Some(Urgency::Reread));
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 type Slot<V> = Arc<tokio::sync::Mutex<Option<Answer<V>>>>;
 
 /// Answers by question, each `age` old at most.
-pub(super) struct Kept<K, V> {
+pub(in crate::profile) struct Kept<K, V> {
     age: Duration,
     slots: Mutex<BTreeMap<K, Slot<V>>>,
 }
@@ -33,7 +33,11 @@ impl<K: Clone + Ord, V: Clone> Kept<K, V> {
 
     /// The answer to a question, by `ask` if there is none that is young enough. Who comes meanwhile waits for
     /// the same answer. That there is none is kept as well, so that not everybody asks in vain.
-    pub(super) async fn get(&self, key: &K, ask: impl Future<Output = Option<V>>) -> Option<V> {
+    pub(in crate::profile) async fn get(
+        &self,
+        key: &K,
+        ask: impl Future<Output = Option<V>>,
+    ) -> Option<V> {
         let slot = self.slot(key);
         let mut answer = slot.lock().await;
         if let Some(kept) = answer.as_ref().filter(|kept| self.is_young(kept)) {
@@ -94,7 +98,7 @@ mod tests {
         async fn ask(&self) -> Option<usize> {
             let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
             sleep(ASKING).await;
-            (number % 3 != 0).then_some(number)
+            (!number.is_multiple_of(3)).then_some(number)
         }
     }
 

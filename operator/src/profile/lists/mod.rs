@@ -1,42 +1,35 @@
 //! What is listed once for all profiles, so that a profile which is as it should be costs no call of its own.
 //!
 //! The lists may be half a minute old. That is enough to say that nothing is to be done; before anything is done, the
-//! profile is read by itself.
+//! profile is read by itself. `listed` compares a profile with them.
 
 mod kept;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use podid_azure::ResourceGroupId;
 use podid_core::arm::ArmId;
 use podid_core::condition::SubCondition;
-use podid_core::net_raw::NetRaw;
-use podid_core::profile::desired::{Desired, Grant};
-use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
-use podid_core::profile::reads::{
-    LIST_AGE, assignment_lists, former_identity, list_scope, of_principal, role_names,
-};
-use podid_crds::podid::PodIdentityProfile;
+use podid_core::profile::observed::{ManagedIdentity, RoleAssignment};
+use podid_core::profile::reads::LIST_AGE;
 use uuid::Uuid;
 
-use super::{ProfileContext, children, enforcement, observe};
 use kept::Kept;
 
 /// Lists that all profiles share. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct SharedLists(Arc<Lists>);
+pub struct SharedLists(pub(super) Arc<Lists>);
 
+/// See [`SharedLists`].
 #[derive(Debug)]
-struct Lists {
+pub(super) struct Lists {
     /// By resource group.
-    identities: Kept<ArmId, Arc<Vec<ManagedIdentity>>>,
+    pub(super) identities: Kept<ArmId, Arc<Vec<ManagedIdentity>>>,
     /// By what [`list_scope`] says.
-    role_assignments: Kept<ArmId, Arc<Vec<RoleAssignment>>>,
+    pub(super) role_assignments: Kept<ArmId, Arc<Vec<RoleAssignment>>>,
     /// By name in lower case, and scope.
-    roles: Kept<(String, ArmId), Option<Uuid>>,
+    pub(super) roles: Kept<(String, ArmId), Option<Uuid>>,
     /// By name of the policy.
-    policies: Kept<Option<&'static str>, SubCondition>,
+    pub(super) policies: Kept<Option<&'static str>, SubCondition>,
 }
 
 impl Default for SharedLists {
@@ -48,121 +41,4 @@ impl Default for SharedLists {
             policies: Kept::new(LIST_AGE),
         }))
     }
-}
-
-impl SharedLists {
-    /// `EnforcementReady` as far as the policy goes.
-    pub(super) async fn policy(
-        &self,
-        net_raw: NetRaw,
-        context: &ProfileContext,
-    ) -> Option<SubCondition> {
-        let ask = async { Some(enforcement::policy(net_raw, &context.client).await) };
-        self.0.policies.get(&net_raw.policy(), ask).await
-    }
-
-    /// Everything that a plan is made from; `None` when a list cannot be had, or does not show what is needed.
-    pub(super) async fn observe(
-        &self,
-        profile: &PodIdentityProfile,
-        desired: &Desired,
-        record: ProfileRecord,
-        context: &ProfileContext,
-    ) -> Option<Observed> {
-        if former_identity(&record, Some(&desired.identity.id)).is_some() {
-            return None;
-        }
-        let identity = self.identity(&desired.identity.id, context).await?;
-        let roles = self.named_roles(&desired.grants, context).await?;
-        let lists = assignment_lists(identity.as_ref(), &desired.grants, &record);
-        let role_assignments = self.role_assignments(lists, context).await?;
-        let children = children::watched(profile, &context.children);
-        Some(Observed {
-            identity,
-            former: None,
-            role_assignments,
-            roles,
-            azure_identity: children.azure_identity,
-            binding: children.binding,
-            record,
-        })
-    }
-
-    async fn identity(
-        &self,
-        id: &ArmId,
-        context: &ProfileContext,
-    ) -> Option<Option<ManagedIdentity>> {
-        let group = id.group()?;
-        let listed = self
-            .0
-            .identities
-            .get(&group, list_identities(&group, context))
-            .await?;
-        let found = listed.iter().find(|identity| identity.id == *id);
-        // The id stays as it was asked for.
-        Some(found.map(|found| ManagedIdentity {
-            id: id.clone(),
-            ..found.clone()
-        }))
-    }
-
-    async fn named_roles(
-        &self,
-        grants: &[Grant],
-        context: &ProfileContext,
-    ) -> Option<BTreeMap<String, Option<Uuid>>> {
-        let mut roles = BTreeMap::new();
-        for (key, (name, scope)) in role_names(grants) {
-            let ask = async { observe::role_id(name, scope, context).await.ok() };
-            let asked = (key.clone(), scope.clone());
-            roles.insert(key, self.0.roles.get(&asked, ask).await?);
-        }
-        Some(roles)
-    }
-
-    async fn role_assignments(
-        &self,
-        lists: BTreeSet<(String, ArmId)>,
-        context: &ProfileContext,
-    ) -> Option<Vec<RoleAssignment>> {
-        let mut each_once = BTreeMap::new();
-        for (principal, scope) in &lists {
-            let at = list_scope(scope)?;
-            let ask = list_role_assignments(&at, context);
-            let listed = self.0.role_assignments.get(&at, ask).await?;
-            let found = of_principal(&listed, principal, scope);
-            each_once.extend(found.map(|found| (found.id.clone(), found.clone())));
-        }
-        Some(each_once.into_values().collect())
-    }
-}
-
-async fn list_identities(
-    group: &ArmId,
-    context: &ProfileContext,
-) -> Option<Arc<Vec<ManagedIdentity>>> {
-    let group_id = ResourceGroupId::new(group.subscription()?, group.resource_group()?);
-    let listed = context.azure.identities.list_by_group(&group_id).await;
-    let listed = listed.inspect_err(|error| not_listed(group, error)).ok()?;
-    let listed = listed
-        .into_iter()
-        .map(|found| observe::core_identity(&ArmId::new(found.id.to_string()), found));
-    Some(Arc::new(listed.collect()))
-}
-
-async fn list_role_assignments(
-    scope: &ArmId,
-    context: &ProfileContext,
-) -> Option<Arc<Vec<RoleAssignment>>> {
-    let listed = context.azure.roles.list(scope.as_str()).await;
-    let listed = listed.inspect_err(|error| not_listed(scope, error)).ok()?;
-    let listed = listed.into_iter().filter_map(observe::core_assignment);
-    Some(Arc::new(listed.collect()))
-}
-
-/// No failure: profiles are then read by themselves, and say what is missing.
-fn not_listed(scope: &ArmId, error: &podid_azure::AzureError) {
-    let error = error as &dyn std::error::Error;
-    tracing::debug!(%scope, error, "not listed for all profiles; each is read by itself");
 }

@@ -23,7 +23,7 @@ pub(crate) struct Phase {
 
 impl Phase {
     pub(crate) fn new(what: &'static str, took: Duration, bound: Duration, calls: Calls) -> Self {
-        let bound = (!bound.is_zero()).then(|| bound.as_secs_f64());
+        let bound = (!bound.is_zero()).then_some(bound.as_secs_f64());
         let seconds = took.as_secs_f64();
         Self {
             what,
