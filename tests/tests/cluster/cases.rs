@@ -167,6 +167,7 @@ fn classes() -> Vec<Case> {
     const KIND: &str = "PodIdentityClass";
     let access = |scopes: &[&str]| json!({"limits": {"access": [{"role": "R", "scopes": scopes}]}});
     let groups = |group: &str| json!({"limits": {"identityGroups": [group]}});
+    let authorities = |url: &str| json!({"limits": {"servicePrincipals": {"authorities": [url]}}});
     let full = json!({
         "cloud": "AzureChinaCloud",
         "nodeGrants": {"principalId": GUID, "managedIdentityOperator": "None"},
@@ -245,6 +246,22 @@ fn classes() -> Vec<Case> {
             KIND,
             class(groups("/subscriptions/s/resourceGroups/g/x")),
             "limits.identityGroups[]",
+        ),
+        good(
+            KIND,
+            class(authorities("https://login.microsoftonline.com")),
+        ),
+        bad(
+            KIND,
+            class(authorities("http://login.microsoftonline.com")),
+            "limits.servicePrincipals.authorities[] must be",
+        ),
+        bad(
+            KIND,
+            class(authorities(
+                "https://login.microsoftonline.com@evil.example/x",
+            )),
+            "limits.servicePrincipals.authorities[]",
         ),
     ]
 }
