@@ -117,8 +117,8 @@ const NONE_TEXT: &str = "this cluster serves only those of PodIdentityProfiles (
     PodIdentityProfile that adopts the identity";
 
 impl LegacyIdentities {
-    /// Whether a node daemon, which sees no classes, must not serve this AzureIdentity whatever was assigned. A managed
-    /// identity within a class it knows by the operator's assignment; nobody assigns a service principal.
+    /// Whether a node daemon must not serve this AzureIdentity whatever was assigned. A managed identity within a class
+    /// it knows by the operator's assignment; nobody assigns a service principal.
     #[must_use]
     pub fn refuses_on_nodes(self, identity: &AzureIdentity) -> bool {
         let is_managed = identity.kind == AzureIdentityType::Managed;
