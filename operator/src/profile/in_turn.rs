@@ -6,11 +6,12 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use podid_core::condition::ConditionStatus;
 use podid_core::object_key::ObjectKey;
+use podid_core::profile::decide::Precheck;
 use podid_core::profile::queue::{AzurePlace, ProfileVersions, QueueEntry, Urgency};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::error::ReconcileError;
-use super::precheck::{core_class, core_profile};
+use super::precheck::{core_class, core_profile, precheck};
 use super::{ProfileContext, recheck, reconcile};
 use crate::annotations::REQUESTED_AT;
 use crate::conditions::ready_at;
@@ -30,11 +31,13 @@ pub(super) async fn reconcile_in_turn(
         Ok(running) => running,
         Err(action) => return Ok(action),
     };
-    // It may have been changed while it waited.
-    if running.urgency().min(now.urgency) < Urgency::Recheck {
-        return reconcile::reconcile(profile, Arc::clone(&context)).await;
-    }
-    if let Some(action) = recheck::recheck(&profile, &context).await {
+    // It may have been changed while it waited. One that is not admitted costs no read of Azure.
+    let is_rechecked = running.urgency().min(now.urgency) == Urgency::Recheck;
+    let desired = match precheck(&profile, &context) {
+        Precheck::Admitted(desired) if is_rechecked => desired,
+        _ => return reconcile::reconcile(profile, Arc::clone(&context)).await,
+    };
+    if let Some(action) = recheck::recheck(&profile, &desired, &context).await {
         return Ok(action);
     }
     drop(running);

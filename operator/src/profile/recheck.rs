@@ -4,19 +4,21 @@ use std::time::Instant;
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use podid_core::profile::decide::{Precheck, record_if_unchanged};
+use podid_core::profile::decide::record_if_unchanged;
+use podid_core::profile::desired::Desired;
 use podid_core::profile::reads::is_by_lists;
 use podid_core::profile::result::ReconcileResult;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::{FINALIZER, ProfileContext, listed, pods, precheck, reconcile, status};
+use super::{FINALIZER, ProfileContext, listed, pods, reconcile, status};
 use crate::metrics::{Controller, CountedOutcome};
 
-/// When to look at a profile again that is as it should be, and whose status says so; `None` for every other, which is
-/// to be read by itself.
+/// When to look at an admitted profile again that is as it should be, and whose status says so; `None` for every other,
+/// which is to be read by itself.
 pub(super) async fn recheck(
     profile: &PodIdentityProfile,
+    desired: &Desired,
     context: &ProfileContext,
 ) -> Option<Action> {
     let started = Instant::now();
@@ -27,7 +29,7 @@ pub(super) async fn recheck(
     if !has_finalizer || is_left_alone || !is_by_lists(interval.or(context.interval)) {
         return None;
     }
-    let result = result(profile, context).await?;
+    let result = result(profile, desired, context).await?;
     if status::updated(profile, &result).status != profile.status {
         return None;
     }
@@ -37,15 +39,16 @@ pub(super) async fn recheck(
     Some(reconcile::action(profile, result.requeue, context))
 }
 
-async fn result(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<ReconcileResult> {
-    let Precheck::Admitted(desired) = precheck::precheck(profile, context) else {
-        return None;
-    };
+async fn result(
+    profile: &PodIdentityProfile,
+    desired: &Desired,
+    context: &ProfileContext,
+) -> Option<ReconcileResult> {
     let record = convert::record(profile);
-    let observed = listed::observe(profile, &desired, record, context).await?;
+    let observed = listed::observe(profile, desired, record, context).await?;
     let policy = listed::policy(desired.net_raw, context).await?;
-    let enforcement = pods::enforcement(policy, &desired, profile, context);
-    let record = record_if_unchanged(&desired, &observed)?;
-    let made = ReconcileResult::made(&desired, record, enforcement);
+    let enforcement = pods::enforcement(policy, desired, profile, context);
+    let record = record_if_unchanged(desired, &observed)?;
+    let made = ReconcileResult::made(desired, record, enforcement);
     Some(made.with_pods_problem(pods::problem(profile, context)))
 }

@@ -19,6 +19,7 @@ use podid_azure::{
 };
 use podid_core::binding::Pod;
 use podid_core::class::{Cloud, OperatorEnvironment};
+use podid_core::profile::decide::Precheck;
 use podid_core::profile::pods::BoundPods;
 use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
@@ -34,7 +35,8 @@ use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
 use crate::profile::{
-    ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods, recheck,
+    ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods, precheck,
+    recheck,
 };
 use crate::retry::Retries;
 
@@ -143,7 +145,11 @@ impl Fixture {
             children: children(&lock(&self.state).children),
             ..ProfileContext::clone(&self.context)
         };
-        recheck::recheck(&self.profile(), &context).await
+        let profile = self.profile();
+        let Precheck::Admitted(desired) = precheck::precheck(&profile, &context) else {
+            panic!("not admitted");
+        };
+        recheck::recheck(&profile, &desired, &context).await
     }
 
     /// Somebody deletes the object of this kind, by its plural.

@@ -244,7 +244,7 @@ async fn an_unchanged_profile_causes_no_write_and_no_event() {
         scene
             .calls()
             .await
-            .contains(&"identity.get 200".to_owned())
+            .contains(&"identity.list 200".to_owned())
             .then_some(())
     })
     .await;

@@ -102,7 +102,11 @@ pub(super) async fn furnish(space: &Space) {
 /// What the daemon's rights are for.
 pub(super) fn daemons_own_reads() -> Vec<Attempt> {
     let kinds = BINDING_KINDS.map(|kind| format!("{PREDECESSOR}/{kind}"));
-    let paths = kinds.into_iter().chain(["api/v1/pods".to_owned()]);
+    let others = [
+        "api/v1/pods".to_owned(),
+        format!("{PODID}/podidentityclasses"),
+    ];
+    let paths = kinds.into_iter().chain(others);
     paths
         .map(|path| Attempt::new("list", "GET", path, None))
         .collect()
@@ -277,7 +281,11 @@ fn cluster() -> Vec<Attempt> {
         "PodIdentityClass",
         json!({"spec": {}}),
     );
-    let mut all = every_way(&format!("{PODID}/podidentityclasses"), "standard", &class);
+    // It lists and watches them: they say what service principals may be served.
+    let classes = format!("{PODID}/podidentityclasses");
+    let mut all = writes(&classes, "standard", &class);
+    let one = format!("{classes}/standard");
+    all.push(Attempt::new("by name", "GET", one, None));
     for (path, name) in [
         ("api/v1/nodes".to_owned(), "node-0"),
         ("api/v1/namespaces".to_owned(), OWN),
