@@ -50,7 +50,7 @@ impl Line {
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         let is_reset = self.exit == 7 && self.no_connection.contains("reset");
-        self.status == 0 && ([52, 56].contains(&self.exit) || is_reset)
+        self.status == 0 && ([52, 55, 56].contains(&self.exit) || is_reset)
     }
 }
 
