@@ -26,6 +26,8 @@ mod compute;
 mod credential;
 #[cfg(feature = "arm")]
 mod endpoints;
+#[cfg(any(feature = "arm", feature = "principals"))]
+mod entra_text;
 #[cfg(feature = "arm")]
 mod error;
 #[cfg(feature = "arm")]

@@ -6,6 +6,7 @@ pub mod flux;
 pub mod kubectl;
 pub mod manifests;
 pub mod node;
+pub mod operator;
 pub mod pages;
 pub mod programs;
 pub mod python;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// Folder of podid's own programs.
 ///
 /// # Panics
@@ -33,6 +35,17 @@ pub fn beside(name: &str) -> anyhow::Result<PathBuf> {
         "{name} is not beside this program: run it by `cargo xtask`, which builds both"
     );
     Ok(program)
+}
+
+/// The memory that a process uses, in KiB.
+///
+/// # Errors
+/// When it has ended.
+pub fn resident_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kibibytes.context("VmRSS")?.parse()?)
 }
 
 /// The root of the clone that this program was started in: a copied clone keeps programs that were

@@ -3,6 +3,7 @@ use std::{fmt, time::Duration};
 use serde_json::Value;
 
 use crate::IdentityId;
+use crate::entra_text::without_trace;
 
 /// Longest message kept. Azure's texts are shorter; a proxy's error page may not be.
 const MAX_MESSAGE: usize = 2_000;
@@ -78,19 +79,13 @@ impl Reply {
         let number = json["error_codes"].get(0).and_then(Value::as_u64);
         let code = number.map_or_else(|| text(&json, "error"), |n| format!("AADSTS{n}"));
         let description = text(&json, "error_description");
-        // The rest repeats trace id, correlation id and time, which differ from call to call.
-        let message = description
-            .split("Trace ID:")
-            .next()
-            .unwrap_or_default()
-            .trim();
         let trace_id = json
             .get("trace_id")
             .and_then(Value::as_str)
             .map(str::to_owned);
         Self {
             request_id: trace_id,
-            ..Self::new(status, code, message)
+            ..Self::new(status, code, without_trace(&description))
         }
     }
 

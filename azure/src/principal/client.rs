@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     PrincipalCredential, PrincipalError, PrincipalTokenRequest, PrincipalTokens, assertion,
 };
+use crate::entra_text::without_trace;
 use crate::imds::number;
 use crate::retry_after::retry_after;
 use crate::secret::wipe;
@@ -94,12 +95,13 @@ impl PrincipalTokens for Principals {
             error,
             error_description: description,
         } = serde_json::from_slice(&body).unwrap_or_default();
-        // The rest repeats trace id, correlation id and time, which differ from call to call.
-        let description = description.split("Trace ID:").next().unwrap_or_default();
         Err(PrincipalError::Refused {
             status: status.as_u16(),
             error,
-            description: description.trim().chars().take(DESCRIPTION_MAX).collect(),
+            description: without_trace(&description)
+                .chars()
+                .take(DESCRIPTION_MAX)
+                .collect(),
             retry_after,
         })
     }
@@ -139,7 +141,8 @@ fn token(request: &PrincipalTokenRequest, body: Bytes) -> Result<ImdsToken, Prin
         source: Arc::new(source),
     })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let expires_on = now.unwrap_or_default().as_secs() + token.expires_in;
+    let now = now.unwrap_or_default().as_secs();
+    let expires_on = now.saturating_add(token.expires_in);
     Ok(ImdsToken {
         access_token: token.access_token,
         client_id: request.client_id.clone(),

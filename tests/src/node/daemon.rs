@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use podid_lab::net::in_namespace;
@@ -12,6 +12,7 @@ use podid_lab::net::in_namespace;
 use super::api::ApiServer;
 use super::test_node::{NODE, TestNode};
 use super::wait_until;
+use crate::programs::resident_kib;
 
 /// Name of its admin socket, in its folder.
 const ADMIN_SOCKET: &str = "admin.sock";
@@ -164,10 +165,7 @@ impl Daemon {
     /// # Errors
     /// When it has ended.
     pub fn memory(&self) -> Result<usize> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kibibytes.context("VmRSS")?.parse::<usize>()? * 1024)
+        Ok(usize::try_from(resident_kib(self.pid())?)? * 1024)
     }
 
     /// One of its numbers.

@@ -141,7 +141,8 @@ fn measure(args: &Args) -> Result<()> {
     let imds_requests = daemon.metric("podid_nmi_imds_requests_total{outcome=\"Token\"}");
     let report = Report {
         rows: rows?,
-        resident_kib: resident_kib(&daemon),
+        // 0 when it has ended.
+        resident_kib: programs::resident_kib(daemon.pid()).unwrap_or_default(),
         imds_requests: imds_requests.context("the daemon's metrics")?,
     };
     match args.output {
@@ -208,12 +209,6 @@ fn without_times(body: &serde_json::Value) -> serde_json::Value {
         body[key] = body[key].as_str().map_or(0, str::len).into();
     }
     body
-}
-
-/// The daemon's memory in KiB; 0 when it has ended.
-fn resident_kib(daemon: &Daemon) -> u64 {
-    let bytes = daemon.memory().unwrap_or_default();
-    (bytes / 1024) as u64
 }
 
 /// A bare server, a process of its own as the daemon is.

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use podid_lab::layout::{OPERATOR_CLIENT_ID, TENANT};
-use podid_lab::{Lab, Side};
+use podid_lab::Lab;
+use podid_tests::{operator, programs};
 use serde::Serialize;
 
 /// How often it compares a profile with Azure.
@@ -64,24 +64,10 @@ impl Calls {
 
 impl Operator {
     pub(crate) fn start(lab: &Lab, program: &Path) -> Result<Self> {
-        let account = ("podid-system", "podid-operator");
-        let kubeconfig = lab.service_account_kubeconfig(account.0, account.1, Side::Outside)?;
-        let token =
-            lab.service_account_token(account.0, account.1, "api://AzureADTokenExchange")?;
-        let ports = lab.endpoints();
-        let url = |port: u16| format!("https://127.0.0.1:{port}");
         let log = std::fs::File::create(lab.log("bench-operator"))?;
         let child = Command::new(program)
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
+            .args(operator::flags(lab)?)
             .args(["--admin-addr", ADMIN, "--replica", "bench"])
-            .args(["--tenant-id", TENANT, "--client-id", OPERATOR_CLIENT_ID])
-            .arg("--federated-token-file")
-            .arg(token)
-            .args(["--arm-endpoint", &url(ports.arm)])
-            .args(["--authority-host", &url(ports.entra)])
-            .arg("--ca-file")
-            .arg(lab.dir().ca_bundle())
             .args(["--interval", &format!("{}s", INTERVAL.as_secs())])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -103,10 +89,7 @@ impl Operator {
     }
 
     pub(crate) fn resident_kib(&self) -> Result<u64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kibibytes.context("VmRSS")?.parse()?)
+        programs::resident_kib(self.child.id())
     }
 
     /// Time on a processor until now.

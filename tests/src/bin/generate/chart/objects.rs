@@ -117,6 +117,16 @@ const DAEMON: Edit = edit(
     1,
 );
 
+/// The mode of a policy that a class or profile sets to `Enforce` or `Audit`, of which kustomize has two overlays.
+const MODE: Edit = edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1);
+
+/// What such a policy does in its mode.
+const ACTIONS: Edit = edit(
+    "  validationActions: [Deny]\n",
+    "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
+    1,
+);
+
 const TEMPLATES: &[Template] = &[
     Template {
         file: "operator/rights.yaml",
@@ -379,12 +389,8 @@ const TEMPLATES: &[Template] = &[
                 "[kube-system, {{ include \"podid.namespace\" $ }}]",
                 1,
             ),
-            edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1),
-            edit(
-                "  validationActions: [Deny]\n",
-                "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
-                1,
-            ),
+            MODE,
+            ACTIONS,
         ],
     },
     Template {
@@ -417,12 +423,8 @@ const TEMPLATES: &[Template] = &[
                 "  failurePolicy: {{ $audit | ternary \"Ignore\" \"Fail\" }}\n",
                 1,
             ),
-            edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1),
-            edit(
-                "  validationActions: [Deny]\n",
-                "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
-                1,
-            ),
+            MODE,
+            ACTIONS,
         ],
     },
 ];

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use clap::Parser;
-use podid_lab::layout::{OPERATOR_CLIENT_ID, TENANT};
-use podid_lab::{Lab, Side};
+use podid_lab::Lab;
 use podid_operator::app;
 use podid_operator::args::Args;
 use podid_operator::gate::{
@@ -118,33 +117,12 @@ fn run(flags: &[String], last: usize, end: &Notify) -> bool {
 
 /// Flags of a replica that leads again at once, since it has the name of the one before it.
 fn flags(lab: &Lab) -> Vec<String> {
-    let account = ("podid-system", "podid-operator");
-    let kubeconfig = lab.service_account_kubeconfig(account.0, account.1, Side::Outside);
-    let token = lab.service_account_token(account.0, account.1, "api://AzureADTokenExchange");
-    let ports = lab.endpoints();
-    let url = |port: u16| format!("https://127.0.0.1:{port}");
-    let flags = [
-        (
-            "--kubeconfig",
-            kubeconfig.expect("a kubeconfig").display().to_string(),
-        ),
-        ("--admin-addr", "127.0.0.1:0".to_owned()),
-        ("--replica", "podid-operator-0".to_owned()),
-        ("--tenant-id", TENANT.to_owned()),
-        ("--client-id", OPERATOR_CLIENT_ID.to_owned()),
-        (
-            "--federated-token-file",
-            token.expect("a token").display().to_string(),
-        ),
-        ("--arm-endpoint", url(ports.arm)),
-        ("--authority-host", url(ports.entra)),
-        ("--ca-file", lab.dir().ca_bundle().display().to_string()),
-        ("--target-interval", "3s".to_owned()),
+    let own = [
+        "podid-operator",
+        "--admin-addr=127.0.0.1:0",
+        "--replica=podid-operator-0",
+        "--target-interval=3s",
     ];
-    let flags = flags
-        .into_iter()
-        .flat_map(|(flag, value)| [flag.to_owned(), value]);
-    std::iter::once("podid-operator".to_owned())
-        .chain(flags)
-        .collect()
+    let of_lab = podid_tests::operator::flags(lab).expect("flags");
+    own.map(str::to_owned).into_iter().chain(of_lab).collect()
 }
