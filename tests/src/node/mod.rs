@@ -17,7 +17,7 @@ pub use daemon::Daemon;
 pub use frames::{Impostor, Mac};
 pub use imds::{Imds, NODE_TOKEN};
 pub use objects::{assigned, azure_identity, binding, exception, pod};
-pub use pod::{Answer, Pod};
+pub use pod::{Answer, CUT_OFF, Pod};
 pub use test_node::TestNode;
 
 use std::time::{Duration, Instant};

@@ -33,6 +33,10 @@ pub struct Pod {
     processes: Vec<Child>,
 }
 
+/// curl's exit codes of a connection that ended before the answer: "empty reply" (52), and "reset" while curl sends (55)
+/// and while it reads (56).
+pub const CUT_OFF: [i32; 3] = [52, 55, 56];
+
 /// What curl got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {

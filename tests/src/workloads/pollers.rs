@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::team::TEAM;
 use super::wait_until;
 use crate::kubectl::Kubectl;
-use crate::node::TOKEN_URL;
+use crate::node::{CUT_OFF, TOKEN_URL};
 
 /// One answer, as a poller prints it.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// curl's exit code: 7 is "no connection", 28 "too late", 52 and 56 "cut off".
-    pub exit: u32,
+    /// curl's exit code: 7 is "no connection", 28 "too late"; see also [`CUT_OFF`].
+    pub exit: i32,
     /// HTTP status; 0 without an answer.
     pub status: u16,
     /// From the first packet to the end of the answer.
@@ -50,7 +50,7 @@ impl Line {
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         let is_reset = self.exit == 7 && self.no_connection.contains("reset");
-        self.status == 0 && ([52, 55, 56].contains(&self.exit) || is_reset)
+        self.status == 0 && (CUT_OFF.contains(&self.exit) || is_reset)
     }
 }
 
