@@ -108,6 +108,8 @@ impl Controllers<'_> {
             roles: Arc::clone(&self.azure.roles),
             operator: self.environment(),
             profiles: self.watches.profiles.store(),
+            namespaces: self.watches.namespaces.store(),
+            namespace: self.args.namespace.clone(),
             nodes,
             leadership: self.leadership.clone(),
             events: self.events.clone(),
@@ -116,8 +118,12 @@ impl Controllers<'_> {
             schedule: class::Schedule::default(),
             retries: Retries::default(),
         };
-        let (classes, profiles) = (self.watches.classes.clone(), self.watches.profiles.clone());
-        class::run(context, classes, profiles, self.drain.clone())
+        let watches = class::ClassWatches {
+            classes: self.watches.classes.clone(),
+            profiles: self.watches.profiles.clone(),
+            namespaces: self.watches.namespaces.clone(),
+        };
+        class::run(context, watches, self.drain.clone())
     }
 
     fn profiles(

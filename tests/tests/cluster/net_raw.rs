@@ -1,6 +1,6 @@
 //! The admission policy about `NET_RAW`, and what comes to the same.
 
-mod agreement;
+pub(crate) mod agreement;
 mod doors;
 mod dropping;
 mod templates;

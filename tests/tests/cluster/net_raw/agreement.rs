@@ -118,12 +118,12 @@ fn table<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>, count: usize) 
 }
 
 /// The pods that are tried, by their `spec`.
-pub(super) fn specs() -> Vec<Value> {
+pub(crate) fn specs() -> Vec<Value> {
     table(&spec(), PODS)
 }
 
 /// What the operator and the node daemon find wrong with a pod.
-pub(super) fn breaches(pod: &Value) -> BTreeSet<Breach> {
+pub(crate) fn breaches(pod: &Value) -> BTreeSet<Breach> {
     let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
     podid_crds::convert::pod(&pod).breaches
 }

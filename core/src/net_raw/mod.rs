@@ -6,9 +6,12 @@
 //! created or bound. The operator and the node daemon apply the rule to pods that the policy did not
 //! check: those that are older than their profile, or were created before the policy was active.
 
+mod named_pods;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use named_pods::NamedPods;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,19 +27,6 @@ pub enum NetRaw {
     Audit,
     /// Nothing is checked.
     Ignore,
-}
-
-impl NetRaw {
-    /// Name of the ValidatingAdmissionPolicy that holds pods to it, and of the policy's binding; `None` where
-    /// nothing is checked.
-    #[must_use]
-    pub fn policy(self) -> Option<&'static str> {
-        match self {
-            Self::Enforce => Some("podid-net-raw-enforce"),
-            Self::Audit => Some("podid-net-raw-audit"),
-            Self::Ignore => None,
-        }
-    }
 }
 
 /// A pod's security settings, as far as the rule needs them.
@@ -279,15 +269,6 @@ mod tests {
             reason(&[Breach::HostPid, Breach::HostNetwork]),
             "HostNamespaceUsed"
         );
-    }
-
-    #[test]
-    fn the_operator_may_read_the_policies_that_hold_pods_to_the_rule() {
-        let rights = include_str!("../../kustomize/cluster/rbac/operator.yaml");
-        let names = [NetRaw::Enforce, NetRaw::Audit].map(|rule| rule.policy().expect("a policy"));
-        let named = format!("resourceNames: [{}]", names.join(", "));
-        assert!(rights.contains(&named), "{named}");
-        assert_eq!(NetRaw::Ignore.policy(), None);
     }
 
     #[test]
