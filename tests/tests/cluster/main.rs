@@ -8,6 +8,7 @@ mod assigned_identities;
 mod assignment;
 mod assignment_records;
 mod bare_words;
+mod bench;
 mod cases;
 mod chart;
 mod class_limits;
