@@ -23,6 +23,7 @@ mod node_taints;
 mod objects;
 mod pages;
 mod people;
+mod policies;
 mod predecessor;
 mod profile_life;
 mod profile_specs;
