@@ -18,6 +18,8 @@ fn names() -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
+/// It looks at the rules themselves, and neither at variables nor at conditions: of those, the tests of each policy say
+/// more.
 #[tokio::test]
 async fn the_api_server_finds_no_fault_with_their_expressions() {
     let space = Space::new("policies").await;
