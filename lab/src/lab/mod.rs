@@ -167,8 +167,8 @@ impl Lab {
         self.dir.kubeconfig()
     }
 
-    /// What the API server has written down of the requests of podid's service accounts: an audit event of Kubernetes
-    /// a line.
+    /// What the API server has written down of the requests of podid's service accounts, and of new pods: an audit event
+    /// of Kubernetes a line.
     pub fn audit_log(&self) -> PathBuf {
         self.dir.file(AUDIT_LOG)
     }

@@ -48,6 +48,13 @@ fn kubeconfig() -> PathBuf {
         .clone()
 }
 
+/// What the API server of the lab has written down.
+pub(crate) fn audit_log() -> PathBuf {
+    let lab = LAB.get();
+    lab.expect("the audit log of the lab: on a cluster of your own this test cannot run")
+        .audit_log()
+}
+
 async fn config() -> Config {
     podid_runtime::process::init();
     let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");

@@ -229,6 +229,11 @@ async fn audit_warns_and_others_are_not_concerned() {
     let warned = async || space.warning(&path, &pod(&json!({}))).await;
     let warning = eventually("a warning", warned).await;
     assert!(warning.contains("(neighbours: Audit)"), "{warning}");
+    let note = space.audited("podid-neighbours-audit").await;
+    assert!(
+        note.contains("container app does not drop NET_RAW"),
+        "{note}"
+    );
     space.remove_class(&class).await;
     let elsewhere = Space::new("neighbours-elsewhere").await;
     let (enforced, class) = enforced().await;
@@ -243,4 +248,12 @@ async fn audit_warns_and_others_are_not_concerned() {
     let admitted = async || admits(&enforced, pod(&json!({}))).await.ok();
     eventually("the class asking for nothing", admitted).await;
     enforced.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn a_class_that_vanishes_asks_nothing_any_more() {
+    let (space, class) = enforced().await;
+    space.remove_class(&class).await;
+    let admitted = async || admits(&space, pod(&json!({}))).await.ok();
+    eventually("the policy forgetting the class", admitted).await;
 }

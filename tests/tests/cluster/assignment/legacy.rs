@@ -57,16 +57,8 @@ async fn none_takes_back_what_was_assigned_and_any_gives_it_again() {
         .await;
 }
 
-#[tokio::test]
-async fn within_a_class_serves_what_the_class_covers_while_it_does() {
-    let scene = Scene::open("legacy-class").await;
-    let _served = Served::only(&scene, "WithinClass");
-    let identity = scene.bind("web", "id").await;
-    scene.pod("web", "web", VM_NODES[0]).await;
-    scene.until_assigned(&[("web", "id", "Failed")]).await;
-    let event = scene.until_event("web", "NotAllowedByClass").await;
-    assert!(event.contains("names no class"), "{event}");
-
+/// Writes a class that covers the identity `id`, for the namespace, and has the identity name it.
+async fn cover(scene: &Scene) {
     // A namespace is in by its labels: three watches have to come together.
     let label = json!({ "team": scene.namespace });
     let class = json!({
@@ -77,9 +69,8 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
             "limits": { "namespaces": { "matchLabels": label } },
         })),
     });
-    let classes: Api<PodIdentityClass> = Api::all(scene.stage.client.clone());
     let params = PatchParams::apply("test").force();
-    classes
+    classes(scene)
         .patch(&scene.namespace, &params, &Patch::Apply(&class))
         .await
         .unwrap();
@@ -90,12 +81,30 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
         .await
         .unwrap();
     scene.label_namespace(&label).await;
+}
+
+fn classes(scene: &Scene) -> Api<PodIdentityClass> {
+    Api::all(scene.stage.client.clone())
+}
+
+#[tokio::test]
+async fn within_a_class_serves_what_the_class_covers_while_it_does() {
+    let scene = Scene::open("legacy-class").await;
+    let _served = Served::only(&scene, "WithinClass");
+    let identity = scene.bind("web", "id").await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Failed")]).await;
+    let event = scene.until_event("web", "NotAllowedByClass").await;
+    assert!(event.contains("names no class"), "{event}");
+
+    cover(&scene).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     scene
         .stage
         .until_carried(VM_NODES[0], &identity, true)
         .await;
 
+    let classes = classes(&scene);
     let narrower = json!({ "spec": { "resourceGroup": "elsewhere" } });
     classes
         .patch(
@@ -115,4 +124,33 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
         .delete(&scene.namespace, &Default::default())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_class_that_vanishes_takes_back_what_it_covered_until_it_is_there_again() {
+    let scene = Scene::open("legacy-vanished").await;
+    let _served = Served::only(&scene, "WithinClass");
+    let identity = scene.bind("web", "id").await;
+    cover(&scene).await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+
+    let classes = classes(&scene);
+    let name = &scene.namespace;
+    classes.delete(name, &Default::default()).await.unwrap();
+    scene.until_assigned(&[("web", "id", "Failed")]).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
+    scene.until_event("web", "NotAllowedByClass").await;
+
+    cover(&scene).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, true)
+        .await;
+    scene.delete_pod("web").await;
+    classes.delete(name, &Default::default()).await.unwrap();
 }

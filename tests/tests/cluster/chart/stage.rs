@@ -153,3 +153,15 @@ fn start(name: &str) -> Lab {
     };
     Lab::up(options).expect("a lab")
 }
+
+/// Looks until there is an answer.
+pub(super) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        thread::sleep(PAUSE);
+    }
+}

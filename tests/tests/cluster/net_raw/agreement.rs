@@ -99,9 +99,13 @@ fn spec() -> impl Strategy<Value = Value> {
         containers("setup-", 0..2),
         boolean(),
         boolean(),
+        boolean(),
     );
-    parts.prop_map(|(containers, setup, network, processes)| {
+    parts.prop_map(|(containers, setup, network, processes, users)| {
+        // The API server itself refuses users of its own to a pod that shares the node's network or processes.
+        let shares = [&network, &processes].contains(&&Some(json!(true)));
         object([
+            ("hostUsers", users.filter(|_| !shares)),
             ("containers", Some(containers)),
             ("initContainers", Some(setup)),
             ("hostNetwork", network),
@@ -225,4 +229,33 @@ async fn windows_pods_are_excused_by_both() {
     pod["spec"]["os"] = json!({"name": "windows"});
     assert!(breaches(&pod).is_empty());
     space.admits(pod).await.unwrap();
+}
+
+/// With users of its own a pod's capabilities are worth nothing on the node, and NET_RAW as much as ever on its network.
+#[tokio::test]
+async fn a_user_namespace_excuses_nothing() {
+    let space = space().await;
+    let with = |context: &Value| {
+        let mut pod = pod("p", "shop", context);
+        pod["spec"]["hostUsers"] = json!(false);
+        pod
+    };
+    let added = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}});
+    for context in [keeps(), added] {
+        let pod = with(&context);
+        assert!(!breaches(&pod).is_empty(), "{pod}");
+        let said = space.admits(pod).await.expect_err("it keeps NET_RAW");
+        assert!(said.contains("podid-net-raw-enforce"), "{said}");
+    }
+    space.admits(with(&drops("ALL"))).await.unwrap();
+    // The API server has no such pod, with or without podid.
+    for shared in ["hostNetwork", "hostPID"] {
+        let mut pod = with(&drops("ALL"));
+        pod["spec"][shared] = json!(true);
+        let said = space.admits(pod).await.expect_err(shared);
+        assert!(
+            said.contains("hostUsers") && !said.contains("podid"),
+            "{said}"
+        );
+    }
 }

@@ -90,3 +90,24 @@ async fn a_placement_binds_no_pod() {
         .unwrap();
     assert_eq!(labels(&space).await, json!({"app": "plain", "zone": "1"}));
 }
+
+/// What this subresource may change of a pod are the resources of its containers.
+#[tokio::test]
+async fn a_resize_binds_no_pod() {
+    let space = space().await;
+    let mut plain = pod("plain", "shop", &keeps());
+    plain["metadata"]["labels"] = json!({"app": "plain"});
+    plain["spec"]["nodeSelector"] = json!({"none": "such"});
+    let resources = |cpu: &str| json!({"requests": {"cpu": cpu}});
+    plain["spec"]["containers"][0]["resources"] = resources("100m");
+    space.create("Pod", plain, false).await.unwrap();
+    let patch = Patch::Strategic(json!({
+        "metadata": {"labels": {"aadpodidbinding": "shop"}},
+        "spec": {"containers": [{"name": "app", "resources": resources("200m")}]},
+    }));
+    let (pods, parameters) = (space.api("Pod"), PatchParams::default());
+    let written = pods.patch_subresource("resize", "plain", &parameters, &patch);
+    let container = &written.await.unwrap().data["spec"]["containers"][0];
+    assert_eq!(container["resources"], resources("200m"));
+    assert_eq!(labels(&space).await, json!({"app": "plain"}));
+}
