@@ -1,125 +1,17 @@
 //! The component act-as-node: the daemons do their work as their nodes, and a stolen token is good for one node.
 
-use std::fs;
-use std::sync::OnceLock;
+mod scene;
 
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, Target, UpOptions, install};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::node::TOKEN_URL;
-use podid_tests::overlay::LabWith;
-use podid_tests::programs;
 use podid_tests::workloads::team::{self, TEAM};
 use podid_tests::workloads::wait_until;
 use serde_json::{Value, json};
 
 use super::Theft;
 use super::attempts::{self, Attempt, list_pods};
-use crate::fixture::{Space, config_of, eventually};
-
-const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
-const OTHER_NODE: &str = "node-1";
-
-/// A cluster of two nodes in which podid is installed with the component.
-fn lab() -> &'static Lab {
-    static LAB: OnceLock<Lab> = OnceLock::new();
-    LAB.get_or_init(|| {
-        let lab = Lab::up(UpOptions {
-            name: format!("as-node-{}", std::process::id()),
-            nodes: vec![NodeKind::Uniform; 2],
-            flux: Flux::None,
-            lifetime: Lifetime::Caller,
-            ..UpOptions::default()
-        });
-        let lab = lab.unwrap();
-        let overlay = LabWith::component("act-as-node").unwrap();
-        // It waits until the daemons are ready, and so have listed the pods of their nodes.
-        install::programs(&lab, &programs::folder(), &overlay.path()).unwrap();
-        lab
-    })
-}
-
-/// The theft of a token in that cluster, with the pod `shop` on its node and `far` on the other one.
-async fn theft() -> Theft {
-    let lab = tokio::task::spawn_blocking(lab).await.unwrap();
-    let theft = Theft::commit_in(config_of(&lab.kubeconfig()).await).await;
-    assert_ne!(theft.node, OTHER_NODE);
-    for (name, node) in [("shop", theft.node.as_str()), ("far", OTHER_NODE)] {
-        let pod = pod(&theft.space.name, name, node, json!({}));
-        theft.space.create("Pod", pod, false).await.unwrap();
-    }
-    theft
-}
-
-fn pod(namespace: &str, name: &str, node: &str, labels: Value) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {
-            "nodeName": node, "terminationGracePeriodSeconds": 1,
-            "containers": [{
-                "name": "app", "image": "registry.example.com/app:1",
-                "securityContext": {"capabilities": {"drop": ["NET_RAW"]}},
-            }],
-        },
-    })
-}
-
-/// Names of the pods in a list.
-fn names(list: &str) -> Vec<String> {
-    let list: Value = serde_json::from_str(list).unwrap();
-    let pods = list["items"].as_array().unwrap().iter();
-    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
-    pods.map(name).collect()
-}
-
-/// Gives pods of the team with a label the node's own identities, of which none is a profile's.
-fn excepts(kubectl: &Kubectl<'_>, labels: &Value) {
-    kubectl.apply(&json!({
-        "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzurePodIdentityException",
-        "metadata": {"name": "excepted", "namespace": TEAM}, "spec": {"podLabels": labels},
-    }));
-}
-
-/// What a pod is answered that asks at this address.
-fn asks(lab: &Lab, pod: &str, url: &str) -> String {
-    let curl = [
-        "curl",
-        "-sS",
-        "--max-time",
-        "40",
-        "-H",
-        "Metadata:true",
-        url,
-    ];
-    let output = lab.command(&Target::pod(TEAM, pod), curl).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The daemons' calls about a resource that the API server has written down: verb, whose name they were made in, and
-/// whether they were allowed.
-fn calls(lab: &Lab, resource: &str) -> Vec<(String, String, bool)> {
-    let log = fs::read_to_string(lab.audit_log()).unwrap();
-    // The last line may be half written.
-    let events = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let ours = events.filter(|event| {
-        // A thief's token is that of another pod of the account.
-        let pod = &event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0];
-        event["user"]["username"] == DAEMON
-            && event["objectRef"]["resource"] == resource
-            && pod
-                .as_str()
-                .is_some_and(|pod| pod.starts_with("podid-nmi-"))
-    });
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ours.map(|event| {
-        let allowed = event["annotations"]["authorization.k8s.io/decision"] == "allow";
-        let name = text(&event["impersonatedUser"]["username"]);
-        (text(&event["verb"]), name, allowed)
-    })
-    .collect()
-}
+use crate::fixture::{Space, eventually};
+use scene::{OTHER_NODE, asks, calls, excepts, lab, names, pod, theft};
 
 #[test]
 fn daemons_see_the_pods_of_their_nodes_and_tell_of_them() {
@@ -165,6 +57,42 @@ fn daemons_see_the_pods_of_their_nodes_and_tell_of_them() {
     }
 }
 
+/// The query for the pods of a node.
+fn of_node(node: &str) -> String {
+    format!("?fieldSelector=spec.nodeName%3D{node}")
+}
+
+/// Pods that are not those of the node, in each way in which they can be read, and the node's by name.
+fn reads_of_pods(namespace: &str) -> impl Iterator<Item = Attempt> {
+    let far = of_node(OTHER_NODE);
+    let watch = "&watch=1&timeoutSeconds=1";
+    let lists = [
+        String::new(),
+        format!("?{watch}"),
+        format!("{far}{watch}"),
+        far,
+        "?fieldSelector=spec.nodeName!%3Dnone".to_owned(),
+        "?fieldSelector=metadata.name%3Dfar".to_owned(),
+    ];
+    let path = format!("api/v1/namespaces/{namespace}/pods");
+    let named = ["", "/far", "/shop", "?fieldSelector=metadata.name%3Dfar"]
+        .map(|end| Attempt::new("", "GET", format!("{path}{end}"), None));
+    lists
+        .map(|query| list_pods(&query))
+        .into_iter()
+        .chain(named)
+}
+
+/// The same, with more that the API server could be told about the node.
+fn disguises(attempt: &Attempt) -> [Attempt; 3] {
+    [
+        ("impersonate-group", "system:nodes"),
+        ("impersonate-uid", "u"),
+        ("impersonate-extra-a", "b"),
+    ]
+    .map(|(header, value)| attempt.clone().claiming(header, value))
+}
+
 #[tokio::test]
 async fn with_a_stolen_token_nothing_succeeds_but_what_the_daemon_reads_of_its_node() {
     let theft = theft().await;
@@ -174,8 +102,7 @@ async fn with_a_stolen_token_nothing_succeeds_but_what_the_daemon_reads_of_its_n
         let (status, said) = read.answer(&theft.thief).await;
         assert_eq!(status, 200, "{read}: {said}");
     }
-    let of_node = |node: &str| format!("?fieldSelector=spec.nodeName%3D{node}");
-    let (near, far) = (of_node(&theft.node), of_node(OTHER_NODE));
+    let near = of_node(&theft.node);
     let (status, said) = list_pods(&near)
         .impersonating(&own)
         .answer(&theft.thief)
@@ -186,39 +113,14 @@ async fn with_a_stolen_token_nothing_succeeds_but_what_the_daemon_reads_of_its_n
     assert!(!listed.iter().any(|name| name == "far"), "{listed:?}");
 
     let mut tried = attempts::all(&theft.space.name);
+    tried.extend(reads_of_pods(&theft.space.name));
     let as_own = attempts::all(&theft.space.name).into_iter();
-    tried.extend(
-        as_own
-            .filter(Attempt::is_in_own_name)
-            .map(|attempt| attempt.impersonating(&own)),
-    );
-    let one = |name: &str| {
-        let path = format!("api/v1/namespaces/{}/pods/{name}", theft.space.name);
-        Attempt::new("one", "GET", path, None)
-    };
-    let watch = "&watch=1&timeoutSeconds=1";
-    let reads = || {
-        [
-            list_pods(""),
-            list_pods(&far),
-            list_pods(&format!("{far}{watch}")),
-            list_pods(&format!("?{watch}")),
-            list_pods("?fieldSelector=spec.nodeName!%3Dnone"),
-            list_pods("?fieldSelector=metadata.name%3Dfar"),
-            one("far"),
-            one("shop"),
-        ]
-    };
-    tried.extend(reads());
-    tried.extend(reads().map(|read| read.impersonating(&own)));
-    tried.extend(reads().map(|read| read.impersonating(&other)));
+    let as_own = as_own.chain(reads_of_pods(&theft.space.name));
+    let as_own = as_own.filter(Attempt::is_in_own_name);
+    tried.extend(as_own.map(|attempt| attempt.impersonating(&own)));
+    tried.extend(reads_of_pods(&theft.space.name).map(|read| read.impersonating(&other)));
     tried.extend([list_pods(&near), list_pods(&near).impersonating(&other)]);
-    let near = || list_pods(&near).impersonating(&own);
-    tried.extend([
-        near().claiming("impersonate-group", "system:masters"),
-        near().claiming("impersonate-uid", "u"),
-        near().claiming("impersonate-extra-a", "b"),
-    ]);
+    tried.extend(disguises(&list_pods(&near).impersonating(&own)));
     let mut succeeded = Vec::new();
     for attempt in &tried {
         if !attempt.is_refused(&theft.thief).await {
@@ -270,17 +172,11 @@ async fn a_daemon_as_its_node_tells_of_the_pods_that_are_there_and_of_nothing_el
     }
     let other = format!("system:node:{OTHER_NODE}");
     let mine = || write("", theft.event());
-    for refused in [
-        mine(),
-        mine().impersonating(&other),
-        mine()
-            .impersonating(&own)
-            .claiming("impersonate-group", "system:nodes"),
-        mine().impersonating(&own).claiming("impersonate-uid", "u"),
-        mine()
-            .impersonating(&own)
-            .claiming("impersonate-extra-a", "b"),
-    ] {
+    let disguised = disguises(&mine().impersonating(&own));
+    for refused in [mine(), mine().impersonating(&other)]
+        .iter()
+        .chain(&disguised)
+    {
         assert!(refused.is_refused(&theft.thief).await, "{refused}");
     }
     let kubelets = theft.changed("/reportingController", Some(json!("kubelet")));
@@ -299,4 +195,22 @@ async fn kubelets_are_left_alone(admin: &Space, event: Attempt, node: &str) {
         );
     let (status, said) = kubelet.answer(admin).await;
     assert_eq!(status, 201, "{kubelet}: {said}");
+}
+
+/// The words by which the daemon knows what a person can do.
+#[tokio::test]
+async fn the_api_server_names_the_way_of_impersonation_that_it_refuses() {
+    let with = theft().await;
+    let without = Theft::commit().await;
+    let other = format!("system:node:{OTHER_NODE}");
+    let own = format!("system:node:{}", without.node);
+    for (theft, node, words) in [
+        (&with, &other, "cannot impersonate-on:arbitrary-node:list"),
+        (&without, &own, "cannot impersonate-on:associated-node:list"),
+    ] {
+        let attempt = list_pods(&of_node(&theft.node)).impersonating(node);
+        let (status, said) = attempt.answer(&theft.thief).await;
+        assert!(status == 403 && said.contains(words), "{status} {said}");
+        theft.tidy_up().await;
+    }
 }

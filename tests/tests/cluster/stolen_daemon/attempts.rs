@@ -25,6 +25,7 @@ const BINDING_KINDS: [&str; 4] = [
 ];
 
 /// One request.
+#[derive(Clone)]
 pub(super) struct Attempt {
     what: String,
     method: &'static str,
