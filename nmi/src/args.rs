@@ -107,6 +107,14 @@ pub struct RunArgs {
     #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
+    /// Read the node's pods, and write Events about them, as the node's own user, so that the API server keeps the
+    /// daemon to them
+    ///
+    /// It needs an API server with constrained impersonation, as Kubernetes 1.36 has, and rights that the component
+    /// act-as-node gives.
+    #[arg(long, env = "PODID_ACT_AS_NODE")]
+    pub act_as_node: bool,
+
     /// Let an AzureIdentity serve pods of its own namespace only, whatever its annotation says
     #[arg(long, env = "PODID_FORCE_NAMESPACED")]
     pub force_namespaced: bool,

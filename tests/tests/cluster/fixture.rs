@@ -1,6 +1,6 @@
 //! One lab for all tests of this ring, and a namespace of its own for each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -55,9 +55,15 @@ pub(crate) fn audit_log() -> PathBuf {
         .audit_log()
 }
 
-async fn config() -> Config {
+/// Of the cluster that all tests share.
+pub(crate) async fn config() -> Config {
+    config_of(&kubeconfig()).await
+}
+
+/// What a kubeconfig says.
+pub(crate) async fn config_of(kubeconfig: &Path) -> Config {
     podid_runtime::process::init();
-    let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = KubeConfigOptions::default();
     Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
@@ -88,7 +94,12 @@ pub(crate) struct Space {
 impl Space {
     /// A new namespace whose name begins with `purpose`.
     pub(crate) async fn new(purpose: &str) -> Self {
-        let client = Client::try_from(config().await).expect("a client");
+        Self::of(config().await, purpose).await
+    }
+
+    /// The same in the cluster of a configuration.
+    pub(crate) async fn of(config: Config, purpose: &str) -> Self {
+        let client = Client::try_from(config).expect("a client");
         let name = new_namespace(&client, purpose).await;
         Self { client, name }
     }
@@ -105,7 +116,11 @@ impl Space {
 
     /// The same namespace, as somebody sees it who has this token and nothing else; an empty one is none.
     pub(crate) async fn with_token(&self, token: String) -> Self {
-        let mut config = config().await;
+        self.bearing(config().await, token)
+    }
+
+    /// The same in the cluster of a configuration.
+    pub(crate) fn bearing(&self, mut config: Config, token: String) -> Self {
         config.auth_info = AuthInfo {
             token: (!token.is_empty()).then(|| token.into()),
             ..AuthInfo::default()

@@ -26,6 +26,10 @@ const PAIRS: &[(&str, &str)] = &[
         "components: [KUSTOMIZE/components/no-legacy-identities]",
     ),
     (
+        "nmi: {settings: {actAsNode: true}}",
+        "components: [KUSTOMIZE/components/act-as-node]",
+    ),
+    (
         "policies: {netRaw: {addDrop: true}}",
         "components: [KUSTOMIZE/components/drop-net-raw]",
     ),

@@ -61,8 +61,9 @@ macro_rules! metadata {
 
 /// Names, rights and bindings of a program's service account.
 macro_rules! rights {
-    ($name:literal, $part:literal, $cluster:literal, $own:literal) => {
+    ($name:literal, $part:literal, $cluster:literal, $own:literal $(, $more:expr)*) => {
         &[
+            $($more,)*
             edit(
                 concat!(
                     "metadata:\n  name: ",
@@ -117,6 +118,37 @@ const DAEMON: Edit = edit(
     1,
 );
 
+/// Rules of the daemon's own account, which it has not where it acts as its node.
+macro_rules! own {
+    ($rule:literal) => {
+        edit(
+            $rule,
+            concat!(
+                "{{- if not .Values.nmi.settings.actAsNode }}\n",
+                $rule,
+                "{{- end }}\n"
+            ),
+            1,
+        )
+    };
+}
+
+const OWN_PODS: Edit = own!(
+    "  # Who called: the pods of its own node (watched with fieldSelector spec.nodeName).
+  - apiGroups: [\"\"]
+    resources: [pods]
+    verbs: [list, watch]
+"
+);
+
+const OWN_EVENTS: Edit = own!(
+    "  # What was refused, as an Event on the pod.
+  - apiGroups: [events.k8s.io]
+    resources: [events]
+    verbs: [create]
+"
+);
+
 /// The mode of a policy that a class or profile sets to `Enforce` or `Audit`, of which kustomize has two overlays.
 const MODE: Edit = edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1);
 
@@ -138,7 +170,35 @@ const TEMPLATES: &[Template] = &[
         file: "nmi/rights.yaml",
         sources: &["rbac/nmi.yaml"],
         around: ("{{- if .Values.rbac.create }}", "{{- end }}"),
-        edits: rights!("podid-nmi", "nmi", 2, 0),
+        edits: rights!("podid-nmi", "nmi", 2, 0, OWN_PODS, OWN_EVENTS),
+    },
+    Template {
+        file: "nmi/rights-as-node.yaml",
+        sources: &["../components/act-as-node/rights.yaml"],
+        around: (
+            "{{- if and .Values.rbac.create .Values.nmi.settings.actAsNode }}",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "metadata:\n  name: podid-nmi-as-node\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+                concat!(
+                    "metadata:\n  name: {{ include \"podid.nmi.name\" . }}-as-node",
+                    metadata!()
+                ),
+                2,
+            ),
+            edit(
+                "Role\n  name: podid-nmi-as-node\n",
+                "Role\n  name: {{ include \"podid.nmi.name\" . }}-as-node\n",
+                1,
+            ),
+            edit(
+                "    name: podid-nmi\n    namespace: podid-system\n",
+                "    name: {{ include \"podid.nmi.serviceAccount\" . }}\n    namespace: {{ include \"podid.namespace\" . }}\n",
+                1,
+            ),
+        ],
     },
     Template {
         file: "people.yaml",
@@ -284,6 +344,22 @@ const TEMPLATES: &[Template] = &[
             ),
             DAEMON,
         ],
+    },
+    Template {
+        file: "policies/node-events.yaml",
+        sources: &[
+            "../components/act-as-node/policy.yaml",
+            "../components/act-as-node/binding.yaml",
+        ],
+        around: (
+            "{{- if and .Values.policies.daemonEvents.enabled .Values.nmi.settings.actAsNode }}",
+            "{{- end }}",
+        ),
+        edits: &[edit(
+            "  name: podid-node-events\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+            concat!("  name: podid-node-events", metadata!()),
+            2,
+        )],
     },
     Template {
         file: "policies/net-raw-templates.yaml",
