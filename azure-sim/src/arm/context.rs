@@ -11,6 +11,7 @@ use super::error::{ArmError, Result};
 use super::kind::Container;
 use super::route::Route;
 use crate::answer::Invocation;
+use crate::conditions::Attempt;
 use crate::ids::{ResourceId, group_key};
 use crate::message::{Reply, Request};
 use crate::operation::Operation;
@@ -35,21 +36,32 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// Fails with 403 unless the caller's roles allow `action` at `scope`.
     pub(super) fn require(&self, state: &State, action: &str, scope: &str) -> Result<()> {
-        if self.allows(state, action, scope) {
-            return Ok(());
-        }
-        Err(ArmError::forbidden(
-            &self.caller.appid,
-            &self.caller.oid,
-            action,
-            scope,
-        ))
+        self.require_attempt(state, &Attempt::of(action), scope)
     }
 
-    /// Whether the caller's roles allow `action`, which the request needs, at `scope`.
-    pub(super) fn allows(&self, state: &State, action: &str, scope: &str) -> bool {
-        self.actions.borrow_mut().push(action.to_owned());
-        state.is_allowed(&self.caller.oid, action, scope)
+    /// The same for an action with the attributes that conditions ask for.
+    pub(super) fn require_attempt(
+        &self,
+        state: &State,
+        attempt: &Attempt<'_>,
+        scope: &str,
+    ) -> Result<()> {
+        if self.allows(state, attempt, scope) {
+            return Ok(());
+        }
+        let Caller { appid, oid, .. } = &self.caller;
+        let held_back = state.has_action(oid, attempt.action, scope);
+        let refusal = match held_back {
+            true => ArmError::condition_not_fulfilled,
+            false => ArmError::forbidden,
+        };
+        Err(refusal(appid, oid, attempt.action, scope))
+    }
+
+    /// Whether the caller's roles allow an action, which the request needs, at `scope`.
+    pub(super) fn allows(&self, state: &State, attempt: &Attempt<'_>, scope: &str) -> bool {
+        self.actions.borrow_mut().push(attempt.action.to_owned());
+        state.is_allowed(&self.caller.oid, attempt, scope)
     }
 
     /// The resource group of a resource, or 404.
