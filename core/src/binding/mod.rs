@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `bound` | the rule that ties pods to AzureIdentities, for operator and node daemon alike |
 //! | `hand_written` | which AzureIdentities that people wrote are served |
+//! | `other_account` | a binding that does not take a pod's service account, and the text for its Event |
 //! | `pod_identities` | which identities the VM or scale set under a pod must have for it |
 //! | `refused` | a bound pod that is refused, and the text for its Event |
 //! | `verification` | whether the managed identity that an AzureIdentity names may be used by it |
 
 mod bound;
 mod hand_written;
+mod other_account;
 mod pod_identities;
 mod refused;
 mod verification;
@@ -19,6 +21,7 @@ pub use bound::{
     accepts_service_account,
 };
 pub use hand_written::{HandWrittenLimits, LegacyIdentities};
+pub use other_account::OtherAccount;
 pub use pod_identities::{
     PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
 };

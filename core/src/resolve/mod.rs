@@ -32,7 +32,8 @@ pub use selector::Selector;
 use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities, Pod,
+    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities,
+    OtherAccount, Pod,
 };
 use crate::service_principal::{AdmittedPrincipal, PrincipalLimit, ServicePrincipal, admit};
 
@@ -185,17 +186,27 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
         return Err(TokenRefusal::BreaksNetRawRule(breaches.clone()));
     }
     if bound.uses.is_empty() {
-        let dangling = bound.dangling.first();
-        return Err(dangling.map_or(TokenRefusal::NotBound, |binding| {
-            let name = format!("{}/{}", binding.namespace, binding.name);
-            TokenRefusal::IdentityMissing(name, binding.identity.clone())
-        }));
+        return Err(unbound(&bound, &caller.pod));
     }
     let one = only_one(&bound, selector)?;
     if facts.rules.legacy.refuses_on_nodes(one) {
         return Err(TokenRefusal::HandWritten(one.full_name()));
     }
     servable(one).map(Pick::One)
+}
+
+/// Why a pod is bound to nothing.
+fn unbound(bound: &BoundIdentities<'_>, pod: &Pod) -> TokenRefusal {
+    if let Some(binding) = bound.dangling.first() {
+        let name = format!("{}/{}", binding.namespace, binding.name);
+        return TokenRefusal::IdentityMissing(name, binding.identity.clone());
+    }
+    match bound.narrowed.first() {
+        Some(binding) => {
+            TokenRefusal::OtherServiceAccount(Box::new(OtherAccount::of(binding, pod)))
+        }
+        None => TokenRefusal::NotBound,
+    }
 }
 
 /// The one identity that the selector names. Two AzureIdentities may describe one managed identity. Either

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::selector::Selector;
 use crate::assigned_identity::AssignmentFailure;
+use crate::binding::OtherAccount;
 use crate::net_raw::{self, Breach};
 use crate::service_principal::PrincipalRefusal;
 
@@ -24,6 +25,8 @@ pub enum TokenRefusal {
     /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
     /// exist.
     IdentityMissing(String, String),
+    /// The first binding that selects the pod does not take its service account.
+    OtherServiceAccount(Box<OtherAccount>),
     /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
     BreaksNetRawRule(BTreeSet<Breach>),
     /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
@@ -62,6 +65,7 @@ impl TokenRefusal {
             Self::NotBound => "NotBound",
             Self::NotItsIdentity(_) => "NotItsIdentity",
             Self::IdentityMissing(..) => "IdentityMissing",
+            Self::OtherServiceAccount(_) => OtherAccount::REASON,
             Self::BreaksNetRawRule(breaches) => net_raw::reason(breaches),
             Self::AssignmentFailed(..) => "AssignmentFailed",
             Self::UnknownObjectId(_) => "UnknownObjectId",
@@ -83,6 +87,7 @@ impl TokenRefusal {
             | Self::NotBound
             | Self::NotItsIdentity(_)
             | Self::IdentityMissing(..)
+            | Self::OtherServiceAccount(_)
             | Self::AssignmentFailed(..)
             | Self::HandWritten(_)
             | Self::NoClientId(_)
@@ -110,7 +115,7 @@ impl fmt::Display for TokenRefusal {
             Self::Completed => f.write_str("the pod has completed"),
             Self::NotBound => f.write_str(
                 "no AzureIdentityBinding gives the pod an identity; compare its label \
-                 aadpodidbinding with the bindings' selectors, namespaces and service accounts",
+                 aadpodidbinding with the bindings' selectors and namespaces",
             ),
             Self::NotItsIdentity(asked) => {
                 write!(f, "the pod asked for {asked:?}, which is not bound to it")
@@ -120,6 +125,7 @@ impl fmt::Display for TokenRefusal {
                 "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
                  not exist in its namespace; create it, or correct spec.azureIdentity"
             ),
+            Self::OtherServiceAccount(other) => f.write_str(&other.message()),
             Self::BreaksNetRawRule(breaches) => write!(
                 f,
                 "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",

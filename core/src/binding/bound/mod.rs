@@ -114,11 +114,16 @@ impl Binding {
     /// service principal never: the class and the Role that allow it speak of one namespace.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
+        self.offers(pod, identity, scope) && self.takes_account_of(pod)
+    }
+
+    /// The same, whatever service account the pod runs as.
+    fn offers(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
         let elsewhere = scope == BindingScope::Cluster
             && !identity.namespaced
             && identity.kind == AzureIdentityType::Managed;
         let reached = elsewhere || pod.namespace == identity.namespace;
-        self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
+        self.names(identity) && self.selects(pod) && reached
     }
 
     fn names(&self, identity: &AzureIdentity) -> bool {
@@ -148,6 +153,9 @@ pub struct BoundIdentities<'a> {
     pub uses: Vec<(&'a AzureIdentity, &'a Binding)>,
     /// Bindings that select the pod and name an AzureIdentity that does not exist, in order.
     pub dangling: Vec<&'a Binding>,
+    /// Bindings that do not take the pod's service account, in order; only where nothing else binds the pod, because
+    /// bindings may share a label and tell their pods apart by the account.
+    pub narrowed: Vec<&'a Binding>,
 }
 
 impl<'a> BoundIdentities<'a> {
@@ -186,9 +194,15 @@ impl<'a> BoundIdentities<'a> {
             let reached = own(binding) || scope == BindingScope::Cluster;
             reached && binding.takes_account_of(pod) && !exists(binding)
         });
+        let uses: Vec<_> = identities.iter().filter_map(binding_of).collect();
+        let narrowed = selecting.iter().filter(|binding| {
+            let mut all = identities.iter();
+            uses.is_empty() && all.any(|identity| binding.offers(pod, identity, scope))
+        });
         Self {
             dangling: dangling.copied().collect(),
-            uses: identities.iter().filter_map(binding_of).collect(),
+            narrowed: narrowed.copied().collect(),
+            uses,
         }
     }
 

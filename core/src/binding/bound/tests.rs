@@ -94,6 +94,42 @@ fn service_accounts_narrow_a_binding() {
     assert!(narrow.binds(&pod, &identity(true), BindingScope::Cluster));
 }
 
+#[test]
+fn a_pod_of_another_account_is_told_of_the_binding_only_while_nothing_else_binds_it() {
+    let narrow = Binding {
+        name: "narrow".into(),
+        service_accounts: ["app".to_owned()].into(),
+        ..binding("s")
+    };
+    let narrowed = |pod: &Pod, bindings: &[Binding], namespaced: bool| {
+        let identities = [identity(namespaced)];
+        let bound = BoundIdentities::of(pod, bindings, &identities, BindingScope::Cluster);
+        let names = bound.narrowed.iter();
+        names.map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+    let (near, far) = (pod("a", Some("s")), pod("z", Some("s")));
+    let none = Vec::<String>::new();
+    assert_eq!(
+        narrowed(&near, std::slice::from_ref(&narrow), true),
+        ["narrow"]
+    );
+    assert_eq!(
+        narrowed(&far, std::slice::from_ref(&narrow), false),
+        ["narrow"]
+    );
+    assert_eq!(
+        narrowed(&far, std::slice::from_ref(&narrow), true),
+        none,
+        "out of its reach"
+    );
+    assert_eq!(narrowed(&near, &[narrow.clone(), binding("s")], true), none);
+    let right = Pod {
+        service_account: "app".into(),
+        ..near
+    };
+    assert_eq!(narrowed(&right, &[narrow], true), none);
+}
+
 fn bound<'a>(
     pod: &Pod,
     bindings: &'a [Binding],

@@ -8,6 +8,7 @@ use crate::arm::ManagedIdentityId;
 use crate::binding::bound::{
     AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
 };
+use crate::binding::other_account::OtherAccount;
 use crate::binding::refused::RefusedPod;
 use crate::net_raw::Breach;
 
@@ -44,6 +45,8 @@ pub struct PodIdentities {
     pub malformed: Vec<AzureIdentity>,
     /// Bindings that select the pod and name an AzureIdentity that does not exist.
     pub dangling: Vec<Binding>,
+    /// Bindings that do not take the pod's service account; only where nothing else binds the pod.
+    pub narrowed: Vec<OtherAccount>,
     /// Set when the pod gets none of its identities, because it breaks the rule of a profile with
     /// `netRaw: Enforce` or uses the node's network.
     pub refused: Option<RefusedPod>,
@@ -59,8 +62,12 @@ pub fn pod_identities<'a>(
     scope: BindingScope,
 ) -> PodIdentities {
     let bound = BoundIdentities::of(pod, bindings, identities, scope);
+    let narrowed = bound.narrowed.iter();
     let mut identities = PodIdentities {
         dangling: bound.dangling.iter().copied().cloned().collect(),
+        narrowed: narrowed
+            .map(|binding| OtherAccount::of(binding, pod))
+            .collect(),
         ..PodIdentities::default()
     };
     if let Some(breaches) = refusal(&bound, pod) {
