@@ -25,6 +25,7 @@ mod people;
 mod predecessor;
 mod profile_life;
 mod profile_specs;
+mod releases;
 mod rights;
 mod stage;
 mod stolen_daemon;
