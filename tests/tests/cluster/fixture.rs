@@ -4,18 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, ObjectMeta, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, UpOptions};
 use serde_json::Value;
 
 /// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
 /// instead of in a lab.
 const OWN_CLUSTER: &str = "PODID_TEST_KUBECONFIG";
+/// Set to the release of Kubernetes that labs of the ring are of; `cargo xtask test cluster` does. Else they are of the
+/// newest.
+const RELEASE: &str = "PODID_TEST_KUBERNETES";
 
 /// How long anything may take that the API server does behind our back.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -26,15 +30,32 @@ static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
 /// Ends with this process.
 static LAB: OnceLock<Lab> = OnceLock::new();
 
+/// What a lab of the ring is like where a test asks for nothing else: one node, no Flux, of the release that is tried.
+pub(crate) fn options(purpose: &str) -> UpOptions {
+    UpOptions {
+        name: format!("{purpose}-{}", std::process::id()),
+        kubernetes: asked_release().unwrap_or_default(),
+        nodes: vec![NodeKind::Uniform],
+        flux: Flux::None,
+        lifetime: Lifetime::Caller,
+        ..UpOptions::default()
+    }
+}
+
+/// The release that the API server must be of, if one was asked for.
+pub(crate) fn asked_release() -> Option<Kubernetes> {
+    let release = std::env::var(RELEASE).ok()?;
+    assert!(
+        std::env::var_os(OWN_CLUSTER).is_none(),
+        "{RELEASE} chooses a lab, and {OWN_CLUSTER} a cluster in its place: set one of them"
+    );
+    let known = Kubernetes::from_str(&release, false);
+    Some(known.unwrap_or_else(|_| panic!("{RELEASE}={release} is none of the lab's releases")))
+}
+
 fn kubeconfig() -> PathBuf {
     let start = || {
-        let options = UpOptions {
-            name: format!("cluster-ring-{}", std::process::id()),
-            nodes: vec![NodeKind::Uniform],
-            flux: Flux::None,
-            lifetime: Lifetime::Caller,
-            ..UpOptions::default()
-        };
+        let options = options("cluster-ring");
         let lab = Lab::up(options).expect("a lab");
         let base = podid_tests::programs::repository().join("kustomize/cluster");
         podid_lab::install::manifests(&lab, &base).expect("podid's manifests");

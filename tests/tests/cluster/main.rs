@@ -27,6 +27,7 @@ mod policies;
 mod predecessor;
 mod profile_life;
 mod profile_specs;
+mod releases;
 mod rights;
 mod stage;
 mod stolen_daemon;

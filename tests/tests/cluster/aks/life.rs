@@ -9,7 +9,7 @@ use podid_lab::layout::{
     ISSUER, LOCATION, NODE_GROUP, OPERATOR_ACCOUNT, OPERATOR_APPLICATION, OPERATOR_CLIENT_ID,
     RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions, install};
+use podid_lab::{Lab, NodeKind, UpOptions, install};
 use podid_tests::azure;
 use podid_tests::kubectl::Kubectl;
 use podid_tests::programs::{self, repository};
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::az::Call;
 use super::reader::{Reader, STORES};
+use crate::fixture::options;
 
 const TEAM: &str = "payments";
 /// A custom role, which a class can only name by its name.
@@ -120,12 +121,9 @@ fn lab_with(reader: &Reader, seed: &Value) -> Lab {
     let file = reader.path().join("seed.json");
     fs::write(&file, seed.to_string()).unwrap();
     Lab::up(UpOptions {
-        name: format!("aks-{}", std::process::id()),
         nodes: vec![NodeKind::Uniform, NodeKind::Vm],
-        flux: Flux::None,
-        lifetime: Lifetime::Caller,
         seed: Some(file),
-        ..UpOptions::default()
+        ..options("aks")
     })
     .unwrap()
 }
