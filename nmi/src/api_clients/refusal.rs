@@ -78,6 +78,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::testing::within_limit;
 
     async fn explained(status: u16, body: &str) -> (u16, String) {
         let body = boxed(Bytes::from(body.to_owned()));
@@ -99,6 +100,7 @@ mod tests {
     /// The words of API servers: 1.33, and 1.36 in three ways.
     #[tokio::test]
     async fn each_refusal_says_what_to_do() {
+        within_limit(async {
         let account = "User \"system:serviceaccount:podid-system:podid-nmi\" cannot";
         let at = "at the cluster scope";
         for (message, remedy) in [
@@ -141,18 +143,24 @@ mod tests {
             assert!(said.starts_with(&format!("{message} (")), "{said}");
             assert!(said.contains(remedy), "{said}");
         }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn other_answers_stay_as_they_are() {
-        let policy = refusal("events.events.k8s.io \"e\" is forbidden: ValidatingAdmissionPolicy");
-        for (status, body) in [
-            (403, policy.as_str()),
-            (403, "no JSON"),
-            (200, "{\"kind\":\"PodList\"}"),
-            (404, "associated-node"),
-        ] {
-            assert_eq!(explained(status, body).await, (status, body.to_owned()));
-        }
+        within_limit(async {
+            let policy =
+                refusal("events.events.k8s.io \"e\" is forbidden: ValidatingAdmissionPolicy");
+            for (status, body) in [
+                (403, policy.as_str()),
+                (403, "no JSON"),
+                (200, "{\"kind\":\"PodList\"}"),
+                (404, "associated-node"),
+            ] {
+                assert_eq!(explained(status, body).await, (status, body.to_owned()));
+            }
+        })
+        .await;
     }
 }
