@@ -46,16 +46,28 @@ impl Context<'_> {
         attempt: &Attempt<'_>,
         scope: &str,
     ) -> Result<()> {
-        if self.allows(state, attempt, scope) {
+        self.require_role(state, attempt.action, scope)?;
+        let Caller { appid, oid, .. } = &self.caller;
+        if state.is_allowed(oid, attempt, scope) {
             return Ok(());
         }
+        Err(ArmError::condition_not_fulfilled(
+            appid,
+            oid,
+            attempt.action,
+            scope,
+        ))
+    }
+
+    /// Fails with 403 unless a role of the caller has `action` at `scope`, with a condition or
+    /// without.
+    pub(super) fn require_role(&self, state: &State, action: &str, scope: &str) -> Result<()> {
+        self.actions.borrow_mut().push(action.to_owned());
         let Caller { appid, oid, .. } = &self.caller;
-        let held_back = state.has_action(oid, attempt.action, scope);
-        let refusal = match held_back {
-            true => ArmError::condition_not_fulfilled,
-            false => ArmError::forbidden,
-        };
-        Err(refusal(appid, oid, attempt.action, scope))
+        if state.has_action(oid, action, scope) {
+            return Ok(());
+        }
+        Err(ArmError::forbidden(appid, oid, action, scope))
     }
 
     /// Whether the caller's roles allow an action, which the request needs, at `scope`.

@@ -99,16 +99,17 @@ pub(super) fn delete(
     scope: &str,
     name: &str,
 ) -> Result<Reply> {
-    let found = find(state, scope, name);
-    let attributes = found.map(|found| state.attributes(found));
+    let Some(found) = find(state, scope, name) else {
+        // Conditions ask of an assignment, and here is none.
+        context.require_role(state, DELETE, scope)?;
+        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+    };
+    let attributes = state.attributes(found);
     let attempt = Attempt {
-        resource: attributes.as_ref(),
+        resource: Some(&attributes),
         ..Attempt::of(DELETE)
     };
     context.require_attempt(state, &attempt, scope)?;
-    let Some(found) = found else {
-        return Ok(Reply::empty(StatusCode::NO_CONTENT));
-    };
     let body = render::assignment(state, found, false);
     state.assignments.remove(&name.to_lowercase());
     Ok(Reply::json(StatusCode::OK, &body))
