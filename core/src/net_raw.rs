@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,19 @@ impl NetRaw {
             Self::Enforce => Some("podid-net-raw-enforce"),
             Self::Audit => Some("podid-net-raw-audit"),
             Self::Ignore => None,
+        }
+    }
+}
+
+impl FromStr for NetRaw {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Ignore" => Ok(Self::Ignore),
+            "Audit" => Ok(Self::Audit),
+            "Enforce" => Ok(Self::Enforce),
+            _ => Err("it is Ignore, Audit or Enforce".to_owned()),
         }
     }
 }

@@ -9,8 +9,7 @@ use anyhow::Context;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use podid_azure::{Imds, ImdsOptions, Principals, TransportOptions};
-use podid_core::binding::BindingScope;
-use podid_core::resolve::ServingRules;
+use podid_core::binding::{BindingScope, ServingRules};
 use podid_runtime::admin::{self, Admin, AdminPages};
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
 use tokio::sync::{mpsc, watch};
@@ -244,6 +243,7 @@ impl PodStateParts {
                 false => BindingScope::Cluster,
             },
             legacy: args.legacy_identities,
+            legacy_net_raw: args.legacy_net_raw,
         };
         let outputs = Outputs {
             allowed: self.allowed,

@@ -3,6 +3,7 @@
 mod agreement;
 mod doors;
 mod dropping;
+mod legacy;
 mod templates;
 mod updates;
 

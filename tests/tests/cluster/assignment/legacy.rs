@@ -15,10 +15,12 @@ struct Served<'a>(&'a Scene);
 
 impl<'a> Served<'a> {
     fn only(scene: &'a Scene, which: &str) -> Self {
+        Self::with(scene, "PODID_LEGACY_IDENTITIES", which)
+    }
+
+    fn with(scene: &'a Scene, setting: &str, value: &str) -> Self {
         scene.stage.stop_operator();
-        scene
-            .stage
-            .start_operator_with(&[("PODID_LEGACY_IDENTITIES", which)]);
+        scene.stage.start_operator_with(&[(setting, value)]);
         Self(scene)
     }
 }
@@ -115,4 +117,31 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
         .delete(&scene.namespace, &Default::default())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_pod_that_keeps_net_raw_is_refused_while_the_cluster_asks_for_the_drop() {
+    let scene = Scene::open("legacy-net-raw").await;
+    let identity = scene.bind("web", "id").await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    {
+        let _asked = Served::with(&scene, "PODID_LEGACY_NET_RAW", "Enforce");
+        let event = scene.until_event("web", "BreaksNetRawRule").await;
+        assert!(
+            event.contains("container main does not drop NET_RAW"),
+            "{event}"
+        );
+        scene.until_assigned(&[]).await;
+        scene
+            .stage
+            .until_carried(VM_NODES[0], &identity, false)
+            .await;
+    }
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    scene.delete_pod("web").await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
 }
