@@ -50,7 +50,7 @@ pub struct Args {
     pub force_namespaced: bool,
 
     /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
-    /// they name, or None
+    /// they name, to pods of their own namespace, or None
     #[arg(
         long,
         env = "PODID_LEGACY_IDENTITIES",

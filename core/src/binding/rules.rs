@@ -28,6 +28,18 @@ impl Default for ServingRules {
     }
 }
 
+impl ServingRules {
+    /// Which namespaces the pods of a binding may be in, by all that is said. A class admits the namespace of an
+    /// AzureIdentity that was written by hand, and of no pod: so such an object serves no other namespace.
+    #[must_use]
+    pub fn reach(self) -> BindingScope {
+        match self.legacy {
+            LegacyIdentities::WithinClass => BindingScope::Namespace,
+            LegacyIdentities::Any | LegacyIdentities::None => self.scope,
+        }
+    }
+}
+
 /// Which namespaces the pods of a binding may be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum BindingScope {
@@ -44,7 +56,7 @@ pub enum LegacyIdentities {
     /// All of them.
     #[default]
     Any,
-    /// Those that name a class, whose limits allow their namespace and their identity.
+    /// Those that name a class, whose limits allow their namespace and their identity; to pods of their namespace.
     WithinClass,
     /// None: only those that podid makes for profiles.
     None,
@@ -81,5 +93,24 @@ mod tests {
             assert_eq!(format!("{rule:?}").parse(), Ok(rule));
         }
         assert!("enforce".parse::<NetRaw>().is_err());
+    }
+
+    #[test]
+    fn within_a_class_no_binding_reaches_another_namespace() {
+        let reach = |scope, legacy| {
+            let rules = ServingRules {
+                scope,
+                legacy,
+                ..ServingRules::default()
+            };
+            rules.reach()
+        };
+        use BindingScope::{Cluster, Namespace};
+        use LegacyIdentities::{Any, None, WithinClass};
+        assert_eq!(reach(Cluster, WithinClass), Namespace);
+        for legacy in [Any, None] {
+            assert_eq!(reach(Cluster, legacy), Cluster);
+            assert_eq!(reach(Namespace, legacy), Namespace);
+        }
     }
 }

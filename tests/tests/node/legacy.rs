@@ -1,7 +1,7 @@
 //! AzureIdentities that were written by hand, as the daemon is told to serve them.
 
 use podid_lab::Network;
-use podid_tests::node::{Pod, wait_until};
+use podid_tests::node::{Pod, assigned, wait_until};
 use serde_json::json;
 
 use crate::scene::{Scene, of_profile, with_security};
@@ -14,6 +14,36 @@ fn by_hand(scene: &Scene, name: &str, state: &str) -> Pod {
         scene.attested() == 1 && scene.identity_states(name) == [state]
     });
     pod
+}
+
+#[test]
+fn within_a_class_a_label_that_is_copied_to_another_namespace_gives_nothing() {
+    let scene = Scene::with_flags(Network::Bridge, &["--legacy-identities", "WithinClass"]);
+    let copy = copy_elsewhere(&scene);
+    let answer = copy.ask();
+    assert_eq!((answer.status, answer.token()), (400, None));
+    assert!(scene.daemon.log().contains("NotBound"));
+
+    let scene = Scene::start(Network::Bridge);
+    let copy = copy_elsewhere(&scene);
+    assert_eq!(copy.ask().token(), Some("token-of-client-one"));
+}
+
+/// A pod of another namespace with the label of a pod that has a hand-written identity, and an assignment of that.
+fn copy_elsewhere(scene: &Scene) -> Pod {
+    let copy = scene.test_node.add_pod().unwrap();
+    let mut elsewhere = copy.running("copy", "one");
+    elsewhere["metadata"]["namespace"] = "elsewhere".into();
+    let mut made = assigned("copy", &copy.uid, "one", "Assigned");
+    made["metadata"]["namespace"] = "elsewhere".into();
+    made["spec"]["podNamespace"] = "elsewhere".into();
+    scene.api.put(&elsewhere);
+    scene.api.put(&made);
+    wait_until("the copy is proved", || scene.attested() == 1);
+
+    let own = scene.pod_with_identity("one");
+    assert_eq!(own.ask().token(), Some("token-of-client-one"));
+    copy
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl<'a> BoundIdentities<'a> {
         identities: impl IntoIterator<Item = &'a AzureIdentity>,
         rules: ServingRules,
     ) -> Self {
-        let scope = rules.scope;
+        let scope = rules.reach();
         let own = |binding: &Binding| binding.namespace == pod.namespace;
         let selecting = bindings.into_iter().filter(|binding| binding.selects(pod));
         let mut selecting: Vec<&Binding> = selecting.collect();

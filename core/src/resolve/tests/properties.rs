@@ -124,6 +124,8 @@ proptest! {
             prop_assert_eq!(identity.kind, AzureIdentityType::Managed);
             let none = objects.rules.legacy == LegacyIdentities::None;
             prop_assert!(!none || identity.origin == Origin::Profile);
+            let within_class = objects.rules.legacy == LegacyIdentities::WithinClass;
+            prop_assert!(!within_class || identity.namespace == pod.namespace);
             let asked = match identity.origin {
                 Origin::Profile => identity.net_raw,
                 Origin::HandWritten => objects.rules.legacy_net_raw,

@@ -1,4 +1,4 @@
-//! Which AzureIdentities that were written by hand are served, as the operator is told.
+//! Which AzureIdentities that were written by hand are served, and to whom, as the operator is told.
 
 use kube::api::{Api, Patch, PatchParams};
 use podid_crds::aadpodidentity::AzureIdentity;
@@ -64,6 +64,8 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
     let scene = Scene::open("legacy-class").await;
     let _served = Served::only(&scene, "WithinClass");
     let identity = scene.bind("web", "id").await;
+    let elsewhere = scene.neighbour("legacy-copy").await;
+    elsewhere.pod("copy", "web", VM_NODES[1]).await;
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Failed")]).await;
     let event = scene.until_event("web", "NotAllowedByClass").await;
@@ -97,6 +99,11 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
         .stage
         .until_carried(VM_NODES[0], &identity, true)
         .await;
+
+    // The label was copied before the pod was made that has the identity by now.
+    elsewhere.until_assigned(&[]).await;
+    assert!(!scene.stage.carried(VM_NODES[1]).await.contains(&identity));
+    elsewhere.delete_pod("copy").await;
 
     let narrower = json!({ "spec": { "resourceGroup": "elsewhere" } });
     classes
