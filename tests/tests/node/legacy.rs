@@ -1,7 +1,7 @@
 //! AzureIdentities that were written by hand, as the daemon is told to serve them.
 
 use podid_lab::Network;
-use podid_tests::node::{Pod, assigned, wait_until};
+use podid_tests::node::{Pod, assigned, azure_identity, wait_until};
 use serde_json::json;
 
 use crate::scene::{Scene, of_profile, with_security};
@@ -14,6 +14,25 @@ fn by_hand(scene: &Scene, name: &str, state: &str) -> Pod {
         scene.attested() == 1 && scene.identity_states(name) == [state]
     });
     pod
+}
+
+#[test]
+fn where_none_is_served_only_the_object_of_a_profile_gives_a_token() {
+    let scene = Scene::with_flags(Network::Bridge, &["--legacy-identities", "None"]);
+    let pod = by_hand(&scene, "one", "LegacyIdentitiesNotServed");
+    for answer in [pod.ask(), pod.ask_for("client-one")] {
+        assert_eq!((answer.status, answer.token()), (400, None));
+        assert_eq!(answer.body["error_description"], "Identity not found");
+    }
+    assert!(scene.daemon.log().contains("LegacyIdentitiesNotServed"));
+    assert!(scene.imds.client_ids().is_empty(), "nothing was asked for");
+
+    scene.api.put(&of_profile("one", "Ignore"));
+    wait_until("the profile's object is served", || {
+        pod.ask().token() == Some("token-of-client-one")
+    });
+    scene.api.put(&azure_identity("one"));
+    wait_until("without its owner it is not", || pod.ask().status == 400);
 }
 
 #[test]
