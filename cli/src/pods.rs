@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{Client, Resource, ResourceExt};
-use podid_core::binding::{BindingScope, is_completed};
+use podid_core::binding::{BindingScope, ServingRules, is_completed};
 use podid_core::broken_rule::{BrokenRule, ClusterRules};
 use podid_core::class::Neighbour;
-use podid_core::net_raw::{describe, remedy};
+use podid_core::net_raw::{NetRaw, describe, remedy};
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityClass;
@@ -39,6 +39,10 @@ pub(crate) struct PodsArgs {
     /// Whether the operator runs with --force-namespaced
     #[arg(long)]
     force_namespaced: bool,
+
+    /// What podid runs with as --legacy-net-raw: Ignore, Audit or Enforce
+    #[arg(long, value_name = "RULE", default_value = "Ignore")]
+    legacy_net_raw: NetRaw,
 
     /// File that says how to reach the cluster [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, value_name = "FILE")]
@@ -112,9 +116,13 @@ async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
         identities: identities.iter().filter_map(convert::identity).collect(),
         bindings: bindings.iter().map(convert::binding).collect(),
         classes: classes.iter().map(convert::class).collect(),
-        scope: match args.force_namespaced {
-            true => BindingScope::Namespace,
-            false => BindingScope::Cluster,
+        serving: ServingRules {
+            scope: match args.force_namespaced {
+                true => BindingScope::Namespace,
+                false => BindingScope::Cluster,
+            },
+            legacy_net_raw: args.legacy_net_raw,
+            ..ServingRules::default()
         },
         own_namespace: args.podid_namespace.clone(),
     };

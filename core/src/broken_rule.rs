@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::binding::{AzureIdentity, Binding, BindingScope, BoundIdentities, Pod};
+use crate::binding::{AzureIdentity, Binding, BoundIdentities, Pod, ServingRules};
 use crate::class::{Class, Neighbour};
 use crate::net_raw::NetRaw;
 use crate::object_key::ObjectKey;
+use crate::owner::Origin;
 
 /// What of a cluster decides which rules hold for a pod.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +20,8 @@ pub struct ClusterRules {
     pub identities: Vec<AzureIdentity>,
     /// All classes.
     pub classes: Vec<Class>,
-    /// Which namespaces the pods of a binding may be in.
-    pub scope: BindingScope,
+    /// What the cluster's administrator says about who is served.
+    pub serving: ServingRules,
     /// Namespace of podid.
     pub own_namespace: String,
 }
@@ -62,10 +63,13 @@ impl ClusterRules {
         if pod.breaches.is_empty() {
             return Vec::new();
         }
-        let bound = BoundIdentities::of(pod, &self.bindings, &self.identities, self.scope);
+        let bound = BoundIdentities::of(pod, &self.bindings, &self.identities, self.serving);
         let of_identities = bound.uses.iter().map(|(identity, _)| BrokenRule {
             of: owner(identity),
-            rule: identity.net_raw,
+            rule: match identity.origin {
+                Origin::Profile => identity.net_raw,
+                Origin::HandWritten => self.serving.legacy_net_raw,
+            },
         });
         let of_classes = self.classes.iter().map(|class| BrokenRule {
             of: RuleOwner::Class(class.name.clone()),
@@ -94,7 +98,6 @@ mod tests {
     use crate::binding::AzureIdentityType;
     use crate::class::{NeighbourScope, Neighbours};
     use crate::net_raw::Breach;
-    use crate::owner::Origin;
     use crate::profile::admit::tests::class;
     use crate::testing::{binding, id, identity, pod};
 

@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kube::Client;
 use podid_azure::{Imds, ImdsOptions, Principals, TransportOptions};
-use podid_core::binding::BindingScope;
-use podid_core::resolve::ServingRules;
+use podid_core::binding::{BindingScope, ServingRules};
 use podid_runtime::admin::{self, Admin, AdminPages};
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
 use tokio::sync::{mpsc, watch};
@@ -243,6 +242,7 @@ impl PodStateParts {
                 false => BindingScope::Cluster,
             },
             legacy: args.legacy_identities,
+            legacy_net_raw: args.legacy_net_raw,
         };
         let outputs = Outputs {
             allowed: self.allowed,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use podid_core::binding::LegacyIdentities;
+use podid_core::net_raw::NetRaw;
 use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
 
 /// Port of the listener for attested callers; aad-pod-identity's NMI listened there too.
@@ -120,7 +121,7 @@ pub struct RunArgs {
     pub force_namespaced: bool,
 
     /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
-    /// they name, or None
+    /// they name, to pods of their own namespace, or None
     #[arg(
         long,
         env = "PODID_LEGACY_IDENTITIES",
@@ -128,6 +129,16 @@ pub struct RunArgs {
         default_value = "Any"
     )]
     pub legacy_identities: LegacyIdentities,
+
+    /// What is asked of the pods that those serve, as netRaw of a profile asks it of its pods: Ignore, Audit, of which
+    /// the API server warns by a policy, or Enforce: a pod that keeps NET_RAW gets nothing
+    #[arg(
+        long,
+        env = "PODID_LEGACY_NET_RAW",
+        value_name = "RULE",
+        default_value = "Ignore"
+    )]
+    pub legacy_net_raw: NetRaw,
 
     /// How long a request may wait for its identity to be assigned to this node
     #[arg(

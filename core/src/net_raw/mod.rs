@@ -10,6 +10,7 @@ mod named_pods;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 pub use named_pods::NamedPods;
 use schemars::JsonSchema;
@@ -27,6 +28,19 @@ pub enum NetRaw {
     Audit,
     /// Nothing is checked.
     Ignore,
+}
+
+impl FromStr for NetRaw {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Ignore" => Ok(Self::Ignore),
+            "Audit" => Ok(Self::Audit),
+            "Enforce" => Ok(Self::Enforce),
+            _ => Err("it is Ignore, Audit or Enforce".to_owned()),
+        }
+    }
 }
 
 /// A pod's security settings, as far as the rule needs them.

@@ -32,8 +32,7 @@ pub use selector::Selector;
 use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities,
-    OtherAccount, Pod,
+    AzureIdentity, AzureIdentityType, Binding, BoundIdentities, OtherAccount, Pod, ServingRules,
 };
 use crate::service_principal::{AdmittedPrincipal, PrincipalLimit, ServicePrincipal, admit};
 
@@ -89,15 +88,6 @@ pub struct ResolveInput<'a> {
     pub rules: ServingRules,
     /// What each class allows to service principals.
     pub principal_limits: &'a [PrincipalLimit],
-}
-
-/// What the cluster's administrator says about who is served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ServingRules {
-    /// Which namespaces the pods of a binding may be in.
-    pub scope: BindingScope,
-    /// Which AzureIdentities that were written by hand are served.
-    pub legacy: LegacyIdentities,
 }
 
 /// Where the token of a pod comes from, with the data that this source needs. The backend of the
@@ -176,12 +166,7 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
     {
         return Ok(Pick::Excepted(exception));
     }
-    let bound = BoundIdentities::of(
-        &caller.pod,
-        facts.bindings,
-        facts.identities,
-        facts.rules.scope,
-    );
+    let bound = BoundIdentities::of(&caller.pod, facts.bindings, facts.identities, facts.rules);
     if let Some(breaches) = bound.breaches(&caller.pod) {
         return Err(TokenRefusal::BreaksNetRawRule(breaches.clone()));
     }

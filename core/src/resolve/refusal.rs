@@ -27,7 +27,7 @@ pub enum TokenRefusal {
     IdentityMissing(String, String),
     /// The first binding that selects the pod does not take its service account.
     OtherServiceAccount(Box<OtherAccount>),
-    /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
+    /// The pod breaks the NET_RAW rule of its profile, or of the cluster for hand-written identities, in these ways.
     BreaksNetRawRule(BTreeSet<Breach>),
     /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
     AssignmentFailed(String, AssignmentFailure),
@@ -94,7 +94,7 @@ impl TokenRefusal {
             | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
             Self::Ambiguous(_) => SEVERAL_IDENTITIES,
             Self::BreaksNetRawRule(_) => {
-                "the pod's profile asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
+                "the pod's profile or cluster asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
                  rights that come to the same; see the pod's Events"
             }
             Self::UnknownObjectId(_) => {
@@ -128,7 +128,7 @@ impl fmt::Display for TokenRefusal {
             Self::OtherServiceAccount(other) => f.write_str(&other.message()),
             Self::BreaksNetRawRule(breaches) => write!(
                 f,
-                "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",
+                "the pod's profile or cluster asks for netRaw: Enforce, but {}; in the pod's template, {}",
                 net_raw::describe(breaches),
                 net_raw::remedy(breaches)
             ),

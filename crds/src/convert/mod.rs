@@ -318,7 +318,8 @@ pub fn controllers(object: &impl Resource) -> impl Iterator<Item = ControllerRef
     })
 }
 
-/// An annotation that is missing or says something else asks for the strictest rule.
+/// What a profile asks; an annotation that is missing or says something else asks for the strictest rule. Of
+/// hand-written objects the cluster's administrator says it.
 fn net_raw(object: &kinds::AzureIdentity) -> NetRaw {
     if origin(object) == Origin::HandWritten {
         return NetRaw::Ignore;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Node;
 use kube::Client;
 use kube::runtime::events::Reporter;
-use podid_core::binding::BindingScope;
+use podid_core::binding::{BindingScope, ServingRules};
 use podid_core::class::OperatorEnvironment;
 use podid_core::node_guard::{NodeSummary, NodeTaintSettings};
-use podid_core::resolve::ServingRules;
 use podid_index::events::{self, EventWriter};
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, Tasks};
@@ -207,6 +206,7 @@ fn assignment_settings(args: &Args) -> assigned_identity::AssignedIdentitySettin
                 false => BindingScope::Cluster,
             },
             legacy: args.legacy_identities,
+            legacy_net_raw: args.legacy_net_raw,
         },
         interval: args.target_interval,
         window: args.target_window,

@@ -6,6 +6,7 @@ mod beside;
 mod doors;
 mod dropping;
 mod leaving;
+mod legacy;
 mod templates;
 mod updates;
 

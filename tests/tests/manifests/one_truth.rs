@@ -30,6 +30,14 @@ const PAIRS: &[(&str, &str)] = &[
         "components: [KUSTOMIZE/components/act-as-node]",
     ),
     (
+        "{operator: {settings: {legacyNetRaw: Enforce}}, nmi: {settings: {legacyNetRaw: Enforce}}}",
+        "components: [KUSTOMIZE/components/legacy-net-raw]",
+    ),
+    (
+        "{operator: {settings: {legacyNetRaw: Audit}}, nmi: {settings: {legacyNetRaw: Audit}}}",
+        "components: [KUSTOMIZE/components/legacy-net-raw-audit]",
+    ),
+    (
         "policies: {netRaw: {addDrop: true}}",
         "components: [KUSTOMIZE/components/drop-net-raw]",
     ),

@@ -63,6 +63,11 @@ const REFUSED: &[(&str, &str)] = &[
         "nmi: {settings: {legacyIdentities: None}}",
         "must be the same",
     ),
+    ("operator: {settings: {legacyNetRaw: Off}}", "legacyNetRaw"),
+    (
+        "operator: {settings: {legacyNetRaw: Audit}}",
+        "must be the same",
+    ),
     ("policies: {classLimits: {action: Audit}}", "action"),
     ("rbac: {aggregateToAdmin: true}", "aggregateToAdmin"),
     ("classes: [{spec: {}}]", "name"),

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::arm::ManagedIdentityId;
-use crate::binding::bound::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
-};
+use crate::binding::bound::{AzureIdentity, AzureIdentityType, Binding, BoundIdentities, Pod};
 use crate::binding::other_account::OtherAccount;
 use crate::binding::refused::RefusedPod;
+use crate::binding::rules::ServingRules;
 use crate::net_raw::Breach;
 
 /// Whether all containers of a pod of this phase (`status.phase`) have ended for good. A pod that
@@ -59,9 +58,9 @@ pub fn pod_identities<'a>(
     pod: &Pod,
     bindings: impl IntoIterator<Item = &'a Binding>,
     identities: impl IntoIterator<Item = &'a AzureIdentity>,
-    scope: BindingScope,
+    rules: ServingRules,
 ) -> PodIdentities {
-    let bound = BoundIdentities::of(pod, bindings, identities, scope);
+    let bound = BoundIdentities::of(pod, bindings, identities, rules);
     let narrowed = bound.narrowed.iter();
     let mut identities = PodIdentities {
         dangling: bound.dangling.iter().copied().cloned().collect(),

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
+use crate::binding::{BindingScope, LegacyIdentities};
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
 use crate::owner::Origin;

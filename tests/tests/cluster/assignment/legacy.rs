@@ -1,4 +1,4 @@
-//! Which AzureIdentities that were written by hand are served, as the operator is told.
+//! Which AzureIdentities that were written by hand are served, and to whom, as the operator is told.
 
 use kube::api::{Api, Patch, PatchParams};
 use podid_crds::aadpodidentity::AzureIdentity;
@@ -15,10 +15,12 @@ struct Served<'a>(&'a Scene);
 
 impl<'a> Served<'a> {
     fn only(scene: &'a Scene, which: &str) -> Self {
+        Self::with(scene, "PODID_LEGACY_IDENTITIES", which)
+    }
+
+    fn with(scene: &'a Scene, setting: &str, value: &str) -> Self {
         scene.stage.stop_operator();
-        scene
-            .stage
-            .start_operator_with(&[("PODID_LEGACY_IDENTITIES", which)]);
+        scene.stage.start_operator_with(&[(setting, value)]);
         Self(scene)
     }
 }
@@ -92,6 +94,8 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
     let scene = Scene::open("legacy-class").await;
     let _served = Served::only(&scene, "WithinClass");
     let identity = scene.bind("web", "id").await;
+    let elsewhere = scene.neighbour("legacy-copy").await;
+    elsewhere.pod("copy", "web", VM_NODES[1]).await;
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Failed")]).await;
     let event = scene.until_event("web", "NotAllowedByClass").await;
@@ -103,6 +107,11 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
         .stage
         .until_carried(VM_NODES[0], &identity, true)
         .await;
+
+    // The label was copied before the pod was made that has the identity by now.
+    elsewhere.until_assigned(&[]).await;
+    assert!(!scene.stage.carried(VM_NODES[1]).await.contains(&identity));
+    elsewhere.delete_pod("copy").await;
 
     let classes = classes(&scene);
     let narrower = json!({ "spec": { "resourceGroup": "elsewhere" } });
@@ -153,4 +162,31 @@ async fn a_class_that_vanishes_takes_back_what_it_covered_until_it_is_there_agai
         .await;
     scene.delete_pod("web").await;
     classes.delete(name, &Default::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pod_that_keeps_net_raw_is_refused_while_the_cluster_asks_for_the_drop() {
+    let scene = Scene::open("legacy-net-raw").await;
+    let identity = scene.bind("web", "id").await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    {
+        let _asked = Served::with(&scene, "PODID_LEGACY_NET_RAW", "Enforce");
+        let event = scene.until_event("web", "BreaksNetRawRule").await;
+        assert!(
+            event.contains("container main does not drop NET_RAW"),
+            "{event}"
+        );
+        scene.until_assigned(&[]).await;
+        scene
+            .stage
+            .until_carried(VM_NODES[0], &identity, false)
+            .await;
+    }
+    scene.until_assigned(&[("web", "id", "Assigned")]).await;
+    scene.delete_pod("web").await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
 }

@@ -133,15 +133,29 @@ pub(crate) fn breaches(pod: &Value) -> BTreeSet<Breach> {
 }
 
 /// The verdicts that were the same.
-#[derive(Default)]
-struct Verdicts {
+pub(super) struct Verdicts {
+    /// What every refusal says.
+    words: [String; 2],
     admitted: usize,
     refused: usize,
 }
 
 impl Verdicts {
+    /// None yet, of a policy whose refusals say this.
+    pub(super) fn in_words(words: [String; 2]) -> Self {
+        Self {
+            words,
+            admitted: 0,
+            refused: 0,
+        }
+    }
+
+    fn of_profile() -> Self {
+        Self::in_words(["podid-net-raw-enforce", "profile shop"].map(str::to_owned))
+    }
+
     /// Compares what the API server said with what is found in the pod.
-    fn compare(&mut self, pod: &Value, said: Result<(), String>) {
+    pub(super) fn compare(&mut self, pod: &Value, said: Result<(), String>) {
         let found = breaches(pod);
         match said {
             Ok(()) => {
@@ -153,7 +167,7 @@ impl Verdicts {
                 self.admitted += 1;
             }
             Err(message) => {
-                for words in ["podid-net-raw-enforce", "profile shop"] {
+                for words in &self.words {
                     assert!(message.contains(words), "{message}: {pod}");
                 }
                 assert!(!found.is_empty(), "nothing is wrong, but {message}: {pod}");
@@ -169,7 +183,7 @@ impl Verdicts {
         }
     }
 
-    fn are_enough(&self) {
+    pub(super) fn are_enough(&self) {
         assert!(self.admitted >= ENOUGH, "{} admitted", self.admitted);
         assert!(self.refused >= ENOUGH, "{} refused", self.refused);
     }
@@ -178,7 +192,7 @@ impl Verdicts {
 #[tokio::test]
 async fn admission_and_core_say_the_same_of_every_pod() {
     let space = space().await;
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::of_profile();
     let mut kinds = HashSet::new();
     for spec in specs() {
         let mut pod = pod("p", "shop", &keeps());
@@ -210,7 +224,7 @@ async fn admission_and_core_say_the_same_of_every_debugging_container() {
     let space = space().await;
     let clean = pod("web", "shop", &drops("ALL"));
     space.create("Pod", clean.clone(), false).await.unwrap();
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::of_profile();
     for context in table(&context(), DEBUGGERS) {
         let container = json!({"name": "debugger", "image": "x", "securityContext": context});
         let mut pod = clean.clone();
