@@ -16,13 +16,15 @@
 //! The way of a request: `server` reads it, `router` finds its service and matches it against the
 //! `faults`, the service (`arm`, `entra`, `imds` or `data`) answers it from the one `state`, and
 //! `calls` logs it. The modules below these import nothing from them: `host_names`, `ids`, `clock`,
-//! `message`, `operation`, `answer`, `tokens`, `throttle`, and the data in `seed` and `resources`.
+//! `message`, `operation`, `answer`, `tokens`, `throttle`, `conditions`, and the data in `seed` and
+//! `resources`.
 
 mod admin;
 mod answer;
 mod arm;
 mod calls;
 mod clock;
+mod conditions;
 mod data;
 mod entra;
 mod faults;

@@ -7,6 +7,7 @@ use crate::bootstrap::BootstrapArgs;
 use crate::create::{ClassArgs, ProfileArgs};
 use crate::migrate::MigrateValuesArgs;
 use crate::plan::PlanArgs;
+use crate::pods::PodsArgs;
 use crate::profile::{DeleteArgs, EditArgs, ListArgs};
 
 /// Azure identities for pods, declared in git
@@ -43,6 +44,9 @@ pub(crate) enum Command {
 
     /// Show what the operator would do for the profiles of files, or of commits
     Plan(PlanArgs),
+
+    /// List the pods of a cluster that break a rule about NET_RAW
+    Pods(PodsArgs),
 
     /// Print the least rights in Azure with which the operator can work for classes
     AzureRole(AzureRoleArgs),

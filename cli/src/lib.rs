@@ -4,12 +4,14 @@
 mod args;
 mod azure_role;
 mod bootstrap;
+mod cluster;
 mod create;
 mod document;
 mod exit;
 mod migrate;
 mod output;
 mod plan;
+mod pods;
 mod profile;
 mod reference;
 mod report;
@@ -30,6 +32,7 @@ use create::CreateError;
 pub use exit::Exit;
 use migrate::MigrateError;
 use plan::PlanError;
+use pods::PodsError;
 use profile::EditError;
 pub use reference::{cli_reference, command_reference};
 
@@ -40,6 +43,8 @@ enum CommandError {
     Create(#[from] CreateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Pods(#[from] PodsError),
     #[error(transparent)]
     AzureRole(#[from] AzureRoleError),
     #[error(transparent)]
@@ -56,6 +61,7 @@ impl CommandError {
     fn is_broken_pipe(&self) -> bool {
         let (Self::Create(CreateError::Output(error))
         | Self::Plan(PlanError::Output(error))
+        | Self::Pods(PodsError::Output(error))
         | Self::AzureRole(AzureRoleError::Output(error))
         | Self::Bootstrap(BootstrapError::Output(error))
         | Self::Edit(EditError::Output(error))
@@ -99,6 +105,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<Exit, CommandError> {
         Command::Profile(ProfileCommand::List(args)) => profile::list(&args, out)?,
         Command::Class(ClassCommand::Create(args)) => create::class(&args, out)?,
         Command::Plan(args) => return Ok(plan::plan(&args, out)?),
+        Command::Pods(args) => pods::pods(&args, out)?,
         Command::AzureRole(args) => azure_role::azure_role(&args, out)?,
         Command::Bootstrap(Bootstrap::Git(args)) => bootstrap::git(&args, out)?,
         Command::Migrate(Migrate::Values(args)) => migrate::values(&args, out)?,

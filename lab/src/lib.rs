@@ -58,4 +58,4 @@ pub mod tools;
 pub use control::{Endpoints, Service, Status};
 pub use executable::ExecutableError;
 pub use lab::{Lab, LabError, Side};
-pub use options::{Flux, Lifetime, Network, NodeAgent, NodeKind, Target, UpOptions};
+pub use options::{Flux, Kubernetes, Lifetime, Network, NodeAgent, NodeKind, Target, UpOptions};

@@ -6,6 +6,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::tools::ToolGroup;
 
+/// The release of Kubernetes that the control plane is of.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+pub enum Kubernetes {
+    /// The oldest that podid works on. It has no MutatingAdmissionPolicy, so nothing can add the drop of NET_RAW to pods
+    /// there; and nodes are stand-ins, because the lab's kubelet is newer.
+    #[value(name = "1.30")]
+    #[serde(rename = "1.30")]
+    V1_30,
+    /// As 1.30 in what it lacks.
+    #[value(name = "1.33")]
+    #[serde(rename = "1.33")]
+    V1_33,
+    /// The newest that podid is tried with.
+    #[default]
+    #[value(name = "1.36")]
+    #[serde(rename = "1.36")]
+    V1_36,
+}
+
+impl Kubernetes {
+    /// The programs of its control plane.
+    fn tools(self) -> ToolGroup {
+        match self {
+            Self::V1_30 => ToolGroup::Kubernetes1_30,
+            Self::V1_33 => ToolGroup::Kubernetes1_33,
+            Self::V1_36 => ToolGroup::Kubernetes,
+        }
+    }
+}
+
+impl std::fmt::Display for Kubernetes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V1_30 => "1.30",
+            Self::V1_33 => "1.33",
+            Self::V1_36 => "1.36",
+        })
+    }
+}
+
 /// How pods are linked to their node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -123,6 +175,8 @@ pub enum Lifetime {
 pub struct UpOptions {
     /// Name of the lab; labs with different names stand side by side.
     pub name: String,
+    /// The release of Kubernetes that the control plane is of.
+    pub kubernetes: Kubernetes,
     /// Kind of each node, in order; its length is the number of nodes.
     pub nodes: Vec<NodeKind>,
     /// What does a kubelet's part on them.
@@ -144,7 +198,7 @@ pub struct UpOptions {
 impl UpOptions {
     /// The programs that such a lab runs, or offers on its `PATH`.
     pub fn tools(&self) -> Vec<ToolGroup> {
-        let mut groups = vec![ToolGroup::Kubernetes, ToolGroup::Etcd];
+        let mut groups = vec![self.kubernetes.tools(), ToolGroup::Etcd];
         groups.extend(match self.flux {
             Flux::None => &[][..],
             Flux::Kustomize => &[ToolGroup::KustomizeController],
@@ -167,6 +221,7 @@ impl Default for UpOptions {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            kubernetes: Kubernetes::default(),
             nodes: vec![NodeKind::Uniform; 2],
             node_agent: NodeAgent::StandIn,
             node_taints: Vec::new(),

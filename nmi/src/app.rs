@@ -1,20 +1,18 @@
 //! Creates the parts of the daemon and connects them.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use podid_azure::{Imds, ImdsOptions, Principals, TransportOptions};
-use podid_core::binding::BindingScope;
-use podid_core::resolve::ServingRules;
+use podid_core::binding::{BindingScope, ServingRules};
 use podid_runtime::admin::{self, Admin, AdminPages};
 use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
 use tokio::sync::{mpsc, watch};
 
+use crate::api_clients::ApiClients;
 use crate::args::{DEFAULT_PORT, RunArgs};
 use crate::attest::{KernelInspector, KernelLinkCheck, LinkMonitor};
 use crate::intercept::nftables;
@@ -76,12 +74,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let status = StatusSource::default();
     let pages = AdminPages::new(readiness.clone(), drain.clone(), registry);
     serve_admin(&args, pages, &status, active.clone(), &mut tasks).await?;
-    let client = client(args.kubeconfig.as_deref()).await?;
-    let events = pod_events(&client, &args, &mut tasks);
+    let clients = ApiClients::new(&args).await?;
+    let events = pod_events(&clients, &args, &mut tasks);
     let installed_now = installed.clone();
-    let entra = entra_tokens(&args, client.clone());
+    let entra = entra_tokens(&args, clients.own.clone());
     let follower = PodStateParts {
-        client,
+        clients,
         allowed,
         installed,
         handover,
@@ -141,10 +139,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 }
 
 /// Starts the writing of Events about pods.
-fn pod_events(client: &Client, args: &RunArgs, tasks: &mut Tasks) -> PodEvents {
+fn pod_events(clients: &ApiClients, args: &RunArgs, tasks: &mut Tasks) -> PodEvents {
     let (events, queue) = pod_events::channel();
     let reporter = pod_events::reporter(args.node_name.clone());
-    tasks.background("events", queue.run(client.clone(), reporter));
+    tasks.background("events", queue.run(clients.pods.clone(), reporter));
     events
 }
 
@@ -205,7 +203,7 @@ async fn intercept(
 
 /// What the pod state manager and what feeds it are made of.
 struct PodStateParts {
-    client: Client,
+    clients: ApiClients,
     allowed: AllowedEndpoints,
     installed: InstalledEndpoints,
     handover: Option<Handover>,
@@ -230,7 +228,7 @@ impl PodStateParts {
         let (changes_sender, changes) = mpsc::channel(CHANGES);
         tasks.background(
             "watches",
-            watches::follow(self.client, args.node_name.clone(), changes_sender),
+            watches::follow(self.clients, args.node_name.clone(), changes_sender),
         );
         let (links_sender, links) = mpsc::channel(CHANGES);
         let monitor = LinkMonitor::here().context("cannot follow changes of the node's links")?;
@@ -244,6 +242,7 @@ impl PodStateParts {
                 false => BindingScope::Cluster,
             },
             legacy: args.legacy_identities,
+            legacy_net_raw: args.legacy_net_raw,
         };
         let outputs = Outputs {
             allowed: self.allowed,
@@ -332,17 +331,4 @@ fn node_address() -> anyhow::Result<Ipv4Addr> {
         SocketAddr::V4(address) => Ok(*address.ip()),
         SocketAddr::V6(_) => anyhow::bail!("the node has no IPv4 address; give --listen"),
     }
-}
-
-async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path)
-                .with_context(|| format!("cannot read the kubeconfig {}", path.display()))?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
-        }
-        None => Config::incluster()
-            .context("no API server: give --kubeconfig, or run as a pod of the cluster")?,
-    };
-    Ok(Client::try_from(config)?)
 }

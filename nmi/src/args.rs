@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use podid_core::binding::LegacyIdentities;
+use podid_core::net_raw::NetRaw;
 use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
 
 /// Port of the listener for attested callers; aad-pod-identity's NMI listened there too.
@@ -107,12 +108,20 @@ pub struct RunArgs {
     #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
+    /// Read the node's pods, and write Events about them, as the node's own user, so that the API server keeps the
+    /// daemon to them
+    ///
+    /// It needs an API server with constrained impersonation, as Kubernetes 1.36 has, and rights that the component
+    /// act-as-node gives.
+    #[arg(long, env = "PODID_ACT_AS_NODE")]
+    pub act_as_node: bool,
+
     /// Let an AzureIdentity serve pods of its own namespace only, whatever its annotation says
     #[arg(long, env = "PODID_FORCE_NAMESPACED")]
     pub force_namespaced: bool,
 
     /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
-    /// they name, or None
+    /// they name, to pods of their own namespace, or None
     #[arg(
         long,
         env = "PODID_LEGACY_IDENTITIES",
@@ -120,6 +129,16 @@ pub struct RunArgs {
         default_value = "Any"
     )]
     pub legacy_identities: LegacyIdentities,
+
+    /// What is asked of the pods that those serve, as netRaw of a profile asks it of its pods: Ignore, Audit, of which
+    /// the API server warns by a policy, or Enforce: a pod that keeps NET_RAW gets nothing
+    #[arg(
+        long,
+        env = "PODID_LEGACY_NET_RAW",
+        value_name = "RULE",
+        default_value = "Ignore"
+    )]
+    pub legacy_net_raw: NetRaw,
 
     /// How long a request may wait for its identity to be assigned to this node
     #[arg(

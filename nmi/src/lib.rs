@@ -26,6 +26,7 @@
 //! the calls (`intercept::Handover`) when `pod_state` knows every pod.
 
 mod answer;
+mod api_clients;
 pub mod app;
 pub mod args;
 mod attest;

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use podid_core::assigned_identity::AssignedIdentity;
-use podid_core::binding::{AzureIdentity, Binding};
-use podid_core::resolve::{
-    CallingPod, Exception, ResolveInput, Selector, ServingRules, TokenDecision, resolve,
-};
+use podid_core::binding::{AzureIdentity, Binding, ServingRules};
+use podid_core::resolve::{CallingPod, Exception, ResolveInput, Selector, TokenDecision, resolve};
 use podid_core::service_principal::PrincipalLimit;
 use podid_index::ObjectKey;
 use tokio::time::Instant;

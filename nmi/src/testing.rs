@@ -10,10 +10,10 @@ use podid_azure::{
 };
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
-use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
+use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod, ServingRules};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
-use podid_core::resolve::{CallingPod, ServingRules};
+use podid_core::resolve::CallingPod;
 use podid_index::ObjectKey;
 use tokio::sync::oneshot;
 use tokio::time::Instant;

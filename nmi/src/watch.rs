@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 
 use futures::StreamExt;
-use kube::Client;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
@@ -18,6 +17,7 @@ use podid_index::feed::{self, short_watch, updates};
 use podid_index::key_of;
 use tokio::sync::mpsc;
 
+use crate::api_clients::ApiClients;
 use crate::pod_index::{IndexedAzureIdentity, ObjectUpdate, node_pod};
 
 /// Follows all kinds and sends what changes, until the receiver is gone. A lost connection is
@@ -26,18 +26,19 @@ use crate::pod_index::{IndexedAzureIdentity, ObjectUpdate, node_pod};
 /// # Errors
 /// None; the type is that of a task.
 pub(crate) async fn follow(
-    client: Client,
+    clients: ApiClients,
     node: String,
     sender: mpsc::Sender<ObjectUpdate>,
 ) -> Result<(), Infallible> {
     let on_node = short_watch().fields(&format!("spec.nodeName={node}"));
     let of_node = short_watch().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
-    let pods = updates(&client, on_node, node_pod);
-    let identities = updates(&client, short_watch(), identity);
-    let bindings = updates(&client, short_watch(), feed::binding);
-    let exceptions = updates(&client, short_watch(), exception);
-    let assigned = updates(&client, of_node, assigned);
-    let classes = updates(&client, short_watch(), principal_limit);
+    let ApiClients { own, pods } = clients;
+    let pods = updates(&pods, on_node, node_pod);
+    let identities = updates(&own, short_watch(), identity);
+    let bindings = updates(&own, short_watch(), feed::binding);
+    let exceptions = updates(&own, short_watch(), exception);
+    let assigned = updates(&own, of_node, assigned);
+    let classes = updates(&own, short_watch(), principal_limit);
     let mut all = futures::stream::select_all([
         pods.map(ObjectUpdate::Pod).boxed(),
         identities.map(ObjectUpdate::Identity).boxed(),

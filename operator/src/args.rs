@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use podid_azure::AzureCloud;
 use podid_core::arm::ArmId;
 use podid_core::binding::LegacyIdentities;
+use podid_core::net_raw::NetRaw;
 use podid_runtime::{Settings, build_info, parse_duration};
 
 /// Turns PodIdentityProfiles into Azure identities that pods can use.
@@ -49,7 +50,7 @@ pub struct Args {
     pub force_namespaced: bool,
 
     /// Which AzureIdentities that were written by hand are served: Any, WithinClass, those that a class allows which
-    /// they name, or None
+    /// they name, to pods of their own namespace, or None
     #[arg(
         long,
         env = "PODID_LEGACY_IDENTITIES",
@@ -57,6 +58,16 @@ pub struct Args {
         default_value = "Any"
     )]
     pub legacy_identities: LegacyIdentities,
+
+    /// What is asked of the pods that those serve, as netRaw of a profile asks it of its pods: Ignore, Audit, of which
+    /// the API server warns by a policy, or Enforce: a pod that keeps NET_RAW gets nothing
+    #[arg(
+        long,
+        env = "PODID_LEGACY_NET_RAW",
+        value_name = "RULE",
+        default_value = "Ignore"
+    )]
+    pub legacy_net_raw: NetRaw,
 
     /// How many profiles are worked on at once. Those that are only looked at or tried again have a quarter of
     /// these places at most, and those of one resource group half: what hangs there keeps no other group waiting
@@ -225,6 +236,7 @@ mod tests {
         for (flag, value) in [
             ("--credential", "password"),
             ("--cloud", "AzureGermanCloud"),
+            ("--legacy-net-raw", "Off"),
             ("--concurrency", "0"),
             ("--interval", "10"),
             ("--set-node-taints", "perhaps"),

@@ -17,6 +17,7 @@ pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod node_guard;
+mod policies;
 pub mod profile;
 pub mod retry;
 mod target;

@@ -7,6 +7,7 @@ pub mod kubectl;
 pub mod manifests;
 pub mod node;
 pub mod operator;
+pub mod overlay;
 pub mod pages;
 pub mod programs;
 pub mod python;

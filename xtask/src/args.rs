@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::check;
 use crate::programs::{self, Benchmark};
-use crate::test::{self, Ring};
+use crate::test::{self, Release, Ring};
 
 /// Everything a developer or CI does to this repository, as one command.
 #[derive(Debug, Parser)]
@@ -43,6 +43,9 @@ enum Command {
     Test {
         /// Rings to run; none named: the checks, then all rings.
         rings: Vec<Ring>,
+        /// Run the cluster ring on this release of Kubernetes only, not on the newest and the oldest.
+        #[arg(long, value_enum, value_name = "RELEASE")]
+        kubernetes: Option<Release>,
         /// Arguments for the test programs.
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -89,7 +92,11 @@ impl Args {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Demo { arguments } => programs::run("podid-demo", &arguments),
-            Command::Test { rings, arguments } => test::run(&rings, &arguments),
+            Command::Test {
+                rings,
+                kubernetes,
+                arguments,
+            } => test::run(&rings, kubernetes, &arguments),
             Command::Check => check::run(),
             Command::Gen => programs::run("podid-generate", &[]),
             Command::Lab { arguments } => programs::run("podid-lab", &arguments),

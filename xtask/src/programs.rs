@@ -14,6 +14,8 @@ pub(crate) enum Benchmark {
     Node,
     /// Identities for pods from the operator, against the bound that Azure's own rules give.
     Operator,
+    /// Creates of pods with podid's admission policies, against the same without, and beside thousands of profiles.
+    Admission,
 }
 
 /// Builds all programs and runs the one called `name`.
@@ -34,6 +36,7 @@ pub(crate) fn bench(what: Benchmark, arguments: &[OsString]) -> Result<ExitCode>
             "bench-operator",
             &["podid-operator", "podid-lab", "azure-sim"][..],
         ),
+        Benchmark::Admission => ("bench-admission", &["podid-lab", "azure-sim"][..]),
     };
     let folder = cargo::build_optimised(&[&[program], others].concat())?;
     process::exit_code(Command::new(folder.join(program)).args(arguments))

@@ -28,6 +28,11 @@ pub(crate) fn bad(text: &str) {
     println!("  {RED}✗{RED:#} {text}");
 }
 
+/// Says what is good to know.
+pub(crate) fn remark(text: &str) {
+    println!("  {text}");
+}
+
 /// Shows why the whole command failed: the error, then its causes, a line each.
 pub(crate) fn failure(error: &anyhow::Error) {
     eprintln!("{RED}error{RED:#}: {error}");

@@ -7,6 +7,7 @@ use super::context::{self, Context};
 use super::error::{ArmError, Result};
 use super::kind::Container;
 use super::regions;
+use crate::conditions::Attempt;
 use crate::ids::normalize;
 use crate::message::Reply;
 use crate::resources::Group;
@@ -34,7 +35,7 @@ pub(super) fn subscriptions(context: &Context<'_>, state: &State) -> Result<Repl
     let may_read = |id: &&String| {
         state.is_allowed(
             &context.caller.oid,
-            READ_SUBSCRIPTION,
+            &Attempt::of(READ_SUBSCRIPTION),
             &format!("/subscriptions/{id}"),
         )
     };
@@ -78,14 +79,16 @@ pub(super) fn groups(context: &Context<'_>, state: &State, subscription: &str) -
         .filter(|g| {
             state.is_allowed(
                 &context.caller.oid,
-                READ_GROUP,
+                &Attempt::of(READ_GROUP),
                 &scope(&g.subscription, &g.name),
             )
         })
         .map(render_group)
         .collect();
     let whole = format!("/subscriptions/{subscription}");
-    if visible.is_empty() && !state.is_allowed(&context.caller.oid, READ_GROUP, &whole) {
+    if visible.is_empty()
+        && !state.is_allowed(&context.caller.oid, &Attempt::of(READ_GROUP), &whole)
+    {
         return Err(ArmError::forbidden(
             &context.caller.appid,
             &context.caller.oid,

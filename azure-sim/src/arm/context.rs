@@ -11,6 +11,7 @@ use super::error::{ArmError, Result};
 use super::kind::Container;
 use super::route::Route;
 use crate::answer::Invocation;
+use crate::conditions::Attempt;
 use crate::ids::{ResourceId, group_key};
 use crate::message::{Reply, Request};
 use crate::operation::Operation;
@@ -35,21 +36,44 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// Fails with 403 unless the caller's roles allow `action` at `scope`.
     pub(super) fn require(&self, state: &State, action: &str, scope: &str) -> Result<()> {
-        if self.allows(state, action, scope) {
+        self.require_attempt(state, &Attempt::of(action), scope)
+    }
+
+    /// The same for an action with the attributes that conditions ask for.
+    pub(super) fn require_attempt(
+        &self,
+        state: &State,
+        attempt: &Attempt<'_>,
+        scope: &str,
+    ) -> Result<()> {
+        self.require_role(state, attempt.action, scope)?;
+        let Caller { appid, oid, .. } = &self.caller;
+        if state.is_allowed(oid, attempt, scope) {
             return Ok(());
         }
-        Err(ArmError::forbidden(
-            &self.caller.appid,
-            &self.caller.oid,
-            action,
+        Err(ArmError::condition_not_fulfilled(
+            appid,
+            oid,
+            attempt.action,
             scope,
         ))
     }
 
-    /// Whether the caller's roles allow `action`, which the request needs, at `scope`.
-    pub(super) fn allows(&self, state: &State, action: &str, scope: &str) -> bool {
+    /// Fails with 403 unless a role of the caller has `action` at `scope`, with a condition or
+    /// without.
+    pub(super) fn require_role(&self, state: &State, action: &str, scope: &str) -> Result<()> {
         self.actions.borrow_mut().push(action.to_owned());
-        state.is_allowed(&self.caller.oid, action, scope)
+        let Caller { appid, oid, .. } = &self.caller;
+        if state.has_action(oid, action, scope) {
+            return Ok(());
+        }
+        Err(ArmError::forbidden(appid, oid, action, scope))
+    }
+
+    /// Whether the caller's roles allow an action, which the request needs, at `scope`.
+    pub(super) fn allows(&self, state: &State, attempt: &Attempt<'_>, scope: &str) -> bool {
+        self.actions.borrow_mut().push(attempt.action.to_owned());
+        state.is_allowed(&self.caller.oid, attempt, scope)
     }
 
     /// The resource group of a resource, or 404.

@@ -64,6 +64,25 @@ impl ArmError {
         )
     }
 
+    /// The caller's roles have the action, but no condition on them allows it here.
+    pub(crate) fn condition_not_fulfilled(
+        client: &str,
+        object: &str,
+        action: &str,
+        scope: &str,
+    ) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "AuthorizationFailed",
+            format!(
+                "The client '{client}' with object id '{object}' has an authorization with ABAC \
+                 condition that is not fulfilled to perform action '{action}' over scope '{scope}' \
+                 or the scope is invalid. If access was recently granted, please refresh your \
+                 credentials."
+            ),
+        )
+    }
+
     /// A feature of Azure that the simulator does not have.
     pub(crate) fn not_simulated(what: impl std::fmt::Display) -> Self {
         Self::new(

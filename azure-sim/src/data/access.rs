@@ -1,5 +1,6 @@
 //! The role check of services that hold data.
 
+use crate::conditions::Attempt;
 use crate::operation::Operation;
 use crate::resources::Plane;
 use crate::shared::Shared;
@@ -15,7 +16,8 @@ pub(super) fn is_allowed(
     (plane, action): (Plane, &str),
     scope: &str,
 ) -> bool {
-    state.is_allowed_through(principal, (plane, action), scope, |assignment| {
+    let attempt = Attempt::of(action);
+    state.is_allowed_through(principal, (plane, &attempt), scope, |assignment| {
         !shared
             .faults()
             .lags(operation, scope, assignment.created_at)

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::conditions::{Attempt, Condition};
 use crate::glob::glob;
 use crate::seed::{Permission, RoleDefinition};
 
@@ -33,12 +34,22 @@ pub(crate) struct Assignment {
     pub(crate) role: String,
     pub(crate) principal_id: String,
     pub(crate) description: Option<String>,
+    pub(crate) condition: Option<Condition>,
     pub(crate) created: Timestamp,
     pub(crate) updated: Timestamp,
     /// Object id of the principal that created it; absent for assignments of the seed.
     pub(crate) author: Option<String>,
     /// When it was created, for lags.
     pub(crate) created_at: Instant,
+}
+
+impl Assignment {
+    /// Whether it has no condition that forbids an attempt.
+    pub(crate) fn permits(&self, attempt: &Attempt<'_>) -> bool {
+        self.condition
+            .as_ref()
+            .is_none_or(|condition| condition.allows(attempt))
+    }
 }
 
 /// Actions on a resource itself are control plane, actions on the data in it data plane.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RoleAssignment {
-    /// GUID of the assignment; derived from the other three fields if absent.
+    /// GUID of the assignment; derived from role, principal and scope if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Built-in or custom role: its name (`Reader`), GUID or full id.
@@ -17,6 +17,12 @@ pub struct RoleAssignment {
     /// Full id of the scope; the seed's first subscription if empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub scope: String,
+    /// Condition (ABAC) under which the role allows what it allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Version of the condition's format: `2.0`, also if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition_version: Option<String>,
 }
 
 /// A custom role.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::State;
+use crate::conditions::{Attempt, AttributesOfAssignment};
 use crate::ids::{covers, last, normalize};
 use crate::resources::{Assignment, Client, Definition, Plane};
 
@@ -42,8 +43,8 @@ impl State {
     }
 
     /// Whether `principal` may carry out a control plane action at `scope`.
-    pub(crate) fn is_allowed(&self, principal: &str, action: &str, scope: &str) -> bool {
-        self.is_allowed_through(principal, (Plane::Control, action), scope, |_| true)
+    pub(crate) fn is_allowed(&self, principal: &str, attempt: &Attempt<'_>, scope: &str) -> bool {
+        self.is_allowed_through(principal, (Plane::Control, attempt), scope, |_| true)
     }
 
     /// The same for an action of either plane, through those role assignments only that `effective`
@@ -51,21 +52,56 @@ impl State {
     pub(crate) fn is_allowed_through(
         &self,
         principal: &str,
-        (plane, action): (Plane, &str),
+        (plane, attempt): (Plane, &Attempt<'_>),
         scope: &str,
         effective: impl Fn(&Assignment) -> bool,
     ) -> bool {
+        self.with_action(principal, (plane, attempt.action), scope)
+            .any(|a| a.permits(attempt) && effective(a))
+    }
+
+    /// Whether `principal` has a role with a control plane action at `scope`, with a condition or
+    /// without.
+    pub(crate) fn has_action(&self, principal: &str, action: &str, scope: &str) -> bool {
+        let mut with_action = self.with_action(principal, (Plane::Control, action), scope);
+        with_action.next().is_some()
+    }
+
+    /// The principal's role assignments that hold at `scope` and whose roles have the action.
+    fn with_action(
+        &self,
+        principal: &str,
+        (plane, action): (Plane, &str),
+        scope: &str,
+    ) -> impl Iterator<Item = &Assignment> {
         let scope = normalize(scope);
         self.assignments
             .values()
-            .filter(|a| a.principal_id.eq_ignore_ascii_case(principal))
-            .filter(|a| covers(&normalize(&a.scope), &scope))
-            .filter(|a| {
+            .filter(move |a| a.principal_id.eq_ignore_ascii_case(principal))
+            .filter(move |a| covers(&normalize(&a.scope), &scope))
+            .filter(move |a| {
                 self.definitions
                     .get(&a.role)
                     .is_some_and(|d| d.role.permissions.iter().any(|p| p.allows(action, plane)))
             })
-            .any(effective)
+    }
+
+    /// The type of a principal: all in this directory are service principals. The assignments of a
+    /// deleted principal stay, with the type `Unknown`.
+    pub(crate) fn principal_type(&self, principal: &str) -> &'static str {
+        match self.principal_created_at(principal) {
+            Some(_) => "ServicePrincipal",
+            None => "Unknown",
+        }
+    }
+
+    /// What conditions may ask of an assignment.
+    pub(crate) fn attributes(&self, assignment: &Assignment) -> AttributesOfAssignment {
+        AttributesOfAssignment {
+            role: assignment.role.clone(),
+            principal_id: assignment.principal_id.clone(),
+            principal_type: self.principal_type(&assignment.principal_id).into(),
+        }
     }
 
     /// A role definition by its name, GUID or full id.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::State;
+use crate::conditions::Condition;
 use crate::resources::{ComputeResource, Identity};
 
 impl State {
@@ -22,6 +23,8 @@ impl State {
                 "scope": a.scope,
                 "role": self.definitions.get(&a.role).map_or(a.role.as_str(), |d| &d.role.role_name),
                 "principalId": a.principal_id,
+                "condition": a.condition.as_ref().map(Condition::text),
+                "conditionVersion": a.condition.as_ref().map(Condition::version),
             })).collect::<Vec<_>>(),
             "virtualMachines": vms.into_iter().map(compute).collect::<Vec<_>>(),
             "scaleSets": sets.into_iter().map(|s| self.scale_set(s)).collect::<Vec<_>>(),

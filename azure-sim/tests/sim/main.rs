@@ -5,6 +5,7 @@
 
 mod admin;
 mod compute;
+mod conditions;
 mod containers;
 mod data;
 mod entra;

@@ -10,6 +10,9 @@ impl AzureError {
 /// The step for the code where there is one, else for the class.
 fn next_step(error: &AzureError) -> String {
     match error.code() {
+        Some("AuthorizationFailed") if forbidden_by_condition(error) => {
+            return BY_CONDITION.to_owned();
+        }
         Some("AuthorizationFailed") => return grant_action(error),
         Some("LinkedAuthorizationFailed") => return grant_on_identities(error),
         Some("FailedIdentityOperation") => return check_identities(error),
@@ -46,6 +49,15 @@ fn next_step(error: &AzureError) -> String {
 const MAX_WORD: usize = 300;
 /// Most identities that a step names.
 const MAX_NAMED: usize = 2;
+
+/// The role with the action is there, but with a condition: another role would not be the least.
+const BY_CONDITION: &str = "ask for a role that the condition on the operator's right to grant roles names, or renew \
+     that condition with what `podid azure-role` prints for the class";
+
+fn forbidden_by_condition(error: &AzureError) -> bool {
+    let text = error.reply().map_or("", |reply| reply.message.as_str());
+    text.contains("ABAC condition that is not fulfilled")
+}
 
 fn grant_action(error: &AzureError) -> String {
     let text = error.reply().map_or("", |reply| reply.message.as_str());
@@ -180,6 +192,14 @@ mod tests {
                 "{odd}: {step}"
             );
         }
+    }
+
+    #[test]
+    fn a_condition_that_forbids_is_named_instead_of_a_right_that_is_there() {
+        let text = "The client 'c' with object id 'o' has an authorization with ABAC condition that is not \
+             fulfilled to perform action 'Microsoft.Authorization/roleAssignments/write' over scope '/x'.";
+        let step = step("AuthorizationFailed", text);
+        assert_eq!(step, BY_CONDITION);
     }
 
     #[test]

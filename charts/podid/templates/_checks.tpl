@@ -13,6 +13,9 @@
 {{- if ne (default "Any" .Values.operator.settings.legacyIdentities) (default "Any" .Values.nmi.settings.legacyIdentities) -}}
 {{- fail "operator.settings.legacyIdentities and nmi.settings.legacyIdentities must be the same" -}}
 {{- end -}}
+{{- if ne (default "Ignore" .Values.operator.settings.legacyNetRaw) (default "Ignore" .Values.nmi.settings.legacyNetRaw) -}}
+{{- fail "operator.settings.legacyNetRaw and nmi.settings.legacyNetRaw must be the same" -}}
+{{- end -}}
 {{- if and .Values.crds.install (or .Values.classes .Values.profiles) -}}
 {{- fail "classes and profiles cannot be installed with crds.install: Helm looks their kinds up before it creates any; leave crds.install at false, or apply the classes and profiles by themselves" -}}
 {{- end -}}

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::progress::IdentityProgress;
-use crate::binding::{AzureIdentity, Binding, PodIdentities, RefusedPod};
+use crate::binding::{AzureIdentity, Binding, OtherAccount, PodIdentities, RefusedPod};
 
 /// Reason of the Events about what Azure refused.
 const NOT_ASSIGNED: &str = "IdentityNotAssigned";
@@ -30,8 +30,9 @@ pub fn assignment_warnings(
     let refused = identities.refused.iter().map(refused);
     let malformed = identities.malformed.iter().map(malformed);
     let dangling = identities.dangling.iter().map(dangling);
+    let narrowed = identities.narrowed.iter().map(narrowed);
     let unassigned = progress.iter().filter_map(unassigned);
-    let all = refused.chain(malformed).chain(dangling);
+    let all = refused.chain(malformed).chain(dangling).chain(narrowed);
     all.chain(unassigned).collect()
 }
 
@@ -72,6 +73,20 @@ fn dangling(binding: &Binding) -> AssignmentWarning {
     }
 }
 
+fn narrowed(other: &OtherAccount) -> AssignmentWarning {
+    let Binding {
+        namespace,
+        identity,
+        ..
+    } = &other.binding;
+    AssignmentWarning {
+        subject: format!("{namespace}/{identity}"),
+        reason: OtherAccount::REASON.to_owned(),
+        word: "OtherAccount".to_owned(),
+        note: other.message(),
+    }
+}
+
 fn unassigned(progress: &IdentityProgress<'_>) -> Option<AssignmentWarning> {
     let failure = progress.failure.as_ref()?;
     let subject = progress.assignment.identity.full_name();
@@ -109,6 +124,10 @@ mod tests {
             wanted: Vec::new(),
             malformed: vec![malformed.clone()],
             dangling: vec![binding("b", "missing")],
+            narrowed: vec![OtherAccount {
+                binding: binding("c", "theirs"),
+                service_account: "default".into(),
+            }],
             refused: Some(RefusedPod {
                 breaches: [Breach::HostNetwork].into(),
                 identities: vec![malformed],
@@ -123,9 +142,11 @@ mod tests {
             ("pod", "HostNamespaceUsed", "Refused"),
             ("apps/odd", "IdentityNotAssigned", "MalformedResourceId"),
             ("apps/missing", "IdentityMissing", "Missing"),
+            ("apps/theirs", "ServiceAccountNotBound", "OtherAccount"),
         ];
         assert_eq!(named, expected);
         assert!(warnings[1].note.contains("\"/x\""), "{warnings:?}");
         assert!(warnings[2].note.contains("AzureIdentityBinding apps/b"));
+        assert!(warnings[3].note.contains("AzureIdentityBinding apps/c"));
     }
 }

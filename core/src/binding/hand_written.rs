@@ -3,41 +3,15 @@
 //! Whoever may write one names in it any identity that podid can put on a VM or scale set. By default that is so, as it
 //! was with the predecessor. A cluster in which many teams may write them holds them to a class, or serves none.
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
-
-use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::{AzureIdentity, AzureIdentityType};
+use crate::binding::bound::{AzureIdentity, AzureIdentityType};
+use crate::binding::rules::LegacyIdentities;
 use crate::class::Class;
+use crate::net_raw::{self, Breach, NetRaw};
 use crate::owner::Origin;
-
-/// Which AzureIdentities that were written by hand are served (`--legacy-identities`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub enum LegacyIdentities {
-    /// All of them.
-    #[default]
-    Any,
-    /// Those that name a class, whose limits allow their namespace and their identity.
-    WithinClass,
-    /// None: only those that podid makes for profiles.
-    None,
-}
-
-impl FromStr for LegacyIdentities {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "Any" => Ok(Self::Any),
-            "WithinClass" => Ok(Self::WithinClass),
-            "None" => Ok(Self::None),
-            _ => Err("it is Any, WithinClass or None".to_owned()),
-        }
-    }
-}
 
 /// What an object that was written by hand is compared with.
 #[derive(Clone, Copy, Debug)]
@@ -48,13 +22,19 @@ pub struct HandWrittenLimits<'a> {
     pub class: Option<&'a Class>,
     /// Labels of the object's namespace.
     pub namespace_labels: &'a BTreeMap<String, String>,
+    /// What is asked of the pods that use such objects.
+    pub net_raw: NetRaw,
+    /// In which ways the pod breaks that rule for which the object is to be used.
+    pub breaches: &'a BTreeSet<Breach>,
 }
 
 /// Reasons that podid has to refuse an object that was written by hand.
 pub(super) const NONE_SERVED: &str = "LegacyIdentitiesNotServed";
 pub(super) const BEYOND_CLASS: &str = "NotAllowedByClass";
+pub(super) const POD_BREAKS_RULE: &str = "BreaksNetRawRule";
 
 static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
+static NO_BREACHES: BTreeSet<Breach> = BTreeSet::new();
 
 impl HandWrittenLimits<'static> {
     /// No limits: all are served.
@@ -62,6 +42,8 @@ impl HandWrittenLimits<'static> {
         served: LegacyIdentities::Any,
         class: None,
         namespace_labels: &NO_LABELS,
+        net_raw: NetRaw::Ignore,
+        breaches: &NO_BREACHES,
     };
 }
 
@@ -69,15 +51,33 @@ impl HandWrittenLimits<'_> {
     /// Why an object is not served if it was written by hand; `None` when it may be.
     #[must_use]
     pub fn refusal(&self, identity: &AzureIdentity) -> Option<AssignmentFailure> {
-        let (reason, why) = match self.served {
-            LegacyIdentities::Any => return None,
-            LegacyIdentities::None => (NONE_SERVED, NONE_TEXT.to_owned()),
-            LegacyIdentities::WithinClass => (BEYOND_CLASS, self.beyond_class(identity)?),
+        let of_object = match self.served {
+            LegacyIdentities::Any => None,
+            LegacyIdentities::None => Some((NONE_SERVED, NONE_TEXT.to_owned())),
+            LegacyIdentities::WithinClass => {
+                self.beyond_class(identity).map(|why| (BEYOND_CLASS, why))
+            }
         };
+        let (reason, why) = of_object.or_else(|| self.pod_breaks_rule())?;
         let name = identity.full_name();
         Some(AssignmentFailure {
             reason: reason.to_owned(),
             message: format!("AzureIdentity {name} was written by hand, and {why}"),
+        })
+    }
+
+    /// Pods of what says that it was written by hand are refused before; this is for what says that it is a profile's,
+    /// and is not.
+    fn pod_breaks_rule(&self) -> Option<(&'static str, String)> {
+        let broken = self.net_raw == NetRaw::Enforce && !self.breaches.is_empty();
+        broken.then(|| {
+            let why = format!(
+                "this cluster asks its pods to drop NET_RAW (--legacy-net-raw Enforce), but {}; in the pod's \
+                 template, {}",
+                net_raw::describe(self.breaches),
+                net_raw::remedy(self.breaches)
+            );
+            (POD_BREAKS_RULE, why)
         })
     }
 
@@ -154,7 +154,7 @@ mod tests {
         let limits = HandWrittenLimits {
             served,
             class: Some(&class),
-            namespace_labels: &BTreeMap::new(),
+            ..HandWrittenLimits::ANY
         };
         limits.refusal(identity).map(|failure| failure.message)
     }
@@ -200,6 +200,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_that_breaks_the_rule_is_refused_what_was_written_by_hand() {
+        let breaches = [Breach::KeepsNetRaw("app".into())].into();
+        let refusal = |net_raw| {
+            let limits = HandWrittenLimits {
+                net_raw,
+                breaches: &breaches,
+                ..HandWrittenLimits::ANY
+            };
+            limits.refusal(&of("identities", None))
+        };
+        for lax in [NetRaw::Ignore, NetRaw::Audit] {
+            assert_eq!(refusal(lax), None);
+        }
+        let refused = refusal(NetRaw::Enforce).expect("a refusal");
+        assert_eq!(refused.reason, net_raw::reason(&breaches));
+        let words =
+            "container app does not drop NET_RAW; in the pod's template, add securityContext";
+        assert!(refused.message.contains(words), "{}", refused.message);
+    }
+
+    #[test]
     fn a_node_refuses_by_itself_what_no_operator_assigns() {
         let by_hand = of("identities", None);
         let made = AzureIdentity {
@@ -218,17 +239,5 @@ mod tests {
             let found = [&by_hand, &made, &principal].map(|one| served.refuses_on_nodes(one));
             assert_eq!(found, refused, "{served:?}");
         }
-    }
-
-    #[test]
-    fn a_value_is_read_as_it_is_written() {
-        for (text, value) in [
-            ("Any", LegacyIdentities::Any),
-            ("WithinClass", LegacyIdentities::WithinClass),
-            ("None", LegacyIdentities::None),
-        ] {
-            assert_eq!(text.parse(), Ok(value));
-        }
-        assert!("none".parse::<LegacyIdentities>().is_err());
     }
 }

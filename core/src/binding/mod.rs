@@ -4,25 +4,30 @@
 //! |---|---|
 //! | `bound` | the rule that ties pods to AzureIdentities, for operator and node daemon alike |
 //! | `hand_written` | which AzureIdentities that people wrote are served |
+//! | `other_account` | a binding that does not take a pod's service account, and the text for its Event |
 //! | `pod_identities` | which identities the VM or scale set under a pod must have for it |
 //! | `refused` | a bound pod that is refused, and the text for its Event |
+//! | `rules` | what the cluster's administrator says about who is served |
 //! | `verification` | whether the managed identity that an AzureIdentity names may be used by it |
 
 mod bound;
 mod hand_written;
+mod other_account;
 mod pod_identities;
 mod refused;
+mod rules;
 mod verification;
 
 pub use bound::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
-    accepts_service_account,
+    AzureIdentity, AzureIdentityType, Binding, BoundIdentities, Pod, accepts_service_account,
 };
-pub use hand_written::{HandWrittenLimits, LegacyIdentities};
+pub use hand_written::HandWrittenLimits;
+pub use other_account::OtherAccount;
 pub use pod_identities::{
     PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
 };
 pub use refused::RefusedPod;
+pub use rules::{BindingScope, LegacyIdentities, ServingRules};
 pub use verification::{
     IdentityLookup, LookupHistory, TaggedOwner, Verification, is_made_by_profile, verify,
 };

@@ -8,12 +8,14 @@
 //! | `confirm` | when Azure is asked about it, and whether profiles may use it |
 //! | `comparison` | when it need not be compared with Azure again |
 //! | `azure` | what Azure is asked, and the outcome for each set of answers |
+//! | `neighbours` | what it asks of pods that share a network with bound ones |
 //! | `violation` | one field that the rules do not allow |
 
 pub mod azure;
 mod check;
 mod comparison;
 mod confirm;
+mod neighbours;
 mod operator;
 mod spec;
 mod violation;
@@ -21,8 +23,10 @@ mod violation;
 pub use check::check_class;
 pub use comparison::{ClassComparison, ClassVersion};
 pub use confirm::{ClassAction, Usability, class_action, rests_for_interval};
+pub use neighbours::{NEIGHBOURS_READY, Neighbour};
 pub use operator::OperatorEnvironment;
 pub use spec::{
-    AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant, NodeGrants,
+    AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant,
+    NeighbourScope, Neighbours, NodeGrants,
 };
 pub use violation::{FixedBy, Violation};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arm::ArmId;
 use crate::backend::Backend;
+use crate::net_raw::NetRaw;
 
 /// Azure cloud, by the name that `azure.json` and the metadata service use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +78,8 @@ pub struct Class {
     pub default_backend: Backend,
     /// Roles for the kubelet identity.
     pub node_grants: Option<NodeGrants>,
+    /// What is asked of neighbours of bound pods; `None`: nothing.
+    pub neighbours: Option<Neighbours>,
     /// What profiles may ask for.
     pub limits: Limits,
 }
@@ -90,6 +93,29 @@ pub struct NodeGrants {
     pub identity_operator: IdentityOperatorGrant,
     /// See [`MachineContributorGrant`].
     pub machine_contributor: MachineContributorGrant,
+}
+
+/// Which pods count as neighbours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NeighbourScope {
+    /// Pods of the namespaces that may use the class.
+    #[default]
+    Namespaces,
+    /// Pods of all namespaces, on all nodes that serve identities.
+    Nodes,
+}
+
+/// What a class asks of neighbours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Neighbours {
+    /// Whether they are refused, or warned of.
+    pub rule: NetRaw,
+    /// See [`NeighbourScope`].
+    pub scope: NeighbourScope,
+    /// Namespaces that are left out.
+    pub except_namespaces: BTreeSet<String>,
+    /// Labels of nodes that serve no identities.
+    pub except_nodes: BTreeMap<String, String>,
 }
 
 /// What profiles may ask for; empty means none.

@@ -24,6 +24,8 @@ pub const RETRYING: &str = "ProgressingWithRetry";
 pub const DEPENDENCY: &str = "DependencyNotReady";
 /// Reason of a profile that its author has suspended.
 pub const SUSPENDED: &str = "Suspended";
+/// Reason of a sub-condition about which the API server gave no answer.
+pub const API_SERVER_REFUSED: &str = "ApiServerRefused";
 /// Reason of a sub-condition that has not been checked yet.
 pub const PENDING: &str = "Pending";
 
@@ -195,7 +197,7 @@ fn unchecked<T: Clone>(
                 kind,
                 status: ConditionStatus::Unknown,
                 reason: PENDING.to_owned(),
-                message: "podid has not come to this part of the profile yet".to_owned(),
+                message: "podid has not come to this part of it yet".to_owned(),
             };
             Some(condition(part, None, now, before))
         }

@@ -204,7 +204,7 @@ fn what_was_not_reached_is_pending_only_after_work() {
         kind: "AccessReady".into(),
         status: ConditionStatus::Unknown,
         reason: PENDING.into(),
-        message: "podid has not come to this part of the profile yet".into(),
+        message: "podid has not come to this part of it yet".into(),
         observed_generation: None,
         last_transition_time: 1,
     };

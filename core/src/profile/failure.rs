@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::condition_type::ConditionType;
 use crate::call_failure::CallFailure;
-use crate::condition::ReconcileOutcome;
+use crate::condition::{API_SERVER_REFUSED, ReconcileOutcome};
 
 /// Reason of a condition while an identity is on VMs or scale sets from which it has to go first.
 pub const STILL_ASSIGNED: &str = "StillAssigned";
@@ -46,7 +46,7 @@ impl StepFailure {
     pub fn reason(&self) -> &str {
         match &self.cause {
             FailureCause::Azure(failure) => failure.reason(),
-            FailureCause::ApiServer => "ApiServerRefused",
+            FailureCause::ApiServer => API_SERVER_REFUSED,
             FailureCause::NotAnIdentity => "NotAnIdentity",
             FailureCause::NotOwned => "NotOursAnyMore",
             FailureCause::RoleNotFound => "RoleNotFound",

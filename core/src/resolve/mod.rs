@@ -32,7 +32,7 @@ pub use selector::Selector;
 use crate::arm::ManagedIdentityId;
 use crate::assigned_identity::{AssignedIdentity, AssignmentState};
 use crate::binding::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, LegacyIdentities, Pod,
+    AzureIdentity, AzureIdentityType, Binding, BoundIdentities, OtherAccount, Pod, ServingRules,
 };
 use crate::service_principal::{AdmittedPrincipal, PrincipalLimit, ServicePrincipal, admit};
 
@@ -88,15 +88,6 @@ pub struct ResolveInput<'a> {
     pub rules: ServingRules,
     /// What each class allows to service principals.
     pub principal_limits: &'a [PrincipalLimit],
-}
-
-/// What the cluster's administrator says about who is served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ServingRules {
-    /// Which namespaces the pods of a binding may be in.
-    pub scope: BindingScope,
-    /// Which AzureIdentities that were written by hand are served.
-    pub legacy: LegacyIdentities,
 }
 
 /// Where the token of a pod comes from, with the data that this source needs. The backend of the
@@ -175,27 +166,32 @@ fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, T
     {
         return Ok(Pick::Excepted(exception));
     }
-    let bound = BoundIdentities::of(
-        &caller.pod,
-        facts.bindings,
-        facts.identities,
-        facts.rules.scope,
-    );
+    let bound = BoundIdentities::of(&caller.pod, facts.bindings, facts.identities, facts.rules);
     if let Some(breaches) = bound.breaches(&caller.pod) {
         return Err(TokenRefusal::BreaksNetRawRule(breaches.clone()));
     }
     if bound.uses.is_empty() {
-        let dangling = bound.dangling.first();
-        return Err(dangling.map_or(TokenRefusal::NotBound, |binding| {
-            let name = format!("{}/{}", binding.namespace, binding.name);
-            TokenRefusal::IdentityMissing(name, binding.identity.clone())
-        }));
+        return Err(unbound(&bound, &caller.pod));
     }
     let one = only_one(&bound, selector)?;
     if facts.rules.legacy.refuses_on_nodes(one) {
         return Err(TokenRefusal::HandWritten(one.full_name()));
     }
     servable(one).map(Pick::One)
+}
+
+/// Why a pod is bound to nothing.
+fn unbound(bound: &BoundIdentities<'_>, pod: &Pod) -> TokenRefusal {
+    if let Some(binding) = bound.dangling.first() {
+        let name = format!("{}/{}", binding.namespace, binding.name);
+        return TokenRefusal::IdentityMissing(name, binding.identity.clone());
+    }
+    match bound.narrowed.first() {
+        Some(binding) => {
+            TokenRefusal::OtherServiceAccount(Box::new(OtherAccount::of(binding, pod)))
+        }
+        None => TokenRefusal::NotBound,
+    }
 }
 
 /// The one identity that the selector names. Two AzureIdentities may describe one managed identity. Either

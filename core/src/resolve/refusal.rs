@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::selector::Selector;
 use crate::assigned_identity::AssignmentFailure;
+use crate::binding::OtherAccount;
 use crate::net_raw::{self, Breach};
 use crate::service_principal::PrincipalRefusal;
 
@@ -24,7 +25,9 @@ pub enum TokenRefusal {
     /// The pod is bound, by this binding (namespace/name), to an AzureIdentity (name) that does not
     /// exist.
     IdentityMissing(String, String),
-    /// The pod breaks the rule that its profile sets (`netRaw: Enforce`), in these ways.
+    /// The first binding that selects the pod does not take its service account.
+    OtherServiceAccount(Box<OtherAccount>),
+    /// The pod breaks the NET_RAW rule of its profile, or of the cluster for hand-written identities, in these ways.
     BreaksNetRawRule(BTreeSet<Breach>),
     /// The AzureIdentity (namespace/name) cannot be assigned to the target under the pod.
     AssignmentFailed(String, AssignmentFailure),
@@ -62,6 +65,7 @@ impl TokenRefusal {
             Self::NotBound => "NotBound",
             Self::NotItsIdentity(_) => "NotItsIdentity",
             Self::IdentityMissing(..) => "IdentityMissing",
+            Self::OtherServiceAccount(_) => OtherAccount::REASON,
             Self::BreaksNetRawRule(breaches) => net_raw::reason(breaches),
             Self::AssignmentFailed(..) => "AssignmentFailed",
             Self::UnknownObjectId(_) => "UnknownObjectId",
@@ -83,13 +87,14 @@ impl TokenRefusal {
             | Self::NotBound
             | Self::NotItsIdentity(_)
             | Self::IdentityMissing(..)
+            | Self::OtherServiceAccount(_)
             | Self::AssignmentFailed(..)
             | Self::HandWritten(_)
             | Self::NoClientId(_)
             | Self::MalformedResourceId(_) => IDENTITY_NOT_FOUND,
             Self::Ambiguous(_) => SEVERAL_IDENTITIES,
             Self::BreaksNetRawRule(_) => {
-                "the pod's profile asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
+                "the pod's profile or cluster asks for netRaw: Enforce, and the pod does not drop NET_RAW or has \
                  rights that come to the same; see the pod's Events"
             }
             Self::UnknownObjectId(_) => {
@@ -110,7 +115,7 @@ impl fmt::Display for TokenRefusal {
             Self::Completed => f.write_str("the pod has completed"),
             Self::NotBound => f.write_str(
                 "no AzureIdentityBinding gives the pod an identity; compare its label \
-                 aadpodidbinding with the bindings' selectors, namespaces and service accounts",
+                 aadpodidbinding with the bindings' selectors and namespaces",
             ),
             Self::NotItsIdentity(asked) => {
                 write!(f, "the pod asked for {asked:?}, which is not bound to it")
@@ -120,9 +125,10 @@ impl fmt::Display for TokenRefusal {
                 "AzureIdentityBinding {binding} binds the pod to AzureIdentity {identity}, which does \
                  not exist in its namespace; create it, or correct spec.azureIdentity"
             ),
+            Self::OtherServiceAccount(other) => f.write_str(&other.message()),
             Self::BreaksNetRawRule(breaches) => write!(
                 f,
-                "the pod's profile asks for netRaw: Enforce, but {}; in the pod's template, {}",
+                "the pod's profile or cluster asks for netRaw: Enforce, but {}; in the pod's template, {}",
                 net_raw::describe(breaches),
                 net_raw::remedy(breaches)
             ),

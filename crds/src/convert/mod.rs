@@ -17,7 +17,7 @@ use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
-use podid_core::class::{AccessLimit, Class, Cloud, Limits, NodeGrants};
+use podid_core::class::{AccessLimit, Class, Cloud, Limits, Neighbours, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::{self, ControllerReference, Origin};
 use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
@@ -31,7 +31,7 @@ use crate::aadpodidentity::{self as kinds, BEHAVIOR_ANNOTATION, BEHAVIOR_NAMESPA
 pub use assigned::{ReadAssignedIdentity, assigned_identity};
 pub use pod::{calling_pod, ipv4_addresses, node_name, pod, target_of};
 
-use crate::podid::{ClassLimits, PodIdentityClass, PodIdentityProfile};
+use crate::podid::{self, ClassLimits, PodIdentityClass, PodIdentityProfile};
 
 /// Annotation of an AzureIdentityBinding that narrows it to service accounts, separated by
 /// commas. podid writes it from `binding.serviceAccounts`; the predecessor's kind has no field.
@@ -151,7 +151,17 @@ pub fn class(object: &PodIdentityClass) -> Class {
             identity_operator: grants.managed_identity_operator,
             machine_contributor: grants.virtual_machine_contributor,
         }),
+        neighbours: spec.neighbours.as_ref().map(neighbours),
         limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
+    }
+}
+
+fn neighbours(asked: &podid::Neighbours) -> Neighbours {
+    Neighbours {
+        rule: asked.rule,
+        scope: asked.scope,
+        except_namespaces: asked.except_namespaces.iter().flatten().cloned().collect(),
+        except_nodes: asked.except_nodes.clone().unwrap_or_default(),
     }
 }
 
@@ -308,7 +318,8 @@ pub fn controllers(object: &impl Resource) -> impl Iterator<Item = ControllerRef
     })
 }
 
-/// An annotation that is missing or says something else asks for the strictest rule.
+/// What a profile asks; an annotation that is missing or says something else asks for the strictest rule. Of
+/// hand-written objects the cluster's administrator says it.
 fn net_raw(object: &kinds::AzureIdentity) -> NetRaw {
     if origin(object) == Origin::HandWritten {
         return NetRaw::Ignore;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use podid_core::backend::Backend;
-use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
+use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant, NeighbourScope};
 use podid_core::net_raw::NetRaw;
 use serde::{Deserialize, Serialize};
 
@@ -124,10 +124,10 @@ pub struct PodIdentityClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_grants: Option<NodeGrants>,
 
-    /// What every pod must do in namespaces that may use the class, bound or not: drop `NET_RAW`, and add neither it
-    /// nor `NET_ADMIN`. Left out: nothing.
+    /// What is asked of pods that share a network with bound ones, and may be bound or not: to drop `NET_RAW`, and
+    /// to keep the rest of the rule behind a profile's `netRaw`. Left out: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub neighbours: Option<NetRaw>,
+    pub neighbours: Option<Neighbours>,
 
     /// What profiles may ask for. Left out: nothing but an identity without access, in no
     /// namespace.
@@ -154,6 +154,30 @@ pub struct NodeGrants {
     /// Where podid grants the kubelet identity the role Virtual Machine Contributor.
     #[serde(default)]
     pub virtual_machine_contributor: MachineContributorGrant,
+}
+
+/// What a class asks of neighbours of bound pods. `kube-system` and podid's own namespace are always left out.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Neighbours {
+    /// Whether a pod that breaks the rule is refused (`Enforce`), or admitted with a warning (`Audit`).
+    pub rule: NetRaw,
+
+    /// Which pods are neighbours: those of the namespaces that may use the class (`Namespaces`), or of all namespaces
+    /// (`Nodes`).
+    #[serde(default)]
+    pub scope: NeighbourScope,
+
+    /// Namespaces that are left out, as that of a network plugin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub except_namespaces: Option<Vec<String>>,
+
+    /// Labels of nodes that serve no identities, because podid's node daemon does not run there. A pod is left out
+    /// whose `nodeSelector` has them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except_nodes: Option<BTreeMap<String, String>>,
 }
 
 /// What profiles of a class may ask for; empty means none.
@@ -261,8 +285,9 @@ pub struct PodIdentityClassStatus {
     pub observed_generation: Option<i64>,
 
     /// `Ready`, `Reconciling` and `Stalled` as kstatus reads them. `Ready` is true only after Azure
-    /// has confirmed subscription, tenant, groups, region and role names. `NodesGuarded` is true while
-    /// podid's rules are on every node, and no part of `Ready`.
+    /// has confirmed subscription, tenant, groups, region and role names. No part of it are `NodesGuarded`, which is
+    /// true while podid's rules are on every node, `PoliciesInstalled`, and `NeighboursReady`, which is there where
+    /// the class asks something of neighbours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Option<Vec<Condition>>,
@@ -275,9 +300,33 @@ pub struct PodIdentityClassStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<ClassNodes>,
 
+    /// How many pods run that break what `spec.neighbours` asks, when the class was last looked at;
+    /// `breakingNeighbours` names the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaking_neighbour_count: Option<i32>,
+
+    /// The first twenty of those, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub breaking_neighbours: Option<Vec<BreakingNeighbour>>,
+
     /// Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// A pod that breaks what its class asks of neighbours.
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakingNeighbour {
+    /// Its namespace.
+    pub namespace: String,
+
+    /// Its name.
+    pub name: String,
+
+    /// In which ways the pod breaks the rule.
+    pub reason: String,
 }
 
 /// The nodes on which the node daemon is to run.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use podid_lab::tools::ToolGroup;
-use podid_lab::{Flux, Network, NodeAgent, NodeKind, Target, hint};
+use podid_lab::{Flux, Kubernetes, Network, NodeAgent, NodeKind, Target, hint};
 
 mod own;
 #[cfg(test)]
@@ -124,6 +124,10 @@ pub(crate) struct Named {
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) lab: Named,
+    /// Release of Kubernetes that the control plane, and kubectl beside it, are of. Before 1.36 there is no
+    /// MutatingAdmissionPolicy: `kustomize/components/drop-net-raw` cannot be applied; and nodes are stand-ins.
+    #[arg(long, value_enum, default_value_t, value_name = "RELEASE")]
+    pub(crate) kubernetes: Kubernetes,
     /// Number of nodes.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=200))]
     pub(crate) nodes: u8,

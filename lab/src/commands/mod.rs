@@ -58,6 +58,7 @@ fn up(args: UpArgs) -> Result<ExitCode> {
         .context("no working directory")?;
     let options = UpOptions {
         name: args.lab.name,
+        kubernetes: args.kubernetes,
         nodes,
         node_agent: args.node_agent,
         node_taints: Vec::new(),

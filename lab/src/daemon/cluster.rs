@@ -18,8 +18,9 @@ pub(crate) const ETCD: &str = "http://127.0.0.1:2379";
 const KUSTOMIZE_CONTROLLER: (&str, u16, u16) = ("kustomize-controller", 9440, 9441);
 const HELM_CONTROLLER: (&str, u16, u16) = ("helm-controller", 9450, 9451);
 
-/// What the API server writes down: who of podid's own accounts called what, and whether they might. The lists and
-/// watches of others would be many, and nobody reads them.
+/// What the API server writes down: who of podid's own accounts called what, and whether they might; and the pods that
+/// anybody makes, with what admission policies say of them. The lists and watches of others would be many, and nobody
+/// reads them.
 pub(crate) const AUDIT_POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -27,6 +28,9 @@ omitStages: [RequestReceived]
 rules:
   - level: Metadata
     userGroups: [system:serviceaccounts:podid-system]
+  - level: Metadata
+    verbs: [create]
+    resources: [{group: \"\", resources: [pods]}]
   - level: None
 ";
 

@@ -5,6 +5,7 @@ use crate::control::ControlError;
 use crate::executable::ExecutableError;
 use crate::hint;
 use crate::layout::MAX_NODES;
+use crate::options::Kubernetes;
 use crate::state::StateError;
 use crate::tools::ToolsError;
 
@@ -20,6 +21,12 @@ pub enum LabError {
     /// Too few or too many nodes.
     #[error("a lab has 1 to {MAX_NODES} nodes, not {0}")]
     Nodes(usize),
+    /// A kubelet newer than its API server, which Kubernetes does not support.
+    #[error(
+        "nodes that run containers have a kubelet of Kubernetes {newest}, and no kubelet may be newer than its API \
+         server: with Kubernetes {0}, use stand-ins (--node-agent stand-in)", newest = Kubernetes::default()
+    )]
+    NewerKubelet(Kubernetes),
     /// There is no such lab.
     #[error("lab {} is not up; start it with `{}`", .0, hint::for_lab("up", .0))]
     NotUp(String),

@@ -12,7 +12,7 @@ use crate::control::{self, Endpoints, Request, Service, Status};
 use crate::events::Event;
 use crate::kubeconfig::{Credential, render};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
-use crate::options::{Lifetime, NodeAgent, Target, UpOptions};
+use crate::options::{Kubernetes, Lifetime, NodeAgent, Target, UpOptions};
 use crate::spec::{ENDPOINTS_FILE, SPEC_FILE, Spec};
 use crate::state::{AUDIT_LOG, StateDir};
 use crate::{cgroup, executable, tools};
@@ -60,6 +60,9 @@ impl Lab {
             return Err(LabError::Nodes(options.nodes.len()));
         }
         if options.node_agent == NodeAgent::Kubelet {
+            if options.kubernetes < Kubernetes::default() {
+                return Err(LabError::NewerKubelet(options.kubernetes));
+            }
             cgroup::Controllers::find()?;
         }
         let dir = StateDir::of(&options.name)?;
@@ -167,8 +170,8 @@ impl Lab {
         self.dir.kubeconfig()
     }
 
-    /// What the API server has written down of the requests of podid's service accounts: an audit event of Kubernetes
-    /// a line.
+    /// What the API server has written down of the requests of podid's service accounts, and of new pods: an audit event
+    /// of Kubernetes a line.
     pub fn audit_log(&self) -> PathBuf {
         self.dir.file(AUDIT_LOG)
     }

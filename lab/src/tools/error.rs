@@ -44,6 +44,16 @@ pub enum ToolsError {
         /// Why it could not be had without.
         reason: String,
     },
+    /// Two groups have a program of one name, and a toolset has room for one.
+    #[error("{first} and {second} both have {program}: ask for one of them at a time")]
+    Twice {
+        /// The program.
+        program: &'static str,
+        /// A group that has it.
+        first: &'static str,
+        /// Another.
+        second: &'static str,
+    },
     /// A module with definitions cannot be had.
     #[error("cannot get the definitions of {module}: {reason}")]
     Definitions {

@@ -1,10 +1,18 @@
 //! What is built, from which module.
 
+use super::kubernetes::{CONTROL_PLANE, NEWEST, V1_30, V1_33};
+
 /// Programs that are built together, and that a command can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ToolGroup {
     /// API server, controller manager, scheduler and kubectl.
     Kubernetes,
+    /// The same of Kubernetes 1.33.
+    #[value(name = "kubernetes-1-33")]
+    Kubernetes1_33,
+    /// The same of Kubernetes 1.30.
+    #[value(name = "kubernetes-1-30")]
+    Kubernetes1_30,
     /// Flux's kustomize-controller, and the kinds of Flux.
     KustomizeController,
     /// Flux's helm-controller, and the kinds of Flux.
@@ -35,6 +43,12 @@ impl ToolGroup {
     /// Whether its programs are of no use without the kinds of Flux.
     pub(super) fn needs_flux_kinds(self) -> bool {
         matches!(self, Self::KustomizeController | Self::HelmController)
+    }
+
+    /// Whether a program that the user has may stand in for one of it. Its version is not known, and an older one was
+    /// asked for by its number.
+    pub(super) fn may_be_had(self) -> bool {
+        !matches!(self, Self::Kubernetes1_33 | Self::Kubernetes1_30)
     }
 
     /// Whether its programs run `nft`.
@@ -88,35 +102,38 @@ const fn group(
     }
 }
 
-/// Kubernetes learns its version from the linker; without it `/version` says
-/// v0.0.0 and Helm refuses charts with a `kubeVersion`. Must agree with
-/// tools/kubernetes/go.mod.
-const KUBERNETES_VERSION: &str = "\
-    -X k8s.io/component-base/version.gitVersion=v1.36.4 \
-    -X k8s.io/component-base/version.gitMajor=1 \
-    -X k8s.io/component-base/version.gitMinor=36 \
-    -X k8s.io/component-base/version.gitTreeState=clean \
-    -X k8s.io/component-base/version.buildDate=2026-08-20T11:51:43Z";
+const fn control_plane(
+    id: ToolGroup,
+    name: &'static str,
+    module: (&'static str, &'static str),
+    version: &'static str,
+) -> Group {
+    Group {
+        ldflags: version,
+        ..group(id, name, module, CONTROL_PLANE)
+    }
+}
 
 /// All groups, the longest builds first: what fails early fails cheaply.
-pub(super) const GROUPS: [Group; 13] = [
-    Group {
-        ldflags: KUBERNETES_VERSION,
-        ..group(
-            ToolGroup::Kubernetes,
-            "kubernetes",
-            module!("kubernetes"),
-            &[
-                ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-                (
-                    "kube-controller-manager",
-                    "k8s.io/kubernetes/cmd/kube-controller-manager",
-                ),
-                ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
-                ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
-            ],
-        )
-    },
+pub(super) const GROUPS: [Group; 15] = [
+    control_plane(
+        ToolGroup::Kubernetes,
+        "kubernetes",
+        module!("kubernetes"),
+        NEWEST,
+    ),
+    control_plane(
+        ToolGroup::Kubernetes1_33,
+        "kubernetes-1-33",
+        module!("kubernetes-1-33"),
+        V1_33,
+    ),
+    control_plane(
+        ToolGroup::Kubernetes1_30,
+        "kubernetes-1-30",
+        module!("kubernetes-1-30"),
+        V1_30,
+    ),
     group(
         ToolGroup::KustomizeController,
         "kustomize-controller",
@@ -160,7 +177,7 @@ pub(super) const GROUPS: [Group; 13] = [
         )],
     ),
     Group {
-        ldflags: KUBERNETES_VERSION,
+        ldflags: NEWEST,
         ..group(
             ToolGroup::Kubelet,
             "kubelet",
@@ -283,6 +300,22 @@ mod tests {
             assert!(group.ldflags.contains(&flag), "{}: {flag}", group.name);
             checked += 1;
         }
-        assert_eq!(checked, 2, "control plane and kubelet are of one version");
+        assert_eq!(checked, 4, "three control planes, and the kubelet");
+    }
+
+    #[test]
+    fn a_control_plane_is_of_the_release_that_its_name_says() {
+        for (group, minor) in [
+            ("kubernetes", "36"),
+            ("kubelet", "36"),
+            ("kubernetes-1-33", "33"),
+            ("kubernetes-1-30", "30"),
+        ] {
+            let found = GROUPS.iter().find(|known| known.name == group).unwrap();
+            let pinned = format!("k8s.io/apiserver => k8s.io/apiserver v0.{minor}.");
+            assert!(found.go_mod.contains(&pinned), "{group}: {pinned}");
+            let major_and_minor = format!("version.gitMinor={minor} ");
+            assert!(found.ldflags.contains(&major_and_minor), "{group}");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod definitions;
 mod error;
 mod go;
 mod groups;
+mod kubernetes;
 mod nft;
 mod progress;
 mod seccomp;
@@ -81,8 +82,8 @@ impl Toolset {
 /// Tells on standard error what is built. Another process that builds is
 /// waited for.
 pub fn ensure(groups: &[ToolGroup]) -> Result<Toolset, ToolsError> {
+    let selection = Selection::of(groups)?;
     let cache = Cache::open()?;
-    let selection = Selection::of(groups);
     let set = cache.dir(&selection.name());
     if !selection.is_whole(&set) {
         selection.complete(&cache)?;

@@ -1,5 +1,6 @@
 //! The programs one command asks for, and their toolset.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use super::cache::{self, Cache, CacheError};
 use super::definitions;
 use super::error::ToolsError;
 use super::go::Go;
-use super::groups::{GROUPS, ToolGroup};
+use super::groups::{GROUPS, Group, ToolGroup};
 use super::nft;
 use super::progress::Progress;
 
@@ -24,15 +25,16 @@ pub(super) struct Selection {
 
 impl Selection {
     /// All programs of `groups`; the order in which they are named does not matter.
-    pub(super) fn of(groups: &[ToolGroup]) -> Self {
-        Self::with(groups, Assets::from_env())
+    pub(super) fn of(groups: &[ToolGroup]) -> Result<Self, ToolsError> {
+        unambiguous(groups)?;
+        Ok(Self::with(groups, Assets::from_env()))
     }
 
     fn with(groups: &[ToolGroup], assets: Assets) -> Self {
-        let asked = || GROUPS.iter().filter(|group| groups.contains(&group.id));
-        let assets = assets.of(asked().flat_map(|group| group.programs));
+        let replaced = asked(groups).filter(|group| group.id.may_be_had());
+        let assets = assets.of(replaced.flat_map(|group| group.programs));
         Self {
-            plans: asked()
+            plans: asked(groups)
                 .filter_map(|group| Plan::new(group, |name| assets.has(name)))
                 .collect(),
             flux_kinds: groups.iter().any(|group| group.needs_flux_kinds()),
@@ -125,6 +127,27 @@ impl Selection {
     }
 }
 
+fn asked(groups: &[ToolGroup]) -> impl Iterator<Item = &'static Group> {
+    GROUPS.iter().filter(|group| groups.contains(&group.id))
+}
+
+/// Fails when two of the groups have a program of one name, as two releases of Kubernetes do.
+fn unambiguous(groups: &[ToolGroup]) -> Result<(), ToolsError> {
+    let mut owners = BTreeMap::new();
+    for group in asked(groups) {
+        for (program, _) in group.programs {
+            if let Some(first) = owners.insert(*program, group.name) {
+                return Err(ToolsError::Twice {
+                    program,
+                    first,
+                    second: group.name,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Programs the user has already, from `KUBEBUILDER_ASSETS`.
 struct Assets(Vec<(&'static str, PathBuf)>);
 
@@ -165,7 +188,9 @@ impl Assets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ToolGroup::{Etcd, Helm, HelmController, Kubernetes, KustomizeController};
+    use ToolGroup::{
+        Etcd, Helm, HelmController, Kubernetes, Kubernetes1_30, Kubernetes1_33, KustomizeController,
+    };
 
     fn selection(groups: &[ToolGroup]) -> Selection {
         Selection::with(groups, Assets(Vec::new()))
@@ -234,6 +259,24 @@ mod tests {
         // Of no account where it is not asked for.
         assert_eq!(with_assets(&[Helm]).name(), selection(&[Helm]).name());
         assert_ne!(with_assets(&[Etcd]).name(), selection(&[Etcd]).name());
+    }
+
+    #[test]
+    fn a_release_that_is_asked_for_is_built_whatever_the_user_has() {
+        let old = with_assets(&[Kubernetes1_30, Etcd]);
+        let newest = selection(&[Kubernetes]);
+        assert_eq!(programs(&old), programs(&newest));
+        assert_ne!(old.name(), with_assets(&[Kubernetes1_33, Etcd]).name());
+    }
+
+    #[test]
+    fn two_releases_do_not_share_a_toolset() {
+        unambiguous(&[Kubernetes1_30, Etcd, Helm]).unwrap();
+        let error = unambiguous(&[Kubernetes1_30, Kubernetes]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "kubernetes and kubernetes-1-30 both have kube-apiserver: ask for one of them at a time"
+        );
     }
 
     #[test]

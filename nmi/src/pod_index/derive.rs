@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
-use podid_core::resolve::ServingRules;
+use podid_core::binding::ServingRules;
 use podid_index::{Derive, ObjectKey, PodObjects};
 use tokio::time::Instant;
 

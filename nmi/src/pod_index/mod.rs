@@ -9,8 +9,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use podid_core::assigned_identity::AssignedIdentity;
+use podid_core::binding::ServingRules;
 use podid_core::binding::{AzureIdentity, Binding};
-use podid_core::resolve::ServingRules;
 use podid_core::resolve::{Exception, profile_client_ids};
 use podid_core::service_principal::PrincipalLimit;
 use podid_index::feed::Update;

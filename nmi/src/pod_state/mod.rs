@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use podid_core::attest::{AttestationError, Attestations, KernelFacts, LinkChange, PodEndpoint};
-use podid_core::resolve::ServingRules;
+use podid_core::binding::ServingRules;
 use podid_runtime::wait::sleep_until;
 use podid_runtime::{ReadinessCheck, process};
 use tokio::sync::{mpsc, watch};

@@ -125,6 +125,7 @@ pub(crate) fn refused(refusal: &TokenRefusal) -> TokenError {
         event: matches!(
             refusal,
             TokenRefusal::BreaksNetRawRule(_)
+                | TokenRefusal::OtherServiceAccount(_)
                 | TokenRefusal::NoClientId(_)
                 | TokenRefusal::ServicePrincipal(..)
         ),

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Node;
 use kube::Client;
 use kube::runtime::events::Reporter;
-use podid_core::binding::BindingScope;
+use podid_core::binding::{BindingScope, ServingRules};
 use podid_core::class::OperatorEnvironment;
 use podid_core::node_guard::{NodeSummary, NodeTaintSettings};
-use podid_core::resolve::ServingRules;
 use podid_index::events::{self, EventWriter};
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, Tasks};
@@ -108,6 +107,8 @@ impl Controllers<'_> {
             roles: Arc::clone(&self.azure.roles),
             operator: self.environment(),
             profiles: self.watches.profiles.store(),
+            namespaces: self.watches.namespaces.store(),
+            namespace: self.args.namespace.clone(),
             nodes,
             leadership: self.leadership.clone(),
             events: self.events.clone(),
@@ -116,8 +117,12 @@ impl Controllers<'_> {
             schedule: class::Schedule::default(),
             retries: Retries::default(),
         };
-        let (classes, profiles) = (self.watches.classes.clone(), self.watches.profiles.clone());
-        class::run(context, classes, profiles, self.drain.clone())
+        let watches = class::ClassWatches {
+            classes: self.watches.classes.clone(),
+            profiles: self.watches.profiles.clone(),
+            namespaces: self.watches.namespaces.clone(),
+        };
+        class::run(context, watches, self.drain.clone())
     }
 
     fn profiles(
@@ -201,6 +206,7 @@ fn assignment_settings(args: &Args) -> assigned_identity::AssignedIdentitySettin
                 false => BindingScope::Cluster,
             },
             legacy: args.legacy_identities,
+            legacy_net_raw: args.legacy_net_raw,
         },
         interval: args.target_interval,
         window: args.target_window,

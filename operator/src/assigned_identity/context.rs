@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use podid_azure::{Compute, Identities};
 use podid_core::arm::ArmId;
-use podid_core::resolve::ServingRules;
+use podid_core::binding::ServingRules;
 
 use super::metrics::AssignedIdentityMetrics;
 use super::profiles::ProfileStores;
@@ -45,8 +45,8 @@ impl fmt::Debug for AssignedIdentityContext {
 pub struct AssignedIdentitySettings {
     /// Namespace of the operator, where it records what it has put on VMs and scale sets.
     pub namespace: String,
-    /// Which namespaces a binding selects pods in (`--force-namespaced`), and which AzureIdentities that were written
-    /// by hand are served (`--legacy-identities`).
+    /// Which namespaces a binding selects pods in (`--force-namespaced`), which AzureIdentities that were written by hand
+    /// are served (`--legacy-identities`), and what is asked of their pods (`--legacy-net-raw`).
     pub rules: ServingRules,
     /// How often each VM or scale set is compared with what it should have, when nothing changes.
     pub interval: Duration,

@@ -9,10 +9,10 @@ use podid_azure::{
     Result, UserAssignedIdentity, UserAssignedIdentitySpec,
 };
 use podid_core::arm::ArmId;
+use podid_core::binding::ServingRules;
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
-use podid_core::resolve::ServingRules;
 use podid_index::ObjectKey;
 use prometheus_client::registry::Registry;
 

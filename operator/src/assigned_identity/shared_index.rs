@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podid_core::arm::ArmId;
 use podid_core::assigned_identity::{IdentityProgress, ObservedPod};
+use podid_core::binding::ServingRules;
 use podid_core::binding::{AzureIdentity, Binding, IdentityLookup, PodIdentities};
 use podid_core::class::Class;
-use podid_core::resolve::ServingRules;
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, TargetStatus};
 use podid_index::ObjectKey;
 

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use podid_azure::{RoleAssignments, Subscriptions};
 use podid_core::class::OperatorEnvironment;
@@ -31,6 +33,10 @@ pub struct ClassContext {
     pub operator: OperatorEnvironment,
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
+    /// All namespaces, for their labels.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Namespace of the operator.
+    pub namespace: String,
     /// How the nodes are; `None` until that is known.
     pub nodes: watch::Receiver<Option<NodeSummary>>,
     /// Whether this replica may write.

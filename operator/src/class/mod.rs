@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! core::class::class_action ──► ask (Azure) ──► core::class::azure::class_outcome ──► status, Events
+//!                            └► cluster (policies, neighbours) ──────────────────────┘
 //! ```
 //!
 //! Every rule is in `podid_core::class`; what is here asks and writes.
 
 mod ask;
+mod cluster;
 mod context;
 mod reconcile;
 mod schedule;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 pub use context::ClassContext;
 use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::ObjectRef;
 use podid_azure::AzureCloud;
@@ -45,18 +49,33 @@ pub fn operator_environment(cloud: AzureCloud, tenant_id: Option<String>) -> Ope
     }
 }
 
+/// The watches the controller is driven by.
+#[derive(Clone, Debug)]
+pub struct ClassWatches {
+    /// Classes.
+    pub classes: Watch<PodIdentityClass>,
+    /// Profiles.
+    pub profiles: Watch<PodIdentityProfile>,
+    /// Namespaces.
+    pub namespaces: Watch<PartialObjectMeta<Namespace>>,
+}
+
 /// Runs until `drain`. It may run on every replica: one that does not lead only keeps its queue.
 ///
 /// # Errors
 /// A watch has ended.
 pub async fn run(
     context: ClassContext,
-    classes: Watch<PodIdentityClass>,
-    profiles: Watch<PodIdentityProfile>,
+    watches: ClassWatches,
     drain: Drain,
 ) -> Result<(), BoxError> {
-    // Before they are all known, none would be counted.
-    if !profiles.seen(&drain).await? {
+    let ClassWatches {
+        classes,
+        profiles,
+        namespaces,
+    } = watches;
+    // Before they are all known, no profile would be counted, and no namespace admitted.
+    if !profiles.seen(&drain).await? || !namespaces.seen(&drain).await? {
         return Ok(());
     }
     let changed = trigger::classes(&classes);

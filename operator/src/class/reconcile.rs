@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::join;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use podid_core::class::azure::class_outcome;
@@ -13,6 +14,7 @@ use podid_crds::podid::PodIdentityClass;
 
 use super::ClassContext;
 use super::ask::ask;
+use super::cluster::look;
 use super::status::{StatusError, read, write};
 use crate::conditions::{ready_at, usability};
 use crate::metrics::{Controller, CountedOutcome as Counted};
@@ -59,16 +61,16 @@ async fn act(
     let rest = context.schedule.rest(class);
     match class_action(&core_class, &context.operator, is_reported, rest) {
         ClassAction::Say(outcome) => {
-            write(class, Some(&outcome), context).await?;
+            write(class, Some(&outcome), None, context).await?;
             Ok((Action::await_change(), Some(outcome)))
         }
         ClassAction::Rest(rest) => {
-            write(class, None, context).await?;
+            write(class, None, None, context).await?;
             Ok((Action::requeue(rest), None))
         }
         ClassAction::Ask { announce } => {
             let begun = match announce {
-                Some(outcome) => Some(write(class, Some(&outcome), context).await?),
+                Some(outcome) => Some(write(class, Some(&outcome), None, context).await?),
                 None => None,
             };
             let (wait, outcome) = compare(class, &core_class, begun.as_ref(), context).await?;
@@ -77,7 +79,7 @@ async fn act(
     }
 }
 
-/// Compares the class with Azure, and returns how long until the next time and what is new. `begun` is
+/// Compares the class with Azure and the cluster, and returns how long until the next time and what is new. `begun` is
 /// the class with the status that was written before.
 async fn compare(
     class: &PodIdentityClass,
@@ -85,9 +87,10 @@ async fn compare(
     begun: Option<&PodIdentityClass>,
     context: &ClassContext,
 ) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
-    let answers = ask(core_class, context).await;
+    let (answers, findings) = join(ask(core_class, context), look(core_class, context)).await;
     let outcome = class_outcome(core_class, &answers.all, usability(class).before());
-    write(begun.unwrap_or(class), outcome.as_ref(), context).await?;
+    let class_now = begun.unwrap_or(class);
+    write(class_now, outcome.as_ref(), Some(&findings), context).await?;
     let uid = class.uid().unwrap_or_default();
     let wait = match rests_for_interval(outcome.as_ref()) {
         true => {

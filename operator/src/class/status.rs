@@ -1,13 +1,18 @@
-//! The status of a class: its conditions, how many profiles use it, and how the nodes are.
+//! The status of a class: its conditions, how many profiles use it, and how nodes and neighbours are.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
-use podid_core::condition::{self, ReconcileOutcome};
+use podid_core::class::NEIGHBOURS_READY;
+use podid_core::condition::{self, Condition, ReconcileOutcome, SubCondition};
+use podid_core::net_raw::NamedPods;
 use podid_core::node_guard::{NODES_GUARDED, NodeSummary};
-use podid_crds::podid::{ClassNodes, PodIdentityClass, PodIdentityClassStatus};
+use podid_core::policy::POLICIES_INSTALLED;
+use podid_crds::podid::{BreakingNeighbour, ClassNodes, PodIdentityClass, PodIdentityClassStatus};
 use serde_json::json;
 
 use super::ClassContext;
+use super::cluster::ClusterFindings;
 use crate::annotations::REQUESTED_AT;
 use crate::conditions::{from_kubernetes, now, to_kubernetes};
 use crate::{FIELD_MANAGER, events};
@@ -35,15 +40,16 @@ pub(super) async fn read(
     })
 }
 
-/// Writes how a reconciliation came out, or with `None` only the counts, and returns the class as
-/// it is then.
+/// Writes how a reconciliation came out, or with `None` only the counts, and what was found in the cluster, if that was
+/// looked at. Returns the class as it is then.
 pub(super) async fn write(
     class: &PodIdentityClass,
     outcome: Option<&ReconcileOutcome>,
+    findings: Option<&ClusterFindings>,
     context: &ClassContext,
 ) -> Result<PodIdentityClass, StatusError> {
     let updated = PodIdentityClass {
-        status: Some(status(class, outcome, context)),
+        status: Some(status(class, outcome, findings, context)),
         ..class.clone()
     };
     if updated.status == class.status {
@@ -81,41 +87,84 @@ pub(super) async fn write(
 fn status(
     class: &PodIdentityClass,
     outcome: Option<&ReconcileOutcome>,
+    findings: Option<&ClusterFindings>,
     context: &ClassContext,
 ) -> PodIdentityClassStatus {
     let old = class.status.clone().unwrap_or_default();
-    let profiles = Some(users(class, context));
     let summary = context.nodes.borrow().clone();
-    let guarded = NodeSummary::condition(summary.as_ref());
-    let nodes = summary.as_ref().map(class_nodes).or(old.nodes);
-    let before = old.conditions.unwrap_or_default();
-    let before: Vec<_> = before.iter().map(from_kubernetes).collect();
+    let kinds = kinds(class);
+    let mut found = vec![NodeSummary::condition(summary.as_ref())];
+    found.extend(findings.iter().flat_map(|findings| findings.parts.clone()));
+    let before: Vec<_> = old
+        .conditions
+        .iter()
+        .flatten()
+        .map(from_kubernetes)
+        .collect();
     let generation = class.meta().generation.unwrap_or_default();
-    let Some(outcome) = outcome else {
-        let conditions = condition::with_part(&before, guarded, &now());
-        return PodIdentityClassStatus {
-            conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
-            profiles,
-            nodes,
-            observed_generation: old.observed_generation,
-            last_handled_reconcile_at: old.last_handled_reconcile_at,
-        };
+    let (conditions, observed_generation) = match outcome {
+        Some(outcome) => (
+            condition::conditions(outcome, &kinds, &found, generation, &now(), &before),
+            Some(generation),
+        ),
+        None => (with_parts(before, found), old.observed_generation),
     };
-    let kinds = [NODES_GUARDED];
-    let conditions =
-        condition::conditions(outcome, &kinds, &[guarded], generation, &now(), &before);
     let last_handled_reconcile_at = match outcome {
         // Azure has not answered yet.
-        ReconcileOutcome::Progressing { .. } => old.last_handled_reconcile_at,
-        _ => class.annotations().get(REQUESTED_AT).cloned(),
+        None | Some(ReconcileOutcome::Progressing { .. }) => old.last_handled_reconcile_at,
+        Some(_) => class.annotations().get(REQUESTED_AT).cloned(),
+    };
+    let asks = kinds.contains(&NEIGHBOURS_READY);
+    let (known_count, known) = (old.breaking_neighbour_count, old.breaking_neighbours);
+    let (breaking_neighbour_count, breaking_neighbours) = match findings {
+        Some(findings) => breaking_neighbours(findings.breaking.as_ref()),
+        None => (known_count.filter(|_| asks), known.filter(|_| asks)),
     };
     PodIdentityClassStatus {
-        observed_generation: Some(generation),
+        observed_generation,
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
-        profiles,
-        nodes,
+        profiles: Some(users(class, context)),
+        nodes: summary.as_ref().map(class_nodes).or(old.nodes),
+        breaking_neighbour_count,
+        breaking_neighbours,
         last_handled_reconcile_at,
     }
+}
+
+/// The sub-conditions that the class has.
+fn kinds(class: &PodIdentityClass) -> Vec<&'static str> {
+    let asks = class.spec.neighbours.is_some();
+    let of_neighbours = asks.then_some(NEIGHBOURS_READY);
+    [NODES_GUARDED, POLICIES_INSTALLED]
+        .into_iter()
+        .chain(of_neighbours)
+        .collect()
+}
+
+fn with_parts(before: Vec<Condition<Time>>, found: Vec<SubCondition>) -> Vec<Condition<Time>> {
+    let add = |conditions: Vec<_>, part| condition::with_part(&conditions, part, &now());
+    found.into_iter().fold(before, add)
+}
+
+fn breaking_neighbours(
+    breaking: Option<&NamedPods>,
+) -> (Option<i32>, Option<Vec<BreakingNeighbour>>) {
+    let Some(breaking) = breaking else {
+        return (None, None);
+    };
+    let named = breaking.first.iter().map(|(pod, reason)| {
+        let (namespace, name) = pod.split_once('/').unwrap_or_default();
+        BreakingNeighbour {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            reason: reason.clone(),
+        }
+    });
+    let named: Vec<_> = named.collect();
+    (
+        Some(i32::try_from(breaking.count).unwrap_or(i32::MAX)),
+        (!named.is_empty()).then_some(named),
+    )
 }
 
 fn class_nodes(summary: &NodeSummary) -> ClassNodes {

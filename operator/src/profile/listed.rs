@@ -7,6 +7,7 @@ use podid_azure::ResourceGroupId;
 use podid_core::arm::ArmId;
 use podid_core::condition::SubCondition;
 use podid_core::net_raw::NetRaw;
+use podid_core::policy::for_bound_pods;
 use podid_core::profile::desired::{Desired, Grant};
 use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
 use podid_core::profile::reads::{
@@ -20,7 +21,8 @@ use super::{ProfileContext, children, enforcement, observe};
 /// `EnforcementReady` as far as the policy goes.
 pub(super) async fn policy(net_raw: NetRaw, context: &ProfileContext) -> Option<SubCondition> {
     let ask = async { Some(enforcement::policy(net_raw, &context.client).await) };
-    context.lists.0.policies.get(&net_raw.policy(), ask).await
+    let policy = for_bound_pods(net_raw).map(|policy| policy.name);
+    context.lists.0.policies.get(&policy, ask).await
 }
 
 /// Everything that a plan is made from; `None` when a list cannot be had, or does not show what is needed.

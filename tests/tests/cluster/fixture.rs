@@ -1,21 +1,25 @@
 //! One lab for all tests of this ring, and a namespace of its own for each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, ObjectMeta, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, UpOptions};
 use serde_json::Value;
 
 /// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
 /// instead of in a lab.
 const OWN_CLUSTER: &str = "PODID_TEST_KUBECONFIG";
+/// Set to the release of Kubernetes that labs of the ring are of; `cargo xtask test cluster` does. Else they are of the
+/// newest.
+const RELEASE: &str = "PODID_TEST_KUBERNETES";
 
 /// How long anything may take that the API server does behind our back.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -26,15 +30,32 @@ static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
 /// Ends with this process.
 static LAB: OnceLock<Lab> = OnceLock::new();
 
+/// What a lab of the ring is like where a test asks for nothing else: one node, no Flux, of the release that is tried.
+pub(crate) fn options(purpose: &str) -> UpOptions {
+    UpOptions {
+        name: format!("{purpose}-{}", std::process::id()),
+        kubernetes: asked_release().unwrap_or_default(),
+        nodes: vec![NodeKind::Uniform],
+        flux: Flux::None,
+        lifetime: Lifetime::Caller,
+        ..UpOptions::default()
+    }
+}
+
+/// The release that the API server must be of, if one was asked for.
+pub(crate) fn asked_release() -> Option<Kubernetes> {
+    let release = std::env::var(RELEASE).ok()?;
+    assert!(
+        std::env::var_os(OWN_CLUSTER).is_none(),
+        "{RELEASE} chooses a lab, and {OWN_CLUSTER} a cluster in its place: set one of them"
+    );
+    let known = Kubernetes::from_str(&release, false);
+    Some(known.unwrap_or_else(|_| panic!("{RELEASE}={release} is none of the lab's releases")))
+}
+
 fn kubeconfig() -> PathBuf {
     let start = || {
-        let options = UpOptions {
-            name: format!("cluster-ring-{}", std::process::id()),
-            nodes: vec![NodeKind::Uniform],
-            flux: Flux::None,
-            lifetime: Lifetime::Caller,
-            ..UpOptions::default()
-        };
+        let options = options("cluster-ring");
         let lab = Lab::up(options).expect("a lab");
         let base = podid_tests::programs::repository().join("kustomize/cluster");
         podid_lab::install::manifests(&lab, &base).expect("podid's manifests");
@@ -48,9 +69,22 @@ fn kubeconfig() -> PathBuf {
         .clone()
 }
 
-async fn config() -> Config {
+/// What the API server of the lab has written down.
+pub(crate) fn audit_log() -> PathBuf {
+    let lab = LAB.get();
+    lab.expect("the audit log of the lab: on a cluster of your own this test cannot run")
+        .audit_log()
+}
+
+/// Of the cluster that all tests share.
+pub(crate) async fn config() -> Config {
+    config_of(&kubeconfig()).await
+}
+
+/// What a kubeconfig says.
+pub(crate) async fn config_of(kubeconfig: &Path) -> Config {
     podid_runtime::process::init();
-    let kubeconfig = Kubeconfig::read_from(kubeconfig()).expect("a kubeconfig");
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = KubeConfigOptions::default();
     Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
@@ -81,7 +115,12 @@ pub(crate) struct Space {
 impl Space {
     /// A new namespace whose name begins with `purpose`.
     pub(crate) async fn new(purpose: &str) -> Self {
-        let client = Client::try_from(config().await).expect("a client");
+        Self::of(config().await, purpose).await
+    }
+
+    /// The same in the cluster of a configuration.
+    pub(crate) async fn of(config: Config, purpose: &str) -> Self {
+        let client = Client::try_from(config).expect("a client");
         let name = new_namespace(&client, purpose).await;
         Self { client, name }
     }
@@ -98,7 +137,11 @@ impl Space {
 
     /// The same namespace, as somebody sees it who has this token and nothing else; an empty one is none.
     pub(crate) async fn with_token(&self, token: String) -> Self {
-        let mut config = config().await;
+        self.bearing(config().await, token)
+    }
+
+    /// The same in the cluster of a configuration.
+    pub(crate) fn bearing(&self, mut config: Config, token: String) -> Self {
         config.auth_info = AuthInfo {
             token: (!token.is_empty()).then(|| token.into()),
             ..AuthInfo::default()

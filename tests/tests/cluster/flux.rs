@@ -8,19 +8,18 @@ mod two_clusters;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::{Flux, Lab, UpOptions};
 use podid_tests::fleet::{bootstrapped, checked_out};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::programs;
 use serde_json::json;
 
+use crate::fixture::options;
+
 fn lab(purpose: &str, flux: Flux) -> Lab {
     let options = UpOptions {
-        name: format!("{purpose}-{}", std::process::id()),
-        nodes: vec![NodeKind::Uniform],
         flux,
-        lifetime: Lifetime::Caller,
-        ..UpOptions::default()
+        ..options(purpose)
     };
     let lab = Lab::up(options).expect("a lab");
     let base = programs::repository().join("kustomize/cluster");

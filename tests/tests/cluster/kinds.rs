@@ -235,7 +235,7 @@ async fn status_of_our_kinds_is_a_subresource_that_merges_conditions_by_type() {
 }
 
 #[tokio::test]
-async fn repeated_access_is_refused_and_profiles_are_selected_by_class() {
+async fn repeated_access_is_refused() {
     let space = Space::new("lists").await;
     let rule = json!({"role": "Reader", "scope": "/subscriptions/s"});
     let twice = object(
@@ -248,7 +248,11 @@ async fn repeated_access_is_refused_and_profiles_are_selected_by_class() {
         .await
         .unwrap_err();
     assert!(message.contains("Duplicate value"), "{message}");
+}
 
+#[tokio::test]
+async fn profiles_are_selected_by_class() {
+    let space = Space::new("selected").await;
     for class in ["gold", "iron"] {
         let new = object("PodIdentityProfile", class, &json!({"className": class}));
         space

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cases;
 use crate::fixture::{Space, eventually, refusal};
+use crate::net_raw::agreement;
 
 /// A pod without a label, whose only container has this security context.
 fn pod(context: &Value) -> Value {
@@ -27,7 +28,7 @@ async fn admits(space: &Space, pod: Value) -> Result<(), String> {
 async fn asked(mode: &str) -> (Space, String) {
     let space = Space::new("neighbours").await;
     let limits = json!({"namespaces": {"names": [space.name]}});
-    let spec = cases::class(json!({"neighbours": mode, "limits": limits}));
+    let spec = cases::class(json!({"neighbours": {"rule": mode}, "limits": limits}));
     let class = space.class("standard", spec).await;
     (space, class)
 }
@@ -59,7 +60,7 @@ async fn every_pod_must_drop_net_raw_and_gain_nothing() {
         context["capabilities"]["add"] = json!([added]);
         let refused = admits(&space, pod(&context)).await.expect_err(added);
         assert!(
-            refused.contains("adds NET_RAW, NET_ADMIN or ALL"),
+            refused.contains("adds NET_RAW or a capability that comes to the same"),
             "{refused}"
         );
     }
@@ -148,6 +149,79 @@ async fn debugging_containers_are_looked_at_and_old_pods_left_alone() {
     space.remove_class(&class).await;
 }
 
+/// The same table as for bound pods: the two policies state one rule.
+#[tokio::test]
+async fn admission_and_core_say_the_same_of_every_neighbour() {
+    let (space, class) = enforced().await;
+    let (mut admitted, mut refused) = (0, 0);
+    for spec in agreement::specs() {
+        let mut pod = pod(&json!({}));
+        pod["spec"] = spec;
+        let found = agreement::breaches(&pod);
+        match admits(&space, pod.clone()).await {
+            Ok(()) => {
+                assert!(found.is_empty(), "admitted, but {found:?}: {pod}");
+                admitted += 1;
+            }
+            Err(message) => {
+                assert!(message.contains(&class), "{message}: {pod}");
+                assert!(!found.is_empty(), "nothing is wrong, but {message}: {pod}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(admitted >= 25 && refused >= 25, "{admitted} {refused}");
+    space.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn namespaces_and_nodes_that_the_class_names_are_left_out() {
+    let (space, class) = enforced().await;
+    let excepted = Space {
+        client: space.client.clone(),
+        name: crate::fixture::new_namespace(&space.client, "neighbours").await,
+    };
+    let limits = json!({"namespaces": {"names": [space.name, excepted.name]}});
+    let neighbours = json!({
+        "exceptNamespaces": [excepted.name],
+        "exceptNodes": {"pool": "batch", "zone": "1"},
+    });
+    let change = json!({"spec": {"limits": limits, "neighbours": neighbours}});
+    let classes = space.api("PodIdentityClass");
+    let change = Patch::Merge(change);
+    classes
+        .patch(&class, &PatchParams::default(), &change)
+        .await
+        .unwrap();
+    let on = |labels: Value| {
+        let mut pod = pod(&json!({}));
+        pod["spec"]["nodeSelector"] = labels;
+        pod
+    };
+    let elsewhere = on(json!({"pool": "batch", "zone": "1", "disk": "ssd"}));
+    let admitted = async || admits(&space, elsewhere.clone()).await.ok();
+    eventually("nodes of the class being left out", admitted).await;
+    admits(&excepted, pod(&json!({}))).await.unwrap();
+    for near in [
+        json!({}),
+        json!({"pool": "batch"}),
+        json!({"pool": "batch", "zone": "2"}),
+    ] {
+        let refused = admits(&space, on(near.clone())).await;
+        refused.expect_err(&near.to_string());
+    }
+    let none = Patch::Merge(
+        json!({"spec": {"neighbours": {"exceptNodes": {"pool": null, "zone": null}}}}),
+    );
+    classes
+        .patch(&class, &PatchParams::default(), &none)
+        .await
+        .unwrap();
+    let refused = async || admits(&space, elsewhere.clone()).await.err();
+    eventually("no node being left out", refused).await;
+    space.remove_class(&class).await;
+}
+
 #[tokio::test]
 async fn audit_warns_and_others_are_not_concerned() {
     let (space, class) = asked("Audit").await;
@@ -155,12 +229,17 @@ async fn audit_warns_and_others_are_not_concerned() {
     let warned = async || space.warning(&path, &pod(&json!({}))).await;
     let warning = eventually("a warning", warned).await;
     assert!(warning.contains("(neighbours: Audit)"), "{warning}");
+    let note = space.audited("podid-neighbours-audit").await;
+    assert!(
+        note.contains("container app does not drop NET_RAW"),
+        "{note}"
+    );
     space.remove_class(&class).await;
     let elsewhere = Space::new("neighbours-elsewhere").await;
     let (enforced, class) = enforced().await;
     admits(&elsewhere, pod(&json!({}))).await.unwrap();
     let limits = json!({"namespaces": {"names": ["*"]}});
-    let all = json!({"spec": {"limits": limits, "neighbours": "Ignore"}});
+    let all = json!({"spec": {"limits": limits, "neighbours": {"rule": "Ignore"}}});
     enforced
         .api("PodIdentityClass")
         .patch(&class, &PatchParams::default(), &Patch::Merge(all))
@@ -169,4 +248,12 @@ async fn audit_warns_and_others_are_not_concerned() {
     let admitted = async || admits(&enforced, pod(&json!({}))).await.ok();
     eventually("the class asking for nothing", admitted).await;
     enforced.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn a_class_that_vanishes_asks_nothing_any_more() {
+    let (space, class) = enforced().await;
+    space.remove_class(&class).await;
+    let admitted = async || admits(&space, pod(&json!({}))).await.ok();
+    eventually("the policy forgetting the class", admitted).await;
 }

@@ -1,8 +1,12 @@
 //! The admission policy about `NET_RAW`, and what comes to the same.
 
-mod agreement;
+pub(crate) mod agreement;
+mod audited;
+mod beside;
 mod doors;
 mod dropping;
+mod leaving;
+mod legacy;
 mod templates;
 mod updates;
 
@@ -306,29 +310,4 @@ async fn audit_admits_with_a_warning() {
         .admits(pod("p", "Watched", &drops("ALL")))
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn the_api_server_finds_no_fault_with_the_expressions() {
-    let space = Space::new("net-raw-types").await;
-    for name in [
-        "podid-net-raw-enforce",
-        "podid-net-raw-audit",
-        "podid-net-raw-templates",
-        "podid-binding-label",
-        "podid-class-limits",
-        "podid-neighbours-enforce",
-        "podid-neighbours-audit",
-        "podid-daemon-events",
-        "podid-profile-specs",
-    ] {
-        let checked = async || {
-            let path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
-            let request = Request::new(path).get(name, &Default::default()).unwrap();
-            let policy: Value = space.client.request(request).await.unwrap();
-            policy["status"].get("typeChecking").cloned()
-        };
-        let result = eventually("the type check of the policy", checked).await;
-        assert_eq!(result.get("expressionWarnings"), None, "{name}: {result}");
-    }
 }

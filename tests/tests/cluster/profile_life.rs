@@ -3,6 +3,7 @@
 
 mod class;
 mod crashes;
+mod neighbours;
 mod planned;
 mod pods;
 mod proxy;

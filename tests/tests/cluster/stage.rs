@@ -12,14 +12,14 @@ use podid_lab::control::Service;
 use podid_lab::layout::{
     LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, Side, Target, UpOptions, install};
+use podid_lab::{Lab, NodeKind, Side, Target, UpOptions, install};
 use podid_tests::azure;
 use podid_tests::programs::{self, repository};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::fixture::eventually;
+use crate::fixture::{eventually, options};
 
 const OPERATOR: &str = "podid-operator-0";
 const SECOND_OPERATOR: &str = "podid-operator-1";
@@ -226,16 +226,13 @@ pub(crate) const SET: &str = podid_lab::layout::UNIFORM_SET;
 
 fn start() -> Lab {
     let options = UpOptions {
-        name: format!("operator-{}", std::process::id()),
         nodes: vec![
             NodeKind::Uniform,
             NodeKind::Uniform,
             NodeKind::Vm,
             NodeKind::Vm,
         ],
-        flux: Flux::None,
-        lifetime: Lifetime::Caller,
-        ..UpOptions::default()
+        ..options("operator")
     };
     let lab = Lab::up(options).expect("a lab");
     install::manifests(&lab, &repository().join("kustomize/cluster")).expect("podid's manifests");

@@ -1,15 +1,17 @@
 //! What somebody can do who has taken the token of a node daemon from its node: what the daemon does, for its own node,
 //! and nothing else.
 
+mod as_node;
 mod attempts;
 
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
+use kube::Config;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::fixture::{Space, eventually};
-use attempts::{Attempt, OWN};
+use crate::fixture::{self, Space, eventually};
+use attempts::{Attempt, OWN, list_pods};
 
 const EVENTS: &str = "apis/events.k8s.io/v1";
 
@@ -25,7 +27,12 @@ struct Theft {
 impl Theft {
     /// Takes the token of a daemon's pod on one of the nodes.
     async fn commit() -> Self {
-        let space = Space::new("stolen").await;
+        Self::commit_in(fixture::config().await).await
+    }
+
+    /// The same in the cluster of a configuration.
+    async fn commit_in(config: Config) -> Self {
+        let space = Space::of(config.clone(), "stolen").await;
         let nodes: Api<Node> = Api::all(space.client.clone());
         let nodes = nodes.list(&ListParams::default().limit(1)).await.unwrap();
         let node = nodes.items[0].metadata.name.clone().expect("a name");
@@ -41,7 +48,7 @@ impl Theft {
         let pod = serde_json::from_value(pod).unwrap();
         let pod = pods.create(&PostParams::default(), &pod).await.unwrap();
         let token = token(&space, Some(&pod)).await;
-        let thief = space.with_token(token).await;
+        let thief = space.bearing(config, token);
         attempts::furnish(&space).await;
         let pod = space.name.clone();
         Self {
@@ -77,6 +84,32 @@ impl Theft {
             None => map.remove(field),
         };
         event
+    }
+
+    /// Events that no daemon writes, each with the field in which it differs.
+    fn lies(&self) -> Vec<(String, Value)> {
+        let node = json!({"apiVersion": "v1", "kind": "Node", "name": self.node, "uid": self.node});
+        let class = json!({
+            "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile", "name": "shop", "uid": "u",
+            "namespace": self.space.name,
+        });
+        let lies = [
+            ("/reportingInstance", Some(json!(format!("{}x", self.node)))),
+            ("/reportingInstance", Some(json!(self.node.to_uppercase()))),
+            ("/reportingController", Some(json!("kubelet"))),
+            ("/reportingController", Some(json!("podid-operator"))),
+            ("/regarding/kind", Some(json!("Deployment"))),
+            ("/regarding/apiVersion", Some(json!("example.com/v1"))),
+            ("/regarding/uid", None),
+            ("/regarding", None),
+            ("/regarding", Some(class)),
+            ("/related", Some(node)),
+        ];
+        let lie = |(field, value): (&str, Option<Value>)| {
+            let what = format!("{field} {value:?}");
+            (what, self.changed(field, value))
+        };
+        lies.into_iter().map(lie).collect()
     }
 
     fn write(&self, what: &str, event: Value) -> Attempt {
@@ -131,30 +164,8 @@ async fn a_daemon_tells_of_pods_in_the_name_of_its_own_node_and_of_nothing_else(
         "the daemon writes what it has to tell"
     );
 
-    let node = json!({"apiVersion": "v1", "kind": "Node", "name": theft.node, "uid": theft.node});
-    let class = json!({
-        "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile", "name": "shop", "uid": "u",
-        "namespace": theft.space.name,
-    });
-    let lies = [
-        (
-            "/reportingInstance",
-            Some(json!(format!("{}x", theft.node))),
-        ),
-        ("/reportingInstance", Some(json!(theft.node.to_uppercase()))),
-        ("/reportingController", Some(json!("kubelet"))),
-        ("/reportingController", Some(json!("podid-operator"))),
-        ("/regarding/kind", Some(json!("Deployment"))),
-        ("/regarding/apiVersion", Some(json!("example.com/v1"))),
-        ("/regarding/uid", None),
-        ("/regarding", None),
-        ("/regarding", Some(class)),
-        ("/related", Some(node)),
-    ];
-    for (field, value) in lies {
-        let what = format!("{field} {value:?}");
-        let lie = theft.write(&what, theft.changed(field, value));
-        let (status, said) = lie.answer(&theft.thief).await;
+    for (what, lie) in theft.lies() {
+        let (status, said) = theft.write(&what, lie).answer(&theft.thief).await;
         // Some the API server refuses by itself.
         assert!(matches!(status, 403 | 422), "{what}: {status} {said}");
     }
@@ -182,7 +193,8 @@ async fn a_token_that_names_no_node_writes_no_event() {
 #[tokio::test]
 async fn with_a_stolen_token_nothing_succeeds_but_what_the_daemon_reads() {
     let theft = Theft::commit().await;
-    for read in attempts::daemons_own_reads() {
+    let pods = [list_pods("")].into_iter();
+    for read in pods.chain(attempts::daemons_own_reads()) {
         let (status, said) = read.answer(&theft.thief).await;
         assert_eq!(status, 200, "{read}: {said}");
     }

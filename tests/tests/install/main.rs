@@ -9,6 +9,7 @@
     clippy::print_stdout
 )]
 
+mod as_node;
 mod bare;
 mod cluster;
 mod contents;

@@ -1,24 +1,13 @@
 //! podid is removed as docs/install.md says, and leaves nothing.
 
-use std::fs;
-use std::process::Command;
-
 use podid_lab::install::NAMESPACE;
 use podid_lab::{Lab, Network, Target};
 use podid_tests::kubectl::Kubectl;
-use podid_tests::programs::repository;
+use podid_tests::overlay::LabWith;
 use serde_json::Value;
 
 use crate::cluster::with_podid;
 use podid_tests::workloads::jobs::{asks_once, completes, job};
-
-/// The overlay that installed podid, with the component that removes its rules.
-const OVERLAY: &str = "\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../lab]
-components: [../components/uninstall]
-";
 
 /// What a node has of podid: tables, entries of pods and the daemon.
 fn left_on_node(lab: &Lab) -> String {
@@ -41,17 +30,9 @@ fn what_the_page_says_removes_all_of_podid() {
     completes(&kubectl, "before");
     assert!(left_on_node(&lab).contains("podid"));
 
-    let folder = tempfile::tempdir().unwrap();
-    let copied = Command::new("cp")
-        .arg("-r")
-        .args([repository().join("kustomize"), repository().join("crds")])
-        .arg(folder.path())
-        .status();
-    assert!(copied.unwrap().success());
-    let overlay = folder.path().join("kustomize/mine");
-    fs::create_dir(&overlay).unwrap();
-    fs::write(overlay.join("kustomization.yaml"), OVERLAY).unwrap();
-    let overlay = overlay.display().to_string();
+    // As it was installed, with the component that removes its rules.
+    let mine = LabWith::component("uninstall").unwrap();
+    let overlay = mine.path().display().to_string();
     kubectl.run(&[
         "delete",
         "podidentityprofiles",

@@ -26,6 +26,18 @@ const PAIRS: &[(&str, &str)] = &[
         "components: [KUSTOMIZE/components/no-legacy-identities]",
     ),
     (
+        "nmi: {settings: {actAsNode: true}}",
+        "components: [KUSTOMIZE/components/act-as-node]",
+    ),
+    (
+        "{operator: {settings: {legacyNetRaw: Enforce}}, nmi: {settings: {legacyNetRaw: Enforce}}}",
+        "components: [KUSTOMIZE/components/legacy-net-raw]",
+    ),
+    (
+        "{operator: {settings: {legacyNetRaw: Audit}}, nmi: {settings: {legacyNetRaw: Audit}}}",
+        "components: [KUSTOMIZE/components/legacy-net-raw-audit]",
+    ),
+    (
         "policies: {netRaw: {addDrop: true}}",
         "components: [KUSTOMIZE/components/drop-net-raw]",
     ),

@@ -40,6 +40,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("operator: {extraEnv: {A: b}}", "extraEnv"),
     ("operator: {serviceAccount: {name: A_B}}", "name"),
     ("nmi: {settings: {interval: 1m}}", "interval"),
+    ("nmi: {settings: {actAsNode: 'yes'}}", "actAsNode"),
     ("nmi: {hostNetwork: false}", "hostNetwork"),
     ("nmi: {podLabels: {a: 1}}", "podLabels"),
     ("image: {digest: 'sha256:1'}", "digest"),
@@ -60,6 +61,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "nmi: {settings: {legacyIdentities: None}}",
+        "must be the same",
+    ),
+    ("operator: {settings: {legacyNetRaw: Off}}", "legacyNetRaw"),
+    (
+        "operator: {settings: {legacyNetRaw: Audit}}",
         "must be the same",
     ),
     ("policies: {classLimits: {action: Audit}}", "action"),

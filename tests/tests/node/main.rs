@@ -12,6 +12,7 @@ mod early;
 mod entries;
 mod fail_closed;
 mod handover;
+mod legacy;
 mod link_check;
 mod link_layer;
 mod memory;

@@ -1,28 +1,10 @@
 //! A pod that could speak in the name of another gets no token, although admission let it in.
 
 use podid_lab::Network;
-use podid_tests::node::{Pod, azure_identity, wait_until};
-use serde_json::{Value, json};
+use podid_tests::node::wait_until;
+use serde_json::json;
 
-use crate::scene::Scene;
-
-/// The AzureIdentity as its profile writes it.
-fn of_profile(name: &str, net_raw: &str) -> Value {
-    let mut identity = azure_identity(name);
-    identity["metadata"]["ownerReferences"] = json!([{
-        "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile", "name": name,
-        "uid": "profile", "controller": true,
-    }]);
-    identity["metadata"]["annotations"] = json!({"podid.dev/net-raw": net_raw});
-    identity
-}
-
-/// The pod with its one container `main` as `security` says.
-fn with_security(pod: &Pod, name: &str, security: Value) -> Value {
-    let mut object = pod.running(name, name);
-    object["spec"]["containers"][0]["securityContext"] = security;
-    object
-}
+use crate::scene::{Scene, of_profile, with_security};
 
 #[test]
 fn a_pod_older_than_its_profile_loses_its_tokens_when_it_breaks_the_rule() {

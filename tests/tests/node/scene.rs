@@ -7,7 +7,7 @@ use podid_tests::node::{
     ApiServer, Daemon, Imds, Pod, TestNode, assigned, azure_identity, binding, wait_until,
 };
 use podid_tests::programs::program;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Fields are dropped in this order: the daemon first.
 pub(crate) struct Scene {
@@ -22,6 +22,24 @@ pub(crate) const NETWORKS: [Network; 2] = [Network::Bridge, Network::Routed];
 
 pub(crate) fn nmi() -> PathBuf {
     program("podid-nmi")
+}
+
+/// The AzureIdentity as its profile writes it.
+pub(crate) fn of_profile(name: &str, net_raw: &str) -> Value {
+    let mut identity = azure_identity(name);
+    identity["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile", "name": name,
+        "uid": "profile", "controller": true,
+    }]);
+    identity["metadata"]["annotations"] = json!({"podid.dev/net-raw": net_raw});
+    identity
+}
+
+/// The pod with its one container `main` as `security` says.
+pub(crate) fn with_security(pod: &Pod, name: &str, security: Value) -> Value {
+    let mut object = pod.running(name, name);
+    object["spec"]["containers"][0]["securityContext"] = security;
+    object
 }
 
 impl Scene {

@@ -167,6 +167,36 @@ fn a_pod_without_a_binding_is_told_so_at_once() {
 }
 
 #[test]
+fn a_pod_with_a_copied_label_and_another_service_account_is_told_why() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.pod_with_identity("one");
+    let mut narrowed = binding("one", "one");
+    narrowed["metadata"]["annotations"] = json!({"podid.dev/service-accounts": "builder, web"});
+    scene.api.put(&narrowed);
+    podid_tests::node::wait_until("the service accounts count", || pod.ask().status == 400);
+    let answer = pod.ask();
+    assert_eq!((answer.token(), answer.seconds < 5.0), (None, true));
+    assert_eq!(answer.body["error_description"], "Identity not found");
+    podid_tests::node::wait_until("an Event names binding and account", || {
+        scene.has_event(&[
+            "ServiceAccountNotBound",
+            &pod.uid,
+            "AzureIdentityBinding team/one-to-one",
+            "service account default;",
+            "podid.dev/service-accounts",
+        ])
+    });
+    assert_eq!(scene.identity_states("one"), ["ServiceAccountNotBound"]);
+
+    let mut web = pod.running("one", "one");
+    web["spec"]["serviceAccountName"] = "web".into();
+    scene.api.put(&web);
+    podid_tests::node::wait_until("as web it is served", || {
+        pod.ask().token() == Some("token-of-client-one")
+    });
+}
+
+#[test]
 fn an_excepted_pod_gets_the_nodes_token() {
     let scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("addon");

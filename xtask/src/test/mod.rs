@@ -1,21 +1,32 @@
 //! `cargo xtask test`: every check and every ring of tests, set up and counted.
 
 mod count;
+mod releases;
 mod ring;
 mod rings;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use self::count::Count;
+pub(crate) use self::releases::Release;
 pub(crate) use self::ring::Ring;
 use crate::{check, ui};
 
-/// Runs the named rings, or the checks and all rings when none is named.
-pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
+/// Runs the named rings, or the checks and all rings when none is named. The cluster ring may be run on one `release` of
+/// Kubernetes alone.
+pub(crate) fn run(
+    rings: &[Ring],
+    release: Option<Release>,
+    arguments: &[String],
+) -> Result<ExitCode> {
+    ensure!(
+        release.is_none() || rings == [Ring::Cluster],
+        "--kubernetes chooses for the cluster ring alone: `cargo xtask test cluster --kubernetes …`"
+    );
     let start = Instant::now();
     let mut failed = Vec::new();
     if rings.is_empty() && check::run()? != ExitCode::SUCCESS {
@@ -30,7 +41,7 @@ pub(crate) fn run(rings: &[Ring], arguments: &[String]) -> Result<ExitCode> {
     for ring in rings {
         let name = name(*ring);
         ui::step(&format!("Ring: {name}"));
-        let count = rings::run(*ring, arguments).inspect_err(ui::failure);
+        let count = rings::run(*ring, release, arguments).inspect_err(ui::failure);
         let is_good = count.as_ref().is_ok_and(|count| count.is_good());
         total += count.unwrap_or_default();
         if !is_good {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::TargetKind;
 
 use super::count::Count;
+use super::releases::Release;
 use super::ring::Ring;
 use crate::{cargo, process, ui};
 
@@ -15,9 +16,7 @@ use crate::{cargo, process, ui};
 const LAB: &str = "podid-lab";
 const TESTS: &str = "podid-tests";
 
-/// What a lab without Flux runs, as `podid-lab tools` calls it.
-const CONTROL_PLANE: &[&str] = &["kubernetes", "etcd"];
-/// The same of one whose nodes run containers.
+/// What a lab whose nodes run containers runs without Flux, as `podid-lab tools` calls it.
 const CONTAINERS: &[&str] = &[
     "kubernetes",
     "etcd",
@@ -38,8 +37,8 @@ const GITOPS: &[&str] = &[
 /// The test program for those of the lab that runs containers.
 const CONTAINER_TESTS: &str = "containers";
 
-/// Sets a ring up and runs it.
-pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
+/// Sets a ring up and runs it; the cluster ring on the chosen release of Kubernetes, or on the newest and the oldest.
+pub(super) fn run(ring: Ring, chosen: Option<Release>, arguments: &[String]) -> Result<Count> {
     match ring {
         Ring::Unit => {
             let mut targets = vec!["--lib".to_owned(), "--bins".to_owned()];
@@ -58,11 +57,7 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             targets.push(named("node"));
             tests(&targets, &setup, arguments)
         }
-        Ring::Cluster => tests(
-            &[named("cluster")],
-            &Setup::lab("cluster", CONTROL_PLANE)?,
-            arguments,
-        ),
+        Ring::Cluster => on_releases(chosen, arguments),
         Ring::Install => tests(
             &[named(CONTAINER_TESTS), named("install")],
             &Setup::lab("install", &[CONTAINERS, &["registry"]].concat())?.images()?,
@@ -81,6 +76,32 @@ pub(super) fn run(ring: Ring, arguments: &[String]) -> Result<Count> {
             tests(&[named("scenario")], &setup, arguments)
         }
     }
+}
+
+/// The cluster ring on the chosen release of Kubernetes, or on the newest and then the oldest.
+fn on_releases(chosen: Option<Release>, arguments: &[String]) -> Result<Count> {
+    let releases = chosen.map_or(Release::ENDS.to_vec(), |release| vec![release]);
+    let mut total = Count::default();
+    for release in releases {
+        ui::step(&format!("Kubernetes {}", release.version()));
+        let mut count = on_release(release, arguments)?;
+        // A filter of the caller's may leave nothing of what an older release runs.
+        if arguments.is_empty() && !count.is_good() {
+            count.break_off();
+        }
+        total += count;
+    }
+    Ok(total)
+}
+
+fn on_release(release: Release, arguments: &[String]) -> Result<Count> {
+    let setup = Setup::lab("cluster", &[release.tools(), "etcd"])?;
+    let mut arguments = arguments.to_vec();
+    for left in release.left_out() {
+        ui::remark(&format!("not run: {} ({})", left.tests, left.reason));
+        arguments.extend(["--skip".to_owned(), left.tests.to_owned()]);
+    }
+    tests(&[named("cluster")], &setup.release(release), &arguments)
 }
 
 /// The flag that selects a test program.
@@ -129,6 +150,13 @@ impl Setup {
         Ok(Self {
             environment: vec![("PODID_TEST_PROGRAMS", folder.display().to_string())],
         })
+    }
+
+    /// All that, and the release of Kubernetes that labs are of.
+    fn release(mut self, release: Release) -> Self {
+        let version = release.version().to_owned();
+        self.environment.push(("PODID_TEST_KUBERNETES", version));
+        self
     }
 
     /// All that, and container images.

@@ -14,6 +14,7 @@ use self::list_filter::ListFilter;
 use super::context::Context;
 use super::definitions;
 use super::error::{ArmError, Result};
+use crate::conditions::Attempt;
 use crate::ids::{last, normalize};
 use crate::message::Reply;
 use crate::operation::Operation;
@@ -44,19 +45,33 @@ pub(super) fn put(
     scope: &str,
     name: &str,
 ) -> Result<Reply> {
-    context.require(state, WRITE, scope)?;
+    let Body { properties } = context.body()?;
+    let attributes = properties.attributes();
+    let attempt = Attempt {
+        request: Some(&attributes),
+        ..Attempt::of(WRITE)
+    };
+    context.require_attempt(state, &attempt, scope)?;
     checks::check_scope(state, scope)?;
     checks::check_name(name)?;
-    let Body { properties } = context.body()?;
     properties.refuse_unsimulated()?;
-    let role = last(&properties.role_definition_id).to_lowercase();
+    let role = attributes.role;
     if !state.definitions.contains_key(&role) {
         return Err(definitions::missing(last(&properties.role_definition_id)));
     }
-    if let Some(existing) = state.assignments.get(&name.to_lowercase()) {
-        let existing = existing.clone();
-        return update(context, state, existing, &properties, (scope, &role));
+    match state.assignments.get(&name.to_lowercase()).cloned() {
+        Some(existing) => update(context, state, existing, &properties, (scope, &role)),
+        None => create(context, state, properties, (scope, name, role)),
     }
+}
+
+fn create(
+    context: &Context<'_>,
+    state: &mut State,
+    properties: Properties,
+    (scope, name, role): (&str, &str, String),
+) -> Result<Reply> {
+    let condition = properties.condition()?;
     checks::check_principal(context, state, &properties)?;
     checks::check_duplicate(state, scope, &role, &properties.principal_id)?;
     checks::check_limit(state, scope)?;
@@ -67,6 +82,7 @@ pub(super) fn put(
         role,
         principal_id: properties.principal_id,
         description: properties.description,
+        condition,
         created: now,
         updated: now,
         author: Some(context.caller.oid.clone()),
@@ -83,10 +99,17 @@ pub(super) fn delete(
     scope: &str,
     name: &str,
 ) -> Result<Reply> {
-    context.require(state, DELETE, scope)?;
     let Some(found) = find(state, scope, name) else {
+        // Conditions ask of an assignment, and here is none.
+        context.require_role(state, DELETE, scope)?;
         return Ok(Reply::empty(StatusCode::NO_CONTENT));
     };
+    let attributes = state.attributes(found);
+    let attempt = Attempt {
+        resource: Some(&attributes),
+        ..Attempt::of(DELETE)
+    };
+    context.require_attempt(state, &attempt, scope)?;
     let body = render::assignment(state, found, false);
     state.assignments.remove(&name.to_lowercase());
     Ok(Reply::json(StatusCode::OK, &body))
@@ -116,7 +139,7 @@ fn find<'s>(state: &'s State, scope: &str, name: &str) -> Option<&'s Assignment>
         .filter(|a| normalize(&a.scope) == normalize(scope))
 }
 
-/// A second PUT can change the description only.
+/// A second PUT can change the description and the condition only.
 fn update(
     context: &Context<'_>,
     state: &mut State,
@@ -136,6 +159,7 @@ fn update(
         ));
     }
     let mut updated = existing;
+    updated.condition = properties.condition()?;
     updated.description.clone_from(&properties.description);
     updated.updated = context.shared.clock.now();
     let body = render::assignment(state, &updated, false);

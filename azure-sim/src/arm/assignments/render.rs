@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::arm::kind::subscription_of;
 use crate::clock::arm_time;
+use crate::conditions::Condition;
 use crate::resources::Assignment;
 use crate::state::State;
 
@@ -20,10 +21,7 @@ pub(super) fn assignment(state: &State, assignment: &Assignment, created: bool) 
     let prefix = subscription_of(&assignment.scope)
         .map(|s| format!("/subscriptions/{s}"))
         .unwrap_or_default();
-    // The assignments of a deleted principal stay, with the type `Unknown`.
-    let known = state
-        .principal_created_at(&assignment.principal_id)
-        .is_some();
+    let condition = assignment.condition.as_ref();
     json!({
         "id": id(assignment),
         "name": assignment.name,
@@ -31,11 +29,11 @@ pub(super) fn assignment(state: &State, assignment: &Assignment, created: bool) 
         "properties": {
             "roleDefinitionId": format!("{prefix}/providers/Microsoft.Authorization/roleDefinitions/{}", assignment.role),
             "principalId": assignment.principal_id,
-            "principalType": if known { "ServicePrincipal" } else { "Unknown" },
+            "principalType": state.principal_type(&assignment.principal_id),
             "scope": assignment.scope,
             "description": assignment.description,
-            "condition": null,
-            "conditionVersion": null,
+            "condition": condition.map(Condition::text),
+            "conditionVersion": condition.map(Condition::version),
             "createdOn": arm_time(assignment.created),
             "updatedOn": arm_time(assignment.updated),
             "createdBy": if created { None } else { assignment.author.as_ref() },

@@ -9,6 +9,7 @@ use super::identity_update::{IdentityUpdate, Refusal};
 use super::lookup::{action, find};
 use crate::arm::context::Context;
 use crate::arm::error::{ArmError, Result};
+use crate::conditions::Attempt;
 use crate::ids::ResourceId;
 use crate::operation::Operation;
 use crate::resources::{AssignedIdentity, Identity, IdentityBlock, SystemIdentity};
@@ -72,7 +73,7 @@ fn check_permission(target: &Target<'_>, state: &State, ids: &[ResourceId]) -> R
     let refused: Vec<_> = ids
         .iter()
         .map(ResourceId::path)
-        .filter(|id| !target.context.allows(state, ASSIGN, id))
+        .filter(|id| !target.context.allows(state, &Attempt::of(ASSIGN), id))
         .collect();
     if refused.is_empty() {
         return Ok(());

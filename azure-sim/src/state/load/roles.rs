@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use crate::conditions::Condition;
 use crate::ids::{last, normalize, stable_guid};
 use crate::resources::{Assignment, Definition, built_in_roles};
 use crate::seed::{self, RoleDefinition, SeedError};
@@ -60,6 +61,10 @@ impl State {
                 &format!("{}|{role}|{principal_id}", normalize(&scope)),
             )
         });
+        let version = given.condition_version.as_deref();
+        let condition = Condition::read(given.condition.as_deref(), version).map_err(|error| {
+            SeedError::inconsistent(format!("an assignment of `{}`: {error}", given.role))
+        })?;
         let now = Timestamp::now();
         let assignment = Assignment {
             name,
@@ -67,6 +72,7 @@ impl State {
             role,
             principal_id,
             description: None,
+            condition,
             created: now,
             updated: now,
             author: None,

@@ -2,30 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DynamicObject, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::core::ApiResource;
-use kube::{Client, Config, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::LiveError;
+use crate::cluster::{self, ClusterError, FORBIDDEN, NOT_FOUND, has_code, list};
 use crate::plan::declared::{Declared, Typed};
 use crate::tree::DeclaredObject;
-
-/// How many objects one answer holds.
-const PAGE: u32 = 500;
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Codes of HTTP.
-const UNAUTHORIZED: u16 = 401;
-const FORBIDDEN: u16 = 403;
-const NOT_FOUND: u16 = 404;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -41,37 +28,14 @@ pub(super) fn read(
     context: Option<&str>,
     namespaces: &BTreeSet<String>,
 ) -> Result<Found, LiveError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(LiveError::Runtime)?;
-    runtime.block_on(async {
-        let client = client(kubeconfig, context).await?;
+    cluster::block_on(async {
+        let client = cluster::client(kubeconfig, context).await?;
         let mut found = Found::default();
         found.classes(&client).await?;
         found.profiles(&client, namespaces).await?;
         found.namespaces(&client).await;
         Ok(found)
     })
-}
-
-async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client, LiveError> {
-    let failed = |error: KubeconfigError| LiveError::Kubeconfig(Box::new(error));
-    let options = KubeConfigOptions {
-        context: context.map(str::to_owned),
-        ..KubeConfigOptions::default()
-    };
-    let config = match kubeconfig {
-        Some(file) => {
-            let kubeconfig = Kubeconfig::read_from(file).map_err(failed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &options).await
-        }
-        None => Config::from_kubeconfig(&options).await,
-    };
-    let mut config = config.map_err(failed)?;
-    config.connect_timeout = Some(PATIENCE);
-    config.read_timeout = Some(PATIENCE);
-    Client::try_from(config).map_err(|error| LiveError::Client(Box::new(error)))
 }
 
 impl Found {
@@ -178,51 +142,8 @@ impl Found {
     }
 }
 
-/// All objects of a kind, or of one namespace, as they are stored.
-async fn list<K>(client: &Client, namespace: Option<&str>) -> Result<Vec<Value>, kube::Error>
-where
-    K: Resource<DynamicType = ()>,
-{
-    let resource = ApiResource::erase::<K>(&());
-    let client = client.clone();
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-        None => Api::all_with(client, &resource),
-    };
-    let mut params = ListParams::default().limit(PAGE);
-    let mut found = Vec::new();
-    loop {
-        let page = api.list(&params).await?;
-        for mut object in page.items {
-            object.types = Some(kube::core::TypeMeta {
-                api_version: resource.api_version.clone(),
-                kind: resource.kind.clone(),
-            });
-            let value = serde_json::to_value(object).map_err(kube::Error::SerdeError)?;
-            found.push(value);
-        }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(found),
-        }
-    }
-}
-
-fn has_code(error: &kube::Error, code: u16) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == code)
-}
-
 fn refused<K: Resource<DynamicType = ()>>(error: kube::Error) -> LiveError {
-    let hint = match &error {
-        error if has_code(error, FORBIDDEN) => {
-            "; the role view in the namespace allows it, or compare with an older version by OLD..NEW"
-        }
-        error if has_code(error, UNAUTHORIZED) => "; log in again",
-        _ => "; check the address in the kubeconfig, and that you reach it",
-    };
-    LiveError::List {
-        kinds: K::plural(&()).into_owned(),
-        hint,
-        source: Box::new(error),
-    }
+    let hint =
+        "; the role view in the namespace allows it, or compare with an older version by OLD..NEW";
+    LiveError::Cluster(ClusterError::list::<K>(error, hint))
 }

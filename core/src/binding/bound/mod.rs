@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::arm::ArmId;
+use crate::binding::rules::{BindingScope, ServingRules};
 use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 use crate::owner::{self, Origin};
@@ -47,7 +48,7 @@ pub struct AzureIdentity {
     pub namespaced: bool,
     /// Where the object comes from.
     pub origin: Origin,
-    /// What is asked of the pods that use it; [`NetRaw::Ignore`] when hand-written.
+    /// What its profile asks of the pods that use it. The cluster's [rules](ServingRules) say it of hand-written ones.
     pub net_raw: NetRaw,
     /// The class within whose limits a hand-written object says it is.
     pub class: Option<String>,
@@ -93,16 +94,6 @@ pub struct Binding {
     pub origin: Origin,
 }
 
-/// Which namespaces the pods of a binding may be in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub enum BindingScope {
-    /// Pods of any namespace, unless the identity is marked as namespaced.
-    #[default]
-    Cluster,
-    /// Pods of the identity's own namespace only (`--force-namespaced`).
-    Namespace,
-}
-
 impl Binding {
     /// The profile that the object belongs to; `None` when it was written by hand.
     #[must_use]
@@ -114,11 +105,16 @@ impl Binding {
     /// service principal never: the class and the Role that allow it speak of one namespace.
     #[must_use]
     pub fn binds(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
+        self.offers(pod, identity, scope) && self.takes_account_of(pod)
+    }
+
+    /// The same, whatever service account the pod runs as.
+    fn offers(&self, pod: &Pod, identity: &AzureIdentity, scope: BindingScope) -> bool {
         let elsewhere = scope == BindingScope::Cluster
             && !identity.namespaced
             && identity.kind == AzureIdentityType::Managed;
         let reached = elsewhere || pod.namespace == identity.namespace;
-        self.names(identity) && self.selects(pod) && reached && self.takes_account_of(pod)
+        self.names(identity) && self.selects(pod) && reached
     }
 
     fn names(&self, identity: &AzureIdentity) -> bool {
@@ -141,13 +137,18 @@ pub fn accepts_service_account(service_accounts: &BTreeSet<String>, pod: &Pod) -
 }
 
 /// The identities that the bindings of a cluster give to one pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundIdentities<'a> {
     /// The identities the pod is bound to, each once, with the first binding by namespace and name
     /// that gives it; in the order of the identities' namespace and name.
     pub uses: Vec<(&'a AzureIdentity, &'a Binding)>,
     /// Bindings that select the pod and name an AzureIdentity that does not exist, in order.
     pub dangling: Vec<&'a Binding>,
+    /// Bindings that do not take the pod's service account, in order; only where nothing else binds the pod, because
+    /// bindings may share a label and tell their pods apart by the account.
+    pub narrowed: Vec<&'a Binding>,
+    /// What is asked of the pods of hand-written identities.
+    legacy_net_raw: NetRaw,
 }
 
 impl<'a> BoundIdentities<'a> {
@@ -161,8 +162,9 @@ impl<'a> BoundIdentities<'a> {
         pod: &Pod,
         bindings: impl IntoIterator<Item = &'a Binding>,
         identities: impl IntoIterator<Item = &'a AzureIdentity>,
-        scope: BindingScope,
+        rules: ServingRules,
     ) -> Self {
+        let scope = rules.reach();
         let own = |binding: &Binding| binding.namespace == pod.namespace;
         let selecting = bindings.into_iter().filter(|binding| binding.selects(pod));
         let mut selecting: Vec<&Binding> = selecting.collect();
@@ -186,9 +188,16 @@ impl<'a> BoundIdentities<'a> {
             let reached = own(binding) || scope == BindingScope::Cluster;
             reached && binding.takes_account_of(pod) && !exists(binding)
         });
+        let uses: Vec<_> = identities.iter().filter_map(binding_of).collect();
+        let narrowed = selecting.iter().filter(|binding| {
+            let mut all = identities.iter();
+            uses.is_empty() && all.any(|identity| binding.offers(pod, identity, scope))
+        });
         Self {
             dangling: dangling.copied().collect(),
-            uses: identities.iter().filter_map(binding_of).collect(),
+            narrowed: narrowed.copied().collect(),
+            uses,
+            legacy_net_raw: rules.legacy_net_raw,
         }
     }
 
@@ -197,8 +206,13 @@ impl<'a> BoundIdentities<'a> {
     /// them: a pod that can send packets in the name of others must not have any identity.
     #[must_use]
     pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
-        let strict =
-            |(identity, _): &(&AzureIdentity, &Binding)| identity.net_raw == NetRaw::Enforce;
+        let strict = |(identity, _): &(&AzureIdentity, &Binding)| {
+            let asked = match identity.origin {
+                Origin::Profile => identity.net_raw,
+                Origin::HandWritten => self.legacy_net_raw,
+            };
+            asked == NetRaw::Enforce
+        };
         let held = !pod.breaches.is_empty() && self.uses.iter().any(strict);
         held.then_some(&pod.breaches)
     }

@@ -94,13 +94,53 @@ fn service_accounts_narrow_a_binding() {
     assert!(narrow.binds(&pod, &identity(true), BindingScope::Cluster));
 }
 
+#[test]
+fn a_pod_of_another_account_is_told_of_the_binding_only_while_nothing_else_binds_it() {
+    let narrow = Binding {
+        name: "narrow".into(),
+        service_accounts: ["app".to_owned()].into(),
+        ..binding("s")
+    };
+    let narrowed = |pod: &Pod, bindings: &[Binding], namespaced: bool| {
+        let identities = [identity(namespaced)];
+        let bound = BoundIdentities::of(pod, bindings, &identities, ServingRules::default());
+        let names = bound.narrowed.iter();
+        names.map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+    let (near, far) = (pod("a", Some("s")), pod("z", Some("s")));
+    let none = Vec::<String>::new();
+    assert_eq!(
+        narrowed(&near, std::slice::from_ref(&narrow), true),
+        ["narrow"]
+    );
+    assert_eq!(
+        narrowed(&far, std::slice::from_ref(&narrow), false),
+        ["narrow"]
+    );
+    assert_eq!(
+        narrowed(&far, std::slice::from_ref(&narrow), true),
+        none,
+        "out of its reach"
+    );
+    assert_eq!(narrowed(&near, &[narrow.clone(), binding("s")], true), none);
+    let right = Pod {
+        service_account: "app".into(),
+        ..near
+    };
+    assert_eq!(narrowed(&right, &[narrow], true), none);
+}
+
 fn bound<'a>(
     pod: &Pod,
     bindings: &'a [Binding],
     identities: &'a [AzureIdentity],
     scope: BindingScope,
 ) -> (Vec<String>, Vec<&'a str>) {
-    let bound = BoundIdentities::of(pod, bindings, identities, scope);
+    let rules = ServingRules {
+        scope,
+        ..ServingRules::default()
+    };
+    let bound = BoundIdentities::of(pod, bindings, identities, rules);
     let dangling = bound.dangling.iter().map(|b| b.identity.as_str()).collect();
     let uses = bound.uses.iter();
     (uses.map(|(one, _)| one.full_name()).collect(), dangling)
@@ -114,7 +154,7 @@ fn two_bindings_to_one_identity_bind_it_once_by_the_first() {
     };
     let (bindings, identities) = ([second, binding("s")], [identity(false)]);
     let pod = pod("a", Some("s"));
-    let bound = BoundIdentities::of(&pod, &bindings, &identities, BindingScope::Cluster);
+    let bound = BoundIdentities::of(&pod, &bindings, &identities, ServingRules::default());
     assert_eq!(bound.uses, [(&identities[0], &bindings[1])]);
 }
 
@@ -168,6 +208,7 @@ fn a_dangling_binding_is_reported_for_the_pods_it_selects() {
 fn one_strict_identity_holds_the_pod_to_the_rule_for_all() {
     let strict = AzureIdentity {
         name: "strict".into(),
+        origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
         ..identity(false)
     };
@@ -178,12 +219,51 @@ fn one_strict_identity_holds_the_pod_to_the_rule_for_all() {
     let (bindings, identities) = ([binding("s"), to_strict], [identity(false), strict]);
     let mut pod = pod("a", Some("s"));
     let breaks = |pod: &Pod, count: usize| {
-        let bound =
-            BoundIdentities::of(pod, &bindings[..count], &identities, BindingScope::Cluster);
+        let bound = BoundIdentities::of(
+            pod,
+            &bindings[..count],
+            &identities,
+            ServingRules::default(),
+        );
         bound.breaches(pod).is_some()
     };
     assert!(!breaks(&pod, 2), "it keeps the rule");
     pod.breaches = [Breach::KeepsNetRaw("app".into())].into();
     assert!(breaks(&pod, 2));
     assert!(!breaks(&pod, 1), "nothing strict binds it");
+}
+
+#[test]
+fn the_cluster_says_what_is_asked_of_the_pods_of_hand_written_identities() {
+    let pod = Pod {
+        breaches: [Breach::KeepsNetRaw("app".into())].into(),
+        ..pod("a", Some("s"))
+    };
+    let breaks = |origin: Origin, of_profile: NetRaw, legacy_net_raw: NetRaw| {
+        let rules = ServingRules {
+            legacy_net_raw,
+            ..ServingRules::default()
+        };
+        let identity = AzureIdentity {
+            origin,
+            net_raw: of_profile,
+            ..identity(true)
+        };
+        let (bindings, identities) = ([binding("s")], [identity]);
+        let bound = BoundIdentities::of(&pod, &bindings, &identities, rules);
+        bound.breaches(&pod).is_some()
+    };
+    use NetRaw::{Audit, Enforce, Ignore};
+    for (legacy, held) in [(Ignore, false), (Audit, false), (Enforce, true)] {
+        assert_eq!(
+            breaks(Origin::HandWritten, Ignore, legacy),
+            held,
+            "{legacy:?}"
+        );
+        assert!(
+            !breaks(Origin::Profile, Audit, legacy),
+            "a profile speaks for itself"
+        );
+        assert!(breaks(Origin::Profile, Enforce, legacy));
+    }
 }

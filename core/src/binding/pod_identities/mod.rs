@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::arm::ManagedIdentityId;
-use crate::binding::bound::{
-    AzureIdentity, AzureIdentityType, Binding, BindingScope, BoundIdentities, Pod,
-};
+use crate::binding::bound::{AzureIdentity, AzureIdentityType, Binding, BoundIdentities, Pod};
+use crate::binding::other_account::OtherAccount;
 use crate::binding::refused::RefusedPod;
+use crate::binding::rules::ServingRules;
 use crate::net_raw::Breach;
 
 /// Whether all containers of a pod of this phase (`status.phase`) have ended for good. A pod that
@@ -44,6 +44,8 @@ pub struct PodIdentities {
     pub malformed: Vec<AzureIdentity>,
     /// Bindings that select the pod and name an AzureIdentity that does not exist.
     pub dangling: Vec<Binding>,
+    /// Bindings that do not take the pod's service account; only where nothing else binds the pod.
+    pub narrowed: Vec<OtherAccount>,
     /// Set when the pod gets none of its identities, because it breaks the rule of a profile with
     /// `netRaw: Enforce` or uses the node's network.
     pub refused: Option<RefusedPod>,
@@ -56,11 +58,15 @@ pub fn pod_identities<'a>(
     pod: &Pod,
     bindings: impl IntoIterator<Item = &'a Binding>,
     identities: impl IntoIterator<Item = &'a AzureIdentity>,
-    scope: BindingScope,
+    rules: ServingRules,
 ) -> PodIdentities {
-    let bound = BoundIdentities::of(pod, bindings, identities, scope);
+    let bound = BoundIdentities::of(pod, bindings, identities, rules);
+    let narrowed = bound.narrowed.iter();
     let mut identities = PodIdentities {
         dangling: bound.dangling.iter().copied().cloned().collect(),
+        narrowed: narrowed
+            .map(|binding| OtherAccount::of(binding, pod))
+            .collect(),
         ..PodIdentities::default()
     };
     if let Some(breaches) = refusal(&bound, pod) {

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::arm::ArmId;
 use crate::net_raw::{Breach, NetRaw};
+use crate::owner::Origin;
 use crate::testing::{binding, id, identity, pod};
 
 #[test]
@@ -53,7 +54,7 @@ fn only_managed_identities_with_an_id_are_assigned() {
         binding("e", "blank"),
         binding("f", "query"),
     ];
-    let got = pod_identities(&pod(), &bindings, &identities, BindingScope::Cluster);
+    let got = pod_identities(&pod(), &bindings, &identities, ServingRules::default());
     let wanted: Vec<_> = got
         .wanted
         .iter()
@@ -84,7 +85,7 @@ fn a_pod_on_the_nodes_network_is_refused_whoever_binds_it() {
             breaches: breaches.iter().cloned().collect(),
             ..pod()
         };
-        pod_identities(&pod, &bindings, &identities, BindingScope::Cluster)
+        pod_identities(&pod, &bindings, &identities, ServingRules::default())
     };
     let keeps = Breach::KeepsNetRaw("app".into());
     assert_eq!(
@@ -130,6 +131,7 @@ fn a_refused_pod_is_told_which_containers_and_what_to_write() {
 #[test]
 fn a_pod_that_breaks_the_rule_of_its_profile_is_refused_everything() {
     let strict = AzureIdentity {
+        origin: Origin::Profile,
         net_raw: NetRaw::Enforce,
         ..identity("strict", AzureIdentityType::Managed, id("strict"))
     };
@@ -138,7 +140,7 @@ fn a_pod_that_breaks_the_rule_of_its_profile_is_refused_everything() {
         [strict.clone(), other.clone()],
         [binding("a", "strict"), binding("b", "other")],
     );
-    let of = |pod: &Pod| pod_identities(pod, &bindings, &identities, BindingScope::Cluster);
+    let of = |pod: &Pod| pod_identities(pod, &bindings, &identities, ServingRules::default());
     assert_eq!(of(&pod()).wanted.len(), 2);
     let breaches: BTreeSet<_> = [Breach::KeepsNetRaw("app".into())].into();
     let broken = of(&Pod {
@@ -177,7 +179,12 @@ fn what_to_do_about_a_pod_of_many_containers_still_fits_an_event() {
 
 #[test]
 fn a_binding_without_its_identity_is_named() {
-    let got = pod_identities(&pod(), &[binding("a", "gone")], &[], BindingScope::Cluster);
+    let got = pod_identities(
+        &pod(),
+        &[binding("a", "gone")],
+        &[],
+        ServingRules::default(),
+    );
     assert_eq!(got.dangling, [binding("a", "gone")]);
     assert_eq!(got.wanted, []);
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::hand_written::{BEYOND_CLASS, NONE_SERVED};
+use crate::binding::hand_written::{BEYOND_CLASS, NONE_SERVED, POD_BREAKS_RULE};
 use crate::binding::{AzureIdentity, HandWrittenLimits};
 use crate::class::Class;
 use crate::object_key::ObjectKey;
@@ -127,6 +127,7 @@ impl Verification {
             UNREADABLE,
             NONE_SERVED,
             BEYOND_CLASS,
+            POD_BREAKS_RULE,
         ];
         own.contains(&failure.reason.as_str())
     }

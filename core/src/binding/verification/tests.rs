@@ -2,7 +2,7 @@ use super::*;
 use crate::backend::Backend;
 use crate::binding::{AzureIdentityType, LegacyIdentities};
 use crate::class::{Cloud, Limits};
-use crate::net_raw::NetRaw;
+use crate::net_raw::{Breach, NetRaw};
 use crate::testing::target_error;
 
 const ANY: HandWrittenLimits<'static> = HandWrittenLimits::ANY;
@@ -43,6 +43,7 @@ fn class(allow_hand_written: bool) -> Class {
         node_resource_group: "n".into(),
         default_backend: Backend::NodeAssigned,
         node_grants: None,
+        neighbours: None,
         limits: Limits {
             allow_hand_written,
             ..Limits::default()
@@ -300,6 +301,29 @@ fn an_owner_reference_does_not_get_an_object_past_the_limits() {
     let tagged = found("C1", Some(own));
     assert_eq!(reason(&verify(&claims, Some(&tagged))), "served");
     let Verification::Refused(failure) = verify(&by_hand, None) else {
+        panic!("served");
+    };
+    assert!(Verification::refuses_with(&failure));
+}
+
+/// The daemon takes it for a profile's, and serves it by what the operator has assigned.
+#[test]
+fn an_owner_reference_does_not_get_an_object_past_the_rule_about_net_raw() {
+    let breaches = [Breach::KeepsNetRaw("app".into())].into();
+    let strict = HandWrittenLimits {
+        net_raw: NetRaw::Enforce,
+        breaches: &breaches,
+        ..ANY
+    };
+    let claims = AzureIdentity {
+        net_raw: NetRaw::Ignore,
+        ..identity(Origin::Profile)
+    };
+    let untagged = found("C1", None);
+    let of = |recorded: Option<&ArmId>| verify(&claims, recorded, Some(&untagged), strict);
+    assert_eq!(reason(&of(None)), "BreaksNetRawRule");
+    assert_eq!(reason(&of(Some(&claims.resource_id))), "served");
+    let Verification::Refused(failure) = of(None) else {
         panic!("served");
     };
     assert!(Verification::refuses_with(&failure));

@@ -62,7 +62,7 @@ fn pod_state(progress: &IdentityProgress<'_>) -> PodState {
 mod tests {
     use super::*;
     use crate::assigned_identity::AssignmentFailure;
-    use crate::binding::{AzureIdentityType, BindingScope, pod_identities};
+    use crate::binding::{AzureIdentityType, ServingRules, pod_identities};
     use crate::owner::Origin;
     use crate::testing::{binding, id, identity, pod};
 
@@ -82,7 +82,7 @@ mod tests {
             ..identity("web", AzureIdentityType::Managed, id("a"))
         };
         let binding = binding("b", "web");
-        let identities = pod_identities(&pod, [&binding], [&identity], BindingScope::Cluster);
+        let identities = pod_identities(&pod, [&binding], [&identity], ServingRules::default());
         let wanted = identities.wanted.iter();
         let progress = wanted.map(|assignment| IdentityProgress {
             assignment,

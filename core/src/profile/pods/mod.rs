@@ -10,8 +10,8 @@ use std::time::Duration;
 
 pub use counts::PodCounts;
 pub use effect::{
-    PODS_KEEP_NET_RAW, PodEffect, PolicyState, about_to_be_bound, assignment_ready, enforcement,
-    pods_problem, policy_condition,
+    PODS_KEEP_NET_RAW, PodEffect, about_to_be_bound, assignment_ready, enforcement, pods_problem,
+    policy_condition,
 };
 pub use entry::{PodCountEntry, pod_count_entries};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::assigned_identity::AssignmentFailure;
 use crate::call_failure::is_reason;
 use crate::condition::{ConditionStatus, SubCondition};
-use crate::net_raw::{self, Breach};
+use crate::net_raw::{Breach, NamedPods};
 
 /// Type of the condition about the pods' assignments.
 pub const ASSIGNMENT_READY: &str = "AssignmentReady";
@@ -27,9 +27,6 @@ pub const ASSIGNMENT_READY: &str = "AssignmentReady";
 /// How long an assignment may take before it counts as a problem. Azure takes up to a minute; if a
 /// profile were not ready meanwhile, every rollout would make it so.
 pub const USUAL_WAIT: Duration = Duration::from_secs(120);
-
-/// How many pods are named where pods are listed.
-pub const MAX_NAMED: usize = 20;
 
 /// State of one pod's use of one identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,42 +63,6 @@ pub struct BoundPods {
     pub refused: NamedPods,
     /// Pods that are served although they break the rule, because the profile only audits it.
     pub audited: NamedPods,
-}
-
-/// The first pods of a kind by name, each with the ways in which it breaks the rule, and how many
-/// there are in all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct NamedPods {
-    /// Pods by name; at most [`MAX_NAMED`].
-    pub first: BTreeMap<String, String>,
-    /// How many there are.
-    pub count: usize,
-}
-
-impl NamedPods {
-    /// Adds a pod.
-    pub fn add(&mut self, pod: &str, breaches: &BTreeSet<Breach>) {
-        self.count += 1;
-        self.first
-            .insert(pod.to_owned(), net_raw::describe(breaches));
-        if self.first.len() > MAX_NAMED {
-            self.first.pop_last();
-        }
-    }
-
-    /// As `web-0 (container app does not drop NET_RAW), web-1 (…) and others`. Without a number, so
-    /// that the text does not change with every pod that is added or deleted.
-    #[must_use]
-    pub fn sentence(&self, max: usize) -> String {
-        let named = self.first.iter().take(max);
-        let named: Vec<String> = named.map(|(pod, why)| format!("{pod} ({why})")).collect();
-        let others = if self.count > named.len() {
-            " and others"
-        } else {
-            ""
-        };
-        format!("{}{others}", named.join(", "))
-    }
 }
 
 impl BoundPods {

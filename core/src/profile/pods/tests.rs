@@ -112,7 +112,7 @@ fn pods_are_counted_by_what_keeps_them_from_the_identity() {
 fn few_pods_are_named_and_all_are_counted() {
     let refused = PodState::Refused([Breach::HostPid].into());
     let many = bound(&vec![refused; 50]).refused;
-    assert_eq!((many.first.len(), many.count), (MAX_NAMED, 50));
+    assert_eq!((many.first.len(), many.count), (NamedPods::MAX_NAMED, 50));
     let text = many.sentence(2);
     assert_eq!(
         text,

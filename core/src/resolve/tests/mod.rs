@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
+use crate::binding::{BindingScope, LegacyIdentities};
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
 use crate::owner::Origin;
@@ -227,7 +228,7 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
 #[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut Objects);
-    let table: [(Change, Selector, &str); 12] = [
+    let table: [(Change, Selector, &str); 13] = [
         (
             |w| w.caller.host_network = true,
             Selector::Only,
@@ -243,6 +244,11 @@ fn what_can_never_be_served_is_refused_with_its_reason() {
         ),
         (|_| (), Selector::ObjectId("o".into()), "NotItsIdentity"),
         (|w| w.identities.clear(), Selector::Only, "IdentityMissing"),
+        (
+            |w| w.bindings[0].service_accounts = ["other".to_owned()].into(),
+            Selector::ClientId("client-one".into()),
+            "ServiceAccountNotBound",
+        ),
         (
             |w| w.caller.pod.breaches = [Breach::KeepsNetRaw("app".into())].into(),
             Selector::Only,

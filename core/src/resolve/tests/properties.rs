@@ -85,14 +85,15 @@ prop_compose! {
         identities in prop::collection::vec(any_identity(), 0..5),
         bindings in prop::collection::vec(any_binding(), 0..6),
         assigned_identities in prop::collection::vec(any_assignment(), 0..6),
-        wide in any::<bool>(), breaks in any::<bool>(), legacy in legacy(),
+        wide in any::<bool>(), breaks in any::<bool>(), legacy in legacy(), strict in any::<bool>(),
     ) -> Objects {
         let breach = Breach::KeepsNetRaw("app".into());
         let breaches = breaks.then_some(breach).into_iter().collect();
         let mut caller = caller();
         caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
         let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
-        let rules = ServingRules { scope, legacy };
+        let legacy_net_raw = if strict { NetRaw::Enforce } else { NetRaw::Ignore };
+        let rules = ServingRules { scope, legacy, legacy_net_raw };
         Objects {
             caller, bindings, identities, exceptions: vec![], assigned_identities, rules,
             principal_limits: vec![],
@@ -116,13 +117,20 @@ proptest! {
     ) {
         if let Some(identity) = served_or_awaited(objects.resolve(&selector)) {
             let pod = &objects.caller.pod;
-            let given = BoundIdentities::of(pod, &objects.bindings, &objects.identities, objects.rules.scope);
+            let given = BoundIdentities::of(pod, &objects.bindings, &objects.identities, objects.rules);
             prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
             prop_assert_eq!(given.breaches(pod), None);
             prop_assert!(selector.names(&identity));
             prop_assert_eq!(identity.kind, AzureIdentityType::Managed);
             let none = objects.rules.legacy == LegacyIdentities::None;
             prop_assert!(!none || identity.origin == Origin::Profile);
+            let within_class = objects.rules.legacy == LegacyIdentities::WithinClass;
+            prop_assert!(!within_class || identity.namespace == pod.namespace);
+            let asked = match identity.origin {
+                Origin::Profile => identity.net_raw,
+                Origin::HandWritten => objects.rules.legacy_net_raw,
+            };
+            prop_assert!(asked != NetRaw::Enforce || pod.breaches.is_empty());
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
 use podid_core::binding::{
-    AzureIdentity, HandWrittenLimits, IdentityLookup, LegacyIdentities, Verification,
+    AzureIdentity, HandWrittenLimits, IdentityLookup, LegacyIdentities, ServingRules, Verification,
     is_made_by_profile, verify,
 };
 use podid_core::class::Class;
+use podid_core::net_raw::Breach;
 use podid_core::owner::Origin;
 use podid_index::ObjectKey;
 
@@ -16,16 +17,16 @@ type Labels = BTreeMap<String, String>;
 /// Classes and namespaces, as far as such objects are held to them, and the pods that use one.
 #[derive(Debug, Default)]
 pub(super) struct HandWritten {
-    served: LegacyIdentities,
+    rules: ServingRules,
     classes: HashMap<String, Class>,
     namespaces: HashMap<String, Labels>,
     users: BTreeSet<ObjectKey>,
 }
 
 impl HandWritten {
-    pub(super) fn new(served: LegacyIdentities) -> Self {
+    pub(super) fn new(rules: ServingRules) -> Self {
         Self {
-            served,
+            rules,
             ..Self::default()
         }
     }
@@ -53,7 +54,7 @@ impl HandWritten {
     }
 
     fn concerned(&self, changed: bool) -> BTreeSet<ObjectKey> {
-        match changed && self.served == LegacyIdentities::WithinClass {
+        match changed && self.rules.legacy == LegacyIdentities::WithinClass {
             true => self.users.clone(),
             false => BTreeSet::new(),
         }
@@ -67,19 +68,22 @@ impl HandWritten {
         };
     }
 
-    /// The verification of an identity, and whether Azure has to be asked for it.
+    /// The verification of an identity for a pod with these breaches, and whether Azure has to be asked for it.
     pub(super) fn verify(
         &self,
         identity: &AzureIdentity,
+        breaches: &BTreeSet<Breach>,
         recorded: Option<&ArmId>,
         known: Option<&IdentityLookup>,
     ) -> (Verification, bool) {
         let none = Labels::new();
         let named = identity.class.as_ref();
         let limits = HandWrittenLimits {
-            served: self.served,
+            served: self.rules.legacy,
             class: named.and_then(|name| self.classes.get(name)),
             namespace_labels: self.namespaces.get(&identity.namespace).unwrap_or(&none),
+            net_raw: self.rules.legacy_net_raw,
+            breaches,
         };
         let by_hand = identity.origin == Origin::HandWritten;
         let is_refused = by_hand && limits.refusal(identity).is_some();

@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use podid_core::arm::ArmId;
 use podid_core::binding::{
-    AzureIdentity, Binding, BindingScope, IdentityLookup, Verification, pod_identities,
+    AzureIdentity, Binding, IdentityLookup, Pod, ServingRules, Verification, pod_identities,
 };
 use podid_core::class::Class;
 use podid_core::owner::Origin;
-use podid_core::resolve::ServingRules;
 use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
 use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
@@ -33,7 +32,7 @@ pub(super) struct Dirty {
 /// Derives which identities a pod is to have, and keeps who uses what.
 #[derive(Debug)]
 struct IdentitiesOfPods {
-    scope: BindingScope,
+    rules: ServingRules,
     hand_written: HandWritten,
     /// The identity that each profile has in its status.
     recorded: HashMap<ObjectKey, ArmId>,
@@ -55,12 +54,14 @@ impl Derive for IdentitiesOfPods {
     fn derive(&self, objects: &PodObjects<'_, PlacedPod>) -> IndexedPod {
         let bindings = objects.bindings.iter().copied();
         let identities = objects.identities.iter().copied();
-        let pod_identities = pod_identities(&objects.pod.pod, bindings, identities, self.scope);
+        let pod_identities = pod_identities(&objects.pod.pod, bindings, identities, self.rules);
         let wanted = pod_identities.wanted.iter();
         IndexedPod {
             placed: objects.pod.clone(),
             target: objects.target.cloned(),
-            verifications: wanted.map(|one| self.verification(&one.identity)).collect(),
+            verifications: wanted
+                .map(|one| self.verification(&one.identity, &objects.pod.pod))
+                .collect(),
             pod_identities,
         }
     }
@@ -102,12 +103,13 @@ impl Derive for IdentitiesOfPods {
 }
 
 impl IdentitiesOfPods {
-    /// The verification of an identity, and whether Azure has to be asked for it.
-    fn verification(&self, identity: &AzureIdentity) -> (Verification, bool) {
+    /// The verification of an identity for a pod, and whether Azure has to be asked for it.
+    fn verification(&self, identity: &AzureIdentity, pod: &Pod) -> (Verification, bool) {
         let profile = identity.profile();
         let recorded = profile.and_then(|profile| self.recorded.get(&profile));
         let known = self.known.get(&identity.resource_id);
-        self.hand_written.verify(identity, recorded, known)
+        self.hand_written
+            .verify(identity, &pod.breaches, recorded, known)
     }
 }
 
@@ -118,8 +120,8 @@ pub(super) struct AssignmentIndex(Index<IdentitiesOfPods>);
 impl AssignmentIndex {
     pub(super) fn new(rules: ServingRules) -> Self {
         Self(Index::new(IdentitiesOfPods {
-            scope: rules.scope,
-            hand_written: HandWritten::new(rules.legacy),
+            rules,
+            hand_written: HandWritten::new(rules),
             recorded: HashMap::new(),
             known: HashMap::new(),
             users: Users::default(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, HandWrittenLimits, Pod, verify};
+use podid_core::binding::{AzureIdentityType, HandWrittenLimits, verify};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
@@ -231,7 +231,7 @@ fn by_the_rules(facts: &[Fact]) -> Whole {
     for (number, placed) in pods {
         let Some(placed) = placed else { continue };
         let pod_identities =
-            pod_identities(&placed.pod, &bindings, &identities, BindingScope::Cluster);
+            pod_identities(&placed.pod, &bindings, &identities, ServingRules::default());
         if pod_identities.refused.is_some() {
             whole.refused.insert(pod_key(number));
         }

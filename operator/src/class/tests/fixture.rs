@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use kube::client::Body;
+use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::store::{Store, Writer};
 use kube::runtime::watcher::Event;
@@ -58,6 +60,8 @@ struct State {
     /// Reasons that were written.
     statuses: Vec<String>,
     fault: Option<Fault>,
+    pods: Vec<Value>,
+    removed_policy: String,
 }
 
 /// The class, its controller and the cloud.
@@ -65,6 +69,7 @@ pub(super) struct Fixture {
     state: Arc<Mutex<State>>,
     context: Arc<ClassContext>,
     profiles: Writer<PodIdentityProfile>,
+    namespaces: Writer<PartialObjectMeta<Namespace>>,
     nodes: watch::Sender<Option<NodeSummary>>,
 }
 
@@ -87,12 +92,15 @@ impl Fixture {
         };
         let state = Arc::new(Mutex::new(state));
         let profiles = Writer::default();
+        let namespaces = Writer::default();
         let (nodes, receiver) = watch::channel(None);
-        let context = Arc::new(context(&state, profiles.as_reader(), &receiver));
+        let stores = (profiles.as_reader(), namespaces.as_reader());
+        let context = Arc::new(context(&state, stores, &receiver));
         Self {
             state,
             context,
             profiles,
+            namespaces,
             nodes,
         }
     }
@@ -134,6 +142,31 @@ impl Fixture {
         let mut profile = PodIdentityProfile::new(name, spec);
         profile.metadata.namespace = Some("ns".to_owned());
         self.profiles.apply_watcher_event(&Event::Apply(profile));
+    }
+
+    /// A namespace is there.
+    pub(super) fn namespace_comes(&mut self, name: &str) {
+        let metadata = json!({ "metadata": { "name": name } });
+        let namespace = serde_json::from_value(metadata).expect("a namespace");
+        self.namespaces
+            .apply_watcher_event(&Event::Apply(namespace));
+    }
+
+    /// The pods of the cluster.
+    pub(super) fn pods_are(&self, pods: &[Value]) {
+        lock(&self.state).pods = pods.to_vec();
+    }
+
+    /// A policy is removed by hand.
+    pub(super) fn remove_policy(&self, name: &str) {
+        lock(&self.state).removed_policy = name.to_owned();
+    }
+
+    /// A sub-condition: its status and reason.
+    pub(super) fn part(&self, kind: &str) -> Option<(String, String)> {
+        let conditions = self.status().conditions.expect("conditions");
+        let mut found = conditions.into_iter().filter(|one| one.type_ == kind);
+        found.next().map(|one| (one.status, one.reason))
     }
 
     /// How many profiles the status counts.
@@ -190,7 +223,10 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 fn context(
     state: &Arc<Mutex<State>>,
-    profiles: Store<PodIdentityProfile>,
+    (profiles, namespaces): (
+        Store<PodIdentityProfile>,
+        Store<PartialObjectMeta<Namespace>>,
+    ),
     nodes: &watch::Receiver<Option<NodeSummary>>,
 ) -> ClassContext {
     let client = api_server(Arc::clone(state));
@@ -205,6 +241,8 @@ fn context(
             tenant_id: None,
         },
         profiles,
+        namespaces,
+        namespace: "podid-system".to_owned(),
         nodes: nodes.clone(),
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
@@ -233,8 +271,31 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
                 state.class["status"] = status;
                 body = state.class.clone();
             }
+            if path.ends_with("/pods") {
+                let namespace = path.split('/').nth_back(1).unwrap_or_default();
+                let of = |pod: &&Value| {
+                    ["v1", pod["metadata"]["namespace"].as_str().unwrap()].contains(&namespace)
+                };
+                let pods: Vec<Value> = lock(&state).pods.iter().filter(of).cloned().collect();
+                body = json!({ "metadata": {}, "items": pods });
+            }
+            let policy = path
+                .rsplit('/')
+                .next()
+                .filter(|_| path.contains("/validatingadmission"));
+            let mut status = StatusCode::OK;
+            if let Some(policy) = policy {
+                let actions = ["Deny", "Warn"];
+                let spec = json!({ "policyName": policy, "validationActions": actions });
+                body = json!({ "metadata": { "name": policy }, "spec": spec });
+                if lock(&state).removed_policy == policy {
+                    status = StatusCode::NOT_FOUND;
+                    body = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "NotFound", "code": 404 });
+                }
+            }
             let body = Body::from(serde_json::to_vec(&body).expect("JSON"));
-            Ok::<_, std::convert::Infallible>(Response::new(body))
+            let response = Response::builder().status(status).body(body);
+            Ok::<_, std::convert::Infallible>(response.expect("a response"))
         }
     });
     Client::new(service, "ns")

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use fixture::{Fault, Fixture, INTERVAL};
 use kube::runtime::controller::Action;
+use podid_core::class::NEIGHBOURS_READY;
 use podid_core::condition::ConditionStatus;
 use podid_core::node_guard::{NODES_GUARDED, NodeGuard, NodeSummary, UnguardedReason};
-use serde_json::json;
+use podid_core::policy::{POLICIES_INSTALLED, POLICY_MISSING};
+use serde_json::{Value, json};
 
 /// Calls for a class without roles that only Azure knows: subscription, regions, two groups.
 const CALLS: usize = 4;
@@ -312,4 +314,78 @@ fn guarded(fixture: &Fixture) -> (String, Option<i64>) {
         .collect();
     assert_eq!(found.len(), 1, "{conditions:?}");
     (found[0].status.clone(), found[0].observed_generation)
+}
+
+/// A pod whose container keeps `NET_RAW`.
+fn keeping(namespace: &str, name: &str) -> Value {
+    json!({
+        "metadata": { "namespace": namespace, "name": name },
+        "spec": { "containers": [{ "name": "app" }] },
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn neighbours_that_run_and_break_the_rule_are_named_and_leave_the_class_ready() {
+    let limits = json!({ "namespaces": { "names": ["apps", "agents"] } });
+    let neighbours = json!({ "rule": "Enforce", "exceptNamespaces": ["agents"] });
+    let mut fixture = Fixture::new(json!({ "limits": limits, "neighbours": neighbours }));
+    for namespace in ["apps", "agents", "other"] {
+        fixture.namespace_comes(namespace);
+    }
+    let mut ended = keeping("apps", "job");
+    ended["status"] = json!({ "phase": "Succeeded" });
+    let mut good = keeping("apps", "good");
+    good["spec"]["containers"][0]["securityContext"] =
+        json!({ "capabilities": { "drop": ["ALL"] } });
+    fixture.pods_are(&[
+        keeping("apps", "web"),
+        keeping("agents", "agent"),
+        keeping("other", "web"),
+        ended,
+        good,
+    ]);
+    fixture.reconcile().await;
+    let status = fixture.status();
+    assert_eq!(status.breaking_neighbour_count, Some(1));
+    let named = status.breaking_neighbours.expect("named");
+    assert_eq!((&*named[0].namespace, &*named[0].name), ("apps", "web"));
+    assert_eq!(named[0].reason, "container app does not drop NET_RAW");
+    let part = fixture.part(NEIGHBOURS_READY).expect("a condition");
+    assert_eq!(part, ("False".into(), "PodsKeepNetRaw".into()));
+    assert_eq!(fixture.ready().status, ConditionStatus::True);
+
+    fixture.pods_are(&[]);
+    fixture.request("mended");
+    fixture.reconcile().await;
+    assert_eq!(fixture.status().breaking_neighbour_count, Some(0));
+    let part = fixture.part(NEIGHBOURS_READY).expect("a condition");
+    assert_eq!(part, ("True".into(), "Enforced".into()));
+
+    fixture.change(json!({ "neighbours": null }));
+    fixture.reconcile().await;
+    assert_eq!(fixture.status().breaking_neighbour_count, None);
+    assert_eq!(fixture.part(NEIGHBOURS_READY), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_somebody_removed_is_named_and_leaves_the_class_ready() {
+    let fixture = Fixture::new(json!({ "neighbours": { "rule": "Audit", "scope": "Nodes" } }));
+    fixture.reconcile().await;
+    let installed = ("True".to_owned(), "Installed".to_owned());
+    assert_eq!(fixture.part(POLICIES_INSTALLED), Some(installed.clone()));
+    let missing = ("False".to_owned(), POLICY_MISSING.to_owned());
+
+    fixture.remove_policy("podid-neighbours-audit");
+    fixture.request("look");
+    fixture.reconcile().await;
+    assert_eq!(fixture.part(POLICIES_INSTALLED), Some(missing.clone()));
+    assert_eq!(fixture.part(NEIGHBOURS_READY), Some(missing.clone()));
+    assert_eq!(fixture.ready().status, ConditionStatus::True);
+
+    fixture.remove_policy("podid-node-taints");
+    fixture.request("look again");
+    fixture.reconcile().await;
+    assert_eq!(fixture.part(POLICIES_INSTALLED), Some(missing));
+    let audited = ("True".to_owned(), "Audited".to_owned());
+    assert_eq!(fixture.part(NEIGHBOURS_READY), Some(audited));
 }

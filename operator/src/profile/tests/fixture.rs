@@ -434,7 +434,10 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
 
 fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (StatusCode, Value) {
     if path.contains("/admissionregistration.k8s.io/") {
-        return (StatusCode::OK, json!({ "metadata": { "name": "policy" } }));
+        let policy = path.rsplit('/').next();
+        let spec = json!({ "policyName": policy, "validationActions": ["Deny", "Warn"] });
+        let object = json!({ "metadata": { "name": policy }, "spec": spec });
+        return (StatusCode::OK, object);
     }
     if path.contains("/events") {
         return (StatusCode::CREATED, body);

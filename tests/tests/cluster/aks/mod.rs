@@ -2,7 +2,9 @@
 
 mod az;
 mod life;
+mod owner;
 mod reader;
+mod stage;
 
 use std::collections::BTreeSet;
 

@@ -89,6 +89,13 @@ impl Reader {
         serde_saphyr::from_str(&class).unwrap()
     }
 
+    /// What the command line says about the rights that the class takes.
+    pub(super) fn asks_for_rights(&self) -> Value {
+        self.types("podid azure-role fleet/classes/standard.yaml -o json > rights.json");
+        let rights = fs::read_to_string(self.path().join("rights.json")).unwrap();
+        serde_json::from_str(&rights).unwrap()
+    }
+
     /// What the page has one type to see whether class and profile work.
     pub(super) fn looks(&self) -> String {
         let commands = self.script(&["7."]);

@@ -5,9 +5,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::Lab;
 use podid_tests::kubectl::Kubectl;
 use podid_tests::manifests::{chart, helm};
+
+use crate::fixture::options;
 
 /// What an installation of podid can have, beside its namespace and its kinds.
 const OF_PODID: &str = "configmaps,serviceaccounts,services,deployments,daemonsets,roles,rolebindings,\
@@ -144,12 +146,17 @@ impl Stage {
 }
 
 fn start(name: &str) -> Lab {
-    let options = UpOptions {
-        name: format!("cluster-ring-{name}-{}", std::process::id()),
-        nodes: vec![NodeKind::Uniform],
-        flux: Flux::None,
-        lifetime: Lifetime::Caller,
-        ..UpOptions::default()
-    };
-    Lab::up(options).expect("a lab")
+    Lab::up(options(&format!("cluster-ring-{name}"))).expect("a lab")
+}
+
+/// Looks until there is an answer.
+pub(super) fn eventually<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        thread::sleep(PAUSE);
+    }
 }

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::process::Command;
 
 use podid_lab::layout::{LOCATION, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION, TENANT};
-use podid_lab::{Flux, Lab, Lifetime, NodeKind, UpOptions, install};
+use podid_lab::{Lab, install};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::pages::{blocks, page, section};
 use podid_tests::programs::{self, repository};
 use podid_tests::workloads::wait_until;
 use serde_json::{Value, json};
+
+use crate::fixture::options;
 
 const TEAM: &str = "payments";
 /// Client id of the team's identity.
@@ -172,14 +174,7 @@ fn adopts(lab: &Lab, kubectl: &Kubectl<'_>, folder: &Path) {
 }
 
 fn lab() -> Lab {
-    let lab = Lab::up(UpOptions {
-        name: format!("migration-{}", std::process::id()),
-        nodes: vec![NodeKind::Uniform],
-        flux: Flux::None,
-        lifetime: Lifetime::Caller,
-        ..UpOptions::default()
-    })
-    .unwrap();
+    let lab = Lab::up(options("migration")).unwrap();
     let seed = json!({
         "subscriptions": [SUBSCRIPTION],
         "location": LOCATION,

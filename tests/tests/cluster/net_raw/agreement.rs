@@ -99,9 +99,13 @@ fn spec() -> impl Strategy<Value = Value> {
         containers("setup-", 0..2),
         boolean(),
         boolean(),
+        boolean(),
     );
-    parts.prop_map(|(containers, setup, network, processes)| {
+    parts.prop_map(|(containers, setup, network, processes, users)| {
+        // The API server itself refuses users of its own to a pod that shares the node's network or processes.
+        let shares = [&network, &processes].contains(&&Some(json!(true)));
         object([
+            ("hostUsers", users.filter(|_| !shares)),
             ("containers", Some(containers)),
             ("initContainers", Some(setup)),
             ("hostNetwork", network),
@@ -118,26 +122,40 @@ fn table<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>, count: usize) 
 }
 
 /// The pods that are tried, by their `spec`.
-pub(super) fn specs() -> Vec<Value> {
+pub(crate) fn specs() -> Vec<Value> {
     table(&spec(), PODS)
 }
 
 /// What the operator and the node daemon find wrong with a pod.
-pub(super) fn breaches(pod: &Value) -> BTreeSet<Breach> {
+pub(crate) fn breaches(pod: &Value) -> BTreeSet<Breach> {
     let pod: Pod = serde_json::from_value(pod.clone()).unwrap();
     podid_crds::convert::pod(&pod).breaches
 }
 
 /// The verdicts that were the same.
-#[derive(Default)]
-struct Verdicts {
+pub(super) struct Verdicts {
+    /// What every refusal says.
+    words: [String; 2],
     admitted: usize,
     refused: usize,
 }
 
 impl Verdicts {
+    /// None yet, of a policy whose refusals say this.
+    pub(super) fn in_words(words: [String; 2]) -> Self {
+        Self {
+            words,
+            admitted: 0,
+            refused: 0,
+        }
+    }
+
+    fn of_profile() -> Self {
+        Self::in_words(["podid-net-raw-enforce", "profile shop"].map(str::to_owned))
+    }
+
     /// Compares what the API server said with what is found in the pod.
-    fn compare(&mut self, pod: &Value, said: Result<(), String>) {
+    pub(super) fn compare(&mut self, pod: &Value, said: Result<(), String>) {
         let found = breaches(pod);
         match said {
             Ok(()) => {
@@ -149,7 +167,7 @@ impl Verdicts {
                 self.admitted += 1;
             }
             Err(message) => {
-                for words in ["podid-net-raw-enforce", "profile shop"] {
+                for words in &self.words {
                     assert!(message.contains(words), "{message}: {pod}");
                 }
                 assert!(!found.is_empty(), "nothing is wrong, but {message}: {pod}");
@@ -165,7 +183,7 @@ impl Verdicts {
         }
     }
 
-    fn are_enough(&self) {
+    pub(super) fn are_enough(&self) {
         assert!(self.admitted >= ENOUGH, "{} admitted", self.admitted);
         assert!(self.refused >= ENOUGH, "{} refused", self.refused);
     }
@@ -174,7 +192,7 @@ impl Verdicts {
 #[tokio::test]
 async fn admission_and_core_say_the_same_of_every_pod() {
     let space = space().await;
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::of_profile();
     let mut kinds = HashSet::new();
     for spec in specs() {
         let mut pod = pod("p", "shop", &keeps());
@@ -206,7 +224,7 @@ async fn admission_and_core_say_the_same_of_every_debugging_container() {
     let space = space().await;
     let clean = pod("web", "shop", &drops("ALL"));
     space.create("Pod", clean.clone(), false).await.unwrap();
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::of_profile();
     for context in table(&context(), DEBUGGERS) {
         let container = json!({"name": "debugger", "image": "x", "securityContext": context});
         let mut pod = clean.clone();
@@ -225,4 +243,33 @@ async fn windows_pods_are_excused_by_both() {
     pod["spec"]["os"] = json!({"name": "windows"});
     assert!(breaches(&pod).is_empty());
     space.admits(pod).await.unwrap();
+}
+
+/// With users of its own a pod's capabilities are worth nothing on the node, and NET_RAW as much as ever on its network.
+#[tokio::test]
+async fn a_user_namespace_excuses_nothing() {
+    let space = space().await;
+    let with = |context: &Value| {
+        let mut pod = pod("p", "shop", context);
+        pod["spec"]["hostUsers"] = json!(false);
+        pod
+    };
+    let added = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}});
+    for context in [keeps(), added] {
+        let pod = with(&context);
+        assert!(!breaches(&pod).is_empty(), "{pod}");
+        let said = space.admits(pod).await.expect_err("it keeps NET_RAW");
+        assert!(said.contains("podid-net-raw-enforce"), "{said}");
+    }
+    space.admits(with(&drops("ALL"))).await.unwrap();
+    // The API server has no such pod, with or without podid.
+    for shared in ["hostNetwork", "hostPID"] {
+        let mut pod = with(&drops("ALL"));
+        pod["spec"][shared] = json!(true);
+        let said = space.admits(pod).await.expect_err(shared);
+        assert!(
+            said.contains("hostUsers") && !said.contains("podid"),
+            "{said}"
+        );
+    }
 }

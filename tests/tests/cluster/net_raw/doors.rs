@@ -58,24 +58,24 @@ async fn a_write_to_the_status_of_a_bound_pod_is_taken() {
     refusal(written.await.unwrap_err());
 }
 
+/// Places the pod on a node by a Binding with these labels.
+async fn place(space: &Space, path: &str, labels: Value) -> kube::Result<Value> {
+    let binding = json!({
+        "apiVersion": "v1", "kind": "Binding",
+        "metadata": {"name": "plain", "labels": labels},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": "node-0"},
+    });
+    let path = format!("/api/v1/namespaces/{}/{path}", space.name);
+    let body = serde_json::to_vec(&binding).unwrap();
+    let request = Request::new(path).create(&PostParams::default(), body);
+    space.client.request(request.unwrap()).await
+}
+
 #[tokio::test]
 async fn a_placement_binds_no_pod() {
     let space = unbound().await;
-    let binding = |labels: Value| {
-        json!({
-            "apiVersion": "v1", "kind": "Binding",
-            "metadata": {"name": "plain", "labels": labels},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": "node-0"},
-        })
-    };
-    let place = async |path: &str, labels: Value| {
-        let path = format!("/api/v1/namespaces/{}/{path}", space.name);
-        let body = serde_json::to_vec(&binding(labels)).unwrap();
-        let request = Request::new(path).create(&PostParams::default(), body);
-        space.client.request::<Value>(request.unwrap()).await
-    };
     for path in ["pods/plain/binding", "bindings"] {
-        let refused = place(path, json!({"aadpodidbinding": "shop"})).await;
+        let refused = place(&space, path, json!({"aadpodidbinding": "shop"})).await;
         let message = refusal(refused.unwrap_err()).message;
         for words in ["pod plain", "not with its placement"] {
             assert!(
@@ -84,9 +84,38 @@ async fn a_placement_binds_no_pod() {
             );
         }
     }
-    // The API server copies any other label of a Binding.
-    place("pods/plain/binding", json!({"zone": "1"}))
+    place(&space, "pods/plain/binding", json!({}))
+        .await
+        .unwrap();
+    assert_eq!(labels(&space).await, json!({"app": "plain"}));
+}
+
+#[tokio::test]
+async fn other_labels_of_a_placement_are_copied() {
+    let space = unbound().await;
+    place(&space, "pods/plain/binding", json!({"zone": "1"}))
         .await
         .unwrap();
     assert_eq!(labels(&space).await, json!({"app": "plain", "zone": "1"}));
+}
+
+/// What this subresource may change of a pod are the resources of its containers.
+#[tokio::test]
+async fn a_resize_binds_no_pod() {
+    let space = space().await;
+    let mut plain = pod("plain", "shop", &keeps());
+    plain["metadata"]["labels"] = json!({"app": "plain"});
+    plain["spec"]["nodeSelector"] = json!({"none": "such"});
+    let resources = |cpu: &str| json!({"requests": {"cpu": cpu}});
+    plain["spec"]["containers"][0]["resources"] = resources("100m");
+    space.create("Pod", plain, false).await.unwrap();
+    let patch = Patch::Strategic(json!({
+        "metadata": {"labels": {"aadpodidbinding": "shop"}},
+        "spec": {"containers": [{"name": "app", "resources": resources("200m")}]},
+    }));
+    let (pods, parameters) = (space.api("Pod"), PatchParams::default());
+    let written = pods.patch_subresource("resize", "plain", &parameters, &patch);
+    let container = &written.await.unwrap().data["spec"]["containers"][0];
+    assert_eq!(container["resources"], resources("200m"));
+    assert_eq!(labels(&space).await, json!({"app": "plain"}));
 }

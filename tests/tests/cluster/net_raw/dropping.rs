@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{drops, keeps, pod, space};
 use crate::fixture::{Space, eventually, refusal};
 
-const API: &str = "/apis/admissionregistration.k8s.io/v1";
+pub(super) const API: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// An object of the component, renamed for the test.
 fn object(file: &str, name: &str) -> Value {
@@ -22,14 +22,14 @@ fn object(file: &str, name: &str) -> Value {
     object
 }
 
-async fn create(space: &Space, plural: &str, object: &Value) {
+pub(super) async fn create(space: &Space, plural: &str, object: &Value) {
     let body = serde_json::to_vec(object).unwrap();
     let request = Request::new(format!("{API}/{plural}")).create(&Default::default(), body);
     let _made: Value = space.client.request(request.unwrap()).await.unwrap();
 }
 
 /// A namespace with one profile per mode, in which the drop is added.
-async fn dropping() -> Space {
+pub(super) async fn dropping() -> Space {
     let space = space().await;
     let name = &space.name;
     let policy = object("policy.yaml", name);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::PostParams;
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::PodIdentityProfile;
@@ -115,6 +116,50 @@ async fn pods_that_slip_past_admission_get_nothing() {
         scene.delete_pod(&name).await;
     }
     scene.until("cart", "Ready", "True").await;
+    scene.delete("cart").await;
+}
+
+#[tokio::test]
+async fn a_copied_label_is_worth_nothing_to_another_service_account() {
+    let scene = Scene::open("accounts").await;
+    let spec = json!({ "binding": { "serviceAccounts": ["web"] } });
+    let profile = scene.ready("cart", spec).await;
+    scene.pod("copy", "cart", VM_NODES[0]).await;
+    let event = scene.until_event("copy", "ServiceAccountNotBound").await;
+    let binding = format!("AzureIdentityBinding {}/cart", scene.namespace);
+    let list = format!(
+        "binding.serviceAccounts of PodIdentityProfile {}/cart",
+        scene.namespace
+    );
+    for words in [binding.as_str(), "service account default;", list.as_str()] {
+        assert!(event.contains(words), "{words:?} is not in: {event}");
+    }
+    let drops = json!({ "capabilities": { "drop": ["ALL"] } });
+    let web = json!({
+        "metadata": { "name": "web", "labels": { "aadpodidbinding": "cart" } },
+        "spec": {
+            "nodeName": VM_NODES[1], "serviceAccountName": "web",
+            "containers": [{
+                "name": "main", "image": "registry.example/app", "securityContext": drops,
+            }],
+        },
+    });
+    scene
+        .create::<ServiceAccount>(json!({ "metadata": { "name": "web" } }))
+        .await;
+    scene.create::<Pod>(web).await;
+    scene.until_assigned(&["web Assigned"]).await;
+    let identity = Scene::identity_of(&profile);
+    assert!(!scene.stage.carried(VM_NODES[0]).await.contains(&identity));
+    eventually("the copy does not count", async || {
+        let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
+        let (_, message) = says(&profile, "AssignmentReady");
+        (message == "1 of 1 pod has the identity on its node").then_some(())
+    })
+    .await;
+    for pod in ["copy", "web"] {
+        scene.delete_pod(pod).await;
+    }
     scene.delete("cart").await;
 }
 

@@ -25,13 +25,14 @@ const BINDING_KINDS: [&str; 4] = [
 ];
 
 /// One request.
+#[derive(Clone)]
 pub(super) struct Attempt {
     what: String,
     method: &'static str,
     path: String,
     body: Option<Value>,
-    /// Whom it claims to come from.
-    impersonates: Option<&'static str>,
+    /// Whom it claims to come from, as headers.
+    claims: Vec<(&'static str, String)>,
 }
 
 impl fmt::Display for Attempt {
@@ -40,11 +41,13 @@ impl fmt::Display for Attempt {
             what,
             method,
             path,
-            impersonates,
+            claims,
             ..
         } = self;
         write!(f, "{method} /{path} {what}")?;
-        impersonates.map_or(Ok(()), |user| write!(f, " as {user}"))
+        claims
+            .iter()
+            .try_for_each(|(header, value)| write!(f, " {header}: {value}"))
     }
 }
 
@@ -56,8 +59,24 @@ impl Attempt {
             method,
             path,
             body,
-            impersonates: None,
+            claims: Vec::new(),
         }
+    }
+
+    /// Whether it claims to come from nobody else.
+    pub(super) fn is_in_own_name(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    /// The same in somebody else's name.
+    pub(super) fn impersonating(self, user: &str) -> Self {
+        self.claiming("impersonate-user", user)
+    }
+
+    /// The same with another header of impersonation.
+    pub(super) fn claiming(mut self, header: &'static str, value: &str) -> Self {
+        self.claims.push((header, value.to_owned()));
+        self
     }
 
     /// Status and body of the answer.
@@ -70,8 +89,8 @@ impl Attempt {
             _ => "application/json",
         };
         request = request.header("content-type", kind);
-        if let Some(user) = self.impersonates {
-            request = request.header("impersonate-user", user);
+        for (header, value) in &self.claims {
+            request = request.header(*header, value);
         }
         let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
         let request = request.body(Body::from(body.into_bytes())).unwrap();
@@ -91,7 +110,7 @@ impl Attempt {
 pub(super) async fn furnish(space: &Space) {
     let profile = json!({
         "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile",
-        "metadata": {"name": "shop"}, "spec": {"className": "standard"},
+        "metadata": {"name": "shop"}, "spec": {"className": "none"},
     });
     space
         .create("PodIdentityProfile", profile, false)
@@ -99,17 +118,19 @@ pub(super) async fn furnish(space: &Space) {
         .unwrap();
 }
 
-/// What the daemon's rights are for.
+/// What the rights of the daemon's own account are for, but for the pods.
 pub(super) fn daemons_own_reads() -> Vec<Attempt> {
     let kinds = BINDING_KINDS.map(|kind| format!("{PREDECESSOR}/{kind}"));
-    let others = [
-        "api/v1/pods".to_owned(),
-        format!("{PODID}/podidentityclasses"),
-    ];
-    let paths = kinds.into_iter().chain(others);
+    let classes = format!("{PODID}/podidentityclasses");
+    let paths = kinds.into_iter().chain([classes]);
     paths
         .map(|path| Attempt::new("list", "GET", path, None))
         .collect()
+}
+
+/// The pods of the cluster, or those that a query selects.
+pub(super) fn list_pods(query: &str) -> Attempt {
+    Attempt::new("list", "GET", format!("api/v1/pods{query}"), None)
 }
 
 /// Everything that a thief may think of.
@@ -366,9 +387,7 @@ fn masks(namespace: &str) -> Vec<Attempt> {
     let mut all = Vec::new();
     for user in users {
         for path in &paths {
-            let mut attempt = Attempt::new("", "GET", path.clone(), None);
-            attempt.impersonates = Some(user);
-            all.push(attempt);
+            all.push(Attempt::new("", "GET", path.clone(), None).impersonating(user));
         }
     }
     all

@@ -30,6 +30,7 @@ pub(crate) fn class() -> Class {
             identity_operator: IdentityOperatorGrant::Identity,
             machine_contributor: MachineContributorGrant::NodeResourceGroup,
         }),
+        neighbours: None,
         limits: Limits {
             namespaces: ["shop".to_owned()].into(),
             access: vec![limit(

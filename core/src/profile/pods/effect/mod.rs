@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{ASSIGNMENT_READY, BoundPods, NamedPods};
+use super::{ASSIGNMENT_READY, BoundPods};
 use crate::binding::{Pod, accepts_service_account};
-use crate::condition::{Condition, ConditionStatus, SubCondition};
-use crate::net_raw::NetRaw;
+use crate::condition::{API_SERVER_REFUSED, Condition, ConditionStatus, SubCondition};
+use crate::net_raw::{NamedPods, NetRaw};
+use crate::policy::{POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_message};
 use crate::profile::ConditionType;
 use crate::profile::desired::DesiredBinding;
 
@@ -14,24 +15,6 @@ pub const PODS_KEEP_NET_RAW: &str = "PodsKeepNetRaw";
 
 /// How many pods the message of a condition names.
 const NAMED: usize = 3;
-
-/// Whether the policy that a profile needs holds pods to the `NET_RAW` rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum PolicyState {
-    /// The ValidatingAdmissionPolicy of this name is installed and bound.
-    Installed(&'static str),
-    /// The ValidatingAdmissionPolicy of this name, or its binding, is not installed.
-    Missing(&'static str),
-    /// The profile needs none.
-    NotNeeded,
-    /// It could not be read.
-    NotRead {
-        /// Reason of the condition.
-        reason: String,
-        /// What failed, on what and why.
-        message: String,
-    },
-}
 
 /// The part of [`BoundPods`] on which the profile's conditions depend. While it stays the same, a change of
 /// pods needs no reconciliation.
@@ -73,14 +56,23 @@ pub fn policy_condition(net_raw: NetRaw, policy: PolicyState) -> SubCondition {
         ),
         PolicyState::Missing(name) => (
             ConditionStatus::False,
-            "PolicyMissing".to_owned(),
+            POLICY_MISSING.to_owned(),
             format!(
                 "ValidatingAdmissionPolicy {name} or its binding is not installed, so nothing \
                  keeps bound pods from holding NET_RAW; install podid's policies, or set \
                  spec.netRaw where the class allows it"
             ),
         ),
-        PolicyState::NotRead { reason, message } => (ConditionStatus::Unknown, reason, message),
+        PolicyState::Changed(name) => (
+            ConditionStatus::False,
+            POLICY_CHANGED.to_owned(),
+            changed_message(name),
+        ),
+        PolicyState::NotRead(message) => (
+            ConditionStatus::Unknown,
+            API_SERVER_REFUSED.to_owned(),
+            message,
+        ),
     };
     SubCondition {
         kind: ConditionType::EnforcementReady.as_str(),

@@ -149,10 +149,12 @@ fn what_the_policy_comes_to_is_said_in_words() {
         is("Audited")
     );
     assert_eq!(said(NetRaw::Ignore, PolicyState::NotNeeded), is("Ignored"));
-    let unread = PolicyState::NotRead {
-        reason: "ApiServerRefused".into(),
-        message: "no answer".into(),
-    };
+    let changed = ConditionStatus::False;
+    assert_eq!(
+        said(NetRaw::Enforce, PolicyState::Changed("p")),
+        (changed, "PolicyChanged".to_owned())
+    );
+    let unread = PolicyState::NotRead("no answer".into());
     let expected = (ConditionStatus::Unknown, "ApiServerRefused".to_owned());
     assert_eq!(said(NetRaw::Enforce, unread), expected);
 }

@@ -61,8 +61,9 @@ macro_rules! metadata {
 
 /// Names, rights and bindings of a program's service account.
 macro_rules! rights {
-    ($name:literal, $part:literal, $cluster:literal, $own:literal) => {
+    ($name:literal, $part:literal, $cluster:literal, $own:literal $(, $more:expr)*) => {
         &[
+            $($more,)*
             edit(
                 concat!(
                     "metadata:\n  name: ",
@@ -117,8 +118,46 @@ const DAEMON: Edit = edit(
     1,
 );
 
+/// Rules of the daemon's own account, which it has not where it acts as its node.
+macro_rules! own {
+    ($rule:literal) => {
+        edit(
+            $rule,
+            concat!(
+                "{{- if not .Values.nmi.settings.actAsNode }}\n",
+                $rule,
+                "{{- end }}\n"
+            ),
+            1,
+        )
+    };
+}
+
+const OWN_PODS: Edit = own!(
+    "  # Who called: the pods of its own node (watched with fieldSelector spec.nodeName).
+  - apiGroups: [\"\"]
+    resources: [pods]
+    verbs: [list, watch]
+"
+);
+
+const OWN_EVENTS: Edit = own!(
+    "  # What was refused, as an Event on the pod.
+  - apiGroups: [events.k8s.io]
+    resources: [events]
+    verbs: [create]
+"
+);
+
 /// The mode of a policy that a class or profile sets to `Enforce` or `Audit`, of which kustomize has two overlays.
 const MODE: Edit = edit("\"'Enforce'\"", "\"'{{ $mode }}'\"", 1);
+
+/// What such a policy about pods does when it cannot be evaluated: a warning must never keep a pod from starting.
+const POLICY_FAILURE: Edit = edit(
+    "  failurePolicy: Fail\n",
+    "  failurePolicy: {{ $audit | ternary \"Ignore\" \"Fail\" }}\n",
+    1,
+);
 
 /// What such a policy does in its mode.
 const ACTIONS: Edit = edit(
@@ -138,7 +177,35 @@ const TEMPLATES: &[Template] = &[
         file: "nmi/rights.yaml",
         sources: &["rbac/nmi.yaml"],
         around: ("{{- if .Values.rbac.create }}", "{{- end }}"),
-        edits: rights!("podid-nmi", "nmi", 2, 0),
+        edits: rights!("podid-nmi", "nmi", 2, 0, OWN_PODS, OWN_EVENTS),
+    },
+    Template {
+        file: "nmi/rights-as-node.yaml",
+        sources: &["../components/act-as-node/rights.yaml"],
+        around: (
+            "{{- if and .Values.rbac.create .Values.nmi.settings.actAsNode }}",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "metadata:\n  name: podid-nmi-as-node\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+                concat!(
+                    "metadata:\n  name: {{ include \"podid.nmi.name\" . }}-as-node",
+                    metadata!()
+                ),
+                2,
+            ),
+            edit(
+                "Role\n  name: podid-nmi-as-node\n",
+                "Role\n  name: {{ include \"podid.nmi.name\" . }}-as-node\n",
+                1,
+            ),
+            edit(
+                "    name: podid-nmi\n    namespace: podid-system\n",
+                "    name: {{ include \"podid.nmi.serviceAccount\" . }}\n    namespace: {{ include \"podid.namespace\" . }}\n",
+                1,
+            ),
+        ],
     },
     Template {
         file: "people.yaml",
@@ -286,6 +353,22 @@ const TEMPLATES: &[Template] = &[
         ],
     },
     Template {
+        file: "policies/node-events.yaml",
+        sources: &[
+            "../components/act-as-node/policy.yaml",
+            "../components/act-as-node/binding.yaml",
+        ],
+        around: (
+            "{{- if and .Values.policies.daemonEvents.enabled .Values.nmi.settings.actAsNode }}",
+            "{{- end }}",
+        ),
+        edits: &[edit(
+            "  name: podid-node-events\n  labels:\n    app.kubernetes.io/part-of: podid\n",
+            concat!("  name: podid-node-events", metadata!()),
+            2,
+        )],
+    },
+    Template {
         file: "policies/net-raw-templates.yaml",
         sources: &[
             "policies/net-raw/templates/policy.yaml",
@@ -360,6 +443,91 @@ const TEMPLATES: &[Template] = &[
         ],
     },
     Template {
+        file: "policies/net-raw-legacy.yaml",
+        sources: &[
+            "policies/net-raw/rule/policy.yaml",
+            "policies/net-raw/rule/binding.yaml",
+        ],
+        // kustomize's overlay `legacy` of the rule, in the mode of its two components.
+        around: (
+            "{{- $mode := default \"Ignore\" .Values.operator.settings.legacyNetRaw }}
+{{- $audit := eq $mode \"Audit\" }}
+{{- if ne $mode \"Ignore\" }}
+---",
+            "{{- end }}",
+        ),
+        edits: &[
+            edit(
+                "# Refuses a pod that a profile with `netRaw: Enforce` binds while",
+                "# Refuses, or warns of, a pod with the label aadpodidbinding, whoever binds it, while",
+                1,
+            ),
+            edit(
+                "  name: podid-net-raw\n",
+                concat!("  name: podid-net-raw-legacy", metadata!()),
+                2,
+            ),
+            edit(
+                "  policyName: podid-net-raw\n",
+                "  policyName: podid-net-raw-legacy\n",
+                1,
+            ),
+            edit(
+                "  # Evaluated once for each profile in the pod's namespace.
+  paramKind:
+    apiVersion: podid.dev/v1alpha1
+    kind: PodIdentityProfile
+",
+                "",
+                1,
+            ),
+            edit(
+                "    - name: selector
+      expression: params.spec.?binding.?selector.orValue(params.metadata.name)
+",
+                "",
+                1,
+            ),
+            edit(
+                "    # By what the profile asks for, or by what was last applied of it: the pod is bound by the
+    # latter as long as podid has not applied an edit, or refuses it.
+    - name: applies
+      expression: >-
+        (params.spec.?netRaw.orValue('Enforce') == variables.mode &&
+        variables.label == variables.selector) ||
+        (params.?status.?binding.?netRaw.orValue('') == variables.mode &&
+        variables.label == params.?status.?binding.?selector.orValue(''))
+",
+                "    # An empty selector matches nothing, so an empty label is bound by nothing.
+    - name: applies
+      expression: variables.label != ''
+",
+                1,
+            ),
+            edit(
+                "        'profile ' + params.metadata.name + ' (netRaw: ' + variables.mode +
+        ') binds this pod by its label aadpodidbinding'
+",
+                "        'this cluster holds every pod with the label aadpodidbinding to the rule (legacyNetRaw: ' +
+        variables.mode + ')'
+",
+                1,
+            ),
+            edit(
+                "  paramRef:
+    # Every profile of the pod's own namespace; none there, nothing to check.
+    selector: {}
+    parameterNotFoundAction: Allow
+",
+                "",
+                1,
+            ),
+            POLICY_FAILURE,
+            MODE,
+            ACTIONS,
+        ],
+    },
+    Template {
         file: "policies/neighbours.yaml",
         sources: &[
             "policies/neighbours/rule/policy.yaml",
@@ -418,11 +586,7 @@ const TEMPLATES: &[Template] = &[
                 "  policyName: podid-net-raw-{{ lower $mode }}\n",
                 1,
             ),
-            edit(
-                "  failurePolicy: Fail\n",
-                "  failurePolicy: {{ $audit | ternary \"Ignore\" \"Fail\" }}\n",
-                1,
-            ),
+            POLICY_FAILURE,
             MODE,
             ACTIONS,
         ],

@@ -6,9 +6,13 @@
 //! created or bound. The operator and the node daemon apply the rule to pods that the policy did not
 //! check: those that are older than their profile, or were created before the policy was active.
 
+mod named_pods;
+
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
+pub use named_pods::NamedPods;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,15 +30,15 @@ pub enum NetRaw {
     Ignore,
 }
 
-impl NetRaw {
-    /// Name of the ValidatingAdmissionPolicy that holds pods to it, and of the policy's binding; `None` where
-    /// nothing is checked.
-    #[must_use]
-    pub fn policy(self) -> Option<&'static str> {
-        match self {
-            Self::Enforce => Some("podid-net-raw-enforce"),
-            Self::Audit => Some("podid-net-raw-audit"),
-            Self::Ignore => None,
+impl FromStr for NetRaw {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Ignore" => Ok(Self::Ignore),
+            "Audit" => Ok(Self::Audit),
+            "Enforce" => Ok(Self::Enforce),
+            _ => Err("it is Ignore, Audit or Enforce".to_owned()),
         }
     }
 }
@@ -279,15 +283,6 @@ mod tests {
             reason(&[Breach::HostPid, Breach::HostNetwork]),
             "HostNamespaceUsed"
         );
-    }
-
-    #[test]
-    fn the_operator_may_read_the_policies_that_hold_pods_to_the_rule() {
-        let rights = include_str!("../../kustomize/cluster/rbac/operator.yaml");
-        let names = [NetRaw::Enforce, NetRaw::Audit].map(|rule| rule.policy().expect("a policy"));
-        let named = format!("resourceNames: [{}]", names.join(", "));
-        assert!(rights.contains(&named), "{named}");
-        assert_eq!(NetRaw::Ignore.policy(), None);
     }
 
     #[test]
