@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
@@ -36,7 +36,7 @@ pub(super) struct ClusterFindings {
 
 /// Looks once.
 pub(super) async fn look(class: &Class, context: &ClassContext) -> ClusterFindings {
-    let reading = SHIPPED.map(|policy| policies::state(Some(policy), &context.client));
+    let reading = SHIPPED.map(|policy| policies::state(Some(policy), &context.client).boxed());
     let states: Vec<PolicyState> = stream::iter(reading).buffered(AT_ONCE).collect().await;
     let mut findings = ClusterFindings {
         parts: vec![installed_condition(&states)],
