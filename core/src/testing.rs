@@ -35,6 +35,7 @@ pub(crate) fn pod() -> Pod {
         selector: Some("web".into()),
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+        unserved: None,
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
             selector: None,
             service_account: "default".into(),
             breaches: [].into(),
+            unserved: None,
         };
         PodWarning {
             pod,

@@ -78,6 +78,7 @@ pub(crate) fn pod_context(assigned: bool) -> PodContext {
         selector: Some("s".into()),
         service_account: "default".into(),
         breaches: [].into(),
+        unserved: None,
     };
     let identity = azure_identity();
     let binding = Binding {
@@ -106,7 +107,6 @@ pub(crate) fn pod_context(assigned: bool) -> PodContext {
         caller: CallingPod {
             pod,
             labels: [].into(),
-            host_network: false,
             completed: false,
         },
         bindings: vec![binding],

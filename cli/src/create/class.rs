@@ -79,6 +79,10 @@ pub(crate) struct ClassArgs {
     #[arg(long, value_name = "ARM-ID")]
     allow_identity_group: Vec<String>,
 
+    /// Let profiles of several namespaces adopt one identity
+    #[arg(long)]
+    allow_shared_adoption: bool,
+
     /// Let profiles set netRaw to Audit or Ignore
     #[arg(long)]
     allow_net_raw: bool,
@@ -148,6 +152,7 @@ impl ClassArgs {
             namespaces,
             access: unless_empty(&access_limits(&self.allow_access)),
             identity_groups: unless_empty(&self.allow_identity_group),
+            allow_shared_adoption: self.allow_shared_adoption.then_some(true),
             backends: None,
             allow_net_raw: self.allow_net_raw.then_some(true),
             allow_hand_written: self.allow_hand_written.then_some(true),

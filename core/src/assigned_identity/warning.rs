@@ -113,8 +113,7 @@ fn unassigned(progress: &IdentityProgress<'_>) -> Option<AssignmentWarning> {
 mod tests {
     use super::*;
     use crate::arm::ArmId;
-    use crate::binding::AzureIdentityType;
-    use crate::net_raw::Breach;
+    use crate::binding::{AzureIdentityType, RefusalCause, Unserved};
     use crate::testing::{binding, identity};
 
     #[test]
@@ -129,7 +128,7 @@ mod tests {
                 service_account: "default".into(),
             }],
             refused: Some(RefusedPod {
-                breaches: [Breach::HostNetwork].into(),
+                cause: RefusalCause::Unserved(Unserved::HostNetwork),
                 identities: vec![malformed],
             }),
         };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use crate::binding::Unserved;
 use crate::resolve::CallingPod;
 
 /// A hardware (Ethernet) address, shown as `02:00:00:00:00:01`.
@@ -34,7 +35,8 @@ impl Claim {
     /// another pod's.
     #[must_use]
     pub fn of(pod: &CallingPod, addresses: &[Ipv4Addr]) -> Option<Self> {
-        let can_be_attested = !pod.host_network && !pod.completed && !addresses.is_empty();
+        let on_node = pod.pod.unserved == Some(Unserved::HostNetwork);
+        let can_be_attested = !on_node && !pod.completed && !addresses.is_empty();
         can_be_attested.then(|| Self {
             uid: pod.pod.uid.clone(),
             addresses: addresses.to_vec(),
@@ -153,6 +155,7 @@ impl PodEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binding::Pod;
     use crate::testing::pod;
 
     #[test]
@@ -184,10 +187,10 @@ mod tests {
             (false, true, &here, false),
         ];
         for (host_network, completed, addresses, attested) in table {
+            let unserved = host_network.then_some(Unserved::HostNetwork);
             let caller = CallingPod {
-                pod: pod(),
+                pod: Pod { unserved, ..pod() },
                 labels: BTreeMap::new(),
-                host_network,
                 completed,
             };
             let claim = attested.then(|| Claim {

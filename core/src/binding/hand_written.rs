@@ -11,6 +11,7 @@ use crate::binding::bound::{AzureIdentity, AzureIdentityType};
 use crate::binding::rules::LegacyIdentities;
 use crate::class::Class;
 use crate::net_raw::{self, Breach, NetRaw};
+use crate::object_key::ObjectKey;
 use crate::owner::Origin;
 
 /// What an object that was written by hand is compared with.
@@ -22,6 +23,8 @@ pub struct HandWrittenLimits<'a> {
     pub class: Option<&'a Class>,
     /// Labels of the object's namespace.
     pub namespace_labels: &'a BTreeMap<String, String>,
+    /// The profile of another namespace that has the identity in its status, if there is one.
+    pub used_by: Option<&'a ObjectKey>,
     /// What is asked of the pods that use such objects.
     pub net_raw: NetRaw,
     /// In which ways the pod breaks that rule for which the object is to be used.
@@ -42,6 +45,7 @@ impl HandWrittenLimits<'static> {
         served: LegacyIdentities::Any,
         class: None,
         namespace_labels: &NO_LABELS,
+        used_by: None,
         net_raw: NetRaw::Ignore,
         breaches: &NO_BREACHES,
     };
@@ -103,11 +107,18 @@ impl HandWrittenLimits<'_> {
         }
         let is_managed = ManagedIdentityId::parse(&identity.resource_id).is_some();
         let is_covered = is_managed && class.covers_identity(&identity.resource_id);
-        (!is_covered).then(|| {
-            let id = &identity.resource_id;
-            format!(
+        let id = &identity.resource_id;
+        if !is_covered {
+            return Some(format!(
                 "{id} lies in no resource group whose identities class {name} lets adopt; ask its owner to \
                  allow it in spec.limits.identityGroups"
+            ));
+        }
+        let other = self.used_by.filter(|_| !class.limits.allow_hand_written);
+        other.map(|profile| {
+            format!(
+                "profile {profile} of another namespace uses {id}; name another identity, or ask the owner \
+                 of class {name} to set spec.limits.allowHandWritten"
             )
         })
     }
@@ -197,6 +208,28 @@ mod tests {
             let message = reason(&identity).expect(words);
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn what_a_profile_of_another_namespace_uses_is_served_where_the_class_says_so() {
+        let theirs = ObjectKey::new("blog", "web");
+        let refusal = |allow_hand_written| {
+            let mut class = class();
+            class.limits.allow_hand_written = allow_hand_written;
+            let limits = HandWrittenLimits {
+                served: LegacyIdentities::WithinClass,
+                class: Some(&class),
+                used_by: Some(&theirs),
+                ..HandWrittenLimits::ANY
+            };
+            limits.refusal(&of("identities", Some("prod")))
+        };
+        let refused = refusal(false).expect("a refusal").message;
+        assert!(
+            refused.contains("profile blog/web of another namespace"),
+            "{refused}"
+        );
+        assert_eq!(refusal(true), None);
     }
 
     #[test]

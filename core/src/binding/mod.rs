@@ -8,6 +8,7 @@
 //! | `pod_identities` | which identities the VM or scale set under a pod must have for it |
 //! | `refused` | a bound pod that is refused, and the text for its Event |
 //! | `rules` | what the cluster's administrator says about who is served |
+//! | `unserved` | kinds of pods that are never served |
 //! | `verification` | whether the managed identity that an AzureIdentity names may be used by it |
 
 mod bound;
@@ -16,6 +17,7 @@ mod other_account;
 mod pod_identities;
 mod refused;
 mod rules;
+mod unserved;
 mod verification;
 
 pub use bound::{
@@ -26,8 +28,9 @@ pub use other_account::OtherAccount;
 pub use pod_identities::{
     PodIdentities, PodIdentity, holds_identities, is_completed, pod_identities,
 };
-pub use refused::RefusedPod;
+pub use refused::{RefusalCause, RefusedPod};
 pub use rules::{BindingScope, LegacyIdentities, ServingRules};
+pub use unserved::Unserved;
 pub use verification::{
     IdentityLookup, LookupHistory, TaggedOwner, Verification, is_made_by_profile, verify,
 };

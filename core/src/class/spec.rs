@@ -133,6 +133,8 @@ pub struct Limits {
     pub backends: BTreeSet<Backend>,
     /// Whether a profile may set `netRaw` to `Audit` or `Ignore`.
     pub allow_net_raw: bool,
+    /// Whether profiles of several namespaces may adopt one identity.
+    pub allow_shared_adoption: bool,
     /// Whether identities of its profiles are also served through hand-written AzureIdentities.
     pub allow_hand_written: bool,
 }

@@ -171,8 +171,13 @@ pub fn with_part<T: Clone>(
     let ready = before.iter().find(|one| one.kind == READY);
     let generation = ready.and_then(|ready| ready.observed_generation);
     let (kind, part) = (part.kind, condition(part, generation, now, before));
-    let others = before.iter().filter(|one| one.kind != kind);
-    others.cloned().chain([part]).collect()
+    let mut conditions = before.to_vec();
+    // In its place: another order would be a change of the status.
+    match conditions.iter_mut().find(|one| one.kind == kind) {
+        Some(known) => *known = part,
+        None => conditions.push(part),
+    }
+    conditions
 }
 
 /// A sub-condition that this reconciliation did not check.

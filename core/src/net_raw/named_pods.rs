@@ -1,4 +1,4 @@
-//! Pods that break the rule, as far as they are named.
+//! Pods that break the rule or are refused for another cause, as far as they are named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Breach, describe};
 
-/// The first pods of a kind by name, each with the ways in which it breaks the rule, and how many
+/// The first pods of a kind by name, each with the cause, and how many
 /// there are in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NamedPods {
@@ -20,10 +20,15 @@ impl NamedPods {
     /// How many pods are named where pods are listed.
     pub const MAX_NAMED: usize = 20;
 
-    /// Adds a pod.
+    /// Adds a pod that breaks the rule in these ways.
     pub fn add(&mut self, pod: &str, breaches: &BTreeSet<Breach>) {
+        self.add_because(pod, describe(breaches));
+    }
+
+    /// Adds a pod that is named for this cause.
+    pub fn add_because(&mut self, pod: &str, cause: String) {
         self.count += 1;
-        self.first.insert(pod.to_owned(), describe(breaches));
+        self.first.insert(pod.to_owned(), cause);
         if self.first.len() > Self::MAX_NAMED {
             self.first.pop_last();
         }

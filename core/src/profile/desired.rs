@@ -47,6 +47,8 @@ pub struct DesiredIdentity {
     pub tags: BTreeMap<String, String>,
     /// See [`CreationPolicy`].
     pub creation: CreationPolicy,
+    /// Whether profiles of other namespaces may have adopted it too.
+    pub shared: bool,
 }
 
 /// The binding an admitted profile wants.

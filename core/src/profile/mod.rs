@@ -6,6 +6,7 @@
 //! | `decide` | what to do: before anything is read, and after |
 //! | `admit` | whether its class allows what it asks for |
 //! | `desired` | the desired state of an admitted profile |
+//! | `adoption` | who may use an identity that podid did not make |
 //! | `reads` | what has to be read for a plan |
 //! | `expected` | what there is once a profile is made, where nothing can be read |
 //! | `observed` | what Azure and the cluster have, and what the status records |
@@ -20,6 +21,7 @@
 //! | `pods` | the effect of the pods that a profile binds: counts, conditions, readiness |
 
 pub mod admit;
+pub mod adoption;
 mod condition_type;
 pub mod decide;
 pub mod desired;

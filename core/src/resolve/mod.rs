@@ -43,8 +43,6 @@ pub struct CallingPod {
     pub pod: Pod,
     /// All its labels, for exceptions.
     pub labels: BTreeMap<String, String>,
-    /// Whether it shares the node's network, so that it cannot be distinguished from the node.
-    pub host_network: bool,
     /// Whether all its containers have ended for good (phase Succeeded or Failed).
     pub completed: bool,
 }
@@ -153,8 +151,8 @@ enum Pick<'a> {
 
 fn pick<'a>(facts: &ResolveInput<'a>, selector: &Selector) -> Result<Pick<'a>, TokenRefusal> {
     let caller = facts.caller;
-    if caller.host_network {
-        return Err(TokenRefusal::HostNetwork);
+    if let Some(kind) = caller.pod.unserved {
+        return Err(TokenRefusal::Unserved(kind));
     }
     if caller.completed {
         return Err(TokenRefusal::Completed);

@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use super::selector::Selector;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::OtherAccount;
+use crate::binding::{OtherAccount, Unserved};
 use crate::net_raw::{self, Breach};
 use crate::service_principal::PrincipalRefusal;
 
 /// Why a pod gets no token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum TokenRefusal {
-    /// It uses the node's network.
-    HostNetwork,
+    /// No pod of its kind is served.
+    Unserved(Unserved),
     /// All its containers have ended.
     Completed,
     /// No binding gives it any identity.
@@ -60,7 +60,7 @@ impl TokenRefusal {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::HostNetwork => "HostNetwork",
+            Self::Unserved(kind) => kind.reason(),
             Self::Completed => "Completed",
             Self::NotBound => "NotBound",
             Self::NotItsIdentity(_) => "NotItsIdentity",
@@ -82,7 +82,7 @@ impl TokenRefusal {
     #[must_use]
     pub fn description(&self) -> &'static str {
         match self {
-            Self::HostNetwork
+            Self::Unserved(_)
             | Self::Completed
             | Self::NotBound
             | Self::NotItsIdentity(_)
@@ -111,7 +111,7 @@ impl TokenRefusal {
 impl fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HostNetwork => f.write_str("the pod uses the node's network"),
+            Self::Unserved(kind) => write!(f, "{kind}; {}", kind.remedy()),
             Self::Completed => f.write_str("the pod has completed"),
             Self::NotBound => f.write_str(
                 "no AzureIdentityBinding gives the pod an identity; compare its label \

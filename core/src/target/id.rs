@@ -25,9 +25,9 @@ pub struct Target {
     id: ArmId,
 }
 
-/// Why a node's `spec.providerID` names no VM or scale set.
+/// Why there is no VM or scale set under a node that identities may be put on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderIdError {
+pub enum NodeTargetError {
     /// It is absent: there is no cloud provider, or it has not written it yet.
     #[error("the node has no provider id yet; the cloud provider writes it when the node joins")]
     Empty,
@@ -41,6 +41,11 @@ pub enum ProviderIdError {
          virtualMachines/NAME or …/virtualMachineScaleSets/NAME/virtualMachines/NUMBER"
     )]
     NotATarget(String),
+    /// It is a Windows node: no node daemon runs there, so that every pod of it would reach what is assigned.
+    #[error(
+        "it is a Windows node, where no node daemon keeps other pods from the node's identities"
+    )]
+    Windows,
 }
 
 impl Target {
@@ -48,17 +53,17 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, quoting it.
-    pub fn from_provider_id(provider_id: &str) -> Result<Self, ProviderIdError> {
+    pub fn from_provider_id(provider_id: &str) -> Result<Self, NodeTargetError> {
         let text = provider_id.trim();
         if text.is_empty() {
-            return Err(ProviderIdError::Empty);
+            return Err(NodeTargetError::Empty);
         }
         let path = text
             .get(..SCHEME.len())
             .filter(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
             .and_then(|_| text.get(SCHEME.len()..))
-            .ok_or_else(|| ProviderIdError::NotAzure(text.to_owned()))?;
-        Self::parse(path).ok_or_else(|| ProviderIdError::NotATarget(text.to_owned()))
+            .ok_or_else(|| NodeTargetError::NotAzure(text.to_owned()))?;
+        Self::parse(path).ok_or_else(|| NodeTargetError::NotATarget(text.to_owned()))
     }
 
     /// Reads the ARM id of a virtual machine, a scale set, or an instance of one (which stands
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn malformed_provider_ids_say_why() {
-        assert_eq!(Target::from_provider_id(" "), Err(ProviderIdError::Empty));
+        assert_eq!(Target::from_provider_id(" "), Err(NodeTargetError::Empty));
         for other in [
             "kind://podman/kind/node",
             "aws:///eu-west-1a/i-0",
@@ -202,7 +207,7 @@ mod tests {
         ] {
             let error = Target::from_provider_id(other).expect_err("not Azure");
             assert!(
-                matches!(error, ProviderIdError::NotAzure(_)),
+                matches!(error, NodeTargetError::NotAzure(_)),
                 "{other}: {error}"
             );
         }
@@ -221,7 +226,7 @@ mod tests {
         ] {
             let error = Target::from_provider_id(odd).expect_err("no target");
             assert!(
-                matches!(error, ProviderIdError::NotATarget(_)),
+                matches!(error, NodeTargetError::NotATarget(_)),
                 "{odd}: {error}"
             );
             assert!(error.to_string().contains(odd), "{error}");

@@ -35,7 +35,7 @@ mod status;
 pub use desired::{DesiredIdentities, IdentityUse};
 pub use error::{TargetError, TargetErrorClass};
 pub use failure::{Persistence, TargetFailure};
-pub use id::{ProviderIdError, Target, TargetKind};
+pub use id::{NodeTargetError, Target, TargetKind};
 pub use managed::{ManagedTarget, StatusChange};
 pub use observation::TargetObservation;
 pub use parts::MAX_CHANGES;

@@ -187,6 +187,7 @@ fn limits(limits: &ClassLimits) -> Limits {
             .collect(),
         backends: limits.backends.iter().flatten().copied().collect(),
         allow_net_raw: limits.allow_net_raw.unwrap_or_default(),
+        allow_shared_adoption: limits.allow_shared_adoption.unwrap_or_default(),
         allow_hand_written: limits.allow_hand_written.unwrap_or_default(),
     }
 }

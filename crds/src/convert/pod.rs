@@ -2,22 +2,24 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec, SecurityContext};
 use kube::ResourceExt;
-use podid_core::binding::{self, is_completed};
+use podid_core::binding::{self, Unserved, is_completed};
 use podid_core::net_raw::{self, Container, PodSecurity};
 use podid_core::resolve::CallingPod;
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{NodeTargetError, Target};
 
 use crate::aadpodidentity::BINDING_LABEL;
+
+/// The label in which a kubelet says which system its node has.
+const OS_LABEL: &str = "kubernetes.io/os";
+const WINDOWS: &str = "windows";
 
 /// A pod with what decides whether it is served at all: its labels, its network, its end.
 #[must_use]
 pub fn calling_pod(object: &Pod) -> CallingPod {
-    let spec = object.spec.as_ref();
     let status = object.status.as_ref();
     CallingPod {
         pod: pod(object),
         labels: object.labels().clone(),
-        host_network: spec.and_then(|spec| spec.host_network).unwrap_or_default(),
         completed: is_completed(status.and_then(|status| status.phase.as_deref())),
     }
 }
@@ -50,8 +52,11 @@ pub fn ipv4_addresses(object: &Pod) -> Vec<Ipv4Addr> {
 /// The VM or scale set under a node, from its `spec.providerID`.
 ///
 /// # Errors
-/// The node has no provider id (yet), or one that is not Azure's.
-pub fn target_of(node: &Node) -> Result<Target, ProviderIdError> {
+/// The node is a Windows node, has no provider id (yet), or one that is not Azure's.
+pub fn target_of(node: &Node) -> Result<Target, NodeTargetError> {
+    if node.labels().get(OS_LABEL).is_some_and(|os| os == WINDOWS) {
+        return Err(NodeTargetError::Windows);
+    }
     let spec = node.spec.as_ref();
     let provider_id = spec.and_then(|spec| spec.provider_id.as_deref());
     Target::from_provider_id(provider_id.unwrap_or_default())
@@ -72,11 +77,26 @@ pub fn pod(object: &Pod) -> binding::Pod {
         selector: object.labels().get(BINDING_LABEL).cloned(),
         service_account: account.unwrap_or_else(|| "default".to_owned()),
         breaches: net_raw::breaches(&security),
+        unserved: unserved(object),
     }
 }
 
+/// Every kubelet writes it on the copy of a pod that it runs from a file, and admission lets it write no other pod.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+fn unserved(object: &Pod) -> Option<Unserved> {
+    let spec = object.spec.as_ref();
+    if spec.and_then(|spec| spec.host_network) == Some(true) {
+        return Some(Unserved::HostNetwork);
+    }
+    if object.annotations().contains_key(MIRROR) {
+        return Some(Unserved::Static);
+    }
+    spec.is_some_and(is_windows).then_some(Unserved::Windows)
+}
+
 fn is_windows(spec: &PodSpec) -> bool {
-    spec.os.as_ref().is_some_and(|os| os.name == "windows")
+    spec.os.as_ref().is_some_and(|os| os.name == WINDOWS)
 }
 
 fn pod_security(spec: &PodSpec) -> PodSecurity {

@@ -83,6 +83,55 @@ fn windows_pods_are_excused() {
 }
 
 #[test]
+fn kinds_of_pods_that_are_never_served_are_known() {
+    let of = |annotations: Value, spec: Value| {
+        let metadata = json!({"name": "p", "annotations": annotations});
+        let object = json!({"metadata": metadata, "spec": spec});
+        pod(&serde_json::from_value(object).unwrap()).unserved
+    };
+    let spec = |key: &str, value: Value| json!({"containers": [], key: value});
+    let mirror = json!({"kubernetes.io/config.mirror": "a1"});
+    let plain = spec("hostPID", json!(true));
+    let host_network = spec("hostNetwork", json!(true));
+    let table = [
+        (json!({}), plain.clone(), None),
+        (
+            json!({"kubernetes.io/config.source": "api"}),
+            plain.clone(),
+            None,
+        ),
+        (json!({}), spec("os", json!({"name": "linux"})), None),
+        (
+            json!({}),
+            spec("os", json!({"name": "windows"})),
+            Some(podid_core::binding::Unserved::Windows),
+        ),
+        (
+            mirror.clone(),
+            plain,
+            Some(podid_core::binding::Unserved::Static),
+        ),
+        (
+            mirror,
+            host_network.clone(),
+            Some(podid_core::binding::Unserved::HostNetwork),
+        ),
+        (
+            json!({}),
+            host_network,
+            Some(podid_core::binding::Unserved::HostNetwork),
+        ),
+    ];
+    for (annotations, spec, kind) in table {
+        assert_eq!(
+            of(annotations.clone(), spec.clone()),
+            kind,
+            "{annotations} {spec}"
+        );
+    }
+}
+
+#[test]
 fn every_kind_of_container_counts() {
     let spec = |kind: &str| {
         let mut spec = json!({"containers": [
@@ -118,7 +167,22 @@ fn a_node_without_a_provider_id_is_no_target_yet() {
     let node = serde_json::from_value(json!({ "metadata": { "name": "n" } })).unwrap();
     assert_eq!(
         target_of(&node),
-        Err(podid_core::target::ProviderIdError::Empty)
+        Err(podid_core::target::NodeTargetError::Empty)
+    );
+}
+
+#[test]
+fn a_windows_node_is_no_target() {
+    let node = |os: &str| {
+        let labels = json!({"kubernetes.io/os": os});
+        let spec = json!({"providerID": "azure:///subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/virtualMachines/vm"});
+        let node = json!({"metadata": {"name": "n", "labels": labels}, "spec": spec});
+        target_of(&serde_json::from_value(node).unwrap())
+    };
+    assert!(node("linux").is_ok());
+    assert_eq!(
+        node("windows"),
+        Err(podid_core::target::NodeTargetError::Windows)
     );
 }
 

@@ -203,6 +203,11 @@ pub struct ClassLimits {
     ))]
     pub identity_groups: Option<Vec<String>>,
 
+    /// Whether profiles of several namespaces may adopt one identity. Left out: only those of the namespace whose
+    /// profile adopted it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_shared_adoption: Option<bool>,
+
     /// Backends that a profile may choose. Left out: the class's `defaultBackend` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2))]

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::binding::{AzureIdentity, Binding, Pod};
 use podid_core::resolve::Exception;
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{NodeTargetError, Target};
 
 use crate::ObjectKey;
 
@@ -21,7 +21,7 @@ pub struct PodObjects<'a, P> {
     #[allow(missing_docs, reason = "the name is enough")]
     pub pod: &'a P,
     /// The VM or scale set under the pod's node; `None` while the node is not known.
-    pub target: Option<&'a Result<Target, ProviderIdError>>,
+    pub target: Option<&'a Result<Target, NodeTargetError>>,
     /// Bindings whose selector is the pod's label, from any namespace.
     pub bindings: Vec<&'a Binding>,
     /// The AzureIdentities that these bindings name, as far as they exist; each once.

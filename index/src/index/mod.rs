@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::Exception;
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{NodeTargetError, Target};
 
 pub use derive::{Derive, PodObjects, PodOnNode};
 pub use multi::Multi;
@@ -104,7 +104,7 @@ impl<D: Derive> Index<D> {
     }
 
     /// A node is there, on this VM or scale set, or is not (`None`).
-    pub fn set_node(&mut self, name: &str, target: Option<Result<Target, ProviderIdError>>) {
+    pub fn set_node(&mut self, name: &str, target: Option<Result<Target, NodeTargetError>>) {
         if self.objects.set_node(name, target) {
             let pods = self.pods.on_node(name);
             self.rederive(&pods);

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::binding::{AzureIdentity, Binding};
 use podid_core::resolve::Exception;
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{NodeTargetError, Target};
 
 use super::derive::{PodObjects, PodOnNode};
 use super::multi::Multi;
@@ -14,7 +14,7 @@ use crate::ObjectKey;
 /// of others.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    nodes: HashMap<String, Result<Target, ProviderIdError>>,
+    nodes: HashMap<String, Result<Target, NodeTargetError>>,
     bindings: HashMap<ObjectKey, Binding>,
     identities: HashMap<ObjectKey, AzureIdentity>,
     exceptions: HashMap<ObjectKey, Exception>,
@@ -37,7 +37,7 @@ impl Objects {
     pub(super) fn set_node(
         &mut self,
         name: &str,
-        target: Option<Result<Target, ProviderIdError>>,
+        target: Option<Result<Target, NodeTargetError>>,
     ) -> bool {
         replace(&mut self.nodes, &name.to_owned(), target).is_some()
     }

@@ -117,12 +117,13 @@ fn pod(key: &ObjectKey, uid: &str, selector: &str, node: &str) -> TestPod {
             selector: Some(selector.into()),
             service_account: "default".into(),
             breaches: BTreeSet::new(),
+            unserved: None,
         },
         node: node.into(),
     }
 }
 
-fn target(known: bool) -> Result<Target, ProviderIdError> {
+fn target(known: bool) -> Result<Target, NodeTargetError> {
     let vm =
         "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm";
     Target::from_provider_id(if known { vm } else { "" })

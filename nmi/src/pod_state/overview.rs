@@ -34,9 +34,10 @@ pub(super) fn overview(
     let served: Vec<&str> = snapshot.uids().collect();
     let one = |(context, addresses): (&Arc<PodContext>, Vec<Ipv4Addr>)| {
         let uid = context.caller.pod.uid.as_str();
-        let (state, reason) = match served.contains(&uid) {
-            true => ("Served", None),
-            false => not_served(context, attestations.standing(uid)),
+        let (state, reason) = match (context.caller.pod.unserved, served.contains(&uid)) {
+            (Some(kind), _) => (kind.reason(), Some(kind.to_string())),
+            (None, true) => ("Served", None),
+            (None, false) => not_served(context, attestations.standing(uid)),
         };
         PodOverview {
             context: Arc::clone(context),
@@ -57,7 +58,6 @@ pub(super) fn overview(
 fn not_served(pod: &PodContext, standing: Standing<'_>) -> (&'static str, Option<String>) {
     let because = |text: &str| Some(text.to_owned());
     match standing {
-        _ if pod.caller.host_network => ("HostNetwork", because("the pod uses the node's network")),
         _ if pod.caller.completed => ("Completed", because("all its containers have ended")),
         Standing::NothingToAttest => (
             "NoAddress",

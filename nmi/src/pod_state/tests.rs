@@ -194,12 +194,12 @@ fn row(uid: &str, address: Ipv4Addr) -> NodePod {
         selector: None,
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+        unserved: None,
     };
     NodePod {
         caller: CallingPod {
             pod,
             labels: BTreeMap::new(),
-            host_network: false,
             completed: false,
         },
         addresses: vec![address],

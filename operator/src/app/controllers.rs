@@ -146,6 +146,7 @@ impl Controllers<'_> {
                 azure_identities: self.watches.azure_identities.store(),
                 bindings: self.watches.bindings.store(),
             },
+            adoptions: profile::Adoptions::default(),
             lists: profile::SharedLists::default(),
             queue: profile::ProfileQueue::new(self.args.concurrency),
             retries: Retries::default(),

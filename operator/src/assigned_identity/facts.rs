@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Client;
 use kube::runtime::watcher;
 use podid_core::binding::{AzureIdentity, Binding, holds_identities};
-use podid_core::target::{ProviderIdError, Target};
+use podid_core::target::{NodeTargetError, Target};
 use podid_crds::aadpodidentity::BINDING_LABEL;
 use podid_crds::convert;
 use podid_index::ObjectKey;
@@ -22,7 +22,7 @@ use super::view::AssignmentView;
 /// A change of one object; `None` when it is gone or does not count.
 enum Fact {
     Pod(ObjectKey, Option<PlacedPod>),
-    Node(String, Option<Result<Target, ProviderIdError>>),
+    Node(String, Option<Result<Target, NodeTargetError>>),
     Identity(ObjectKey, Option<AzureIdentity>),
     Binding(ObjectKey, Option<Binding>),
     Assigned(ObjectKey, Option<ExistingObject>),

@@ -86,6 +86,7 @@ pub(super) fn used_by_others() -> SharedIndex {
         selector: Some(web()),
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+        unserved: None,
     };
     let node = "node".to_owned();
     index.set_node(&node, Some(Ok(target())));

@@ -9,7 +9,7 @@ use podid_core::assigned_identity::{IdentityProgress, ObservedPod};
 use podid_core::binding::ServingRules;
 use podid_core::binding::{AzureIdentity, Binding, IdentityLookup, PodIdentities};
 use podid_core::class::Class;
-use podid_core::target::{DesiredIdentities, ProviderIdError, Target, TargetStatus};
+use podid_core::target::{DesiredIdentities, NodeTargetError, Target, TargetStatus};
 use podid_index::ObjectKey;
 
 use super::dirty::DirtySet;
@@ -76,7 +76,7 @@ impl SharedIndex {
         self.update(|index| index.set_pod(key, placed));
     }
 
-    pub(super) fn set_node(&self, name: &str, target: Option<Result<Target, ProviderIdError>>) {
+    pub(super) fn set_node(&self, name: &str, target: Option<Result<Target, NodeTargetError>>) {
         self.update(|index| index.set_node(name, target));
     }
 

@@ -11,6 +11,7 @@ use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 
+use super::adoptions::Adoptions;
 use super::children::ChildStores;
 use super::lists::SharedLists;
 use super::queue::ProfileQueue;
@@ -51,6 +52,8 @@ pub struct ProfileContext {
     pub interval: Duration,
     /// The objects that profiles own.
     pub children: ChildStores,
+    /// Which identities profiles are about to adopt.
+    pub adoptions: Adoptions,
     /// What is listed for all profiles.
     pub lists: SharedLists,
     /// Which profile is reconciled next.

@@ -77,10 +77,12 @@ impl Work<'_> {
             grants: &self.desired.grants,
             record: record.clone(),
         };
-        let observed = match observe(scope, self.context).await {
+        let mut observed = match observe(scope, self.context).await {
             Ok(observed) => observed,
             Err(error) => return Ensured::without_work(self.failed(&error, record, None)),
         };
+        let (adoptions, profiles) = (&self.context.adoptions, &self.context.profiles);
+        observed.adopted_by = adoptions.user(self.desired, &observed, profiles);
         let enforcement = self.enforcement();
         Ensured::without_work(match next_action(self.desired, &observed) {
             NextAction::Apply(plan) => return self.apply(&plan, &observed).await,

@@ -14,6 +14,7 @@
 //! | `listed` | what these show of one profile |
 //! | `lists` | what is listed once for all profiles |
 //! | `reconcile` | one reconciliation from its begin to its end |
+//! | `adoptions` | identities that profiles are about to adopt |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
 //! | `suspended` | what is read while a profile is suspended |
@@ -32,6 +33,7 @@
 //! | `malformed` | profiles that cannot be read |
 //! | `trigger` | the changes after which a profile is reconciled |
 
+mod adoptions;
 mod apply;
 mod children;
 mod cleanup;
@@ -70,6 +72,7 @@ use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_runtime::{BoxError, Drain};
 use tokio::sync::mpsc;
 
+pub use adoptions::Adoptions;
 pub use children::ChildStores;
 pub use context::{FINALIZER, ProfileContext};
 pub use lists::SharedLists;

@@ -1,6 +1,7 @@
 //! The ordinary life of a profile: made, changed, disturbed and deleted, against the real API
 //! server and the pretend cloud, by the operator as it is shipped.
 
+mod adoption;
 mod class;
 mod crashes;
 mod neighbours;

@@ -22,6 +22,8 @@ mod refusals;
 mod registry;
 mod reproducible;
 mod restarts;
+mod rights;
 mod settings;
 mod uninstall;
+mod unserved;
 mod wrong_setting;

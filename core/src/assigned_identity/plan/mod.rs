@@ -8,7 +8,7 @@ use super::object::AssignedIdentity;
 use super::progress::{IdentityProgress, ObservedPod};
 use crate::binding::PodIdentity;
 use crate::names;
-use crate::target::ProviderIdError;
+use crate::target::NodeTargetError;
 
 /// The AzureAssignedIdentities that a pod should have, by name: one for each identity. None while the VM or
 /// scale set under the pod is not known.
@@ -17,7 +17,7 @@ pub fn assigned_identities(
     observed: &ObservedPod<'_>,
     progress: &[IdentityProgress<'_>],
 ) -> BTreeMap<String, AssignedIdentity> {
-    if matches!(observed.target, None | Some(Err(ProviderIdError::Empty))) {
+    if matches!(observed.target, None | Some(Err(NodeTargetError::Empty))) {
         return BTreeMap::new();
     }
     let pod = observed.pod;

@@ -79,7 +79,7 @@ fn no_object_is_written_while_the_target_is_not_known() {
         identity: identity("managed", AzureIdentityType::Managed, id("managed")),
         binding: binding("b", "managed"),
     };
-    let count = |target: Option<Result<Target, ProviderIdError>>| {
+    let count = |target: Option<Result<Target, NodeTargetError>>| {
         let observed = ObservedPod {
             pod: &pod(),
             node: "n1",

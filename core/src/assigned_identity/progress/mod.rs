@@ -9,7 +9,7 @@ use super::object::AssignedIdentity;
 use super::state::{AssignmentState, assignment_state, unverified_state};
 use crate::binding::{AzureIdentity, Pod, PodIdentity, Verification};
 use crate::names;
-use crate::target::{ProviderIdError, Target, TargetStatus};
+use crate::target::{NodeTargetError, Target, TargetStatus};
 
 /// Reason of a failure on a node that is neither an Azure VM nor an instance of a scale set.
 const UNKNOWN_NODE: &str = "UnknownNode";
@@ -22,7 +22,7 @@ pub struct ObservedPod<'a> {
     /// Name of the node that it was scheduled to.
     pub node: &'a str,
     /// The VM or scale set under the node; `None` while the node is not known (yet, or any more).
-    pub target: Option<&'a Result<Target, ProviderIdError>>,
+    pub target: Option<&'a Result<Target, NodeTargetError>>,
     /// What is known of that VM or scale set; `None` while it is not worked on.
     pub status: Option<&'a TargetStatus>,
     /// The AzureAssignedIdentities of the pod that exist, by name; `None` for one that cannot be read.
@@ -103,11 +103,11 @@ impl ObservedPod<'_> {
     /// provider id later.
     fn unknown_node(&self) -> Option<AssignmentFailure> {
         match self.target? {
-            Ok(_) | Err(ProviderIdError::Empty) => None,
+            Ok(_) | Err(NodeTargetError::Empty) => None,
             Err(error) => Some(AssignmentFailure {
                 reason: UNKNOWN_NODE.to_owned(),
                 message: format!(
-                    "node {} is not an Azure VM or in a scale set ({error}); run the pod on a node that is",
+                    "node {} is no Linux node on an Azure VM or in a scale set ({error}); run the pod on one",
                     self.node
                 ),
             }),

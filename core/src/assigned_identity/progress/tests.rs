@@ -20,7 +20,7 @@ struct Fixture {
     recorded: Option<ArmId>,
     /// What Azure says of the identity.
     lookup: Option<IdentityLookup>,
-    target: Result<Target, ProviderIdError>,
+    target: Result<Target, NodeTargetError>,
     existing: BTreeMap<String, Option<AssignedIdentity>>,
 }
 

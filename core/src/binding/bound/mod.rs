@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::arm::ArmId;
 use crate::binding::rules::{BindingScope, ServingRules};
+use crate::binding::unserved::Unserved;
 use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 use crate::owner::{self, Origin};
@@ -27,6 +28,8 @@ pub struct Pod {
     pub service_account: String,
     /// In which ways the pod breaks the rule of `netRaw: Enforce`.
     pub breaches: BTreeSet<Breach>,
+    /// Set when no pod of its kind is served.
+    pub unserved: Option<Unserved>,
 }
 
 /// An AzureIdentity, as far as binding needs it.

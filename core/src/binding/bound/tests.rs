@@ -8,6 +8,7 @@ fn pod(namespace: &str, selector: Option<&str>) -> Pod {
         selector: selector.map(Into::into),
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+        unserved: None,
     }
 }
 

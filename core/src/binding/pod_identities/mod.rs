@@ -1,15 +1,12 @@
 //! Which identities a pod is to have on the VM or scale set under it.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::arm::ManagedIdentityId;
 use crate::binding::bound::{AzureIdentity, AzureIdentityType, Binding, BoundIdentities, Pod};
 use crate::binding::other_account::OtherAccount;
-use crate::binding::refused::RefusedPod;
+use crate::binding::refused::{RefusalCause, RefusedPod};
 use crate::binding::rules::ServingRules;
-use crate::net_raw::Breach;
 
 /// Whether all containers of a pod of this phase (`status.phase`) have ended for good. A pod that
 /// terminates has not completed until its phase says so.
@@ -47,7 +44,7 @@ pub struct PodIdentities {
     /// Bindings that do not take the pod's service account; only where nothing else binds the pod.
     pub narrowed: Vec<OtherAccount>,
     /// Set when the pod gets none of its identities, because it breaks the rule of a profile with
-    /// `netRaw: Enforce` or uses the node's network.
+    /// `netRaw: Enforce` or is of a kind that is never served.
     pub refused: Option<RefusedPod>,
 }
 
@@ -69,10 +66,10 @@ pub fn pod_identities<'a>(
             .collect(),
         ..PodIdentities::default()
     };
-    if let Some(breaches) = refusal(&bound, pod) {
+    if let Some(cause) = refusal(&bound, pod) {
         let refused = bound.uses.iter().map(|(identity, _)| *identity).cloned();
         identities.refused = Some(RefusedPod {
-            breaches,
+            cause,
             identities: refused.collect(),
         });
         return identities;
@@ -94,12 +91,11 @@ pub fn pod_identities<'a>(
     identities
 }
 
-/// Why a bound pod gets no identity at all. A pod on the node's network cannot be distinguished from the
-/// node, so it is never served, whatever its bindings say.
-fn refusal(bound: &BoundIdentities<'_>, pod: &Pod) -> Option<BTreeSet<Breach>> {
-    let strict = bound.breaches(pod).cloned();
-    let on_node = !bound.uses.is_empty() && pod.breaches.contains(&Breach::HostNetwork);
-    strict.or_else(|| on_node.then(|| [Breach::HostNetwork].into()))
+/// Why a bound pod gets no identity at all.
+fn refusal(bound: &BoundIdentities<'_>, pod: &Pod) -> Option<RefusalCause> {
+    let strict = bound.breaches(pod).cloned().map(RefusalCause::BreaksRule);
+    let unserved = pod.unserved.filter(|_| !bound.uses.is_empty());
+    strict.or(unserved.map(RefusalCause::Unserved))
 }
 
 #[cfg(test)]

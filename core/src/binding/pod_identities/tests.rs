@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::arm::ArmId;
+use crate::binding::Unserved;
 use crate::net_raw::{Breach, NetRaw};
 use crate::owner::Origin;
 use crate::testing::{binding, id, identity, pod};
@@ -71,50 +72,62 @@ fn only_managed_identities_with_an_id_are_assigned() {
 }
 
 #[test]
-fn a_pod_on_the_nodes_network_is_refused_whoever_binds_it() {
-    let (identities, bindings) = (
-        [identity(
-            "managed",
-            AzureIdentityType::Managed,
-            id("managed"),
-        )],
-        [binding("a", "managed")],
-    );
-    let of = |breaches: &[Breach]| {
+fn pods_of_some_kinds_are_refused_whoever_binds_them() {
+    let managed = identity("managed", AzureIdentityType::Managed, id("managed"));
+    let (identities, bindings) = ([managed], [binding("a", "managed")]);
+    let of = |unserved: Option<Unserved>| {
         let pod = Pod {
-            breaches: breaches.iter().cloned().collect(),
+            breaches: [Breach::KeepsNetRaw("app".into())].into(),
+            unserved,
             ..pod()
         };
-        pod_identities(&pod, &bindings, &identities, ServingRules::default())
+        let bound = pod_identities(&pod, &bindings, &identities, ServingRules::default());
+        let unbound = pod_identities(&pod, [], &identities, ServingRules::default());
+        assert_eq!(unbound.refused, None, "nobody binds it");
+        bound
     };
-    let keeps = Breach::KeepsNetRaw("app".into());
-    assert_eq!(
-        of(std::slice::from_ref(&keeps)).refused,
-        None,
-        "nobody asks it to drop NET_RAW"
-    );
-    let refused = of(&[Breach::HostNetwork, keeps]).refused.expect("refused");
-    assert_eq!(refused.breaches, [Breach::HostNetwork].into());
-    assert_eq!(refused.reason(), "HostNamespaceUsed");
-    let message = refused.message();
-    assert!(
-        message.starts_with("the pod gets no identity, because the pod sets hostNetwork: true; ")
-            && message.contains("in the pod's template, remove hostNetwork, "),
-        "{message}"
-    );
-    assert_eq!(of(&[]).wanted.len(), 1);
+    let served = of(None);
+    assert_eq!(served.refused, None, "nobody asks it to drop NET_RAW");
+    assert_eq!(served.wanted.len(), 1);
+    for (kind, reason, words) in [
+        (
+            Unserved::HostNetwork,
+            "HostNamespaceUsed",
+            "because the pod sets hostNetwork: true; in the pod's template, remove hostNetwork, ",
+        ),
+        (
+            Unserved::Static,
+            "StaticPod",
+            "runs from a file; run it from the API server",
+        ),
+        (
+            Unserved::Windows,
+            "WindowsPod",
+            "sets os: windows, and podid serves pods of Linux nodes only; run it on a Linux node",
+        ),
+    ] {
+        let got = of(Some(kind));
+        assert_eq!(got.wanted, [], "{kind:?}");
+        let refused = got.refused.expect("refused");
+        assert_eq!(refused.cause, RefusalCause::Unserved(kind));
+        assert_eq!((refused.reason(), refused.identities.len()), (reason, 1));
+        let message = refused.message();
+        assert!(message.contains(words), "{message}");
+    }
 }
 
 #[test]
 fn a_refused_pod_is_told_which_containers_and_what_to_write() {
     let refused = RefusedPod {
-        breaches: [
-            Breach::KeepsNetRaw("app".into()),
-            Breach::Adds("app".into(), "SYS_ADMIN".into()),
-            Breach::Privileged("side".into()),
-            Breach::HostPid,
-        ]
-        .into(),
+        cause: RefusalCause::BreaksRule(
+            [
+                Breach::KeepsNetRaw("app".into()),
+                Breach::Adds("app".into(), "SYS_ADMIN".into()),
+                Breach::Privileged("side".into()),
+                Breach::HostPid,
+            ]
+            .into(),
+        ),
         identities: Vec::new(),
     };
     assert_eq!(refused.reason(), "BreaksNetRawRule");
@@ -152,7 +165,7 @@ fn a_pod_that_breaks_the_rule_of_its_profile_is_refused_everything() {
     assert_eq!(
         broken.refused,
         Some(RefusedPod {
-            breaches,
+            cause: RefusalCause::BreaksRule(breaches),
             identities
         })
     );
@@ -168,7 +181,7 @@ fn what_to_do_about_a_pod_of_many_containers_still_fits_an_event() {
         Breach::Privileged("app".into()),
     ];
     let refused = RefusedPod {
-        breaches: (0..50).map(keeps).chain(others).collect(),
+        cause: RefusalCause::BreaksRule((0..50).map(keeps).chain(others).collect()),
         identities: Vec::new(),
     };
     let message = refused.message();

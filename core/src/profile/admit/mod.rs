@@ -46,6 +46,7 @@ fn desired(profile: &Profile, class: &Class) -> Desired {
             location: class.location.clone(),
             tags: tags(profile, &owner),
             creation: profile.creation_policy,
+            shared: class.limits.allow_shared_adoption,
         },
         binding: DesiredBinding {
             selector: profile.selector.clone(),

@@ -100,7 +100,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     match ownership(identity, &desired.owner, &observed.record) {
         Ownership::Ours => Ok(retag(desired, identity)),
         Ownership::SameName(_) if adopts => Ok(retag(desired, identity)),
-        Ownership::Nobody if adopts => Ok(adopt(observed, identity)),
+        Ownership::Nobody if adopts => adopt(desired, observed, identity),
         Ownership::SameName(owner) | Ownership::Another(owner) => {
             Err(PlanRefusal::OwnedByAnother {
                 id: wanted.id.clone(),
@@ -113,21 +113,38 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     }
 }
 
+/// Whether the profile adopts an identity that podid did not make, so that it has to be known who uses it.
+#[must_use]
+pub fn may_adopt(desired: &Desired, observed: &Observed) -> bool {
+    let wanted = &desired.identity;
+    let owned_by = |identity| ownership(identity, &desired.owner, &observed.record);
+    let is_free = observed.identity.as_ref().map(owned_by) == Some(Ownership::Nobody);
+    is_free && wanted.creation != CreationPolicy::Create && !wanted.shared
+}
+
 /// Adoption only changes the record: an identity that somebody else manages is left as it is.
-fn adopt(observed: &Observed, identity: &ManagedIdentity) -> Vec<Step> {
+fn adopt(
+    desired: &Desired,
+    observed: &Observed,
+    identity: &ManagedIdentity,
+) -> Result<Vec<Step>, PlanRefusal> {
+    let wanted = &desired.identity;
+    if let (Some(profile), false) = (&observed.adopted_by, wanted.shared) {
+        return Err(PlanRefusal::AdoptedByAnother {
+            id: wanted.id.clone(),
+            profile: profile.clone(),
+        });
+    }
     let known = observed.record.identity.as_ref().is_some_and(|recorded| {
         recorded.id == identity.id
             && recorded
                 .principal_id
                 .eq_ignore_ascii_case(&identity.principal_id)
     });
-    if known {
-        Vec::new()
-    } else {
-        vec![Step::AdoptIdentity {
-            id: identity.id.clone(),
-        }]
-    }
+    let step = Step::AdoptIdentity {
+        id: identity.id.clone(),
+    };
+    Ok(if known { Vec::new() } else { vec![step] })
 }
 
 /// Writes the tags. A write replaces all tags, so it includes those that others have set.

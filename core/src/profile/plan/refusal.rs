@@ -3,6 +3,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::ArmId;
+use crate::object_key::ObjectKey;
 use crate::profile::ConditionType;
 use crate::role::remedy_for_unknown;
 
@@ -21,6 +22,13 @@ pub enum PlanRefusal {
     NotOurs {
         /// ARM id of the identity.
         id: ArmId,
+    },
+    /// The identity was not made by podid, and a profile of another namespace has adopted it.
+    AdoptedByAnother {
+        /// ARM id of the identity.
+        id: ArmId,
+        /// That profile.
+        profile: ObjectKey,
     },
     /// The profile adopts an identity that does not exist.
     NothingToAdopt {
@@ -63,9 +71,10 @@ impl PlanRefusal {
     #[must_use]
     pub fn field(&self) -> String {
         match self {
-            Self::OwnedByAnother { .. } | Self::NotOurs { .. } | Self::NothingToAdopt { .. } => {
-                "spec.identity".to_owned()
-            }
+            Self::OwnedByAnother { .. }
+            | Self::NotOurs { .. }
+            | Self::AdoptedByAnother { .. }
+            | Self::NothingToAdopt { .. } => "spec.identity".to_owned(),
             Self::WrongTenant { .. } => "class.spec.tenantId".to_owned(),
             Self::UnknownRole { field, .. } => format!("{field}.role"),
             Self::ForeignChild { .. } => "metadata.name".to_owned(),
@@ -78,6 +87,7 @@ impl PlanRefusal {
         match self {
             Self::OwnedByAnother { .. } => "IdentityOwnedByAnother",
             Self::NotOurs { .. } => "IdentityExists",
+            Self::AdoptedByAnother { .. } => "IdentityAdoptedByAnother",
             Self::NothingToAdopt { .. } => "IdentityNotFound",
             Self::WrongTenant { .. } => "WrongTenant",
             Self::UnknownRole { .. } => "RoleNotFound",
@@ -91,6 +101,7 @@ impl PlanRefusal {
         match self {
             Self::OwnedByAnother { .. }
             | Self::NotOurs { .. }
+            | Self::AdoptedByAnother { .. }
             | Self::NothingToAdopt { .. }
             | Self::WrongTenant { .. } => ConditionType::IdentityReady,
             Self::UnknownRole { .. } => ConditionType::AccessReady,
@@ -118,6 +129,11 @@ impl fmt::Display for PlanRefusal {
                 "identity {id} exists and was not made by podid for this profile; set \
                  spec.identity.creationPolicy to Adopt or CreateOrAdopt to use it, or choose \
                  another spec.identity.name"
+            ),
+            Self::AdoptedByAnother { id, profile } => write!(
+                f,
+                "identity {id} was adopted by profile {profile} before, of another namespace; choose another \
+                 identity, or let the platform team set limits.allowSharedAdoption in the class"
             ),
             Self::NothingToAdopt { id } => write!(
                 f,

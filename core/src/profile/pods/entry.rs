@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::PodState;
 use crate::assigned_identity::{AssignmentState, IdentityProgress};
-use crate::binding::{AzureIdentity, Pod, PodIdentities};
+use crate::binding::{AzureIdentity, Pod, PodIdentities, RefusalCause};
 use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 
@@ -29,7 +29,10 @@ pub fn pod_count_entries(
 ) -> BTreeMap<ObjectKey, PodCountEntry> {
     if let Some(refused) = &identities.refused {
         let entry = PodCountEntry {
-            state: PodState::Refused(refused.breaches.clone()),
+            state: match &refused.cause {
+                RefusalCause::BreaksRule(breaches) => PodState::Refused(breaches.clone()),
+                RefusalCause::Unserved(kind) => PodState::Unserved(*kind),
+            },
             audited: BTreeSet::new(),
         };
         let profiles = refused.identities.iter().filter_map(AzureIdentity::profile);

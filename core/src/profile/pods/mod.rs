@@ -17,6 +17,7 @@ pub use entry::{PodCountEntry, pod_count_entries};
 use serde::Serialize;
 
 use crate::assigned_identity::AssignmentFailure;
+use crate::binding::Unserved;
 use crate::call_failure::is_reason;
 use crate::condition::{ConditionStatus, SubCondition};
 use crate::net_raw::{Breach, NamedPods};
@@ -44,6 +45,8 @@ pub enum PodState {
     Failed(AssignmentFailure),
     /// The pod is refused, because it breaks a rule in these ways.
     Refused(BTreeSet<Breach>),
+    /// The pod is of a kind that is never served.
+    Unserved(Unserved),
 }
 
 /// Counts of the pods that are bound to one AzureIdentity, by state.
@@ -59,8 +62,10 @@ pub struct BoundPods {
     pub failed: BTreeMap<AssignmentFailure, usize>,
     /// The same for those that have waited for longer than usual.
     pub late: BTreeMap<AssignmentFailure, usize>,
-    /// Pods that are refused.
+    /// Pods that are refused because they break the rule.
     pub refused: NamedPods,
+    /// Pods of kinds that are never served.
+    pub unserved: NamedPods,
     /// Pods that are served although they break the rule, because the profile only audits it.
     pub audited: NamedPods,
 }
@@ -81,6 +86,7 @@ impl BoundPods {
             }
             PodState::Failed(failure) => *self.failed.entry(failure.clone()).or_default() += 1,
             PodState::Refused(breaches) => self.refused.add(pod, breaches),
+            PodState::Unserved(kind) => self.unserved.add_because(pod, kind.to_string()),
         }
         if !audited.is_empty() {
             self.audited.add(pod, audited);
@@ -92,7 +98,7 @@ impl BoundPods {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let causes = self.causes().map(|cause| cause.message.as_str());
-        let refused = (self.refused.count > 0).then_some(REFUSED);
+        let refused = (self.without_identity() > 0).then_some(REFUSED);
         let causes: Vec<&str> = causes.chain(refused).collect();
         (!causes.is_empty()).then(|| causes.join(" | "))
     }
@@ -128,13 +134,17 @@ impl BoundPods {
         parts.map_or(message, |(_, problem)| problem)
     }
 
+    fn without_identity(&self) -> usize {
+        self.refused.count + self.unserved.count
+    }
+
     fn causes(&self) -> impl Iterator<Item = &AssignmentFailure> {
         self.failed.keys().chain(self.late.keys())
     }
 
     fn counts(&self) -> String {
         let (bound, assigned) = (self.bound, self.assigned);
-        let refused = match self.refused.count {
+        let refused = match self.without_identity() {
             0 => String::new(),
             count => format!(", {count} refused (see status.refusedPods)"),
         };

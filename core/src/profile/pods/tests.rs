@@ -109,6 +109,25 @@ fn pods_are_counted_by_what_keeps_them_from_the_identity() {
 }
 
 #[test]
+fn pods_of_unserved_kinds_count_as_refused_and_break_no_rule() {
+    let states = [PodState::Assigned, PodState::Unserved(Unserved::Static)];
+    let bound = bound(&states);
+    assert_eq!((bound.refused.count, bound.unserved.count), (0, 1));
+    let part = bound.part();
+    assert_eq!(
+        (part.status, part.reason.as_str()),
+        (ConditionStatus::False, "PodsRefused")
+    );
+    let counts =
+        "1 of 2 pods have the identity on their node, 1 refused (see status.refusedPods): ";
+    assert!(part.message.starts_with(counts), "{}", part.message);
+    assert_eq!(
+        bound.unserved.sentence(1),
+        "web-1 (it is a static pod, which its node's kubelet runs from a file)"
+    );
+}
+
+#[test]
 fn few_pods_are_named_and_all_are_counted() {
     let refused = PodState::Refused([Breach::HostPid].into());
     let many = bound(&vec![refused; 50]).refused;

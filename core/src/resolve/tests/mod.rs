@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::arm::ArmId;
 use crate::assigned_identity::AssignmentFailure;
-use crate::binding::{BindingScope, LegacyIdentities};
+use crate::binding::{BindingScope, LegacyIdentities, Unserved};
 use crate::net_raw::Breach;
 use crate::net_raw::NetRaw;
 use crate::owner::Origin;
@@ -56,9 +56,9 @@ fn caller() -> CallingPod {
             selector: Some("s".into()),
             service_account: "default".into(),
             breaches: BTreeSet::new(),
+            unserved: None,
         },
         labels: [("app".to_owned(), "x".to_owned())].into(),
-        host_network: false,
         completed: false,
     }
 }
@@ -228,11 +228,21 @@ fn a_failed_assignment_is_refused_at_once_with_its_cause() {
 #[test]
 fn what_can_never_be_served_is_refused_with_its_reason() {
     type Change = fn(&mut Objects);
-    let table: [(Change, Selector, &str); 13] = [
+    let table: [(Change, Selector, &str); 15] = [
         (
-            |w| w.caller.host_network = true,
+            |w| w.caller.pod.unserved = Some(Unserved::HostNetwork),
             Selector::Only,
-            "HostNetwork",
+            "HostNamespaceUsed",
+        ),
+        (
+            |w| w.caller.pod.unserved = Some(Unserved::Static),
+            Selector::Only,
+            "StaticPod",
+        ),
+        (
+            |w| w.caller.pod.unserved = Some(Unserved::Windows),
+            Selector::Only,
+            "WindowsPod",
         ),
         (|w| w.caller.completed = true, Selector::Only, "Completed"),
         (|w| w.caller.pod.selector = None, Selector::Only, "NotBound"),

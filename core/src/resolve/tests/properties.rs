@@ -1,6 +1,7 @@
 //! Properties of the decision over random pods and objects.
 
 use super::*;
+use crate::binding::Unserved;
 use crate::testing::principal;
 
 fn name() -> impl Strategy<Value = String> {
@@ -86,11 +87,12 @@ prop_compose! {
         bindings in prop::collection::vec(any_binding(), 0..6),
         assigned_identities in prop::collection::vec(any_assignment(), 0..6),
         wide in any::<bool>(), breaks in any::<bool>(), legacy in legacy(), strict in any::<bool>(),
+        kind in prop::option::weighted(0.1, Just(Unserved::Static)),
     ) -> Objects {
         let breach = Breach::KeepsNetRaw("app".into());
         let breaches = breaks.then_some(breach).into_iter().collect();
         let mut caller = caller();
-        caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches };
+        caller.pod = Pod { namespace, name: "p".into(), uid, selector, service_account: account, breaches, unserved: kind };
         let scope = if wide { BindingScope::Cluster } else { BindingScope::Namespace };
         let legacy_net_raw = if strict { NetRaw::Enforce } else { NetRaw::Ignore };
         let rules = ServingRules { scope, legacy, legacy_net_raw };
@@ -120,6 +122,7 @@ proptest! {
             let given = BoundIdentities::of(pod, &objects.bindings, &objects.identities, objects.rules);
             prop_assert!(given.uses.iter().any(|(one, _)| **one == identity));
             prop_assert_eq!(given.breaches(pod), None);
+            prop_assert_eq!(pod.unserved, None);
             prop_assert!(selector.names(&identity));
             prop_assert_eq!(identity.kind, AzureIdentityType::Managed);
             let none = objects.rules.legacy == LegacyIdentities::None;

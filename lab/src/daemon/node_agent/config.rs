@@ -127,6 +127,7 @@ pub(super) fn kubelet(files: &Files, layout: &NodeLayout, client_ca: &Path) -> V
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "volumePluginDir": "/var/lib/kubelet/plugins-exec",
+        "staticPodPath": "/var/lib/kubelet/manifests",
         "nodeStatusUpdateFrequency": "5s",
         "syncFrequency": "10s",
     })

@@ -11,6 +11,7 @@ fn pod() -> Pod {
         selector: Some("web".into()),
         service_account: "default".into(),
         breaches: [].into(),
+        unserved: None,
     }
 }
 

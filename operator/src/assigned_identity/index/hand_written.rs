@@ -10,16 +10,18 @@ use podid_core::binding::{
 use podid_core::class::Class;
 use podid_core::net_raw::Breach;
 use podid_core::owner::Origin;
-use podid_index::ObjectKey;
+use podid_index::{Multi, ObjectKey};
 
 type Labels = BTreeMap<String, String>;
 
-/// Classes and namespaces, as far as such objects are held to them, and the pods that use one.
+/// Classes, namespaces and profiles, as far as such objects are held to them, and the pods that use one.
 #[derive(Debug, Default)]
 pub(super) struct HandWritten {
     rules: ServingRules,
     classes: HashMap<String, Class>,
     namespaces: HashMap<String, Labels>,
+    /// Profiles by the identity in their status.
+    holders: Multi<ArmId, ObjectKey>,
     users: BTreeSet<ObjectKey>,
 }
 
@@ -53,6 +55,23 @@ impl HandWritten {
         self.concerned(changed)
     }
 
+    /// Takes the identity that a profile has in its status, and names the pods whose identities have to be looked at
+    /// again.
+    pub(super) fn set_recorded(
+        &mut self,
+        profile: &ObjectKey,
+        before: Option<&ArmId>,
+        now: Option<&ArmId>,
+    ) -> BTreeSet<ObjectKey> {
+        if let Some(before) = before {
+            self.holders.remove(before, profile);
+        }
+        if let Some(now) = now {
+            self.holders.insert(now.clone(), profile.clone());
+        }
+        self.concerned(true)
+    }
+
     fn concerned(&self, changed: bool) -> BTreeSet<ObjectKey> {
         match changed && self.rules.legacy == LegacyIdentities::WithinClass {
             true => self.users.clone(),
@@ -78,10 +97,16 @@ impl HandWritten {
     ) -> (Verification, bool) {
         let none = Labels::new();
         let named = identity.class.as_ref();
+        let mut holders = self
+            .holders
+            .get(&identity.resource_id)
+            .into_iter()
+            .flatten();
         let limits = HandWrittenLimits {
             served: self.rules.legacy,
             class: named.and_then(|name| self.classes.get(name)),
             namespace_labels: self.namespaces.get(&identity.namespace).unwrap_or(&none),
+            used_by: holders.find(|holder| holder.namespace != identity.namespace),
             net_raw: self.rules.legacy_net_raw,
             breaches,
         };

@@ -13,7 +13,7 @@ use podid_core::binding::{
 };
 use podid_core::class::Class;
 use podid_core::owner::Origin;
-use podid_core::target::{DesiredIdentities, ProviderIdError, Target, is_only_used_by_others};
+use podid_core::target::{DesiredIdentities, NodeTargetError, Target, is_only_used_by_others};
 use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
 use hand_written::HandWritten;
@@ -199,7 +199,7 @@ impl AssignmentIndex {
         self.0.set_pod(key, placed);
     }
 
-    pub(super) fn set_node(&mut self, name: &str, target: Option<Result<Target, ProviderIdError>>) {
+    pub(super) fn set_node(&mut self, name: &str, target: Option<Result<Target, NodeTargetError>>) {
         self.0.set_node(name, target);
     }
 
@@ -215,11 +215,14 @@ impl AssignmentIndex {
         if self.recorded(profile) == identity.as_ref() {
             return;
         }
-        let recorded = &mut self.0.derive_mut().recorded;
-        match identity {
-            Some(identity) => recorded.insert(profile.clone(), identity),
-            None => recorded.remove(profile),
+        let derive = self.0.derive_mut();
+        let before = match &identity {
+            Some(identity) => derive.recorded.insert(profile.clone(), identity.clone()),
+            None => derive.recorded.remove(profile),
         };
+        let by_hand = &mut derive.hand_written;
+        let pods = by_hand.set_recorded(profile, before.as_ref(), identity.as_ref());
+        self.0.rederive(&pods);
         // The AzureIdentity of a profile has the profile's name.
         self.0.rederive_naming(profile);
     }

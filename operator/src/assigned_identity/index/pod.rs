@@ -2,7 +2,7 @@
 
 use podid_core::arm::ArmId;
 use podid_core::binding::{Pod, PodIdentities, PodIdentity, Verification};
-use podid_core::target::{IdentityUse, ProviderIdError, Target};
+use podid_core::target::{IdentityUse, NodeTargetError, Target};
 use podid_index::{ObjectKey, PodOnNode};
 
 /// A pod that holds identities, on its node.
@@ -27,7 +27,7 @@ impl PodOnNode for PlacedPod {
 pub(in crate::assigned_identity) struct IndexedPod {
     pub(in crate::assigned_identity) placed: PlacedPod,
     /// The VM or scale set under the pod; `None` while its node is not known (yet, or any more).
-    pub(in crate::assigned_identity) target: Option<Result<Target, ProviderIdError>>,
+    pub(in crate::assigned_identity) target: Option<Result<Target, NodeTargetError>>,
     pub(in crate::assigned_identity) pod_identities: PodIdentities,
     /// The verification of each wanted identity, and whether Azure has to be asked for it.
     pub(super) verifications: Vec<(Verification, bool)>,

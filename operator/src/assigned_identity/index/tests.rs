@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use podid_core::arm::IDENTITY_TYPE;
-use podid_core::binding::{AzureIdentityType, HandWrittenLimits, verify};
+use podid_core::binding::{AzureIdentityType, HandWrittenLimits, Unserved, verify};
 use podid_core::net_raw::Breach;
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
@@ -56,12 +56,15 @@ fn keeping(
             selector: Some(format!("s{selector}")),
             service_account: "default".into(),
             breaches: breaches.iter().cloned().collect(),
+            unserved: breaches
+                .contains(&Breach::HostNetwork)
+                .then_some(Unserved::HostNetwork),
         },
         node: format!("n{node}"),
     }
 }
 
-fn node_target(number: usize) -> Result<Target, ProviderIdError> {
+fn node_target(number: usize) -> Result<Target, NodeTargetError> {
     let group = "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute";
     Target::from_provider_id(&match number {
         0 => "kind://elsewhere".to_owned(),

@@ -155,6 +155,7 @@ mod tests {
             selector: Some("web".into()),
             service_account: "default".into(),
             breaches: [].into(),
+            unserved: None,
         }
     }
 

@@ -153,6 +153,7 @@ fn pod() -> PlacedPod {
         selector: Some("web".into()),
         service_account: "default".into(),
         breaches: BTreeSet::new(),
+        unserved: None,
     };
     let node = "node".to_owned();
     PlacedPod { pod, node }

@@ -1,6 +1,7 @@
 //! The fields of a profile's status that are about pods.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use podid_core::net_raw::NamedPods;
 use podid_core::profile::pods::{ASSIGNMENT_READY, BoundPods, assignment_ready};
 use podid_crds::podid::{PodIdentityProfile, PodIdentityProfileStatus, RefusedPodStatus};
 
@@ -64,10 +65,11 @@ pub(super) fn pod_fields(
     pods: &BoundPods,
 ) -> PodIdentityProfileStatus {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let refused = pods
-        .refused
-        .first
-        .iter()
+    let (refused, unserved) = (&pods.refused, &pods.unserved);
+    let refused_count = refused.count + unserved.count;
+    let named = refused.first.iter().chain(&unserved.first);
+    let refused = named
+        .take(NamedPods::MAX_NAMED)
         .map(|(name, reason)| RefusedPodStatus {
             name: name.clone(),
             reason: reason.clone(),
@@ -78,7 +80,7 @@ pub(super) fn pod_fields(
         conditions: condition.map(|condition| vec![to_kubernetes(condition)]),
         bound_pods: Some(number(pods.bound)),
         assigned_pods: Some(number(pods.assigned)),
-        refused_pod_count: (!refused.is_empty()).then(|| number(pods.refused.count)),
+        refused_pod_count: (!refused.is_empty()).then(|| number(refused_count)),
         refused_pods: (!refused.is_empty()).then_some(refused),
         ..PodIdentityProfileStatus::default()
     }

@@ -35,8 +35,8 @@ use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
 use crate::profile::{
-    ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods, precheck,
-    recheck,
+    Adoptions, ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods,
+    precheck, recheck,
 };
 use crate::retry::Retries;
 
@@ -358,6 +358,7 @@ fn context(
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
         children: children(&BTreeMap::new()),
+        adoptions: Adoptions::default(),
         lists: SharedLists::default(),
         queue: ProfileQueue::new(1),
         retries: Retries::default(),

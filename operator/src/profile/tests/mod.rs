@@ -314,6 +314,7 @@ async fn a_profile_is_not_even_ready_at_first_while_an_older_pod_keeps_net_raw()
         selector: Some(selector.into()),
         service_account: account.into(),
         breaches: [Breach::KeepsNetRaw("app".into())].into(),
+        unserved: None,
     };
     let table = [
         (pod("p", "web"), false),

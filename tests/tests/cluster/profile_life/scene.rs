@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -42,7 +43,7 @@ pub(super) fn access(role: &str, scope: &str) -> Value {
 
 /// A namespace of the lab in which the operator runs, and a class for it.
 pub(super) struct Scene {
-    pub(super) stage: Stage,
+    pub(super) stage: Arc<Stage>,
     objects: Objects,
 }
 
@@ -56,8 +57,15 @@ impl Scene {
 
     /// A namespace only.
     pub(super) async fn without_class(purpose: &str) -> Self {
-        let stage = Stage::enter().await;
+        let stage = Arc::new(Stage::enter().await);
         let objects = Objects::in_new_namespace(&stage.client, purpose).await;
+        Self { stage, objects }
+    }
+
+    /// Another namespace of the same lab, without a class.
+    pub(super) async fn beside(&self, purpose: &str) -> Self {
+        let objects = Objects::in_new_namespace(&self.stage.client, purpose).await;
+        let stage = Arc::clone(&self.stage);
         Self { stage, objects }
     }
 

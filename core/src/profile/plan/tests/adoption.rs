@@ -1,6 +1,8 @@
 //! Identities, objects and roles that belong to others.
 
 use super::*;
+use crate::object_key::ObjectKey;
+use crate::profile::plan::may_adopt;
 
 #[test]
 fn an_identity_made_again_by_others_gets_its_rights_and_the_old_ones_go() {
@@ -65,6 +67,37 @@ fn nobody_elses_identity_is_seized() {
     assert_eq!(reason(&profile(), BTreeMap::new()), Some("IdentityExists"));
     assert_eq!(reason(&adopting, BTreeMap::new()), None);
     assert_eq!(reason(&profile(), tags(ours)), None);
+}
+
+#[test]
+fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class_says_so() {
+    let adopting = Profile {
+        creation_policy: CreationPolicy::Adopt,
+        ..profile()
+    };
+    let used = |tags| Observed {
+        adopted_by: Some(ObjectKey::new("blog", "web")),
+        ..existing(&adopting, tags)
+    };
+    let mut asks = desired(&adopting);
+    let untagged = used(BTreeMap::new());
+    assert!(may_adopt(&asks, &untagged));
+    assert!(!may_adopt(&asks, &Observed::default()), "there is nothing");
+    assert!(
+        !may_adopt(&desired(&profile()), &untagged),
+        "it does not adopt"
+    );
+    assert!(!may_adopt(&asks, &used(asks.owner.tags())), "podid made it");
+    let refusals = plan(&asks, &untagged).expect_err("refused");
+    assert_eq!(refusals[0].reason(), "IdentityAdoptedByAnother");
+    let text = refusals[0].to_string();
+    assert!(
+        text.contains("adopted by profile blog/web before") && text.contains("allowSharedAdoption"),
+        "{text}"
+    );
+    asks.identity.shared = true;
+    assert!(plan(&asks, &untagged).is_ok());
+    assert!(!may_adopt(&asks, &untagged), "nobody need be asked for");
 }
 
 #[test]

@@ -482,6 +482,19 @@ const TEMPLATES: &[Template] = &[
                 1,
             ),
             edit(
+                "    # Here and not among the variables: of thousands of profiles in a namespace, each that does not bind the \
+pod then
+    # costs these conditions only.
+    - name: binds
+      expression: >-
+        object.metadata.?labels[?'aadpodidbinding'].orValue('') in [
+        params.spec.?binding.?selector.orValue(params.metadata.name),
+        params.?status.?binding.?selector.orValue('')]
+",
+                "",
+                1,
+            ),
+            edit(
                 "    - name: selector
       expression: params.spec.?binding.?selector.orValue(params.metadata.name)
 ",

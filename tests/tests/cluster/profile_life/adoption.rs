@@ -1,0 +1,81 @@
+//! Identities that podid did not make, and profiles of two teams that want one.
+
+use futures::join;
+use podid_crds::aadpodidentity::AzureIdentity;
+use podid_crds::podid::PodIdentityProfile;
+use serde_json::{Value, json};
+
+use super::scene::{Scene, says, status};
+use crate::fixture::eventually;
+
+/// Looks until it is decided whether the profile has the identity; whether it has.
+async fn has_it(scene: &Scene) -> bool {
+    eventually("a decision about cart", async || {
+        let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
+        let conditions = profile.status?.conditions?;
+        let is = |kind: &str, status: &str| {
+            let mut all = conditions.iter();
+            all.any(|one| one.type_ == kind && one.status == status)
+        };
+        match (is("Ready", "True"), is("Stalled", "True")) {
+            (false, false) => None,
+            (ready, _) => Some(ready),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_identity_that_one_team_has_adopted_is_no_other_teams_by_a_line_of_yaml() {
+    let first = Scene::open("adopts").await;
+    let second = first.beside("adopts-too").await;
+    second.class(json!({})).await;
+    let name = format!("{}-found", first.namespace);
+    let (id, _) = first.stage.identity(&name).await;
+    let spec = json!({"identity": {"resourceId": id}});
+    first.ready("cart", spec.clone()).await;
+
+    second.profile("cart", spec.clone()).await;
+    let refused = second.until("cart", "Stalled", "True").await;
+    let (reason, message) = says(&refused, "Stalled");
+    assert_eq!(reason, "IdentityAdoptedByAnother");
+    let holder = format!("profile {}/cart", first.namespace);
+    assert!(
+        message.contains(&holder) && message.contains("limits.allowSharedAdoption"),
+        "{message}"
+    );
+    assert_eq!(second.list::<AzureIdentity>().await.len(), 0);
+    let first_still: PodIdentityProfile = first.api().get("cart").await.unwrap();
+    assert!(status(&first_still).identity.is_some());
+
+    second
+        .class(json!({"limits": {"allowSharedAdoption": true}}))
+        .await;
+    second.until("cart", "Ready", "True").await;
+    second.delete("cart").await;
+    first.delete("cart").await;
+    second
+        .class(json!({"limits": {"allowSharedAdoption": false}}))
+        .await;
+    second.ready("cart", spec).await;
+    second.delete("cart").await;
+}
+
+#[tokio::test]
+async fn of_two_teams_that_adopt_one_identity_at_once_one_has_it() {
+    let first = Scene::open("adopts-now").await;
+    let second = first.beside("adopts-now-too").await;
+    second.class(json!({})).await;
+    for round in 0..5 {
+        let name = format!("{}-found-{round}", first.namespace);
+        let (id, _) = first.stage.identity(&name).await;
+        let spec: Value = json!({"identity": {"resourceId": id}});
+        join!(
+            first.profile("cart", spec.clone()),
+            second.profile("cart", spec)
+        );
+        let have = join!(has_it(&first), has_it(&second));
+        assert!(have.0 ^ have.1, "round {round}: {have:?}");
+        join!(first.delete("cart"), second.delete("cart"));
+    }
+}
