@@ -11,5 +11,6 @@ pub mod overlay;
 pub mod pages;
 pub mod programs;
 pub mod python;
+pub mod rights;
 pub mod sdk_image;
 pub mod workloads;

@@ -3,12 +3,15 @@
 use podid_lab::Network;
 use podid_tests::kubectl::Kubectl;
 use podid_tests::overlay::LabWith;
+use podid_tests::rights::called;
 use podid_tests::workloads::jobs::{asks_once, completes, job};
 use podid_tests::workloads::team::TEAM;
 use podid_tests::workloads::wait_until;
 use serde_json::json;
 
 use crate::cluster::with_overlay;
+
+const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
 
 #[test]
 fn a_daemon_that_acts_as_its_node_serves_pods_and_the_kubelet_tells_of_them_as_before() {
@@ -24,4 +27,7 @@ fn a_daemon_that_acts_as_its_node_serves_pods_and_the_kubelet_tells_of_them_as_b
         events
             .any(|event| event["source"]["component"] == "kubelet" && event["reason"] == "Started")
     });
+    let calls = called(&lab.audit_log(), DAEMON).unwrap();
+    assert!(!calls.allowed.is_empty());
+    assert_eq!(calls.forbidden, [].into(), "calls that no right covers");
 }

@@ -13,6 +13,7 @@ mod as_node;
 mod bare;
 mod cluster;
 mod contents;
+mod daemon_rights;
 mod fixture;
 mod fresh_node;
 mod names;

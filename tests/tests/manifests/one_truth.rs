@@ -54,6 +54,10 @@ const PAIRS: &[(&str, &str)] = &[
         "components: [KUSTOMIZE/components/monitoring]",
     ),
     (
+        "networkPolicy: {enabled: true}",
+        "components: [KUSTOMIZE/components/network-policy]",
+    ),
+    (
         "{bootUnit: {enabled: true}, uninstall: {enabled: true}}",
         "components: [KUSTOMIZE/components/boot-unit, KUSTOMIZE/components/uninstall]",
     ),

@@ -1,11 +1,11 @@
 //! The operator has the rights that its calls need, and no others.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use k8s_openapi::api::rbac::v1::{ClusterRole, Role};
 use kube::Api;
-use serde_json::{Value, json};
+use podid_tests::rights::{self, Calls};
+use serde_json::json;
 
 use super::scene::{READS_SECRETS, Scene, access, vault};
 use crate::fixture::eventually;
@@ -28,24 +28,6 @@ const UNSEEN: [&str; 6] = [
     "create /configmaps",
 ];
 
-/// A call, as `verb group/resource`.
-fn call(verb: &str, group: &str, resource: &str) -> String {
-    format!("{verb} {group}/{resource}")
-}
-
-/// What the rules of a role allow.
-fn rights(rules: Option<Vec<PolicyRule>>) -> BTreeSet<String> {
-    let mut rights = BTreeSet::new();
-    for rule in rules.into_iter().flatten() {
-        for group in rule.api_groups.iter().flatten() {
-            for resource in rule.resources.iter().flatten() {
-                rights.extend(rule.verbs.iter().map(|verb| call(verb, group, resource)));
-            }
-        }
-    }
-    rights
-}
-
 /// All that the operator may do, in the cluster and in its own namespace.
 async fn granted(scene: &Scene) -> BTreeSet<String> {
     let client = &scene.stage.client;
@@ -53,37 +35,16 @@ async fn granted(scene: &Scene) -> BTreeSet<String> {
     let own: Api<Role> = Api::namespaced(client.clone(), "podid-system");
     let of_cluster = of_cluster.get("podid-operator").await.unwrap();
     let own = own.get("podid-operator").await.unwrap();
-    let mut all = rights(of_cluster.rules);
-    all.extend(rights(own.rules));
-    all
+    let roles = [
+        serde_json::to_value(of_cluster).unwrap(),
+        serde_json::to_value(own).unwrap(),
+    ];
+    roles.iter().flat_map(rights::granted).collect()
 }
 
-/// The operator's calls that the API server has written down: the allowed ones, and the others.
-fn called(scene: &Scene) -> (BTreeSet<String>, BTreeSet<String>) {
-    let log = fs::read_to_string(scene.stage.lab.audit_log()).unwrap();
-    let (mut allowed, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
-    // The last line may be half written.
-    let events = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for event in events.filter(|event| event["user"]["username"] == OPERATOR) {
-        let object = &event["objectRef"];
-        let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
-        let resource = match text("subresource") {
-            none if none.is_empty() => text("resource"),
-            subresource => format!("{}/{subresource}", text("resource")),
-        };
-        if resource.is_empty() {
-            continue;
-        }
-        let verb = event["verb"].as_str().unwrap_or_default();
-        let call = call(verb, &text("apiGroup"), &resource);
-        match event["annotations"]["authorization.k8s.io/decision"] == "allow" {
-            true => allowed.insert(call),
-            false => forbidden.insert(call),
-        };
-    }
-    (allowed, forbidden)
+/// The operator's calls so far.
+fn called(scene: &Scene) -> Calls {
+    rights::called(&scene.stage.lab.audit_log(), OPERATOR).unwrap()
 }
 
 fn is_unseen(right: &str) -> bool {
@@ -105,7 +66,7 @@ async fn every_right_of_the_operator_is_used_and_every_call_has_one() {
     let granted = granted(&scene).await;
     let mut missing = BTreeSet::new();
     eventually("a call for each right", async || {
-        let (used, _) = called(&scene);
+        let used = called(&scene).allowed;
         let seen = granted.difference(&used).filter(|right| !is_unseen(right));
         let now: BTreeSet<String> = seen.cloned().collect();
         if now != missing {
@@ -115,6 +76,6 @@ async fn every_right_of_the_operator_is_used_and_every_call_has_one() {
         missing.is_empty().then_some(())
     })
     .await;
-    let (_, forbidden) = called(&scene);
+    let forbidden = called(&scene).forbidden;
     assert_eq!(forbidden, BTreeSet::new(), "a call that no right covers");
 }
