@@ -1,6 +1,6 @@
 //! An overlay beside the lab's, as docs/install.md has readers make one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
@@ -33,6 +33,12 @@ impl LabWith {
         );
         fs::write(overlay.path().join("kustomization.yaml"), lines)?;
         Ok(overlay)
+    }
+
+    /// The folder in which the commands of the pages find the overlay as `kustomize/mine`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The folder for kustomize.

@@ -3,6 +3,7 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api_server;
 mod azure_role;
 mod bad_input;
 mod bad_repository;
@@ -18,5 +19,6 @@ mod plan_fleet;
 mod plan_live;
 mod plan_range;
 mod plan_tree;
+mod pods;
 mod profile;
 mod roles;

@@ -1,16 +1,11 @@
 //! `podid plan --live`, against a stand-in for an API server that answers lists.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::{Method, StatusCode, Uri};
 use podid::Exit;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::api_server::Cluster;
 use crate::fixture::{Ran, podid};
 use crate::plan::{CLASS, PROFILE};
 use crate::plan_tree::folder;
@@ -19,84 +14,7 @@ const PRINCIPAL: &str = "55555555-0000-4000-8000-000000000001";
 const ID: &str = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/identities/providers/Microsoft.ManagedIdentity/userAssignedIdentities/prod-1-payments-checkout-d253e6e7b6";
 const VAULT: &str = "/subscriptions/s/resourceGroups/vaults/providers/Microsoft.KeyVault/vaults/v";
 
-/// Lists of objects by their plural; a kind that has none answers with this status.
-type Lists = BTreeMap<&'static str, Result<Vec<Value>, u16>>;
-
-struct Answers {
-    lists: Lists,
-    calls: AtomicUsize,
-}
-
-/// A stand-in for an API server, and a kubeconfig for it.
-struct Cluster {
-    folder: TempDir,
-    answers: Arc<Answers>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-/// One object a page, as a server with many objects answers.
-async fn answer(
-    State(answers): State<Arc<Answers>>,
-    method: Method,
-    uri: Uri,
-    Query(query): Query<BTreeMap<String, String>>,
-) -> (StatusCode, Json<Value>) {
-    answers.calls.fetch_add(1, Ordering::Relaxed);
-    assert_eq!(method, Method::GET, "{uri}");
-    // The last word of the path, with the namespace before it where it names one.
-    let plural = match uri.path().split_once("/namespaces/") {
-        Some((_, inside)) => inside,
-        None => uri.path().rsplit('/').next().unwrap_or_default(),
-    };
-    match answers.lists.get(plural) {
-        Some(Ok(objects)) => {
-            let at: usize = query.get("continue").map_or(0, |it| it.parse().unwrap());
-            let page: Vec<&Value> = objects.iter().skip(at).take(1).collect();
-            let more = (at + 1 < objects.len()).then(|| (at + 1).to_string());
-            let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"continue": more}, "items": page});
-            (StatusCode::OK, Json(list))
-        }
-        other => {
-            let code = other
-                .and_then(|it| it.as_ref().err().copied())
-                .unwrap_or(404);
-            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
-                "reason": "Refused", "message": format!("{plural} is refused")});
-            (StatusCode::from_u16(code).unwrap(), Json(status))
-        }
-    }
-}
-
 impl Cluster {
-    fn new(lists: Lists) -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let answers = Arc::new(Answers {
-            lists,
-            calls: AtomicUsize::new(0),
-        });
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
-        let address = listener.local_addr().unwrap();
-        let app = axum::Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&answers));
-        runtime.spawn(async move { axum::serve(listener, app).await });
-        let folder = TempDir::new().unwrap();
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "none",
-            "clusters": [{"name": "prod", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "me", "user": {}}],
-            "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "me"}}],
-        });
-        std::fs::write(folder.path().join("config"), kubeconfig.to_string()).unwrap();
-        Self {
-            folder,
-            answers,
-            _runtime: runtime,
-        }
-    }
-
     /// With these profiles, and the class.
     fn with(profiles: Vec<Value>) -> Self {
         Self::new(BTreeMap::from([
@@ -109,7 +27,7 @@ impl Cluster {
     /// Plans a folder with these files against it.
     fn plan(&self, files: &[(&str, &str)], flags: &[&str]) -> Ran {
         let tree = folder(files);
-        let (path, config) = (tree.path(), self.folder.path().join("config"));
+        let (path, config) = (tree.path(), self.kubeconfig());
         let (path, config) = (path.to_str().unwrap(), config.to_str().unwrap());
         let base = [
             "plan",
@@ -372,5 +290,5 @@ fn a_cluster_that_cannot_be_read_is_named_with_what_helps() {
             .contains("--live takes the place of the older version"),
         "{ran:?}"
     );
-    assert_eq!(cluster.answers.calls.load(Ordering::Relaxed), 0);
+    assert_eq!(cluster.calls(), 0);
 }

@@ -1,6 +1,5 @@
 //! podid in a cluster whose nodes have real kubelets, installed from its images and manifests.
 
-use std::path::Path;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use podid_lab::{Flux, Lab, Lifetime, Network, NodeAgent, NodeKind, UpOptions, install};
@@ -30,11 +29,6 @@ fn lab() -> &'static RwLock<Lab> {
 
 /// A new cluster with podid, a class and a profile `checkout` that is ready.
 pub(crate) fn with_podid(name: &str, network: Network, nodes: usize) -> Lab {
-    with_overlay(name, network, nodes, &repository().join("kustomize/lab"))
-}
-
-/// The same with podid from an overlay of its own.
-pub(crate) fn with_overlay(name: &str, network: Network, nodes: usize, overlay: &Path) -> Lab {
     let lab = Lab::up(UpOptions {
         name: format!("t-{name}-{}", std::process::id()),
         nodes: vec![NodeKind::Uniform; nodes],
@@ -45,7 +39,8 @@ pub(crate) fn with_overlay(name: &str, network: Network, nodes: usize, overlay: 
         ..UpOptions::default()
     });
     let lab = lab.unwrap();
-    install::containers(&lab, &images(), overlay).unwrap();
+    let overlay = repository().join("kustomize/lab");
+    install::containers(&lab, &images(), &overlay).unwrap();
     team::profile_is_ready(&Kubectl::of(&lab));
     lab
 }

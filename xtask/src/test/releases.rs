@@ -36,12 +36,40 @@ const fn before(from: Release, tests: &'static str, reason: &'static str) -> Lef
 /// What would take minutes and show little that the rest does not.
 const OWN_LABS: &str = "starts labs of its own, for what podid's programs do; policies, kinds and rights are tried by the others";
 
+const NO_MUTATION: &str = "needs MutatingAdmissionPolicy v1, which Kubernetes has from 1.36 on";
+
 /// All that an older release does not run.
-const LEFT_OUT: [LeftOut; 9] = [
+const LEFT_OUT: [LeftOut; 15] = [
+    before(Release::V1_36, "net_raw::dropping::", NO_MUTATION),
     before(
         Release::V1_36,
-        "net_raw::dropping::",
-        "needs MutatingAdmissionPolicy v1, which Kubernetes has from 1.36 on",
+        "net_raw::beside::the_drop_that_is_added_does_not_pass_for_what_restricted_asks",
+        NO_MUTATION,
+    ),
+    before(
+        Release::V1_36,
+        "net_raw::beside::what_another_engine_takes_away_or_adds_gets_the_drop_in_whatever_order_they_run",
+        NO_MUTATION,
+    ),
+    before(
+        Release::V1_36,
+        "net_raw::beside::an_engine_that_takes_the_drop_away_again_has_the_pod_refused",
+        NO_MUTATION,
+    ),
+    before(
+        Release::V1_33,
+        "net_raw::agreement::a_user_namespace_excuses_nothing",
+        "before Kubernetes 1.33 pods have no user namespaces unless a feature gate is set",
+    ),
+    before(
+        Release::V1_33,
+        "net_raw::doors::a_resize_binds_no_pod",
+        "before Kubernetes 1.33 the resources of a running pod cannot be changed",
+    ),
+    before(
+        Release::V1_36,
+        "stolen_daemon::as_node::",
+        "needs constrained impersonation, which Kubernetes has from 1.36 on",
     ),
     before(
         Release::V1_36,

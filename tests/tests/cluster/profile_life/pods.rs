@@ -1,12 +1,14 @@
 //! What becomes of a profile's pods, and what they do to the profile.
 
 use std::ops::Range;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::api::PostParams;
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::PodIdentityProfile;
+use podid_tests::programs;
 use serde_json::{Value, json};
 
 use super::scene::{Scene, says, status};
@@ -43,6 +45,17 @@ impl Scene {
     }
 }
 
+/// What `podid pods` says of the namespace.
+fn listed(scene: &Scene) -> String {
+    let output = Command::new(programs::program("podid"))
+        .args(["pods", "--namespace", &scene.namespace])
+        .env("KUBECONFIG", scene.stage.lab.kubeconfig())
+        .output()
+        .expect("podid starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 #[tokio::test]
 async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_gone() {
     let scene = Scene::open("older").await;
@@ -62,6 +75,9 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
     let event = scene.until_event("old", "BreaksNetRawRule").await;
     let remedy = "add securityContext: {capabilities: {drop: [NET_RAW]}} to each container named";
     assert!(event.contains(remedy), "{event}");
+    let listed = listed(&scene);
+    let rule = format!("{}/old\n  rule of profile {0}/cart (Enforce)\n", scene.namespace);
+    assert!(listed.starts_with(&rule) && listed.contains(remedy), "{listed}");
 
     scene.pod("new", "cart", VM_NODES[1]).await;
     scene.until_assigned(&["new Assigned"]).await;
