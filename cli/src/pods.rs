@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{Client, Resource, ResourceExt};
-use podid_core::binding::{BindingScope, ServingRules, is_completed};
+use podid_core::binding::{BindingScope, LegacyIdentities, ServingRules, is_completed};
 use podid_core::broken_rule::{BrokenRule, ClusterRules};
 use podid_core::class::Neighbour;
 use podid_core::net_raw::{NetRaw, describe, remedy};
@@ -28,7 +28,7 @@ const VIEW: &str =
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PodsArgs {
-    /// Only pods of this namespace [default: all that you may list]
+    /// Only pods of this namespace [default: all]
     #[arg(long, short, value_name = "NAMESPACE")]
     namespace: Option<String>,
 
@@ -39,6 +39,10 @@ pub(crate) struct PodsArgs {
     /// Whether the operator runs with --force-namespaced
     #[arg(long)]
     force_namespaced: bool,
+
+    /// What podid runs with as --legacy-identities: Any, WithinClass or None
+    #[arg(long, value_name = "RULE", default_value = "Any")]
+    legacy_identities: LegacyIdentities,
 
     /// What podid runs with as --legacy-net-raw: Ignore, Audit or Enforce
     #[arg(long, value_name = "RULE", default_value = "Ignore")]
@@ -103,8 +107,9 @@ pub(crate) fn pods(args: &PodsArgs, out: &mut dyn Write) -> Result<(), PodsError
 async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
     let client = cluster::client(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let (client, mut list) = (&client, List::default());
-    let identities: Vec<AzureIdentity> = all(client, None, &mut list).await?;
-    let bindings: Vec<AzureIdentityBinding> = all(client, None, &mut list).await?;
+    let namespace = args.namespace.as_deref();
+    let identities: Vec<AzureIdentity> = all_or_own(client, namespace, &mut list).await?;
+    let bindings: Vec<AzureIdentityBinding> = all_or_own(client, namespace, &mut list).await?;
     let classes: Vec<PodIdentityClass> = if_allowed(client, &mut list).await?;
     let namespaces: Vec<Namespace> = if_allowed(client, &mut list).await?;
     let labels = namespaces.into_iter().map(|namespace| {
@@ -121,12 +126,12 @@ async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
                 true => BindingScope::Namespace,
                 false => BindingScope::Cluster,
             },
+            legacy: args.legacy_identities,
             legacy_net_raw: args.legacy_net_raw,
-            ..ServingRules::default()
         },
         own_namespace: args.podid_namespace.clone(),
     };
-    let pods: Vec<Pod> = all(client, args.namespace.as_deref(), &mut list).await?;
+    let pods: Vec<Pod> = all(client, namespace, &mut list).await?;
     let found = pods.iter().filter_map(|pod| listed(pod, &labels, &rules));
     list.pods = found.collect();
     Ok(list)
@@ -187,6 +192,30 @@ where
         }
     }
     Ok(read)
+}
+
+/// The same of a kind whose objects may concern pods of other namespaces. Who may list those of one namespace only, and
+/// asks for that one, gets those.
+async fn all_or_own<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    list: &mut List,
+) -> Result<Vec<K>, ClusterError>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    match (all(client, None, list).await, namespace) {
+        (Err(ClusterError::List { source, kinds, .. }), Some(namespace))
+            if has_code(&source, FORBIDDEN) =>
+        {
+            let note = format!(
+                "you may not list {kinds} of other namespaces; pods that those bind may be missing here"
+            );
+            list.notes.push(note);
+            all(client, Some(namespace), list).await
+        }
+        (read, _) => read,
+    }
 }
 
 /// The same of a kind that belongs to the cluster, which not everybody may read.

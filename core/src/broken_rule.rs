@@ -9,7 +9,6 @@ use crate::binding::{AzureIdentity, Binding, BoundIdentities, Pod, ServingRules}
 use crate::class::{Class, Neighbour};
 use crate::net_raw::NetRaw;
 use crate::object_key::ObjectKey;
-use crate::owner::Origin;
 
 /// What of a cluster decides which rules hold for a pod.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +65,7 @@ impl ClusterRules {
         let bound = BoundIdentities::of(pod, &self.bindings, &self.identities, self.serving);
         let of_identities = bound.uses.iter().map(|(identity, _)| BrokenRule {
             of: owner(identity),
-            rule: match identity.origin {
-                Origin::Profile => identity.net_raw,
-                Origin::HandWritten => self.serving.legacy_net_raw,
-            },
+            rule: identity.asked_of_pods(self.serving),
         });
         let of_classes = self.classes.iter().map(|class| BrokenRule {
             of: RuleOwner::Class(class.name.clone()),
@@ -98,6 +94,7 @@ mod tests {
     use crate::binding::AzureIdentityType;
     use crate::class::{NeighbourScope, Neighbours};
     use crate::net_raw::Breach;
+    use crate::owner::Origin;
     use crate::profile::admit::tests::class;
     use crate::testing::{binding, id, identity, pod};
 

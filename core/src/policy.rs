@@ -34,7 +34,7 @@ pub struct PolicyBinding {
     pub policy: String,
     /// `validationActions`
     pub actions: Vec<String>,
-    /// Whether `matchResources` leaves objects out.
+    /// Whether `matchResources` leaves objects out, or `paramRef` parameters.
     pub is_narrowed: bool,
 }
 
@@ -53,7 +53,7 @@ const fn policy(
     }
 }
 
-/// All of them, by name.
+/// Those that every installation has, by name. Components add others, of which nobody knows whether they are wanted.
 pub const SHIPPED: [ShippedPolicy; 12] = [
     policy(
         "podid-assigned-identities",
@@ -214,7 +214,9 @@ pub fn installed_condition(states: &[PolicyState]) -> SubCondition {
     } else if let Some(message) = unread {
         (ConditionStatus::Unknown, API_SERVER_REFUSED, message)
     } else {
-        let message = "all ValidatingAdmissionPolicies of podid are installed".to_owned();
+        let message =
+            "the ValidatingAdmissionPolicies that every installation of podid has are there"
+                .to_owned();
         (ConditionStatus::True, "Installed", message)
     };
     SubCondition {

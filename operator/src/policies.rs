@@ -1,7 +1,9 @@
 //! Reads which of podid's admission policies hold.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use kube::{Api, Client};
 use podid_core::policy::{PolicyBinding, PolicyState, ShippedPolicy};
@@ -34,6 +36,17 @@ async fn binding(policy: &str, client: &Client) -> Result<Option<PolicyBinding>,
     Ok(spec.map(|spec| PolicyBinding {
         policy: spec.policy_name,
         actions: spec.validation_actions,
-        is_narrowed: spec.match_resources.is_some(),
+        is_narrowed: spec.match_resources.is_some()
+            || spec.param_ref.as_ref().is_some_and(is_narrowed),
     }))
+}
+
+/// Whether a reference leaves parameters out; podid's have an empty selector.
+fn is_narrowed(reference: &ParamRef) -> bool {
+    let requires = reference.selector.as_ref().is_some_and(|selector| {
+        let labels = selector.match_labels.as_ref().map_or(0, BTreeMap::len);
+        let expressions = selector.match_expressions.as_ref().map_or(0, Vec::len);
+        labels + expressions > 0
+    });
+    requires || reference.name.is_some() || reference.namespace.is_some()
 }

@@ -37,7 +37,7 @@ enum Command {
 
     /// Sets up all it needs, then runs every check and every test.
     ///
-    /// Rings, from the quickest: `unit`, `contract`, `node`, `cluster`, `install`, `scenario`. Name some to
+    /// Rings, from the quickest: `unit`, `contract`, `node`, `cluster`, `install`, `gitops`, `scenario`. Name some to
     /// run only those. What follows `--` goes to the test program, so that one test runs alone:
     /// `cargo xtask test cluster -- net_raw`.
     Test {

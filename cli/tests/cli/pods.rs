@@ -119,6 +119,31 @@ fn what_may_not_be_read_is_said_and_what_must_be_read_is_an_error() {
         "{}",
         ran.out
     );
+    // A view role in one namespace.
+    let mut own = lists(vec![], class(&Value::Null));
+    for plural in [
+        "azureidentities",
+        "azureidentitybindings",
+        "podidentityclasses",
+        "namespaces",
+    ] {
+        own.insert(plural, Err(403));
+    }
+    let keeps = pod("payments", "keeps", Some("checkout"), &[]);
+    let [identity, binding] = made("checkout");
+    own.insert("payments/azureidentities", Ok(vec![identity]));
+    own.insert("payments/azureidentitybindings", Ok(vec![binding]));
+    own.insert("payments/pods", Ok(vec![keeps]));
+    let ran = listed(own, &["--namespace", "payments"]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
+    assert!(
+        ran.out.starts_with("payments/keeps\n")
+            && ran
+                .out
+                .contains("note you may not list azureidentities of other namespaces"),
+        "{}",
+        ran.out
+    );
     let ran = with("pods", 403);
     assert_ne!(ran.exit, Exit::Done);
     assert!(

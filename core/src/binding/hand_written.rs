@@ -23,7 +23,8 @@ pub struct HandWrittenLimits<'a> {
     pub class: Option<&'a Class>,
     /// Labels of the object's namespace.
     pub namespace_labels: &'a BTreeMap<String, String>,
-    /// The profile of another namespace that has the identity in its status, if there is one.
+    /// A profile of another namespace that has the identity in its status, and whose class does not let hand-written
+    /// objects serve it.
     pub used_by: Option<&'a ObjectKey>,
     /// What is asked of the pods that use such objects.
     pub net_raw: NetRaw,
@@ -114,11 +115,10 @@ impl HandWrittenLimits<'_> {
                  allow it in spec.limits.identityGroups"
             ));
         }
-        let other = self.used_by.filter(|_| !class.limits.allow_hand_written);
-        other.map(|profile| {
+        self.used_by.map(|profile| {
             format!(
-                "profile {profile} of another namespace uses {id}; name another identity, or ask the owner \
-                 of class {name} to set spec.limits.allowHandWritten"
+                "profile {profile} of another namespace uses {id}; name another identity, or ask the owner of the \
+                 class of that profile to set spec.limits.allowHandWritten"
             )
         })
     }
@@ -211,25 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_profile_of_another_namespace_uses_is_served_where_the_class_says_so() {
-        let theirs = ObjectKey::new("blog", "web");
-        let refusal = |allow_hand_written| {
-            let mut class = class();
-            class.limits.allow_hand_written = allow_hand_written;
-            let limits = HandWrittenLimits {
-                served: LegacyIdentities::WithinClass,
-                class: Some(&class),
-                used_by: Some(&theirs),
-                ..HandWrittenLimits::ANY
-            };
-            limits.refusal(&of("identities", Some("prod")))
+    fn what_a_profile_of_another_namespace_uses_is_not_within_the_class() {
+        let (theirs, class) = (ObjectKey::new("blog", "web"), class());
+        let limits = HandWrittenLimits {
+            served: LegacyIdentities::WithinClass,
+            class: Some(&class),
+            used_by: Some(&theirs),
+            ..HandWrittenLimits::ANY
         };
-        let refused = refusal(false).expect("a refusal").message;
+        let refused = limits.refusal(&of("identities", Some("prod")));
+        let message = refused.expect("a refusal").message;
         assert!(
-            refused.contains("profile blog/web of another namespace"),
-            "{refused}"
+            message.contains("profile blog/web of another namespace"),
+            "{message}"
         );
-        assert_eq!(refusal(true), None);
     }
 
     #[test]

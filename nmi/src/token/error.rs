@@ -128,6 +128,7 @@ pub(crate) fn refused(refusal: &TokenRefusal) -> TokenError {
                 | TokenRefusal::OtherServiceAccount(_)
                 | TokenRefusal::NoClientId(_)
                 | TokenRefusal::ServicePrincipal(..)
+                | TokenRefusal::HandWritten(_)
         ),
         ..TokenError::new(
             ErrorAnswer::invalid(refusal.description()),

@@ -21,6 +21,7 @@ use podid_runtime::{BoxError, Drain};
 use podid_index::ObjectKey;
 
 use super::dirty::DirtySet;
+use super::index::RecordedIdentity;
 use super::shared_index::SharedIndex;
 use crate::annotations::REQUESTED_AT;
 use podid_index::watch::Watch;
@@ -37,7 +38,7 @@ pub struct ProfileStores {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProfileSummary {
     /// The identity in its status.
-    pub(super) recorded: Option<ArmId>,
+    pub(super) recorded: Option<RecordedIdentity>,
     /// When a person last asked for it to be looked at.
     pub(super) requested: Option<String>,
     /// What podid has made for it: the client id of its identity, the ids of the role assignments, and since when
@@ -235,7 +236,10 @@ fn summary(profile: &PodIdentityProfile) -> ProfileSummary {
     });
     let in_force = access.map(|access| access.last_transition_time.0.to_string());
     ProfileSummary {
-        recorded: identity.map(|identity| ArmId::new(&identity.resource_id)),
+        recorded: identity.map(|identity| RecordedIdentity {
+            id: ArmId::new(&identity.resource_id),
+            class: profile.spec.class_name.clone(),
+        }),
         requested: profile.annotations().get(REQUESTED_AT).cloned(),
         made: granted.chain(client_id).chain(in_force).collect(),
     }

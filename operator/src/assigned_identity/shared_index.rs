@@ -14,7 +14,7 @@ use podid_index::ObjectKey;
 
 use super::dirty::DirtySet;
 use super::existing::{ExistingContents, ExistingObject, ExistingObjects};
-use super::index::{AssignmentIndex, PlacedPod};
+use super::index::{AssignmentIndex, PlacedPod, RecordedIdentity};
 
 /// See the module. Clones share one index.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl SharedIndex {
     }
 
     /// The identity that a profile has in its status.
-    pub(super) fn set_recorded(&self, profile: &ObjectKey, identity: Option<ArmId>) {
+    pub(super) fn set_recorded(&self, profile: &ObjectKey, identity: Option<RecordedIdentity>) {
         self.update(|index| index.set_recorded(profile, identity));
     }
 

@@ -13,45 +13,53 @@ use podid_core::profile::observed::{Observed, ProfileRecord};
 use podid_core::profile::plan::may_adopt;
 use podid_crds::podid::PodIdentityProfile;
 
-/// Clones share one state. Two profiles that are reconciled at once both see that nobody has the identity in its
-/// status; the one that asks here first has it.
+/// Reservations of identities that nobody has in a status yet: two profiles that are reconciled at once would both see
+/// that. One lasts until its profile wants another identity, is refused, or is gone. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Adoptions(Arc<Mutex<HashMap<ArmId, ObjectKey>>>);
 
 impl Adoptions {
-    /// The profile of another namespace that uses the identity which a profile wants to adopt; `None` also when it
-    /// adopts none. From then on the identity is kept for this profile.
-    pub(super) fn user(
+    /// Reserves the identity that a profile is about to adopt. Returns the profile of another namespace that has it, in
+    /// its status or by a reservation; then, and where nothing is to be adopted, nothing is reserved.
+    pub(super) fn reserve(
         &self,
         desired: &Desired,
         observed: &Observed,
         profiles: &Store<PodIdentityProfile>,
     ) -> Option<ObjectKey> {
+        let (own, id) = (key_of(desired), &desired.identity.id);
+        let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reserved.retain(|reserved, by| *by != own || reserved == id);
         if !may_adopt(desired, observed) {
             return None;
         }
-        let (owner, id) = (&desired.owner, &desired.identity.id);
-        let own = ObjectKey::new(&owner.namespace, &owner.profile);
-        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = begun.get(id).filter(|user| is_open(user, id, profiles));
-        let begun_user = first.map(|user| (user.clone(), id.clone()));
+        let first = reserved.get(id).filter(|by| is_there(by, profiles));
+        let first = first.map(|by| (by.clone(), id.clone()));
         let all = profiles.state();
         let users = all.iter().filter_map(|profile| used_by(profile));
         let recorded = recorded(&observed.record);
-        let user = adopted_by_another(id, &own, recorded, users.chain(begun_user));
+        let user = adopted_by_another(id, &own, recorded, users.chain(first));
         if user.is_none() {
-            begun.insert(id.clone(), own);
+            reserved.insert(id.clone(), own);
         }
         user
     }
+
+    /// Takes back what a profile has reserved that adopts nothing after all.
+    pub(super) fn release(&self, desired: &Desired) {
+        let own = key_of(desired);
+        let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        reserved.retain(|_, by| *by != own);
+    }
 }
 
-/// Whether a profile that was about to adopt an identity may still do so: it exists, and its status does not name
-/// another.
-fn is_open(user: &ObjectKey, id: &ArmId, profiles: &Store<PodIdentityProfile>) -> bool {
-    let key = ObjectRef::new(&user.name).within(&user.namespace);
-    let profile = profiles.get(&key);
-    profile.is_some_and(|profile| used_by(&profile).is_none_or(|(_, used)| used == *id))
+fn key_of(desired: &Desired) -> ObjectKey {
+    ObjectKey::new(&desired.owner.namespace, &desired.owner.profile)
+}
+
+fn is_there(profile: &ObjectKey, profiles: &Store<PodIdentityProfile>) -> bool {
+    let key = ObjectRef::new(&profile.name).within(&profile.namespace);
+    profiles.get(&key).is_some()
 }
 
 fn used_by(profile: &PodIdentityProfile) -> Option<(ObjectKey, ArmId)> {

@@ -82,9 +82,13 @@ impl Work<'_> {
             Err(error) => return Ensured::without_work(self.failed(&error, record, None)),
         };
         let (adoptions, profiles) = (&self.context.adoptions, &self.context.profiles);
-        observed.adopted_by = adoptions.user(self.desired, &observed, profiles);
+        observed.adopted_by = adoptions.reserve(self.desired, &observed, profiles);
         let enforcement = self.enforcement();
-        Ensured::without_work(match next_action(self.desired, &observed) {
+        let action = next_action(self.desired, &observed);
+        if !matches!(action, NextAction::Apply(_)) {
+            adoptions.release(self.desired);
+        }
+        Ensured::without_work(match action {
             NextAction::Apply(plan) => return self.apply(&plan, &observed).await,
             NextAction::Refuse(refusals) => {
                 ReconcileResult::refused(&refusals, record, enforcement)

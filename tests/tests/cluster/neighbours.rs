@@ -1,5 +1,7 @@
 //! What a class asks of every pod of its namespaces, bound or not.
 
+use std::ops::Range;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -146,6 +148,24 @@ async fn debugging_containers_are_looked_at_and_old_pods_left_alone() {
     debug(drops("ALL")).await.unwrap();
     let refused = debug(json!({})).await.expect_err("it keeps NET_RAW");
     assert!(refused.contains("container debugger"), "{refused}");
+
+    // As many as are compared pairwise at a bearable price; none is past the rule because there are too many.
+    let add = async |numbers: Range<u32>, context: Value| {
+        let named = |number| json!({"name": format!("d{number}"), "image": "x", "securityContext": context});
+        let containers: Vec<Value> = numbers.map(named).collect();
+        let patch = Patch::Strategic(json!({"spec": {"ephemeralContainers": containers}}));
+        let real = PatchParams::default();
+        let answer = pods
+            .patch_subresource("ephemeralcontainers", "p", &real, &patch)
+            .await;
+        answer.map(|_| ()).map_err(|error| refusal(error).message)
+    };
+    add(0..190, drops("ALL")).await.unwrap();
+    let refused = add(190..400, drops("ALL")).await.expect_err("too many");
+    assert!(refused.contains("no more than 200 containers"), "{refused}");
+    add(190..191, json!({}))
+        .await
+        .expect_err("it keeps NET_RAW");
     space.remove_class(&class).await;
 }
 

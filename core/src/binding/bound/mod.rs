@@ -69,6 +69,16 @@ impl AzureIdentity {
     pub fn profile(&self) -> Option<ObjectKey> {
         owner::profile_of(self.origin, &self.namespace, &self.name)
     }
+
+    /// What is asked of the pods that use it. A profile makes no service principal: one that says that it is a profile's
+    /// was written by hand.
+    #[must_use]
+    pub fn asked_of_pods(&self, rules: ServingRules) -> NetRaw {
+        match (self.origin, &self.kind) {
+            (Origin::Profile, AzureIdentityType::Managed) => self.net_raw,
+            _ => rules.legacy_net_raw,
+        }
+    }
 }
 
 /// Kind of an AzureIdentity (`spec.type`).
@@ -150,8 +160,7 @@ pub struct BoundIdentities<'a> {
     /// Bindings that do not take the pod's service account, in order; only where nothing else binds the pod, because
     /// bindings may share a label and tell their pods apart by the account.
     pub narrowed: Vec<&'a Binding>,
-    /// What is asked of the pods of hand-written identities.
-    legacy_net_raw: NetRaw,
+    rules: ServingRules,
 }
 
 impl<'a> BoundIdentities<'a> {
@@ -200,7 +209,7 @@ impl<'a> BoundIdentities<'a> {
             dangling: dangling.copied().collect(),
             narrowed: narrowed.copied().collect(),
             uses,
-            legacy_net_raw: rules.legacy_net_raw,
+            rules,
         }
     }
 
@@ -210,11 +219,7 @@ impl<'a> BoundIdentities<'a> {
     #[must_use]
     pub fn breaches<'p>(&self, pod: &'p Pod) -> Option<&'p BTreeSet<Breach>> {
         let strict = |(identity, _): &(&AzureIdentity, &Binding)| {
-            let asked = match identity.origin {
-                Origin::Profile => identity.net_raw,
-                Origin::HandWritten => self.legacy_net_raw,
-            };
-            asked == NetRaw::Enforce
+            identity.asked_of_pods(self.rules) == NetRaw::Enforce
         };
         let held = !pod.breaches.is_empty() && self.uses.iter().any(strict);
         held.then_some(&pod.breaches)

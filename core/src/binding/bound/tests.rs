@@ -268,3 +268,22 @@ fn the_cluster_says_what_is_asked_of_the_pods_of_hand_written_identities() {
         assert!(breaks(Origin::Profile, Enforce, legacy));
     }
 }
+
+#[test]
+fn a_service_principal_that_says_that_it_is_a_profiles_was_written_by_hand() {
+    let strict = ServingRules {
+        legacy_net_raw: NetRaw::Enforce,
+        ..ServingRules::default()
+    };
+    let lax = AzureIdentity {
+        origin: Origin::Profile,
+        net_raw: NetRaw::Ignore,
+        ..identity(true)
+    };
+    assert_eq!(lax.asked_of_pods(strict), NetRaw::Ignore);
+    let principal = AzureIdentity {
+        kind: AzureIdentityType::ServicePrincipal(crate::testing::principal()),
+        ..lax
+    };
+    assert_eq!(principal.asked_of_pods(strict), NetRaw::Enforce);
+}

@@ -7,6 +7,7 @@ use crate::binding::bound::{AzureIdentity, AzureIdentityType, Binding, BoundIden
 use crate::binding::other_account::OtherAccount;
 use crate::binding::refused::{RefusalCause, RefusedPod};
 use crate::binding::rules::ServingRules;
+use crate::binding::unserved::Unserved;
 
 /// Whether all containers of a pod of this phase (`status.phase`) have ended for good. A pod that
 /// terminates has not completed until its phase says so.
@@ -95,7 +96,11 @@ pub fn pod_identities<'a>(
 fn refusal(bound: &BoundIdentities<'_>, pod: &Pod) -> Option<RefusalCause> {
     let strict = bound.breaches(pod).cloned().map(RefusalCause::BreaksRule);
     let unserved = pod.unserved.filter(|_| !bound.uses.is_empty());
-    strict.or(unserved.map(RefusalCause::Unserved))
+    match unserved {
+        // The node's network is a breach as well, and is told with the others.
+        None | Some(Unserved::HostNetwork) => strict.or(unserved.map(RefusalCause::Unserved)),
+        Some(kind) => Some(RefusalCause::Unserved(kind)),
+    }
 }
 
 #[cfg(test)]

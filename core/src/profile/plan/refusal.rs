@@ -132,7 +132,7 @@ impl fmt::Display for PlanRefusal {
             ),
             Self::AdoptedByAnother { id, profile } => write!(
                 f,
-                "identity {id} was adopted by profile {profile} before, of another namespace; choose another \
+                "identity {id} is used by profile {profile} of another namespace, which adopted it first; choose another \
                  identity, or let the platform team set limits.allowSharedAdoption in the class"
             ),
             Self::NothingToAdopt { id } => write!(

@@ -12,6 +12,14 @@ use podid_core::net_raw::Breach;
 use podid_core::owner::Origin;
 use podid_index::{Multi, ObjectKey};
 
+/// The identity that a profile has in its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::assigned_identity) struct RecordedIdentity {
+    pub(in crate::assigned_identity) id: ArmId,
+    /// Class of the profile.
+    pub(in crate::assigned_identity) class: String,
+}
+
 type Labels = BTreeMap<String, String>;
 
 /// Classes, namespaces and profiles, as far as such objects are held to them, and the pods that use one.
@@ -22,6 +30,8 @@ pub(super) struct HandWritten {
     namespaces: HashMap<String, Labels>,
     /// Profiles by the identity in their status.
     holders: Multi<ArmId, ObjectKey>,
+    /// The classes of these.
+    class_of: HashMap<ObjectKey, String>,
     users: BTreeSet<ObjectKey>,
 }
 
@@ -61,15 +71,25 @@ impl HandWritten {
         &mut self,
         profile: &ObjectKey,
         before: Option<&ArmId>,
-        now: Option<&ArmId>,
+        now: Option<&RecordedIdentity>,
     ) -> BTreeSet<ObjectKey> {
         if let Some(before) = before {
             self.holders.remove(before, profile);
         }
         if let Some(now) = now {
-            self.holders.insert(now.clone(), profile.clone());
+            self.holders.insert(now.id.clone(), profile.clone());
+            self.class_of.insert(profile.clone(), now.class.clone());
+        } else {
+            self.class_of.remove(profile);
         }
         self.concerned(true)
+    }
+
+    /// Whether the class of a profile lets hand-written objects serve its identity.
+    fn is_shared(&self, profile: &ObjectKey) -> bool {
+        let class = self.class_of.get(profile);
+        let class = class.and_then(|name| self.classes.get(name));
+        class.is_some_and(|class| class.limits.allow_hand_written)
     }
 
     fn concerned(&self, changed: bool) -> BTreeSet<ObjectKey> {
@@ -106,7 +126,8 @@ impl HandWritten {
             served: self.rules.legacy,
             class: named.and_then(|name| self.classes.get(name)),
             namespace_labels: self.namespaces.get(&identity.namespace).unwrap_or(&none),
-            used_by: holders.find(|holder| holder.namespace != identity.namespace),
+            used_by: holders
+                .find(|holder| holder.namespace != identity.namespace && !self.is_shared(holder)),
             net_raw: self.rules.legacy_net_raw,
             breaches,
         };

@@ -17,6 +17,7 @@ use podid_core::target::{DesiredIdentities, NodeTargetError, Target, is_only_use
 use podid_index::{Derive, Index, Multi, ObjectKey, PodObjects};
 
 use hand_written::HandWritten;
+pub(super) use hand_written::RecordedIdentity;
 pub(super) use pod::{IndexedPod, PlacedPod};
 use users::Users;
 
@@ -35,7 +36,7 @@ struct IdentitiesOfPods {
     rules: ServingRules,
     hand_written: HandWritten,
     /// The identity that each profile has in its status.
-    recorded: HashMap<ObjectKey, ArmId>,
+    recorded: HashMap<ObjectKey, RecordedIdentity>,
     /// What Azure said of managed identities.
     known: HashMap<ArmId, IdentityLookup>,
     users: Users,
@@ -107,6 +108,7 @@ impl IdentitiesOfPods {
     fn verification(&self, identity: &AzureIdentity, pod: &Pod) -> (Verification, bool) {
         let profile = identity.profile();
         let recorded = profile.and_then(|profile| self.recorded.get(&profile));
+        let recorded = recorded.map(|recorded| &recorded.id);
         let known = self.known.get(&identity.resource_id);
         self.hand_written
             .verify(identity, &pod.breaches, recorded, known)
@@ -192,7 +194,8 @@ impl AssignmentIndex {
 
     /// The identity that the profile of this namespace and name has in its status.
     pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
-        self.0.derive().recorded.get(profile)
+        let recorded = self.0.derive().recorded.get(profile);
+        recorded.map(|recorded| &recorded.id)
     }
 
     pub(super) fn set_pod(&mut self, key: &ObjectKey, placed: Option<PlacedPod>) {
@@ -211,8 +214,8 @@ impl AssignmentIndex {
         self.0.set_identity(key, identity);
     }
 
-    pub(super) fn set_recorded(&mut self, profile: &ObjectKey, identity: Option<ArmId>) {
-        if self.recorded(profile) == identity.as_ref() {
+    pub(super) fn set_recorded(&mut self, profile: &ObjectKey, identity: Option<RecordedIdentity>) {
+        if self.0.derive().recorded.get(profile) == identity.as_ref() {
             return;
         }
         let derive = self.0.derive_mut();
@@ -221,6 +224,7 @@ impl AssignmentIndex {
             None => derive.recorded.remove(profile),
         };
         let by_hand = &mut derive.hand_written;
+        let before = before.map(|before| before.id);
         let pods = by_hand.set_recorded(profile, before.as_ref(), identity.as_ref());
         self.0.rederive(&pods);
         // The AzureIdentity of a profile has the profile's name.

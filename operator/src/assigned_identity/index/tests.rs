@@ -64,6 +64,14 @@ fn keeping(
     }
 }
 
+/// The same in the status of a profile.
+fn recorded(number: usize) -> RecordedIdentity {
+    RecordedIdentity {
+        id: resource(number),
+        class: "standard".into(),
+    }
+}
+
 fn node_target(number: usize) -> Result<Target, NodeTargetError> {
     let group = "azure:///subscriptions/s/resourceGroups/g/providers/Microsoft.Compute";
     Target::from_provider_id(&match number {
@@ -191,7 +199,7 @@ fn apply(index: &mut AssignmentIndex, fact: &Fact) {
             index.set_identity(&identity_key(*number), is.map(|is| identity(*number, is)));
         }
         Fact::Recorded(number, is) => {
-            index.set_recorded(&identity_key(*number), is.map(resource));
+            index.set_recorded(&identity_key(*number), is.map(recorded));
         }
         Fact::Known(number, is) => index.set_known(&resource(*number), is.clone()),
     }
@@ -497,7 +505,7 @@ fn steps(number: usize) -> Vec<(&'static str, Step, Step)> {
         ),
         (
             "profile",
-            Box::new(move |index| index.set_recorded(&key("i"), Some(resource(number)))),
+            Box::new(move |index| index.set_recorded(&key("i"), Some(recorded(number)))),
             Box::new(move |index| index.set_recorded(&key("i"), None)),
         ),
         (

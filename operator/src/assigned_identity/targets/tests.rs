@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::assigned_identity::fake::{FakeCompute, FakeRecords, context, id, ids, target};
-use crate::assigned_identity::index::PlacedPod;
+use crate::assigned_identity::index::{PlacedPod, RecordedIdentity};
 use crate::assigned_identity::profiles::{
     ChangedObject, ConcernedProfiles, ProfileFacts, ProfileSummary,
 };
@@ -59,7 +59,10 @@ impl Fixture {
 
     fn request(&mut self, requested: Option<&str>) {
         self.change(ProfileSummary {
-            recorded: Some(id("a")),
+            recorded: Some(RecordedIdentity {
+                id: id("a"),
+                class: "standard".into(),
+            }),
             requested: requested.map(str::to_owned),
             ..ProfileSummary::default()
         });
@@ -68,7 +71,10 @@ impl Fixture {
     /// Something was made for the profile; `made` is all of it.
     fn make(&mut self, made: &[&str]) {
         self.change(ProfileSummary {
-            recorded: Some(id("a")),
+            recorded: Some(RecordedIdentity {
+                id: id("a"),
+                class: "standard".into(),
+            }),
             made: made.iter().map(|&what| what.to_owned()).collect(),
             ..ProfileSummary::default()
         });

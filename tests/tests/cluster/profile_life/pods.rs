@@ -76,8 +76,14 @@ async fn a_pod_older_than_its_profile_that_keeps_net_raw_is_refused_until_it_is_
     let remedy = "add securityContext: {capabilities: {drop: [NET_RAW]}} to each container named";
     assert!(event.contains(remedy), "{event}");
     let listed = listed(&scene);
-    let rule = format!("{}/old\n  rule of profile {0}/cart (Enforce)\n", scene.namespace);
-    assert!(listed.starts_with(&rule) && listed.contains(remedy), "{listed}");
+    let rule = format!(
+        "{}/old\n  rule of profile {0}/cart (Enforce)\n",
+        scene.namespace
+    );
+    assert!(
+        listed.starts_with(&rule) && listed.contains(remedy),
+        "{listed}"
+    );
 
     scene.pod("new", "cart", VM_NODES[1]).await;
     scene.until_assigned(&["new Assigned"]).await;

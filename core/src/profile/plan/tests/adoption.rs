@@ -92,7 +92,8 @@ fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class
     assert_eq!(refusals[0].reason(), "IdentityAdoptedByAnother");
     let text = refusals[0].to_string();
     assert!(
-        text.contains("adopted by profile blog/web before") && text.contains("allowSharedAdoption"),
+        text.contains("used by profile blog/web of another namespace")
+            && text.contains("allowSharedAdoption"),
         "{text}"
     );
     asks.identity.shared = true;
