@@ -59,6 +59,9 @@ where
 /// Reads an AzureIdentity; one whose type stands for nothing is logged and does not count.
 #[must_use]
 pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
+    if is_left_behind(object) {
+        return None;
+    }
     let identity = convert::identity(object);
     if identity.is_none() {
         let (object, kind) = (key_of(object), object.spec.kind());
@@ -67,8 +70,17 @@ pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
     identity
 }
 
-/// Reads an AzureIdentityBinding; all of them count.
+/// Reads an AzureIdentityBinding; all count but those that a profile has left behind.
 #[must_use]
 pub fn binding(object: &AzureIdentityBinding) -> Option<Binding> {
-    Some(convert::binding(object))
+    (!is_left_behind(object)).then(|| convert::binding(object))
+}
+
+fn is_left_behind<K: Resource<DynamicType = ()>>(object: &K) -> bool {
+    let is = convert::is_left_behind(object);
+    if is {
+        let (object, kind) = (key_of(object), K::kind(&()));
+        tracing::warn!(%object, %kind, "ignored: podid made it for a profile that does not own it any more; delete it");
+    }
+    is
 }

@@ -24,7 +24,7 @@ mod target;
 mod trigger;
 
 /// Label with the program that made an object: [`FIELD_MANAGER`].
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const MANAGED_BY: &str = podid_crds::convert::MANAGED_BY_LABEL;
 
 /// Owner of the fields that podid applies.
-pub const FIELD_MANAGER: &str = "podid-operator";
+pub const FIELD_MANAGER: &str = podid_crds::convert::OPERATOR;

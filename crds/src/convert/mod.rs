@@ -240,6 +240,9 @@ fn identity_type(object: &kinds::AzureIdentity) -> Option<AzureIdentityType> {
 /// object no schema has checked gives nobody a token.
 #[must_use]
 pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
+    if is_left_behind(object) {
+        return None;
+    }
     Some(AzureIdentity {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
@@ -301,6 +304,25 @@ pub fn exception(object: &kinds::AzurePodIdentityException) -> Exception {
         name: object.name_any(),
         labels: object.spec.pod_labels(),
     }
+}
+
+/// Label with the program that made an object.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// Its value for what the operator makes.
+pub const OPERATOR: &str = "podid-operator";
+
+/// Whether the operator made the object for a profile that does not own it any more. Whoever deletes a profile with
+/// `--cascade=orphan` has the API server take the owner reference away and leave the object, which nobody then holds to
+/// what profiles are held to. Such an object serves nobody.
+#[must_use]
+pub fn is_left_behind(object: &impl Resource) -> bool {
+    let labels = object.meta().labels.as_ref();
+    let made = labels.is_some_and(|labels| {
+        labels
+            .get(MANAGED_BY_LABEL)
+            .is_some_and(|by| by == OPERATOR)
+    });
+    made && origin(object) == Origin::HandWritten
 }
 
 fn origin(object: &impl Resource) -> Origin {

@@ -83,6 +83,23 @@ fn windows_pods_are_excused() {
 }
 
 #[test]
+fn what_a_profile_has_left_behind_is_no_identity() {
+    let read = |by: &str, owners: &Value| {
+        let labels = json!({MANAGED_BY_LABEL: by});
+        let object = json!({
+            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentity",
+            "metadata": {"name": "p", "ownerReferences": owners, "labels": labels},
+            "spec": {"type": 0},
+        });
+        identity(&serde_json::from_value(object).unwrap()).map(|one| one.origin)
+    };
+    let owned = owner("podid.dev/v1alpha1", "PodIdentityProfile", true);
+    assert_eq!(read(OPERATOR, &owned), Some(Origin::Profile));
+    assert_eq!(read(OPERATOR, &json!([])), None);
+    assert_eq!(read("Helm", &json!([])), Some(Origin::HandWritten));
+}
+
+#[test]
 fn kinds_of_pods_that_are_never_served_are_known() {
     let of = |annotations: Value, spec: Value| {
         let metadata = json!({"name": "p", "annotations": annotations});

@@ -187,8 +187,10 @@ fn child<K: Owned, T>(
     }
 }
 
+/// What a profile of this name has left behind is taken over, or removed, by the next.
 fn is_owned(profile: &PodIdentityProfile, object: &impl Resource) -> bool {
-    owner::is_controlled_by(profile.uid().as_deref(), convert::controllers(object))
+    convert::is_left_behind(object)
+        || owner::is_controlled_by(profile.uid().as_deref(), convert::controllers(object))
 }
 
 fn applied_by(object: &impl Resource) -> Option<String> {

@@ -1,12 +1,15 @@
 //! Identities that podid did not make, and profiles of two teams that want one.
 
 use futures::join;
+use kube::Api;
+use kube::api::{DeleteParams, PropagationPolicy};
 use podid_crds::aadpodidentity::AzureIdentity;
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
 
 use super::scene::{Scene, says, status};
 use crate::fixture::eventually;
+use crate::stage::VM_NODES;
 
 /// Looks until it is decided whether the profile has the identity; whether it has.
 async fn has_it(scene: &Scene) -> bool {
@@ -59,6 +62,31 @@ async fn an_identity_that_one_team_has_adopted_is_no_other_teams_by_a_line_of_ya
         .await;
     second.ready("cart", spec).await;
     second.delete("cart").await;
+}
+
+/// The API server takes the owner away and leaves the objects, with rights that the team has.
+#[tokio::test]
+async fn a_profile_that_is_deleted_without_its_objects_leaves_nothing_that_serves() {
+    let scene = Scene::open("orphaned").await;
+    let name = format!("{}-found", scene.namespace);
+    let (id, _) = scene.stage.identity(&name).await;
+    let spec = json!({"identity": {"resourceId": id}});
+    scene.ready("cart", spec.clone()).await;
+    scene.pod("web", "cart", VM_NODES[0]).await;
+    scene.stage.until_carried(VM_NODES[0], &name, true).await;
+    let orphan = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    let profiles: Api<PodIdentityProfile> = scene.api();
+    profiles.delete("cart", &orphan).await.unwrap();
+    scene.stage.until_carried(VM_NODES[0], &name, false).await;
+    eventually("the profile and its objects to go", async || {
+        let gone = profiles.get_opt("cart").await.unwrap().is_none();
+        (gone && matches!(scene.children("cart").await, (None, None))).then_some(())
+    })
+    .await;
+    scene.delete_pod("web").await;
 }
 
 #[tokio::test]
