@@ -119,11 +119,7 @@ async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
     let labels: BTreeMap<_, _> = labels.collect();
     let rules = ClusterRules {
         identities: identities.iter().filter_map(convert::identity).collect(),
-        bindings: bindings
-            .iter()
-            .filter(|one| !convert::is_left_behind(*one))
-            .map(convert::binding)
-            .collect(),
+        bindings: bindings.iter().filter_map(convert::binding).collect(),
         classes: classes.iter().map(convert::class).collect(),
         serving: ServingRules {
             scope: match args.force_namespaced {

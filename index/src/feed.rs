@@ -56,31 +56,32 @@ where
     })
 }
 
-/// Reads an AzureIdentity; one whose type stands for nothing is logged and does not count.
+/// Reads an AzureIdentity; one whose type stands for nothing, or that a profile has left behind, is logged and does not
+/// count.
 #[must_use]
 pub fn identity(object: &kinds::AzureIdentity) -> Option<AzureIdentity> {
-    if is_left_behind(object) {
-        return None;
-    }
     let identity = convert::identity(object);
     if identity.is_none() {
-        let (object, kind) = (key_of(object), object.spec.kind());
-        tracing::warn!(%object, kind, "AzureIdentity ignored: its type must be 0, 1 or 2");
+        ignored(object, "its type must be 0, 1 or 2");
     }
     identity
 }
 
-/// Reads an AzureIdentityBinding; all count but those that a profile has left behind.
+/// Reads an AzureIdentityBinding; one that a profile has left behind is logged and does not count.
 #[must_use]
 pub fn binding(object: &AzureIdentityBinding) -> Option<Binding> {
-    (!is_left_behind(object)).then(|| convert::binding(object))
+    let binding = convert::binding(object);
+    if binding.is_none() {
+        ignored(object, "it cannot be read");
+    }
+    binding
 }
 
-fn is_left_behind<K: Resource<DynamicType = ()>>(object: &K) -> bool {
-    let is = convert::is_left_behind(object);
-    if is {
-        let (object, kind) = (key_of(object), K::kind(&()));
-        tracing::warn!(%object, %kind, "ignored: podid made it for a profile that does not own it any more; delete it");
-    }
-    is
+fn ignored<K: Resource<DynamicType = ()>>(object: &K, otherwise: &str) {
+    let why = match convert::is_left_behind(object) {
+        true => "podid made it for a profile that does not own it any more; delete it",
+        false => otherwise,
+    };
+    let (object, kind) = (key_of(object), K::kind(&()));
+    tracing::warn!(%object, %kind, "ignored: {why}");
 }

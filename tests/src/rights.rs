@@ -8,6 +8,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+/// The account of the node daemon.
+pub const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
+
 /// What an account did.
 #[derive(Debug, Default)]
 pub struct Calls {

@@ -279,21 +279,24 @@ pub fn write_former_identities(former: &BTreeMap<ArmId, String>) -> Option<Strin
 
 /// The AzureIdentityBinding as a value of `core`.
 #[must_use]
-pub fn binding(object: &kinds::AzureIdentityBinding) -> Binding {
+pub fn binding(object: &kinds::AzureIdentityBinding) -> Option<Binding> {
+    if is_left_behind(object) {
+        return None;
+    }
     // An annotation that is there but empty names no service account, hence binds no pod.
     let service_accounts: BTreeSet<String> = object
         .annotations()
         .get(SERVICE_ACCOUNTS_ANNOTATION)
         .map(|list| list.split(',').map(|name| name.trim().to_owned()).collect())
         .unwrap_or_default();
-    Binding {
+    Some(Binding {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
         identity: object.spec.azure_identity().to_owned(),
         selector: object.spec.selector().to_owned(),
         service_accounts,
         origin: origin(object),
-    }
+    })
 }
 
 /// The AzurePodIdentityException as a value of `core`.

@@ -86,6 +86,7 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 
 fn unserved(object: &Pod) -> Option<Unserved> {
     let spec = object.spec.as_ref();
+    // First: whether a pod is on the node's network also decides what can be attested about it.
     if spec.and_then(|spec| spec.host_network) == Some(true) {
         return Some(Unserved::HostNetwork);
     }

@@ -97,6 +97,18 @@ fn what_a_profile_has_left_behind_is_no_identity() {
     assert_eq!(read(OPERATOR, &owned), Some(Origin::Profile));
     assert_eq!(read(OPERATOR, &json!([])), None);
     assert_eq!(read("Helm", &json!([])), Some(Origin::HandWritten));
+    let bound = |by: &str| {
+        let object = json!({
+            "apiVersion": "aadpodidentity.k8s.io/v1", "kind": "AzureIdentityBinding",
+            "metadata": {"name": "p", "labels": {MANAGED_BY_LABEL: by}},
+            "spec": {"azureIdentity": "p", "selector": "p"},
+        });
+        binding(&serde_json::from_value(object).unwrap()).map(|one| one.origin)
+    };
+    assert_eq!(
+        (bound(OPERATOR), bound("Helm")),
+        (None, Some(Origin::HandWritten))
+    );
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn azure_identity_fields(object: Option<&AzureIdentity>) -> AzureIdentityFields 
 }
 
 fn binding_fields(object: Option<&AzureIdentityBinding>) -> BindingFields {
-    let binding = object.map(convert::binding);
+    let binding = object.and_then(convert::binding);
     BindingFields {
         identity: binding
             .as_ref()

@@ -10,6 +10,12 @@ use crate::kubectl::Kubectl;
 /// Namespace of the team.
 pub const TEAM: &str = "payments";
 
+/// Arguments for kubectl in the team's namespace.
+#[must_use]
+pub fn in_team<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["--namespace", TEAM][..], arguments].concat()
+}
+
 /// Makes the namespace, a class `standard` and a profile `checkout`, and waits until the profile is ready.
 ///
 /// # Panics

@@ -161,6 +161,10 @@ impl Space {
             "AzureIdentityBinding" => (PREDECESSOR, "v1", "azureidentitybindings", true),
             "AzureAssignedIdentity" => (PREDECESSOR, "v1", "azureassignedidentities", true),
             "AzurePodIdentityException" => (PREDECESSOR, "v1", "azurepodidentityexceptions", true),
+            "ValidatingAdmissionPolicy" => (ADMISSION, "v1", "validatingadmissionpolicies", false),
+            "ValidatingAdmissionPolicyBinding" => {
+                (ADMISSION, "v1", "validatingadmissionpolicybindings", false)
+            }
             "Pod" => ("", "v1", "pods", true),
             "Node" => ("", "v1", "nodes", false),
             other => panic!("no test uses {other}"),
@@ -205,6 +209,7 @@ impl Space {
 }
 
 const PREDECESSOR: &str = "aadpodidentity.k8s.io";
+const ADMISSION: &str = "admissionregistration.k8s.io";
 
 /// What the API server said; anything else is a broken test.
 pub(crate) fn refusal(error: kube::Error) -> Status {

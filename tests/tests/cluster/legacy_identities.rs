@@ -1,7 +1,6 @@
 //! The admission policies of the components that narrow which AzureIdentities people may write.
 
-use kube::Api;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use podid_core::binding::{HandWrittenLimits, LegacyIdentities};
 use podid_crds::aadpodidentity::AzureIdentity;
 use podid_crds::podid::PodIdentityClass;
@@ -37,26 +36,12 @@ impl Door {
             }
             let apply = PatchParams::apply("test");
             let name = &door.space.name;
-            let api = door.policies(kind);
+            let api = door.space.api(kind);
             api.patch(name, &apply, &Patch::Apply(&object))
                 .await
                 .unwrap();
         }
         door
-    }
-
-    fn policies(&self, kind: &str) -> Api<DynamicObject> {
-        let resource = ApiResource {
-            group: "admissionregistration.k8s.io".into(),
-            version: "v1".into(),
-            api_version: "admissionregistration.k8s.io/v1".into(),
-            kind: kind.into(),
-            plural: match kind == POLICIES[0] {
-                true => "validatingadmissionpolicies".into(),
-                false => "validatingadmissionpolicybindings".into(),
-            },
-        };
-        Api::all_with(self.space.client.clone(), &resource)
     }
 
     /// Whether somebody may write an AzureIdentity.
@@ -67,7 +52,7 @@ impl Door {
 
     async fn close(&self) {
         for kind in POLICIES {
-            let api = self.policies(kind);
+            let api = self.space.api(kind);
             api.delete(&self.space.name, &DeleteParams::default())
                 .await
                 .unwrap();

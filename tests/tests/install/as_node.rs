@@ -7,7 +7,7 @@ use podid_tests::kubectl::Kubectl;
 use podid_tests::manifests::toolset;
 use podid_tests::overlay::LabWith;
 use podid_tests::pages::{blocks, page, section};
-use podid_tests::rights::called;
+use podid_tests::rights::{DAEMON, called};
 use podid_tests::workloads::jobs::{asks_once, completes, job};
 use podid_tests::workloads::pollers::Pollers;
 use podid_tests::workloads::team::{TEAM, client_id};
@@ -15,8 +15,6 @@ use podid_tests::workloads::wait_until;
 use serde_json::json;
 
 use crate::cluster::with_podid;
-
-const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
 
 /// Runs the commands of docs/install.md that replace the daemons by ones that act as their nodes.
 fn bind_to_nodes(lab: &Lab) {

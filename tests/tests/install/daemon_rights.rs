@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use podid_lab::layout::{RESOURCE_GROUP, SUBSCRIPTION};
 use podid_tests::kubectl::Kubectl;
-use podid_tests::rights::{called, granted};
+use podid_tests::rights::{DAEMON, called, granted};
 use podid_tests::workloads::jobs::asks_once;
 use podid_tests::workloads::team::TEAM;
 use podid_tests::workloads::wait_until;
 use serde_json::json;
 
 use crate::cluster::cluster_alone;
-
-const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
 
 /// Has the daemon refuse a pod and write an Event about it, because no binding takes its service account.
 fn refused(kubectl: &Kubectl<'_>) {

@@ -9,7 +9,7 @@ use podid_tests::kubectl::Kubectl;
 use podid_tests::python;
 use podid_tests::sdk_image::{self, SDK};
 use podid_tests::workloads::pollers::Pollers;
-use podid_tests::workloads::team::{TEAM, client_id};
+use podid_tests::workloads::team::{TEAM, client_id, in_team};
 use podid_tests::workloads::wait_until;
 use serde_json::{Value, json};
 
@@ -22,10 +22,6 @@ const NODE: &str = "node-0";
 const DEFAULT: u64 = 0xa804_25fb;
 const NET_RAW: u64 = 1 << 13;
 const NET_BIND_SERVICE: u64 = 1 << 10;
-
-fn in_team<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    [&["--namespace", TEAM][..], arguments].concat()
-}
 
 /// A pod that ends by itself, on one node.
 fn pod(name: &str, labels: &Value, spec: &Value) -> Value {

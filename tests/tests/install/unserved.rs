@@ -7,7 +7,7 @@ use podid_lab::image::BOX;
 use podid_lab::{Lab, Target};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::workloads::jobs::asks_once;
-use podid_tests::workloads::team::TEAM;
+use podid_tests::workloads::team::{TEAM, in_team};
 use podid_tests::workloads::wait_until;
 use serde_json::{Value, json};
 
@@ -16,10 +16,6 @@ use crate::cluster::cluster_alone;
 const NODE: &str = "node-0";
 /// Where the lab's kubelets look for pods.
 const FOLDER: &str = "/var/lib/kubelet/manifests";
-
-fn in_team<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-    [&["--namespace", TEAM][..], arguments].concat()
-}
 
 fn on_node(lab: &Lab, script: &str, input: &str) -> String {
     let mut command = lab.command(&Target::node(NODE), ["sh", "-c", script]);

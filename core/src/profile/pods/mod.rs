@@ -134,7 +134,9 @@ impl BoundPods {
         parts.map_or(message, |(_, problem)| problem)
     }
 
-    fn without_identity(&self) -> usize {
+    /// How many of them get no identity at all.
+    #[must_use]
+    pub fn without_identity(&self) -> usize {
         self.refused.count + self.unserved.count
     }
 

@@ -30,8 +30,8 @@ pub(super) struct HandWritten {
     namespaces: HashMap<String, Labels>,
     /// Profiles by the identity in their status.
     holders: Multi<ArmId, ObjectKey>,
-    /// The classes of these.
-    class_of: HashMap<ObjectKey, String>,
+    /// What these have in their status.
+    recorded: HashMap<ObjectKey, RecordedIdentity>,
     users: BTreeSet<ObjectKey>,
 }
 
@@ -65,30 +65,35 @@ impl HandWritten {
         self.concerned(changed)
     }
 
-    /// Takes the identity that a profile has in its status, and names the pods whose identities have to be looked at
-    /// again.
+    /// The identity that a profile has in its status.
+    pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
+        self.recorded.get(profile).map(|recorded| &recorded.id)
+    }
+
+    /// Takes the identity that a profile has in its status. Names the pods of others whose identities have to be looked at
+    /// again; `None` when nothing has changed.
     pub(super) fn set_recorded(
         &mut self,
         profile: &ObjectKey,
-        before: Option<&ArmId>,
-        now: Option<&RecordedIdentity>,
-    ) -> BTreeSet<ObjectKey> {
-        if let Some(before) = before {
-            self.holders.remove(before, profile);
+        now: Option<RecordedIdentity>,
+    ) -> Option<BTreeSet<ObjectKey>> {
+        if self.recorded.get(profile) == now.as_ref() {
+            return None;
+        }
+        if let Some(before) = self.recorded.remove(profile) {
+            self.holders.remove(&before.id, profile);
         }
         if let Some(now) = now {
             self.holders.insert(now.id.clone(), profile.clone());
-            self.class_of.insert(profile.clone(), now.class.clone());
-        } else {
-            self.class_of.remove(profile);
+            self.recorded.insert(profile.clone(), now);
         }
-        self.concerned(true)
+        Some(self.concerned(true))
     }
 
     /// Whether the class of a profile lets hand-written objects serve its identity.
     fn is_shared(&self, profile: &ObjectKey) -> bool {
-        let class = self.class_of.get(profile);
-        let class = class.and_then(|name| self.classes.get(name));
+        let recorded = self.recorded.get(profile);
+        let class = recorded.and_then(|recorded| self.classes.get(&recorded.class));
         class.is_some_and(|class| class.limits.allow_hand_written)
     }
 
@@ -112,10 +117,11 @@ impl HandWritten {
         &self,
         identity: &AzureIdentity,
         breaches: &BTreeSet<Breach>,
-        recorded: Option<&ArmId>,
         known: Option<&IdentityLookup>,
     ) -> (Verification, bool) {
         let none = Labels::new();
+        let profile = identity.profile();
+        let recorded = profile.and_then(|profile| self.recorded(&profile));
         let named = identity.class.as_ref();
         let mut holders = self
             .holders

@@ -35,8 +35,6 @@ pub(super) struct Dirty {
 struct IdentitiesOfPods {
     rules: ServingRules,
     hand_written: HandWritten,
-    /// The identity that each profile has in its status.
-    recorded: HashMap<ObjectKey, RecordedIdentity>,
     /// What Azure said of managed identities.
     known: HashMap<ArmId, IdentityLookup>,
     users: Users,
@@ -106,12 +104,8 @@ impl Derive for IdentitiesOfPods {
 impl IdentitiesOfPods {
     /// The verification of an identity for a pod, and whether Azure has to be asked for it.
     fn verification(&self, identity: &AzureIdentity, pod: &Pod) -> (Verification, bool) {
-        let profile = identity.profile();
-        let recorded = profile.and_then(|profile| self.recorded.get(&profile));
-        let recorded = recorded.map(|recorded| &recorded.id);
         let known = self.known.get(&identity.resource_id);
-        self.hand_written
-            .verify(identity, &pod.breaches, recorded, known)
+        self.hand_written.verify(identity, &pod.breaches, known)
     }
 }
 
@@ -124,7 +118,6 @@ impl AssignmentIndex {
         Self(Index::new(IdentitiesOfPods {
             rules,
             hand_written: HandWritten::new(rules),
-            recorded: HashMap::new(),
             known: HashMap::new(),
             users: Users::default(),
             of_profile: Multi::default(),
@@ -194,8 +187,7 @@ impl AssignmentIndex {
 
     /// The identity that the profile of this namespace and name has in its status.
     pub(super) fn recorded(&self, profile: &ObjectKey) -> Option<&ArmId> {
-        let recorded = self.0.derive().recorded.get(profile);
-        recorded.map(|recorded| &recorded.id)
+        self.0.derive().hand_written.recorded(profile)
     }
 
     pub(super) fn set_pod(&mut self, key: &ObjectKey, placed: Option<PlacedPod>) {
@@ -215,17 +207,10 @@ impl AssignmentIndex {
     }
 
     pub(super) fn set_recorded(&mut self, profile: &ObjectKey, identity: Option<RecordedIdentity>) {
-        if self.0.derive().recorded.get(profile) == identity.as_ref() {
+        let by_hand = &mut self.0.derive_mut().hand_written;
+        let Some(pods) = by_hand.set_recorded(profile, identity) else {
             return;
-        }
-        let derive = self.0.derive_mut();
-        let before = match &identity {
-            Some(identity) => derive.recorded.insert(profile.clone(), identity.clone()),
-            None => derive.recorded.remove(profile),
         };
-        let by_hand = &mut derive.hand_written;
-        let before = before.map(|before| before.id);
-        let pods = by_hand.set_recorded(profile, before.as_ref(), identity.as_ref());
         self.0.rederive(&pods);
         // The AzureIdentity of a profile has the profile's name.
         self.0.rederive_naming(profile);

@@ -66,7 +66,6 @@ pub(super) fn pod_fields(
 ) -> PodIdentityProfileStatus {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let (refused, unserved) = (&pods.refused, &pods.unserved);
-    let refused_count = refused.count + unserved.count;
     let named = refused.first.iter().chain(&unserved.first);
     let refused = named
         .take(NamedPods::MAX_NAMED)
@@ -80,7 +79,7 @@ pub(super) fn pod_fields(
         conditions: condition.map(|condition| vec![to_kubernetes(condition)]),
         bound_pods: Some(number(pods.bound)),
         assigned_pods: Some(number(pods.assigned)),
-        refused_pod_count: (!refused.is_empty()).then(|| number(refused_count)),
+        refused_pod_count: (!refused.is_empty()).then(|| number(pods.without_identity())),
         refused_pods: (!refused.is_empty()).then_some(refused),
         ..PodIdentityProfileStatus::default()
     }

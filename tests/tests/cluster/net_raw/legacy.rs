@@ -1,7 +1,6 @@
 //! The same rule for every pod with the label, whoever binds it (`legacyNetRaw`).
 
-use kube::Api;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use podid_tests::manifests::{kustomize, objects};
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ impl Rule {
                 object["spec"]["policyName"] = name.clone().into();
                 object["spec"]["matchResources"] = json!({"namespaceSelector": own});
             }
-            let api = rule.policies(object["kind"].as_str().unwrap());
+            let api = rule.space.api(object["kind"].as_str().unwrap());
             let apply = PatchParams::apply("test");
             api.patch(name, &apply, &Patch::Apply(&object))
                 .await
@@ -45,26 +44,12 @@ impl Rule {
         rule
     }
 
-    fn policies(&self, kind: &str) -> Api<DynamicObject> {
-        let resource = ApiResource {
-            group: "admissionregistration.k8s.io".into(),
-            version: "v1".into(),
-            api_version: "admissionregistration.k8s.io/v1".into(),
-            kind: kind.into(),
-            plural: match kind {
-                "ValidatingAdmissionPolicy" => "validatingadmissionpolicies".into(),
-                _ => "validatingadmissionpolicybindings".into(),
-            },
-        };
-        Api::all_with(self.space.client.clone(), &resource)
-    }
-
     async fn remove(&self) {
         for kind in [
             "ValidatingAdmissionPolicyBinding",
             "ValidatingAdmissionPolicy",
         ] {
-            let api = self.policies(kind);
+            let api = self.space.api(kind);
             api.delete(&self.space.name, &DeleteParams::default())
                 .await
                 .unwrap();
@@ -73,7 +58,7 @@ impl Rule {
 
     /// What the API server finds wrong with the types in the policy's expressions.
     async fn type_faults(&self) -> Option<Value> {
-        let policies = self.policies("ValidatingAdmissionPolicy");
+        let policies = self.space.api("ValidatingAdmissionPolicy");
         let checked = async || {
             let policy = policies.get(&self.space.name).await.unwrap();
             policy.data["status"].get("typeChecking").cloned()

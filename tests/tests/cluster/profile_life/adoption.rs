@@ -2,7 +2,7 @@
 
 use futures::join;
 use kube::Api;
-use kube::api::{DeleteParams, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
 use podid_crds::aadpodidentity::AzureIdentity;
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
@@ -87,6 +87,50 @@ async fn a_profile_that_is_deleted_without_its_objects_leaves_nothing_that_serve
     })
     .await;
     scene.delete_pod("web").await;
+}
+
+/// A team may also take the finalizer away, so that nobody removes the objects.
+#[tokio::test]
+async fn what_a_profile_has_left_behind_is_taken_over_by_the_next_of_its_name() {
+    let scene = Scene::open("left-behind").await;
+    scene.ready("cart", json!({})).await;
+    scene.stage.stop_operator();
+    let profiles: Api<PodIdentityProfile> = scene.api();
+    let orphan = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    profiles.delete("cart", &orphan).await.unwrap();
+    eventually("the API server to take the owner away", async || {
+        let binding = scene.children("cart").await.1.expect("a binding");
+        binding.metadata.owner_references.is_none().then_some(())
+    })
+    .await;
+    let none = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    profiles
+        .patch("cart", &PatchParams::default(), &none)
+        .await
+        .expect("a profile that goes");
+    scene.stage.start_operator();
+    scene
+        .ready(
+            "cart",
+            json!({"identity": {"creationPolicy": "CreateOrAdopt"}}),
+        )
+        .await;
+    let (identity, binding) = scene.children("cart").await;
+    let owners = [
+        identity
+            .expect("an AzureIdentity")
+            .metadata
+            .owner_references,
+        binding.expect("a binding").metadata.owner_references,
+    ];
+    assert!(owners.iter().all(Option::is_some), "{owners:?}");
+    scene.pod("web", "cart", VM_NODES[0]).await;
+    scene.until_assigned(&["web Assigned"]).await;
+    scene.delete_pod("web").await;
+    scene.delete("cart").await;
 }
 
 #[tokio::test]

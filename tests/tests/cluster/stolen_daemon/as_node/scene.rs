@@ -7,13 +7,13 @@ use podid_lab::{Flux, Lab, Lifetime, NodeKind, Target, UpOptions, install};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::overlay::LabWith;
 use podid_tests::programs;
+use podid_tests::rights::DAEMON;
 use podid_tests::workloads::team::TEAM;
 use serde_json::{Value, json};
 
 use super::super::Theft;
 use crate::fixture::config_of;
 
-const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
 pub(super) const OTHER_NODE: &str = "node-1";
 
 /// A cluster of two nodes in which podid is installed with the component.
