@@ -18,6 +18,9 @@ const OBJECT_NAME_MAX: usize = 253;
 /// whose names begin alike.
 const RECORD_READABLE_MAX: usize = 80;
 
+/// Hexadecimal digits of a digest in a name.
+const DIGEST_LENGTH: usize = 10;
+
 /// Longest value of a Kubernetes label, in bytes.
 const LABEL_VALUE_MAX: usize = 63;
 
@@ -26,18 +29,35 @@ const LABEL_VALUE_MAX: usize = 63;
 #[must_use]
 pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
     let digest = digest(&[cluster, namespace, profile]);
-    let readable: String = format!("{cluster}-{namespace}-{profile}")
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .take(IDENTITY_NAME_MAX - digest.len() - 1)
-        .collect();
+    let readable = identity_readable(&format!("{cluster}-{namespace}-{profile}"));
     format!("{readable}-{digest}")
+}
+
+/// Whether an identity's name is one that [`identity`] could give to some profile of this cluster. Azure folds case in
+/// names.
+#[must_use]
+pub fn is_of_derived_identity(name: &str, cluster: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let start = identity_readable(&format!("{cluster}-")).to_ascii_lowercase();
+    let is_hexadecimal = |digest: &str| digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match name.rsplit_once('-') {
+        Some((readable, digest)) => {
+            format!("{readable}-").starts_with(&start)
+                && digest.len() == DIGEST_LENGTH
+                && is_hexadecimal(digest)
+        }
+        None => false,
+    }
+}
+
+/// The readable part of an identity's name, as long as the digest after it lets it be.
+fn identity_readable(text: &str) -> String {
+    let plain = |c: char| match c.is_ascii_alphanumeric() {
+        true => c,
+        false => '-',
+    };
+    let longest = IDENTITY_NAME_MAX - DIGEST_LENGTH - 1;
+    text.chars().map(plain).take(longest).collect()
 }
 
 /// Name of a role assignment: a GUID derived from what is assigned, so that a second attempt
@@ -96,7 +116,7 @@ pub fn label_value(name: &str) -> String {
     format!("{}-{digest}", readable.trim_end_matches(['-', '.', '_']))
 }
 
-/// Ten hexadecimal digits of a digest over all parts.
+/// The first hexadecimal digits of a digest over all parts.
 fn digest(parts: &[&str]) -> String {
     // Each part is preceded by its length, so that `a-b`, `c` and `a`, `b-c` give different digests.
     let text: Vec<String> = parts
@@ -104,7 +124,7 @@ fn digest(parts: &[&str]) -> String {
         .map(|part| format!("{}:{part}", part.len()))
         .collect();
     let uuid = Uuid::new_v5(&NAMESPACE, text.join("|").as_bytes());
-    uuid.simple().to_string()[..10].to_owned()
+    uuid.simple().to_string()[..DIGEST_LENGTH].to_owned()
 }
 
 #[cfg(test)]
@@ -140,6 +160,24 @@ mod tests {
     }
 
     #[test]
+    fn names_of_derived_form_are_told_from_others() {
+        let derived = identity("Prod_1", "shop", "web");
+        for name in [derived.clone(), derived.to_ascii_uppercase()] {
+            assert!(is_of_derived_identity(&name, "prod_1"), "{name}");
+        }
+        for other in [
+            "prod-1-shop-web",
+            "prod-1-shop-web-012345678",
+            "prod-1-shop-web-012345678g",
+            "prod-12-shop-web-0123456789",
+            "0123456789",
+            "",
+        ] {
+            assert!(!is_of_derived_identity(other, "Prod_1"), "{other}");
+        }
+    }
+
+    #[test]
     fn names_that_run_together_stay_apart() {
         assert_ne!(identity("c", "a-b", "c"), identity("c", "a", "b-c"));
     }
@@ -169,6 +207,7 @@ mod tests {
             prop_assert!((3..=128).contains(&name.len()));
             prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
             prop_assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()));
+            prop_assert!(is_of_derived_identity(&name, &cluster));
         }
 
         #[test]

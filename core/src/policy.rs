@@ -54,7 +54,7 @@ const fn policy(
 }
 
 /// Those that every installation has, by name. Components add others, of which nobody knows whether they are wanted.
-pub const SHIPPED: [ShippedPolicy; 12] = [
+pub const SHIPPED: [ShippedPolicy; 13] = [
     policy(
         "podid-assigned-identities",
         DENY,
@@ -89,6 +89,11 @@ pub const SHIPPED: [ShippedPolicy; 12] = [
         "podid-neighbours-enforce",
         DENY,
         "neighbours that keep NET_RAW are admitted",
+    ),
+    policy(
+        "podid-neighbours-templates",
+        WARN,
+        "nobody is warned of templates whose pods would be refused as neighbours",
     ),
     policy(
         "podid-net-raw-audit",

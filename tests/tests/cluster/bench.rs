@@ -7,6 +7,7 @@ use serde_json::Value;
 
 fn run(output: &str) -> String {
     let few = [
+        "--uncounted=1",
         "--pods=4",
         "--pods-beside-many=2",
         "--turns=2",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cases;
 use crate::fixture::{Space, eventually, refusal};
 use crate::net_raw::agreement;
+use crate::net_raw::templates::{agree_with_core, template, workloads};
 
 /// A pod without a label, whose only container has this security context.
 fn pod(context: &Value) -> Value {
@@ -239,6 +240,72 @@ async fn namespaces_and_nodes_that_the_class_names_are_left_out() {
         .unwrap();
     let refused = async || admits(&space, elsewhere.clone()).await.err();
     eventually("no node being left out", refused).await;
+    space.remove_class(&class).await;
+}
+
+/// A namespace of whose templates the API server warns, and the class.
+async fn warned(mode: &str) -> (Space, String) {
+    let (space, class) = asked(mode).await;
+    let (path, deployment) = workloads(&space, &template(&pod(&json!({})))).remove(0);
+    let warning = async || space.warning(&path, &deployment).await;
+    eventually("a warning", warning).await;
+    (space, class)
+}
+
+#[tokio::test]
+async fn every_kind_with_a_template_is_warned_of() {
+    for (mode, verb) in [("Enforce", "refuse them"), ("Audit", "warn of them")] {
+        let (space, class) = warned(mode).await;
+        for (path, object) in workloads(&space, &template(&pod(&json!({})))) {
+            let said = space.warning(&path, &object).await.expect(&path);
+            let rule = format!("class {class} (neighbours: {mode}) asks of every pod of namespaces");
+            for words in [&rule, verb, "container app does not drop NET_RAW"] {
+                assert!(said.contains(words), "{path}: {words:?} is not in: {said}");
+            }
+        }
+        for (path, object) in workloads(&space, &template(&pod(&drops("ALL")))) {
+            assert_eq!(space.warning(&path, &object).await, None, "{path}");
+        }
+        space.remove_class(&class).await;
+    }
+}
+
+#[tokio::test]
+async fn the_warning_and_core_say_the_same_of_every_template_of_neighbours() {
+    let (space, class) = warned("Enforce").await;
+    agree_with_core(&space, &pod(&json!({})), &format!("class {class}")).await;
+    space.remove_class(&class).await;
+}
+
+#[tokio::test]
+async fn templates_are_left_out_where_their_pods_are() {
+    let (space, class) = warned("Enforce").await;
+    let elsewhere = Space::new("neighbours-elsewhere").await;
+    let first = |space: &Space, pod: &Value| workloads(space, &template(pod)).remove(0);
+    let (path, deployment) = first(&elsewhere, &pod(&json!({})));
+    assert_eq!(elsewhere.warning(&path, &deployment).await, None);
+    let classes = space.api("PodIdentityClass");
+    let change = async |neighbours: Value| {
+        let change = Patch::Merge(json!({"spec": {"neighbours": neighbours}}));
+        let parameters = PatchParams::default();
+        classes.patch(&class, &parameters, &change).await.unwrap();
+    };
+    let mut batch = pod(&json!({}));
+    batch["spec"]["nodeSelector"] = json!({"pool": "batch"});
+    let quiet = async |pod: &Value| {
+        let (path, deployment) = first(&space, pod);
+        let is_quiet = async || match space.warning(&path, &deployment).await {
+            None => Some(()),
+            Some(_) => None,
+        };
+        eventually("no warning", is_quiet).await;
+    };
+    change(json!({"exceptNodes": {"pool": "batch"}})).await;
+    quiet(&batch).await;
+    let (path, deployment) = first(&space, &pod(&json!({})));
+    assert!(space.warning(&path, &deployment).await.is_some());
+    change(json!({"exceptNamespaces": [space.name]})).await;
+    quiet(&pod(&json!({}))).await;
     space.remove_class(&class).await;
 }
 

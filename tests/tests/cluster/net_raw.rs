@@ -7,7 +7,7 @@ mod doors;
 mod dropping;
 mod leaving;
 mod legacy;
-mod templates;
+pub(crate) mod templates;
 mod updates;
 
 use kube::api::{Patch, PatchParams, PostParams};

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{children, roles};
 use crate::arm::ArmId;
+use crate::names;
 use crate::owner::Owner;
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RecordedIdentity};
@@ -77,18 +78,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     let wanted = &desired.identity;
     let adopts = wanted.creation != CreationPolicy::Create;
     let Some(identity) = &observed.identity else {
-        return match wanted.creation {
-            CreationPolicy::Adopt => Err(PlanRefusal::NothingToAdopt {
-                id: wanted.id.clone(),
-            }),
-            CreationPolicy::Create | CreationPolicy::CreateOrAdopt => {
-                Ok(vec![Step::CreateIdentity {
-                    id: wanted.id.clone(),
-                    location: wanted.location.clone(),
-                    tags: wanted.tags.clone(),
-                }])
-            }
-        };
+        return create(desired).map(|step| vec![step]);
     };
     if !identity.tenant_id.eq_ignore_ascii_case(&desired.tenant_id) {
         return Err(PlanRefusal::WrongTenant {
@@ -111,6 +101,31 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
             id: wanted.id.clone(),
         }),
     }
+}
+
+fn create(desired: &Desired) -> Result<Step, PlanRefusal> {
+    let wanted = &desired.identity;
+    let id = wanted.id.clone();
+    match wanted.creation {
+        CreationPolicy::Adopt => Err(PlanRefusal::NothingToAdopt { id }),
+        CreationPolicy::Create | CreationPolicy::CreateOrAdopt => {
+            match is_name_of_another(&id, &desired.owner) {
+                true => Err(PlanRefusal::NameOfAnother { id }),
+                false => Ok(Step::CreateIdentity {
+                    id,
+                    location: wanted.location.clone(),
+                    tags: wanted.tags.clone(),
+                }),
+            }
+        }
+    }
+}
+
+/// Whether podid would give the identity's name to another profile: who takes it first would keep that one from its
+/// identity.
+fn is_name_of_another(id: &ArmId, owner: &Owner) -> bool {
+    let own = names::identity(&owner.cluster, &owner.namespace, &owner.profile);
+    names::is_of_derived_identity(id.name(), &owner.cluster) && !id.name().eq_ignore_ascii_case(&own)
 }
 
 /// Whether the profile adopts an identity that podid did not make, so that it has to be known who uses it.

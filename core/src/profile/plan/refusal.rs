@@ -30,6 +30,11 @@ pub enum PlanRefusal {
         /// That profile.
         profile: ObjectKey,
     },
+    /// The identity does not exist, and its name is one that podid gives to another profile that names none.
+    NameOfAnother {
+        /// ARM id of the identity.
+        id: ArmId,
+    },
     /// The profile adopts an identity that does not exist.
     NothingToAdopt {
         /// ARM id of the identity.
@@ -74,6 +79,7 @@ impl PlanRefusal {
             Self::OwnedByAnother { .. }
             | Self::NotOurs { .. }
             | Self::AdoptedByAnother { .. }
+            | Self::NameOfAnother { .. }
             | Self::NothingToAdopt { .. } => "spec.identity".to_owned(),
             Self::WrongTenant { .. } => "class.spec.tenantId".to_owned(),
             Self::UnknownRole { field, .. } => format!("{field}.role"),
@@ -88,6 +94,7 @@ impl PlanRefusal {
             Self::OwnedByAnother { .. } => "IdentityOwnedByAnother",
             Self::NotOurs { .. } => "IdentityExists",
             Self::AdoptedByAnother { .. } => "IdentityAdoptedByAnother",
+            Self::NameOfAnother { .. } => "IdentityNameOfAnother",
             Self::NothingToAdopt { .. } => "IdentityNotFound",
             Self::WrongTenant { .. } => "WrongTenant",
             Self::UnknownRole { .. } => "RoleNotFound",
@@ -102,6 +109,7 @@ impl PlanRefusal {
             Self::OwnedByAnother { .. }
             | Self::NotOurs { .. }
             | Self::AdoptedByAnother { .. }
+            | Self::NameOfAnother { .. }
             | Self::NothingToAdopt { .. }
             | Self::WrongTenant { .. } => ConditionType::IdentityReady,
             Self::UnknownRole { .. } => ConditionType::AccessReady,
@@ -134,6 +142,12 @@ impl fmt::Display for PlanRefusal {
                 f,
                 "identity {id} is used by profile {profile} of another namespace, which adopted it first; choose another \
                  identity, or let the platform team set limits.allowSharedAdoption in the class"
+            ),
+            Self::NameOfAnother { id } => write!(
+                f,
+                "identity {id} has a name of the form <cluster>-<namespace>-<profile>-<ten hexadecimal digits>, which \
+                 podid gives to profiles that name no identity, and this is not this profile's; choose another \
+                 spec.identity.name, or leave it out"
             ),
             Self::NothingToAdopt { id } => write!(
                 f,

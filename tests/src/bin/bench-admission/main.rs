@@ -32,8 +32,11 @@ struct Args {
     #[arg(long, default_value_t = 100)]
     pods_beside_many: usize,
     /// Times that the policies are taken away and put back meanwhile
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 10)]
     turns: usize,
+    /// Pods of each kind that are created first in each turn and not counted
+    #[arg(long, default_value_t = 20)]
+    uncounted: usize,
     /// Profiles in one namespace
     #[arg(long, default_value_t = 10_000)]
     profiles: usize,
@@ -105,11 +108,18 @@ struct Creates {
 }
 
 impl Creates {
-    async fn add(&mut self, world: &World, scene: &Scene, pods: usize) -> Result<()> {
-        let unlabelled = world.create_pods(scene, false, pods).await?;
-        self.unlabelled.extend(unlabelled);
-        self.bound
-            .extend(world.create_pods(scene, true, pods).await?);
+    /// Creates pods of both kinds, of which the first ones are not counted: the API server has just changed its policies.
+    async fn add(
+        &mut self,
+        world: &World,
+        scene: &Scene,
+        uncounted: usize,
+        pods: usize,
+    ) -> Result<()> {
+        for (bound, times) in [(false, &mut self.unlabelled), (true, &mut self.bound)] {
+            world.create_pods(scene, bound, uncounted).await?;
+            times.extend(world.create_pods(scene, bound, pods).await?);
+        }
         Ok(())
     }
 }
@@ -124,12 +134,16 @@ impl Bench<'_> {
             say(&format!("turn {} of {}", turn + 1, self.args.turns));
             // Each turn takes its part, and the first ones what is left over.
             let part = (pods + self.args.turns - 1 - turn) / self.args.turns;
-            self.policies.remove(self.world).await?;
-            without.add(self.world, scene, part).await?;
-            self.policies.restore(self.world).await?;
-            self.policies.until_known(self.world, scene).await?;
-            with.add(self.world, scene, part).await?;
+            // Each side is first in half of the turns, as a machine that becomes slower or faster favours one of them.
+            let first = turn % 2 == 0;
+            for in_force in [first, !first] {
+                self.policies.set(self.world, scene, in_force).await?;
+                let creates = if in_force { &mut with } else { &mut without };
+                let uncounted = self.args.uncounted;
+                creates.add(self.world, scene, uncounted, part).await?;
+            }
         }
+        self.policies.set(self.world, scene, true).await?;
         Ok([
             Row::new("unlabelled pod", scene, without.unlabelled, with.unlabelled),
             Row::new("bound pod", scene, without.bound, with.bound),

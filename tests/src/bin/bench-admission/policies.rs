@@ -32,8 +32,24 @@ impl Policies {
         Ok(Self(bindings))
     }
 
-    /// Takes them away, and returns when the API server knows.
-    pub(crate) async fn remove(&self, world: &World) -> Result<()> {
+    /// Puts them in force or takes them away, and returns when the API server knows, and the policies know the profiles of
+    /// a scene, of which each namespace got a last one.
+    pub(crate) async fn set(&self, world: &World, scene: &Scene, in_force: bool) -> Result<()> {
+        let installed = api(world).list(&ListParams::default()).await?.items;
+        match (in_force, installed.is_empty()) {
+            (true, true) => self.restore(world).await?,
+            (false, false) => self.remove(world).await?,
+            _ => {}
+        }
+        if in_force {
+            for namespace in [PROBED].into_iter().chain(scene.namespaces()) {
+                self.until_refused(world, namespace).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, world: &World) -> Result<()> {
         for binding in &self.0 {
             let name = binding.name_any();
             api(world).delete(&name, &DeleteParams::default()).await?;
@@ -44,18 +60,9 @@ impl Policies {
         .await
     }
 
-    /// Puts them back, and returns when the API server knows.
-    pub(crate) async fn restore(&self, world: &World) -> Result<()> {
+    async fn restore(&self, world: &World) -> Result<()> {
         for binding in &self.0 {
             api(world).create(&PostParams::default(), binding).await?;
-        }
-        self.until_refused(world, PROBED).await
-    }
-
-    /// Returns when they know the profiles of a scene, of which each namespace got a last one.
-    pub(crate) async fn until_known(&self, world: &World, scene: &Scene) -> Result<()> {
-        for namespace in scene.namespaces() {
-            self.until_refused(world, namespace).await?;
         }
         Ok(())
     }

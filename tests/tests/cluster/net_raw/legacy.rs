@@ -5,6 +5,7 @@ use podid_tests::manifests::{kustomize, objects};
 use serde_json::{Value, json};
 
 use super::agreement::{Verdicts, specs};
+use super::templates::{agree_with_core, template, workloads};
 use super::{drops, keeps, pod};
 use crate::fixture::{Space, eventually};
 
@@ -102,6 +103,33 @@ async fn audit_admits_with_a_warning() {
     }
     assert_eq!(warning(drops("ALL")).await, None);
     rule.remove().await;
+}
+
+#[tokio::test]
+async fn templates_are_warned_of_in_both_modes() {
+    for (folder, mode, verb) in [
+        ("legacy-templates", "Enforce", "refuse them"),
+        ("legacy-templates-audit", "Audit", "warn of them"),
+    ] {
+        let rule = Rule::applied(folder).await;
+        let labelled = pod("p", "by-hand", &keeps());
+        let mut unlabelled = labelled.clone();
+        unlabelled["metadata"]["labels"] = json!({"app": "x"});
+        let all = workloads(&rule.space, &template(&labelled));
+        let (path, deployment) = &all[0];
+        let warned = async || rule.space.warning(path, deployment).await;
+        eventually("a warning", warned).await;
+        assert_eq!(rule.type_faults().await, None);
+        for (path, object) in &all {
+            let said = rule.space.warning(path, object).await.expect(path);
+            assert!(said.contains(verb), "{path}: {said}");
+        }
+        for (path, object) in workloads(&rule.space, &template(&unlabelled)) {
+            assert_eq!(rule.space.warning(&path, &object).await, None, "{path}");
+        }
+        agree_with_core(&rule.space, &labelled, &format!("(legacyNetRaw: {mode})")).await;
+        rule.remove().await;
+    }
 }
 
 #[tokio::test]

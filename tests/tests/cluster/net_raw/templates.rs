@@ -8,7 +8,7 @@ use super::{drops, keeps, pod, space};
 use crate::fixture::{Space, eventually};
 
 /// Path and object of each kind that has a template of pods, with this one.
-fn workloads(space: &Space, template: &Value) -> Vec<(String, Value)> {
+pub(crate) fn workloads(space: &Space, template: &Value) -> Vec<(String, Value)> {
     let kinds = [
         ("apps/v1", "deployments", "Deployment"),
         ("apps/v1", "statefulsets", "StatefulSet"),
@@ -47,7 +47,7 @@ fn workloads(space: &Space, template: &Value) -> Vec<(String, Value)> {
 }
 
 /// The template of a pod.
-fn template(pod: &Value) -> Value {
+pub(crate) fn template(pod: &Value) -> Value {
     json!({"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]})
 }
 
@@ -110,26 +110,28 @@ async fn what_no_profile_checks_and_what_has_an_owner_is_not_warned_of() {
     assert!(warning.contains("warn of them"), "{warning}");
 }
 
-#[tokio::test]
-async fn the_warning_and_core_say_the_same_of_every_template() {
-    let space = warned_space().await;
+/// Holds warnings against `core`'s rule, for Deployments with pods like this one and many a spec. The words are in each
+/// warning.
+pub(crate) async fn agree_with_core(space: &Space, pod: &Value, words: &str) {
+    let mut pod = pod.clone();
     let (mut warned, mut quiet) = (0, 0);
     for spec in specs() {
-        let mut pod = pod("p", "shop", &keeps());
         pod["spec"] = spec;
         let found = breaches(&pod);
-        let (path, deployment) = workloads(&space, &template(&pod)).remove(0);
+        let (path, deployment) = workloads(space, &template(&pod)).remove(0);
         let warning = space.warning(&path, &deployment).await;
         assert_eq!(warning.is_some(), !found.is_empty(), "{warning:?}: {pod}");
+        let said = warning.as_deref().unwrap_or_default();
         for breach in &found {
-            let words = match breach {
+            let fault = match breach {
                 Breach::HostNetwork => "hostNetwork: true",
                 Breach::HostPid => "hostPID: true",
                 Breach::KeepsNetRaw(_) => "does not drop NET_RAW",
                 Breach::Adds(..) | Breach::Privileged(_) => "is privileged or adds",
             };
-            let said = warning.as_deref().unwrap_or_default();
-            assert!(said.contains(words), "{words:?} is not in: {said}");
+            for part in [words, fault] {
+                assert!(said.contains(part), "{part:?} is not in: {said}");
+            }
         }
         if found.is_empty() {
             quiet += 1
@@ -141,4 +143,11 @@ async fn the_warning_and_core_say_the_same_of_every_template() {
         warned >= 25 && quiet >= 25,
         "{warned} warned, {quiet} quiet"
     );
+}
+
+#[tokio::test]
+async fn the_warning_and_core_say_the_same_of_every_template() {
+    let space = warned_space().await;
+    let bound = pod("p", "shop", &keeps());
+    agree_with_core(&space, &bound, "profile shop (netRaw: Enforce)").await;
 }

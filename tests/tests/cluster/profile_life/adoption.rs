@@ -55,11 +55,19 @@ async fn an_identity_that_one_team_has_adopted_is_no_other_teams_by_a_line_of_ya
         .class(json!({"limits": {"allowSharedAdoption": true}}))
         .await;
     second.until("cart", "Ready", "True").await;
-    second.delete("cart").await;
-    first.delete("cart").await;
+    // Taken back, it keeps what it has, and no other namespace gets it any more.
     second
         .class(json!({"limits": {"allowSharedAdoption": false}}))
         .await;
+    second.poke("cart", "narrowed").await;
+    let third = first.beside("adopts-last").await;
+    third.class(json!({})).await;
+    third.profile("cart", spec.clone()).await;
+    third.until("cart", "Stalled", "True").await;
+    second.until("cart", "Ready", "True").await;
+    third.delete("cart").await;
+    second.delete("cart").await;
+    first.delete("cart").await;
     second.ready("cart", spec).await;
     second.delete("cart").await;
 }
@@ -149,5 +157,26 @@ async fn of_two_teams_that_adopt_one_identity_at_once_one_has_it() {
         let have = join!(has_it(&first), has_it(&second));
         assert!(have.0 ^ have.1, "round {round}: {have:?}");
         join!(first.delete("cart"), second.delete("cart"));
+    }
+}
+
+/// Whoever took such a name first would keep the other profile from its identity.
+#[tokio::test]
+async fn the_name_that_another_profile_would_get_is_not_to_be_had() {
+    let scene = Scene::open("squatted").await;
+    let victim = scene.beside("squatted-victim").await;
+    victim.class(json!({})).await;
+    let derived = victim.ready("cart", json!({})).await;
+    let id = status(&derived).identity.expect("an identity").resource_id;
+    let name = id.rsplit('/').next().expect("a name").to_owned();
+    victim.delete("cart").await;
+    scene
+        .profile("cart", json!({"identity": {"name": name}}))
+        .await;
+    let refused = scene.until("cart", "Stalled", "True").await;
+    assert_eq!(says(&refused, "Stalled").0, "IdentityNameOfAnother");
+    victim.ready("cart", json!({})).await;
+    for space in [scene, victim] {
+        space.delete("cart").await;
     }
 }

@@ -224,6 +224,30 @@ async fn an_edit_that_binds_or_tightens_takes_the_identity_from_pods_that_keep_n
     scene.delete("cart").await;
 }
 
+/// What docs/hardening.md says of a permission that is taken back.
+#[tokio::test]
+async fn a_profile_whose_class_takes_a_permission_back_keeps_what_it_had() {
+    let scene = Scene::open("withdrawn").await;
+    let allowed = |is| json!({ "limits": { "allowNetRaw": is } });
+    scene.class(allowed(true)).await;
+    let spec = json!({ "netRaw": "Ignore" });
+    let profile = scene.ready("cart", spec).await;
+    let made = scene.try_pod("web", "cart", VM_NODES[0], keeps()).await;
+    made.expect("no rule holds");
+    scene.until_assigned(&["web Assigned"]).await;
+    scene.class(allowed(false)).await;
+    scene.poke("cart", "narrowed").await;
+    let stalled = scene.until("cart", "Stalled", "True").await;
+    let (reason, message) = says(&stalled, "Stalled");
+    assert_eq!(reason, "NotAllowedByClass");
+    assert!(message.contains("spec.netRaw"), "{message}");
+    scene.until_assigned(&["web Assigned"]).await;
+    let identity = Scene::identity_of(&profile);
+    assert!(scene.stage.carried(VM_NODES[0]).await.contains(&identity));
+    scene.delete_pod("web").await;
+    scene.delete("cart").await;
+}
+
 #[tokio::test]
 async fn a_refused_assignment_is_said_everywhere_and_tried_at_once_when_asked() {
     let scene = Scene::open("linked").await;

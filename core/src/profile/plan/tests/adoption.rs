@@ -102,6 +102,37 @@ fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class
 }
 
 #[test]
+fn no_identity_is_made_under_a_name_that_podid_gives_to_another_profile() {
+    let named = |name: String, creation_policy| {
+        let profile = Profile {
+            identity_name: Some(name),
+            creation_policy,
+            ..profile()
+        };
+        desired(&profile)
+    };
+    let owner = desired(&profile()).owner;
+    let derived = |namespace| crate::names::identity(&owner.cluster, namespace, &owner.profile);
+    let (own, others) = (derived(&owner.namespace), derived("another"));
+    for policy in [CreationPolicy::Create, CreationPolicy::CreateOrAdopt] {
+        for name in [others.clone(), others.to_ascii_uppercase()] {
+            let refused = plan(&named(name, policy), &Observed::default()).expect_err("refused");
+            assert_eq!(refused[0].reason(), "IdentityNameOfAnother");
+        }
+        for name in [own.clone(), own.to_ascii_uppercase(), "any".to_owned()] {
+            assert!(plan(&named(name, policy), &Observed::default()).is_ok());
+        }
+    }
+    let adopting = Profile {
+        creation_policy: CreationPolicy::Adopt,
+        identity_name: Some(others),
+        ..profile()
+    };
+    let there = existing(&adopting, BTreeMap::new());
+    assert!(plan(&desired(&adopting), &there).is_ok(), "it exists");
+}
+
+#[test]
 fn an_adopted_identity_must_exist_and_is_never_written() {
     let adopting = Profile {
         creation_policy: CreationPolicy::Adopt,
