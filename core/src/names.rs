@@ -33,21 +33,21 @@ pub fn identity(cluster: &str, namespace: &str, profile: &str) -> String {
     format!("{readable}-{digest}")
 }
 
-/// Whether an identity's name is one that [`identity`] could give to some profile of this cluster. Azure folds case in
-/// names.
+/// Whether an identity's name has the form of those that [`identity`] gives to profiles of this cluster: its name, two
+/// more words and a digest. Azure folds case in names.
 #[must_use]
 pub fn is_of_derived_identity(name: &str, cluster: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let start = identity_readable(&format!("{cluster}-")).to_ascii_lowercase();
-    let is_hexadecimal = |digest: &str| digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match name.rsplit_once('-') {
-        Some((readable, digest)) => {
-            format!("{readable}-").starts_with(&start)
-                && digest.len() == DIGEST_LENGTH
-                && is_hexadecimal(digest)
-        }
-        None => false,
-    }
+    let Some((profile, digest)) = name
+        .strip_prefix(&start)
+        .and_then(|rest| rest.rsplit_once('-'))
+    else {
+        return false;
+    };
+    profile.contains('-')
+        && digest.len() == DIGEST_LENGTH
+        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The readable part of an identity's name, as long as the digest after it lets it be.
@@ -170,6 +170,8 @@ mod tests {
             "prod-1-shop-web-012345678",
             "prod-1-shop-web-012345678g",
             "prod-12-shop-web-0123456789",
+            "prod-1-2026112709",
+            "prod-1-shop-2026112709",
             "0123456789",
             "",
         ] {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::arm::ArmId;
 use crate::net_raw::NetRaw;
-use crate::object_key::ObjectKey;
+use crate::profile::adoption::IdentityUser;
 
 /// Everything a plan is made from, beside the desired state. [`Observed::default`] is an empty Azure and
 /// cluster.
@@ -17,8 +17,8 @@ pub struct Observed {
     pub identity: Option<ManagedIdentity>,
     /// The identity that the record names, if it is another and Azure shows it.
     pub former: Option<ManagedIdentity>,
-    /// The profile of another namespace that uses the identity, which podid did not make.
-    pub adopted_by: Option<ObjectKey>,
+    /// Who keeps the profile from the identity, if its tags do not say whose it is.
+    pub taken_by: Option<IdentityUser>,
     /// Role assignments of every principal that a plan may concern, at the scopes that the desired
     /// state or the record name. Others have no effect.
     pub role_assignments: Vec<RoleAssignment>,

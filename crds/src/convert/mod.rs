@@ -328,6 +328,12 @@ pub fn is_left_behind(object: &impl Resource) -> bool {
     made && origin(object) == Origin::HandWritten
 }
 
+/// Whether a person wrote the object, and no profile has or had it.
+#[must_use]
+pub fn is_hand_written(object: &impl Resource) -> bool {
+    origin(object) == Origin::HandWritten && !is_left_behind(object)
+}
+
 fn origin(object: &impl Resource) -> Origin {
     owner::origin(&object.name_any(), controllers(object))
 }

@@ -1,4 +1,4 @@
-//! Which identities profiles are about to adopt, between the decision and the status that says so.
+//! Which identities profiles are about to adopt or to make, between the decision and the status that says so.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,12 @@ use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use podid_core::arm::ArmId;
 use podid_core::object_key::ObjectKey;
-use podid_core::profile::adoption::adopted_by_another;
+use podid_core::profile::adoption::{IdentityUser, taken_by};
 use podid_core::profile::desired::Desired;
 use podid_core::profile::observed::{Observed, ProfileRecord};
-use podid_core::profile::plan::may_adopt;
+use podid_core::profile::plan::taking;
+use podid_crds::aadpodidentity::AzureIdentity;
+use podid_crds::convert::is_hand_written;
 use podid_crds::podid::PodIdentityProfile;
 
 /// Reservations of identities that nobody has in a status yet: two profiles that are reconciled at once would both see
@@ -19,26 +21,27 @@ use podid_crds::podid::PodIdentityProfile;
 pub struct Adoptions(Arc<Mutex<HashMap<ArmId, ObjectKey>>>);
 
 impl Adoptions {
-    /// Reserves the identity that a profile is about to adopt. Returns the profile of another namespace that has it, in
-    /// its status or by a reservation; then, and where nothing is to be adopted, nothing is reserved.
+    /// Reserves the identity that a profile is about to take. Returns who keeps it from that: what has it in its status or
+    /// serves it, or a reservation; then, and where nothing is to be taken, nothing is reserved.
     pub(super) fn reserve(
         &self,
         desired: &Desired,
         observed: &Observed,
         profiles: &Store<PodIdentityProfile>,
-    ) -> Option<ObjectKey> {
+        azure_identities: &Store<AzureIdentity>,
+    ) -> Option<IdentityUser> {
         let (own, id) = (key_of(desired), &desired.identity.id);
         let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         reserved.retain(|reserved, by| *by != own || reserved == id);
-        if !may_adopt(desired, observed) {
-            return None;
-        }
+        let taking = taking(desired, observed)?;
         let first = reserved.get(id).filter(|by| is_there(by, profiles));
-        let first = first.map(|by| (by.clone(), id.clone()));
-        let all = profiles.state();
-        let users = all.iter().filter_map(|profile| used_by(profile));
+        let first = first.map(|by| (IdentityUser::Profile(by.clone()), id.clone()));
+        let (profiles, written) = (profiles.state(), azure_identities.state());
+        let users = profiles.iter().filter_map(|profile| used_by(profile));
+        let written = written.iter().filter_map(|object| served_by(object));
         let recorded = recorded(&observed.record);
-        let user = adopted_by_another(id, &own, recorded, users.chain(first));
+        let users = users.chain(written).chain(first);
+        let user = taken_by(id, &own, taking, recorded, users);
         if user.is_none() {
             reserved.insert(id.clone(), own);
         }
@@ -62,10 +65,20 @@ fn is_there(profile: &ObjectKey, profiles: &Store<PodIdentityProfile>) -> bool {
     profiles.get(&key).is_some()
 }
 
-fn used_by(profile: &PodIdentityProfile) -> Option<(ObjectKey, ArmId)> {
+fn used_by(profile: &PodIdentityProfile) -> Option<(IdentityUser, ArmId)> {
     let identity = profile.status.as_ref()?.identity.as_ref()?;
     let key = ObjectKey::new(profile.namespace()?, profile.name_any());
-    Some((key, ArmId::new(&identity.resource_id)))
+    Some((
+        IdentityUser::Profile(key),
+        ArmId::new(&identity.resource_id),
+    ))
+}
+
+/// The identity of an AzureIdentity that a person wrote.
+fn served_by(object: &AzureIdentity) -> Option<(IdentityUser, ArmId)> {
+    let key = ObjectKey::new(object.namespace()?, object.name_any());
+    let id = ArmId::new(object.spec.resource_id());
+    is_hand_written(object).then_some((IdentityUser::AzureIdentity(key), id))
 }
 
 fn recorded(record: &ProfileRecord) -> Option<&ArmId> {

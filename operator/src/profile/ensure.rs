@@ -82,7 +82,8 @@ impl Work<'_> {
             Err(error) => return Ensured::without_work(self.failed(&error, record, None)),
         };
         let (adoptions, profiles) = (&self.context.adoptions, &self.context.profiles);
-        observed.adopted_by = adoptions.reserve(self.desired, &observed, profiles);
+        let written = &self.context.children.azure_identities;
+        observed.taken_by = adoptions.reserve(self.desired, &observed, profiles, written);
         let enforcement = self.enforcement();
         let action = next_action(self.desired, &observed);
         if !matches!(action, NextAction::Apply(_)) {

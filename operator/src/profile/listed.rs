@@ -43,7 +43,7 @@ pub(super) async fn observe(
     Some(Observed {
         identity,
         former: None,
-        adopted_by: None,
+        taken_by: None,
         role_assignments,
         roles,
         azure_identity: children.azure_identity,

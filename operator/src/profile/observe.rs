@@ -55,7 +55,7 @@ pub(super) async fn observe(
     Ok(Observed {
         identity,
         former,
-        adopted_by: None,
+        taken_by: None,
         role_assignments,
         roles,
         azure_identity: children.azure_identity,

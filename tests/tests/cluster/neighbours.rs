@@ -258,7 +258,8 @@ async fn every_kind_with_a_template_is_warned_of() {
         let (space, class) = warned(mode).await;
         for (path, object) in workloads(&space, &template(&pod(&json!({})))) {
             let said = space.warning(&path, &object).await.expect(&path);
-            let rule = format!("class {class} (neighbours: {mode}) asks of every pod of namespaces");
+            let rule =
+                format!("class {class} (neighbours: {mode}) asks of every pod of namespaces");
             for words in [&rule, verb, "container app does not drop NET_RAW"] {
                 assert!(said.contains(words), "{path}: {words:?} is not in: {said}");
             }

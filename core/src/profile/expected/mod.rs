@@ -87,7 +87,7 @@ pub fn observed_as_recorded(
             selector: old.binding.selector.clone(),
             service_accounts: old.binding.service_accounts.clone(),
         })),
-        adopted_by: None,
+        taken_by: None,
         former: (!is_same).then(|| made.clone()),
         identity: is_same.then_some(made),
         record,

@@ -4,6 +4,7 @@ use super::{children, roles};
 use crate::arm::ArmId;
 use crate::names;
 use crate::owner::Owner;
+use crate::profile::adoption::Taking;
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RecordedIdentity};
 use crate::profile::plan::refusal::PlanRefusal;
@@ -78,7 +79,7 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     let wanted = &desired.identity;
     let adopts = wanted.creation != CreationPolicy::Create;
     let Some(identity) = &observed.identity else {
-        return create(desired).map(|step| vec![step]);
+        return create(desired, observed).map(|step| vec![step]);
     };
     if !identity.tenant_id.eq_ignore_ascii_case(&desired.tenant_id) {
         return Err(PlanRefusal::WrongTenant {
@@ -103,21 +104,22 @@ pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>,
     }
 }
 
-fn create(desired: &Desired) -> Result<Step, PlanRefusal> {
+fn create(desired: &Desired, observed: &Observed) -> Result<Step, PlanRefusal> {
     let wanted = &desired.identity;
     let id = wanted.id.clone();
-    match wanted.creation {
-        CreationPolicy::Adopt => Err(PlanRefusal::NothingToAdopt { id }),
-        CreationPolicy::Create | CreationPolicy::CreateOrAdopt => {
-            match is_name_of_another(&id, &desired.owner) {
-                true => Err(PlanRefusal::NameOfAnother { id }),
-                false => Ok(Step::CreateIdentity {
-                    id,
-                    location: wanted.location.clone(),
-                    tags: wanted.tags.clone(),
-                }),
-            }
-        }
+    if wanted.creation == CreationPolicy::Adopt {
+        return Err(PlanRefusal::NothingToAdopt { id });
+    }
+    if is_name_of_another(&id, &desired.owner) {
+        return Err(PlanRefusal::NameOfAnother { id });
+    }
+    match observed.taken_by.clone() {
+        Some(user) => Err(PlanRefusal::TakenByAnother { id, user }),
+        None => Ok(Step::CreateIdentity {
+            id,
+            location: wanted.location.clone(),
+            tags: wanted.tags.clone(),
+        }),
     }
 }
 
@@ -125,16 +127,20 @@ fn create(desired: &Desired) -> Result<Step, PlanRefusal> {
 /// identity.
 fn is_name_of_another(id: &ArmId, owner: &Owner) -> bool {
     let own = names::identity(&owner.cluster, &owner.namespace, &owner.profile);
-    names::is_of_derived_identity(id.name(), &owner.cluster) && !id.name().eq_ignore_ascii_case(&own)
+    names::is_of_derived_identity(id.name(), &owner.cluster)
+        && !id.name().eq_ignore_ascii_case(&own)
 }
 
-/// Whether the profile adopts an identity that podid did not make, so that it has to be known who uses it.
+/// How the profile comes to its identity, if its tags do not say whose it is, so that it has to be known who uses it.
 #[must_use]
-pub fn may_adopt(desired: &Desired, observed: &Observed) -> bool {
+pub fn taking(desired: &Desired, observed: &Observed) -> Option<Taking> {
     let wanted = &desired.identity;
-    let owned_by = |identity| ownership(identity, &desired.owner, &observed.record);
-    let is_free = observed.identity.as_ref().map(owned_by) == Some(Ownership::Nobody);
-    is_free && wanted.creation != CreationPolicy::Create && !wanted.shared
+    let adopts = wanted.creation != CreationPolicy::Create && !wanted.shared;
+    let Some(identity) = &observed.identity else {
+        return (wanted.creation != CreationPolicy::Adopt).then_some(Taking::Creates);
+    };
+    let owner = ownership(identity, &desired.owner, &observed.record);
+    (owner == Ownership::Nobody && adopts).then_some(Taking::Adopts)
 }
 
 /// Adoption only changes the record: an identity that somebody else manages is left as it is.
@@ -144,10 +150,10 @@ fn adopt(
     identity: &ManagedIdentity,
 ) -> Result<Vec<Step>, PlanRefusal> {
     let wanted = &desired.identity;
-    if let (Some(profile), false) = (&observed.adopted_by, wanted.shared) {
+    if let (Some(user), false) = (&observed.taken_by, wanted.shared) {
         return Err(PlanRefusal::AdoptedByAnother {
             id: wanted.id.clone(),
-            profile: profile.clone(),
+            user: user.clone(),
         });
     }
     let known = observed.record.identity.as_ref().is_some_and(|recorded| {

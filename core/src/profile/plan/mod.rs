@@ -20,7 +20,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use delete::{Deletion, DeletionScope, Retained, deletion_scope, plan_deletion, retained};
-pub use identity::{made_for, may_adopt};
+pub use identity::{made_for, taking};
 pub use refusal::PlanRefusal;
 pub use roles::is_ours;
 pub use step::{RoleGrant, Step, UsedBy};

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::ArmId;
-use crate::object_key::ObjectKey;
 use crate::profile::ConditionType;
+use crate::profile::adoption::IdentityUser;
 use crate::role::remedy_for_unknown;
 
 /// Why a plan is not carried out: something in Azure or in the cluster is not podid's to change.
@@ -23,12 +23,19 @@ pub enum PlanRefusal {
         /// ARM id of the identity.
         id: ArmId,
     },
-    /// The identity was not made by podid, and a profile of another namespace has adopted it.
+    /// The identity was not made by podid, and another namespace uses it.
     AdoptedByAnother {
         /// ARM id of the identity.
         id: ArmId,
+        /// What uses it there.
+        user: IdentityUser,
+    },
+    /// The identity does not exist, and another profile has asked for it first.
+    TakenByAnother {
+        /// ARM id of the identity.
+        id: ArmId,
         /// That profile.
-        profile: ObjectKey,
+        user: IdentityUser,
     },
     /// The identity does not exist, and its name is one that podid gives to another profile that names none.
     NameOfAnother {
@@ -79,6 +86,7 @@ impl PlanRefusal {
             Self::OwnedByAnother { .. }
             | Self::NotOurs { .. }
             | Self::AdoptedByAnother { .. }
+            | Self::TakenByAnother { .. }
             | Self::NameOfAnother { .. }
             | Self::NothingToAdopt { .. } => "spec.identity".to_owned(),
             Self::WrongTenant { .. } => "class.spec.tenantId".to_owned(),
@@ -91,7 +99,7 @@ impl PlanRefusal {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::OwnedByAnother { .. } => "IdentityOwnedByAnother",
+            Self::OwnedByAnother { .. } | Self::TakenByAnother { .. } => "IdentityOwnedByAnother",
             Self::NotOurs { .. } => "IdentityExists",
             Self::AdoptedByAnother { .. } => "IdentityAdoptedByAnother",
             Self::NameOfAnother { .. } => "IdentityNameOfAnother",
@@ -109,6 +117,7 @@ impl PlanRefusal {
             Self::OwnedByAnother { .. }
             | Self::NotOurs { .. }
             | Self::AdoptedByAnother { .. }
+            | Self::TakenByAnother { .. }
             | Self::NameOfAnother { .. }
             | Self::NothingToAdopt { .. }
             | Self::WrongTenant { .. } => ConditionType::IdentityReady,
@@ -138,10 +147,14 @@ impl fmt::Display for PlanRefusal {
                  spec.identity.creationPolicy to Adopt or CreateOrAdopt to use it, or choose \
                  another spec.identity.name"
             ),
-            Self::AdoptedByAnother { id, profile } => write!(
+            Self::AdoptedByAnother { id, user } => write!(
                 f,
-                "identity {id} is used by profile {profile} of another namespace, which adopted it first; choose another \
+                "identity {id} is used by {user} of another namespace, which had it first; choose another \
                  identity, or let the platform team set limits.allowSharedAdoption in the class"
+            ),
+            Self::TakenByAnother { id, user } => write!(
+                f,
+                "identity {id} is made for {user}, which asked for it first; choose another spec.identity.name"
             ),
             Self::NameOfAnother { id } => write!(
                 f,

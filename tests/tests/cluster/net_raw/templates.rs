@@ -69,8 +69,12 @@ async fn every_kind_with_a_template_is_warned_of_with_what_to_change() {
     let breaking = template(&pod("p", "shop", &keeps()));
     for (path, object) in workloads(&space, &breaking) {
         let warning = space.warning(&path, &object).await.expect(&path);
+        let named = format!(
+            "{} web: profile shop (netRaw: Enforce)",
+            object["kind"].as_str().unwrap()
+        );
         for words in [
-            "profile shop (netRaw: Enforce)",
+            &named,
             "refuse them",
             "container app does not drop NET_RAW",
             "{drop: [NET_RAW]}",

@@ -7,25 +7,15 @@ use podid_crds::aadpodidentity::AzureIdentity;
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
 
-use super::scene::{Scene, says, status};
+use super::scene::{Scene, conditions, says, status};
 use crate::fixture::eventually;
 use crate::stage::VM_NODES;
 
 /// Looks until it is decided whether the profile has the identity; whether it has.
 async fn has_it(scene: &Scene) -> bool {
-    eventually("a decision about cart", async || {
-        let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
-        let conditions = profile.status?.conditions?;
-        let is = |kind: &str, status: &str| {
-            let mut all = conditions.iter();
-            all.any(|one| one.type_ == kind && one.status == status)
-        };
-        match (is("Ready", "True"), is("Stalled", "True")) {
-            (false, false) => None,
-            (ready, _) => Some(ready),
-        }
-    })
-    .await
+    let conditions = conditions(&scene.until_decided("cart").await);
+    let mut all = conditions.iter();
+    all.any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
 #[tokio::test]
@@ -179,4 +169,69 @@ async fn the_name_that_another_profile_would_get_is_not_to_be_had() {
     for space in [scene, victim] {
         space.delete("cart").await;
     }
+}
+
+/// Azure may not show at once what was made, and its tags with it.
+#[tokio::test]
+async fn an_identity_is_made_for_the_profile_that_names_it_first() {
+    let first = Scene::open("makes").await;
+    let second = first.beside("makes-too").await;
+    second.class(json!({})).await;
+    let lag = json!({ "kind": "lag", "calls": 3, "spareTyped": false });
+    let fault = json!({ "operation": "arm.identity.get", "effect": lag });
+    first.stage.fault(fault).await;
+    let spec = |number: usize| {
+        let policy = ["Create", "CreateOrAdopt"][number % 2];
+        let name = format!("{}-{number}", first.namespace);
+        json!({ "identity": { "name": name, "creationPolicy": policy } })
+    };
+    let names: Vec<String> = (0..6).map(|number| format!("cart-{number}")).collect();
+    for (number, name) in names.iter().enumerate() {
+        join!(
+            first.profile(name, spec(number)),
+            second.profile(name, spec(number))
+        );
+    }
+    for (number, name) in names.iter().enumerate() {
+        let has = async |scene: &Scene| {
+            let profile = scene.until_decided(name).await;
+            status(&profile).identity.is_some()
+        };
+        let (one, other) = join!(has(&first), has(&second));
+        assert!(one != other, "{number}: {one} {other}");
+    }
+    first.stage.heal().await;
+    for scene in [first, second] {
+        for name in &names {
+            scene.delete(name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_serves_a_hand_written_object_of_another_namespace_is_not_adopted() {
+    let theirs = Scene::open("by-hand").await;
+    let ours = theirs.beside("by-hand-ours").await;
+    ours.class(json!({})).await;
+    let (id, client_id) = theirs
+        .stage
+        .identity(&format!("{}-legacy", theirs.namespace))
+        .await;
+    let object = json!({
+        "metadata": { "name": "legacy" },
+        "spec": { "type": 0, "resourceID": id, "clientID": client_id },
+    });
+    theirs.create::<AzureIdentity>(object).await;
+    let spec = json!({ "identity": { "resourceId": id, "creationPolicy": "Adopt" } });
+    ours.profile("cart", spec.clone()).await;
+    let refused = ours.until("cart", "Stalled", "True").await;
+    let (reason, message) = says(&refused, "Stalled");
+    assert_eq!(reason, "IdentityAdoptedByAnother");
+    let user = format!("the hand-written AzureIdentity {}/legacy", theirs.namespace);
+    assert!(message.contains(&user), "{message}");
+    theirs.ready("cart", spec).await;
+    for scene in [&ours, &theirs] {
+        scene.delete("cart").await;
+    }
+    theirs.delete_object::<AzureIdentity>("legacy").await;
 }

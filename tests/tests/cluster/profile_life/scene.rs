@@ -136,6 +136,20 @@ impl Scene {
         .await
     }
 
+    /// Looks until the profile is ready or stalled.
+    pub(super) async fn until_decided(&self, name: &str) -> PodIdentityProfile {
+        eventually(&format!("a decision about {name}"), async || {
+            let profile: PodIdentityProfile = self.api().get(name).await.unwrap();
+            let current = profile.meta().generation;
+            let decides = |c: &Condition| {
+                let ends = ["Ready", "Stalled"].contains(&c.type_.as_str());
+                ends && c.status == "True" && c.observed_generation == current
+            };
+            conditions(&profile).iter().any(decides).then_some(profile)
+        })
+        .await
+    }
+
     /// Asks for a reconciliation and looks until it has been handled.
     pub(super) async fn poke(&self, name: &str, value: &str) -> PodIdentityProfile {
         let annotation =

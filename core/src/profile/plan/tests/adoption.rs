@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::object_key::ObjectKey;
-use crate::profile::plan::may_adopt;
+use crate::profile::adoption::{IdentityUser, Taking};
+use crate::profile::plan::taking;
 
 #[test]
 fn an_identity_made_again_by_others_gets_its_rights_and_the_old_ones_go() {
@@ -69,6 +70,35 @@ fn nobody_elses_identity_is_seized() {
     assert_eq!(reason(&profile(), tags(ours)), None);
 }
 
+fn another() -> IdentityUser {
+    IdentityUser::Profile(ObjectKey::new("blog", "web"))
+}
+
+#[test]
+fn an_identity_that_another_profile_asked_for_first_is_not_made_twice() {
+    for creation_policy in [CreationPolicy::Create, CreationPolicy::CreateOrAdopt] {
+        let mut asks = desired(&Profile {
+            creation_policy,
+            ..profile()
+        });
+        asks.identity.shared = true;
+        let free = Observed::default();
+        assert_eq!(taking(&asks, &free), Some(Taking::Creates));
+        assert!(plan(&asks, &free).is_ok());
+        let taken = Observed {
+            taken_by: Some(another()),
+            ..free
+        };
+        let refusals = plan(&asks, &taken).expect_err("refused");
+        assert_eq!(refusals[0].reason(), "IdentityOwnedByAnother");
+        assert!(
+            refusals[0]
+                .to_string()
+                .contains("is made for profile blog/web")
+        );
+    }
+}
+
 #[test]
 fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class_says_so() {
     let adopting = Profile {
@@ -76,18 +106,21 @@ fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class
         ..profile()
     };
     let used = |tags| Observed {
-        adopted_by: Some(ObjectKey::new("blog", "web")),
+        taken_by: Some(another()),
         ..existing(&adopting, tags)
     };
     let mut asks = desired(&adopting);
     let untagged = used(BTreeMap::new());
-    assert!(may_adopt(&asks, &untagged));
-    assert!(!may_adopt(&asks, &Observed::default()), "there is nothing");
-    assert!(
-        !may_adopt(&desired(&profile()), &untagged),
-        "it does not adopt"
+    assert_eq!(taking(&asks, &untagged), Some(Taking::Adopts));
+    assert_eq!(
+        taking(&asks, &Observed::default()),
+        None,
+        "there is nothing"
     );
-    assert!(!may_adopt(&asks, &used(asks.owner.tags())), "podid made it");
+    let creates = desired(&profile());
+    assert_eq!(taking(&creates, &untagged), None, "it does not adopt");
+    let made = used(asks.owner.tags());
+    assert_eq!(taking(&asks, &made), None, "podid made it");
     let refusals = plan(&asks, &untagged).expect_err("refused");
     assert_eq!(refusals[0].reason(), "IdentityAdoptedByAnother");
     let text = refusals[0].to_string();
@@ -98,7 +131,7 @@ fn an_identity_that_another_namespace_has_adopted_is_not_shared_unless_the_class
     );
     asks.identity.shared = true;
     assert!(plan(&asks, &untagged).is_ok());
-    assert!(!may_adopt(&asks, &untagged), "nobody need be asked for");
+    assert_eq!(taking(&asks, &untagged), None, "nobody need be asked for");
 }
 
 #[test]
