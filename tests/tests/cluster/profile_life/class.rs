@@ -95,7 +95,9 @@ async fn an_edit_that_the_class_refuses_leaves_the_parts_as_they_were() {
         all.collect()
     };
     let mut spec = json!({ "access": [access(READS_SECRETS, &vault())] });
-    let before = parts(&scene.ready("cart", spec.clone()).await);
+    scene.ready("cart", spec.clone()).await;
+    // Pods are looked at apart from the profile's other parts, and so may be said later.
+    let before = parts(&scene.until("cart", "AssignmentReady", "True").await);
     // The API server refuses what an edit asks anew, and leaves to the operator what was there.
     scene.class(json!({ "limits": { "access": [] } })).await;
     spec["identity"] = json!({ "tags": { "team": "shop" } });
