@@ -48,7 +48,7 @@ impl Adoptions {
         user
     }
 
-    /// Takes back what a profile has reserved that adopts nothing after all.
+    /// Takes back what a profile has reserved that takes nothing after all.
     pub(super) fn release(&self, desired: &Desired) {
         let own = key_of(desired);
         let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -52,7 +52,7 @@ pub struct ProfileContext {
     pub interval: Duration,
     /// The objects that profiles own.
     pub children: ChildStores,
-    /// Which identities profiles are about to adopt.
+    /// Which identities profiles are about to adopt or to make.
     pub adoptions: Adoptions,
     /// What is listed for all profiles.
     pub lists: SharedLists,

@@ -14,7 +14,7 @@
 //! | `listed` | what these show of one profile |
 //! | `lists` | what is listed once for all profiles |
 //! | `reconcile` | one reconciliation from its begin to its end |
-//! | `adoptions` | identities that profiles are about to adopt |
+//! | `adoptions` | identities that profiles are about to adopt or to make |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
 //! | `suspended` | what is read while a profile is suspended |

@@ -295,11 +295,11 @@ async fn templates_are_left_out_where_their_pods_are() {
     batch["spec"]["nodeSelector"] = json!({"pool": "batch"});
     let quiet = async |pod: &Value| {
         let (path, deployment) = first(&space, pod);
-        let is_quiet = async || match space.warning(&path, &deployment).await {
-            None => Some(()),
-            Some(_) => None,
-        };
-        eventually("no warning", is_quiet).await;
+        let warned = async || space.warning(&path, &deployment).await;
+        eventually("no warning", async || {
+            warned().await.is_none().then_some(())
+        })
+        .await;
     };
     change(json!({"exceptNodes": {"pool": "batch"}})).await;
     quiet(&batch).await;

@@ -43,18 +43,24 @@ pub(super) fn ownership(
             (false, false) => Ownership::Another(words),
         };
     }
-    let made = record.identity.as_ref().is_some_and(|recorded| {
-        recorded.created
-            && recorded.id == identity.id
-            && recorded
-                .principal_id
-                .eq_ignore_ascii_case(&identity.principal_id)
-    });
-    if made {
+    if recorded(identity, record).is_some_and(|recorded| recorded.created) {
         Ownership::Ours
     } else {
         Ownership::Nobody
     }
+}
+
+/// What the record holds of this identity, and not of one that was under its id before.
+fn recorded<'a>(
+    identity: &ManagedIdentity,
+    record: &'a ProfileRecord,
+) -> Option<&'a RecordedIdentity> {
+    record.identity.as_ref().filter(|recorded| {
+        recorded.id == identity.id
+            && recorded
+                .principal_id
+                .eq_ignore_ascii_case(&identity.principal_id)
+    })
 }
 
 /// Whether podid made the identity for this owner, and so may delete it.
@@ -156,16 +162,13 @@ fn adopt(
             user: user.clone(),
         });
     }
-    let known = observed.record.identity.as_ref().is_some_and(|recorded| {
-        recorded.id == identity.id
-            && recorded
-                .principal_id
-                .eq_ignore_ascii_case(&identity.principal_id)
-    });
     let step = Step::AdoptIdentity {
         id: identity.id.clone(),
     };
-    Ok(if known { Vec::new() } else { vec![step] })
+    Ok(match recorded(identity, &observed.record) {
+        Some(_) => Vec::new(),
+        None => vec![step],
+    })
 }
 
 /// Writes the tags. A write replaces all tags, so it includes those that others have set.

@@ -143,7 +143,6 @@ impl Bench<'_> {
                 creates.add(self.world, scene, uncounted, part).await?;
             }
         }
-        self.policies.set(self.world, scene, true).await?;
         Ok([
             Row::new("unlabelled pod", scene, without.unlabelled, with.unlabelled),
             Row::new("bound pod", scene, without.bound, with.bound),

@@ -7,6 +7,7 @@ mod monitoring;
 mod names;
 mod objects;
 mod readme;
+mod template_warnings;
 
 use anyhow::Result;
 
@@ -15,6 +16,7 @@ use crate::generated::Generated;
 pub(super) fn files() -> Result<Vec<Generated>> {
     let mut files = crds::files()?;
     files.extend(objects::files()?);
+    files.extend(template_warnings::files()?);
     files.extend(monitoring::files()?);
     files.push(readme::file()?);
     Ok(files)

@@ -9,14 +9,14 @@ use super::names::{CHART, HEADER};
 use crate::generated::Generated;
 
 /// A template that is made of manifests.
-struct Template {
+pub(super) struct Template {
     /// Below the chart's `templates`.
-    file: &'static str,
+    pub(super) file: &'static str,
     /// Below `kustomize/cluster`, in the order in which they are rendered.
-    sources: &'static [&'static str],
+    pub(super) sources: &'static [&'static str],
     /// What a template of one of them begins and ends with.
-    around: (&'static str, &'static str),
-    edits: &'static [Edit],
+    pub(super) around: (&'static str, &'static str),
+    pub(super) edits: &'static [Edit],
 }
 
 pub(super) fn files() -> Result<Vec<Generated>> {
@@ -24,7 +24,7 @@ pub(super) fn files() -> Result<Vec<Generated>> {
 }
 
 impl Template {
-    fn render(&self) -> Result<Generated> {
+    pub(super) fn render(&self) -> Result<Generated> {
         let mut documents = Vec::new();
         for path in self.sources {
             let text = source(&format!("kustomize/cluster/{path}"))?;
@@ -48,7 +48,7 @@ fn without_account(text: &str) -> &str {
     }
 }
 
-const fn edit(from: &'static str, to: &'static str, times: usize) -> Edit {
+pub(super) const fn edit(from: &'static str, to: &'static str, times: usize) -> Edit {
     Edit { from, to, times }
 }
 
@@ -58,6 +58,7 @@ macro_rules! metadata {
         "\n  {{- include \"podid.metadata\" (dict \"root\" $) | nindent 2 }}\n"
     };
 }
+pub(super) use metadata;
 
 /// Names, rights and bindings of a program's service account.
 macro_rules! rights {
@@ -159,27 +160,23 @@ const POLICY_FAILURE: Edit = edit(
     1,
 );
 
+/// Takes the profiles out of a binding, whose policy looks at none.
+pub(super) const NO_PARAMETERS: Edit = edit(
+    "  paramRef:
+    # Every profile of the pod's own namespace; none there, nothing to check.
+    selector: {}
+    parameterNotFoundAction: Allow
+",
+    "",
+    1,
+);
+
 /// What such a policy does in its mode.
 const ACTIONS: Edit = edit(
     "  validationActions: [Deny]\n",
     "  validationActions: [{{ $audit | ternary \"Warn, Audit\" \"Deny\" }}]\n",
     1,
 );
-
-/// The policy that warns at templates, of which kustomize has two overlays.
-const TEMPLATE_WARNINGS: &[&str] = &[
-    "policies/net-raw/templates/rule/policy.yaml",
-    "policies/net-raw/templates/rule/binding.yaml",
-];
-
-/// The condition that a profile binds the pods of a template.
-const TEMPLATE_BINDS: &str = "    - name: binds
-      expression: >-
-        (request.kind.kind == 'CronJob'
-        ? dyn(object).spec.jobTemplate.spec.template.?metadata.?labels[?'aadpodidbinding'].orValue('')
-        : dyn(object).spec.?template.?metadata.?labels[?'aadpodidbinding'].orValue('')) ==
-        params.spec.?binding.?selector.orValue(params.metadata.name)
-";
 
 const TEMPLATES: &[Template] = &[
     Template {
@@ -384,190 +381,6 @@ const TEMPLATES: &[Template] = &[
         )],
     },
     Template {
-        file: "policies/net-raw-templates.yaml",
-        sources: TEMPLATE_WARNINGS,
-        around: ("{{- if .Values.policies.netRaw.enabled }}", "{{- end }}"),
-        edits: &[
-            edit(
-                "  name: templates\n",
-                concat!("  name: podid-net-raw-templates", metadata!()),
-                2,
-            ),
-            edit(
-                "  policyName: templates\n",
-                "  policyName: podid-net-raw-templates\n",
-                1,
-            ),
-            edit(
-                "expression: \"false\"",
-                "expression: {{ .Values.policies.netRaw.addDrop | ternary \"variables.mode == 'Enforce'\" \"false\" | quote }}",
-                1,
-            ),
-        ],
-    },
-    Template {
-        file: "policies/neighbours-templates.yaml",
-        sources: TEMPLATE_WARNINGS,
-        // kustomize's overlay `neighbours/templates`.
-        around: ("{{- if .Values.policies.neighbours.enabled }}", "{{- end }}"),
-        edits: &[
-            edit(
-                "whose pods a profile would refuse, or warn of.",
-                "whose pods the rule for neighbours would refuse, or warn of.",
-                1,
-            ),
-            edit(
-                "  name: templates\n",
-                concat!("  name: podid-neighbours-templates", metadata!()),
-                2,
-            ),
-            edit(
-                "  policyName: templates\n",
-                "  policyName: podid-neighbours-templates\n",
-                1,
-            ),
-            edit("each profile in the namespace", "each class", 1),
-            edit("    kind: PodIdentityProfile\n", "    kind: PodIdentityClass\n", 1),
-            edit(
-                "  matchConstraints:\n",
-                "  matchConstraints:
-    namespaceSelector:
-      matchExpressions:
-        - key: kubernetes.io/metadata.name
-          operator: NotIn
-          values: [kube-system, {{ include \"podid.namespace\" $ }}]
-",
-                1,
-            ),
-            edit(
-                TEMPLATE_BINDS,
-                "    - name: asks
-      expression: has(params.spec.neighbours)
-",
-                1,
-            ),
-            edit(
-                "params.spec.?netRaw.orValue('Enforce')",
-                "params.spec.?neighbours.?rule.orValue('Ignore')",
-                1,
-            ),
-            edit(
-                "      expression: \"true\"\n",
-                "      expression: >-
-        !(request.namespace in params.spec.?neighbours.?exceptNamespaces.orValue([])) &&
-        (params.spec.?neighbours.?scope.orValue('Namespaces') == 'Nodes' ||
-        params.spec.?limits.?namespaces.?names.orValue([]).exists(n, n == '*' || n == request.namespace) ||
-        (params.spec.?limits.?namespaces.?matchLabels.orValue({}).size() > 0 &&
-        params.spec.?limits.?namespaces.?matchLabels.orValue({}).all(k,
-        namespaceObject.metadata.?labels[?k] == params.spec.limits.namespaces.matchLabels[?k]))) &&
-        !(params.spec.?neighbours.?exceptNodes.orValue({}).size() > 0 &&
-        params.spec.?neighbours.?exceptNodes.orValue({}).all(k,
-        variables.spec.?nodeSelector[?k] == params.spec.?neighbours.?exceptNodes[?k]))
-",
-                1,
-            ),
-            edit(
-                "        'profile ' + params.metadata.name + ' (netRaw: ' + variables.mode + ') binds the pods of this template'
-",
-                "        'class ' + params.metadata.name + ' (neighbours: ' + variables.mode +
-        ') asks of every pod ' + (params.spec.?neighbours.?scope.orValue('Namespaces') == 'Nodes'
-        ? 'on nodes that serve identities' : 'of namespaces that may use it') +
-        ' to drop NET_RAW, also of the pods of this template'
-",
-                1,
-            ),
-            edit(
-                "    # Whether a policy adds the drop where it is missing, as the component drop-net-raw has it for `netRaw: \
-Enforce`.
-",
-                "    # Which profile binds a pod is nothing that this rule sees; only pods with the label can get the drop.
-",
-                1,
-            ),
-            edit(
-                "expression: \"false\"",
-                "expression: {{ .Values.policies.netRaw.addDrop | ternary \
-\"variables.template.?metadata.?labels[?'aadpodidbinding'].orValue('') != ''\" \"false\" | quote }}",
-                1,
-            ),
-            edit(
-                "    # Every profile of the pod's own namespace; none there, nothing to check.
-",
-                "    # Every class; none there, nothing to check.
-",
-                1,
-            ),
-        ],
-    },
-    Template {
-        file: "policies/legacy-net-raw-templates.yaml",
-        sources: TEMPLATE_WARNINGS,
-        // kustomize's overlay `legacy-templates`, in the mode of the two components.
-        around: (
-            "{{- $mode := default \"Ignore\" .Values.operator.settings.legacyNetRaw }}
-{{- if ne $mode \"Ignore\" }}
----",
-            "{{- end }}",
-        ),
-        edits: &[
-            edit(
-                "whose pods a profile would refuse, or warn of.",
-                "whose pods the rule for every pod with the label
-# would refuse, or warn of.",
-                1,
-            ),
-            edit(
-                "  name: templates\n",
-                concat!("  name: podid-legacy-net-raw-templates", metadata!()),
-                2,
-            ),
-            edit(
-                "  policyName: templates\n",
-                "  policyName: podid-legacy-net-raw-templates\n",
-                1,
-            ),
-            edit(
-                "  # Evaluated once for each profile in the namespace.
-  paramKind:
-    apiVersion: podid.dev/v1alpha1
-    kind: PodIdentityProfile
-",
-                "",
-                1,
-            ),
-            edit(
-                ".orValue('')) ==
-        params.spec.?binding.?selector.orValue(params.metadata.name)
-",
-                ".orValue('')) != ''
-",
-                1,
-            ),
-            edit(
-                "params.spec.?netRaw.orValue('Enforce')",
-                "\"'{{ $mode }}'\"",
-                1,
-            ),
-            edit(
-                "        'profile ' + params.metadata.name + ' (netRaw: ' + variables.mode + ') binds the pods of this template'
-",
-                "        'this cluster holds every pod with the label aadpodidbinding to the rule (legacyNetRaw: ' +
-        variables.mode + '), also the pods of this template'
-",
-                1,
-            ),
-            edit(
-                "  paramRef:
-    # Every profile of the pod's own namespace; none there, nothing to check.
-    selector: {}
-    parameterNotFoundAction: Allow
-",
-                "",
-                1,
-            ),
-        ],
-    },
-    Template {
         file: "policies/drop-net-raw.yaml",
         sources: &[
             "../components/drop-net-raw/policy.yaml",
@@ -705,15 +518,7 @@ pod then
 ",
                 1,
             ),
-            edit(
-                "  paramRef:
-    # Every profile of the pod's own namespace; none there, nothing to check.
-    selector: {}
-    parameterNotFoundAction: Allow
-",
-                "",
-                1,
-            ),
+            NO_PARAMETERS,
             POLICY_FAILURE,
             MODE,
             ACTIONS,
