@@ -73,6 +73,8 @@ Examples:
 pub(crate) enum PodsError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    #[error("the cluster has no namespace {0}; check --namespace and --context")]
+    NoNamespace(String),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
@@ -104,7 +106,7 @@ pub(crate) fn pods(args: &PodsArgs, out: &mut dyn Write) -> Result<(), PodsError
     Ok(())
 }
 
-async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
+async fn read(args: &PodsArgs) -> Result<List, PodsError> {
     let client = cluster::client(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let (client, mut list) = (&client, List::default());
     let namespace = args.namespace.as_deref();
@@ -112,6 +114,13 @@ async fn read(args: &PodsArgs) -> Result<List, ClusterError> {
     let bindings: Vec<AzureIdentityBinding> = all_or_own(client, namespace, &mut list).await?;
     let classes: Vec<PodIdentityClass> = if_allowed(client, &mut list).await?;
     let namespaces: Vec<Namespace> = if_allowed(client, &mut list).await?;
+    // None at all where the user may not list them.
+    let is_missing = |name: &&str| namespaces.iter().all(|one| one.name_any() != **name);
+    if let Some(name) = namespace.filter(is_missing)
+        && !namespaces.is_empty()
+    {
+        return Err(PodsError::NoNamespace(name.to_owned()));
+    }
     let labels = namespaces.into_iter().map(|namespace| {
         let labels = namespace.labels().clone();
         (namespace.name_any(), labels)

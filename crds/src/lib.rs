@@ -15,3 +15,6 @@ pub mod check;
 pub mod convert;
 pub mod manifests;
 pub mod podid;
+mod policy_digest;
+
+pub use policy_digest::policy_digest;

@@ -90,15 +90,22 @@ fn search_path(tools: &Path) -> OsString {
     path
 }
 
+/// `/proc` directory of a target's process, as seen from the machine.
+pub(crate) fn process_directory(processes: &MonitorInfo, running: &RunningTarget) -> PathBuf {
+    PathBuf::from(format!(
+        "/proc/{}/root/proc/{}",
+        processes.init, running.pid
+    ))
+}
+
 fn start(
     processes: &MonitorInfo,
     running: &RunningTarget,
     path: &OsStr,
     argv: &[String],
 ) -> Result<Child, ExecError> {
-    let init = PathBuf::from(format!("/proc/{}", processes.init));
     let executable = std::env::current_exe().map_err(ExecError::Start)?;
-    let process = init.join(format!("root/proc/{}", running.pid));
+    let process = process_directory(processes, running);
     let namespace = File::open(process.join("ns/pid")).map_err(ExecError::Enter)?;
     // Children of this process, not the process itself, are in it from now on.
     setns(namespace, CloneFlags::CLONE_NEWPID).map_err(|errno| ExecError::Enter(errno.into()))?;

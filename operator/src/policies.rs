@@ -6,16 +6,21 @@ use k8s_openapi::api::admissionregistration::v1::{
     ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use kube::{Api, Client};
-use podid_core::policy::{PolicyBinding, PolicyState, ShippedPolicy};
+use podid_core::policy::{InstalledPolicy, PolicyBinding, PolicyState, ShippedPolicy};
+use podid_crds::policy_digest;
 use podid_runtime::process::chain;
 
-/// The state of a policy; `None` stands for none that is needed.
-pub(crate) async fn state(policy: Option<ShippedPolicy>, client: &Client) -> PolicyState {
+/// The state of a policy; `None` stands for none that is needed. `namespace` is podid's own.
+pub(crate) async fn state(
+    policy: Option<ShippedPolicy>,
+    client: &Client,
+    namespace: &str,
+) -> PolicyState {
     let Some(policy) = policy else {
         return PolicyState::NotNeeded;
     };
-    match binding(policy.name, client).await {
-        Ok(binding) => policy.state(binding.as_ref()),
+    match installed(policy.name, client, namespace).await {
+        Ok(installed) => policy.state(installed.as_ref()),
         Err(error) => PolicyState::NotRead(format!(
             "podid cannot read ValidatingAdmissionPolicy {}: {}",
             policy.name,
@@ -24,20 +29,26 @@ pub(crate) async fn state(policy: Option<ShippedPolicy>, client: &Client) -> Pol
     }
 }
 
-/// The binding of a policy; `None` where one of the two is not there.
-async fn binding(policy: &str, client: &Client) -> Result<Option<PolicyBinding>, kube::Error> {
+/// A policy and its binding; `None` where one of the two is not there.
+async fn installed(
+    name: &str,
+    client: &Client,
+    namespace: &str,
+) -> Result<Option<InstalledPolicy>, kube::Error> {
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    if policies.get_metadata_opt(policy).await?.is_none() {
+    let Some(policy) = policies.get_opt(name).await? else {
         return Ok(None);
-    }
-    let binding = bindings.get_opt(policy).await?;
-    let spec = binding.map(|binding| binding.spec);
-    Ok(spec.map(|spec| PolicyBinding {
-        policy: spec.policy_name,
-        actions: spec.validation_actions,
-        is_narrowed: spec.match_resources.is_some()
-            || spec.param_ref.as_ref().is_some_and(is_narrowed),
+    };
+    let binding = bindings.get_opt(name).await?;
+    Ok(binding.map(|binding| InstalledPolicy {
+        says: policy_digest(&policy.spec.unwrap_or_default(), namespace),
+        binding: PolicyBinding {
+            policy: binding.spec.policy_name,
+            actions: binding.spec.validation_actions,
+            is_narrowed: binding.spec.match_resources.is_some()
+                || binding.spec.param_ref.as_ref().is_some_and(is_narrowed),
+        },
     }))
 }
 

@@ -40,7 +40,10 @@ fn lists(pods: Vec<Value>, class: Value) -> Lists {
         ("azureidentities", Ok(vec![identity])),
         ("azureidentitybindings", Ok(vec![binding])),
         ("podidentityclasses", Ok(vec![class])),
-        ("namespaces", Ok(vec![])),
+        (
+            "namespaces",
+            Ok(vec![json!({"metadata": {"name": "payments"}})]),
+        ),
         ("pods", Ok(pods)),
     ])
 }
@@ -143,6 +146,16 @@ fn what_may_not_be_read_is_said_and_what_must_be_read_is_an_error() {
                 .contains("note you may not list azureidentities of other namespaces"),
         "{}",
         ran.out
+    );
+    let none = listed(
+        lists(vec![], class(&Value::Null)),
+        &["--namespace", "no-such-namespace"],
+    );
+    assert_eq!(none.exit, Exit::Failed);
+    assert!(
+        none.err.contains("has no namespace no-such-namespace"),
+        "{}",
+        none.err
     );
     let ran = with("pods", 403);
     assert_ne!(ran.exit, Exit::Done);

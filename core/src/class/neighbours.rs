@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::spec::{Class, NeighbourScope, Neighbours};
 use crate::condition::{API_SERVER_REFUSED, ConditionStatus, SubCondition};
 use crate::net_raw::{NamedPods, NetRaw};
-use crate::policy::{POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_message};
+use crate::policy::{
+    POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_binding_message, changed_rule_message,
+};
 
 /// Type of the condition of a class about its neighbours.
 pub const NEIGHBOURS_READY: &str = "NeighboursReady";
@@ -77,10 +79,15 @@ impl Neighbours {
                      drop NET_RAW; apply podid's manifests again"
                 ),
             ),
-            PolicyState::Changed(name) => (
+            PolicyState::BindingChanged(name) => (
                 ConditionStatus::False,
                 POLICY_CHANGED.to_owned(),
-                changed_message(name),
+                changed_binding_message(name),
+            ),
+            PolicyState::RuleChanged(name) => (
+                ConditionStatus::False,
+                POLICY_CHANGED.to_owned(),
+                changed_rule_message(name),
             ),
             PolicyState::NotNeeded => (
                 ConditionStatus::True,

@@ -12,10 +12,12 @@ use crate::control::{self, Endpoints, Request, Service, Status};
 use crate::events::Event;
 use crate::kubeconfig::{Credential, render};
 use crate::layout::{API_SERVER_PORT, CONTROL_PLANE, MAX_NODES};
+use crate::monitor::{MONITOR_FILE, MonitorInfo};
 use crate::options::{Kubernetes, Lifetime, NodeAgent, Target, UpOptions};
 use crate::spec::{ENDPOINTS_FILE, SPEC_FILE, Spec};
 use crate::state::{AUDIT_LOG, StateDir};
-use crate::{cgroup, executable, tools};
+use crate::targets::RunningTarget;
+use crate::{cgroup, exec, executable, tools};
 
 pub use error::LabError;
 
@@ -123,6 +125,16 @@ impl Lab {
     /// The state of all its parts.
     pub fn status(&self) -> Result<Status, LabError> {
         self.ask(&Request::Status)
+    }
+
+    /// The network namespace of `target`, for [`in_namespace`](crate::net::in_namespace).
+    ///
+    /// # Errors
+    /// When `target` does not run, or the lab is down.
+    pub fn network_namespace(&self, target: &Target) -> Result<PathBuf, LabError> {
+        let processes: MonitorInfo = self.dir.read_json(MONITOR_FILE)?;
+        let running: RunningTarget = self.ask(&Request::Resolve(target.clone()))?;
+        Ok(exec::process_directory(&processes, &running).join("ns/net"))
     }
 
     /// A command that runs `argv` in `target` with the standard input and

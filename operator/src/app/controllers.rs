@@ -8,6 +8,7 @@ use kube::runtime::events::Reporter;
 use podid_core::binding::{BindingScope, ServingRules};
 use podid_core::class::OperatorEnvironment;
 use podid_core::node_guard::{NodeSummary, NodeTaintSettings};
+use podid_core::policy;
 use podid_index::events::{self, EventWriter};
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, Tasks};
@@ -109,6 +110,7 @@ impl Controllers<'_> {
             profiles: self.watches.profiles.store(),
             namespaces: self.watches.namespaces.store(),
             namespace: self.args.namespace.clone(),
+            policies: policy::wanted(self.args.legacy_identities, self.args.legacy_net_raw),
             nodes,
             leadership: self.leadership.clone(),
             events: self.events.clone(),
@@ -136,6 +138,7 @@ impl Controllers<'_> {
             operator: self.environment(),
             classes: self.watches.classes.store(),
             namespaces: self.watches.namespaces.store(),
+            namespace: self.args.namespace.clone(),
             profiles: self.watches.profiles.store(),
             assignment_view,
             leadership: self.leadership.clone(),

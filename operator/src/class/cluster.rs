@@ -11,7 +11,7 @@ use podid_core::binding::is_completed;
 use podid_core::class::{Class, Neighbour, NeighbourScope, Neighbours};
 use podid_core::condition::SubCondition;
 use podid_core::net_raw::{NamedPods, NetRaw};
-use podid_core::policy::{PolicyState, SHIPPED, for_neighbours, installed_condition};
+use podid_core::policy::{PolicyState, ShippedPolicy, for_neighbours, installed_condition};
 use podid_crds::convert;
 use podid_runtime::process::chain;
 
@@ -36,14 +36,18 @@ pub(super) struct ClusterFindings {
 
 /// Looks once.
 pub(super) async fn look(class: &Class, context: &ClassContext) -> ClusterFindings {
-    let reading = SHIPPED.map(|policy| policies::state(Some(policy), &context.client).boxed());
-    let states: Vec<PolicyState> = stream::iter(reading).buffered(AT_ONCE).collect().await;
+    let wanted = &context.policies;
+    let state = |policy: &ShippedPolicy| {
+        policies::state(Some(*policy), &context.client, &context.namespace).boxed()
+    };
+    let reading = stream::iter(wanted.iter().map(state));
+    let states: Vec<PolicyState> = reading.buffered(AT_ONCE).collect().await;
     let mut findings = ClusterFindings {
-        parts: vec![installed_condition(&states)],
+        parts: vec![installed_condition(wanted, &states)],
         breaking: None,
     };
     if let Some(neighbours) = &class.neighbours {
-        let policy = policy_for(neighbours.rule, &states);
+        let policy = policy_for(neighbours.rule, wanted, &states);
         let (part, breaking) = look_at_neighbours(class, neighbours, policy, context).await;
         findings.parts.push(part);
         findings.breaking = breaking;
@@ -51,11 +55,11 @@ pub(super) async fn look(class: &Class, context: &ClassContext) -> ClusterFindin
     findings
 }
 
-fn policy_for(rule: NetRaw, states: &[PolicyState]) -> PolicyState {
-    let policy = for_neighbours(rule);
-    let mut known = SHIPPED.iter().zip(states);
+fn policy_for(rule: NetRaw, wanted: &[ShippedPolicy], states: &[PolicyState]) -> PolicyState {
+    let policy = for_neighbours(rule).map(|policy| policy.name);
+    let mut known = wanted.iter().zip(states);
     known
-        .find(|(shipped, _)| Some(**shipped) == policy)
+        .find(|(shipped, _)| Some(shipped.name) == policy)
         .map_or(PolicyState::NotNeeded, |(_, state)| state.clone())
 }
 

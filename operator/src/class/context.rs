@@ -11,6 +11,7 @@ use kube::runtime::reflector::Store;
 use podid_azure::{RoleAssignments, Subscriptions};
 use podid_core::class::OperatorEnvironment;
 use podid_core::node_guard::NodeSummary;
+use podid_core::policy::ShippedPolicy;
 use podid_crds::podid::PodIdentityProfile;
 use podid_index::events::EventWriter;
 use tokio::sync::watch;
@@ -37,6 +38,8 @@ pub struct ClassContext {
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// Namespace of the operator.
     pub namespace: String,
+    /// The admission policies that this installation should have.
+    pub policies: Vec<ShippedPolicy>,
     /// How the nodes are; `None` until that is known.
     pub nodes: watch::Receiver<Option<NodeSummary>>,
     /// Whether this replica may write.

@@ -38,6 +38,8 @@ pub struct ProfileContext {
     pub classes: Store<PodIdentityClass>,
     /// All namespaces, for their labels.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Namespace of the operator.
+    pub namespace: String,
     /// All profiles.
     pub profiles: Store<PodIdentityProfile>,
     /// Which identities are on which VM or scale set, and how far bound pods are.

@@ -52,7 +52,7 @@ pub(super) async fn ensure(
     record: ProfileRecord,
     context: &ProfileContext,
 ) -> Ensured {
-    let policy = enforcement::policy(desired.net_raw, &context.client).await;
+    let policy = enforcement::policy(desired.net_raw, context).await;
     let mut work = Work {
         profile,
         desired,

@@ -20,7 +20,7 @@ use super::{ProfileContext, children, enforcement, observe};
 
 /// `EnforcementReady` as far as the policy goes.
 pub(super) async fn policy(net_raw: NetRaw, context: &ProfileContext) -> Option<SubCondition> {
-    let ask = async { Some(enforcement::policy(net_raw, &context.client).await) };
+    let ask = async { Some(enforcement::policy(net_raw, context).await) };
     let policy = for_bound_pods(net_raw).map(|policy| policy.name);
     context.lists.0.policies.get(&policy, ask).await
 }

@@ -19,7 +19,7 @@ pub(super) async fn look(
         return ReconcileResult::suspended(record, problem, None);
     }
     let net_raw = profile.spec.net_raw;
-    let policy = enforcement::policy(net_raw, &context.client).await;
+    let policy = enforcement::policy(net_raw, context).await;
     let enforcement = pods::enforcement_of_bound(policy, net_raw, profile, context);
     ReconcileResult::suspended(record, problem, Some(enforcement))
 }

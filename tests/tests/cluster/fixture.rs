@@ -1,5 +1,6 @@
 //! One lab for all tests of this ring, and a namespace of its own for each.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
-use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, UpOptions};
+use podid_lab::net::in_namespace;
+use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::Value;
 
 /// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
@@ -69,11 +71,24 @@ fn kubeconfig() -> PathBuf {
         .clone()
 }
 
+fn lab() -> &'static Lab {
+    let lab = LAB.get();
+    lab.expect("the lab: on a cluster of your own this test cannot run")
+}
+
 /// What the API server of the lab has written down.
 pub(crate) fn audit_log() -> PathBuf {
-    let lab = LAB.get();
-    lab.expect("the audit log of the lab: on a cluster of your own this test cannot run")
-        .audit_log()
+    lab().audit_log()
+}
+
+/// A listener that the API server of the lab reaches.
+pub(crate) fn listen_beside_the_api_server() -> TcpListener {
+    let control_plane = lab().network_namespace(&Target::ControlPlane).unwrap();
+    let listener = in_namespace(control_plane, || TcpListener::bind("127.0.0.1:0"))
+        .unwrap()
+        .unwrap();
+    listener.set_nonblocking(true).unwrap();
+    listener
 }
 
 /// Of the cluster that all tests share.

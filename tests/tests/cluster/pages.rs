@@ -2,11 +2,13 @@
 
 use std::fs;
 
+use k8s_openapi::api::core::v1::ResourceQuota;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use podid_tests::manifests::objects;
 use podid_tests::programs::repository;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::fixture::Space;
+use crate::fixture::{Space, eventually};
 
 /// Kinds that pages show whole.
 const KINDS: [&str; 6] = [
@@ -20,15 +22,20 @@ const KINDS: [&str; 6] = [
 
 /// The objects of these kinds in a page.
 fn of_page(text: &str) -> Vec<Value> {
-    let blocks = text.split("\n```yaml\n").skip(1);
-    let blocks = blocks.filter_map(|rest| rest.split("\n```").next());
-    let objects = blocks.flat_map(objects);
+    let objects = all_of_page(text);
     let is_known = |object: &Value| {
         object["kind"]
             .as_str()
             .is_some_and(|kind| KINDS.contains(&kind))
     };
-    objects.filter(is_known).collect()
+    objects.into_iter().filter(is_known).collect()
+}
+
+/// The objects in a page.
+fn all_of_page(text: &str) -> Vec<Value> {
+    let blocks = text.split("\n```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split("\n```").next());
+    blocks.flat_map(objects).collect()
 }
 
 #[tokio::test]
@@ -52,4 +59,45 @@ async fn the_objects_of_the_pages_are_admitted() {
         }
     }
     assert!(admitted > 10, "{admitted}");
+}
+
+#[tokio::test]
+async fn the_quota_of_the_page_bounds_the_profiles_of_a_namespace() {
+    let space = Space::new("quota").await;
+    let page = fs::read_to_string(repository().join("docs/profiles.md")).unwrap();
+    let is_quota = |object: &Value| object["kind"] == "ResourceQuota";
+    let mut quota = all_of_page(&page)
+        .into_iter()
+        .find(is_quota)
+        .expect("a quota");
+    quota["metadata"]["namespace"] = space.name.clone().into();
+    let hard = quota["spec"]["hard"].as_object().unwrap().clone();
+    assert_eq!(hard.len(), 1, "{hard:?}");
+    let resource = hard.keys().next().unwrap().as_str();
+    quota["spec"]["hard"][resource] = "2".into();
+    let quotas: Api<ResourceQuota> = Api::namespaced(space.client.clone(), &space.name);
+    let made: ResourceQuota = serde_json::from_value(quota.clone()).unwrap();
+    quotas.create(&PostParams::default(), &made).await.unwrap();
+    // Counting what is there already is the work of a controller that the lab of this ring has none of.
+    let counted = json!({"status": {"hard": quota["spec"]["hard"], "used": {resource: "0"}}});
+    let counted = Patch::Merge(counted);
+    quotas
+        .patch_status("profiles", &PatchParams::default(), &counted)
+        .await
+        .unwrap();
+    let profile = async |name: &str| {
+        let object = json!({
+            "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile",
+            "metadata": {"name": name}, "spec": {"className": "standard"},
+        });
+        space.create("PodIdentityProfile", object, false).await
+    };
+    let mut number = 0;
+    let refused = eventually("the quota", async || {
+        number += 1;
+        profile(&format!("p{number}")).await.err()
+    });
+    let refused = refused.await;
+    assert!(refused.contains("exceeded quota: profiles"), "{refused}");
+    assert!(number > 2, "{number}");
 }

@@ -4,6 +4,7 @@
 mod adoption;
 mod class;
 mod crashes;
+mod histories;
 mod neighbours;
 mod planned;
 mod pods;

@@ -136,6 +136,11 @@ impl Stage {
         self.lab.kill_service(OPERATOR, 9).expect("the operator");
     }
 
+    /// The same, where it may just have been killed.
+    pub(crate) fn kill_operator_again(&self) {
+        let _not_running = self.lab.kill_service(OPERATOR, 9);
+    }
+
     /// Ends the operator until [`start_operator`](Self::start_operator).
     pub(crate) fn stop_operator(&self) {
         self.lab.kill_service(OPERATOR, 9).expect("the operator");

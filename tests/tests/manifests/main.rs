@@ -3,6 +3,7 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod confinement;
 mod differences;
 mod examples;
 mod fleets;
@@ -12,6 +13,7 @@ mod metrics;
 mod one_truth;
 mod overlay;
 mod overlays;
+mod policies;
 mod readme;
 mod release;
 mod rendering;

@@ -39,7 +39,7 @@ const OWN_LABS: &str = "starts labs of its own, for what podid's programs do; po
 const NO_MUTATION: &str = "needs MutatingAdmissionPolicy v1, which Kubernetes has from 1.36 on";
 
 /// All that an older release does not run.
-const LEFT_OUT: [LeftOut; 15] = [
+const LEFT_OUT: [LeftOut; 16] = [
     before(Release::V1_36, "net_raw::dropping::", NO_MUTATION),
     before(
         Release::V1_36,
@@ -54,6 +54,11 @@ const LEFT_OUT: [LeftOut; 15] = [
     before(
         Release::V1_36,
         "net_raw::beside::an_engine_that_takes_the_drop_away_again_has_the_pod_refused",
+        NO_MUTATION,
+    ),
+    before(
+        Release::V1_36,
+        "net_raw::beside::a_sidecar_of_a_webhook_gets_the_drop",
         NO_MUTATION,
     ),
     before(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicySpec;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
@@ -18,10 +19,14 @@ use podid_azure::{
     RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions,
 };
+use podid_core::binding::LegacyIdentities;
 use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::condition::{Condition, READY};
+use podid_core::net_raw::NetRaw;
 use podid_core::node_guard::NodeSummary;
+use podid_core::policy::{self, ShippedPolicy};
 use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus, PodIdentityProfile};
+use podid_crds::policy_digest;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -243,6 +248,7 @@ fn context(
         profiles,
         namespaces,
         namespace: "podid-system".to_owned(),
+        policies: policies(),
         nodes: nodes.clone(),
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
@@ -250,6 +256,14 @@ fn context(
         schedule: Schedule::default(),
         retries: Retries::default(),
     }
+}
+
+/// The policies of an installation, each of which says nothing here.
+fn policies() -> Vec<ShippedPolicy> {
+    let says = policy_digest(&ValidatingAdmissionPolicySpec::default(), "podid-system");
+    let wanted = policy::wanted(LegacyIdentities::Any, NetRaw::Ignore);
+    let saying = |policy| ShippedPolicy { says, ..policy };
+    wanted.into_iter().map(saying).collect()
 }
 
 /// An API server that takes statuses and Events.

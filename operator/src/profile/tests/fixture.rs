@@ -352,6 +352,7 @@ fn context(
         },
         classes,
         namespaces: Writer::default().as_reader(),
+        namespace: "podid-system".to_owned(),
         profiles: Writer::default().as_reader(),
         assignment_view,
         leadership,
@@ -433,11 +434,25 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
     Client::new(service, "ns")
 }
 
+/// What the manifests say for `netRaw: Enforce`, or for `Audit`.
+fn shipped_policy(audits: bool) -> Value {
+    let file = include_str!("../../../../kustomize/cluster/policies/net-raw/rule/policy.yaml");
+    let audit = file
+        .replace("'Enforce'\"", "'Audit'\"")
+        .replace("Policy: Fail", "Policy: Ignore");
+    let file = if audits { &audit } else { file };
+    let mut object: Value = serde_saphyr::from_str(file).expect("YAML");
+    object["spec"].take()
+}
+
 fn answer(state: &mut State, method: &Method, path: &str, body: Value) -> (StatusCode, Value) {
     if path.contains("/admissionregistration.k8s.io/") {
-        let policy = path.rsplit('/').next();
-        let spec = json!({ "policyName": policy, "validationActions": ["Deny", "Warn"] });
-        let object = json!({ "metadata": { "name": policy }, "spec": spec });
+        let name = path.rsplit('/').next();
+        let spec = match path.contains("/validatingadmissionpolicies/") {
+            true => shipped_policy(path.ends_with("-audit")),
+            false => json!({ "policyName": name, "validationActions": ["Deny", "Warn"] }),
+        };
+        let object = json!({ "metadata": { "name": name }, "spec": spec });
         return (StatusCode::OK, object);
     }
     if path.contains("/events") {

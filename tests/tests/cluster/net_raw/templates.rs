@@ -131,7 +131,14 @@ pub(crate) async fn agree_with_core(space: &Space, pod: &Value, words: &str) {
                 Breach::HostNetwork => "hostNetwork: true",
                 Breach::HostPid => "hostPID: true",
                 Breach::KeepsNetRaw(_) => "does not drop NET_RAW",
-                Breach::Adds(..) | Breach::Privileged(_) => "is privileged or adds",
+                Breach::Privileged(_) => "is privileged and so keeps NET_RAW",
+                // What it adds as well is no news then.
+                Breach::Adds(container, _)
+                    if found.contains(&Breach::Privileged(container.clone())) =>
+                {
+                    "is privileged"
+                }
+                Breach::Adds(..) => " adds",
             };
             for part in [words, fault] {
                 assert!(said.contains(part), "{part:?} is not in: {said}");

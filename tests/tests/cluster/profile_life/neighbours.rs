@@ -1,6 +1,8 @@
 //! What the status of a class says of neighbours that run, and of policies that somebody removed or changed.
 
-use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use podid_crds::podid::{PodIdentityClass, PodIdentityClassStatus};
@@ -46,8 +48,8 @@ async fn until_class_says(scene: &Scene, kind: &str, reason: &str, request: &str
     .await
 }
 
-/// Looks until the API server refuses a pod that keeps `NET_RAW`, as it is written; returns its words.
-async fn until_refused(objects: &Objects, pod: &Value) -> String {
+/// Looks until the API server refuses a pod in these words, among others; returns all of them.
+async fn until_refused(objects: &Objects, pod: &Value, words: &str) -> String {
     let pod: Pod = serde_json::from_value(pod.clone()).expect("a pod");
     let dry = PostParams {
         dry_run: true,
@@ -55,7 +57,8 @@ async fn until_refused(objects: &Objects, pod: &Value) -> String {
     };
     eventually("the pod being refused", async || {
         let answer = objects.api::<Pod>().create(&dry, &pod).await;
-        answer.err().map(|error| error.to_string())
+        let refused = answer.err().map(|error| error.to_string());
+        refused.filter(|refused| refused.contains(words))
     })
     .await
 }
@@ -68,12 +71,12 @@ async fn pods_of_all_nodes_are_asked_and_those_that_ran_before_are_named() {
     team.create::<Pod>(keeping("old")).await;
     let neighbours = json!({ "rule": "Enforce", "scope": "Nodes" });
     scene.class(json!({ "neighbours": neighbours })).await;
-    let refused = until_refused(&team, &keeping("new")).await;
+
     let asked = format!(
         "class {} (neighbours: Enforce) asks this of every pod on nodes that serve",
         scene.namespace
     );
-    assert!(refused.contains(&asked), "{refused}");
+    until_refused(&team, &keeping("new"), &asked).await;
     let said = until_class_says(&scene, "NeighboursReady", "PodsKeepNetRaw", "1").await;
     let named = format!(
         "{}/old (container main does not drop NET_RAW)",
@@ -149,5 +152,57 @@ async fn a_policy_that_somebody_changed_or_removed_is_named_until_it_is_back() {
     assert_eq!(says(&profile, "EnforcementReady").0, "Enforced");
     let mut bound = keeping("probe");
     bound["metadata"]["labels"] = json!({ "aadpodidbinding": "cart" });
-    until_refused(&scene, &bound).await;
+    until_refused(&scene, &bound, "does not drop NET_RAW").await;
+}
+
+/// Somebody edits a rule by hand: first so that it refuses nothing, then so that it cannot be evaluated.
+#[tokio::test]
+async fn a_rule_that_somebody_weakened_is_named_and_one_that_cannot_be_evaluated_refuses() {
+    let scene = Scene::open("broken-rule").await;
+    scene.ready("cart", json!({})).await;
+    let name = "podid-net-raw-enforce";
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(scene.stage.client.clone());
+    let shipped = policies.get(name).await.unwrap();
+    let rule = |expression: &str| {
+        let rules = json!([{ "expression": expression, "message": "edited by hand" }]);
+        Patch::Merge(json!({ "spec": { "validations": rules } }))
+    };
+    let params = PatchParams::default();
+    let mut bound = keeping("probe");
+    bound["metadata"]["labels"] = json!({ "aadpodidbinding": "cart" });
+    policies.patch(name, &params, &rule("true")).await.unwrap();
+    let said = until_class_says(&scene, "PoliciesInstalled", "PolicyMissing", "1").await;
+    assert!(said.contains("podid-net-raw-enforce (bound pods"), "{said}");
+    let profile = scene.poke("cart", "1").await;
+    let (reason, message) = says(&profile, "EnforcementReady");
+    assert_eq!(reason, "PolicyChanged");
+    assert!(
+        message.contains("ValidatingAdmissionPolicy podid-net-raw-enforce was changed"),
+        "{message}"
+    );
+
+    // What it compiles to is known when a pod comes only: the profile has no such field.
+    policies
+        .patch(name, &params, &rule("dyn(params).spec.noSuchField == 1"))
+        .await
+        .unwrap();
+    let refused = until_refused(&scene, &bound, "no such key").await;
+    assert!(refused.contains(name), "{refused}");
+    scene.create::<Pod>(keeping("free")).await;
+    let refused = policies
+        .patch(name, &params, &rule("this is no CEL"))
+        .await
+        .expect_err("no CEL");
+    assert!(
+        refused.to_string().contains("compilation failed"),
+        "{refused}"
+    );
+
+    let back =
+        Patch::Merge(json!({ "spec": { "validations": shipped.spec.unwrap().validations } }));
+    policies.patch(name, &params, &back).await.unwrap();
+    until_class_says(&scene, "PoliciesInstalled", "Installed", "2").await;
+    let profile = scene.poke("cart", "2").await;
+    assert_eq!(says(&profile, "EnforcementReady").0, "Enforced");
+    until_refused(&scene, &bound, "does not drop NET_RAW").await;
 }

@@ -16,7 +16,7 @@ use podid_lab::layout::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::fixture::eventually;
+use crate::fixture::{eventually, refusal};
 use crate::objects::Objects;
 use crate::stage::Stage;
 
@@ -101,6 +101,23 @@ impl Scene {
 
     /// Applies a profile, as a GitOps tool does.
     pub(super) async fn profile(&self, name: &str, spec: Value) -> PodIdentityProfile {
+        self.apply_profile(name, spec).await.unwrap()
+    }
+
+    /// Applies a profile, whose class may not allow it; whether it was admitted.
+    pub(super) async fn try_profile(&self, name: &str, spec: Value) -> bool {
+        match self.apply_profile(name, spec).await {
+            Ok(_) => true,
+            Err(error) => {
+                let refused = refusal(error);
+                let by_class = refused.message.contains("podid-class-limits");
+                assert!(by_class, "{refused:?}");
+                false
+            }
+        }
+    }
+
+    async fn apply_profile(&self, name: &str, spec: Value) -> kube::Result<PodIdentityProfile> {
         let mut whole = json!({ "className": self.namespace });
         merge(&mut whole, spec);
         let profile = json!({
@@ -113,7 +130,6 @@ impl Scene {
         self.api()
             .patch(name, &params, &Patch::Apply(&profile))
             .await
-            .unwrap()
     }
 
     /// Applies a profile and looks until it is ready.

@@ -150,10 +150,13 @@ fn what_the_policy_comes_to_is_said_in_words() {
     );
     assert_eq!(said(NetRaw::Ignore, PolicyState::NotNeeded), is("Ignored"));
     let changed = ConditionStatus::False;
-    assert_eq!(
-        said(NetRaw::Enforce, PolicyState::Changed("p")),
-        (changed, "PolicyChanged".to_owned())
-    );
+    for state in [
+        PolicyState::BindingChanged("p"),
+        PolicyState::RuleChanged("p"),
+    ] {
+        let expected = (changed, "PolicyChanged".to_owned());
+        assert_eq!(said(NetRaw::Enforce, state), expected);
+    }
     let unread = PolicyState::NotRead("no answer".into());
     let expected = (ConditionStatus::Unknown, "ApiServerRefused".to_owned());
     assert_eq!(said(NetRaw::Enforce, unread), expected);

@@ -113,7 +113,7 @@ async fn until_carried(scene: &Scene, profile: &str, carried: bool) {
 }
 
 /// What there is in Azure, in words.
-async fn left(scene: &Scene) -> Vec<String> {
+pub(super) async fn left(scene: &Scene) -> Vec<String> {
     let state = scene.stage.admin(Method::GET, "/state", None).await;
     let each = |kind: &str, fields: &[&str]| -> Vec<String> {
         let all = state[kind].as_array().expect("a list").iter();

@@ -1,5 +1,7 @@
 //! Beside what others have installed: Pod Security Admission, and an engine whose policies change pods or refuse them.
 
+mod engine;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,6 +14,7 @@ use super::agreement::breaches;
 use super::dropping::{API, create, dropping};
 use super::{drops, keeps, pod, space};
 use crate::fixture::{Space, eventually};
+use engine::WebhookEngine;
 
 /// Has Pod Security Admission hold a namespace to a level.
 async fn level(space: &Space, level: &str) {
@@ -193,4 +196,109 @@ async fn an_engine_that_refuses_says_its_own_and_podid_its() {
     assert!(said.contains("podid-net-raw-enforce"), "{said}");
     space.admits(with(&keeps(), false)).await.expect_err("both");
     space.admits(with(&drops("ALL"), true)).await.unwrap();
+}
+
+/// What a mesh does: a sidecar of its own, once, without a drop.
+#[expect(clippy::unnecessary_wraps, reason = "an engine may refuse")]
+fn adds_a_sidecar(pod: &Value) -> Result<Vec<Value>, String> {
+    let containers = pod["spec"]["containers"].as_array();
+    let has_one = containers
+        .into_iter()
+        .flatten()
+        .any(|one| one["name"] == "sidecar");
+    let sidecar = json!({"name": "sidecar", "image": "x"});
+    let add = json!({"op": "add", "path": "/spec/containers/-", "value": sidecar});
+    Ok(if has_one { vec![] } else { vec![add] })
+}
+
+/// What a policy of an engine does that has all containers drop what they need not.
+#[expect(clippy::unnecessary_wraps, reason = "an engine may refuse")]
+fn drops_all(_: &Value) -> Result<Vec<Value>, String> {
+    let path = "/spec/containers/0/securityContext";
+    Ok(vec![
+        json!({"op": "add", "path": path, "value": drops("ALL")}),
+    ])
+}
+
+fn wants_a_team(pod: &Value) -> Result<Vec<Value>, String> {
+    match pod["metadata"]["labels"]["team"].is_string() {
+        true => Ok(vec![]),
+        false => Err("the engine wants a team".to_owned()),
+    }
+}
+
+/// Creates a pod, without keeping it, until the engine has had its say.
+async fn until_changed(space: &Space, pod: &Value, changed: impl Fn(&Value) -> bool) {
+    let asked = async || {
+        let made = space.create("Pod", pod.clone(), true).await.ok()?;
+        changed(&made).then_some(())
+    };
+    eventually("the webhook", asked).await;
+}
+
+fn has_sidecar(pod: &Value) -> bool {
+    pod["spec"]["containers"][1]["name"] == "sidecar"
+}
+
+#[tokio::test]
+async fn a_sidecar_of_a_webhook_is_held_to_the_rule() {
+    let space = space().await;
+    let engine = WebhookEngine::start(adds_a_sidecar);
+    engine.install(&space, "Mutating").await;
+    until_changed(&space, &pod("p", "other", &keeps()), has_sidecar).await;
+    let said = space
+        .admits(pod("p", "shop", &drops("ALL")))
+        .await
+        .expect_err("the sidecar");
+    assert!(
+        said.contains("container sidecar does not drop NET_RAW"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_sidecar_of_a_webhook_gets_the_drop() {
+    let space = dropping().await;
+    let engine = WebhookEngine::start(adds_a_sidecar);
+    engine.install(&space, "Mutating").await;
+    until_changed(&space, &pod("p", "other", &keeps()), has_sidecar).await;
+    let made = space
+        .create("Pod", pod("p", "shop", &keeps()), true)
+        .await
+        .unwrap();
+    assert!(has_sidecar(&made) && breaches(&made).is_empty(), "{made}");
+}
+
+#[tokio::test]
+async fn a_drop_that_a_webhook_adds_is_as_good_as_the_authors() {
+    let space = space().await;
+    let engine = WebhookEngine::start(drops_all);
+    engine.install(&space, "Mutating").await;
+    let dropped = |pod: &Value| breaches(pod).is_empty();
+    until_changed(&space, &pod("p", "shop", &keeps()), dropped).await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_refuses_or_is_down_takes_nothing_from_the_rule() {
+    let space = space().await;
+    let engine = WebhookEngine::start(wants_a_team);
+    engine.install(&space, "Validating").await;
+    let theirs = async || space.admits(pod("p", "shop", &drops("ALL"))).await.err();
+    let said = eventually("the webhook", theirs).await;
+    assert!(
+        said.contains("the engine wants a team") && !said.contains("podid"),
+        "{said}"
+    );
+    let mut of_a_team = pod("p", "shop", &keeps());
+    of_a_team["metadata"]["labels"]["team"] = json!("a");
+    let said = space.admits(of_a_team.clone()).await.expect_err("ours");
+    assert!(said.contains("podid-net-raw-enforce"), "{said}");
+    drop(engine);
+    of_a_team["spec"]["containers"][0]["securityContext"] = drops("ALL");
+    let down = async || space.admits(of_a_team.clone()).await.err();
+    let said = eventually("the webhook being down", down).await;
+    assert!(
+        said.contains("engine.example.com") && !said.contains("podid"),
+        "{said}"
+    );
 }

@@ -1,0 +1,169 @@
+//! The policies of podid's manifests.
+
+use uuid::{Uuid, uuid};
+
+use super::state::ShippedPolicy;
+use crate::binding::LegacyIdentities;
+use crate::net_raw::NetRaw;
+
+const DENY: &[&str] = &["Deny"];
+const WARN: &[&str] = &["Warn"];
+
+const fn policy(
+    name: &'static str,
+    actions: &'static [&'static str],
+    says: Uuid,
+    without: &'static str,
+) -> ShippedPolicy {
+    ShippedPolicy {
+        name,
+        actions,
+        without,
+        says,
+    }
+}
+
+/// Those that every installation has, by name. A digest is what the test of the manifests says that it is.
+pub const SHIPPED: [ShippedPolicy; 13] = [
+    policy(
+        "podid-assigned-identities",
+        DENY,
+        uuid!("f3812311-babc-5749-b124-ff9f0c1ecf7f"),
+        "others than the operator may write AzureAssignedIdentities where RBAC lets them",
+    ),
+    policy(
+        "podid-assignment-records",
+        DENY,
+        uuid!("19326571-509d-5890-82b8-240f21073de9"),
+        "the operator may write other ConfigMaps of its namespace",
+    ),
+    policy(
+        "podid-binding-label",
+        DENY,
+        uuid!("d5ac9b0e-496f-52b2-8ff8-afa46f720f83"),
+        "whoever may write the status or placement of pods may bind them",
+    ),
+    policy(
+        "podid-class-limits",
+        &["Deny", "Warn"],
+        uuid!("e599f3c7-c839-5524-bd20-673c13b8a478"),
+        "profiles beyond their class are refused by the operator only, after they were applied",
+    ),
+    policy(
+        "podid-daemon-events",
+        DENY,
+        uuid!("38ea1ec0-7ac4-5cea-a50b-62e0fa3cecea"),
+        "a node daemon may write Events about anything",
+    ),
+    policy(
+        "podid-neighbours-audit",
+        WARN,
+        uuid!("a51a2486-e4c9-5991-96db-a949c6b8a5c8"),
+        "nobody is warned of neighbours that keep NET_RAW",
+    ),
+    policy(
+        "podid-neighbours-enforce",
+        DENY,
+        uuid!("53279be3-345d-50c0-a216-3858c8970150"),
+        "neighbours that keep NET_RAW are admitted",
+    ),
+    policy(
+        "podid-neighbours-templates",
+        WARN,
+        uuid!("7b2a0b51-abc0-5379-9076-f2f17238346c"),
+        "nobody is warned of templates whose pods would be refused as neighbours",
+    ),
+    policy(
+        "podid-net-raw-audit",
+        WARN,
+        uuid!("adbd7753-4827-5bb9-a9dd-7e53e1bd20af"),
+        "nobody is warned of bound pods that keep NET_RAW",
+    ),
+    policy(
+        "podid-net-raw-enforce",
+        DENY,
+        uuid!("1e8dd378-36cf-581f-9cd8-d972017e0bae"),
+        "bound pods that keep NET_RAW are admitted, and get no token",
+    ),
+    policy(
+        "podid-net-raw-templates",
+        WARN,
+        uuid!("35a66b1d-6f10-5cbc-a24d-07afcadbc025"),
+        "nobody is warned of templates whose pods would be refused",
+    ),
+    policy(
+        "podid-node-taints",
+        DENY,
+        uuid!("18dc65c1-67ec-5c72-98c5-efbbf85115b0"),
+        "the operator may change all of a node",
+    ),
+    policy(
+        "podid-profile-specs",
+        DENY,
+        uuid!("22d54796-78a7-53c4-93e6-97aa2d142bc4"),
+        "the operator may change the specs of profiles",
+    ),
+];
+
+/// What a setting of the operator adds.
+const fn added(name: &'static str, actions: &'static [&'static str], says: Uuid) -> ShippedPolicy {
+    policy(
+        name,
+        actions,
+        says,
+        "the API server does not hold hand-written objects to what the operator is set to",
+    )
+}
+
+const WITHIN_CLASS: ShippedPolicy = added(
+    "podid-legacy-identities",
+    DENY,
+    uuid!("1de28bdb-959d-5e6c-9016-7dfaed3e2015"),
+);
+const NO_LEGACY: ShippedPolicy = added(
+    "podid-legacy-identities",
+    DENY,
+    uuid!("f3055063-a6b8-5e76-a9bf-306248b95012"),
+);
+const LEGACY_ENFORCED: [ShippedPolicy; 2] = [
+    added(
+        "podid-net-raw-legacy",
+        DENY,
+        uuid!("7ef56d7d-6ca8-5280-a607-3757e6db7b56"),
+    ),
+    added(
+        "podid-legacy-net-raw-templates",
+        WARN,
+        uuid!("ee4c505c-b295-5680-9ab5-d33eadf73222"),
+    ),
+];
+const LEGACY_AUDITED: [ShippedPolicy; 2] = [
+    added(
+        "podid-net-raw-legacy",
+        WARN,
+        uuid!("ea243bb1-845f-5d64-a390-3f6c4aded830"),
+    ),
+    added(
+        "podid-legacy-net-raw-templates",
+        WARN,
+        uuid!("86257a28-01f2-5c2e-8309-3a398cd528c0"),
+    ),
+];
+
+/// Those that an installation has whose operator is set like this: what a component adds beside a setting is wanted
+/// where the setting is.
+#[must_use]
+pub fn wanted(legacy: LegacyIdentities, legacy_net_raw: NetRaw) -> Vec<ShippedPolicy> {
+    let of_identities = match legacy {
+        LegacyIdentities::Any => None,
+        LegacyIdentities::WithinClass => Some(WITHIN_CLASS),
+        LegacyIdentities::None => Some(NO_LEGACY),
+    };
+    let of_pods: &[ShippedPolicy] = match legacy_net_raw {
+        NetRaw::Ignore => &[],
+        NetRaw::Audit => &LEGACY_AUDITED,
+        NetRaw::Enforce => &LEGACY_ENFORCED,
+    };
+    let added = of_identities.into_iter().chain(of_pods.iter().copied());
+    SHIPPED.into_iter().chain(added).collect()
+}
