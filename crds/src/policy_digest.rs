@@ -12,6 +12,9 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3b0e_95c7_61d2_4f7a_8a4d_0c5f_e217_b6a
 /// A variable that the component `drop-net-raw` changes, and that decides about warnings only.
 const SWITCH: &str = "dropIsAdded";
 
+/// Service accounts of Kubernetes, in `kube-system`, that policies name.
+const KUBERNETES_OWN: [&str; 1] = ["generic-garbage-collector"];
+
 /// Digest of what a policy says; the same for the object of a manifest, for the one that an API server fills in with
 /// defaults, and for podid in another namespace. `namespace` is podid's own; service accounts of it are not told apart,
 /// because the chart lets them be named.
@@ -27,11 +30,11 @@ pub fn policy_digest(spec: &ValidatingAdmissionPolicySpec, namespace: &str) -> U
             variable.expression.clear();
         }
     }
-    // By way of a value, whose keys are sorted. Nothing of this type cannot be written.
-    let text = serde_json::to_value(spec)
-        .unwrap_or(Value::Null)
-        .to_string();
-    Uuid::new_v5(&NAMESPACE, without_accounts(&text, namespace).as_bytes())
+    // Nothing of this type cannot be written.
+    let mut value = serde_json::to_value(spec).unwrap_or(Value::Null);
+    value.sort_all_objects();
+    let text = without_accounts(&value.to_string(), namespace);
+    Uuid::new_v5(&NAMESPACE, text.as_bytes())
 }
 
 /// What an API server fills in.
@@ -49,12 +52,15 @@ fn fill_in(constraints: &mut MatchResources) {
     }
 }
 
+/// Podid's namespace is the last that a policy names: it may be `kube-system`, which they name as well.
 fn anonymize(constraints: &mut MatchResources, namespace: &str) {
     let selector = constraints.namespace_selector.iter_mut();
     let asked = selector.filter_map(|selector| selector.match_expressions.as_mut());
-    let values = asked.flatten().filter_map(|asked| asked.values.as_mut());
-    for value in values.flatten().filter(|value| *value == namespace) {
-        value.clear();
+    for values in asked.flatten().filter_map(|asked| asked.values.as_mut()) {
+        let own = values.iter_mut().rfind(|value| *value == namespace);
+        if let Some(own) = own {
+            own.clear();
+        }
     }
 }
 
@@ -63,9 +69,11 @@ fn without_accounts(text: &str, namespace: &str) -> String {
     let start = format!("'system:serviceaccount:{namespace}:");
     let mut parts = text.split(&start);
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |before, part| {
-        let rest = part.find('\'').map_or(part, |end| &part[end..]);
-        format!("{before}'own account{rest}")
+    parts.fold(first, |before, part| match part.split_once('\'') {
+        Some((name, rest)) if !KUBERNETES_OWN.contains(&name) => {
+            format!("{before}'own account'{rest}")
+        }
+        _ => format!("{before}{start}{part}"),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The admission policies that podid's manifests install, and what is said where one is missing.
+//! The admission policies that podid's manifests install, and what is said where one is missing or was changed.
 //!
 //! The operator may read them and nothing else: whoever applies the manifests puts a lost one back.
 
@@ -17,7 +17,7 @@ pub const POLICIES_INSTALLED: &str = "PoliciesInstalled";
 /// Reason of a condition where a policy is missing.
 pub const POLICY_MISSING: &str = "PolicyMissing";
 
-/// Reason of a condition where the binding of a policy holds nobody to it any more, or only some.
+/// Reason of a condition where a policy or its binding is not as podid's manifests have it.
 pub const POLICY_CHANGED: &str = "PolicyChanged";
 
 /// What is said where somebody changed the binding of a policy.
@@ -33,8 +33,8 @@ pub fn changed_binding_message(policy: &str) -> String {
 #[must_use]
 pub fn changed_rule_message(policy: &str) -> String {
     format!(
-        "ValidatingAdmissionPolicy {policy} was changed, or is that of another version of podid, so nobody knows whom it \
-         holds to what; apply podid's manifests again"
+        "ValidatingAdmissionPolicy {policy} was changed, or belongs to another version than this operator, so podid cannot \
+         say that it still holds; apply the manifests of the operator's version"
     )
 }
 
@@ -64,35 +64,30 @@ pub fn for_neighbours(rule: NetRaw) -> Option<ShippedPolicy> {
     })
 }
 
-/// The condition [`POLICIES_INSTALLED`], given the state of each [`wanted`] policy. It is no part of `Ready`: whoever removes a
-/// policy on purpose must not stop all profiles.
+/// The condition [`POLICIES_INSTALLED`], given the state of each [`wanted`] policy. It is no part of the `Ready` of a
+/// class: whoever removes a policy on purpose must not stop all profiles.
 #[must_use]
 pub fn installed_condition(wanted: &[ShippedPolicy], states: &[PolicyState]) -> SubCondition {
     let unread = states.iter().find_map(|state| match state {
         PolicyState::NotRead(message) => Some(message.clone()),
         _ => None,
     });
-    let does_not_hold = |policy: &&ShippedPolicy| {
-        let name = policy.name;
-        let faults = [
-            PolicyState::Missing(name),
-            PolicyState::BindingChanged(name),
-            PolicyState::RuleChanged(name),
-        ];
-        faults.iter().any(|state| states.contains(state))
-    };
-    let missing: Vec<String> = wanted
+    let faults: Vec<String> = wanted
         .iter()
-        .filter(does_not_hold)
-        .map(|policy| format!("{} ({})", policy.name, policy.without))
+        .filter_map(|policy| fault(policy, states))
         .collect();
-    let (status, reason, message) = if !missing.is_empty() {
+    let is_missing = |state: &PolicyState| matches!(state, PolicyState::Missing(_));
+    let (status, reason, message) = if !faults.is_empty() {
+        let reason = match states.iter().any(is_missing) {
+            true => POLICY_MISSING,
+            false => POLICY_CHANGED,
+        };
         let message = format!(
-            "these ValidatingAdmissionPolicies or their bindings are missing, were changed, or are those of another \
-             version; apply podid's manifests again: {}",
-            missing.join(" | ")
+            "not all ValidatingAdmissionPolicies are as podid installs them; apply the manifests of the operator's \
+             version: {}",
+            faults.join(" | ")
         );
-        (ConditionStatus::False, POLICY_MISSING, message)
+        (ConditionStatus::False, reason, message)
     } else if let Some(message) = unread {
         (ConditionStatus::Unknown, API_SERVER_REFUSED, message)
     } else {
@@ -107,6 +102,22 @@ pub fn installed_condition(wanted: &[ShippedPolicy], states: &[PolicyState]) -> 
         reason: reason.to_owned(),
         message,
     }
+}
+
+/// What is wrong with a policy; `None` where nothing is known to be.
+fn fault(policy: &ShippedPolicy, states: &[PolicyState]) -> Option<String> {
+    let name = policy.name;
+    let is = |state: PolicyState| states.contains(&state);
+    let what = if is(PolicyState::Missing(name)) {
+        "or its binding is missing"
+    } else if is(PolicyState::BindingChanged(name)) {
+        "has a changed binding"
+    } else if is(PolicyState::RuleChanged(name)) {
+        "says something else"
+    } else {
+        return None;
+    };
+    Some(format!("{name} {what} (without it, {})", policy.without))
 }
 
 #[cfg(test)]

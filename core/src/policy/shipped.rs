@@ -105,48 +105,45 @@ pub const SHIPPED: [ShippedPolicy; 13] = [
     ),
 ];
 
-/// What a setting of the operator adds.
-const fn added(name: &'static str, actions: &'static [&'static str], says: Uuid) -> ShippedPolicy {
-    policy(
-        name,
-        actions,
-        says,
-        "the API server does not hold hand-written objects to what the operator is set to",
-    )
-}
-
-const WITHIN_CLASS: ShippedPolicy = added(
+/// What settings of the operator ask for besides.
+const WITHIN_CLASS: ShippedPolicy = policy(
     "podid-legacy-identities",
     DENY,
     uuid!("1de28bdb-959d-5e6c-9016-7dfaed3e2015"),
+    "hand-written AzureIdentities beyond their class are admitted, and not served",
 );
-const NO_LEGACY: ShippedPolicy = added(
+const NO_LEGACY: ShippedPolicy = policy(
     "podid-legacy-identities",
     DENY,
     uuid!("f3055063-a6b8-5e76-a9bf-306248b95012"),
+    "hand-written AzureIdentities are admitted, and not served",
 );
 const LEGACY_ENFORCED: [ShippedPolicy; 2] = [
-    added(
+    policy(
         "podid-net-raw-legacy",
         DENY,
         uuid!("7ef56d7d-6ca8-5280-a607-3757e6db7b56"),
+        "pods of hand-written bindings that keep NET_RAW are admitted, and get no token",
     ),
-    added(
+    policy(
         "podid-legacy-net-raw-templates",
         WARN,
         uuid!("ee4c505c-b295-5680-9ab5-d33eadf73222"),
+        "nobody is warned of templates with the label whose pods would be refused",
     ),
 ];
 const LEGACY_AUDITED: [ShippedPolicy; 2] = [
-    added(
+    policy(
         "podid-net-raw-legacy",
         WARN,
         uuid!("ea243bb1-845f-5d64-a390-3f6c4aded830"),
+        "nobody is warned of pods with the label that keep NET_RAW",
     ),
-    added(
+    policy(
         "podid-legacy-net-raw-templates",
         WARN,
         uuid!("86257a28-01f2-5c2e-8309-3a398cd528c0"),
+        "nobody is warned of templates with the label whose pods would be warned of",
     ),
 ];
 

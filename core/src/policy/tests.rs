@@ -115,6 +115,27 @@ fn what_is_missing_is_named_before_what_could_not_be_read() {
     assert!(
         missing
             .message
-            .contains("again: podid-class-limits (profiles beyond")
+            .contains("podid-class-limits or its binding is missing (without it, profiles beyond")
+    );
+}
+
+#[test]
+fn a_change_is_not_called_missing() {
+    let names = SHIPPED.map(|policy| policy.name);
+    let mut states: Vec<_> = names.map(PolicyState::Installed).to_vec();
+    states[0] = PolicyState::RuleChanged(names[0]);
+    states[1] = PolicyState::BindingChanged(names[1]);
+    let changed = installed_condition(&SHIPPED, &states);
+    assert_eq!(changed.reason, POLICY_CHANGED);
+    for words in [
+        "says something else (without it,",
+        "has a changed binding (without it,",
+    ] {
+        assert!(changed.message.contains(words), "{}", changed.message);
+    }
+    states[2] = PolicyState::Missing(names[2]);
+    assert_eq!(
+        installed_condition(&SHIPPED, &states).reason,
+        POLICY_MISSING
     );
 }

@@ -100,6 +100,18 @@ async fn a_pod_that_costs_too_much_to_look_at_is_refused() {
         let refused = admits(&space, costly).await.expect_err("costly");
         assert!(refused.contains("no more than 200 containers"), "{refused}");
     }
+    // The most that is looked at one by one.
+    let adds: Vec<String> = (0..50).map(|n| format!("{n:0>64}")).collect();
+    let one = |n| {
+        let context = json!({"capabilities": {"drop": ["ALL"], "add": adds}});
+        json!({"name": format!("c{n}"), "image": "x", "securityContext": context})
+    };
+    let mut largest = pod(&json!({}));
+    largest["spec"]["containers"] = (0..200).map(one).collect();
+    largest["spec"]["containers"][199]["securityContext"]["capabilities"]["add"][49] =
+        json!("NET_RAW");
+    let refused = admits(&space, largest).await.expect_err("the largest");
+    assert!(refused.contains("container c199 adds NET_RAW"), "{refused}");
     space.remove_class(&class).await;
 }
 

@@ -1,7 +1,14 @@
 //! What holds for every admission policy that is installed.
 
+use std::fs;
+
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
+use kube::api::{Api, PostParams};
 use kube::core::Request;
+use podid_core::policy;
+use podid_crds::policy_digest;
 use podid_tests::manifests::{kustomize, objects};
+use podid_tests::programs::repository;
 use serde_json::Value;
 
 use crate::fixture::{Space, eventually};
@@ -36,5 +43,46 @@ async fn the_api_server_finds_no_fault_with_their_expressions() {
         };
         let result = eventually("the type check of the policy", checked).await;
         assert_eq!(result.get("expressionWarnings"), None, "{name}: {result}");
+    }
+}
+
+/// Policies that components add: folders that kustomize renders, and files.
+const ADDED: [&str; 6] = [
+    "kustomize/cluster/policies/net-raw/legacy",
+    "kustomize/cluster/policies/net-raw/legacy-audit",
+    "kustomize/cluster/policies/net-raw/legacy-templates",
+    "kustomize/cluster/policies/net-raw/legacy-templates-audit",
+    "kustomize/components/legacy-within-class/policy.yaml",
+    "kustomize/components/no-legacy-identities/policy.yaml",
+];
+
+fn rendered(place: &str) -> String {
+    match place.strip_suffix(".yaml") {
+        Some(_) => fs::read_to_string(repository().join(place)).unwrap(),
+        None => kustomize(place).unwrap(),
+    }
+}
+
+/// The operator compares digests, which what an API server fills in must not change.
+#[tokio::test]
+async fn the_api_server_keeps_what_the_operator_takes_for_its_own() {
+    let space = Space::new("digests").await;
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(space.client.clone());
+    let says =
+        |policy: ValidatingAdmissionPolicy| policy_digest(&policy.spec.unwrap(), "podid-system");
+    for shipped in policy::SHIPPED {
+        let kept = policies.get(shipped.name).await.unwrap();
+        assert_eq!(says(kept), shipped.says, "{}", shipped.name);
+    }
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    for place in ADDED {
+        let mut objects = objects(&rendered(place)).into_iter();
+        let policy = objects.find(|object| object["kind"] == "ValidatingAdmissionPolicy");
+        let policy: ValidatingAdmissionPolicy = serde_json::from_value(policy.unwrap()).unwrap();
+        let kept = policies.create(&dry, &policy).await.unwrap();
+        assert_eq!(says(kept), says(policy), "{place}");
     }
 }

@@ -17,9 +17,9 @@ const CONTAINERS: &[(&str, &[&str])] = &[
     ("Deployment podid-operator operator", &[]),
 ];
 
-/// With every component that brings containers of its own.
+/// With the components that bring a container or a policy of the network.
 fn rendered() -> Vec<Value> {
-    let components = ["boot-unit", "network-policy", "uninstall"];
+    let components = ["boot-unit", "network-policy"];
     let lines = components.map(|name| format!("- KUSTOMIZE/components/{name}"));
     Overlay::of_base(&format!("components:\n{}", lines.join("\n"))).objects()
 }

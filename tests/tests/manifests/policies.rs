@@ -84,13 +84,17 @@ fn the_operator_knows_what_each_policy_says() {
 fn a_chart_in_another_namespace_with_other_accounts_says_the_same() {
     let accounts =
         "{operator: {serviceAccount: {name: pods}}, nmi: {serviceAccount: {name: nodes}}}";
-    let chart = Release::with(accounts)
-        .render(&["--namespace=identity"])
-        .unwrap();
-    assert!(
-        chart.contains("'system:serviceaccount:identity:pods'"),
-        "{chart}"
-    );
-    let installed = digests(objects(&chart), "identity");
-    assert_eq!(wanted(LegacyIdentities::Any, NetRaw::Ignore), installed);
+    // Kubernetes' own namespace is one that the policies name besides.
+    for namespace in ["identity", "kube-system"] {
+        let place = format!("--namespace={namespace}");
+        let chart = Release::with(accounts).render(&[&place]).unwrap();
+        let account = format!("'system:serviceaccount:{namespace}:pods'");
+        assert!(chart.contains(&account), "{chart}");
+        let installed = digests(objects(&chart), namespace);
+        assert_eq!(
+            wanted(LegacyIdentities::Any, NetRaw::Ignore),
+            installed,
+            "{namespace}"
+        );
+    }
 }

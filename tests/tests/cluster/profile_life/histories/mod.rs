@@ -72,7 +72,7 @@ async fn whatever_happens_it_comes_to_what_is_desired() {
     while let Some(end) = ended.next().await {
         if let Some((seed, broken)) = end {
             panic!(
-                "history {seed}: {broken}\nrun it again, and have it made smaller: {SEED_VARIABLE}={seed} \
+                "history {seed}: {broken}\nothers lived beside it; run it again alone, and have it made smaller: {SEED_VARIABLE}={seed} \
                  cargo xtask test cluster -- histories"
             );
         }

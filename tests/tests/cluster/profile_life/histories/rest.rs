@@ -15,7 +15,7 @@ use super::super::scene::{READS_SECRETS, conditions, status, vault};
 use super::life::Life;
 
 /// How long a history may take to come to rest.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Looks until all is as it should be; what is not, at the end.
