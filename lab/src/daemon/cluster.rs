@@ -102,6 +102,8 @@ impl Cluster<'_> {
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
             flag("audit-policy-file", &self.dir.file(state::AUDIT_POLICY)),
             flag("audit-log-path", &self.dir.file(state::AUDIT_LOG)),
+            // It ends with the lab, and who reads it wants all of it: in one file, of up to so many MB.
+            "--audit-log-maxsize=8192".to_owned(),
         ];
         self.program("kube-apiserver", self.tools.kube_apiserver(), arguments)
     }

@@ -16,7 +16,7 @@ use super::life::Life;
 
 /// How long a history may take to come to rest.
 const LIMIT: Duration = Duration::from_secs(300);
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Looks until all is as it should be; what is not, at the end.
 pub(super) async fn reached(life: &Life) -> Result<(), String> {
