@@ -335,10 +335,14 @@ async fn a_class_for_another_tenant_is_stalled_and_used_by_nobody() {
         .class(json!({ "tenantId": "00000000-0000-4000-8000-00000000beef" }))
         .await;
     scene.profile("cart", json!({})).await;
-    let profile = scene.until("cart", "Reconciling", "True").await;
-    let (reason, message) = says(&profile, "Ready");
-    assert_eq!(reason, "DependencyNotReady");
-    assert!(message.contains("spec.tenantId"), "{message}");
+    scene.until("cart", "Reconciling", "True").await;
+    // Before the class has been looked at, the profile waits for that.
+    let reason = eventually("what is wrong with the class", async || {
+        let profile = scene.api::<PodIdentityProfile>().get("cart").await.unwrap();
+        let (reason, message) = says(&profile, "Ready");
+        message.contains("spec.tenantId").then_some(reason)
+    });
+    assert_eq!(reason.await, "DependencyNotReady");
     let classes: Api<PodIdentityClass> = Api::all(scene.stage.client.clone());
     eventually("the class is stalled", async || {
         let class = classes.get(&scene.namespace).await.unwrap();
