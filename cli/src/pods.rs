@@ -114,18 +114,18 @@ async fn read(args: &PodsArgs) -> Result<List, PodsError> {
     let bindings: Vec<AzureIdentityBinding> = all_or_own(client, namespace, &mut list).await?;
     let classes: Vec<PodIdentityClass> = if_allowed(client, &mut list).await?;
     let namespaces: Vec<Namespace> = if_allowed(client, &mut list).await?;
-    // None at all where the user may not list them.
-    let is_missing = |name: &&str| namespaces.iter().all(|one| one.name_any() != **name);
-    if let Some(name) = namespace.filter(is_missing)
-        && !namespaces.is_empty()
-    {
-        return Err(PodsError::NoNamespace(name.to_owned()));
-    }
     let labels = namespaces.into_iter().map(|namespace| {
         let labels = namespace.labels().clone();
         (namespace.name_any(), labels)
     });
     let labels: BTreeMap<_, _> = labels.collect();
+    // None at all where the user may not list them.
+    if let Some(name) = namespace
+        && !labels.is_empty()
+        && !labels.contains_key(name)
+    {
+        return Err(PodsError::NoNamespace(name.to_owned()));
+    }
     let rules = ClusterRules {
         identities: identities.iter().filter_map(convert::identity).collect(),
         bindings: bindings.iter().filter_map(convert::binding).collect(),

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::spec::{Class, NeighbourScope, Neighbours};
 use crate::condition::{API_SERVER_REFUSED, ConditionStatus, SubCondition};
 use crate::net_raw::{NamedPods, NetRaw};
-use crate::policy::{
-    POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_binding_message, changed_rule_message,
-};
+use crate::policy::{POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_message};
 
 /// Type of the condition of a class about its neighbours.
 pub const NEIGHBOURS_READY: &str = "NeighboursReady";
@@ -79,15 +77,10 @@ impl Neighbours {
                      drop NET_RAW; apply podid's manifests again"
                 ),
             ),
-            PolicyState::BindingChanged(name) => (
+            PolicyState::Changed(name, part) => (
                 ConditionStatus::False,
                 POLICY_CHANGED.to_owned(),
-                changed_binding_message(name),
-            ),
-            PolicyState::RuleChanged(name) => (
-                ConditionStatus::False,
-                POLICY_CHANGED.to_owned(),
-                changed_rule_message(name),
+                changed_message(name, part),
             ),
             PolicyState::NotNeeded => (
                 ConditionStatus::True,

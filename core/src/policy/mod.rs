@@ -6,7 +6,7 @@ mod shipped;
 mod state;
 
 pub use shipped::{SHIPPED, wanted};
-pub use state::{InstalledPolicy, PolicyBinding, PolicyState, ShippedPolicy};
+pub use state::{InstalledPolicy, PolicyBinding, PolicyPart, PolicyState, ShippedPolicy};
 
 use crate::condition::{API_SERVER_REFUSED, ConditionStatus, SubCondition};
 use crate::net_raw::NetRaw;
@@ -20,22 +20,19 @@ pub const POLICY_MISSING: &str = "PolicyMissing";
 /// Reason of a condition where a policy or its binding is not as podid's manifests have it.
 pub const POLICY_CHANGED: &str = "PolicyChanged";
 
-/// What is said where somebody changed the binding of a policy.
+/// What is said where a part of a policy was changed.
 #[must_use]
-pub fn changed_binding_message(policy: &str) -> String {
-    format!(
-        "ValidatingAdmissionPolicyBinding {policy} was changed, so that it holds nobody to the policy any more, or only \
-         some; apply podid's manifests again"
-    )
-}
-
-/// What is said where a policy says something else than the manifests of this version.
-#[must_use]
-pub fn changed_rule_message(policy: &str) -> String {
-    format!(
-        "ValidatingAdmissionPolicy {policy} was changed, or belongs to another version than this operator, so podid cannot \
-         say that it still holds; apply the manifests of the operator's version"
-    )
+pub fn changed_message(policy: &str, part: PolicyPart) -> String {
+    match part {
+        PolicyPart::Binding => format!(
+            "ValidatingAdmissionPolicyBinding {policy} was changed, so that it holds nobody to the policy any more, or \
+             only some; apply podid's manifests again"
+        ),
+        PolicyPart::Rule => format!(
+            "ValidatingAdmissionPolicy {policy} was changed, or belongs to another version than this operator, so podid \
+             cannot say that it still holds; apply the manifests of the operator's version"
+        ),
+    }
 }
 
 /// The shipped policy of this name.
@@ -64,8 +61,8 @@ pub fn for_neighbours(rule: NetRaw) -> Option<ShippedPolicy> {
     })
 }
 
-/// The condition [`POLICIES_INSTALLED`], given the state of each [`wanted`] policy. It is no part of the `Ready` of a
-/// class: whoever removes a policy on purpose must not stop all profiles.
+/// The condition [`POLICIES_INSTALLED`], given the [`wanted`] policies and the state of each, in their order. It is no
+/// part of the `Ready` of a class: whoever removes a policy on purpose must not stop all profiles.
 #[must_use]
 pub fn installed_condition(wanted: &[ShippedPolicy], states: &[PolicyState]) -> SubCondition {
     let unread = states.iter().find_map(|state| match state {
@@ -74,7 +71,8 @@ pub fn installed_condition(wanted: &[ShippedPolicy], states: &[PolicyState]) -> 
     });
     let faults: Vec<String> = wanted
         .iter()
-        .filter_map(|policy| fault(policy, states))
+        .zip(states)
+        .filter_map(|(policy, state)| fault(policy, state))
         .collect();
     let is_missing = |state: &PolicyState| matches!(state, PolicyState::Missing(_));
     let (status, reason, message) = if !faults.is_empty() {
@@ -105,19 +103,19 @@ pub fn installed_condition(wanted: &[ShippedPolicy], states: &[PolicyState]) -> 
 }
 
 /// What is wrong with a policy; `None` where nothing is known to be.
-fn fault(policy: &ShippedPolicy, states: &[PolicyState]) -> Option<String> {
-    let name = policy.name;
-    let is = |state: PolicyState| states.contains(&state);
-    let what = if is(PolicyState::Missing(name)) {
-        "or its binding is missing"
-    } else if is(PolicyState::BindingChanged(name)) {
-        "has a changed binding"
-    } else if is(PolicyState::RuleChanged(name)) {
-        "says something else"
-    } else {
-        return None;
+fn fault(policy: &ShippedPolicy, state: &PolicyState) -> Option<String> {
+    let what = match state {
+        PolicyState::Missing(_) => "or its binding is missing",
+        PolicyState::Changed(_, PolicyPart::Binding) => "has a changed binding",
+        PolicyState::Changed(_, PolicyPart::Rule) => "says something else",
+        PolicyState::Installed(_) | PolicyState::NotNeeded | PolicyState::NotRead(_) => {
+            return None;
+        }
     };
-    Some(format!("{name} {what} (without it, {})", policy.without))
+    Some(format!(
+        "{} {what} (without it, {})",
+        policy.name, policy.without
+    ))
 }
 
 #[cfg(test)]

@@ -48,11 +48,20 @@ impl ShippedPolicy {
         let binds =
             binding.policy == self.name && self.actions.iter().any(acts) && !binding.is_narrowed;
         match (binds, installed.says == self.says) {
-            (false, _) => PolicyState::BindingChanged(self.name),
-            (true, false) => PolicyState::RuleChanged(self.name),
+            (false, _) => PolicyState::Changed(self.name, PolicyPart::Binding),
+            (true, false) => PolicyState::Changed(self.name, PolicyPart::Rule),
             (true, true) => PolicyState::Installed(self.name),
         }
     }
+}
+
+/// What of a policy was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum PolicyPart {
+    /// Its binding, which holds nobody any more, or only some.
+    Binding,
+    /// What it says.
+    Rule,
 }
 
 /// Whether a policy holds somebody to its rule.
@@ -62,10 +71,8 @@ pub enum PolicyState {
     Installed(&'static str),
     /// The ValidatingAdmissionPolicy of this name, or its binding, is not installed.
     Missing(&'static str),
-    /// The binding of this name holds nobody, or only some.
-    BindingChanged(&'static str),
-    /// The policy of this name says something else than podid's manifests.
-    RuleChanged(&'static str),
+    /// This part of the policy of this name is not as podid's manifests have it.
+    Changed(&'static str, PolicyPart),
     /// None is needed.
     NotNeeded,
     /// It could not be read: what failed, on what and why.

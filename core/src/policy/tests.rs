@@ -68,7 +68,7 @@ fn a_binding_or_a_rule_that_was_changed_is_told() {
     );
     assert_eq!(
         state(&good, Uuid::nil()),
-        PolicyState::RuleChanged(policy.name)
+        PolicyState::Changed(policy.name, PolicyPart::Rule)
     );
     assert_eq!(policy.state(None), PolicyState::Missing(policy.name));
     let others = [
@@ -87,7 +87,11 @@ fn a_binding_or_a_rule_that_was_changed_is_told() {
     ];
     for other in others {
         let state = state(&other, policy.says);
-        assert_eq!(state, PolicyState::BindingChanged(policy.name), "{other:?}");
+        assert_eq!(
+            state,
+            PolicyState::Changed(policy.name, PolicyPart::Binding),
+            "{other:?}"
+        );
     }
 }
 
@@ -123,8 +127,8 @@ fn what_is_missing_is_named_before_what_could_not_be_read() {
 fn a_change_is_not_called_missing() {
     let names = SHIPPED.map(|policy| policy.name);
     let mut states: Vec<_> = names.map(PolicyState::Installed).to_vec();
-    states[0] = PolicyState::RuleChanged(names[0]);
-    states[1] = PolicyState::BindingChanged(names[1]);
+    states[0] = PolicyState::Changed(names[0], PolicyPart::Rule);
+    states[1] = PolicyState::Changed(names[1], PolicyPart::Binding);
     let changed = installed_condition(&SHIPPED, &states);
     assert_eq!(changed.reason, POLICY_CHANGED);
     for words in [

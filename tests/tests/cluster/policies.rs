@@ -57,9 +57,9 @@ const ADDED: [&str; 6] = [
 ];
 
 fn rendered(place: &str) -> String {
-    match place.strip_suffix(".yaml") {
-        Some(_) => fs::read_to_string(repository().join(place)).unwrap(),
-        None => kustomize(place).unwrap(),
+    match place.ends_with(".yaml") {
+        true => fs::read_to_string(repository().join(place)).unwrap(),
+        false => kustomize(place).unwrap(),
     }
 }
 

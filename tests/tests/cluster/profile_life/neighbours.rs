@@ -71,7 +71,6 @@ async fn pods_of_all_nodes_are_asked_and_those_that_ran_before_are_named() {
     team.create::<Pod>(keeping("old")).await;
     let neighbours = json!({ "rule": "Enforce", "scope": "Nodes" });
     scene.class(json!({ "neighbours": neighbours })).await;
-
     let asked = format!(
         "class {} (neighbours: Enforce) asks this of every pod on nodes that serve",
         scene.namespace

@@ -6,9 +6,7 @@ use super::{ASSIGNMENT_READY, BoundPods};
 use crate::binding::{Pod, accepts_service_account};
 use crate::condition::{API_SERVER_REFUSED, Condition, ConditionStatus, SubCondition};
 use crate::net_raw::{NamedPods, NetRaw};
-use crate::policy::{
-    POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_binding_message, changed_rule_message,
-};
+use crate::policy::{POLICY_CHANGED, POLICY_MISSING, PolicyState, changed_message};
 use crate::profile::ConditionType;
 use crate::profile::desired::DesiredBinding;
 
@@ -65,15 +63,10 @@ pub fn policy_condition(net_raw: NetRaw, policy: PolicyState) -> SubCondition {
                  spec.netRaw where the class allows it"
             ),
         ),
-        PolicyState::BindingChanged(name) => (
+        PolicyState::Changed(name, part) => (
             ConditionStatus::False,
             POLICY_CHANGED.to_owned(),
-            changed_binding_message(name),
-        ),
-        PolicyState::RuleChanged(name) => (
-            ConditionStatus::False,
-            POLICY_CHANGED.to_owned(),
-            changed_rule_message(name),
+            changed_message(name, part),
         ),
         PolicyState::NotRead(message) => (
             ConditionStatus::Unknown,

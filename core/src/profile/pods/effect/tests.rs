@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::assigned_identity::AssignmentFailure;
 use crate::net_raw::Breach;
+use crate::policy::PolicyPart;
 use crate::profile::pods::PodState;
 
 fn pods(states: &[(&str, PodState)]) -> BoundPods {
@@ -151,8 +152,8 @@ fn what_the_policy_comes_to_is_said_in_words() {
     assert_eq!(said(NetRaw::Ignore, PolicyState::NotNeeded), is("Ignored"));
     let changed = ConditionStatus::False;
     for state in [
-        PolicyState::BindingChanged("p"),
-        PolicyState::RuleChanged("p"),
+        PolicyState::Changed("p", PolicyPart::Binding),
+        PolicyState::Changed("p", PolicyPart::Rule),
     ] {
         let expected = (changed, "PolicyChanged".to_owned());
         assert_eq!(said(NetRaw::Enforce, state), expected);
