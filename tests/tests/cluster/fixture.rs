@@ -6,15 +6,19 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DynamicObject, ObjectMeta, PostParams};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
 use kube::{Client, Config};
 use podid_lab::net::in_namespace;
 use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, Target, UpOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 /// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
 /// instead of in a lab.
@@ -31,6 +35,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
 /// Ends with this process.
 static LAB: OnceLock<Lab> = OnceLock::new();
+static READ: OnceCell<()> = OnceCell::const_new();
 
 /// What a lab of the ring is like where a test asks for nothing else: one node, no Flux, of the release that is tried.
 pub(crate) fn options(purpose: &str) -> UpOptions {
@@ -91,9 +96,57 @@ pub(crate) fn listen_beside_the_api_server() -> TcpListener {
     listener
 }
 
-/// Of the cluster that all tests share.
+/// Of the cluster that all tests share, once its API server has read podid's policies.
 pub(crate) async fn config() -> Config {
-    config_of(&kubeconfig()).await
+    let config = config_of(&kubeconfig()).await;
+    let read = async || {
+        let client = Client::try_from(config.clone()).expect("a client");
+        policies_are_read(&client).await;
+    };
+    READ.get_or_init(read).await;
+    config
+}
+
+/// Waits until the API server has read every policy that was applied before: it reads them in order, so a last one,
+/// which refuses an object of its own, is made and waited for. Before 1.36 an API
+/// server may crash that reads a policy with variables while it evaluates another
+/// (<https://github.com/kubernetes/kubernetes/issues/135757>).
+async fn policies_are_read(client: &Client) {
+    const NAME: &str = "podid-tests-last";
+    let policy = json!({
+        "metadata": {"name": NAME},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
+                "operations": ["CREATE"], "resourceNames": [NAME],
+            }]},
+            "validations": [{"expression": "false"}],
+        },
+    });
+    let binding = json!({
+        "metadata": {"name": NAME},
+        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
+    });
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
+    let post = PostParams::default();
+    let policy = serde_json::from_value(policy).unwrap();
+    policies.create(&post, &policy).await.unwrap();
+    let binding = serde_json::from_value(binding).unwrap();
+    bindings.create(&post, &binding).await.unwrap();
+    let objects: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
+    let object: ConfigMap = serde_json::from_value(json!({"metadata": {"name": NAME}})).unwrap();
+    let asked = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    eventually("the last policy taking effect", async || {
+        objects.create(&asked, &object).await.err()
+    })
+    .await;
+    let delete = DeleteParams::default();
+    bindings.delete(NAME, &delete).await.unwrap();
+    policies.delete(NAME, &delete).await.unwrap();
 }
 
 /// What a kubeconfig says.

@@ -1,5 +1,7 @@
 //! One history, from its first step until nothing is left of it.
 
+use std::error::Error;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -128,16 +130,23 @@ impl Life {
         }
     }
 
-    /// Takes the right of the nodes to use an identity, which lives where the identity does.
-    async fn forget(&self, identity: &IdentityId) {
+    /// Deletes a kept identity and what is granted to it or on it; what went wrong, because faults that others ask
+    /// for meet this too.
+    async fn remove(&self, identity: &IdentityId) -> Result<(), Box<dyn Error>> {
         let arm = self.scene.stage.arm();
-        let roles = ArmRoleAssignments::new(&arm);
-        let held = roles
-            .list_for_principal(&identity.to_string(), KUBELET_PRINCIPAL)
-            .await;
-        for assignment in held.unwrap_or_default() {
-            let _ = roles.delete(&assignment.id).await;
+        let (identities, roles) = (ArmIdentities::new(&arm), ArmRoleAssignments::new(&arm));
+        let scope = identity.to_string();
+        let mut granted = roles.list_for_principal(&scope, KUBELET_PRINCIPAL).await?;
+        granted.retain(|assignment| assignment.scope.eq_ignore_ascii_case(&scope));
+        if let Some(found) = identities.get(identity).await? {
+            let principal = &found.principal_id;
+            granted.extend(roles.list_for_principal(&vault(), principal).await?);
         }
+        for assignment in granted {
+            roles.delete(&assignment.id).await?;
+        }
+        identities.delete(identity).await?;
+        Ok(())
     }
 
     /// Applies a profile, once an earlier one of its name is gone.
@@ -243,9 +252,12 @@ impl Life {
     /// Takes everything down; what was to be kept, as somebody else does.
     async fn end(mut self) -> Result<(), String> {
         for profile in std::mem::take(&mut self.model.kept) {
-            self.meddle(&Happening::LoseRights(profile)).await;
-            self.forget(&self.identity_id(profile)).await;
-            self.meddle(&Happening::LoseIdentity(profile)).await;
+            let identity = self.identity_id(profile);
+            rest::until(async || {
+                let removed = self.remove(&identity).await;
+                removed.err().map(|error| format!("{identity}: {error}"))
+            })
+            .await?;
         }
         for (profile, mut asked) in self.model.profiles.clone() {
             asked.retains = false;
