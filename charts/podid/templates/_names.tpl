@@ -42,3 +42,12 @@
 {{- define "podid.port" -}}
 {{- regexFind "[0-9]+$" (toString .) -}}
 {{- end -}}
+
+{{/* Not empty where the API server adds the drop of NET_RAW: as the value says, or else where it knows the kind. */}}
+{{- define "podid.addsDrop" -}}
+{{- $add := .Values.policies.netRaw.addDrop -}}
+{{- if kindIs "invalid" $add -}}
+{{- $add = .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
+{{- end -}}
+{{- if $add }}true{{ end -}}
+{{- end -}}

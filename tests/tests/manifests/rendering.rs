@@ -60,6 +60,10 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
+/// The one question to the API server, which the value `policies.netRaw.addDrop` answers in its place.
+const KNOWS_MUTATION: &str =
+    ".Capabilities.APIVersions.Has \"admissionregistration.k8s.io/v1/MutatingAdmissionPolicy\"";
+
 #[test]
 fn templates_ask_nothing_that_changes() {
     let mut seen = 0;
@@ -73,6 +77,7 @@ fn templates_ask_nothing_that_changes() {
             }
             seen += 1;
             let text = fs::read_to_string(&path).unwrap();
+            let text = text.replace(KNOWS_MUTATION, "");
             for word in [
                 "lookup ",
                 "now ",

@@ -236,3 +236,17 @@ fn policies_and_rights_follow_the_names_of_the_release() {
     let labels = &daemons["spec"]["template"]["metadata"]["labels"];
     assert_eq!(labels["app.kubernetes.io/name"], "podid-nmi");
 }
+
+#[test]
+fn the_drop_is_added_where_the_api_server_knows_how_unless_a_value_says_otherwise() {
+    let known = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+    let of = |values: &str, arguments: &[&str]| Release::with(values).render(arguments).unwrap();
+    let newer = ["--api-versions", known];
+    let [by_itself, on, off] = ["null", "true", "false"]
+        .map(|value| format!("policies: {{netRaw: {{addDrop: {value}}}}}"));
+    assert_eq!(of("", &newer), of(&on, &[]));
+    assert_eq!(of(&by_itself, &newer), of(&on, &newer));
+    assert_eq!(of("", &[]), of(&off, &newer));
+    assert!(of(&on, &[]).contains("kind: MutatingAdmissionPolicy\n"));
+    assert!(!of(&off, &newer).contains("kind: MutatingAdmissionPolicy\n"));
+}

@@ -7,6 +7,7 @@ use std::process::Command;
 use podid_tests::manifests::chart;
 use serde_json::{Value, json};
 
+use super::prober::{Prober, added, pod};
 use super::stage::Stage;
 
 const KINDS: [&str; 6] = [
@@ -70,6 +71,22 @@ fn a_release_with_its_class_installs_at_once_and_leaves_nothing_but_kinds() {
     stage.until_left(&kinds());
     let profiles = kubectl.json(&["get", "podidentityprofiles", "--all-namespaces"]);
     assert_eq!(profiles["items"], json!([]));
+}
+
+#[test]
+fn a_release_adds_the_drop_by_itself_unless_a_value_forbids_it() {
+    let stage = Stage::enter();
+    let folder = tempfile::tempdir().unwrap();
+    let class = class_and_profile(folder.path());
+    stage.install(&[&class]);
+    let prober = Prober::of(&stage);
+    let keeps = pod("checkout", &json!({}));
+    prober.until_refused(&added(), "adds NET_RAW");
+    prober.until_admitted(&keeps);
+    stage.install(&[&class, "--set=policies.netRaw.addDrop=false"]);
+    prober.until_refused(&keeps, "container app does not drop NET_RAW");
+    stage.uninstall();
+    stage.delete_all();
 }
 
 #[test]

@@ -63,3 +63,9 @@ pub(super) fn pod(label: &str, context: &Value) -> Value {
         "spec": {"containers": [{"name": "app", "image": "x", "securityContext": context}]},
     })
 }
+
+/// A pod of the profile `checkout` that adds NET_RAW, which every rule refuses and no drop mends.
+pub(super) fn added() -> Value {
+    let context = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}});
+    pod("checkout", &context)
+}

@@ -14,7 +14,8 @@ use crate::fixture::options;
 /// What an installation of podid can have, beside its namespace and its kinds.
 const OF_PODID: &str = "configmaps,serviceaccounts,services,deployments,daemonsets,roles,rolebindings,\
     poddisruptionbudgets,networkpolicies,secrets,leases,clusterroles,clusterrolebindings,\
-    validatingadmissionpolicies,validatingadmissionpolicybindings";
+    validatingadmissionpolicies,validatingadmissionpolicybindings,\
+    mutatingadmissionpolicies,mutatingadmissionpolicybindings";
 const SELECTOR: &str = "--selector=app.kubernetes.io/part-of=podid";
 
 /// How long the API server may take to delete what it said it would.

@@ -10,7 +10,7 @@ use podid_tests::manifests::chart;
 use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
-use super::prober::{Prober, pod};
+use super::prober::{Prober, added, pod};
 use super::stage::Stage;
 
 /// What the rule of today forbids to add, and an older one did not.
@@ -29,19 +29,14 @@ fn weakened(folder: &Path, of: &Path, file: &str) -> PathBuf {
     copy
 }
 
-/// A pod that both rules refuse.
-fn always() -> Value {
-    pod("checkout", &json!({}))
-}
-
 /// A pod that only the rule of today refuses.
 fn newly() -> Value {
     let context = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}});
     pod("checkout", &context)
 }
 
-/// Looks at both pods all the while that the rule changes: one is never admitted. Whether the other was, look after
-/// look.
+/// Looks at two pods all the while that the rule changes: one that both rules refuse is never admitted. Whether the
+/// other was, look after look.
 fn looks(stage: &Stage, change: impl FnOnce(&Prober)) -> Vec<bool> {
     let (asks, watches) = (Prober::of(stage), Prober::of(stage));
     let is_done = AtomicBool::new(false);
@@ -50,7 +45,7 @@ fn looks(stage: &Stage, change: impl FnOnce(&Prober)) -> Vec<bool> {
             let mut admitted = Vec::new();
             while !is_done.load(Ordering::Relaxed) {
                 let said = watches
-                    .says("default", &always())
+                    .says("default", &added())
                     .expect_err("a moment without a rule");
                 assert!(said.contains(RULE), "{said}");
                 admitted.push(watches.says("default", &newly()).is_ok());
@@ -81,7 +76,7 @@ fn begin(stage: &Stage) {
         "metadata": {"name": "checkout", "namespace": "default"}, "spec": {"className": "standard"},
     }));
     let prober = Prober::of(stage);
-    prober.until_refused(&always(), RULE);
+    prober.until_refused(&added(), RULE);
     prober.says("default", &newly()).expect("the older rule");
 }
 

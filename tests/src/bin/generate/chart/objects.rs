@@ -387,7 +387,7 @@ const TEMPLATES: &[Template] = &[
             "../components/drop-net-raw/binding.yaml",
         ],
         around: (
-            "{{- if .Values.policies.netRaw.addDrop }}",
+            "{{- if include \"podid.addsDrop\" $ }}",
             "{{- end }}",
         ),
         edits: &[edit(

@@ -63,7 +63,7 @@ const TEMPLATES: &[Template] = &[
             policy_name!("podid-net-raw-templates"),
             edit(
                 "expression: \"false\"",
-                "expression: {{ .Values.policies.netRaw.addDrop | ternary \"variables.mode == 'Enforce'\" \"false\" | quote }}",
+                "expression: {{ include \"podid.addsDrop\" $ | eq \"true\" | ternary \"variables.mode == 'Enforce'\" \"false\" | quote }}",
                 1,
             ),
         ],
@@ -140,7 +140,7 @@ Enforce`.
             ),
             edit(
                 "expression: \"false\"",
-                "expression: {{ .Values.policies.netRaw.addDrop | ternary \
+                "expression: {{ include \"podid.addsDrop\" $ | eq \"true\" | ternary \
 \"variables.template.?metadata.?labels[?'aadpodidbinding'].orValue('') != ''\" \"false\" | quote }}",
                 1,
             ),
