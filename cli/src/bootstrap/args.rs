@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use podid_crds::podid::AccessRule;
 
+use crate::create::NeighbourArgs;
 use crate::create::values::access;
 use crate::output::Format;
 use crate::repository::Author;
@@ -146,6 +147,9 @@ pub(super) struct LimitArgs {
     /// is not there yet
     #[arg(long, value_name = "ROLE=SCOPE", value_parser = access)]
     pub(super) allow_access: Vec<AccessRule>,
+
+    #[command(flatten)]
+    pub(super) neighbours: NeighbourArgs,
 }
 
 const EXAMPLES: &str = "\

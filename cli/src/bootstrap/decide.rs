@@ -107,10 +107,12 @@ impl Decision {
         let Ok(old) = serde_saphyr::from_str::<Value>(text) else {
             return;
         };
-        if !covers(&limits(&old), &limits(&file.object)) {
+        let asked = &file.object["spec"]["neighbours"];
+        let is_asked = asked.is_null() || old["spec"]["neighbours"] == *asked;
+        if !is_asked || !covers(&limits(&old), &limits(&file.object)) {
             self.notes.push(format!(
-                "{} stays as it is, so what --allow-namespace and --allow-access ask for is not in it: it is yours, \
-                 add it there",
+                "{} stays as it is, so what --allow-namespace, --allow-access or --neighbours asks for is not in it: \
+                 it is yours, add it there",
                 file.path.display()
             ));
         }
@@ -296,6 +298,11 @@ mod tests {
             notes[0].contains("c/limits.yaml stays as it is"),
             "{notes:?}"
         );
+        let [mut asks] = limits(&["b"]);
+        asks.object["spec"]["neighbours"] = json!({"rule": "Audit", "scope": "Nodes"});
+        let (changes, notes) = decided(&[asks], &present);
+        assert_eq!(changes, Vec::<String>::new());
+        assert!(notes[0].contains("--neighbours asks"), "{notes:?}");
     }
 
     #[test]

@@ -81,6 +81,9 @@ fn fill(
         "classes/class.yaml" => class(editor, args, facts),
         "classes/limits.yaml" => {
             editor.set("/metadata/name", &args.limits.class)?;
+            if let Some(neighbours) = args.limits.neighbours.field() {
+                editor.object["spec"]["neighbours"] = json!(neighbours);
+            }
             editor.set("/spec/limits", limits(args))
         }
         _ => Ok(()),

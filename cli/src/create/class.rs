@@ -8,6 +8,7 @@ use podid_crds::podid::{
 use serde_json::{Value, json};
 
 use super::destination::DestinationArgs;
+use super::neighbours::NeighbourArgs;
 use super::values::{access, access_limits, choice, role_notes, unless_empty};
 use crate::document;
 
@@ -92,6 +93,9 @@ pub(crate) struct ClassArgs {
     allow_hand_written: bool,
 
     #[command(flatten)]
+    neighbours: NeighbourArgs,
+
+    #[command(flatten)]
     pub(super) destination: DestinationArgs,
 }
 
@@ -138,7 +142,7 @@ impl ClassArgs {
                 managed_identity_operator: self.grant_identity_operator.unwrap_or_default(),
                 virtual_machine_contributor: self.grant_vm_contributor.unwrap_or_default(),
             }),
-            neighbours: None,
+            neighbours: self.neighbours.field(),
             limits: (limits != ClassLimits::default()).then_some(limits),
         }
     }

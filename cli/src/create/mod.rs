@@ -3,6 +3,7 @@
 
 mod class;
 mod destination;
+mod neighbours;
 mod profile;
 pub(crate) mod values;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 pub(crate) use class::ClassArgs;
 use destination::DestinationArgs;
+pub(crate) use neighbours::NeighbourArgs;
 pub(crate) use profile::ProfileArgs;
 
 use crate::repository::RepositoryError;

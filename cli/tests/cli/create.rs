@@ -94,6 +94,8 @@ fn every_flag_of_a_class_reaches_its_field() {
         "--allow-identity-group=/subscriptions/s/resourceGroups/g",
         "--allow-net-raw",
         "--allow-hand-written",
+        "--neighbours=audit",
+        "--neighbours-scope=nodes",
     ]);
     assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
     let text = tree.read("classes/standard.yaml");

@@ -34,6 +34,7 @@ fn every_fact_reaches_its_place_and_nothing_of_the_example_stays() {
         "--allow-namespace=payments",
         "--allow-access=Reader=/subscriptions/s",
         "--allow-access=Reader=/subscriptions/t",
+        "--neighbours=Audit",
         "--chart-secret=registry",
         "--flux-namespace=gitops",
         "--flux-source=fleet",

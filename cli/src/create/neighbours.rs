@@ -1,0 +1,42 @@
+//! What a class asks of pods beside bound ones, from flags.
+
+use clap::Args;
+use podid_core::class::NeighbourScope;
+use podid_core::net_raw::NetRaw;
+use podid_crds::podid::Neighbours;
+
+use super::values::choice;
+
+/// `--neighbours` and its scope.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct NeighbourArgs {
+    /// Whether every pod beside bound ones must drop NET_RAW, and may not be privileged or use the node's network:
+    /// others are refused (Enforce), or warned of (Audit, which is how to begin)
+    #[arg(
+        long, ignore_case = true, value_name = "RULE",
+        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
+    )]
+    neighbours: Option<NetRaw>,
+
+    /// Which pods those are: of namespaces that may use the class, or of all namespaces (Nodes)
+    /// [default: Namespaces]
+    #[arg(
+        long, ignore_case = true, value_name = "SCOPE", requires = "neighbours",
+        value_parser = choice::<NeighbourScope>(&["Namespaces", "Nodes"])
+    )]
+    neighbours_scope: Option<NeighbourScope>,
+}
+
+impl NeighbourArgs {
+    /// The field of a class's spec.
+    pub(crate) fn field(self) -> Option<Neighbours> {
+        let rule = self.neighbours?;
+        let scope = self.neighbours_scope.unwrap_or_default();
+        Some(Neighbours {
+            rule,
+            scope,
+            except_namespaces: None,
+            except_nodes: None,
+        })
+    }
+}
