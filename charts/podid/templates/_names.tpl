@@ -43,11 +43,13 @@
 {{- regexFind "[0-9]+$" (toString .) -}}
 {{- end -}}
 
-{{/* Not empty where the API server adds the drop of NET_RAW: as the value says, or else where it knows the kind. */}}
+{{/* `true` where the API server is to add the drop of NET_RAW, else empty: as the value says; without one, beside the
+rule and where the API server knows the kind. */}}
 {{- define "podid.addsDrop" -}}
 {{- $add := .Values.policies.netRaw.addDrop -}}
 {{- if kindIs "invalid" $add -}}
-{{- $add = .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
+{{- $isKnown := .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
+{{- $add = and .Values.policies.netRaw.enabled $isKnown -}}
 {{- end -}}
 {{- if $add }}true{{ end -}}
 {{- end -}}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use podid_core::arm::ArmId;
-use podid_crds::podid::{AccessLimit, ClassLimits};
+use podid_crds::podid::{AccessLimit, ClassLimits, Neighbours};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -102,14 +102,13 @@ impl Decision {
         }
     }
 
-    /// Limits that are asked for, and that the file of the limits does not have: it is its people's.
+    /// What is asked for, and what the file of the limits does not have: it is its people's.
     fn limits_stay(&mut self, file: &ClusterFile, text: &str) {
         let Ok(old) = serde_saphyr::from_str::<Value>(text) else {
             return;
         };
-        let asked = &file.object["spec"]["neighbours"];
-        let is_asked = asked.is_null() || old["spec"]["neighbours"] == *asked;
-        if !is_asked || !covers(&limits(&old), &limits(&file.object)) {
+        let has_neighbours = asks(neighbours(&old), neighbours(&file.object));
+        if !has_neighbours || !covers(&limits(&old), &limits(&file.object)) {
             self.notes.push(format!(
                 "{} stays as it is, so what --allow-namespace, --allow-access or --neighbours asks for is not in it: \
                  it is yours, add it there",
@@ -172,6 +171,17 @@ fn allows_nobody(object: &serde_json::Value) -> bool {
 /// The limits of an object, which has none where it is no class.
 fn limits(object: &Value) -> ClassLimits {
     ClassLimits::deserialize(&object["spec"]["limits"]).unwrap_or_default()
+}
+
+/// What the class of an object asks of neighbours.
+fn neighbours(object: &Value) -> Option<Neighbours> {
+    Neighbours::deserialize(&object["spec"]["neighbours"]).ok()
+}
+
+/// Whether a class asks of neighbours what is wanted, whatever it leaves out.
+fn asks(old: Option<Neighbours>, wanted: Option<Neighbours>) -> bool {
+    let of = |neighbours: Neighbours| (neighbours.rule, neighbours.scope);
+    wanted.is_none() || old.map(of) == wanted.map(of)
 }
 
 /// Whether limits allow every namespace, and every role at every scope, that others name.
@@ -298,11 +308,29 @@ mod tests {
             notes[0].contains("c/limits.yaml stays as it is"),
             "{notes:?}"
         );
-        let [mut asks] = limits(&["b"]);
-        asks.object["spec"]["neighbours"] = json!({"rule": "Audit", "scope": "Nodes"});
-        let (changes, notes) = decided(&[asks], &present);
-        assert_eq!(changes, Vec::<String>::new());
-        assert!(notes[0].contains("--neighbours asks"), "{notes:?}");
+    }
+
+    #[test]
+    fn neighbours_that_are_asked_for_again_are_not_written_and_mentioned_unless_they_are_there() {
+        let mut limits = file("c/limits.yaml", Upkeep::Once, "");
+        limits.object = json!({"spec": {"neighbours": {"rule": "Audit", "scope": "Namespaces"}}});
+        let files = [limits];
+        let of = |spec: &str| decided(&files, &[("c/limits.yaml", &format!("spec: {spec}\n"))]);
+        for same in [
+            "{neighbours: {rule: Audit}}",
+            "{neighbours: {rule: Audit, exceptNamespaces: [calico-system]}}",
+        ] {
+            assert_eq!(of(same), (vec![], vec![]), "{same}");
+        }
+        for other in [
+            "{}",
+            "{neighbours: {rule: Enforce}}",
+            "{neighbours: {rule: Audit, scope: Nodes}}",
+        ] {
+            let (changes, notes) = of(other);
+            assert_eq!(changes, Vec::<String>::new());
+            assert!(notes[0].contains("--neighbours asks"), "{other}: {notes:?}");
+        }
     }
 
     #[test]

@@ -10,16 +10,17 @@ use super::values::choice;
 /// `--neighbours` and its scope.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct NeighbourArgs {
-    /// Whether every pod beside bound ones must drop NET_RAW, and may not be privileged or use the node's network:
-    /// others are refused (Enforce), or warned of (Audit, which is how to begin)
+    /// What becomes of a pod beside bound ones, bound or not, that keeps NET_RAW or breaks the rest of the rule behind
+    /// a profile's netRaw: it is refused (Enforce), or warned of (Audit; begin with it). Without this, and with Ignore,
+    /// nothing is asked. Where a file of the class is there already, it stays as it is
     #[arg(
         long, ignore_case = true, value_name = "RULE",
         value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
     )]
     neighbours: Option<NetRaw>,
 
-    /// Which pods those are: of namespaces that may use the class, or of all namespaces (Nodes)
-    /// [default: Namespaces]
+    /// Which pods are beside bound ones: those of namespaces that may use the class (Namespaces), or of all namespaces
+    /// (Nodes) [default: Namespaces]
     #[arg(
         long, ignore_case = true, value_name = "SCOPE", requires = "neighbours",
         value_parser = choice::<NeighbourScope>(&["Namespaces", "Nodes"])

@@ -1,10 +1,10 @@
 //! The rule behind `netRaw: Enforce`: which rights a pod must not have, because with them it
 //! could send packets in the name of another pod.
 //!
-//! The admission policy `podid-net-raw` states the same rule in CEL. Both exempt Windows pods: they have
-//! no capabilities, and the node daemon runs on Linux nodes only. The policy checks a pod when it is
-//! created or bound. The operator and the node daemon apply the rule to pods that the policy did not
-//! check: those that are older than their profile, or were created before the policy was active.
+//! The admission policies `podid-net-raw` and `podid-neighbours`, and the warnings at templates, state the same rule in
+//! CEL. All exempt Windows pods: they have no capabilities, and the node daemon runs on Linux nodes only. The policies
+//! check a pod when it is created or bound. The operator and the node daemon apply the rule to pods that no policy
+//! checked: those that are older than their profile, or were created before the policy was active.
 
 mod named_pods;
 
@@ -113,7 +113,7 @@ fn breaches_of_container(container: &Container) -> impl Iterator<Item = Breach> 
 /// namespaces:
 /// NET_ADMIN changes the links of other pods where user namespaces are not in use, the others load
 /// code into the kernel, write to devices and memory, enter namespaces or open any file of the node.
-const FORBIDDEN: [&str; 8] = [
+pub const FORBIDDEN: [&str; 8] = [
     "NET_RAW",
     "NET_ADMIN",
     "SYS_ADMIN",

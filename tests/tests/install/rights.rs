@@ -196,12 +196,52 @@ fn attack(kubectl: &Kubectl<'_>, labels: &Value, drop: &Value, victim: &str) -> 
     said.trim().to_owned()
 }
 
+/// A profile `loose` of the team with `netRaw: Ignore`, which the class allows as long as this is there.
+struct Loose<'a>(&'a Kubectl<'a>);
+
+impl<'a> Loose<'a> {
+    fn is_ready(kubectl: &'a Kubectl<'a>) -> Self {
+        let loose = Self(kubectl);
+        loose.class_allows(true);
+        let profile = json!({
+            "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile",
+            "metadata": {"name": "loose", "namespace": TEAM},
+            "spec": {"className": "standard", "netRaw": "Ignore"},
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), profile.to_string()).unwrap();
+        let apply = ["apply", "--filename", &file.path().display().to_string()];
+        // The policy learns of the class after the API server has answered.
+        wait_until("profile loose is admitted", || {
+            kubectl.output(&apply).status.success()
+        });
+        let ready = ["--for=condition=Ready", "--timeout=120s"];
+        let wait = [&["wait", "podidentityprofile/loose"][..], &ready].concat();
+        kubectl.run(&in_team(&wait));
+        loose
+    }
+
+    fn class_allows(&self, allows: bool) {
+        let patch = json!({"spec": {"limits": {"allowNetRaw": allows}}}).to_string();
+        let to = ["--type=merge", "--patch", &patch];
+        self.0
+            .run(&[&["patch", "podidentityclass/standard"][..], &to].concat());
+    }
+
+    fn removed(self) {
+        self.0
+            .run(&in_team(&["delete", "podidentityprofile/loose"]));
+        self.class_allows(false);
+    }
+}
+
 #[test]
 fn who_dropped_net_raw_has_no_socket_to_spoof_with_and_who_kept_it_is_not_answered() {
     let lab = cluster_alone();
     let kubectl = Kubectl::of(&lab);
     with_python(&lab);
     let own = client_id(&kubectl);
+    let loose = Loose::is_ready(&kubectl);
     let polling = Pollers::start(&lab, "spoofed-pollers");
     let on_node = format!("--field-selector=spec.nodeName={NODE}");
     let selector = "--selector=app=spoofed-pollers";
@@ -214,15 +254,21 @@ fn who_dropped_net_raw_has_no_socket_to_spoof_with_and_who_kept_it_is_not_answer
     let no_socket = "no socket: Operation not permitted";
     let (drops, keeps) = (json!(["NET_RAW"]), json!([]));
     assert_eq!(attack(&kubectl, &bound(), &drops, &victim), no_socket);
-    let stranger = json!({"app": "stranger"});
-    let in_its_own_name = attack(&kubectl, &stranger, &keeps, "");
-    assert_eq!(in_its_own_name, "taken", "the attack works");
-    let as_victim = attack(&kubectl, &stranger, &keeps, &victim);
-    assert_eq!(as_victim, "sent, and not taken");
+    // Whom no rule asks: a pod that nobody binds, and one whose profile does not.
+    for labels in [
+        json!({"app": "stranger"}),
+        json!({"aadpodidbinding": "loose"}),
+    ] {
+        let in_its_own_name = attack(&kubectl, &labels, &keeps, "");
+        assert_eq!(in_its_own_name, "taken", "{labels}: the attack works");
+        let as_victim = attack(&kubectl, &labels, &keeps, &victim);
+        assert_eq!(as_victim, "sent, and not taken", "{labels}");
+    }
 
     polling.more_of_each(5);
     for line in polling.end("spoofed") {
         assert_eq!((line.exit, line.status), (0, 200), "{line:?}");
         assert_eq!(line.client_id, own, "{line:?}");
     }
+    loose.removed();
 }

@@ -249,4 +249,6 @@ fn the_drop_is_added_where_the_api_server_knows_how_unless_a_value_says_otherwis
     assert_eq!(of("", &[]), of(&off, &newer));
     assert!(of(&on, &[]).contains("kind: MutatingAdmissionPolicy\n"));
     assert!(!of(&off, &newer).contains("kind: MutatingAdmissionPolicy\n"));
+    let without_the_rule = "policies: {netRaw: {enabled: false}}";
+    assert_eq!(of(without_the_rule, &newer), of(without_the_rule, &[]));
 }

@@ -65,7 +65,7 @@ pub(super) fn pod(label: &str, context: &Value) -> Value {
 }
 
 /// A pod of the profile `checkout` that adds NET_RAW, which every rule refuses and no drop mends.
-pub(super) fn added() -> Value {
+pub(super) fn adding_net_raw() -> Value {
     let context = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}});
     pod("checkout", &context)
 }

@@ -5,17 +5,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use podid_lab::Lab;
+use podid_lab::{Kubernetes, Lab};
 use podid_tests::kubectl::Kubectl;
 use podid_tests::manifests::{chart, helm};
 
-use crate::fixture::options;
+use crate::fixture::{asked_release, options};
 
 /// What an installation of podid can have, beside its namespace and its kinds.
 const OF_PODID: &str = "configmaps,serviceaccounts,services,deployments,daemonsets,roles,rolebindings,\
     poddisruptionbudgets,networkpolicies,secrets,leases,clusterroles,clusterrolebindings,\
-    validatingadmissionpolicies,validatingadmissionpolicybindings,\
-    mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+    validatingadmissionpolicies,validatingadmissionpolicybindings";
+/// And where [`adds_the_drop`].
+const OF_PODID_FOR_THE_DROP: &str = "mutatingadmissionpolicies,mutatingadmissionpolicybindings";
 const SELECTOR: &str = "--selector=app.kubernetes.io/part-of=podid";
 
 /// How long the API server may take to delete what it said it would.
@@ -128,7 +129,7 @@ impl Stage {
 
     /// Everything in the cluster that is podid's, as `KIND/NAME`, sorted.
     fn left(&self) -> Vec<String> {
-        let kinds = format!("{OF_PODID},customresourcedefinitions");
+        let kinds = format!("{},customresourcedefinitions", of_podid());
         let all = ["get", &kinds, "--all-namespaces", "--output=name"];
         let said = self.kubectl().run(&[&all[..], &[SELECTOR]].concat());
         let mut left: Vec<String> = said.lines().map(str::to_owned).collect();
@@ -138,11 +139,24 @@ impl Stage {
 
     /// Removes everything of podid but its namespace and its kinds.
     pub(super) fn delete_all(&self) {
-        let all = ["delete", OF_PODID, "--all-namespaces", "--ignore-not-found"];
+        let kinds = of_podid();
+        let all = ["delete", &kinds, "--all-namespaces", "--ignore-not-found"];
         self.kubectl().run(&[&all[..], &[SELECTOR]].concat());
         // They are whose overlay they are in, and have no label of podid.
         self.kubectl()
             .run(&["delete", "podidentityclasses", "--all"]);
+    }
+}
+
+/// Whether the API server of the labs has what adds the drop of NET_RAW.
+pub(super) fn adds_the_drop() -> bool {
+    asked_release().unwrap_or_default() == Kubernetes::V1_36
+}
+
+fn of_podid() -> String {
+    match adds_the_drop() {
+        true => format!("{OF_PODID},{OF_PODID_FOR_THE_DROP}"),
+        false => OF_PODID.to_owned(),
     }
 }
 

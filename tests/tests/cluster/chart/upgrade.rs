@@ -10,7 +10,7 @@ use podid_tests::manifests::chart;
 use podid_tests::programs::repository;
 use serde_json::{Value, json};
 
-use super::prober::{Prober, added, pod};
+use super::prober::{Prober, adding_net_raw, pod};
 use super::stage::Stage;
 
 /// What the rule of today forbids to add, and an older one did not.
@@ -35,8 +35,8 @@ fn newly() -> Value {
     pod("checkout", &context)
 }
 
-/// Looks at two pods all the while that the rule changes: one that both rules refuse is never admitted. Whether the
-/// other was, look after look.
+/// Looks at two pods all the while that the rule changes: one that both rules refuse is never admitted. Returns, for
+/// each look, whether the other was.
 fn looks(stage: &Stage, change: impl FnOnce(&Prober)) -> Vec<bool> {
     let (asks, watches) = (Prober::of(stage), Prober::of(stage));
     let is_done = AtomicBool::new(false);
@@ -45,7 +45,7 @@ fn looks(stage: &Stage, change: impl FnOnce(&Prober)) -> Vec<bool> {
             let mut admitted = Vec::new();
             while !is_done.load(Ordering::Relaxed) {
                 let said = watches
-                    .says("default", &added())
+                    .says("default", &adding_net_raw())
                     .expect_err("a moment without a rule");
                 assert!(said.contains(RULE), "{said}");
                 admitted.push(watches.says("default", &newly()).is_ok());
@@ -76,7 +76,7 @@ fn begin(stage: &Stage) {
         "metadata": {"name": "checkout", "namespace": "default"}, "spec": {"className": "standard"},
     }));
     let prober = Prober::of(stage);
-    prober.until_refused(&added(), RULE);
+    prober.until_refused(&adding_net_raw(), RULE);
     prober.says("default", &newly()).expect("the older rule");
 }
 

@@ -130,8 +130,8 @@ impl Life {
         }
     }
 
-    /// Deletes a kept identity and what is granted to it or on it; what went wrong, because faults that others ask
-    /// for meet this too.
+    /// Deletes a kept identity and what is granted to it or on it. Returns the error, so that the caller tries again:
+    /// the faults of histories beside this one hit these calls too.
     async fn remove(&self, identity: &IdentityId) -> Result<(), Box<dyn Error>> {
         let arm = self.scene.stage.arm();
         let (identities, roles) = (ArmIdentities::new(&arm), ArmRoleAssignments::new(&arm));
