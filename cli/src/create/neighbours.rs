@@ -12,7 +12,7 @@ use super::values::choice;
 pub(crate) struct NeighbourArgs {
     /// What becomes of a pod beside bound ones, bound or not, that keeps NET_RAW or breaks the rest of the rule behind
     /// a profile's netRaw: it is refused (Enforce), or warned of (Audit; begin with it). Without this, and with Ignore,
-    /// nothing is asked. Where a file of the class is there already, it stays as it is
+    /// nothing is asked
     #[arg(
         long, ignore_case = true, value_name = "RULE",
         value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])

@@ -65,7 +65,7 @@ pub const NODES: OperatorRole = OperatorRole {
 /// Where roles are granted, with a [`condition`].
 pub const GRANTS: OperatorRole = OperatorRole {
     name: "podid grants",
-    description: "Lets the operator of podid grant roles. Assign it with the condition in condition.txt.",
+    description: "Lets the operator of podid grant roles. Assign it with the condition that `podid azure-role` prints.",
     actions: &[
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleAssignments/write",

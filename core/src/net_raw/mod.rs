@@ -109,17 +109,19 @@ fn breaches_of_container(container: &Container) -> impl Iterator<Item = Breach> 
     keeps.into_iter().chain(adds).chain(privileged)
 }
 
-/// Capabilities that let a container send packets in another pod's name, directly or by leaving its own
-/// namespaces:
-/// NET_ADMIN changes the links of other pods where user namespaces are not in use, the others load
-/// code into the kernel, write to devices and memory, enter namespaces or open any file of the node.
-pub const FORBIDDEN: [&str; 8] = [
+/// Capabilities that let a container send packets in another pod's name, directly or by leaving its own namespaces, or
+/// that let it read another's token. NET_ADMIN changes the links of other pods where user namespaces are not in use. The
+/// others load code into the kernel or another kernel, write to devices and memory, enter namespaces, open any file of
+/// the node, or sample the memory of its processes (PERFMON).
+pub const FORBIDDEN: [&str; 10] = [
     "NET_RAW",
     "NET_ADMIN",
     "SYS_ADMIN",
     "SYS_MODULE",
     "SYS_RAWIO",
+    "SYS_BOOT",
     "BPF",
+    "PERFMON",
     "DAC_READ_SEARCH",
     "ALL",
 ];

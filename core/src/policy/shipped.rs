@@ -58,37 +58,37 @@ pub const SHIPPED: [ShippedPolicy; 13] = [
     policy(
         "podid-neighbours-audit",
         WARN,
-        uuid!("a51a2486-e4c9-5991-96db-a949c6b8a5c8"),
+        uuid!("e5b7b1b1-11e8-56f1-9d6d-22f2bf45242d"),
         "nobody is warned of neighbours that keep NET_RAW",
     ),
     policy(
         "podid-neighbours-enforce",
         DENY,
-        uuid!("53279be3-345d-50c0-a216-3858c8970150"),
+        uuid!("57cf1337-c15a-5f9c-ae6f-fc251e5ec9a0"),
         "neighbours that keep NET_RAW are admitted",
     ),
     policy(
         "podid-neighbours-templates",
         WARN,
-        uuid!("7b2a0b51-abc0-5379-9076-f2f17238346c"),
+        uuid!("e7c5ee86-2fd7-5d0a-8ce4-f17bc154e5fc"),
         "nobody is warned of templates whose pods would be refused as neighbours",
     ),
     policy(
         "podid-net-raw-audit",
         WARN,
-        uuid!("adbd7753-4827-5bb9-a9dd-7e53e1bd20af"),
+        uuid!("b3f5bab1-48ac-53ad-a2bd-65f85fd95e51"),
         "nobody is warned of bound pods that keep NET_RAW",
     ),
     policy(
         "podid-net-raw-enforce",
         DENY,
-        uuid!("1e8dd378-36cf-581f-9cd8-d972017e0bae"),
+        uuid!("6ce594e2-c893-56f4-8a6e-7c55427f648f"),
         "bound pods that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-net-raw-templates",
         WARN,
-        uuid!("35a66b1d-6f10-5cbc-a24d-07afcadbc025"),
+        uuid!("bb5043c7-e95c-55f6-b580-90f671488fcb"),
         "nobody is warned of templates whose pods would be refused",
     ),
     policy(
@@ -122,13 +122,13 @@ const LEGACY_ENFORCED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         DENY,
-        uuid!("7ef56d7d-6ca8-5280-a607-3757e6db7b56"),
+        uuid!("570eb9c2-89ba-51bc-b881-c8a858437f7e"),
         "pods of hand-written bindings that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("ee4c505c-b295-5680-9ab5-d33eadf73222"),
+        uuid!("0fea1e6f-0e15-5682-9b56-8c1148886119"),
         "nobody is warned of templates with the label whose pods would be refused",
     ),
 ];
@@ -136,13 +136,13 @@ const LEGACY_AUDITED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         WARN,
-        uuid!("ea243bb1-845f-5d64-a390-3f6c4aded830"),
+        uuid!("4a6908ef-9b5b-5847-b0b2-21547747964c"),
         "nobody is warned of pods with the label that keep NET_RAW",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("86257a28-01f2-5c2e-8309-3a398cd528c0"),
+        uuid!("eac5b0e5-3c76-5bef-a143-e6ecf4c44c91"),
         "nobody is warned of templates with the label whose pods would be warned of",
     ),
 ];

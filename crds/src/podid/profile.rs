@@ -23,6 +23,10 @@ use super::profile_status::PodIdentityProfileStatus;
     category = "podid",
     namespaced,
     status = "PodIdentityProfileStatus",
+    validation = (
+        "self.metadata.name.size() <= 63 || (has(self.spec.binding) && has(self.spec.binding.selector))",
+        "spec.binding.selector is needed where metadata.name is longer than the 63 characters of a label's value"
+    ),
     selectable = ".spec.className",
     printcolumn(
         name = "Ready",

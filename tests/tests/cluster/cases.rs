@@ -5,13 +5,26 @@ use serde_json::{Value, json};
 /// An object, and words of the API server's refusal if it is a bad one.
 pub(crate) struct Case {
     pub(crate) kind: &'static str,
+    /// Beginning of its name.
+    pub(crate) name: String,
     pub(crate) spec: Value,
     pub(crate) refused: Option<&'static str>,
+}
+
+impl Case {
+    /// The same under a name of more than the 63 characters that a label's value may have.
+    fn with_a_long_name(self) -> Self {
+        Self {
+            name: "n".repeat(64),
+            ..self
+        }
+    }
 }
 
 fn good(kind: &'static str, spec: Value) -> Case {
     Case {
         kind,
+        name: "case".to_owned(),
         spec,
         refused: None,
     }
@@ -20,6 +33,7 @@ fn good(kind: &'static str, spec: Value) -> Case {
 fn bad(kind: &'static str, spec: Value, words: &'static str) -> Case {
     Case {
         kind,
+        name: "case".to_owned(),
         spec,
         refused: Some(words),
     }
@@ -124,6 +138,13 @@ fn profiles() -> Vec<Case> {
         ),
         bad(KIND, profile(access("my-group")), scope),
         bad(KIND, profile(access("/providers/x")), scope),
+        bad(
+            KIND,
+            profile(json!({})),
+            "spec.binding.selector is needed where metadata.name is longer",
+        )
+        .with_a_long_name(),
+        good(KIND, selector("short")).with_a_long_name(),
         bad(KIND, selector("-x"), label),
         bad(KIND, selector("a b"), label),
         bad(KIND, interval("59s"), duration),

@@ -20,10 +20,11 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
 async fn good_objects_are_taken_and_bad_ones_refused_with_the_reason() {
     let space = Space::new("rules").await;
     for (index, case) in cases::all().into_iter().enumerate() {
-        let object = object(case.kind, &format!("case-{index}"), &case.spec);
+        let name = format!("{}-{index}", case.name);
+        let object = object(case.kind, &name, &case.spec);
         let answer = space.create(case.kind, object.clone(), true).await;
         let offline = check::object(&object).unwrap();
-        let what = format!("{} {}", case.kind, case.spec);
+        let what = format!("{} {name} {}", case.kind, case.spec);
         match case.refused {
             None => {
                 answer.unwrap_or_else(|message| panic!("{what}: {message}"));

@@ -146,7 +146,9 @@ async fn adding_it_back_is_refused_in_any_spelling() {
         "NET_ADMIN",
         "SYS_MODULE",
         "SYS_RAWIO",
+        "SYS_BOOT",
         "BPF",
+        "Perfmon",
         "CAP_DAC_READ_SEARCH",
         // Letters that become those of a capability when a runtime makes them large.
         "NET_ADM\u{131}N",

@@ -138,8 +138,8 @@ impl fmt::Display for PlanRefusal {
         match self {
             Self::OwnedByAnother { id, owner } => write!(
                 f,
-                "identity {id} belongs to {owner}, as its tags say; choose another \
-                 spec.identity.name, or delete that profile first"
+                "identity {id} belongs to {owner}, as its tags say; choose another identity, or \
+                 have that profile deleted, and then the identity if it was kept"
             ),
             Self::NotOurs { id } => write!(
                 f,
