@@ -6,10 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
@@ -114,42 +111,44 @@ pub(crate) async fn config() -> Config {
 /// (<https://github.com/kubernetes/kubernetes/issues/135757>). The few policies that single tests make are not waited for.
 async fn policies_are_read(client: &Client) {
     let name = format!("podid-tests-last-{}", std::process::id());
-    let policy = json!({
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {"resourceRules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
-                "operations": ["CREATE"], "resourceNames": [name],
-            }]},
-            "validations": [{"expression": "false"}],
-        },
-    });
-    let binding = json!({
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
-    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    let post = PostParams::default();
-    let policy = serde_json::from_value(policy).unwrap();
-    policies.create(&post, &policy).await.unwrap();
-    let binding = serde_json::from_value(binding).unwrap();
-    bindings.create(&post, &binding).await.unwrap();
-    let objects: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
-    let object: ConfigMap = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-    let asked = PostParams {
-        dry_run: true,
-        ..PostParams::default()
+    let space = Space {
+        client: client.clone(),
+        name: "default".to_owned(),
     };
+    let (policy, binding) = (
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    );
+    let rule = json!({
+        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"],
+        "operations": ["CREATE"], "resourceNames": [name],
+    });
+    for (kind, spec) in [
+        (
+            policy,
+            json!({"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": "false"}]}),
+        ),
+        (
+            binding,
+            json!({"policyName": name, "validationActions": ["Deny"]}),
+        ),
+    ] {
+        let object = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": {"name": name}, "spec": spec,
+        });
+        space.create(kind, object, false).await.unwrap();
+    }
+    let refused = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
     eventually("the last policy taking effect", async || {
-        let answer = objects.create(&asked, &object).await;
-        let refused = refusal(answer.err()?).message;
-        refused.contains(&name).then_some(())
+        let answer = space.create("ConfigMap", refused.clone(), true).await;
+        answer.err()?.contains(&name).then_some(())
     })
     .await;
-    let delete = DeleteParams::default();
-    bindings.delete(&name, &delete).await.unwrap();
-    policies.delete(&name, &delete).await.unwrap();
+    for kind in [binding, policy] {
+        let delete = DeleteParams::default();
+        space.api(kind).delete(&name, &delete).await.unwrap();
+    }
 }
 
 /// What a kubeconfig says.
@@ -236,6 +235,7 @@ impl Space {
             "ValidatingAdmissionPolicyBinding" => {
                 (ADMISSION, "v1", "validatingadmissionpolicybindings", false)
             }
+            "ConfigMap" => ("", "v1", "configmaps", true),
             "Pod" => ("", "v1", "pods", true),
             "Node" => ("", "v1", "nodes", false),
             other => panic!("no test uses {other}"),
