@@ -5,7 +5,7 @@ use podid_core::class::NeighbourScope;
 use podid_core::net_raw::NetRaw;
 use podid_crds::podid::Neighbours;
 
-use super::values::choice;
+use super::values::{choice, net_raw};
 
 /// `--neighbours` and its scope.
 #[derive(Clone, Copy, Debug, Args)]
@@ -15,7 +15,7 @@ pub(crate) struct NeighbourArgs {
     /// nothing is asked
     #[arg(
         long, ignore_case = true, value_name = "RULE",
-        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
+        value_parser = net_raw()
     )]
     neighbours: Option<NetRaw>,
 

@@ -7,7 +7,7 @@ use podid_crds::podid::{AccessRule, BindingSpec, IdentitySpec, PodIdentityProfil
 use serde_json::{Value, json};
 
 use super::destination::DestinationArgs;
-use super::values::{access, choice, named, role_notes, unless_empty};
+use super::values::{access, choice, named, net_raw, role_notes, unless_empty};
 use crate::document;
 
 /// `podid profile create`
@@ -40,7 +40,7 @@ pub(crate) struct ProfileArgs {
     /// Whether its pods must drop NET_RAW [default: Enforce]
     #[arg(
         long, ignore_case = true, value_name = "MODE",
-        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
+        value_parser = net_raw()
     )]
     net_raw: Option<NetRaw>,
 

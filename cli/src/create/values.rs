@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use podid_core::net_raw::NetRaw;
 use podid_crds::podid::{AccessLimit, AccessRule};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +19,11 @@ where
         let word = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
         serde_json::from_value(Value::from(*word.unwrap_or(&text.as_str())))
     })
+}
+
+/// What becomes of pods that break the rule about NET_RAW.
+pub(crate) fn net_raw() -> impl TypedValueParser<Value = NetRaw> {
+    choice(&["Enforce", "Audit", "Ignore"])
 }
 
 /// `ROLE=SCOPE`, for instance `Reader=/subscriptions/…`. A name that is nearly a built-in role's is

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::changes::EditError;
 use super::find::{self, Found};
-use crate::create::values::{access, choice, named};
+use crate::create::values::{access, choice, named, net_raw};
 use crate::report::{self, CommitArgs};
 use crate::repository::{RepositoryError, Worktree};
 use crate::yaml;
@@ -66,7 +66,7 @@ pub(crate) struct EditArgs {
     /// Whether its pods must drop NET_RAW
     #[arg(
         long, ignore_case = true, value_name = "MODE",
-        value_parser = choice::<NetRaw>(&["Enforce", "Audit", "Ignore"])
+        value_parser = net_raw()
     )]
     net_raw: Option<NetRaw>,
 
