@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::discovery::ApiResource;
@@ -16,6 +17,8 @@ use podid_lab::net::in_namespace;
 use podid_lab::{Flux, Kubernetes, Lab, Lifetime, NodeKind, Target, UpOptions};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+
+use crate::added_policies::{self, Added};
 
 /// Set to the kubeconfig of a cluster that has `kustomize/cluster` applied, to run the ring there
 /// instead of in a lab.
@@ -32,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
 /// Ends with this process.
 static LAB: OnceLock<Lab> = OnceLock::new();
-/// Set once the API server of the cluster that all tests share has read podid's policies.
+/// Set once the API server of the cluster that all tests share has read podid's policies and those that tests add.
 static POLICIES_READ: OnceCell<()> = OnceCell::const_new();
 
 /// What a lab of the ring is like where a test asks for nothing else: one node, no Flux, of the release that is tried.
@@ -94,22 +97,29 @@ pub(crate) fn listen_beside_the_api_server() -> TcpListener {
     listener
 }
 
-/// Of the cluster that all tests share, once its API server has read podid's policies.
+/// Of the cluster that all tests share, once its API server has read all policies.
 pub(crate) async fn config() -> Config {
     let config = config_of(&kubeconfig()).await;
     let read = async || {
         let client = Client::try_from(config.clone()).expect("a client");
+        added_policies::apply(&client).await;
         policies_are_read(&client).await;
     };
     POLICIES_READ.get_or_init(read).await;
     config
 }
 
-/// Waits until the API server has read every policy that was applied before. It watches policies in the order of their
-/// making, so a last one, which refuses an object of its own, is made and waited for. Before 1.36 an API server may crash
-/// that reads a policy with variables while it evaluates another
-/// (<https://github.com/kubernetes/kubernetes/issues/135757>). The few policies that single tests make are not waited for.
+/// Waits until the API server has read every policy that was applied before, for the last time: the status that tells of
+/// their types is a change as well. It watches policies in the order of their changes, so a last one, which refuses an
+/// object of its own, is made and waited for. Before 1.36 an API server may crash that reads a policy with variables while
+/// it evaluates another (<https://github.com/kubernetes/kubernetes/issues/135757>).
 async fn policies_are_read(client: &Client) {
+    eventually("the type check of all policies", async || {
+        let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
+        let policies = policies.list(&ListParams::default()).await.unwrap();
+        policies.iter().all(is_type_checked).then_some(())
+    })
+    .await;
     let name = format!("podid-tests-last-{}", std::process::id());
     let space = Space {
         client: client.clone(),
@@ -151,6 +161,14 @@ async fn policies_are_read(client: &Client) {
     }
 }
 
+fn is_type_checked(policy: &ValidatingAdmissionPolicy) -> bool {
+    let checked = policy
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
+    checked.is_some() && checked == policy.metadata.generation
+}
+
 /// What a kubeconfig says.
 pub(crate) async fn config_of(kubeconfig: &Path) -> Config {
     podid_runtime::process::init();
@@ -163,8 +181,14 @@ pub(crate) async fn config_of(kubeconfig: &Path) -> Config {
 
 /// Makes a namespace whose name begins with `purpose`; returns the name.
 pub(crate) async fn new_namespace(client: &Client, purpose: &str) -> String {
+    labelled_namespace(client, purpose, None).await
+}
+
+async fn labelled_namespace(client: &Client, purpose: &str, label: Option<(&str, &str)>) -> String {
+    let label = label.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let metadata = ObjectMeta {
         generate_name: Some(format!("{purpose}-")),
+        labels: label.map(|label| [label].into()),
         ..ObjectMeta::default()
     };
     let namespace = Namespace {
@@ -186,6 +210,18 @@ impl Space {
     /// A new namespace whose name begins with `purpose`.
     pub(crate) async fn new(purpose: &str) -> Self {
         Self::of(config().await, purpose).await
+    }
+
+    /// The same with a label.
+    pub(crate) async fn labelled(purpose: &str, label: (&str, &str)) -> Self {
+        let client = Client::try_from(config().await).expect("a client");
+        let name = labelled_namespace(&client, purpose, Some(label)).await;
+        Self { client, name }
+    }
+
+    /// A new namespace in which a policy holds that components add.
+    pub(crate) async fn under(policy: Added) -> Self {
+        Self::labelled(policy.name, (added_policies::LABEL, policy.name)).await
     }
 
     /// The same in the cluster of a configuration.

@@ -1,63 +1,21 @@
 //! The admission policies of the components that narrow which AzureIdentities people may write.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use podid_core::binding::{HandWrittenLimits, LegacyIdentities};
 use podid_crds::aadpodidentity::AzureIdentity;
 use podid_crds::podid::PodIdentityClass;
-use podid_tests::pages::page;
 use serde_json::{Value, json};
 
+use crate::added_policies::{NO_LEGACY_IDENTITIES, WITHIN_CLASS};
 use crate::cases;
 use crate::fixture::{Space, eventually, refusal};
 
 const OPERATOR: &str = "system:serviceaccount:podid-system:podid-operator";
-const POLICIES: [&str; 2] = [
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-];
 
-/// A namespace in which the policy of a component holds, and in no other.
-struct Door {
-    space: Space,
-}
-
-impl Door {
-    async fn of(component: &str) -> Self {
-        let space = Space::new("legacy").await;
-        let door = Self { space };
-        for (kind, file) in POLICIES.into_iter().zip(["policy", "binding"]) {
-            let text = page(&format!("kustomize/components/{component}/{file}.yaml"));
-            let mut object: Value = serde_saphyr::from_str(&text).unwrap();
-            object["metadata"]["name"] = door.space.name.clone().into();
-            if kind == POLICIES[1] {
-                object["spec"]["policyName"] = door.space.name.clone().into();
-                let own = json!({"matchLabels": {"kubernetes.io/metadata.name": door.space.name}});
-                object["spec"]["matchResources"] = json!({"namespaceSelector": own});
-            }
-            let apply = PatchParams::apply("test");
-            let name = &door.space.name;
-            let api = door.space.api(kind);
-            api.patch(name, &apply, &Patch::Apply(&object))
-                .await
-                .unwrap();
-        }
-        door
-    }
-
-    /// Whether somebody may write an AzureIdentity.
-    async fn says(&self, who: &Space, object: &Value) -> Result<(), String> {
-        let written = who.create("AzureIdentity", object.clone(), true).await;
-        written.map(|_| ())
-    }
-
-    async fn close(&self) {
-        for kind in POLICIES {
-            let api = self.space.api(kind);
-            api.delete(&self.space.name, &DeleteParams::default())
-                .await
-                .unwrap();
-        }
-    }
+/// Whether somebody may write an AzureIdentity.
+async fn says(who: &Space, object: &Value) -> Result<(), String> {
+    let written = who.create("AzureIdentity", object.clone(), true).await;
+    written.map(|_| ())
 }
 
 fn identity(id: &str, class: Option<&str>) -> Value {
@@ -76,17 +34,15 @@ fn id(subscription: &str, group: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn where_none_is_served_only_the_operator_writes_one() {
-    let door = Door::of("no-legacy-identities").await;
-    let space = &door.space;
+    let space = Space::under(NO_LEGACY_IDENTITIES).await;
     let object = identity(&id("s", "g", "i"), None);
-    let refused = async || door.says(space, &object).await.err();
-    let said = eventually("the policy", refused).await;
+    let said = says(&space, &object).await.expect_err("by hand");
     assert!(
         said.contains("write a PodIdentityProfile that adopts"),
         "{said}"
     );
     let operator = space.as_user(OPERATOR).await;
-    door.says(&operator, &object).await.unwrap();
+    says(&operator, &object).await.unwrap();
     operator
         .create("AzureIdentity", object, false)
         .await
@@ -105,7 +61,6 @@ async fn where_none_is_served_only_the_operator_writes_one() {
         .unwrap();
     let other = json!({"spec": {"resourceID": id("s", "g", "other")}});
     patch(other).await.expect_err("another identity by hand");
-    door.close().await;
 }
 
 /// What the operator says of the same object.
@@ -127,8 +82,7 @@ fn found(space: &Space, object: &Value, classes: &[PodIdentityClass]) -> Option<
 
 #[tokio::test]
 async fn within_a_class_the_policy_and_the_operator_say_the_same() {
-    let door = Door::of("legacy-within-class").await;
-    let space = &door.space;
+    let space = Space::under(WITHIN_CLASS).await;
     let own = "0a1b2c3d-1111-2222-3333-0123456789ab";
     let mut classes = Vec::new();
     for (name, names, groups) in [
@@ -157,8 +111,8 @@ async fn within_a_class_the_policy_and_the_operator_say_the_same() {
         .filter_map(|class| class.metadata.name.clone())
         .collect();
     let theirs = identity(&id("s", "g", "i"), Some(&names[2]));
-    let refused = async || door.says(space, &theirs).await.err();
-    eventually("the policy", refused).await;
+    let refused = async || says(&space, &theirs).await.err();
+    eventually("the policy knowing the classes", refused).await;
 
     let (mut allowed, mut forbidden) = (0, 0);
     let named = names.iter().map(|name| Some(name.as_str()));
@@ -185,8 +139,8 @@ async fn within_a_class_the_policy_and_the_operator_say_the_same() {
                     let id = object["spec"]["resourceID"].take();
                     object["spec"].as_object_mut().unwrap().remove("resourceID");
                     object["spec"][spelling] = id;
-                    let said = door.says(space, &object).await;
-                    match (said, found(space, &object, &classes)) {
+                    let said = says(&space, &object).await;
+                    match (said, found(&space, &object, &classes)) {
                         (Ok(()), None) => allowed += 1,
                         (Err(said), Some(found)) => {
                             assert!(said.contains(&found), "{said} is not {found}");
@@ -202,9 +156,8 @@ async fn within_a_class_the_policy_and_the_operator_say_the_same() {
     // An object may come before its class.
     let later = format!("{}-later", space.name);
     let early = identity(&id("s", "g", "i"), Some(&later));
-    door.says(space, &early).await.unwrap();
+    says(&space, &early).await.unwrap();
     for name in &names {
         space.remove_class(name).await;
     }
-    door.close().await;
 }

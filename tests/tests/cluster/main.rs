@@ -3,6 +3,7 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod added_policies;
 mod aks;
 mod assigned_identities;
 mod assignment;

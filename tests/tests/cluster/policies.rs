@@ -1,28 +1,27 @@
 //! What holds for every admission policy that is installed.
 
-use std::fs;
-
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use kube::api::{Api, PostParams};
 use kube::core::Request;
 use podid_core::policy;
 use podid_crds::policy_digest;
 use podid_tests::manifests::{kustomize, objects};
-use podid_tests::programs::repository;
 use serde_json::Value;
 
+use crate::added_policies;
 use crate::fixture::{Space, eventually};
 
 const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 
-/// Names of the policies, as they are rendered.
+/// Names of the policies, as they are rendered, and of those that components add.
 fn names() -> Vec<String> {
     let rendered = objects(&kustomize("kustomize/base").unwrap());
     let policies = rendered
         .iter()
         .filter(|object| object["kind"] == "ValidatingAdmissionPolicy");
     let names = policies.filter_map(|policy| policy["metadata"]["name"].as_str());
-    names.map(str::to_owned).collect()
+    let added = added_policies::ALL.iter().map(|added| added.name);
+    names.chain(added).map(str::to_owned).collect()
 }
 
 /// It looks at the rules themselves, and neither at variables nor at conditions: of those, the tests of each policy say
@@ -46,23 +45,6 @@ async fn the_api_server_finds_no_fault_with_their_expressions() {
     }
 }
 
-/// Policies that components add: folders that kustomize renders, and files.
-const ADDED: [&str; 6] = [
-    "kustomize/cluster/policies/net-raw/legacy",
-    "kustomize/cluster/policies/net-raw/legacy-audit",
-    "kustomize/cluster/policies/net-raw/legacy-templates",
-    "kustomize/cluster/policies/net-raw/legacy-templates-audit",
-    "kustomize/components/legacy-within-class/policy.yaml",
-    "kustomize/components/no-legacy-identities/policy.yaml",
-];
-
-fn rendered(place: &str) -> String {
-    match place.ends_with(".yaml") {
-        true => fs::read_to_string(repository().join(place)).unwrap(),
-        false => kustomize(place).unwrap(),
-    }
-}
-
 /// The operator compares digests, which what an API server fills in must not change.
 #[tokio::test]
 async fn the_api_server_keeps_what_the_operator_takes_for_its_own() {
@@ -78,11 +60,9 @@ async fn the_api_server_keeps_what_the_operator_takes_for_its_own() {
         dry_run: true,
         ..PostParams::default()
     };
-    for place in ADDED {
-        let mut objects = objects(&rendered(place)).into_iter();
-        let policy = objects.find(|object| object["kind"] == "ValidatingAdmissionPolicy");
-        let policy: ValidatingAdmissionPolicy = serde_json::from_value(policy.unwrap()).unwrap();
+    for added in added_policies::ALL {
+        let policy: ValidatingAdmissionPolicy = serde_json::from_value(added.policy()).unwrap();
         let kept = policies.create(&dry, &policy).await.unwrap();
-        assert_eq!(says(kept), says(policy), "{place}");
+        assert_eq!(says(kept), says(policy), "{added:?}");
     }
 }
