@@ -152,8 +152,8 @@ pub struct IdentitySpec {
     /// Azure tags put on a created identity, beside podid's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = (
-        "self.size() <= 40 && self.all(k, !k.startsWith('podid-') && k.size() <= 512 && self[k].size() <= 256)",
-        "identity.tags: at most 40, names up to 512 and values up to 256 characters, and no name starting with podid-"
+        "self.size() <= 40 && self.all(k, !k.startsWith('podid-') && k.trim() == k && k.size() <= 512 && self[k].size() <= 256)",
+        "identity.tags: at most 40, names up to 512 and values up to 256 characters, and no name starting with podid- or with a space at an end"
     ))]
     pub tags: Option<BTreeMap<String, String>>,
 
