@@ -1,5 +1,5 @@
-//! Which rules about `NET_RAW` a pod breaks: those of the identities that it is bound to, and of the classes that ask it of
-//! neighbours.
+//! Which rules about `NET_RAW` and the node's network a pod breaks: those of the identities that it is bound to, and of the
+//! classes that ask it of all pods of their namespaces.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::binding::{AzureIdentity, Binding, BoundIdentities, Pod, ServingRules};
 use crate::class::{Class, Neighbour};
-use crate::net_raw::NetRaw;
+use crate::net_raw::{Breach, NetRaw};
 use crate::object_key::ObjectKey;
 
 /// What of a cluster decides which rules hold for a pod.
@@ -41,7 +41,7 @@ pub enum RuleOwner {
     Profile(ObjectKey),
     /// Of an AzureIdentity that was written by hand and binds the pod.
     AzureIdentity(ObjectKey),
-    /// Of a class that asks it of neighbours.
+    /// Of a class that asks it of pods that nobody need have bound.
     Class(String),
 }
 
@@ -69,12 +69,21 @@ impl ClusterRules {
         });
         let of_classes = self.classes.iter().map(|class| BrokenRule {
             of: RuleOwner::Class(class.name.clone()),
-            rule: class.asks_of(neighbour, &self.own_namespace),
+            rule: self.asked_by(class, pod, neighbour),
         });
         let all = of_identities.chain(of_classes);
         let mut broken: Vec<_> = all.filter(|broken| broken.rule != NetRaw::Ignore).collect();
         broken.sort();
         broken
+    }
+
+    /// What a class does about a pod with breaches.
+    fn asked_by(&self, class: &Class, pod: &Pod, neighbour: &Neighbour<'_>) -> NetRaw {
+        let shares = pod.breaches.contains(&Breach::HostNetwork);
+        match shares && class.forbids_host_network(neighbour, &self.own_namespace) {
+            true => NetRaw::Enforce,
+            false => class.asks_of(neighbour, &self.own_namespace),
+        }
     }
 }
 
@@ -93,7 +102,6 @@ mod tests {
     use super::*;
     use crate::binding::AzureIdentityType;
     use crate::class::{NeighbourScope, Neighbours};
-    use crate::net_raw::Breach;
     use crate::owner::Origin;
     use crate::profile::admit::tests::class;
     use crate::testing::{binding, id, identity, pod};
@@ -111,13 +119,15 @@ mod tests {
             except_namespaces: [].into(),
             except_nodes: BTreeMap::new(),
         });
+        let mut of_pods = class();
+        of_pods.limits.namespaces = [pod().namespace].into();
         let rules = ClusterRules {
             bindings: vec![binding("b", "web")],
             identities: vec![identity],
             classes: vec![Class {
                 name: "standard".into(),
                 neighbours,
-                ..class()
+                ..of_pods
             }],
             ..ClusterRules::default()
         };
@@ -153,6 +163,10 @@ mod tests {
             ["class standard Enforce"]
         );
         assert!(broken(NetRaw::Ignore, Some(NetRaw::Ignore), &keeps).is_empty());
+        assert_eq!(
+            broken(NetRaw::Ignore, Some(NetRaw::Audit), &[Breach::HostNetwork]),
+            ["class standard Enforce"]
+        );
         assert!(broken(NetRaw::Enforce, Some(NetRaw::Enforce), &[]).is_empty());
     }
 }

@@ -27,6 +27,13 @@ pub struct Neighbour<'a> {
     pub node_selector: &'a BTreeMap<String, String>,
 }
 
+impl Neighbour<'_> {
+    /// Whether its namespace is one of the cluster's own, or podid's: what runs there works on the node's network.
+    pub(super) fn is_of_the_system(&self, own_namespace: &str) -> bool {
+        [KUBE_SYSTEM, own_namespace].contains(&self.namespace)
+    }
+}
+
 impl Class {
     /// What the class asks of a pod, bound or not. `own_namespace` is podid's. The policy `podid-neighbours` states
     /// the same in CEL.
@@ -35,7 +42,7 @@ impl Class {
         let Some(neighbours) = &self.neighbours else {
             return NetRaw::Ignore;
         };
-        let is_system = [KUBE_SYSTEM, own_namespace].contains(&pod.namespace);
+        let is_system = pod.is_of_the_system(own_namespace);
         let is_excepted = neighbours.except_namespaces.contains(pod.namespace);
         let is_in_scope = match neighbours.scope {
             NeighbourScope::Namespaces => {

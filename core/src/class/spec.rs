@@ -137,6 +137,8 @@ pub struct Limits {
     pub allow_shared_adoption: bool,
     /// Whether identities of its profiles are also served through hand-written AzureIdentities.
     pub allow_hand_written: bool,
+    /// Whether pods of the namespaces above may use the network of their node.
+    pub allow_host_network: bool,
 }
 
 /// One role, and the scopes at or below which it may be asked for.
@@ -153,10 +155,14 @@ impl Class {
     /// the labels. Without labels in the class, no label is a permission.
     #[must_use]
     pub fn admits_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.limits.namespaces.contains("*") || self.names_namespace(name, labels)
+    }
+
+    /// The same, but for a class that admits all namespaces by `*`.
+    pub(super) fn names_namespace(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         let (names, wanted) = (&self.limits.namespaces, &self.limits.namespace_labels);
         let has = |(key, value)| labels.get(key) == Some(value);
-        names.contains("*")
-            || names.contains(name)
+        names.contains(name)
             || wanted
                 .as_ref()
                 .is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(has))

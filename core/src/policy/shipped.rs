@@ -24,7 +24,7 @@ const fn policy(
 }
 
 /// Those that every installation has, by name. A digest is what the test of the manifests says that it is.
-pub const SHIPPED: [ShippedPolicy; 13] = [
+pub const SHIPPED: [ShippedPolicy; 15] = [
     policy(
         "podid-assigned-identities",
         DENY,
@@ -54,6 +54,18 @@ pub const SHIPPED: [ShippedPolicy; 13] = [
         DENY,
         uuid!("38ea1ec0-7ac4-5cea-a50b-62e0fa3cecea"),
         "a node daemon may write Events about anything",
+    ),
+    policy(
+        "podid-host-network",
+        DENY,
+        uuid!("903f8e48-8130-50c9-b43d-760df12dc060"),
+        "pods of a class's namespaces may use the network of their node, and get every identity of the node",
+    ),
+    policy(
+        "podid-host-network-templates",
+        WARN,
+        uuid!("124e9e67-7a66-5b09-9bc9-25fd9612e272"),
+        "nobody is warned of templates whose pods would be refused for hostNetwork",
     ),
     policy(
         "podid-neighbours-audit",

@@ -171,7 +171,10 @@ pub struct Neighbours {
     /// Namespaces that are left out, as that of a network plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = (
+        "self.all(n, n.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
+        "neighbours.exceptNamespaces[] must be names of namespaces; there is no * here"
+    ))]
     pub except_namespaces: Option<Vec<String>>,
 
     /// Labels of nodes that serve no identities, because podid's node daemon does not run there. A pod is left out
@@ -221,6 +224,12 @@ pub struct ClassLimits {
     /// written by hand, in any namespace. Left out: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_hand_written: Option<bool>,
+
+    /// Whether pods of the namespaces that the class names, or selects by labels, may set `hostNetwork: true`, bound or
+    /// not. On the network of its node a pod gets every identity of the node. Left out: they may not; of the namespaces
+    /// of a class for all (`*`), nothing is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_host_network: Option<bool>,
 
     /// Which namespaces may use `AzureIdentity` objects of types 1 and 2 (service principals), and where their
     /// Secrets may be sent. Left out: none may.

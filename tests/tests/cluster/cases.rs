@@ -178,6 +178,11 @@ fn profiles() -> Vec<Case> {
         ),
         bad(
             KIND,
+            identity(json!({"tags": {" podid-uid": "x"}})),
+            "with a space at an end",
+        ),
+        bad(
+            KIND,
             identity(json!({"tags": {"t": "x".repeat(257)}})),
             "values up to 256",
         ),
@@ -196,8 +201,9 @@ fn classes() -> Vec<Case> {
             "namespaces": {"names": ["*"], "matchLabels": {"a": "b"}},
             "access": [{"role": "Reader", "scopes": ["/subscriptions/s"]}],
             "identityGroups": ["/subscriptions/s/resourcegroups/g"],
-            "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true,
+            "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true, "allowHostNetwork": true,
         },
+        "neighbours": {"rule": "Audit", "exceptNamespaces": ["calico-system"]},
     });
     vec![
         good(KIND, class(json!({}))),
@@ -206,6 +212,11 @@ fn classes() -> Vec<Case> {
             KIND,
             json!({"clusterName": "c"}),
             "spec.tenantId: Required value",
+        ),
+        bad(
+            KIND,
+            class(json!({"neighbours": {"rule": "Audit", "exceptNamespaces": ["calico-*"]}})),
+            "exceptNamespaces[] must be names of namespaces",
         ),
         bad(
             KIND,

@@ -57,7 +57,7 @@ impl Space {
         eventually("the policy taking effect", refused).await;
     }
 
-    /// The warning with which the API server admits an object at this path; nothing is created.
+    /// The warnings with which the API server admits an object at this path, one below the other; nothing is created.
     pub(crate) async fn warning(&self, path: &str, object: &Value) -> Option<String> {
         let parameters = PostParams {
             dry_run: true,
@@ -69,8 +69,10 @@ impl Space {
         let request = http::Request::from_parts(head, kube::client::Body::from(body));
         let answer = self.client.send(request).await.unwrap();
         assert_eq!(answer.status(), 201, "it is admitted: {object}");
-        let warning = answer.headers().get("warning")?;
-        Some(String::from_utf8_lossy(warning.as_bytes()).into_owned())
+        let warnings = answer.headers().get_all("warning").iter();
+        let said = warnings.map(|said| String::from_utf8_lossy(said.as_bytes()));
+        let said: Vec<_> = said.collect();
+        (!said.is_empty()).then(|| said.join("\n"))
     }
 
     /// Whether a pod may be created; the refusal if not.

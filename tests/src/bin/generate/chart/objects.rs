@@ -525,6 +525,33 @@ pod then
         ],
     },
     Template {
+        file: "policies/host-network.yaml",
+        sources: &[
+            "policies/host-network/policy.yaml",
+            "policies/host-network/binding.yaml",
+            "policies/host-network/templates-policy.yaml",
+            "policies/host-network/templates-binding.yaml",
+        ],
+        around: ("{{- if .Values.policies.hostNetwork.enabled }}", "{{- end }}"),
+        edits: &[
+            edit(
+                "  name: podid-host-network\n",
+                concat!("  name: podid-host-network", metadata!()),
+                2,
+            ),
+            edit(
+                "  name: podid-host-network-templates\n",
+                concat!("  name: podid-host-network-templates", metadata!()),
+                2,
+            ),
+            edit(
+                "[kube-system, podid-system]",
+                "[kube-system, {{ include \"podid.namespace\" $ }}]",
+                2,
+            ),
+        ],
+    },
+    Template {
         file: "policies/neighbours.yaml",
         sources: &[
             "policies/neighbours/rule/policy.yaml",
