@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Show what the operator would do for the profiles of files, or of commits
     Plan(PlanArgs),
 
-    /// List the pods of a cluster that break a rule about NET_RAW
+    /// List the pods of a cluster that break a rule about NET_RAW or the namespaces of their node
     Pods(PodsArgs),
 
     /// Print the least rights in Azure with which the operator can work for classes

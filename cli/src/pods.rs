@@ -1,4 +1,4 @@
-//! `podid pods`: the pods of a cluster that break a rule about `NET_RAW`.
+//! `podid pods`: the pods of a cluster that break a rule about `NET_RAW` or the namespaces of their node.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -165,10 +165,10 @@ fn listed(
             .unwrap_or(&none),
     };
     let broken = rules.broken_by(&pod, &neighbour);
-    (!broken.is_empty()).then(|| ListedPod {
-        rules: broken,
-        why: describe(&pod.breaches),
-        remedy: remedy(&pod.breaches),
+    (!broken.rules.is_empty()).then(|| ListedPod {
+        rules: broken.rules,
+        why: describe(&broken.breaches),
+        remedy: remedy(&broken.breaches),
         namespace: pod.namespace,
         name: pod.name,
     })
@@ -258,7 +258,10 @@ impl ListedPod {
 impl List {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.pods.is_empty() {
-            writeln!(out, "no pod breaks a rule about NET_RAW")?;
+            writeln!(
+                out,
+                "no pod breaks a rule about NET_RAW or the namespaces of its node"
+            )?;
         }
         for pod in &self.pods {
             let [pod, rules, why, remedy] = pod.cells();

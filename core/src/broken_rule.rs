@@ -1,6 +1,7 @@
-//! Which rules about `NET_RAW` and the node's network a pod breaks: those of the identities that it is bound to, and of the
+//! Which rules about `NET_RAW` and the node's namespaces a pod breaks: those of the identities that it is bound to, and of the
 //! classes that ask it of all pods of their namespaces.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -34,6 +35,15 @@ pub struct BrokenRule {
     pub rule: NetRaw,
 }
 
+/// All that a pod breaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BrokenRules {
+    /// In order.
+    pub rules: Vec<BrokenRule>,
+    /// What of the pod at least one of them is about.
+    pub breaches: BTreeSet<Breach>,
+}
+
 /// Whose rule it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum RuleOwner {
@@ -56,11 +66,11 @@ impl fmt::Display for RuleOwner {
 }
 
 impl ClusterRules {
-    /// The rules that a pod breaks, in order; none for one without breaches.
+    /// The rules that a pod breaks; none for one without breaches.
     #[must_use]
-    pub fn broken_by(&self, pod: &Pod, neighbour: &Neighbour<'_>) -> Vec<BrokenRule> {
+    pub fn broken_by(&self, pod: &Pod, neighbour: &Neighbour<'_>) -> BrokenRules {
         if pod.breaches.is_empty() {
-            return Vec::new();
+            return BrokenRules::default();
         }
         let bound = BoundIdentities::of(pod, &self.bindings, &self.identities, self.serving);
         let of_identities = bound.uses.iter().map(|(identity, _)| BrokenRule {
@@ -69,21 +79,32 @@ impl ClusterRules {
         });
         let of_classes = self.classes.iter().map(|class| BrokenRule {
             of: RuleOwner::Class(class.name.clone()),
-            rule: self.asked_by(class, pod, neighbour),
+            rule: class.asks_of(neighbour, &self.own_namespace),
         });
         let all = of_identities.chain(of_classes);
-        let mut broken: Vec<_> = all.filter(|broken| broken.rule != NetRaw::Ignore).collect();
-        broken.sort();
-        broken
+        let net_raw: BTreeSet<_> = all.filter(|broken| broken.rule != NetRaw::Ignore).collect();
+        let sharing = self.rules_about_sharing(pod, neighbour);
+        let is_told = |breach: &&Breach| {
+            !net_raw.is_empty() || (!sharing.is_empty() && breach.is_of_host_namespaces())
+        };
+        BrokenRules {
+            breaches: pod.breaches.iter().filter(is_told).cloned().collect(),
+            rules: net_raw.union(&sharing).cloned().collect(),
+        }
     }
 
-    /// What a class does about a pod with breaches.
-    fn asked_by(&self, class: &Class, pod: &Pod, neighbour: &Neighbour<'_>) -> NetRaw {
-        let shares = pod.breaches.contains(&Breach::HostNetwork);
-        match shares && class.forbids_host_network(neighbour, &self.own_namespace) {
-            true => NetRaw::Enforce,
-            false => class.asks_of(neighbour, &self.own_namespace),
-        }
+    /// The rules of classes that keep the pod out of the namespaces of its node, if it shares any.
+    fn rules_about_sharing(&self, pod: &Pod, neighbour: &Neighbour<'_>) -> BTreeSet<BrokenRule> {
+        let shares = pod.breaches.iter().any(Breach::is_of_host_namespaces);
+        let forbids = |class: &&Class| {
+            shares && class.forbids_host_namespaces(neighbour, &self.own_namespace)
+        };
+        let classes = self.classes.iter().filter(forbids);
+        let rules = classes.map(|class| BrokenRule {
+            of: RuleOwner::Class(class.name.clone()),
+            rule: NetRaw::Enforce,
+        });
+        rules.collect()
     }
 }
 
@@ -141,32 +162,53 @@ mod tests {
             namespace_labels: &none,
             node_selector: &none,
         };
-        let broken = rules.broken_by(&pod, &neighbour).into_iter();
-        broken
-            .map(|one| format!("{} {:?}", one.of, one.rule))
-            .collect()
+        let broken = rules.broken_by(&pod, &neighbour);
+        let of_rules = broken.rules.iter();
+        let words = of_rules.map(|one| format!("{} {:?}", one.of, one.rule));
+        let breaches = broken.breaches.iter().map(ToString::to_string);
+        words.chain(breaches).collect()
     }
 
     #[test]
     fn a_pod_breaks_the_rules_of_its_identities_and_of_classes_that_ask_it() {
         let keeps = [Breach::KeepsNetRaw("app".into())];
+        let why = "container app does not drop NET_RAW";
         assert_eq!(
             broken(NetRaw::Enforce, Some(NetRaw::Audit), &keeps),
-            ["profile apps/web Enforce", "class standard Audit"]
+            ["profile apps/web Enforce", "class standard Audit", why]
         );
         assert_eq!(
             broken(NetRaw::Audit, None, &keeps),
-            ["profile apps/web Audit"]
+            ["profile apps/web Audit", why]
         );
         assert_eq!(
             broken(NetRaw::Ignore, Some(NetRaw::Enforce), &keeps),
-            ["class standard Enforce"]
+            ["class standard Enforce", why]
         );
         assert!(broken(NetRaw::Ignore, Some(NetRaw::Ignore), &keeps).is_empty());
-        assert_eq!(
-            broken(NetRaw::Ignore, Some(NetRaw::Audit), &[Breach::HostNetwork]),
-            ["class standard Enforce"]
-        );
         assert!(broken(NetRaw::Enforce, Some(NetRaw::Enforce), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_class_that_asks_nothing_else_keeps_pods_out_of_the_nodes_namespaces() {
+        let keeps = Breach::KeepsNetRaw("app".into());
+        let (network, net_raw) = (
+            "the pod sets hostNetwork: true",
+            "container app does not drop NET_RAW",
+        );
+        let both = [Breach::HostNetwork, keeps];
+        assert_eq!(
+            broken(NetRaw::Ignore, None, &both),
+            ["class standard Enforce", network]
+        );
+        assert_eq!(
+            broken(NetRaw::Ignore, Some(NetRaw::Audit), &both),
+            [
+                "class standard Enforce",
+                "class standard Audit",
+                network,
+                net_raw
+            ]
+        );
     }
 }

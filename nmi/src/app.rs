@@ -9,7 +9,7 @@ use kube::Client;
 use podid_azure::{Imds, ImdsOptions, Principals, TransportOptions};
 use podid_core::binding::{BindingScope, ServingRules};
 use podid_runtime::admin::{self, Admin, AdminPages};
-use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
+use podid_runtime::{Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics, process};
 use tokio::sync::{mpsc, watch};
 
 use crate::api_clients::ApiClients;
@@ -51,7 +51,7 @@ const ENTRA_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     logging::init(&args.settings.log)?;
     privileges::check()?;
-    privileges::forbid_dumps()?;
+    process::forbid_dumps()?;
     open_files::raise_limit();
     let (drain, readiness, mut tasks) = (Drain::new(), Readiness::new(), Tasks::new());
     tasks.background("signals", Signals::install()?.forward_to(drain.clone()));

@@ -25,17 +25,6 @@ pub(crate) enum PrivilegeError {
     /// The kernel's answer could not be read.
     #[error("cannot read this process's capabilities from {STATUS}; is /proc mounted?")]
     Unknown(#[source] std::io::Error),
-    /// The kernel would write the process's memory to a file.
-    #[error("cannot keep this process's memory out of core dumps")]
-    Dumps(#[source] std::io::Error),
-}
-
-/// Keeps the memory of this process, in which tokens are, out of core dumps and from the processes of its user.
-///
-/// # Errors
-/// When the kernel refuses.
-pub(crate) fn forbid_dumps() -> Result<(), PrivilegeError> {
-    nix::sys::prctl::set_dumpable(false).map_err(|error| PrivilegeError::Dumps(error.into()))
 }
 
 /// Checks this process's effective capabilities.

@@ -1,9 +1,9 @@
 //! Events that tell a person what happened to an object, in the moment it happens.
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::runtime::events::{Event, EventType};
-use podid_core::condition::{ReadyEvent, ready_event};
+use podid_core::condition::{ConditionEvent, part_event, ready_event};
 use podid_core::profile::plan::Retained;
 use podid_index::events::EventWriter;
 
@@ -16,15 +16,30 @@ pub(crate) fn transition(
     before: &[Condition],
     after: &[Condition],
 ) {
-    let core =
-        |conditions: &[Condition]| -> Vec<_> { conditions.iter().map(from_kubernetes).collect() };
     if let Some(event) = ready_event(&core(before), &core(after)) {
         publish(writer, object, &event);
     }
 }
 
-/// Says what an object's `Ready` says.
-pub(crate) fn publish(writer: &EventWriter, object: &ObjectReference, event: &ReadyEvent<'_>) {
+/// Says what is new about a condition that is no part of an object's `Ready`.
+pub(crate) fn part_transition(
+    writer: &EventWriter,
+    object: &ObjectReference,
+    kind: &str,
+    before: &[Condition],
+    after: &[Condition],
+) {
+    if let Some(event) = part_event(kind, &core(before), &core(after)) {
+        publish(writer, object, &event);
+    }
+}
+
+fn core(conditions: &[Condition]) -> Vec<podid_core::condition::Condition<Time>> {
+    conditions.iter().map(from_kubernetes).collect()
+}
+
+/// Says what a condition says.
+pub(crate) fn publish(writer: &EventWriter, object: &ObjectReference, event: &ConditionEvent<'_>) {
     let type_ = match event.is_warning {
         true => EventType::Warning,
         false => EventType::Normal,

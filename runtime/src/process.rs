@@ -17,6 +17,20 @@ pub fn init() {
     let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
+/// The kernel would write the process's memory to a file, and show it to processes of its user.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep this process's memory out of core dumps")]
+pub struct DumpError(#[source] std::io::Error);
+
+/// Keeps the memory of this process, its environment and its files out of core dumps and from the other processes of its
+/// user: a pod that shares the node's processes may run as the same user.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn forbid_dumps() -> Result<(), DumpError> {
+    nix::sys::prctl::set_dumpable(false).map_err(|error| DumpError(error.into()))
+}
+
 /// Runs a daemon to its end on a multi-threaded runtime.
 ///
 /// Exit codes: 0 stopped as asked, 1 failed (the error and its causes are on standard error);

@@ -92,9 +92,10 @@ pub(crate) struct ClassArgs {
     #[arg(long)]
     allow_hand_written: bool,
 
-    /// Let pods of the namespaces above use the network of their node, where they get every identity of the node
+    /// Let pods of the namespaces above share the network and the processes of their node, with which they get every
+    /// identity of the node
     #[arg(long)]
-    allow_host_network: bool,
+    allow_host_namespaces: bool,
 
     #[command(flatten)]
     neighbours: NeighbourArgs,
@@ -164,7 +165,7 @@ impl ClassArgs {
             backends: None,
             allow_net_raw: self.allow_net_raw.then_some(true),
             allow_hand_written: self.allow_hand_written.then_some(true),
-            allow_host_network: self.allow_host_network.then_some(true),
+            allow_host_namespaces: self.allow_host_namespaces.then_some(true),
             service_principals: None,
         }
     }

@@ -94,7 +94,7 @@ fn every_flag_of_a_class_reaches_its_field() {
         "--allow-identity-group=/subscriptions/s/resourceGroups/g",
         "--allow-net-raw",
         "--allow-hand-written",
-        "--allow-host-network",
+        "--allow-host-namespaces",
         "--neighbours=audit",
         "--neighbours-scope=nodes",
     ]);

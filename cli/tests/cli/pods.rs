@@ -117,7 +117,8 @@ fn what_may_not_be_read_is_said_and_what_must_be_read_is_an_error() {
     let ran = with("podidentityclasses", 403);
     assert_eq!(ran.exit, Exit::Done, "{}", ran.err);
     assert!(
-        ran.out.starts_with("no pod breaks a rule about NET_RAW\n")
+        ran.out
+            .starts_with("no pod breaks a rule about NET_RAW or the namespaces of its node\n")
             && ran.out.contains("note you may not list podidentityclasses"),
         "{}",
         ran.out

@@ -9,14 +9,14 @@
 //! | `comparison` | when it need not be compared with Azure again |
 //! | `azure` | what Azure is asked, and the outcome for each set of answers |
 //! | `neighbours` | what it asks of pods that share a network with bound ones |
-//! | `host_network` | whose pods it keeps off the network of their node |
+//! | `host_namespaces` | whose pods it keeps out of the namespaces of their node |
 //! | `violation` | one field that the rules do not allow |
 
 pub mod azure;
 mod check;
 mod comparison;
 mod confirm;
-mod host_network;
+mod host_namespaces;
 mod neighbours;
 mod operator;
 mod spec;

@@ -43,14 +43,13 @@ impl Class {
             return NetRaw::Ignore;
         };
         let is_system = pod.is_of_the_system(own_namespace);
-        let is_excepted = neighbours.except_namespaces.contains(pod.namespace);
         let is_in_scope = match neighbours.scope {
             NeighbourScope::Namespaces => {
                 self.admits_namespace(pod.namespace, pod.namespace_labels)
             }
             NeighbourScope::Nodes => true,
         };
-        match is_in_scope && !is_system && !is_excepted && !neighbours.is_elsewhere(pod) {
+        match is_in_scope && !is_system && !neighbours.excepts(pod) {
             true => neighbours.rule,
             false => NetRaw::Ignore,
         }
@@ -58,6 +57,11 @@ impl Class {
 }
 
 impl Neighbours {
+    /// Whether the class leaves the pod out, by its namespace or by where it runs.
+    pub(super) fn excepts(&self, pod: &Neighbour<'_>) -> bool {
+        self.except_namespaces.contains(pod.namespace) || self.is_elsewhere(pod)
+    }
+
     /// Whether the pod can only run on nodes that serve no identities. A kubelet refuses a pod whose selector its
     /// node does not fit.
     fn is_elsewhere(&self, pod: &Neighbour<'_>) -> bool {

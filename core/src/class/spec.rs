@@ -137,8 +137,8 @@ pub struct Limits {
     pub allow_shared_adoption: bool,
     /// Whether identities of its profiles are also served through hand-written AzureIdentities.
     pub allow_hand_written: bool,
-    /// Whether pods of the namespaces above may use the network of their node.
-    pub allow_host_network: bool,
+    /// Whether pods of the namespaces above may share the network and the processes of their node.
+    pub allow_host_namespaces: bool,
 }
 
 /// One role, and the scopes at or below which it may be asked for.

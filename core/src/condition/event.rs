@@ -1,12 +1,12 @@
-//! Which Events people get about `Ready`.
+//! Which Events people get about conditions.
 
 use serde::Serialize;
 
 use super::{Condition, ConditionStatus, READY, SUCCEEDED, SUSPENDED};
 
-/// An Event about `Ready`.
+/// An Event about a condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReadyEvent<'a> {
+pub struct ConditionEvent<'a> {
     /// Whether its type is `Warning`; else it is `Normal`.
     pub is_warning: bool,
     #[allow(missing_docs, reason = "the name is enough")]
@@ -21,36 +21,55 @@ pub struct ReadyEvent<'a> {
 pub fn ready_event<'a, T>(
     before: &[Condition<T>],
     after: &'a [Condition<T>],
-) -> Option<ReadyEvent<'a>> {
-    let new = ready(after)?;
-    if let Some(old) = ready(before) {
-        let is_same = (old.status, &old.reason) == (new.status, &new.reason);
-        let is_fine = new.status == ConditionStatus::True;
-        if is_same && (is_fine || old.message == new.message) {
-            return None;
-        }
-    }
-    Some(event(new))
+) -> Option<ConditionEvent<'a>> {
+    let new = of_kind(READY, after)?;
+    let old = of_kind(READY, before);
+    old.is_none_or(|old| is_news(old, new)).then(|| event(new))
+}
+
+/// The same for a condition that is no part of `Ready`. That it begins well is no news.
+#[must_use]
+pub fn part_event<'a, T>(
+    kind: &str,
+    before: &[Condition<T>],
+    after: &'a [Condition<T>],
+) -> Option<ConditionEvent<'a>> {
+    let new = of_kind(kind, after)?;
+    let told = match of_kind(kind, before) {
+        Some(old) => is_news(old, new),
+        None => new.status != ConditionStatus::True,
+    };
+    told.then(|| event(new))
+}
+
+fn is_news<T>(old: &Condition<T>, new: &Condition<T>) -> bool {
+    let is_same = (old.status, &old.reason) == (new.status, &new.reason);
+    let is_fine = new.status == ConditionStatus::True;
+    !is_same || (!is_fine && old.message != new.message)
 }
 
 /// The Event about why an object is not ready; `None` if it is, or if that is not known or wanted.
 #[must_use]
-pub fn not_ready_event<T>(conditions: &[Condition<T>]) -> Option<ReadyEvent<'_>> {
-    let event = event(ready(conditions)?);
+pub fn not_ready_event<T>(conditions: &[Condition<T>]) -> Option<ConditionEvent<'_>> {
+    let event = event(of_kind(READY, conditions)?);
     event.is_warning.then_some(event)
 }
 
-fn event<T>(ready: &Condition<T>) -> ReadyEvent<'_> {
-    let is_success = ready.status == ConditionStatus::True && ready.reason == SUCCEEDED;
-    ReadyEvent {
-        is_warning: ready.status == ConditionStatus::False && ready.reason != SUSPENDED,
-        reason: if is_success { "Ready" } else { &ready.reason },
-        message: &ready.message,
+fn event<T>(condition: &Condition<T>) -> ConditionEvent<'_> {
+    let is_success = condition.status == ConditionStatus::True && condition.reason == SUCCEEDED;
+    ConditionEvent {
+        is_warning: condition.status == ConditionStatus::False && condition.reason != SUSPENDED,
+        reason: if is_success {
+            "Ready"
+        } else {
+            &condition.reason
+        },
+        message: &condition.message,
     }
 }
 
-fn ready<T>(conditions: &[Condition<T>]) -> Option<&Condition<T>> {
-    conditions.iter().find(|condition| condition.kind == READY)
+fn of_kind<'a, T>(kind: &str, conditions: &'a [Condition<T>]) -> Option<&'a Condition<T>> {
+    conditions.iter().find(|condition| condition.kind == kind)
 }
 
 #[cfg(test)]
@@ -96,6 +115,26 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_told_of_when_it_fails_and_when_it_is_mended() {
+        let part = |status, message: &str| {
+            let [mut part, _] = conditions(status, "Word", message);
+            (part.status, part.message) = (status, message.into());
+            [part]
+        };
+        let told = |before: &[Condition<()>], after: &[Condition<()>]| {
+            part_event("Other", before, after).map(|event| event.is_warning)
+        };
+        let (fine, missing) = (part(True, "all"), part(False, "one is missing"));
+        assert_eq!(told(&[], &fine), None, "it begins well");
+        assert_eq!(told(&[], &missing), Some(true));
+        assert_eq!(told(&fine, &missing), Some(true));
+        assert_eq!(told(&missing, &missing), None);
+        assert_eq!(told(&missing, &part(False, "two are")), Some(true));
+        assert_eq!(told(&missing, &fine), Some(false));
+        assert_eq!(told(&missing, &[]), None, "nothing is asked any more");
+    }
+
+    #[test]
     fn a_warning_is_what_a_person_did_not_ask_for() {
         let table = [
             ((True, SUCCEEDED), "Ready", false),
@@ -107,7 +146,7 @@ mod tests {
         ];
         for ((status, reason), shown, is_warning) in table {
             let conditions = conditions(status, reason, "why");
-            let expected = ReadyEvent {
+            let expected = ConditionEvent {
                 is_warning,
                 reason: shown,
                 message: "why",

@@ -126,6 +126,14 @@ pub const FORBIDDEN: [&str; 10] = [
     "ALL",
 ];
 
+impl Breach {
+    /// Whether the pod shares a namespace of its node, as it says in its spec.
+    #[must_use]
+    pub fn is_of_host_namespaces(&self) -> bool {
+        matches!(self, Self::HostNetwork | Self::HostPid)
+    }
+}
+
 fn is_forbidden(capability: &str) -> bool {
     // A runtime makes letters large by Unicode's rules, by which `NET_ADMıN` is NET_ADMIN. No capability has another
     // character than these.
@@ -137,13 +145,25 @@ fn is_forbidden(capability: &str) -> bool {
     FORBIDDEN.contains(&upper.strip_prefix("CAP_").unwrap_or(&upper))
 }
 
+/// The name of a capability, or words for it: Kubernetes takes any text, and one with control characters would write lines
+/// of its own on somebody's terminal, or keep an API server from saying more than a policy's fixed message.
+fn printable(capability: &str) -> &str {
+    let is_printed = |c: char| c.is_ascii_graphic() || c == ' ' || c.escape_debug().len() == 1;
+    match capability.chars().all(is_printed) {
+        true => capability,
+        false => "(what is no name of a capability)",
+    }
+}
+
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HostNetwork => f.write_str("the pod sets hostNetwork: true"),
             Self::HostPid => f.write_str("the pod sets hostPID: true"),
             Self::KeepsNetRaw(name) => write!(f, "container {name} does not drop NET_RAW"),
-            Self::Adds(name, capability) => write!(f, "container {name} adds {capability}"),
+            Self::Adds(name, capability) => {
+                write!(f, "container {name} adds {}", printable(capability))
+            }
             Self::Privileged(name) => write!(f, "container {name} is privileged"),
         }
     }
@@ -184,8 +204,7 @@ pub fn remedy(breaches: &BTreeSet<Breach>) -> String {
 /// Reason of the Event on a bound pod with these breaches. The operator and the node daemon both write it.
 #[must_use]
 pub fn reason(breaches: &BTreeSet<Breach>) -> &'static str {
-    let of_pod = |breach: &Breach| matches!(breach, Breach::HostNetwork | Breach::HostPid);
-    match breaches.iter().all(of_pod) {
+    match breaches.iter().all(Breach::is_of_host_namespaces) {
         false => "BreaksNetRawRule",
         true => "HostNamespaceUsed",
     }
@@ -222,6 +241,18 @@ mod tests {
             ..PodSecurity::default()
         };
         describe(&breaches(&pod))
+    }
+
+    #[test]
+    fn a_capability_with_control_characters_writes_none() {
+        let says = |name: &str| Breach::Adds("app".into(), name.into()).to_string();
+        for plain in ["NET_ADMIN", "NET RAW", "NET_ADM\u{131}N", "it's \\"] {
+            assert_eq!(says(plain), format!("container app adds {plain}"));
+        }
+        for odd in ["X\nteam-a/fake", "X\u{1b}[31m", "X\u{202e}", "\u{2028}"] {
+            let words = "container app adds (what is no name of a capability)";
+            assert_eq!(says(odd), words);
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ const fn policy(
 }
 
 /// Those that every installation has, by name. A digest is what the test of the manifests says that it is.
-pub const SHIPPED: [ShippedPolicy; 15] = [
+pub const SHIPPED: [ShippedPolicy; 14] = [
     policy(
         "podid-assigned-identities",
         DENY,
@@ -56,51 +56,45 @@ pub const SHIPPED: [ShippedPolicy; 15] = [
         "a node daemon may write Events about anything",
     ),
     policy(
-        "podid-host-network",
-        DENY,
-        uuid!("903f8e48-8130-50c9-b43d-760df12dc060"),
-        "pods of a class's namespaces may use the network of their node, and get every identity of the node",
-    ),
-    policy(
-        "podid-host-network-templates",
+        "podid-host-namespaces-templates",
         WARN,
-        uuid!("124e9e67-7a66-5b09-9bc9-25fd9612e272"),
-        "nobody is warned of templates whose pods would be refused for hostNetwork",
+        uuid!("88cc5ab4-127b-5014-a0bd-a98721a71eec"),
+        "nobody is warned of templates whose pods would be refused for hostNetwork or hostPID",
     ),
     policy(
         "podid-neighbours-audit",
         WARN,
-        uuid!("e5b7b1b1-11e8-56f1-9d6d-22f2bf45242d"),
+        uuid!("a500d316-d69e-5650-ba3b-deb23cbda487"),
         "nobody is warned of neighbours that keep NET_RAW",
     ),
     policy(
         "podid-neighbours-enforce",
         DENY,
-        uuid!("57cf1337-c15a-5f9c-ae6f-fc251e5ec9a0"),
-        "neighbours that keep NET_RAW are admitted",
+        uuid!("8e5bdfaa-596b-5799-9adb-8000ea998c6a"),
+        "neighbours that keep NET_RAW, and pods that share the network or processes of their node, are admitted",
     ),
     policy(
         "podid-neighbours-templates",
         WARN,
-        uuid!("e7c5ee86-2fd7-5d0a-8ce4-f17bc154e5fc"),
+        uuid!("cf1eb4a7-f55d-55db-b038-11c609d15084"),
         "nobody is warned of templates whose pods would be refused as neighbours",
     ),
     policy(
         "podid-net-raw-audit",
         WARN,
-        uuid!("b3f5bab1-48ac-53ad-a2bd-65f85fd95e51"),
+        uuid!("57414b13-3fe6-5f42-b612-a97e372ae8f8"),
         "nobody is warned of bound pods that keep NET_RAW",
     ),
     policy(
         "podid-net-raw-enforce",
         DENY,
-        uuid!("6ce594e2-c893-56f4-8a6e-7c55427f648f"),
+        uuid!("16358810-128d-5199-a511-471b94cb05d8"),
         "bound pods that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-net-raw-templates",
         WARN,
-        uuid!("bb5043c7-e95c-55f6-b580-90f671488fcb"),
+        uuid!("3b5642f5-29e9-5e22-9172-407400d2fac4"),
         "nobody is warned of templates whose pods would be refused",
     ),
     policy(
@@ -134,13 +128,13 @@ const LEGACY_ENFORCED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         DENY,
-        uuid!("570eb9c2-89ba-51bc-b881-c8a858437f7e"),
+        uuid!("a5f62a2f-1470-5c20-9f6d-398febdc7d6e"),
         "pods of hand-written bindings that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("0fea1e6f-0e15-5682-9b56-8c1148886119"),
+        uuid!("08d60d42-51b1-5dda-8c73-5e1b28dfdfc5"),
         "nobody is warned of templates with the label whose pods would be refused",
     ),
 ];
@@ -148,13 +142,13 @@ const LEGACY_AUDITED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         WARN,
-        uuid!("4a6908ef-9b5b-5847-b0b2-21547747964c"),
+        uuid!("a1360406-302a-5c0f-951e-7ec341fecbd7"),
         "nobody is warned of pods with the label that keep NET_RAW",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("eac5b0e5-3c76-5bef-a143-e6ecf4c44c91"),
+        uuid!("f2302e44-f5ce-5996-84f2-c7efdb6e1cd1"),
         "nobody is warned of templates with the label whose pods would be warned of",
     ),
 ];

@@ -189,7 +189,7 @@ fn limits(limits: &ClassLimits) -> Limits {
         allow_net_raw: limits.allow_net_raw.unwrap_or_default(),
         allow_shared_adoption: limits.allow_shared_adoption.unwrap_or_default(),
         allow_hand_written: limits.allow_hand_written.unwrap_or_default(),
-        allow_host_network: limits.allow_host_network.unwrap_or_default(),
+        allow_host_namespaces: limits.allow_host_namespaces.unwrap_or_default(),
     }
 }
 

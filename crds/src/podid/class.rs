@@ -38,6 +38,13 @@ use serde::{Deserialize, Serialize};
         json_path = ".status.nodes.unguarded"
     ),
     printcolumn(
+        name = "Policies",
+        type_ = "string",
+        description = "Whether podid's admission policies are as this version installs them, at the last look",
+        json_path = ".status.conditions[?(@.type==\"PoliciesInstalled\")].status",
+        priority = 1
+    ),
+    printcolumn(
         name = "ResourceGroup",
         type_ = "string",
         json_path = ".spec.resourceGroup",
@@ -168,7 +175,7 @@ pub struct Neighbours {
     #[serde(default)]
     pub scope: NeighbourScope,
 
-    /// Namespaces that are left out, as that of a network plugin.
+    /// Namespaces that are left out, as that of a network plugin, also of what `limits.allowHostNamespaces` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = (
@@ -225,11 +232,11 @@ pub struct ClassLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_hand_written: Option<bool>,
 
-    /// Whether pods of the namespaces that the class names, or selects by labels, may set `hostNetwork: true`, bound or
-    /// not. On the network of its node a pod gets every identity of the node. Left out: they may not; of the namespaces
-    /// of a class for all (`*`), nothing is asked.
+    /// Whether pods of the namespaces that the class names, or selects by labels, may set `hostNetwork` or `hostPID`,
+    /// bound or not. On the network of its node a pod gets every identity of the node, and among the node's processes it
+    /// may read tokens of others. Left out: they may not. By `*` in `namespaces.names` no namespace is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow_host_network: Option<bool>,
+    pub allow_host_namespaces: Option<bool>,
 
     /// Which namespaces may use `AzureIdentity` objects of types 1 and 2 (service principals), and where their
     /// Secrets may be sent. Left out: none may.
@@ -265,7 +272,10 @@ pub struct NamespaceLimit {
     /// Names of the namespaces; `*` alone stands for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500), inner(length(min = 1, max = 63)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = (
+        "self.all(n, n == '*' || n.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
+        "limits.namespaces.names[] must be names of namespaces, or * alone, which stands for all"
+    ))]
     pub names: Option<Vec<String>>,
 
     /// Labels, all of which a namespace must carry to be in.

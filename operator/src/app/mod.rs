@@ -11,7 +11,9 @@ use std::time::Duration;
 use controllers::{Controllers, Counters, event_writer};
 use podid_azure::Arm;
 use podid_runtime::admin::{self, AdminPages};
-use podid_runtime::{BoxError, Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics};
+use podid_runtime::{
+    BoxError, Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics, process,
+};
 use tokio::sync::oneshot;
 
 use crate::args::Args;
@@ -42,6 +44,7 @@ pub struct Running {
 /// It could not start, a task of it ended, or another replica leads.
 pub async fn run(args: Args) -> Result<(), BoxError> {
     logging::init(&args.runtime.log)?;
+    process::forbid_dumps()?;
     let drain = Drain::new();
     let signals = Signals::install()?.forward_to(drain.clone());
     let mut running = start(args, drain, None).await?;

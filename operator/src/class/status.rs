@@ -80,7 +80,12 @@ pub(super) async fn write(
         status.conditions.unwrap_or_default()
     };
     let (object, before) = (class.object_ref(&()), conditions(class));
-    events::transition(&context.events, &object, &before, &conditions(&updated));
+    let after = conditions(&updated);
+    events::transition(&context.events, &object, &before, &after);
+    // Nodes have Events of their own.
+    for kind in [POLICIES_INSTALLED, NEIGHBOURS_READY] {
+        events::part_transition(&context.events, &object, kind, &before, &after);
+    }
     Ok(updated)
 }
 

@@ -201,7 +201,7 @@ fn classes() -> Vec<Case> {
             "namespaces": {"names": ["*"], "matchLabels": {"a": "b"}},
             "access": [{"role": "Reader", "scopes": ["/subscriptions/s"]}],
             "identityGroups": ["/subscriptions/s/resourcegroups/g"],
-            "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true, "allowHostNetwork": true,
+            "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true, "allowHostNamespaces": true,
         },
         "neighbours": {"rule": "Audit", "exceptNamespaces": ["calico-system"]},
     });
@@ -217,6 +217,11 @@ fn classes() -> Vec<Case> {
             KIND,
             class(json!({"neighbours": {"rule": "Audit", "exceptNamespaces": ["calico-*"]}})),
             "exceptNamespaces[] must be names of namespaces",
+        ),
+        bad(
+            KIND,
+            class(json!({"limits": {"namespaces": {"names": ["team-*"]}}})),
+            "namespaces.names[] must be names of namespaces",
         ),
         bad(
             KIND,

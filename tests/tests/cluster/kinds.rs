@@ -287,7 +287,7 @@ async fn columns_show_what_people_look_for() {
         (
             "podid.dev/v1alpha1",
             "podidentityclasses",
-            "Name Ready Status Profiles Unguarded ResourceGroup Location Age Message",
+            "Name Ready Status Profiles Unguarded Policies ResourceGroup Location Age Message",
         ),
         (
             "aadpodidentity.k8s.io/v1",

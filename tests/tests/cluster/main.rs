@@ -15,7 +15,7 @@ mod chart;
 mod class_limits;
 mod fixture;
 mod flux;
-mod host_network;
+mod host_namespaces;
 mod kinds;
 mod legacy_identities;
 mod migration;

@@ -171,6 +171,12 @@ async fn adding_it_back_is_refused_in_any_spelling() {
             );
         }
     }
+    // It would end the message, and keep the API server from saying more than a fixed one.
+    let context = json!({"capabilities": {"drop": ["ALL"], "add": ["X\nY\u{202e}", "NET_RAW"]}});
+    let said = space.admits(pod("p", "shop", &context)).await;
+    let said = said.expect_err("two lines");
+    let words = "container app adds (what is no name of a capability), NET_RAW;";
+    assert!(said.contains(words), "{said}");
     let harmless = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}});
     space.admits(pod("p", "shop", &harmless)).await.unwrap();
 }

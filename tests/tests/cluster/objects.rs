@@ -26,6 +26,14 @@ impl Objects {
         }
     }
 
+    /// Those of the namespace that holds the Events about objects without one.
+    pub(crate) fn in_default(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            namespace: "default".to_owned(),
+        }
+    }
+
     /// Those of one kind.
     pub(crate) fn api<K: Kind>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)

@@ -97,6 +97,23 @@ fn a_pod_that_nobody_binds_gets_no_token() {
     );
 }
 
+/// A pod that shares the node's processes may run as the operator's user.
+#[test]
+fn what_the_operator_has_is_closed_to_other_processes_of_its_user() {
+    let lab = cluster();
+    let look = "for pid in $(pgrep -x podid-operator); do
+        awk '/^Uid:/ {printf \"%s \", $2}' /proc/$pid/status; stat -c %u /proc/$pid/environ; done";
+    let owners = ["node-0", "node-1"].map(|node| {
+        let target = podid_lab::Target::node(node);
+        let output = lab.command(&target, ["sh", "-c", look]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    });
+    // Its user is 65532. Were its files that user's, so would be who may read them.
+    let owners = owners.concat();
+    let owners: Vec<&str> = owners.lines().collect();
+    assert_eq!(owners, ["65532 0"; 2]);
+}
+
 #[test]
 fn the_daemon_has_three_capabilities_and_a_root_that_it_cannot_write() {
     let lab = cluster();

@@ -132,6 +132,13 @@ async fn a_policy_that_somebody_changed_or_removed_is_named_until_it_is_back() {
     let profile = scene.poke("cart", "1").await;
     let (reason, message) = says(&profile, "EnforcementReady");
     assert_eq!(reason, "PolicyChanged", "{message}");
+    let about_classes = Objects::in_default(&scene.stage.client);
+    let told = about_classes.until_event(&scene.namespace, "PolicyChanged");
+    let told = told.await;
+    assert!(
+        told.contains("podid-net-raw-enforce has a changed binding"),
+        "{told}"
+    );
 
     bindings
         .delete(name, &DeleteParams::default())
@@ -147,6 +154,9 @@ async fn a_policy_that_somebody_changed_or_removed_is_named_until_it_is_back() {
         .await
         .unwrap();
     until_class_says(&scene, "PoliciesInstalled", "Installed", "2").await;
+    about_classes
+        .until_event(&scene.namespace, "Installed")
+        .await;
     let profile = scene.poke("cart", "3").await;
     assert_eq!(says(&profile, "EnforcementReady").0, "Enforced");
     let mut bound = keeping("probe");

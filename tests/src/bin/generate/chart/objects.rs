@@ -525,29 +525,22 @@ pod then
         ],
     },
     Template {
-        file: "policies/host-network.yaml",
+        file: "policies/host-namespaces-templates.yaml",
         sources: &[
-            "policies/host-network/policy.yaml",
-            "policies/host-network/binding.yaml",
-            "policies/host-network/templates-policy.yaml",
-            "policies/host-network/templates-binding.yaml",
+            "policies/neighbours/host-namespaces/policy.yaml",
+            "policies/neighbours/host-namespaces/binding.yaml",
         ],
-        around: ("{{- if .Values.policies.hostNetwork.enabled }}", "{{- end }}"),
+        around: ("{{- if .Values.policies.neighbours.enabled }}", "{{- end }}"),
         edits: &[
             edit(
-                "  name: podid-host-network\n",
-                concat!("  name: podid-host-network", metadata!()),
-                2,
-            ),
-            edit(
-                "  name: podid-host-network-templates\n",
-                concat!("  name: podid-host-network-templates", metadata!()),
+                "  name: podid-host-namespaces-templates\n",
+                concat!("  name: podid-host-namespaces-templates", metadata!()),
                 2,
             ),
             edit(
                 "[kube-system, podid-system]",
                 "[kube-system, {{ include \"podid.namespace\" $ }}]",
-                2,
+                1,
             ),
         ],
     },
