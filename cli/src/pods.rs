@@ -234,9 +234,8 @@ where
 {
     match all(client, None, list).await {
         Err(ClusterError::List { source, kinds, .. }) if has_code(&source, FORBIDDEN) => {
-            let note = format!(
-                "you may not list {kinds}; what classes ask of neighbours may be missing here"
-            );
+            let note =
+                format!("you may not list {kinds}; what classes ask of pods may be missing here");
             list.notes.push(note);
             Ok(Vec::new())
         }

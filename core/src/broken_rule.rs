@@ -51,8 +51,10 @@ pub enum RuleOwner {
     Profile(ObjectKey),
     /// Of an AzureIdentity that was written by hand and binds the pod.
     AzureIdentity(ObjectKey),
-    /// Of a class that asks it of pods that nobody need have bound.
+    /// Of a class that asks it of neighbours.
     Class(String),
+    /// Of a class that keeps pods of its namespaces out of the namespaces of their node. It is about nothing else.
+    HostNamespacesOfClass(String),
 }
 
 impl fmt::Display for RuleOwner {
@@ -61,6 +63,7 @@ impl fmt::Display for RuleOwner {
             Self::Profile(key) => write!(f, "profile {key}"),
             Self::AzureIdentity(key) => write!(f, "AzureIdentity {key}"),
             Self::Class(name) => write!(f, "class {name}"),
+            Self::HostNamespacesOfClass(name) => write!(f, "class {name} on host namespaces"),
         }
     }
 }
@@ -101,7 +104,7 @@ impl ClusterRules {
         };
         let classes = self.classes.iter().filter(forbids);
         let rules = classes.map(|class| BrokenRule {
-            of: RuleOwner::Class(class.name.clone()),
+            of: RuleOwner::HostNamespacesOfClass(class.name.clone()),
             rule: NetRaw::Enforce,
         });
         rules.collect()
@@ -199,13 +202,13 @@ mod tests {
         let both = [Breach::HostNetwork, keeps];
         assert_eq!(
             broken(NetRaw::Ignore, None, &both),
-            ["class standard Enforce", network]
+            ["class standard on host namespaces Enforce", network]
         );
         assert_eq!(
             broken(NetRaw::Ignore, Some(NetRaw::Audit), &both),
             [
-                "class standard Enforce",
                 "class standard Audit",
+                "class standard on host namespaces Enforce",
                 network,
                 net_raw
             ]

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::runtime::events::{Event, EventType};
-use podid_core::condition::{ConditionEvent, part_event, ready_event};
+use podid_core::condition::{ConditionEvent, condition_event, ready_event};
 use podid_core::profile::plan::Retained;
 use podid_index::events::EventWriter;
 
@@ -22,14 +22,14 @@ pub(crate) fn transition(
 }
 
 /// Says what is new about a condition that is no part of an object's `Ready`.
-pub(crate) fn part_transition(
+pub(crate) fn condition_transition(
     writer: &EventWriter,
     object: &ObjectReference,
     kind: &str,
     before: &[Condition],
     after: &[Condition],
 ) {
-    if let Some(event) = part_event(kind, &core(before), &core(after)) {
+    if let Some(event) = condition_event(kind, &core(before), &core(after)) {
         publish(writer, object, &event);
     }
 }

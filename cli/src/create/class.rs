@@ -92,8 +92,8 @@ pub(crate) struct ClassArgs {
     #[arg(long)]
     allow_hand_written: bool,
 
-    /// Let pods of the namespaces above share the network and the processes of their node, with which they get every
-    /// identity of the node
+    /// Let pods of the namespaces that it names share the network and the processes of their node, with which they may
+    /// get every identity of the node and tokens of other pods
     #[arg(long)]
     allow_host_namespaces: bool,
 

@@ -7,7 +7,8 @@ impl Class {
     /// Whether the class lets a pod share neither the network nor the processes of its node: on that network it asks the
     /// metadata service as the node does, past podid, and gets every identity of the node, and among those processes it may
     /// read the tokens of others. A class for all namespaces (`*`) says of none whose it is, and keeps nobody out.
-    /// `own_namespace` is podid's. The policy `podid-neighbours-enforce` states the same in CEL.
+    /// `own_namespace` is podid's. The policy `podid-neighbours-enforce` states the same in CEL, and
+    /// `podid-host-namespaces-templates` of templates.
     #[must_use]
     pub fn forbids_host_namespaces(&self, pod: &Neighbour<'_>, own_namespace: &str) -> bool {
         let is_excepted = |neighbours: &Neighbours| neighbours.excepts(pod);

@@ -35,7 +35,7 @@ impl Neighbour<'_> {
 }
 
 impl Class {
-    /// What the class asks of a pod, bound or not. `own_namespace` is podid's. The policy `podid-neighbours` states
+    /// What the class asks of a pod, bound or not. `own_namespace` is podid's. The policies `podid-neighbours-*` state
     /// the same in CEL.
     #[must_use]
     pub fn asks_of(&self, pod: &Neighbour<'_>, own_namespace: &str) -> NetRaw {
@@ -85,7 +85,7 @@ impl Neighbours {
                 POLICY_MISSING.to_owned(),
                 format!(
                     "ValidatingAdmissionPolicy {name} or its binding is not installed, so nothing asks new pods to \
-                     drop NET_RAW; apply podid's manifests again"
+                     drop NET_RAW, or keeps them out of the namespaces of their node; apply podid's manifests again"
                 ),
             ),
             PolicyState::Changed(name, part) => (

@@ -29,7 +29,7 @@ pub fn ready_event<'a, T>(
 
 /// The same for a condition that is no part of `Ready`. That it begins well is no news.
 #[must_use]
-pub fn part_event<'a, T>(
+pub fn condition_event<'a, T>(
     kind: &str,
     before: &[Condition<T>],
     after: &'a [Condition<T>],
@@ -122,7 +122,7 @@ mod tests {
             [part]
         };
         let told = |before: &[Condition<()>], after: &[Condition<()>]| {
-            part_event("Other", before, after).map(|event| event.is_warning)
+            condition_event("Other", before, after).map(|event| event.is_warning)
         };
         let (fine, missing) = (part(True, "all"), part(False, "one is missing"));
         assert_eq!(told(&[], &fine), None, "it begins well");

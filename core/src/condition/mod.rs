@@ -11,7 +11,7 @@
 
 mod event;
 
-pub use event::{ConditionEvent, not_ready_event, part_event, ready_event};
+pub use event::{ConditionEvent, condition_event, not_ready_event, ready_event};
 use serde::Serialize;
 
 /// Reason of `Ready` when everything is as desired.

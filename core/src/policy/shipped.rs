@@ -58,43 +58,43 @@ pub const SHIPPED: [ShippedPolicy; 14] = [
     policy(
         "podid-host-namespaces-templates",
         WARN,
-        uuid!("88cc5ab4-127b-5014-a0bd-a98721a71eec"),
+        uuid!("c2d4e193-4f2d-56ca-b7e2-246254633ec0"),
         "nobody is warned of templates whose pods would be refused for hostNetwork or hostPID",
     ),
     policy(
         "podid-neighbours-audit",
         WARN,
-        uuid!("a500d316-d69e-5650-ba3b-deb23cbda487"),
+        uuid!("ac3fe7e8-ca02-5358-bffd-300754f35692"),
         "nobody is warned of neighbours that keep NET_RAW",
     ),
     policy(
         "podid-neighbours-enforce",
         DENY,
-        uuid!("8e5bdfaa-596b-5799-9adb-8000ea998c6a"),
+        uuid!("731f0f01-e9df-517b-8558-65c7ba83e35b"),
         "neighbours that keep NET_RAW, and pods that share the network or processes of their node, are admitted",
     ),
     policy(
         "podid-neighbours-templates",
         WARN,
-        uuid!("cf1eb4a7-f55d-55db-b038-11c609d15084"),
+        uuid!("b7d8f311-db32-57de-9b32-55aad9893e3f"),
         "nobody is warned of templates whose pods would be refused as neighbours",
     ),
     policy(
         "podid-net-raw-audit",
         WARN,
-        uuid!("57414b13-3fe6-5f42-b612-a97e372ae8f8"),
+        uuid!("b0632b96-d2fe-55dd-803c-d243d5b23883"),
         "nobody is warned of bound pods that keep NET_RAW",
     ),
     policy(
         "podid-net-raw-enforce",
         DENY,
-        uuid!("16358810-128d-5199-a511-471b94cb05d8"),
+        uuid!("e65572ef-c98c-5532-a8a1-32816c685ed1"),
         "bound pods that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-net-raw-templates",
         WARN,
-        uuid!("3b5642f5-29e9-5e22-9172-407400d2fac4"),
+        uuid!("bdc5a8e9-e0d3-5765-b4e3-20a71dd7e7f5"),
         "nobody is warned of templates whose pods would be refused",
     ),
     policy(
@@ -128,13 +128,13 @@ const LEGACY_ENFORCED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         DENY,
-        uuid!("a5f62a2f-1470-5c20-9f6d-398febdc7d6e"),
+        uuid!("7c017ddf-a8cd-5983-b80d-c77dcb52446c"),
         "pods of hand-written bindings that keep NET_RAW are admitted, and get no token",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("08d60d42-51b1-5dda-8c73-5e1b28dfdfc5"),
+        uuid!("48a6ce39-96b8-5842-ad84-9a4bec0b78e4"),
         "nobody is warned of templates with the label whose pods would be refused",
     ),
 ];
@@ -142,13 +142,13 @@ const LEGACY_AUDITED: [ShippedPolicy; 2] = [
     policy(
         "podid-net-raw-legacy",
         WARN,
-        uuid!("a1360406-302a-5c0f-951e-7ec341fecbd7"),
+        uuid!("d7630cac-19fa-5fdd-8257-ce8461ae44a0"),
         "nobody is warned of pods with the label that keep NET_RAW",
     ),
     policy(
         "podid-legacy-net-raw-templates",
         WARN,
-        uuid!("f2302e44-f5ce-5996-84f2-c7efdb6e1cd1"),
+        uuid!("89fda9dc-bc37-5b38-95f0-3860e7bfc719"),
         "nobody is warned of templates with the label whose pods would be warned of",
     ),
 ];

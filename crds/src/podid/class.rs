@@ -185,7 +185,7 @@ pub struct Neighbours {
     pub except_namespaces: Option<Vec<String>>,
 
     /// Labels of nodes that serve no identities, because podid's node daemon does not run there. A pod is left out
-    /// whose `nodeSelector` has them all.
+    /// whose `nodeSelector` has them all, also of what `limits.allowHostNamespaces` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except_nodes: Option<BTreeMap<String, String>>,
 }
@@ -232,9 +232,10 @@ pub struct ClassLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_hand_written: Option<bool>,
 
-    /// Whether pods of the namespaces that the class names, or selects by labels, may set `hostNetwork` or `hostPID`,
-    /// bound or not. On the network of its node a pod gets every identity of the node, and among the node's processes it
-    /// may read tokens of others. Left out: they may not. By `*` in `namespaces.names` no namespace is named.
+    /// Whether this class lets pods of the namespaces that it names, or selects by labels, set `hostNetwork` or `hostPID`,
+    /// where neither `neighbours` nor the `netRaw` of a profile that binds them asks otherwise. On the network of its node
+    /// a pod gets every identity of the node, and among the node's processes it may read tokens of others. Left out: they
+    /// may not. By `*` in `namespaces.names` no namespace is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_host_namespaces: Option<bool>,
 
@@ -269,12 +270,12 @@ pub struct ServicePrincipalLimit {
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceLimit {
-    /// Names of the namespaces; `*` alone stands for all.
+    /// Names of the namespaces; `*`, as a whole name, stands for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 500), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = (
         "self.all(n, n == '*' || n.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
-        "limits.namespaces.names[] must be names of namespaces, or * alone, which stands for all"
+        "limits.namespaces.names[] must be names of namespaces, or *, which stands for all and is no part of a name"
     ))]
     pub names: Option<Vec<String>>,
 

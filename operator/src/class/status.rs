@@ -84,7 +84,7 @@ pub(super) async fn write(
     events::transition(&context.events, &object, &before, &after);
     // Nodes have Events of their own.
     for kind in [POLICIES_INSTALLED, NEIGHBOURS_READY] {
-        events::part_transition(&context.events, &object, kind, &before, &after);
+        events::condition_transition(&context.events, &object, kind, &before, &after);
     }
     Ok(updated)
 }

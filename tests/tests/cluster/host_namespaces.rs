@@ -1,7 +1,5 @@
 //! Which pods a class keeps out of the network and the processes of their node.
 
-use std::collections::BTreeMap;
-
 use kube::api::{DeleteParams, Patch, PatchParams};
 use podid_core::class::Neighbour;
 use podid_crds::convert;
@@ -109,7 +107,7 @@ async fn a_refusal_says_whose_rule_it_is_and_what_mends_it() {
 }
 
 /// Fields of a class, given the name of a namespace and the value of its label `team`.
-const CLASSES: [fn(&str, &str) -> Value; 14] = [
+const CLASSES: [fn(&str, &str) -> Value; 15] = [
     |_, _| json!({"limits": {}}),
     |name, _| json!({"limits": {"namespaces": {"names": [name]}}}),
     |name, _| json!({"limits": {"namespaces": {"names": ["elsewhere", name]}, "allowHostNamespaces": false}}),
@@ -139,10 +137,16 @@ const CLASSES: [fn(&str, &str) -> Value; 14] = [
             "neighbours": {"rule": "Ignore", "scope": "Nodes"},
         })
     },
+    |name, _| {
+        json!({
+            "limits": {"namespaces": {"names": [name]}},
+            "neighbours": {"rule": "Enforce", "exceptNodes": {"pool": "batch"}},
+        })
+    },
 ];
 
 /// Pods, each with whether it shares something of a node that podid serves.
-fn pods() -> [(Value, bool); 8] {
+fn pods() -> [(Value, bool); 9] {
     let mut bound = on_the_nodes_network();
     bound["metadata"]["labels"] = json!({"aadpodidbinding": "of-no-profile"});
     // It may not say what it drops.
@@ -157,6 +161,10 @@ fn pods() -> [(Value, bool); 8] {
         (on_the_nodes_network(), true),
         (but(json!({"hostPID": true})), true),
         (but(json!({"hostNetwork": true, "hostPID": true})), true),
+        (
+            but(json!({"hostNetwork": true, "nodeSelector": {"pool": "batch"}})),
+            true,
+        ),
         (bound, true),
         (windows, false),
     ]
@@ -171,25 +179,20 @@ async fn admission_and_core_say_the_same_of_every_class_and_pod() {
         let class = class(&space, fields(&space.name, &team)).await;
         policies_know_classes().await;
         let says = convert::class(&class);
-        let neighbour = Neighbour {
-            namespace: &space.name,
-            namespace_labels: &[("team".to_owned(), team)].into(),
-            node_selector: &BTreeMap::new(),
-        };
-        let forbids = says.forbids_host_namespaces(&neighbour, "podid-system");
         for (pod, shares) in pods() {
+            let selector = serde_json::from_value(pod["spec"]["nodeSelector"].clone());
+            let neighbour = Neighbour {
+                namespace: &space.name,
+                namespace_labels: &[("team".to_owned(), team.clone())].into(),
+                node_selector: &selector.unwrap_or_default(),
+            };
+            let forbids = says.forbids_host_namespaces(&neighbour, "podid-system") && shares;
             let said = refusal(&space, &pod).await;
             let what = format!("{says:?}: {pod}: {said:?}");
-            assert_eq!(said.is_some(), forbids && shares, "{what}");
+            assert_eq!(said.is_some(), forbids, "{what}");
             for (path, object) in workloads(&space, &template(&pod)) {
-                let warned = space.warning(&path, &object).await;
-                let warned =
-                    warned.map(|said| said.contains("would refuse those of this template"));
-                assert_eq!(
-                    warned,
-                    (forbids && shares).then_some(true),
-                    "{path}: {what}"
-                );
+                let warned = space.warning(&path, &object).await.unwrap_or_default();
+                assert_eq!(warned.contains("would refuse"), forbids, "{path}: {what}");
             }
             match said {
                 Some(_) => refused += 1,
@@ -211,11 +214,11 @@ async fn what_the_cluster_and_podid_run_is_left_alone() {
             client: space.client.clone(),
             name: system.to_owned(),
         };
-        assert_eq!(
-            refusal(&space, &on_the_nodes_network()).await,
-            None,
-            "{system}"
-        );
+        let shares = on_the_nodes_network();
+        assert_eq!(refusal(&space, &shares).await, None, "{system}");
+        for (path, object) in workloads(&space, &template(&shares)) {
+            assert_eq!(space.warning(&path, &object).await, None, "{path}");
+        }
         remove(&space, &class).await;
     }
 }

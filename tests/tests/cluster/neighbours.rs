@@ -58,11 +58,17 @@ async fn every_pod_must_drop_net_raw_and_gain_nothing() {
     for good in [drops("ALL"), drops("NET_RAW")] {
         admits(&space, pod(&good)).await.unwrap();
     }
-    for added in ["NET_RAW", "cap_net_admin", "ALL", "NET_ADM\u{131}N"] {
+    for (added, printed) in [
+        ("NET_RAW", "NET_RAW"),
+        ("cap_net_admin", "cap_net_admin"),
+        ("ALL", "ALL"),
+        ("NET_ADM\u{131}N", "(what is no name of a capability)"),
+        ("X\nY", "(what is no name of a capability)"),
+    ] {
         let mut context = drops("ALL");
         context["capabilities"]["add"] = json!([added]);
         let refused = admits(&space, pod(&context)).await.expect_err(added);
-        let words = format!("container app adds {added}; remove what is named");
+        let words = format!("container app adds {printed}; remove what is named");
         assert!(refused.contains(&words), "{refused}");
     }
     let mut context = drops("ALL");
@@ -283,7 +289,8 @@ async fn every_kind_with_a_template_is_warned_of() {
 #[tokio::test]
 async fn the_warning_and_core_say_the_same_of_every_template_of_neighbours() {
     let (space, class) = warned("Enforce").await;
-    agree_with_core(&space, &pod(&json!({})), &format!("class {class}")).await;
+    let words = format!("class {class} (neighbours: Enforce)");
+    agree_with_core(&space, &pod(&json!({})), &words).await;
     space.remove_class(&class).await;
 }
 

@@ -163,7 +163,11 @@ async fn adding_it_back_is_refused_in_any_spelling() {
             .admits(pod("p", "shop", &context))
             .await
             .expect_err(capability);
-        let added = format!("container app adds {capability};");
+        let printed = match capability.is_ascii() {
+            true => capability,
+            false => "(what is no name of a capability)",
+        };
+        let added = format!("container app adds {printed};");
         for words in ["pod p", "profile shop", &added, "capabilities.add"] {
             assert!(
                 message.contains(words),
