@@ -7,7 +7,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
 use nlink::netlink::{Connection, Route};
@@ -97,21 +96,33 @@ async fn namespaces_of(uids: &[String]) -> Result<BTreeMap<String, Vec<File>>, L
     .map_err(LookError::Processes)
 }
 
-/// The first ones in the order of process ids: the pod's own namespace is that of its oldest
-/// processes.
+/// Those of the oldest processes, of which one is the pod's own.
 fn distinct(pids: &[u32], own: u64) -> Vec<File> {
     // An inode number identifies a namespace only while the namespace exists, so each file stays open.
     let mut seen = BTreeSet::from([own]);
-    let mut pids = pids.to_vec();
-    pids.sort_unstable();
-    pids.iter()
-        .filter_map(|pid| File::open(PathBuf::from(format!("/proc/{pid}/ns/net"))).ok())
+    let aged = pids.iter().filter_map(|pid| Some((started(*pid)?, *pid)));
+    let mut aged: Vec<(u64, u32)> = aged.collect();
+    aged.sort_unstable();
+    aged.iter()
+        .filter_map(|(_, pid)| File::open(format!("/proc/{pid}/ns/net")).ok())
         .filter(|file| {
             file.metadata()
                 .is_ok_and(|metadata| seen.insert(metadata.ino()))
         })
         .take(NAMESPACES_PER_POD)
         .collect()
+}
+
+/// When a process began, in ticks of the kernel since it started; `None` when it has ended. Ids of processes begin anew
+/// when the highest is reached, so that a younger one may have a lower id.
+fn started(pid: u32) -> Option<u64> {
+    start_time(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Field 22 of `/proc/PID/stat` (proc_pid_stat(5)). The second, a name that its process chooses, may have any character.
+fn start_time(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// The links of one network namespace whose other end is on the node. Both ends must name each
@@ -163,6 +174,20 @@ fn end_of(link: LinkPeer, named: u32, node: &BTreeMap<u32, NodeLink>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_start_of_a_process_is_read_behind_any_name() {
+        let behind = |name: &str| {
+            let fields = (3..=52).map(|field| field.to_string());
+            format!("77 ({name}) {}\n", fields.collect::<Vec<_>>().join(" "))
+        };
+        for name in ["pause", "a b", "x) S 1 1 1", "))"] {
+            assert_eq!(start_time(&behind(name)), Some(22), "{name}");
+        }
+        for text in ["", "77 (pause", "77 (pause) S 1 2"] {
+            assert_eq!(start_time(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_link_made_to_look_like_anothers_leads_nowhere() {

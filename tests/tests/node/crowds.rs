@@ -170,11 +170,23 @@ fn those_who_wait_to_be_proved_keep_no_stranger_from_asking() {
     }
 }
 
+/// Has the machine reach the highest id of processes soon: those that are made then have lower ids than older ones.
+fn begin_process_ids_anew() {
+    let kernel = |name: &str| format!("/proc/sys/kernel/{name}");
+    let highest: u32 = std::fs::read_to_string(kernel("pid_max"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    std::fs::write(kernel("ns_last_pid"), (highest - 100).to_string()).unwrap();
+}
+
 #[test]
 fn a_pod_with_many_namespaces_delays_nobodys_proof() {
     let mut scene = Scene::start(Network::Bridge);
     let victim = scene.pod_with_identity("victim");
     let mut greedy = scene.pod_with_identity("greedy");
+    begin_process_ids_anew();
     greedy.make_namespaces(300).unwrap();
 
     // A daemon that starts looks at all pods at once.
