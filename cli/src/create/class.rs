@@ -92,8 +92,9 @@ pub(crate) struct ClassArgs {
     #[arg(long)]
     allow_hand_written: bool,
 
-    /// Let pods of the namespaces that it names share the network and the processes of their node, with which they may
-    /// get every identity of the node and tokens of other pods
+    /// Let pods of the namespaces that it names or selects share the network and the processes of their node, with which
+    /// they may get every identity of the node and tokens of other pods; without this they are refused. Exceptions for
+    /// some of them are written into the file (neighbours.exceptNamespaces)
     #[arg(long)]
     allow_host_namespaces: bool,
 

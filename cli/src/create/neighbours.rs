@@ -12,7 +12,7 @@ use super::values::{choice, net_raw};
 pub(crate) struct NeighbourArgs {
     /// What becomes of a pod beside bound ones, bound or not, that keeps NET_RAW or breaks the rest of the rule behind
     /// a profile's netRaw: it is refused (Enforce), or warned of (Audit; begin with it). Without this, and with Ignore,
-    /// nothing is asked
+    /// nothing is asked but what --allow-host-namespaces is about
     #[arg(
         long, ignore_case = true, value_name = "RULE",
         value_parser = net_raw()

@@ -58,19 +58,19 @@ pub const SHIPPED: [ShippedPolicy; 14] = [
     policy(
         "podid-host-namespaces-templates",
         WARN,
-        uuid!("c2d4e193-4f2d-56ca-b7e2-246254633ec0"),
+        uuid!("1de41022-8728-5c0b-a355-e125c20ae4de"),
         "nobody is warned of templates whose pods would be refused for hostNetwork or hostPID",
     ),
     policy(
         "podid-neighbours-audit",
         WARN,
-        uuid!("ac3fe7e8-ca02-5358-bffd-300754f35692"),
+        uuid!("f3f237e5-ad54-59c4-bf6d-5139c569bd54"),
         "nobody is warned of neighbours that keep NET_RAW",
     ),
     policy(
         "podid-neighbours-enforce",
         DENY,
-        uuid!("731f0f01-e9df-517b-8558-65c7ba83e35b"),
+        uuid!("948bf56e-bc6a-5f1f-bf46-7ea063d71d06"),
         "neighbours that keep NET_RAW, and pods that share the network or processes of their node, are admitted",
     ),
     policy(

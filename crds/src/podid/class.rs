@@ -167,7 +167,8 @@ pub struct NodeGrants {
 #[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Neighbours {
-    /// Whether a pod that breaks the rule is refused (`Enforce`), or admitted with a warning (`Audit`).
+    /// Whether a pod that breaks the rule is refused (`Enforce`), or admitted with a warning (`Audit`). Of pods that
+    /// share their node's namespaces, `limits.allowHostNamespaces` decides besides.
     pub rule: NetRaw,
 
     /// Which pods are neighbours: those of the namespaces that may use the class (`Namespaces`), or of all namespaces
@@ -175,7 +176,8 @@ pub struct Neighbours {
     #[serde(default)]
     pub scope: NeighbourScope,
 
-    /// Namespaces that are left out, as that of a network plugin, also of what `limits.allowHostNamespaces` says.
+    /// Namespaces that are left out, as that of a network plugin: of this rule, and of the refusal that
+    /// `limits.allowHostNamespaces` lifts for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = (
@@ -185,7 +187,7 @@ pub struct Neighbours {
     pub except_namespaces: Option<Vec<String>>,
 
     /// Labels of nodes that serve no identities, because podid's node daemon does not run there. A pod is left out
-    /// whose `nodeSelector` has them all, also of what `limits.allowHostNamespaces` says.
+    /// whose `nodeSelector` has them all, of this rule and of the refusal that `limits.allowHostNamespaces` lifts for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except_nodes: Option<BTreeMap<String, String>>,
 }

@@ -76,7 +76,7 @@ async fn a_refusal_says_whose_rule_it_is_and_what_mends_it() {
         ),
         "the pod sets hostNetwork: true",
         "remove hostNetwork from the spec of the pod",
-        &format!("ask the owner of class {name} for limits.allowHostNamespaces: true"),
+        &format!("ask the owner of class {name} for an exception (neighbours.exceptNamespaces,"),
     ] {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }
