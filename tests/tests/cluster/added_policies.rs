@@ -19,34 +19,35 @@ use serde_json::{Value, json};
 pub(crate) struct Added {
     /// What it is called here, and what the label of namespaces says in which it holds.
     pub(crate) name: &'static str,
-    /// A folder that kustomize renders.
+    /// Its folder in the repository: one that kustomize renders, or a component.
     folder: &'static str,
 }
 
-pub(crate) const LEGACY: Added = Added {
-    name: "test-legacy",
-    folder: "kustomize/cluster/policies/net-raw/legacy",
-};
-pub(crate) const LEGACY_AUDIT: Added = Added {
-    name: "test-legacy-audit",
-    folder: "kustomize/cluster/policies/net-raw/legacy-audit",
-};
-pub(crate) const LEGACY_TEMPLATES: Added = Added {
-    name: "test-legacy-templates",
-    folder: "kustomize/cluster/policies/net-raw/legacy-templates",
-};
-pub(crate) const LEGACY_TEMPLATES_AUDIT: Added = Added {
-    name: "test-legacy-templates-audit",
-    folder: "kustomize/cluster/policies/net-raw/legacy-templates-audit",
-};
-pub(crate) const WITHIN_CLASS: Added = Added {
-    name: "test-within-class",
-    folder: "kustomize/components/legacy-within-class",
-};
-pub(crate) const NO_LEGACY_IDENTITIES: Added = Added {
-    name: "test-no-legacy-identities",
-    folder: "kustomize/components/no-legacy-identities",
-};
+const fn added(name: &'static str, folder: &'static str) -> Added {
+    Added { name, folder }
+}
+
+pub(crate) const LEGACY: Added = added("test-legacy", "kustomize/cluster/policies/net-raw/legacy");
+pub(crate) const LEGACY_AUDIT: Added = added(
+    "test-legacy-audit",
+    "kustomize/cluster/policies/net-raw/legacy-audit",
+);
+pub(crate) const LEGACY_TEMPLATES: Added = added(
+    "test-legacy-templates",
+    "kustomize/cluster/policies/net-raw/legacy-templates",
+);
+pub(crate) const LEGACY_TEMPLATES_AUDIT: Added = added(
+    "test-legacy-templates-audit",
+    "kustomize/cluster/policies/net-raw/legacy-templates-audit",
+);
+pub(crate) const WITHIN_CLASS: Added = added(
+    "test-within-class",
+    "kustomize/components/legacy-within-class",
+);
+pub(crate) const NO_LEGACY_IDENTITIES: Added = added(
+    "test-no-legacy-identities",
+    "kustomize/components/no-legacy-identities",
+);
 
 pub(crate) const ALL: [Added; 6] = [
     LEGACY,

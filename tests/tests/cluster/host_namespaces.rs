@@ -1,6 +1,6 @@
 //! Which pods a class keeps out of the network and the processes of their node.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use podid_core::class::Neighbour;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityClass;
@@ -96,10 +96,7 @@ async fn a_refusal_says_whose_rule_it_is_and_what_mends_it() {
         .await
         .unwrap();
     eventually("the class forbidding it again", refused).await;
-    classes
-        .delete(&name, &DeleteParams::default())
-        .await
-        .unwrap();
+    remove(&space, &class).await;
     eventually("the policy forgetting the class", async || {
         refused().await.is_none().then_some(())
     })
