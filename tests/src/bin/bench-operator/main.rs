@@ -2,7 +2,9 @@
 //! real API server with pods that nobody runs. Needs root. Run it by `cargo xtask bench operator`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod beside_throttled;
 mod operator;
+mod plans;
 mod report;
 mod world;
 
@@ -29,21 +31,36 @@ struct Args {
     /// Bound pods
     #[arg(long, default_value_t = 2000)]
     pods: usize,
-    /// Profiles, each with an identity of its own
+    /// Profiles with pods, each with an identity of its own
     #[arg(long, default_value_t = 200)]
     profiles: usize,
+    /// Profiles without pods, beside those
+    #[arg(long, default_value_t = 800)]
+    idle_profiles: usize,
+    /// Profiles that Azure throttles, while ten others are committed
+    #[arg(long, default_value_t = 500)]
+    throttled_profiles: usize,
     /// Seconds that Azure takes for a change of a VM or scale set
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(4..=600))]
     change_seconds: u32,
+    /// Seconds after which the operator compares a profile with Azure again
+    #[arg(long, default_value_t = 60)]
+    interval_seconds: u64,
     /// Seconds over which pods are created
     #[arg(long, default_value_t = 0)]
     spread_seconds: u64,
-    /// Pods without a binding beside which the work for one more is measured, in rising order
+    /// Pods whose label no binding selects, beside which the work for an event of one is measured, in rising order
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,20000")]
     crowds: Vec<usize>,
     /// What to print
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+}
+
+impl Args {
+    fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_seconds)
+    }
 }
 
 fn main() -> Result<()> {
@@ -64,8 +81,9 @@ fn main() -> Result<()> {
 
 async fn measure(args: &Args) -> Result<Report> {
     say("starting a lab");
-    let world = World::start(args.profiles, args.change_seconds).await?;
-    let operator = Operator::start(&world.lab, &programs::beside("podid-operator")?)?;
+    let world = World::start(args.profiles, args.idle_profiles, args.change_seconds).await?;
+    let program = programs::beside("podid-operator")?;
+    let operator = Operator::start(&world.lab, &program, args.interval())?;
     let bench = Bench {
         args,
         world,
@@ -83,33 +101,37 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn measure(&self) -> Result<Report> {
         let profiles = self.phase("profiles made", self.profiles()).await?;
-        let interval = self.interval().await?;
+        let beside_throttled = self.beside_throttled().await?;
         let mut phases = vec![profiles];
         let before = self.operator.calls().await?;
         phases.push(self.phase("pods, for the first time", self.pods()).await?);
         let resident_kib = self.operator.resident_kib()?;
-        phases.push(
-            self.phase("pods replaced one by one", self.replace())
-                .await?,
-        );
+        let replaced = self.phase("pods replaced one by one, twice", self.replace());
+        phases.push(replaced.await?);
         phases.push(self.phase("pods deleted", self.delete()).await?);
-        let lives = self.operator.calls().await?.since(before);
+        let life = self.operator.calls().await?.since(before);
         phases.push(
             self.phase("pods, when latencies are known", self.pods())
                 .await?,
         );
+        // Each profile has been looked at by itself once by now, as after every change.
+        let interval = self.interval().await?;
         let crowds = self.crowds().await?;
+        let (profiles, idle_profiles) = (self.args.profiles, self.args.idle_profiles);
         Ok(Report {
-            profiles: self.args.profiles,
+            profiles,
+            idle_profiles,
             pods: self.args.pods,
             change_seconds: self.args.change_seconds,
             spread_seconds: self.args.spread_seconds,
             phases,
             interval,
-            // Each pod was made twice and deleted once more than that is counted here.
-            lives: 2 * self.args.pods,
-            life: lives,
+            beside_throttled,
+            // Made once, replaced twice, and the last ones deleted.
+            lives: 3 * self.args.pods,
+            life,
             resident_kib,
+            plans_ms: plans::milliseconds(profiles + idle_profiles)?,
             crowds,
             resident_kib_in_crowd: self.operator.resident_kib()?,
         })
@@ -131,7 +153,8 @@ impl Bench<'_> {
 
     async fn profiles(&self) -> Result<Duration> {
         self.world.create_profiles().await?;
-        self.world.until_ready().await?;
+        let all = self.args.profiles + self.args.idle_profiles;
+        self.world.until_ready("", all).await?;
         Ok(Duration::ZERO)
     }
 
@@ -139,7 +162,7 @@ impl Bench<'_> {
     async fn interval(&self) -> Result<Calls> {
         say("two intervals in which nothing changes");
         let before = self.operator.calls().await?;
-        tokio::time::sleep(2 * operator::INTERVAL).await;
+        tokio::time::sleep(2 * self.args.interval()).await;
         Ok(self.operator.calls().await?.since(before))
     }
 
@@ -168,15 +191,15 @@ impl Bench<'_> {
         Ok(deleted + self.world.bound(self.args.pods))
     }
 
-    /// The operator's time for one more pod that concerns it not, beside ever more of them.
+    /// The operator's time for an event of a pod that no binding selects, beside ever more of them.
     async fn crowds(&self) -> Result<Vec<Crowd>> {
         let mut crowds = Vec::new();
         let mut there = 0;
         for &size in &self.args.crowds {
-            say(&format!("{size} pods without a binding"));
+            say(&format!("{size} pods that no binding selects"));
             self.world.create_crowd(there..size).await?;
             there = size;
-            let before = self.operator.cpu()?;
+            let before = self.operator.settled_cpu().await?;
             let events = self.world.touch_crowd(size).await?;
             let cpu = self.operator.settled_cpu().await?.saturating_sub(before);
             crowds.push(Crowd::new(size, events, cpu));

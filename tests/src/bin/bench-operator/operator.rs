@@ -1,5 +1,6 @@
 //! The operator under measurement, a process of its own.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,14 +10,10 @@ use podid_lab::Lab;
 use podid_tests::{operator, programs};
 use serde::Serialize;
 
-/// How often it compares a profile with Azure.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
-
-const ADMIN: &str = "127.0.0.1:18081";
-
 /// It ends with this value.
 pub(crate) struct Operator {
     child: Child,
+    admin: SocketAddr,
 }
 
 /// Calls of the operator until some moment.
@@ -63,22 +60,25 @@ impl Calls {
 }
 
 impl Operator {
-    pub(crate) fn start(lab: &Lab, program: &Path) -> Result<Self> {
+    /// An operator that compares each profile with Azure once an interval.
+    pub(crate) fn start(lab: &Lab, program: &Path, interval: Duration) -> Result<Self> {
+        // Free again for the operator when this statement ends.
+        let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = std::fs::File::create(lab.log("bench-operator"))?;
         let child = Command::new(program)
             .args(operator::flags(lab)?)
-            .args(["--admin-addr", ADMIN, "--replica", "bench"])
-            .args(["--interval", &format!("{}s", INTERVAL.as_secs())])
+            .args(["--admin-addr", &admin.to_string(), "--replica", "bench"])
+            .args(["--interval", &format!("{}s", interval.as_secs())])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .context("start the operator")?;
-        Ok(Self { child })
+        Ok(Self { child, admin })
     }
 
     pub(crate) async fn calls(&self) -> Result<Calls> {
-        let url = format!("http://{ADMIN}/metrics");
+        let url = format!("http://{}/metrics", self.admin);
         for _ in 0..100 {
             if let Ok(answer) = reqwest::get(&url).await {
                 return Ok(Calls::read(&answer.text().await?));

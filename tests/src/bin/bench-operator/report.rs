@@ -35,7 +35,27 @@ impl Phase {
     }
 }
 
-/// What pods that concern no profile cost.
+/// How long ten profiles take, alone and beside many that Azure throttles.
+#[derive(Debug, Serialize)]
+pub(crate) struct BesideThrottled {
+    throttled: usize,
+    alone_seconds: f64,
+    beside_seconds: f64,
+    ratio: f64,
+}
+
+impl BesideThrottled {
+    pub(crate) fn new(throttled: usize, alone: Duration, beside: Duration) -> Self {
+        Self {
+            throttled,
+            alone_seconds: alone.as_secs_f64(),
+            beside_seconds: beside.as_secs_f64(),
+            ratio: beside.div_duration_f64(alone),
+        }
+    }
+}
+
+/// What events of pods that no binding selects cost.
 #[derive(Debug, Serialize)]
 pub(crate) struct Crowd {
     pods: usize,
@@ -59,27 +79,33 @@ impl Crowd {
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) profiles: usize,
+    pub(crate) idle_profiles: usize,
     pub(crate) pods: usize,
     pub(crate) change_seconds: u32,
     pub(crate) spread_seconds: u64,
     pub(crate) phases: Vec<Phase>,
     /// Two intervals of all profiles, in which nothing changes.
     pub(crate) interval: Calls,
+    pub(crate) beside_throttled: BesideThrottled,
     /// Pods that came and went, and what they cost together.
     pub(crate) lives: usize,
     pub(crate) life: Calls,
     /// The operator's memory with all pods bound, and with the largest crowd beside them.
     pub(crate) resident_kib: u64,
     pub(crate) resident_kib_in_crowd: u64,
+    /// What `core` takes for the plans of all profiles where all is as it should be, and where nothing is there yet.
+    pub(crate) plans_ms: [f64; 2],
     pub(crate) crowds: Vec<Crowd>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (profiles, pods, change) = (self.profiles, self.pods, self.change_seconds);
+        let (idle, spread) = (self.idle_profiles, self.spread_seconds);
         writeln!(
             f,
-            "{profiles} profiles, {pods} pods, {change} s for a change in Azure\n"
+            "{profiles} profiles with {pods} pods and {idle} without, {change} s for a change in Azure, pods created \
+             over {spread} s\n"
         )?;
         writeln!(
             f,
@@ -105,11 +131,27 @@ impl fmt::Display for Report {
             per(self.life.cluster_writes, self.lives),
             per(self.life.azure_reads + self.life.azure_writes, self.lives)
         )?;
+        let BesideThrottled {
+            throttled,
+            alone_seconds: alone,
+            beside_seconds: beside,
+            ratio,
+        } = self.beside_throttled;
+        writeln!(
+            f,
+            "ten profiles: {alone:.2} s alone, {beside:.2} s beside {throttled} throttled ones, {ratio:.2} times that"
+        )?;
+        let [unchanged, new] = self.plans_ms;
+        let all = profiles + idle;
+        writeln!(
+            f,
+            "plans of {all} profiles: {unchanged:.1} ms where nothing is to do, {new:.1} ms where all is"
+        )?;
         for crowd in &self.crowds {
             let (pods, cpu) = (crowd.pods, crowd.cpu_us_per_event);
             writeln!(
                 f,
-                "beside {pods} pods: {cpu:.1} µs of a processor for a pod event"
+                "beside {pods} pods that no binding selects: {cpu:.1} µs of a processor for an event of one"
             )?;
         }
         let (alone, crowd) = (self.resident_kib, self.resident_kib_in_crowd);

@@ -22,6 +22,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Profiles of one team.
 pub(crate) const PROFILES_PER_NAMESPACE: usize = 2;
+/// The namespace of what no team has.
+const CROWD: &str = "crowd";
+const CLASS: &str = "bench";
 const SETS: usize = 3;
 const NODES_OF_SET: usize = 10;
 const VMS: usize = 10;
@@ -39,11 +42,16 @@ pub(crate) struct World {
     pub(crate) lab: Lab,
     client: Client,
     profiles: usize,
+    idle_profiles: usize,
     change: Duration,
 }
 
 impl World {
-    pub(crate) async fn start(profiles: usize, change_seconds: u32) -> Result<Self> {
+    pub(crate) async fn start(
+        profiles: usize,
+        idle_profiles: usize,
+        change_seconds: u32,
+    ) -> Result<Self> {
         let options = UpOptions {
             name: format!("bench-{}", std::process::id()),
             nodes: vec![NodeKind::Uniform],
@@ -60,6 +68,7 @@ impl World {
             client: Client::try_from(config)?,
             lab,
             profiles,
+            idle_profiles,
             change: Duration::from_secs(change_seconds.into()),
         };
         world.prepare(change_seconds).await?;
@@ -73,7 +82,7 @@ impl World {
         let course = json!({ "kind": "async", "polls": POLLS, "retryAfter": wait });
         for operation in ["arm.vmss.patch", "arm.vm.patch"] {
             let fault = json!({ "operation": operation, "effect": course });
-            self.admin("/faults", &fault).await?;
+            self.arm(&fault).await?;
         }
         let nodes: Api<Node> = Api::all(self.client.clone());
         for number in 0..NODES {
@@ -82,7 +91,7 @@ impl World {
         let classes: Api<PodIdentityClass> = Api::all(self.client.clone());
         classes.create(&PostParams::default(), &class()?).await?;
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        for name in self.namespaces().into_iter().chain(["crowd".to_owned()]) {
+        for name in self.namespaces().into_iter().chain([CROWD.to_owned()]) {
             let namespace = serde_json::from_value(json!({ "metadata": { "name": name } }))?;
             namespaces
                 .create(&PostParams::default(), &namespace)
@@ -92,7 +101,8 @@ impl World {
     }
 
     fn namespaces(&self) -> BTreeSet<String> {
-        (0..self.profiles).map(namespace).collect()
+        let all = 0..self.profiles + self.idle_profiles;
+        all.map(namespace).collect()
     }
 
     /// How long Azure needs at least until the VMs and scale sets have the identities of this many pods: those of one
@@ -115,28 +125,37 @@ impl World {
         self.change * u32::try_from(changes).unwrap_or(u32::MAX)
     }
 
+    /// All profiles, those with pods first.
     pub(crate) async fn create_profiles(&self) -> Result<()> {
-        self.each(0..self.profiles, async |number| {
-            let api: Api<PodIdentityProfile> =
-                Api::namespaced(self.client.clone(), &namespace(number));
-            let profile = json!({
-                "metadata": { "name": profile(number) },
-                "spec": { "className": "bench" },
-            });
-            create(&api, &profile).await
+        let all = 0..self.profiles + self.idle_profiles;
+        self.each(all, async |number| {
+            self.create_profile(&namespace(number), &profile(number))
+                .await
         })
         .await
     }
 
-    pub(crate) async fn until_ready(&self) -> Result<()> {
-        let wanted = self.profiles;
+    /// Profiles of one namespace, named after a word.
+    pub(crate) async fn create_profiles_named(&self, word: &str, count: usize) -> Result<()> {
+        self.each(0..count, async |number| {
+            self.create_profile(CROWD, &format!("{word}{number}")).await
+        })
+        .await
+    }
+
+    async fn create_profile(&self, namespace: &str, name: &str) -> Result<()> {
+        let api: Api<PodIdentityProfile> = Api::namespaced(self.client.clone(), namespace);
+        let profile = json!({ "metadata": { "name": name }, "spec": { "className": CLASS } });
+        create(&api, &profile).await
+    }
+
+    /// Waits for so many profiles whose names begin with a word.
+    pub(crate) async fn until_ready(&self, word: &str, wanted: usize) -> Result<()> {
         self.until("all profiles are ready", async || {
             let profiles = self.all_profiles().await?;
             let ready = profiles.iter().filter(|profile| {
-                let status = profile.status.as_ref();
-                let conditions = status.and_then(|status| status.conditions.as_ref());
-                let mut conditions = conditions.into_iter().flatten();
-                conditions.any(|one| one.type_ == "Ready" && one.status == "True")
+                let name = profile.metadata.name.as_deref();
+                name.is_some_and(|name| name.starts_with(word)) && is_ready(profile)
             });
             Ok(ready.count() == wanted)
         })
@@ -161,19 +180,28 @@ impl World {
     }
 
     pub(crate) async fn until_nothing_carried(&self) -> Result<()> {
-        self.until("no VM and no scale set has an identity", async || {
-            let url = format!("{}/state", self.lab.sim_admin_url());
-            let state: Value = reqwest::get(url).await?.json().await?;
-            let of_kind = |kind: &str| state[kind].as_array().cloned().unwrap_or_default();
-            let machines = of_kind("scaleSets")
-                .into_iter()
-                .chain(of_kind("virtualMachines"));
-            let is_bare = |machine: &Value| {
-                let carried = machine["userAssigned"].as_array();
-                carried.is_none_or(Vec::is_empty) && machine["provisioningState"] == "Succeeded"
-            };
-            Ok(machines.into_iter().all(|machine| is_bare(&machine)))
-        })
+        self.until(
+            "no VM and no scale set of the benchmark has an identity",
+            async || {
+                let url = format!("{}/state", self.lab.sim_admin_url());
+                let state: Value = reqwest::get(url).await?.json().await?;
+                let of_kind = |kind: &str| state[kind].as_array().cloned().unwrap_or_default();
+                let machines = of_kind("scaleSets")
+                    .into_iter()
+                    .chain(of_kind("virtualMachines"));
+                // The lab's own node has an identity of its own.
+                let is_of_bench = |machine: &Value| {
+                    let id = machine["id"].as_str();
+                    id.is_some_and(|id| id.contains("/bench-"))
+                };
+                let is_bare = |machine: &Value| {
+                    let carried = machine["userAssigned"].as_array();
+                    carried.is_none_or(Vec::is_empty) && machine["provisioningState"] == "Succeeded"
+                };
+                let mut machines = machines.into_iter().filter(is_of_bench);
+                Ok(machines.all(|machine| is_bare(&machine)))
+            },
+        )
         .await
     }
 
@@ -223,15 +251,15 @@ impl World {
         self.each(0..pods, delete).await
     }
 
-    /// Pods that no profile concerns.
+    /// Pods whose label no binding selects. Those without the label the API server does not even send to the operator.
     pub(crate) async fn create_crowd(&self, numbers: Range<usize>) -> Result<()> {
         self.each(numbers, async |number| {
             let pod = pod(
                 &format!("crowd-{number}"),
                 &node_name(number % NODES),
-                &json!({}),
+                &json!({ "aadpodidbinding": "nobody" }),
             );
-            create(&self.pods_of("crowd"), &pod).await
+            create(&self.pods_of(CROWD), &pod).await
         })
         .await
     }
@@ -242,7 +270,7 @@ impl World {
         let stamp = json!({ "metadata": { "annotations": { "bench": size.to_string() } } });
         self.each(0..touched, async |number| {
             let name = format!("crowd-{number}");
-            let (pods, patch) = (self.pods_of("crowd"), Patch::Merge(&stamp));
+            let (pods, patch) = (self.pods_of(CROWD), Patch::Merge(&stamp));
             pods.patch(&name, &PatchParams::default(), &patch).await?;
             Ok(())
         })
@@ -281,12 +309,28 @@ impl World {
             .with_context(|| format!("{what}: not within {LIMIT:?}"))?
     }
 
-    async fn admin(&self, path: &str, body: &Value) -> Result<()> {
+    /// Arms a fault of the simulated Azure, which ends with the call to the returned path.
+    pub(crate) async fn arm(&self, fault: &Value) -> Result<String> {
+        let armed = self.admin("/faults", fault).await?;
+        Ok(format!("/faults/{}", armed["id"]))
+    }
+
+    pub(crate) async fn disarm(&self, path: &str) -> Result<()> {
+        let url = format!("{}{path}", self.lab.sim_admin_url());
+        reqwest::Client::new()
+            .delete(url)
+            .send()
+            .await?
+            .error_for_status()?;
+        Ok(())
+    }
+
+    async fn admin(&self, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.lab.sim_admin_url());
         let answer = reqwest::Client::new().post(url).json(body).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(status.is_success(), "{path}: {status} {text}");
-        Ok(())
+        Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 }
 
@@ -301,6 +345,13 @@ where
     let object: K = serde_json::from_value(object.clone())?;
     api.create(&PostParams::default(), &object).await?;
     Ok(())
+}
+
+fn is_ready(profile: &PodIdentityProfile) -> bool {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
 fn profile(number: usize) -> String {
@@ -368,11 +419,11 @@ fn node(number: usize) -> Result<Node> {
     Ok(serde_json::from_value(node)?)
 }
 
-fn class() -> Result<PodIdentityClass> {
+pub(crate) fn class() -> Result<PodIdentityClass> {
     let class = json!({
-        "metadata": { "name": "bench" },
+        "metadata": { "name": CLASS },
         "spec": {
-            "clusterName": "bench",
+            "clusterName": CLASS,
             "tenantId": TENANT,
             "subscriptionId": SUBSCRIPTION,
             "resourceGroup": RESOURCE_GROUP,

@@ -48,6 +48,10 @@ pub(super) enum Happening {
     },
     /// Somebody deletes the profile's identity in Azure.
     LoseIdentity(u64),
+    /// Somebody deletes it, and makes another of its name with its tags.
+    MakeIdentityAnew(u64),
+    /// Somebody deletes the profile's AzureIdentity or AzureIdentityBinding.
+    LoseObject(u64, Object),
     /// Somebody deletes the rights of the profile's identity.
     LoseRights(u64),
     /// Somebody takes the profile's identity off a machine.
@@ -59,6 +63,12 @@ pub(super) enum Happening {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(super) enum Object {
+    Identity,
+    Binding,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Effect {
     Status(u16),
     Throttled,
@@ -67,6 +77,8 @@ pub(super) enum Effect {
     /// Azure has done it, and says otherwise.
     AnswerLost,
     Slow,
+    /// Azure begins the change of a machine, and is at it for a while.
+    Course,
 }
 
 impl History {
@@ -124,7 +136,7 @@ impl Draw {
     }
 
     fn happening(&mut self) -> Happening {
-        match self.below(24) {
+        match self.below(28) {
             0..=5 => {
                 let profile = self.profile();
                 Happening::Apply(profile, self.asked(profile))
@@ -142,7 +154,12 @@ impl Draw {
             16 => Happening::LoseIdentity(self.profile()),
             17 => Happening::LoseRights(self.profile()),
             18 => Happening::Strip(self.profile(), self.one_of(&VM_NODES)),
-            19..=22 => self.fault(),
+            19 => Happening::MakeIdentityAnew(self.profile()),
+            20 => Happening::LoseObject(
+                self.profile(),
+                self.one_of(&[Object::Identity, Object::Binding]),
+            ),
+            21..=25 => self.fault(),
             _ => Happening::Kill,
         }
     }
@@ -171,6 +188,11 @@ impl Draw {
             Effect::AnswerLost,
             Effect::Slow,
         ]);
+        let changes_a_machine = ["arm.vmss.patch", "arm.vm.patch"].contains(&operation);
+        let effect = match changes_a_machine && self.below(3) == 0 {
+            true => Effect::Course,
+            false => effect,
+        };
         Happening::Fault(operation, effect, 1 + self.below(3))
     }
 }

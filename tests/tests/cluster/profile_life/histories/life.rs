@@ -7,14 +7,15 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use podid_azure::{
     ArmCompute, ArmIdentities, ArmRoleAssignments, Compute, ComputeTarget, Identities, IdentityId,
-    IdentityPatch, ResourceGroupId, RoleAssignments,
+    IdentityPatch, ResourceGroupId, RoleAssignments, UserAssignedIdentitySpec,
 };
+use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_lab::layout::{KUBELET_PRINCIPAL, NODE_GROUP, RESOURCE_GROUP, SUBSCRIPTION};
 use serde_json::{Value, json};
 
 use super::super::scene::{READS_SECRETS, Scene, access, group, vault};
-use super::history::{Asked, Effect, Happening, History};
+use super::history::{Asked, Effect, Happening, History, Object};
 use super::model::{Model, Running};
 use super::rest;
 
@@ -89,9 +90,25 @@ impl Life {
                 let fault = self.fault(operation, *effect, *count);
                 self.scene.stage.fault(fault).await;
             }
+            Happening::LoseObject(profile, object) => self.lose(*profile, *object).await,
             others => self.meddle(others).await,
         }
         Ok(())
+    }
+
+    async fn lose(&self, profile: u64, object: Object) {
+        let (name, params) = (Self::name(profile), DeleteParams::default());
+        // It may not be there.
+        let _ = match object {
+            Object::Identity => {
+                let api = self.scene.api::<AzureIdentity>();
+                api.delete(&name, &params).await.map(drop)
+            }
+            Object::Binding => {
+                let api = self.scene.api::<AzureIdentityBinding>();
+                api.delete(&name, &params).await.map(drop)
+            }
+        };
     }
 
     /// Somebody else changes Azure; where it is busy or not there, nothing comes of it.
@@ -101,6 +118,17 @@ impl Life {
             Happening::LoseIdentity(profile) => {
                 let identities = ArmIdentities::new(&arm);
                 let _ = identities.delete(&self.identity_id(*profile)).await;
+            }
+            Happening::MakeIdentityAnew(profile) => {
+                let identities = ArmIdentities::new(&arm);
+                let id = self.identity_id(*profile);
+                let Ok(Some(found)) = identities.get(&id).await else {
+                    return;
+                };
+                let _ = identities.delete(&id).await;
+                let (location, tags) = (found.location, found.tags);
+                let spec = UserAssignedIdentitySpec { location, tags };
+                let _ = identities.put(&id, &spec).await;
             }
             Happening::LoseRights(profile) => {
                 let identity = ArmIdentities::new(&arm)
@@ -219,6 +247,7 @@ impl Life {
             Effect::Lost => json!({ "kind": "drop" }),
             Effect::AnswerLost => json!({ "kind": "alter", "status": 500 }),
             Effect::Slow => json!({ "kind": "delay", "seconds": 2 }),
+            Effect::Course => json!({ "kind": "async", "polls": 2, "retryAfter": 0.5 }),
         };
         let mut fault = json!({ "operation": operation, "effect": effect, "count": count });
         let of_one = [

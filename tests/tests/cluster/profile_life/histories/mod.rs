@@ -17,7 +17,7 @@ use super::scene::Scene;
 use history::History;
 
 /// Number of histories in a test run, unless a person asks for another.
-const HISTORIES: u64 = 60;
+const HISTORIES: u64 = 200;
 /// Environment variable with that number.
 const NUMBER_VARIABLE: &str = "PODID_HISTORIES";
 /// Histories that live at the same time.
