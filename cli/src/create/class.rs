@@ -1,7 +1,7 @@
 //! A class from flags.
 
 use clap::Args;
-use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant};
+use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant, OnNarrowing};
 use podid_crds::podid::{
     AccessRule, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
 };
@@ -98,6 +98,13 @@ pub(crate) struct ClassArgs {
     #[arg(long)]
     allow_host_namespaces: bool,
 
+    /// What becomes of what profiles have when a later edit of the class does not allow it any more [default: Keep]
+    #[arg(
+        long, ignore_case = true, value_name = "WHAT",
+        value_parser = choice::<OnNarrowing>(&["Keep", "Revoke"])
+    )]
+    on_narrowing: Option<OnNarrowing>,
+
     #[command(flatten)]
     neighbours: NeighbourArgs,
 
@@ -167,6 +174,7 @@ impl ClassArgs {
             allow_net_raw: self.allow_net_raw.then_some(true),
             allow_hand_written: self.allow_hand_written.then_some(true),
             allow_host_namespaces: self.allow_host_namespaces.then_some(true),
+            on_narrowing: self.on_narrowing,
             service_principals: None,
         }
     }

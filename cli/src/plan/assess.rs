@@ -11,7 +11,8 @@ use podid_core::profile::expected;
 use podid_core::profile::observed::{
     Observed, ProfileRecord, RecordedRoleAssignment, RoleAssignment,
 };
-use podid_core::profile::plan::{Deletion, Plan, plan_deletion};
+use podid_core::profile::plan::{Deletion, Plan, Step, plan_deletion, plan_withdrawal};
+use podid_core::profile::withdrawal::Withdrawal;
 use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift, Profile};
 use podid_core::right::{Right, RightsChange, rights};
 use podid_core::role::Role;
@@ -61,6 +62,16 @@ impl EarlierProfile<'_> {
         }
     }
 
+    /// What its status records, or would if all was made that it asks for.
+    fn made(&self) -> ProfileRecord {
+        let expected = || {
+            let desired = self.desired().filter(|_| self.is_held());
+            desired.map(|desired| expected::observed_after(&desired, None).record)
+        };
+        let made = self.record.cloned().or_else(expected);
+        made.unwrap_or_default()
+    }
+
     /// Whether podid has acted on it, or may have. Nobody knows of a file that suspends it or has it only observed.
     fn is_held(&self) -> bool {
         let acts = !self.profile.suspend && self.profile.drift == Drift::Enforce;
@@ -94,12 +105,14 @@ pub(super) fn assess(profile: &Profile, class: &Class, before: Before<'_>) -> Pr
     let operator = OperatorEnvironment::default();
     let mut planned = ProfilePlan::new(profile, &class.name);
     planned.class_violations = placeless(operator.violations(class));
+    let made = before.profile.map(|old| old.made()).unwrap_or_default();
     let decision = precheck(PrecheckInput {
         profile,
         class: Some(class),
         usability: &Usability::Assumed,
         operator: &operator,
         is_reported: false,
+        record: &made,
     });
     let mut violations = Vec::new();
     match decision {
@@ -110,6 +123,11 @@ pub(super) fn assess(profile: &Profile, class: &Class, before: Before<'_>) -> Pr
         Precheck::InvalidSpec(violation) => violations = vec![violation],
         Precheck::ClassInvalid { not_allowed, .. } => violations = not_allowed,
         Precheck::NotAllowed(found) => violations = found,
+        Precheck::Withdrawn(withdrawal) => {
+            let old = before.profile.map_or(profile, |old| old.profile);
+            withdraw(&withdrawal, old, made.clone(), &mut planned);
+            violations = withdrawal.violations;
+        }
         Precheck::Admitted(desired) => against_assumed(&desired, before, &mut planned),
         // These follow from a missing class or from Azure's word about one, and neither is given here.
         Precheck::ClassMissing { .. }
@@ -186,6 +204,42 @@ fn against_assumed(desired: &Desired, before: Before<'_>, planned: &mut ProfileP
     }
     planned.changes = plan.sentences();
     planned.plan = Some(plan);
+}
+
+/// Plans what the class takes away of what was made for the profile as it was.
+fn withdraw(
+    withdrawal: &Withdrawal,
+    old: &Profile,
+    made: ProfileRecord,
+    planned: &mut ProfilePlan,
+) {
+    let had = recorded_rights(&made);
+    let plan = plan_withdrawal(withdrawal, &expected::observed_by_record(old, made));
+    let kept = had.iter().filter(|right| !is_revoked(right, &plan));
+    let change = RightsChange::between(&had, &kept.cloned().collect());
+    planned.rights = RightsReport::new(&change);
+    planned.changes = plan.sentences();
+    planned.withdrawal = Some(plan);
+}
+
+/// The rights that podid has given a profile's identity.
+fn recorded_rights(made: &ProfileRecord) -> BTreeSet<Right> {
+    let own = made.identity.as_ref().map(|it| &it.principal_id);
+    let own = made
+        .role_assignments
+        .iter()
+        .filter(|assignment| Some(&assignment.principal_id) == own);
+    own.map(|assignment| Right {
+        role: Role::parse(&assignment.role),
+        scope: assignment.scope.clone(),
+    })
+    .collect()
+}
+
+fn is_revoked(right: &Right, plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| {
+        matches!(step, Step::RevokeRole { role, scope, .. } if role.is(&right.role) && *scope == right.scope)
+    })
 }
 
 /// Plans the deletion of a profile whose file is gone.

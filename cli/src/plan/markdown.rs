@@ -107,11 +107,8 @@ impl ProfilePlan {
         let name = escaped(&self.name());
         writeln!(out, "#### {name}, {verb}{place}\n")?;
         if self.is_refused() {
-            writeln!(
-                out,
-                "**Refused**: the profile would be Stalled, and Azure left alone.\n"
-            )?;
-            list(out, self.refused())?;
+            writeln!(out, "**Refused**: {}.\n", self.fate())?;
+            list(out, self.refused().into_iter().chain(self.losses()))?;
         } else {
             list(out, self.sentences())?;
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::profile_plan::{Change, PlacedViolation, ProfilePlan};
+use super::profile_plan::{Change, PlacedViolation, ProfilePlan, RightReport};
 use super::report::PlanReport;
 use super::words::plural;
 use crate::output::{BAD, DIM, GOOD, NOTE, paint};
@@ -77,15 +77,21 @@ impl ProfilePlan {
         Ok(())
     }
 
+    /// Which rights it loses, one sentence each.
+    pub(super) fn losses(&self) -> Vec<String> {
+        self.told("loses", &self.rights.lost)
+    }
+
+    fn told(&self, verb: &str, rights: &[RightReport]) -> Vec<String> {
+        let who = format!("{}/{}", self.namespace, self.profile);
+        let words = rights.iter().map(|right| &right.words);
+        words.map(|words| format!("{who} {verb} {words}")).collect()
+    }
+
     /// Who gains and loses what, one sentence each.
     pub(super) fn sentences(&self) -> Vec<String> {
-        let who = format!("{}/{}", self.namespace, self.profile);
-        let told = |verb: &str, words: &str| format!("{who} {verb} {words}");
-        let gained = self.rights.gained.iter();
-        let lost = self.rights.lost.iter();
-        let rights = gained
-            .map(|right| told("gains", &right.words))
-            .chain(lost.map(|right| told("loses", &right.words)));
+        let gained = self.told("gains", &self.rights.gained).into_iter();
+        let rights = gained.chain(self.losses());
         let use_it = |pods: String, verb: &str| format!("{pods} {verb} its identity");
         let pods = match (&self.pods_before, self.change) {
             (Some(before), Change::Deleted) => vec![use_it(before.words(), "lose")],
@@ -118,7 +124,14 @@ impl ProfilePlan {
         for line in self.refused() {
             writeln!(out, "  {word} {line}")?;
         }
-        writeln!(out, "  the profile would be Stalled, and Azure left alone")
+        writeln!(out, "  {}", self.fate())?;
+        for sentence in self.losses() {
+            writeln!(out, "  {sentence}")?;
+        }
+        match self.changes.is_empty() {
+            true => Ok(()),
+            false => self.steps(out),
+        }
     }
 
     /// Why nothing is done, one line each.

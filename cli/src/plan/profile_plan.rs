@@ -48,6 +48,9 @@ pub(super) struct ProfilePlan {
     /// The same for programs; absent when anything above stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<Plan>,
+    /// What podid takes away of a profile that its class does not allow (`limits.onNarrowing`); in words in `changes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) withdrawal: Option<Plan>,
     /// What its status in the cluster records of the identity and the role assignments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recorded: Option<ProfileRecord>,
@@ -241,6 +244,7 @@ impl ProfilePlan {
             pods_before: None,
             changes: Vec::new(),
             plan: None,
+            withdrawal: None,
             recorded: None,
             assumptions: Vec::new(),
             notes: Vec::new(),
@@ -278,11 +282,28 @@ impl ProfilePlan {
     }
 
     pub(super) fn has_changes(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| !plan.is_empty())
+        let mut plans = self.plan.iter().chain(&self.withdrawal);
+        plans.any(|plan| !plan.is_empty())
     }
 
     /// The plan, if podid carries it out.
     pub(super) fn applied(&self) -> Option<&Plan> {
-        self.plan.as_ref().filter(|_| self.not_applied.is_none())
+        let planned = self.plan.as_ref().filter(|_| self.not_applied.is_none());
+        planned.or(self.withdrawal.as_ref())
+    }
+
+    /// What becomes of a profile that is refused.
+    pub(super) fn fate(&self) -> &'static str {
+        match self
+            .withdrawal
+            .as_ref()
+            .is_some_and(|plan| !plan.is_empty())
+        {
+            true => {
+                "the profile would be Stalled, and podid takes away what the class does not allow \
+                 (limits.onNarrowing: Revoke)"
+            }
+            false => "the profile would be Stalled, and Azure left alone",
+        }
     }
 }

@@ -95,6 +95,7 @@ fn every_flag_of_a_class_reaches_its_field() {
         "--allow-net-raw",
         "--allow-hand-written",
         "--allow-host-namespaces",
+        "--on-narrowing=revoke",
         "--neighbours=audit",
         "--neighbours-scope=nodes",
     ]);

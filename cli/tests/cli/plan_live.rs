@@ -292,3 +292,48 @@ fn a_cluster_that_cannot_be_read_is_named_with_what_helps() {
     );
     assert_eq!(cluster.calls(), 0);
 }
+
+/// The class takes away what it does not allow any more, and the plan says so before that.
+#[test]
+fn what_a_narrower_class_takes_away_is_planned() {
+    let narrow = CLASS.replace("Key Vault Secrets User", "Key Vault Reader");
+    assert_ne!(narrow, CLASS);
+    let revokes = narrow.replace("  limits:\n", "  limits:\n    onNarrowing: Revoke\n");
+    assert_ne!(revokes, narrow);
+    let profile = serde_saphyr::to_string(&{
+        let mut profile = made();
+        profile.as_object_mut().unwrap().remove("status");
+        profile
+    })
+    .unwrap();
+    let plan = |class: &str, flags: &[&str]| {
+        let files = [("class.yaml", class), ("profile.yaml", profile.as_str())];
+        let flags = [&["--namespace-label=podid=allowed"], flags].concat();
+        let ran = Cluster::with(vec![made()]).plan(&files, &flags);
+        assert_eq!(ran.exit, Exit::Violations, "{ran:?}");
+        ran.out
+    };
+    let kept = plan(&narrow, &[]);
+    let left_alone = "the profile would be Stalled, and Azure left alone";
+    assert!(
+        kept.contains(left_alone) && !kept.contains("revoke"),
+        "{kept}"
+    );
+    let taken = plan(&revokes, &[]);
+    for words in [
+        "podid takes away what the class does not allow (limits.onNarrowing: Revoke)",
+        "payments/checkout loses read on all secrets of vault v",
+        &format!("1. revoke Key Vault Secrets User on {VAULT}"),
+        "1 change",
+        "Azure subscription s: ",
+    ] {
+        assert!(taken.contains(words), "{words:?} is not in: {taken}");
+    }
+    let json: Value = serde_json::from_str(&plan(&revokes, &["-o", "json"])).unwrap();
+    let planned = &json["profiles"][0];
+    assert_eq!(planned["plan"], Value::Null, "the profile is refused");
+    assert_eq!(
+        planned["withdrawal"]["steps"][0]["assignment"],
+        made()["status"]["roleAssignments"][0]["id"]
+    );
+}

@@ -29,6 +29,6 @@ pub use neighbours::{NEIGHBOURS_READY, Neighbour};
 pub use operator::OperatorEnvironment;
 pub use spec::{
     AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant,
-    NeighbourScope, Neighbours, NodeGrants,
+    NeighbourScope, Neighbours, NodeGrants, OnNarrowing,
 };
 pub use violation::{FixedBy, Violation};

@@ -55,6 +55,16 @@ pub enum MachineContributorGrant {
     None,
 }
 
+/// What becomes of what profiles have and their class does not allow any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnNarrowing {
+    /// They keep it.
+    #[default]
+    Keep,
+    /// It is taken away, as far as podid made it.
+    Revoke,
+}
+
 /// A class as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Class {
@@ -139,6 +149,8 @@ pub struct Limits {
     pub allow_hand_written: bool,
     /// Whether pods of the namespaces above may share the network and the processes of their node.
     pub allow_host_namespaces: bool,
+    /// See [`OnNarrowing`].
+    pub on_narrowing: OnNarrowing,
 }
 
 /// One role, and the scopes at or below which it may be asked for.

@@ -5,6 +5,7 @@
 //! | `spec` | what a profile asks for |
 //! | `decide` | what to do: before anything is read, and after |
 //! | `admit` | whether its class allows what it asks for |
+//! | `withdrawal` | what a class takes away of a profile that exceeds it |
 //! | `desired` | the desired state of an admitted profile |
 //! | `adoption` | who may use an identity that podid did not make |
 //! | `reads` | what has to be read for a plan |
@@ -37,6 +38,7 @@ pub mod reads;
 pub mod result;
 mod spec;
 pub mod waiting;
+pub mod withdrawal;
 
 pub use condition_type::ConditionType;
 pub use spec::{Access, CreationPolicy, DeletionPolicy, Drift, Interval, Profile};

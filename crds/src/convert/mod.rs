@@ -190,6 +190,7 @@ fn limits(limits: &ClassLimits) -> Limits {
         allow_shared_adoption: limits.allow_shared_adoption.unwrap_or_default(),
         allow_hand_written: limits.allow_hand_written.unwrap_or_default(),
         allow_host_namespaces: limits.allow_host_namespaces.unwrap_or_default(),
+        on_narrowing: limits.on_narrowing.unwrap_or_default(),
     }
 }
 

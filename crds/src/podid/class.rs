@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use podid_core::backend::Backend;
-use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant, NeighbourScope};
+use podid_core::class::{
+    Cloud, IdentityOperatorGrant, MachineContributorGrant, NeighbourScope, OnNarrowing,
+};
 use podid_core::net_raw::NetRaw;
 use serde::{Deserialize, Serialize};
 
@@ -240,6 +242,12 @@ pub struct ClassLimits {
     /// may not. By `*` in `namespaces.names` no namespace is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_host_namespaces: Option<bool>,
+
+    /// What becomes of what a profile has and this class does not allow any more: the profile keeps it (`Keep`), or
+    /// podid takes away what it made of it (`Revoke`), a role from the identity, or the identity from the pods where
+    /// the namespace or the identity is not allowed; the identity itself is not deleted. Left out: `Keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_narrowing: Option<OnNarrowing>,
 
     /// Which namespaces may use `AzureIdentity` objects of types 1 and 2 (service principals), and where their
     /// Secrets may be sent. Left out: none may.

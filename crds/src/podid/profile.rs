@@ -106,7 +106,8 @@ pub struct PodIdentityProfileSpec {
     #[serde(default)]
     pub net_raw: NetRaw,
 
-    /// What podid does about a difference between this profile and Azure: correct it, or only report it.
+    /// What podid does about a difference between this profile and Azure: correct it, or only report it. What its
+    /// class takes away (`limits.onNarrowing`) is taken either way.
     #[serde(default)]
     pub drift: Drift,
 
@@ -121,7 +122,7 @@ pub struct PodIdentityProfileSpec {
     pub interval: Option<String>,
 
     /// Whether podid stops all work on this profile, calls to Azure included; a deletion still deletes
-    /// what podid created.
+    /// what podid created, and a class still takes away what it does not allow (`limits.onNarrowing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }

@@ -17,6 +17,7 @@
 //! | `adoptions` | identities that profiles are about to adopt or to make |
 //! | `precheck` | gathers what is known without a call |
 //! | `ensure` | observe, decide, apply, for a profile that is admitted |
+//! | `withdraw` | takes away what a class does not allow any more |
 //! | `suspended` | what is read while a profile is suspended |
 //! | `cleanup` | deletion |
 //! | `observe` | reads: what Azure and the cluster hold |
@@ -58,6 +59,7 @@ mod spec_digest;
 mod status;
 mod suspended;
 mod trigger;
+mod withdraw;
 
 use std::sync::Arc;
 

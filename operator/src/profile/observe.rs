@@ -101,7 +101,8 @@ pub(super) fn core_identity(id: &ArmId, found: UserAssignedIdentity) -> ManagedI
     }
 }
 
-async fn named_roles(
+/// GUIDs of the roles of these grants that only Azure knows, by name in lower case.
+pub(super) async fn named_roles(
     grants: &[Grant],
     context: &ProfileContext,
 ) -> Result<BTreeMap<String, Option<Uuid>>, ErrorCause> {

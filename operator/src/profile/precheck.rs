@@ -26,6 +26,7 @@ pub(super) fn precheck(profile: &PodIdentityProfile, context: &ProfileContext) -
         usability: &usability,
         operator: &context.operator,
         is_reported: is_reported(profile),
+        record: &convert::record(profile),
     })
 }
 

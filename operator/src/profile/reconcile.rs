@@ -18,7 +18,7 @@ use super::ensure::{Ensured, ensure};
 use super::error::ReconcileError;
 use crate::retry::jittered;
 
-use super::{FINALIZER, ProfileContext, cleanup, pods, precheck, status, suspended};
+use super::{FINALIZER, ProfileContext, cleanup, pods, precheck, status, suspended, withdraw};
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 
@@ -83,6 +83,12 @@ async fn apply(
                 return Ok(Action::requeue(wait));
             }
             ensure(profile, &desired, record, context).await
+        }
+        Precheck::Withdrawn(withdrawal) => {
+            if let Some(wait) = azure_wait(profile, context) {
+                return Ok(Action::requeue(wait));
+            }
+            withdraw::withdraw(profile, &withdrawal, record, context).await
         }
         Precheck::Suspended => {
             Ensured::without_work(suspended::look(profile, record, context).await)

@@ -202,6 +202,7 @@ fn classes() -> Vec<Case> {
             "access": [{"role": "Reader", "scopes": ["/subscriptions/s"]}],
             "identityGroups": ["/subscriptions/s/resourcegroups/g"],
             "backends": ["NodeAssigned"], "allowNetRaw": true, "allowHandWritten": true, "allowHostNamespaces": true,
+            "onNarrowing": "Revoke",
         },
         "neighbours": {"rule": "Audit", "exceptNamespaces": ["calico-system"]},
     });
@@ -222,6 +223,11 @@ fn classes() -> Vec<Case> {
             KIND,
             class(json!({"limits": {"namespaces": {"names": ["team-*"]}}})),
             "namespaces.names[] must be names of namespaces",
+        ),
+        bad(
+            KIND,
+            class(json!({"limits": {"onNarrowing": "Delete"}})),
+            "spec.limits.onNarrowing: Unsupported value",
         ),
         bad(
             KIND,

@@ -19,6 +19,38 @@ pub(super) fn violations(profile: &Profile, class: &Class) -> Vec<Violation> {
     found
 }
 
+/// What of a profile its class does not allow, and another class might.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::profile) struct Excess {
+    /// Its namespace.
+    pub(in crate::profile) namespace: bool,
+    /// The identity that it names.
+    pub(in crate::profile) identity: bool,
+    /// Rights that it asks for.
+    pub(in crate::profile) access: Vec<Access>,
+    /// Its backend.
+    pub(in crate::profile) backend: bool,
+    /// Its `netRaw`.
+    pub(in crate::profile) net_raw: bool,
+}
+
+/// See [`Excess`].
+pub(in crate::profile) fn excess(profile: &Profile, class: &Class) -> Excess {
+    let check = Check { profile, class };
+    let by_class = |found: Option<Violation>| {
+        found.is_some_and(|it| matches!(it.fixed_by, FixedBy::Class { .. }))
+    };
+    let access = profile.access.iter().enumerate();
+    let access = access.filter(|(index, access)| by_class(check.access(*index, access)));
+    Excess {
+        namespace: by_class(check.namespace()),
+        identity: by_class(check.identity()),
+        access: access.map(|(_, access)| access.clone()).collect(),
+        backend: by_class(check.backend()),
+        net_raw: by_class(check.net_raw()),
+    }
+}
+
 struct Check<'a> {
     profile: &'a Profile,
     class: &'a Class,
@@ -124,7 +156,7 @@ impl Check<'_> {
 
 /// Whether a limit lists this role. A role that gives the right to grant roles must be listed by its name,
 /// so that a GUID which readers do not recognise cannot give away the subscription.
-fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
+pub(in crate::profile) fn allows_role(limit: &AccessLimit, role: &Role) -> bool {
     let by_name = || {
         let listed = limit.role.trim();
         role.built_in_name()

@@ -4,6 +4,8 @@
 
 mod limits;
 
+pub(in crate::profile) use limits::{allows_role, excess};
+
 use std::collections::BTreeMap;
 
 use crate::arm::{ArmId, ManagedIdentityId};
@@ -29,13 +31,18 @@ pub fn admit(profile: &Profile, class: &Class) -> Result<Desired, Vec<Violation>
     }
 }
 
-fn desired(profile: &Profile, class: &Class) -> Desired {
-    let owner = Owner {
+/// The profile, as the owner of what is made for it.
+pub(in crate::profile) fn owner(profile: &Profile, class: &Class) -> Owner {
+    Owner {
         cluster: class.cluster_name.clone(),
         namespace: profile.namespace.clone(),
         profile: profile.name.clone(),
         uid: profile.uid.clone(),
-    };
+    }
+}
+
+fn desired(profile: &Profile, class: &Class) -> Desired {
+    let owner = owner(profile, class);
     let id = identity_id(profile, class);
     let backend = profile.backend.unwrap_or(class.default_backend);
     Desired {

@@ -14,7 +14,11 @@ use crate::profile::desired::Desired;
 use crate::profile::observed::{Observed, ProfileRecord};
 use crate::profile::plan::{Plan, PlanRefusal, plan};
 use crate::profile::progress::PlanProgress;
+use crate::profile::withdrawal::Withdrawal;
 use crate::profile::{Drift, Interval, Profile};
+
+/// Reason of the conditions of a profile that exceeds its class.
+pub const NOT_ALLOWED_BY_CLASS: &str = "NotAllowedByClass";
 
 /// What a profile is checked against before anything is read.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,8 @@ pub struct PrecheckInput<'a> {
     pub operator: &'a OperatorEnvironment,
     /// Whether `Ready` is of the current generation of the profile.
     pub is_reported: bool,
+    /// What podid has made or found for the profile.
+    pub record: &'a ProfileRecord,
 }
 
 /// The result of the checks before anything is read.
@@ -69,6 +75,8 @@ pub enum Precheck {
     KeepStatus,
     /// It asks for what its class does not allow; the list is never empty.
     NotAllowed(Vec<Violation>),
+    /// The same, and its class takes away what it does not allow of what was made.
+    Withdrawn(Box<Withdrawal>),
     /// It is admitted, with this desired state.
     Admitted(Box<Desired>),
 }
@@ -77,7 +85,11 @@ pub enum Precheck {
 #[must_use]
 pub fn precheck(input: PrecheckInput<'_>) -> Precheck {
     let profile = input.profile;
-    // This check is the first: while a profile is suspended, no message may ask for another edit.
+    // Nobody keeps by a field of the profile what its class takes away.
+    if let Some(withdrawal) = withdrawal(&input) {
+        return Precheck::Withdrawn(Box::new(withdrawal));
+    }
+    // This check is the first of the others: while a profile is suspended, no message may ask for another edit.
     if profile.suspend {
         return Precheck::Suspended;
     }
@@ -108,6 +120,16 @@ pub fn precheck(input: PrecheckInput<'_>) -> Precheck {
     }
 }
 
+/// What the class takes away of the profile; nothing before Azure has confirmed it, as a refusal might be wrong.
+fn withdrawal(input: &PrecheckInput<'_>) -> Option<Withdrawal> {
+    let class = input.class?;
+    let is_usable = matches!(input.usability, Usability::Usable | Usability::Assumed);
+    if !is_usable || !input.operator.violations(class).is_empty() {
+        return None;
+    }
+    Withdrawal::of(input.profile, class, input.record)
+}
+
 fn wait_for(class: &Class, usability: &Usability, is_reported: bool) -> Option<Precheck> {
     let class = class.name.clone();
     match usability {
@@ -131,12 +153,14 @@ fn invalid_interval(text: &str) -> Violation {
 }
 
 impl Precheck {
-    /// The outcome of a reconciliation that ends with this check; `None` where work follows, or where the
-    /// status is kept or written by other rules.
+    /// The outcome of a reconciliation that ends with this check; `None` where work follows (also that of taking
+    /// something away), or where the status is kept or written by other rules.
     #[must_use]
     pub fn outcome(&self) -> Option<ReconcileOutcome> {
         Some(match self {
-            Self::Suspended | Self::KeepStatus | Self::Admitted(_) => return None,
+            Self::Suspended | Self::KeepStatus | Self::Admitted(_) | Self::Withdrawn(_) => {
+                return None;
+            }
             Self::InvalidSpec(violation) => ReconcileOutcome::Stalled {
                 reason: "InvalidSpec".to_owned(),
                 message: violation.to_string(),
@@ -156,7 +180,7 @@ impl Precheck {
                 ),
             },
             Self::NotAllowed(violations) => ReconcileOutcome::Stalled {
-                reason: "NotAllowedByClass".to_owned(),
+                reason: NOT_ALLOWED_BY_CLASS.to_owned(),
                 message: join(violations),
             },
         })

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::class::Cloud;
+use crate::class::{Cloud, OnNarrowing};
 use crate::profile::admit::tests::{access, class, profile};
 use crate::profile::observed::ManagedIdentity;
 use crate::profile::plan::tests::reconcile;
@@ -14,6 +14,7 @@ struct Case {
     usability: Usability,
     operator: OperatorEnvironment,
     is_reported: bool,
+    record: ProfileRecord,
 }
 
 impl Case {
@@ -24,6 +25,7 @@ impl Case {
             usability: &self.usability,
             operator: &self.operator,
             is_reported: self.is_reported,
+            record: &self.record,
         })
     }
 }
@@ -39,6 +41,7 @@ fn admitted() -> Case {
             tenant_id: Some("tenant".into()),
         },
         is_reported: false,
+        record: ProfileRecord::default(),
     }
 }
 
@@ -78,6 +81,7 @@ prop_compose! {
             usability,
             operator: OperatorEnvironment { cloud: Some(cloud), tenant_id: Some(tenant.to_owned()) },
             is_reported,
+            record: right.record,
         }
     }
 }
@@ -218,6 +222,34 @@ fn what_comes_first_is_said_first() {
         said.contains("NotAllowedByClass") && said.contains("spec.access[0].role"),
         "{said}"
     );
+}
+
+/// Who may write a profile cannot keep by a field of it what the class takes away; a class that Azure has not confirmed
+/// takes nothing.
+#[test]
+fn what_a_class_takes_away_is_taken_whatever_the_profile_says() {
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let mut case = admitted();
+    case.record = observed.record;
+    let class = case.class.as_mut().expect("a class");
+    class.limits.access.clear();
+    let is_withdrawn = |case: &Case| matches!(case.precheck(), Precheck::Withdrawn(_));
+    assert!(!is_withdrawn(&case), "a class keeps if it says nothing");
+    let class = case.class.as_mut().expect("a class");
+    class.limits.on_narrowing = OnNarrowing::Revoke;
+    assert!(is_withdrawn(&case));
+    case.profile.suspend = true;
+    assert!(is_withdrawn(&case));
+    case.profile.suspend = false;
+    case.profile.drift = Drift::Observe;
+    case.profile.interval = Interval::Invalid("soon".into());
+    assert!(is_withdrawn(&case));
+    case.usability = Usability::Unknown;
+    assert!(!is_withdrawn(&case));
+    case.usability = Usability::Usable;
+    case.operator.tenant_id = Some("other".into());
+    assert!(!is_withdrawn(&case));
 }
 
 #[test]

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::arm::ArmId;
 use crate::names;
-use crate::profile::CreationPolicy;
 use crate::profile::desired::{Desired, Grant, Grantee};
 use crate::profile::observed::{
     AzureIdentityFields, BindingFields, Child, ManagedIdentity, Observed, ProfileRecord,
     RecordedIdentity, RecordedRoleAssignment, RoleAssignment,
 };
 use crate::profile::plan::{Plan, Step};
+use crate::profile::{CreationPolicy, Profile};
 use crate::role::Role;
 
 /// Client id of every identity that only Azure knows.
@@ -91,6 +91,35 @@ pub fn observed_as_recorded(
         former: (!is_same).then(|| made.clone()),
         identity: is_same.then_some(made),
         record,
+    }
+}
+
+/// What there is for a profile of which only the record is known, because its class does not allow what it asks for. The
+/// objects in the cluster are taken to be as it asks.
+#[must_use]
+pub fn observed_by_record(profile: &Profile, record: ProfileRecord) -> Observed {
+    let Some(made) = &record.identity else {
+        return Observed {
+            record,
+            ..Observed::default()
+        };
+    };
+    Observed {
+        azure_identity: Some(own_child(AzureIdentityFields {
+            resource_id: made.id.clone(),
+            client_id: made.client_id.clone(),
+            principal_id: Some(made.principal_id.clone()),
+            namespaced: true,
+            net_raw: profile.net_raw,
+            former: BTreeMap::new(),
+        })),
+        binding: Some(own_child(BindingFields {
+            identity: profile.name.clone(),
+            selector: profile.selector.clone(),
+            service_accounts: profile.service_accounts.clone(),
+        })),
+        record,
+        ..Observed::default()
     }
 }
 

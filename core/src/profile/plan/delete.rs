@@ -136,7 +136,7 @@ impl fmt::Display for Retained {
 }
 
 /// Deleting the binding, by which pods lose the identity, and the AzureIdentity.
-fn children(owner: &Owner, observed: &Observed) -> [Option<Step>; 2] {
+pub(super) fn children(owner: &Owner, observed: &Observed) -> [Option<Step>; 2] {
     let (namespace, name) = (owner.namespace.clone(), owner.profile.clone());
     let binding = observed.binding.as_ref().is_some_and(is_own);
     let azure_identity = observed.azure_identity.as_ref().is_some_and(is_own);

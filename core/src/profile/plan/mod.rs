@@ -13,6 +13,7 @@ mod identity;
 mod refusal;
 mod roles;
 mod step;
+mod withdraw;
 mod writes;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use identity::{made_for, taking};
 pub use refusal::PlanRefusal;
 pub use roles::is_ours;
 pub use step::{RoleGrant, Step, UsedBy};
+pub use withdraw::plan_withdrawal;
 pub use writes::{AzureWrites, azure_writes};
 
 use crate::profile::desired::Desired;

@@ -144,11 +144,20 @@ impl PlanProgress {
             tenant_id: identity.tenant_id.clone(),
             created: made_for(identity, &desired.owner, before),
         });
+        ProfileRecord {
+            identity: used.or_else(|| before.identity.clone()),
+            ..self.record_of_roles(before)
+        }
+    }
+
+    /// The record to write after a plan that leaves the identity what it was.
+    #[must_use]
+    pub fn record_of_roles(&self, before: &ProfileRecord) -> ProfileRecord {
         let mut role_assignments = self.role_assignments.clone();
         // Sorted, because a status whose order changes would be written again and again.
         role_assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         ProfileRecord {
-            identity: used.or_else(|| before.identity.clone()),
+            identity: before.identity.clone(),
             role_assignments,
         }
     }

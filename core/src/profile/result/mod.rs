@@ -14,10 +14,12 @@ use made::{count, identity_ready, made_conditions, ready_message, sub_condition}
 use super::condition_type::ConditionType;
 use super::failure::StepFailure;
 use crate::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
+use crate::profile::decide::NOT_ALLOWED_BY_CLASS;
 use crate::profile::desired::Desired;
 use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity};
 use crate::profile::plan::{Plan, PlanRefusal};
 use crate::profile::pods::PODS_KEEP_NET_RAW;
+use crate::profile::withdrawal::{Withdrawal, WithdrawalExtent};
 
 /// The result of a reconciliation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -214,6 +216,48 @@ impl ReconcileResult {
         }
     }
 
+    /// The result when the class has taken away what it does not allow; `record` is what is left.
+    #[must_use]
+    pub fn withdrawn(withdrawal: &Withdrawal, record: ProfileRecord) -> Self {
+        let message = withdrawal.to_string();
+        let outcome = ReconcileOutcome::Stalled {
+            reason: NOT_ALLOWED_BY_CLASS.to_owned(),
+            message: message.clone(),
+        };
+        let gone = withdrawn_parts(withdrawal).into_iter().map(|condition| {
+            let (status, message) = (ConditionStatus::False, message.clone());
+            sub_condition(condition, status, NOT_ALLOWED_BY_CLASS, message)
+        });
+        Self {
+            sub_conditions: gone.collect(),
+            ..Self::without_work(outcome, record)
+        }
+    }
+
+    /// The result when a step of taking something away failed. It is tried until all is taken away.
+    #[must_use]
+    pub fn withdrawal_failed(
+        failure: &StepFailure,
+        withdrawal: &Withdrawal,
+        record: ProfileRecord,
+    ) -> Self {
+        let class = &withdrawal.class;
+        let message = format!(
+            "class {class} takes away what it does not allow (limits.onNarrowing): {}",
+            failure.message
+        );
+        let outcome = match failure.is_wait() {
+            true => ReconcileOutcome::Progressing { message },
+            false => ReconcileOutcome::Retrying { message },
+        };
+        Self {
+            requeue: Requeue::WithBackoff {
+                at_least: failure.retry_after(),
+            },
+            ..Self::without_work(outcome, record)
+        }
+    }
+
     /// The result when a step of a deletion failed.
     #[must_use]
     pub fn deletion_failed(failure: &StepFailure, record: ProfileRecord) -> Self {
@@ -237,6 +281,23 @@ impl ReconcileResult {
             },
             _ => self,
         }
+    }
+}
+
+/// The parts of a profile that are not as it asks any more, because its class has taken them away.
+fn withdrawn_parts(withdrawal: &Withdrawal) -> Vec<ConditionType> {
+    let of_roles = [
+        (!withdrawal.refused.is_empty(), ConditionType::AccessReady),
+        (withdrawal.enforces_net_raw, ConditionType::EnforcementReady),
+    ];
+    match withdrawal.extent {
+        WithdrawalExtent::Everything => {
+            vec![ConditionType::AccessReady, ConditionType::BindingReady]
+        }
+        WithdrawalExtent::Roles => of_roles
+            .into_iter()
+            .filter_map(|(is_gone, condition)| is_gone.then_some(condition))
+            .collect(),
     }
 }
 

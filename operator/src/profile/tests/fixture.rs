@@ -127,6 +127,13 @@ impl Fixture {
         self.classes.apply_watcher_event(&event);
     }
 
+    /// The class has these limits now.
+    pub(in crate::profile) fn class_limits(&mut self, limits: Value) {
+        let mut class = class("True", 1);
+        class.spec.limits = serde_json::from_value(limits).expect("limits");
+        self.classes.apply_watcher_event(&Event::Apply(class));
+    }
+
     /// The class is deleted.
     pub(in crate::profile) fn class_is_gone(&mut self) {
         let event = Event::Delete(class("True", 1));

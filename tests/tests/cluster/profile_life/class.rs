@@ -1,12 +1,16 @@
 //! A class is ready when Azure has confirmed it, and its profiles wait until then.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
+use podid_lab::layout::{KUBELET_PRINCIPAL, RESOURCE_GROUP};
 use serde_json::{Value, json};
 
 use super::scene::{READS_SECRETS, Scene, access, conditions, group, says, status, vault};
 use crate::fixture::eventually;
+use crate::stage::{SET_NODES, VM_NODES};
 
 /// The class's `Ready` once it says for the class as it is written now what `status` is.
 async fn class_ready(scene: &Scene, status: &str) -> Condition {
@@ -28,7 +32,7 @@ async fn a_class_that_azure_does_not_confirm_is_not_ready_and_its_profiles_wait(
     let scene = Scene::without_class("class").await;
     scene.profile("cart", json!({})).await;
     let role = |name: &str| {
-        let scopes = [group(podid_lab::layout::RESOURCE_GROUP)];
+        let scopes = [group(RESOURCE_GROUP)];
         json!({ "limits": { "access": [{ "role": name, "scopes": scopes }] } })
     };
     let other = "99999999-0000-4000-8000-000000000001";
@@ -106,4 +110,135 @@ async fn an_edit_that_the_class_refuses_leaves_the_parts_as_they_were() {
     assert_eq!(says(&profile, "Ready").0, "NotAllowedByClass");
     assert_eq!(parts(&profile), before);
     scene.delete("cart").await;
+}
+
+/// A profile that reads secrets at two scopes.
+fn reading(suspend: bool) -> Value {
+    let rights = [
+        access(READS_SECRETS, &vault()),
+        access(READS_SECRETS, &group(RESOURCE_GROUP)),
+    ];
+    json!({ "access": rights, "suspend": suspend })
+}
+
+/// Two profiles that have the same, one of a class that keeps and one of a class that revokes.
+async fn side_by_side() -> [Scene; 2] {
+    let keeps = Scene::open("keeps").await;
+    let revokes = keeps.beside("revokes").await;
+    for (scene, node) in [(&keeps, SET_NODES[0]), (&revokes, VM_NODES[0])] {
+        scene.class(json!({})).await;
+        scene.pod("web", "cart", node).await;
+        scene.ready("cart", reading(false)).await;
+        scene.until_assigned(&["web Assigned"]).await;
+    }
+    [keeps, revokes]
+}
+
+/// Makes the class narrower, by `limits`, and looks until the profile says that it exceeds it and all is done.
+async fn narrow(scene: &Scene, on_narrowing: &str, limits: Value) -> PodIdentityProfile {
+    let mut limits = limits;
+    limits["onNarrowing"] = json!(on_narrowing);
+    scene.class(json!({ "limits": limits })).await;
+    scene.until("cart", "Stalled", "True").await
+}
+
+/// What the profile's identity may do.
+async fn rights(scene: &Scene, profile: &PodIdentityProfile) -> BTreeSet<String> {
+    let identity = status(profile).identity.expect("an identity");
+    scene.rights(&identity.principal_id).await
+}
+
+#[tokio::test]
+async fn a_narrower_class_takes_roles_away_where_it_says_revoke_and_gives_them_back() {
+    let [keeps, revokes] = side_by_side().await;
+    let on_vault = format!("{READS_SECRETS} {}", vault());
+    let on_group = format!("{READS_SECRETS} {}", group(RESOURCE_GROUP));
+    let only_vault = json!({ "access": [{ "role": READS_SECRETS, "scopes": [vault()] }] });
+
+    let kept = narrow(&keeps, "Keep", only_vault.clone()).await;
+    let both: BTreeSet<String> = [on_vault.clone(), on_group.clone()].into();
+    assert_eq!(rights(&keeps, &kept).await, both);
+
+    let revoked = narrow(&revokes, "Revoke", only_vault).await;
+    assert_eq!(rights(&revokes, &revoked).await, [on_vault].into());
+    let (reason, message) = says(&revoked, "Stalled");
+    assert_eq!(reason, "NotAllowedByClass");
+    let taken = format!(
+        "podid has revoked what it granted the identity of {READS_SECRETS} on {}",
+        group(RESOURCE_GROUP)
+    );
+    assert!(
+        message.starts_with("spec.access[1].scope: ") && message.contains(&taken),
+        "{message}"
+    );
+    assert_eq!(says(&revoked, "AccessReady").0, "NotAllowedByClass");
+    eventually("an Event that says it", async || {
+        let events = revokes.events("cart").await;
+        let is_it = |event: &String| {
+            event.starts_with("Applied: podid revoked") && event.contains(&group(RESOURCE_GROUP))
+        };
+        events.iter().any(is_it).then_some(())
+    })
+    .await;
+    for scene in [&keeps, &revokes] {
+        assert_eq!(scene.assigned().await, ["web Assigned".to_owned()].into());
+        scene.class(json!({})).await;
+        let profile = scene.until("cart", "Ready", "True").await;
+        assert_eq!(rights(scene, &profile).await, both);
+        scene.delete_pod("web").await;
+        scene.delete("cart").await;
+    }
+}
+
+#[tokio::test]
+async fn a_class_that_revokes_takes_the_identity_from_a_namespace_that_it_does_not_admit_any_more()
+{
+    let [keeps, revokes] = side_by_side().await;
+    let nobody = json!({ "namespaces": { "names": [] } });
+
+    let kept = narrow(&keeps, "Keep", nobody.clone()).await;
+    assert_eq!(rights(&keeps, &kept).await.len(), 2);
+    keeps.until_assigned(&["web Assigned"]).await;
+    assert!(keeps.children("cart").await.1.is_some());
+
+    // Nobody keeps what the class takes away by suspending the profile.
+    let whole = revokes.ready("cart", reading(true)).await;
+    let name = format!("{}-other", revokes.namespace);
+    let (other, _) = revokes.stage.identity(&name).await;
+    let revoked = narrow(&revokes, "Revoke", nobody).await;
+    assert_eq!(rights(&revokes, &revoked).await, BTreeSet::new());
+    revokes.until_assigned(&[]).await;
+    assert!(matches!(revokes.children("cart").await, (None, None)));
+    let identity = status(&whole).identity.expect("an identity");
+    let name = identity.resource_id.rsplit('/').next().expect("a name");
+    revokes.stage.until_carried(VM_NODES[0], name, false).await;
+    let machines = revokes.rights(KUBELET_PRINCIPAL).await;
+    assert!(
+        !machines.iter().any(|right| right.contains(name)),
+        "{machines:?}"
+    );
+    for id in [&identity.resource_id, &other] {
+        assert!(revokes.azure_identity(id).await.is_some(), "{id}");
+    }
+    let (_, message) = says(&revoked, "Ready");
+    assert!(
+        message.contains("taken the identity from its pods"),
+        "{message}"
+    );
+    assert_eq!(status(&revoked).identity, Some(identity.clone()));
+
+    for scene in [&keeps, &revokes] {
+        scene.class(json!({})).await;
+        let profile = scene.ready("cart", reading(false)).await;
+        scene.until_assigned(&["web Assigned"]).await;
+        assert_eq!(rights(scene, &profile).await.len(), 2);
+        scene.delete_pod("web").await;
+        scene.delete("cart").await;
+    }
+    assert!(
+        revokes
+            .azure_identity(&identity.resource_id)
+            .await
+            .is_none()
+    );
 }

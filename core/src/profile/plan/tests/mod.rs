@@ -5,6 +5,7 @@ mod deletion;
 mod former;
 mod named;
 mod properties;
+mod withdrawal;
 
 use std::collections::BTreeMap;
 

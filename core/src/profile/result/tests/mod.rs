@@ -246,3 +246,52 @@ fn only_refusals_that_may_pass_are_tried_again() {
         ("BindingReady", ConditionStatus::False, "ObjectExists")
     );
 }
+
+fn withdrawal(narrow: impl FnOnce(&mut crate::class::Class)) -> Withdrawal {
+    let mut class = class();
+    class.limits.on_narrowing = crate::class::OnNarrowing::Revoke;
+    narrow(&mut class);
+    Withdrawal::of(&profile(), &class, &record()).expect("something to take away")
+}
+
+#[test]
+fn what_a_class_has_taken_away_is_said_with_the_reason() {
+    let roles = withdrawal(|class| class.limits.access.clear());
+    let result = ReconcileResult::withdrawn(&roles, record());
+    let ReconcileOutcome::Stalled { reason, message } = &result.outcome else {
+        panic!("{result:?}");
+    };
+    assert_eq!(reason, "NotAllowedByClass");
+    let words = "limits.onNarrowing of class prod is Revoke, so podid has revoked what it granted the identity of \
+                 Key Vault Secrets User on /subscriptions/s/resourceGroups/apps/";
+    assert!(
+        message.starts_with("spec.access[0].role: ") && message.contains(words),
+        "{message}"
+    );
+    let gone = |condition| (condition, ConditionStatus::False, "NotAllowedByClass");
+    assert_eq!(kinds(&result), [gone("AccessReady")]);
+    assert_eq!(result.requeue, Requeue::OnChange);
+
+    let everything = withdrawal(|class| class.limits.namespaces.clear());
+    let result = ReconcileResult::withdrawn(&everything, record());
+    assert_eq!(kinds(&result), [gone("AccessReady"), gone("BindingReady")]);
+    assert!(!is_binding_applied(&result));
+}
+
+#[test]
+fn what_is_still_to_be_taken_away_is_tried_again() {
+    let withdrawal = withdrawal(|class| class.limits.access.clear());
+    let failed = |cause| {
+        let failure = failure(ConditionType::AccessReady, cause);
+        ReconcileResult::withdrawal_failed(&failure, &withdrawal, record())
+    };
+    let waits = failed(FailureCause::StillAssigned);
+    let words = "class prod takes away what it does not allow (limits.onNarrowing): do this";
+    let message = words.to_owned();
+    assert_eq!(waits.outcome, ReconcileOutcome::Progressing { message });
+    let refused = failed(FailureCause::NotAnIdentity);
+    let is_tried_again = matches!(refused.outcome, ReconcileOutcome::Retrying { .. });
+    assert!(is_tried_again, "nothing stalls before it is taken away");
+    assert_eq!(refused.requeue, backoff(None));
+    assert_eq!(refused.record, record());
+}
