@@ -63,6 +63,10 @@ pub(crate) struct ProfileArgs {
     )]
     deletion_policy: Option<DeletionPolicy>,
 
+    /// How long pods keep the identity after the profile is deleted, at most 1h [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    deletion_grace_period: Option<String>,
+
     /// Whether the identity may exist already [default: Create, or Adopt with --resource-id]
     #[arg(
         long, ignore_case = true, value_name = "POLICY",
@@ -134,6 +138,7 @@ impl ProfileArgs {
             net_raw: self.net_raw.unwrap_or_default(),
             drift: self.drift.unwrap_or_default(),
             interval: self.interval.clone(),
+            deletion_grace_period: self.deletion_grace_period.clone(),
             suspend: None,
         }
     }

@@ -77,6 +77,10 @@ pub(crate) struct EditArgs {
     )]
     deletion_policy: Option<DeletionPolicy>,
 
+    /// How long pods keep the identity after the profile is deleted, at most 1h
+    #[arg(long, value_name = "DURATION")]
+    deletion_grace_period: Option<String>,
+
     /// Mend differences from Azure, or only report them
     #[arg(
         long, ignore_case = true, value_name = "MODE",
@@ -214,6 +218,10 @@ impl EditArgs {
         set(
             &["spec", "interval"],
             self.interval.as_ref().map(|it| json!(it)),
+        );
+        set(
+            &["spec", "deletionGracePeriod"],
+            self.deletion_grace_period.as_ref().map(|it| json!(it)),
         );
         set(&["spec", "suspend"], self.suspend.map(|it| json!(it)));
         let tags = self.tag.iter();

@@ -50,6 +50,7 @@ fn every_flag_of_a_profile_reaches_its_field() {
         "--creation-policy=CreateOrAdopt",
         "--drift=observe",
         "--interval=30m",
+        "--deletion-grace-period=5m",
         "--author=CI <ci@example.com>",
         "--message=As asked",
     ]);
@@ -341,6 +342,7 @@ fn what_the_api_server_would_refuse_is_refused_here() {
             "binding.selector must be a valid label value",
         ),
         (&["--interval=5s"], "at least 1m"),
+        (&["--deletion-grace-period=2h"], "at most 1h"),
         (
             &["--resource-id=/subscriptions/s"],
             "identity.resourceId must be",

@@ -65,6 +65,7 @@ fn an_edit_changes_what_it_says_and_nothing_else() {
             "--deletion-policy=retain",
             "--drift=observe",
             "--interval=5m",
+            "--deletion-grace-period=0s",
             "--suspend=true",
         ],
     );
@@ -86,6 +87,7 @@ fn an_edit_changes_what_it_says_and_nothing_else() {
             "--unset=spec.netRaw",
             "--unset=spec.drift",
             "--unset=spec.interval",
+            "--unset=spec.deletionGracePeriod",
             "--unset=spec.suspend",
             "--message=Back",
         ],

@@ -63,6 +63,8 @@ pub struct Profile {
     pub tags: BTreeMap<String, String>,
     /// See [`DeletionPolicy`].
     pub deletion_policy: DeletionPolicy,
+    /// How long pods keep the identity after the profile is deleted, unless they end before.
+    pub deletion_grace: Duration,
     /// See [`CreationPolicy`].
     pub creation_policy: CreationPolicy,
     /// Rights of the identity.

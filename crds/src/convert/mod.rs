@@ -20,6 +20,7 @@ use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
 use podid_core::class::{AccessLimit, Class, Cloud, Limits, Neighbours, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::{self, ControllerReference, Origin};
+use podid_core::profile::grace::{DEFAULT_DELETION_GRACE, LONGEST_DELETION_GRACE};
 use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 use podid_core::resolve::Exception;
@@ -73,6 +74,7 @@ pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, S
         identity_id: identity.resource_id.map(ArmId::new),
         tags: identity.tags.unwrap_or_default(),
         deletion_policy: identity.deletion_policy.unwrap_or_default(),
+        deletion_grace: deletion_grace(spec.deletion_grace_period.as_deref()),
         creation_policy: identity.creation_policy.unwrap_or(default_creation),
         access: spec
             .access
@@ -124,12 +126,21 @@ fn interval(text: Option<&str>) -> Interval {
     let Some(text) = text else {
         return Interval::Default;
     };
-    let parsed: Option<SignedDuration> = text.parse().ok();
-    let parsed = parsed.and_then(|parsed| Duration::try_from(parsed).ok());
-    match parsed.filter(|interval| !interval.is_zero()) {
+    match duration(text).filter(|interval| !interval.is_zero()) {
         Some(interval) => Interval::Every(interval),
         None => Interval::Invalid(text.to_owned()),
     }
+}
+
+/// Reads `spec.deletionGracePeriod`. A deletion cannot be held up by a text that no schema has checked.
+fn deletion_grace(text: Option<&str>) -> Duration {
+    let grace = text.and_then(duration).unwrap_or(DEFAULT_DELETION_GRACE);
+    grace.min(LONGEST_DELETION_GRACE)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let parsed: Option<SignedDuration> = text.parse().ok();
+    parsed.and_then(|parsed| Duration::try_from(parsed).ok())
 }
 
 /// The class as a value of `core`.

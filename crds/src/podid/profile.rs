@@ -121,6 +121,16 @@ pub struct PodIdentityProfileSpec {
     ))]
     pub interval: Option<String>,
 
+    /// How long pods keep the identity after the profile is deleted, unless they end before, as a Go duration of at
+    /// most one hour; `0s` takes it from them at once. Left out: `30s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = (
+        "self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) <= duration('1h')",
+        "deletionGracePeriod must be a duration of at most 1h, for example 30s or 5m"
+    ))]
+    pub deletion_grace_period: Option<String>,
+
     /// Whether podid stops all work on this profile, calls to Azure included; a deletion still deletes
     /// what podid created, and a class still takes away what it does not allow (`limits.onNarrowing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

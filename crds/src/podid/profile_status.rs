@@ -55,7 +55,7 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_pod_count: Option<i32>,
 
-    /// Digest of the spec, without `suspend` and `interval`, while all that it asks for is made.
+    /// Digest of the spec, without `suspend`, `interval` and `deletionGracePeriod`, while all that it asks for is made.
     /// A suspended profile is ready while it is the digest of the current spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_spec: Option<String>,

@@ -20,6 +20,7 @@
 //! | `withdraw` | takes away what a class does not allow any more |
 //! | `suspended` | what is read while a profile is suspended |
 //! | `cleanup` | deletion |
+//! | `grace` | waits for pods before a deletion |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
@@ -42,6 +43,7 @@ mod context;
 mod enforcement;
 mod ensure;
 mod error;
+mod grace;
 mod in_progress;
 mod in_turn;
 mod listed;

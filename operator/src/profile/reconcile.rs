@@ -18,7 +18,9 @@ use super::ensure::{Ensured, ensure};
 use super::error::ReconcileError;
 use crate::retry::jittered;
 
-use super::{FINALIZER, ProfileContext, cleanup, pods, precheck, status, suspended, withdraw};
+use super::{
+    FINALIZER, ProfileContext, cleanup, grace, pods, precheck, status, suspended, withdraw,
+};
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 
@@ -54,6 +56,10 @@ async fn current(
     if profile.meta().deletion_timestamp.is_some()
         && let Some(wait) = azure_wait(&profile, &context)
     {
+        return Ok(Action::requeue(wait));
+    }
+    let serves = grace::wait_for_pods(&profile, &context).await;
+    if let Some(wait) = serves.map_err(ReconcileError::Profile)? {
         return Ok(Action::requeue(wait));
     }
     let finished = finalizer(&api, FINALIZER, Arc::new(profile), |event| async {

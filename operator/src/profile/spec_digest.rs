@@ -7,11 +7,12 @@ use uuid::Uuid;
 /// Of our own digests; a random number.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d6c_11a4_5e0f_4b6e_9c1b_2f83_a0d4_5e17);
 
-/// Digest of what a spec asks for. `suspend` and `interval` are not part of it.
+/// Digest of what a spec asks for. `suspend`, `interval` and `deletionGracePeriod` are not part of it.
 pub(super) fn digest(spec: &PodIdentityProfileSpec) -> Option<String> {
     let asked = PodIdentityProfileSpec {
         suspend: None,
         interval: None,
+        deletion_grace_period: None,
         ..spec.clone()
     };
     let text = serde_json::to_vec(&asked).ok()?;
@@ -55,6 +56,10 @@ mod tests {
             (
                 json!({ "className": "c", "identity": { "name": "b" }, "suspend": true }),
                 false,
+            ),
+            (
+                json!({ "className": "c", "identity": { "name": "a" }, "deletionGracePeriod": "5m" }),
+                true,
             ),
             (json!({ "className": "c", "suspend": true }), false),
         ] {

@@ -69,6 +69,6 @@ fn profile() -> Value {
         "apiVersion": "podid.dev/v1alpha1",
         "kind": "PodIdentityProfile",
         "metadata": {"name": "checkout", "namespace": TEAM},
-        "spec": {"className": "standard"},
+        "spec": {"className": "standard", "deletionGracePeriod": "0s"},
     })
 }

@@ -77,6 +77,7 @@ fn profiles() -> Vec<Case> {
     let identity = |identity: Value| profile(json!({"identity": identity}));
     let selector = |selector: &str| profile(json!({"binding": {"selector": selector}}));
     let interval = |interval: &str| profile(json!({"interval": interval}));
+    let grace = |grace: &str| profile(json!({"deletionGracePeriod": grace}));
     let many: Vec<Value> = (0..51)
         .map(|n| json!({"role": "Reader", "scope": format!("/subscriptions/{n}")}))
         .collect();
@@ -95,6 +96,8 @@ fn profiles() -> Vec<Case> {
         good(KIND, selector("Check.Out_1-a")),
         good(KIND, interval("1m")),
         good(KIND, interval("1h30m")),
+        good(KIND, grace("0s")),
+        good(KIND, grace("1h")),
         good(
             KIND,
             identity(json!({"name": "abc", "tags": {"team": "shop"}})),
@@ -150,6 +153,8 @@ fn profiles() -> Vec<Case> {
         bad(KIND, interval("59s"), duration),
         bad(KIND, interval("soon"), duration),
         bad(KIND, interval("-5m"), duration),
+        bad(KIND, grace("61m"), "deletionGracePeriod must be"),
+        bad(KIND, grace("30"), "deletionGracePeriod must be"),
         bad(KIND, identity(json!({"name": "ab"})), "spec.identity.name"),
         bad(
             KIND,

@@ -4,6 +4,7 @@
 mod adoption;
 mod class;
 mod crashes;
+mod grace;
 mod histories;
 mod neighbours;
 mod planned;

@@ -206,7 +206,7 @@ impl<'a> Loose<'a> {
         let profile = json!({
             "apiVersion": "podid.dev/v1alpha1", "kind": "PodIdentityProfile",
             "metadata": {"name": "loose", "namespace": TEAM},
-            "spec": {"className": "standard", "netRaw": "Ignore"},
+            "spec": {"className": "standard", "netRaw": "Ignore", "deletionGracePeriod": "0s"},
         });
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), profile.to_string()).unwrap();

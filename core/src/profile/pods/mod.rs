@@ -140,6 +140,12 @@ impl BoundPods {
         self.refused.count + self.unserved.count
     }
 
+    /// How many of them have the identity, or may get it.
+    #[must_use]
+    pub fn served(&self) -> usize {
+        self.bound.saturating_sub(self.without_identity())
+    }
+
     fn causes(&self) -> impl Iterator<Item = &AssignmentFailure> {
         self.failed.keys().chain(self.late.keys())
     }

@@ -258,6 +258,16 @@ impl ReconcileResult {
         }
     }
 
+    /// The result while a deletion waits for pods, `until` a time that stays the same.
+    #[must_use]
+    pub fn deletion_serves_pods(until: &str, record: ProfileRecord) -> Self {
+        let message = format!(
+            "the profile is being deleted: its pods keep the identity until they have ended, and no longer than \
+             until {until}"
+        );
+        Self::without_work(ReconcileOutcome::Progressing { message }, record)
+    }
+
     /// The result when a step of a deletion failed.
     #[must_use]
     pub fn deletion_failed(failure: &StepFailure, record: ProfileRecord) -> Self {

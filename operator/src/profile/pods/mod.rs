@@ -13,7 +13,7 @@ use kube::{Api, Resource, ResourceExt};
 use podid_core::condition::SubCondition;
 use podid_core::net_raw::{NamedPods, NetRaw};
 use podid_core::profile::desired::Desired;
-use podid_core::profile::pods::{self, PodEffect, about_to_be_bound, pods_problem};
+use podid_core::profile::pods::{self, BoundPods, PodEffect, about_to_be_bound, pods_problem};
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ use crate::conditions::core_conditions;
 const FIELD_MANAGER: &str = "podid-operator-pods";
 
 /// Writes each count that changes to the status of its profile, one after the other, and sends the
-/// profiles that their pods make ready or not to `concerned`. A profile that changes is looked at too: what
+/// profiles that their pods make ready or not, or whose deletion waited for them, to `concerned`. A profile that changes is looked at too: what
 /// is written depends on what its other conditions say, and may have been written by one that had not seen
 /// them yet.
 pub(super) async fn write_counts(
@@ -41,18 +41,30 @@ pub(super) async fn write_counts(
     let mut effects = Effects::default();
     let mut changed = pin!(profiles);
     loop {
-        let key = tokio::select! {
-            Some(key) = counts.recv() => key,
-            Some(profile) = changed.next() => key_of(&profile),
+        let (key, is_counted) = tokio::select! {
+            Some(key) = counts.recv() => (key, true),
+            Some(profile) = changed.next() => (key_of(&profile), false),
             // The watch and the controller of AzureAssignedIdentities have ended, and the process ends soon.
             else => return std::future::pending().await,
         };
+        // The deletion waits for no write.
+        if is_counted && has_ended_serving(&key, &context) {
+            let _stopped = concerned.send(profile_of(&key));
+        }
         recount(&key, &context).await;
         if effects.have_changed(&key, &context.assignment_view) {
             // A controller that has stopped needs no more triggers.
             let _stopped = concerned.send(profile_of(&key));
         }
     }
+}
+
+/// Whether a profile that is being deleted has no pods any more that it serves.
+fn has_ended_serving(key: &ObjectKey, context: &ProfileContext) -> bool {
+    let profile = context.profiles.get(&profile_of(key));
+    let is_deleted = profile.is_some_and(|it| it.meta().deletion_timestamp.is_some());
+    let pods = context.assignment_view.bound_pods(key);
+    is_deleted && pods.is_some_and(|pods| pods.served() == 0)
 }
 
 /// What the pods of each profile did to it when this was last asked; none that did nothing.
@@ -77,9 +89,14 @@ impl Effects {
     }
 }
 
+/// The counts of the profile's pods; `None` while they are not known.
+pub(super) fn bound(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<BoundPods> {
+    context.assignment_view.bound_pods(&key_of(profile))
+}
+
 /// Why the profile is not ready, if its pods are the reason.
 pub(super) fn problem(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<String> {
-    let pods = context.assignment_view.bound_pods(&key_of(profile));
+    let pods = bound(profile, context);
     pods_problem(pods.as_ref(), &core_conditions(profile))
 }
 
@@ -96,7 +113,7 @@ pub(super) fn enforcement(
         .assignment_view
         .pods_breaking_rule(namespace, &binding.selector);
     let next = about_to_be_bound(&pods_breaking_rule, binding);
-    let pods = context.assignment_view.bound_pods(&key_of(profile));
+    let pods = bound(profile, context);
     let reported = core_conditions(profile);
     pods::enforcement(policy, desired.net_raw, pods.as_ref(), &next, &reported)
 }
@@ -108,7 +125,7 @@ pub(super) fn enforcement_of_bound(
     profile: &PodIdentityProfile,
     context: &ProfileContext,
 ) -> SubCondition {
-    let pods = context.assignment_view.bound_pods(&key_of(profile));
+    let pods = bound(profile, context);
     let (none, reported) = (NamedPods::default(), core_conditions(profile));
     pods::enforcement(policy, net_raw, pods.as_ref(), &none, &reported)
 }

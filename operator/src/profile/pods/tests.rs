@@ -101,3 +101,25 @@ async fn a_profile_that_changes_is_counted_again() {
     assert!(written.is_ok(), "no count is written");
     counting.abort();
 }
+
+/// The wait of the deletion may be an hour, and nothing else tells that its pods have ended.
+#[tokio::test(start_paused = true)]
+async fn a_deleted_profile_is_looked_at_when_its_last_pod_has_ended() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    fixture.delete_now();
+    let (assignment_view, changes) = AssignmentView::new();
+    assignment_view.set_known();
+    let context = fixture.context_with(assignment_view.clone());
+    let (concerned, mut looked_at) = mpsc::unbounded_channel();
+    let counting = write_counts(context, changes.counts, stream::pending(), concerned);
+    let counting = tokio::spawn(counting);
+    let key = ObjectKey::new("ns", "p");
+    let mut next = async |states: &[(&str, PodState)]| {
+        assignment_view.set_bound_pods(&key, pods(states));
+        tokio::time::timeout(Duration::from_secs(10), looked_at.recv()).await
+    };
+    assert!(next(&[("a", PodState::Assigned)]).await.is_err());
+    let ended = next(&[]).await.expect("looked at");
+    assert_eq!(ended, Some(profile_of(&key)));
+    counting.abort();
+}

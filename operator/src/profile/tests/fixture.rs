@@ -254,6 +254,17 @@ impl Fixture {
         lock(&self.state).profile["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     }
 
+    /// The same, at this moment.
+    pub(in crate::profile) fn delete_now(&self) {
+        let now = serde_json::to_value(crate::conditions::now()).expect("JSON");
+        lock(&self.state).profile["metadata"]["deletionTimestamp"] = now;
+    }
+
+    /// What the controller works with.
+    pub(in crate::profile) fn context(&self) -> Arc<ProfileContext> {
+        Arc::clone(&self.context)
+    }
+
     /// Somebody deletes the identity and makes another of the same name.
     pub(in crate::profile) fn make_anew_by_hand(&self, name: &str) {
         let mut state = lock(&self.state);

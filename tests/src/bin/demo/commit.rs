@@ -56,6 +56,8 @@ fn create_profile(stage: &Stage) -> Result<String> {
         ["--namespace", NAMESPACE],
         ["--class", CLASS],
         ["--access", &access],
+        // Its pods run on when the commit is reverted, and nobody wants to watch the grace of 30 s.
+        ["--deletion-grace-period", "0s"],
     ];
     let command = ["profile", "create", PROFILE];
     podid(stage, &[&command, flags.as_flattened()].concat())

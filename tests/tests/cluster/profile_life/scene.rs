@@ -118,7 +118,8 @@ impl Scene {
     }
 
     async fn apply_profile(&self, name: &str, spec: Value) -> kube::Result<PodIdentityProfile> {
-        let mut whole = json!({ "className": self.namespace });
+        // Tests that delete a profile do not wait for its pods, unless they say so.
+        let mut whole = json!({ "className": self.namespace, "deletionGracePeriod": "0s" });
         merge(&mut whole, spec);
         let profile = json!({
             "apiVersion": "podid.dev/v1alpha1",

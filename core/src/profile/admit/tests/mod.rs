@@ -8,6 +8,7 @@ use super::*;
 use crate::class::check_class;
 use crate::class::{AccessLimit, Cloud, Limits, NodeGrants};
 use crate::net_raw::NetRaw;
+use crate::profile::grace::DEFAULT_DELETION_GRACE;
 use crate::profile::{Access, CreationPolicy, DeletionPolicy, Drift, Interval};
 
 pub(crate) const SUBSCRIPTION: &str = "/subscriptions/s";
@@ -53,6 +54,7 @@ pub(crate) fn profile() -> Profile {
         identity_id: None,
         tags: BTreeMap::new(),
         deletion_policy: DeletionPolicy::Delete,
+        deletion_grace: DEFAULT_DELETION_GRACE,
         creation_policy: CreationPolicy::Create,
         access: vec![access("Key Vault Secrets User", VAULT)],
         selector: "cart".into(),
