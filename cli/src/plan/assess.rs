@@ -12,6 +12,7 @@ use podid_core::profile::observed::{
     Observed, ProfileRecord, RecordedRoleAssignment, RoleAssignment,
 };
 use podid_core::profile::plan::{Deletion, Plan, Step, plan_deletion, plan_withdrawal};
+use podid_core::profile::shared_roles::unneeded_roles;
 use podid_core::profile::withdrawal::Withdrawal;
 use podid_core::profile::{CreationPolicy, DeletionPolicy, Drift, Profile};
 use podid_core::right::{Right, RightsChange, rights};
@@ -242,8 +243,8 @@ fn is_revoked(right: &Right, plan: &Plan) -> bool {
     })
 }
 
-/// Plans the deletion of a profile whose file is gone.
-pub(super) fn assess_deleted(old: &EarlierProfile<'_>) -> ProfilePlan {
+/// Plans the deletion of a profile whose file is gone; `left` are the classes of those that are left.
+pub(super) fn assess_deleted(old: &EarlierProfile<'_>, left: &[Option<Class>]) -> ProfilePlan {
     let mut planned = ProfilePlan::new(old.profile, &old.profile.class_name);
     planned.change = Change::Deleted;
     planned.pods_before = Some(planned.pods.clone());
@@ -262,15 +263,29 @@ pub(super) fn assess_deleted(old: &EarlierProfile<'_>) -> ProfilePlan {
     let plan = expected::with_role_names(plan, &[&desired]);
     let change = RightsChange::between(&old.rights(&desired), &BTreeSet::new());
     planned.rights = RightsReport::new(&change);
-    if desired.deletion_policy == DeletionPolicy::Retain {
-        planned.notes.push(
+    match desired.deletion_policy {
+        DeletionPolicy::Retain => planned.notes.push(
             "spec.identity.deletionPolicy is Retain: the pods lose these rights, and the identity keeps them"
                 .to_owned(),
-        );
+        ),
+        DeletionPolicy::Delete => planned.notes.extend(with_the_last(old, left)),
     }
     planned.changes = plan.sentences();
     planned.plan = Some(plan);
     planned
+}
+
+/// What goes with a profile if it is the last: the files may not hold every profile of the cluster.
+fn with_the_last(old: &EarlierProfile<'_>, left: &[Option<Class>]) -> Vec<String> {
+    let unneeded = old.class.map(|class| unneeded_roles(class, left));
+    let words = unneeded.into_iter().flatten().map(|grant| {
+        format!(
+            "podid also revokes {} on {} from the kubelet identity, if it granted that and no other profile of the \
+             cluster needs it",
+            grant.role, grant.scope
+        )
+    });
+    words.collect()
 }
 
 /// Why the deletion of a profile that no class admits has no steps.

@@ -150,13 +150,15 @@ pub(super) fn plans(
         .flat_map(|desired| expected::shared_assignments(&desired))
         .collect();
     let keys: BTreeSet<_> = new.profiles.keys().chain(old.profiles.keys()).collect();
+    let stay = earlier.map(|earlier| &earlier.stay);
+    let left = left(&new, &old, stay);
     let mut plans = Vec::new();
     for key in keys {
         let before = old.profile(key, version);
         let Some((profile, typed)) = new.profiles.get(key) else {
             let stays = earlier.is_some_and(|earlier| earlier.stay.contains(key));
             let gone = before.filter(|_| !stays);
-            plans.extend(gone.as_ref().map(assess_deleted));
+            plans.extend(gone.map(|gone| assess_deleted(&gone, &left)));
             continue;
         };
         let class = new.class(profile).ok_or_else(|| NoClass {
@@ -174,6 +176,17 @@ pub(super) fn plans(
         plans.push(planned);
     }
     Ok(plans)
+}
+
+/// The classes of the profiles that are left, `None` for one that is missing.
+fn left(new: &Version<'_>, old: &Version<'_>, stay: Option<&BTreeSet<Key>>) -> Vec<Option<Class>> {
+    let stays =
+        |key: &Key| !new.profiles.contains_key(key) && stay.is_some_and(|it| it.contains(key));
+    let staying = old.profiles.iter().filter(|(key, _)| stays(key));
+    let staying = staying.map(|(_, (profile, _))| old.class(profile).cloned());
+    let planned = new.profiles.values();
+    let planned = planned.map(|(profile, _)| new.class(profile).cloned());
+    planned.chain(staying).collect()
 }
 
 /// Adds the lines that a plan is about.

@@ -19,6 +19,7 @@
 //! | `result` | the result of a reconciliation, and when to reconcile again |
 //! | `queue` | which profile is reconciled next |
 //! | `condition_type` | the conditions of a profile |
+//! | `shared_roles` | which roles of the kubelet identity no profile needs any more |
 //! | `waiting` | which profiles a change of the assignments concerns |
 //! | `pods` | the effect of the pods that a profile binds: counts, conditions, readiness |
 
@@ -38,6 +39,7 @@ pub mod progress;
 pub mod queue;
 pub mod reads;
 pub mod result;
+pub mod shared_roles;
 mod spec;
 pub mod waiting;
 pub mod withdrawal;

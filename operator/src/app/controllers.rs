@@ -150,6 +150,7 @@ impl Controllers<'_> {
                 bindings: self.watches.bindings.store(),
             },
             adoptions: profile::Adoptions::default(),
+            ended: profile::EndedProfiles::default(),
             lists: profile::SharedLists::default(),
             queue: profile::ProfileQueue::new(self.args.concurrency),
             retries: Retries::default(),

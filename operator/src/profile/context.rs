@@ -16,6 +16,7 @@ use super::children::ChildStores;
 use super::lists::SharedLists;
 use super::queue::ProfileQueue;
 use super::reminders::Reminders;
+use super::shared_roles::EndedProfiles;
 use crate::assigned_identity::AssignmentView;
 use crate::azure::Azure;
 use crate::leader::Leadership;
@@ -56,6 +57,8 @@ pub struct ProfileContext {
     pub children: ChildStores,
     /// Which identities profiles are about to adopt or to make.
     pub adoptions: Adoptions,
+    /// Profiles whose deletion has come to its end.
+    pub ended: EndedProfiles,
     /// What is listed for all profiles.
     pub lists: SharedLists,
     /// Which profile is reconciled next.

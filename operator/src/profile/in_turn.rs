@@ -48,6 +48,17 @@ pub(super) async fn reconcile_in_turn(
     Ok(context.queue.wait(&key, reread))
 }
 
+/// Has a profile read by itself when it is its turn, though nobody has changed it.
+pub(super) fn read_again(profile: &PodIdentityProfile, context: &ProfileContext) {
+    let key = ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any());
+    let entry = QueueEntry {
+        urgency: Urgency::Reread,
+        ..entry(profile, context)
+    };
+    // The queue has the controller come to it.
+    let _nothing_meanwhile = context.queue.wait(&key, entry);
+}
+
 fn entry(profile: &PodIdentityProfile, context: &ProfileContext) -> QueueEntry {
     let class = core_class(profile, context);
     QueueEntry {

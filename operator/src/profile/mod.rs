@@ -21,6 +21,7 @@
 //! | `suspended` | what is read while a profile is suspended |
 //! | `cleanup` | deletion |
 //! | `grace` | waits for pods before a deletion |
+//! | `shared_roles` | revokes what no profile needs any more |
 //! | `observe` | reads: what Azure and the cluster hold |
 //! | `apply` | effects: one function for each step of a plan |
 //! | `children` | AzureIdentity and AzureIdentityBinding |
@@ -57,6 +58,7 @@ mod recheck;
 mod reconcile;
 mod released;
 mod reminders;
+mod shared_roles;
 mod spec_digest;
 mod status;
 mod suspended;
@@ -83,6 +85,7 @@ pub use lists::SharedLists;
 pub use malformed::Reporter as MalformedReporter;
 pub use queue::ProfileQueue;
 pub use reminders::Reminders;
+pub use shared_roles::EndedProfiles;
 
 use crate::assigned_identity::{AssignmentChanges, ObjectKey};
 use crate::trigger::touched;

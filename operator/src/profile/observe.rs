@@ -127,7 +127,7 @@ pub(super) async fn role_id(
     Ok(found.and_then(|role| Role::parse(&role.id).id()))
 }
 
-async fn role_assignments(
+pub(super) async fn role_assignments(
     lists: BTreeSet<(String, ArmId)>,
     context: &ProfileContext,
 ) -> Result<Vec<RoleAssignment>, ErrorCause> {

@@ -40,8 +40,13 @@ pub(super) fn core_profile(profile: &PodIdentityProfile, context: &ProfileContex
 
 /// The class that the profile names, if there is one.
 pub(super) fn core_class(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<Class> {
-    let class = ObjectRef::new(&profile.spec.class_name);
-    context.classes.get(&class).as_deref().map(convert::class)
+    class_named(&profile.spec.class_name, context)
+}
+
+/// The class of this name, if there is one.
+pub(super) fn class_named(name: &str, context: &ProfileContext) -> Option<Class> {
+    let class = context.classes.get(&ObjectRef::new(name));
+    class.as_deref().map(convert::class)
 }
 
 /// Whether `Ready` is of the current generation.

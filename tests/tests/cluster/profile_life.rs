@@ -162,6 +162,11 @@ async fn deletion_leaves_nothing_and_lets_go_in_order() {
         !machines.iter().any(|right| right.contains(&name)),
         "{machines:?}"
     );
+    let on_machines = format!("Virtual Machine Contributor {}", group(NODE_GROUP));
+    assert!(
+        !machines.contains(&on_machines),
+        "no profile is left that needs it: {machines:?}"
+    );
     assert!(matches!(scene.children("cart").await, (None, None)));
     assert!(!scene.stage.carried(SET_NODES[0]).await.contains(&name));
     let writes = scene.writes().await;
@@ -169,8 +174,12 @@ async fn deletion_leaves_nothing_and_lets_go_in_order() {
         "roleassignment.delete 200",
         "roleassignment.delete 200",
         "identity.delete 200",
+        "roleassignment.delete 200",
     ];
-    assert_eq!(writes, deletes, "rights before the identity");
+    assert_eq!(
+        writes, deletes,
+        "rights before the identity, and at last what served all profiles"
+    );
 }
 
 #[tokio::test]

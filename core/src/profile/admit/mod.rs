@@ -109,6 +109,14 @@ fn grants(profile: &Profile, class: &Class, identity: &ArmId, backend: Backend) 
     grants
 }
 
+/// The roles that a class grants the kubelet identity for all its profiles.
+pub(in crate::profile) fn shared_grants(class: &Class) -> Vec<Grant> {
+    // The others are on the identity of a profile.
+    let mut grants = kubelet_grants(class, &class.group_id());
+    grants.retain(|grant| grant.shared);
+    grants
+}
+
 /// What the kubelet identity needs so that VMs and scale sets may have the profile's identity.
 fn kubelet_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
     let Some(wanted) = &class.node_grants else {

@@ -23,7 +23,7 @@ use serde::Serialize;
 pub use delete::{Deletion, DeletionScope, Retained, deletion_scope, plan_deletion, retained};
 pub use identity::{made_for, taking};
 pub use refusal::PlanRefusal;
-pub use roles::is_ours;
+pub use roles::{is_ours, plan_release};
 pub use step::{RoleGrant, Step, UsedBy};
 pub use withdraw::plan_withdrawal;
 pub use writes::{AzureWrites, azure_writes};

@@ -5,6 +5,7 @@ use crate::names;
 use crate::owner::Owner;
 use crate::profile::desired::{Desired, Grant, Grantee};
 use crate::profile::observed::{Observed, ProfileRecord, RecordedRoleAssignment, RoleAssignment};
+use crate::profile::plan::Plan;
 use crate::profile::plan::refusal::PlanRefusal;
 use crate::profile::plan::step::{RoleGrant, Step};
 use crate::role::Role;
@@ -54,18 +55,48 @@ pub(super) fn revoke_all(owner: &Owner, observed: &Observed) -> Vec<Step> {
     revoke_but(owner, observed, &[])
 }
 
+/// The steps that revoke these shared roles of the kubelet identity, as far as podid granted them in the owner's cluster:
+/// by the name and the description that only podid gives.
+#[must_use]
+pub fn plan_release(owner: &Owner, grants: &[Grant], observed: &Observed) -> Plan {
+    let found = grants
+        .iter()
+        .filter_map(|grant| find(grant, &grant.role, observed));
+    let ours = found.filter(|it| {
+        it.description.as_ref() == Some(&owner.cluster_marker()) && has_derived_name(it)
+    });
+    Plan {
+        steps: ours.map(revoke).collect(),
+        held: Vec::new(),
+    }
+}
+
 /// Whether podid made the assignment for this owner: the record has it, or it has both the name and the
 /// description that only podid gives. Any other is somebody else's.
 #[must_use]
 pub fn is_ours(assignment: &RoleAssignment, owner: &Owner, record: &ProfileRecord) -> bool {
+    record.made(&assignment.id)
+        || (assignment.description.as_ref() == Some(&owner.marker())
+            && has_derived_name(assignment))
+}
+
+/// Whether the assignment has the name that podid gives it.
+fn has_derived_name(assignment: &RoleAssignment) -> bool {
     let name = names::role_assignment(
         &assignment.scope,
         &assignment.role,
         &assignment.principal_id,
     );
-    record.made(&assignment.id)
-        || (assignment.description.as_ref() == Some(&owner.marker())
-            && assignment.id.name().eq_ignore_ascii_case(&name.to_string()))
+    assignment.id.name().eq_ignore_ascii_case(&name.to_string())
+}
+
+fn revoke(assignment: &RoleAssignment) -> Step {
+    Step::RevokeRole {
+        assignment: assignment.id.clone(),
+        role: Role::Known(assignment.role),
+        scope: assignment.scope.clone(),
+        principal_id: assignment.principal_id.clone(),
+    }
 }
 
 /// The role of a grant with the GUID that Azure has for its name; unchanged if the name was not looked up.
@@ -166,12 +197,7 @@ fn revoke_but(owner: &Owner, observed: &Observed, wanted: &[Fact]) -> Vec<Step> 
         .role_assignments
         .iter()
         .filter(|assignment| is_ours(assignment, owner, &observed.record) && !is_wanted(assignment))
-        .map(|assignment| Step::RevokeRole {
-            assignment: assignment.id.clone(),
-            role: Role::Known(assignment.role),
-            scope: assignment.scope.clone(),
-            principal_id: assignment.principal_id.clone(),
-        });
+        .map(revoke);
     seen.chain(unseen(observed, wanted)).collect()
 }
 

@@ -145,17 +145,17 @@ impl ReconcileQueue {
         self.waiting.insert(position, waiting);
     }
 
-    /// The next profile to reconcile, which counts as running from now on; `None` when none may start now.
+    /// The next profile to reconcile, which counts as running from now on; `None` when none may start now. One that runs
+    /// already starts again when that has ended.
     pub fn start_next(&mut self, now: Moment) -> Option<ObjectKey> {
         let may_start = |urgency, place: &Option<AzurePlace>| {
             let place = place.as_ref();
             self.budget_wait(urgency, place, now).is_none()
                 && self.running.has_room(&self.limits, urgency, place)
         };
-        let (position, _) = self
-            .waiting
-            .iter()
-            .find(|(position, (_, place))| may_start(position.urgency, place))?;
+        let (position, _) = self.waiting.iter().find(|(position, (profile, place))| {
+            self.running(profile).is_none() && may_start(position.urgency, place)
+        })?;
         let position = *position;
         let (profile, place) = self.waiting.remove(&position)?;
         if let Some(place) = place

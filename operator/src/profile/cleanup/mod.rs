@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
+use podid_core::profile::DeletionPolicy;
 use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::plan::{Retained, deletion_scope, plan_deletion, retained};
 use podid_core::profile::progress::PlanProgress;
@@ -15,7 +16,7 @@ use super::apply::Applier;
 use super::error::{ReconcileError, StepError};
 use super::observe::{ReadScope, observe};
 use super::precheck::{core_class, core_profile};
-use super::{ProfileContext, status};
+use super::{ProfileContext, shared_roles, status};
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 
@@ -81,6 +82,15 @@ async fn undo(
     };
     for step in &plan.steps {
         applier.perform(step).await?;
+    }
+    if scope.deletion.policy == DeletionPolicy::Delete && shared_roles::was_made(profile) {
+        let shared = shared_roles::plan(profile, &scope.deletion.owner, context).await?;
+        for step in &shared.steps {
+            applier.perform(step).await?;
+        }
+        if !shared.is_empty() {
+            shared_roles::verify_others(profile, context);
+        }
     }
     Ok(retained(&scope.deletion, &observed))
 }

@@ -35,8 +35,8 @@ use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
 use crate::profile::{
-    Adoptions, ChildStores, FINALIZER, ProfileContext, ProfileQueue, Reminders, SharedLists, pods,
-    precheck, recheck,
+    Adoptions, ChildStores, EndedProfiles, FINALIZER, ProfileContext, ProfileQueue, Reminders,
+    SharedLists, pods, precheck, recheck,
 };
 use crate::retry::Retries;
 
@@ -132,6 +132,26 @@ impl Fixture {
         let mut class = class("True", 1);
         class.spec.limits = serde_json::from_value(limits).expect("limits");
         self.classes.apply_watcher_event(&Event::Apply(class));
+    }
+
+    /// The class grants the kubelet identity what nodes need.
+    pub(in crate::profile) fn class_grants(&mut self) {
+        let mut class = class("True", 1);
+        let grants = json!({ "principalId": "machines" });
+        class.spec.node_grants = serde_json::from_value(grants).expect("grants");
+        self.classes.apply_watcher_event(&Event::Apply(class));
+    }
+
+    /// The store has these profiles beside its own.
+    pub(in crate::profile) fn beside(&mut self, others: &[PodIdentityProfile]) {
+        let mut profiles = Writer::default();
+        for profile in others.iter().cloned().chain([self.profile()]) {
+            profiles.apply_watcher_event(&Event::Apply(profile));
+        }
+        self.context = Arc::new(ProfileContext {
+            profiles: profiles.as_reader(),
+            ..ProfileContext::clone(&self.context)
+        });
     }
 
     /// The class is deleted.
@@ -378,6 +398,7 @@ fn context(
         interval: Duration::from_secs(600),
         children: children(&BTreeMap::new()),
         adoptions: Adoptions::default(),
+        ended: EndedProfiles::default(),
         lists: SharedLists::default(),
         queue: ProfileQueue::new(1),
         retries: Retries::default(),

@@ -188,3 +188,34 @@ fn every_recorded_role_is_revoked_once_whether_azure_lists_it_or_not() {
         assert_eq!(BTreeSet::from_iter(revoked), recorded, "{plan}");
     }
 }
+
+/// What somebody else granted is not podid's to revoke, whatever it looks like.
+#[test]
+fn shared_roles_are_revoked_only_if_podid_granted_them() {
+    use crate::profile::shared_roles::unneeded_roles;
+    let mut observed = Observed::default();
+    reconcile(&profile(), &mut observed);
+    let owner = deletion().owner;
+    let grants = unneeded_roles(&class(), &[]);
+    let steps = |observed: &Observed| plan_release(&owner, &grants, observed).sentences();
+    let revoked = "revoke Virtual Machine Contributor on /subscriptions/s/resourceGroups/nodes from principal machines";
+    assert_eq!(steps(&observed), [revoked]);
+    assert_eq!(plan_release(&owner, &[], &observed).steps, []);
+    let is_shared = |it: &RoleAssignment| it.description.as_deref() == Some("podid: machines of c");
+    let with = |change: &dyn Fn(&mut RoleAssignment)| {
+        let mut observed = observed.clone();
+        let mut all = observed.role_assignments.iter_mut();
+        change(all.find(|it| is_shared(it)).expect("granted"));
+        steps(&observed)
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(with(&|it| it.description = None), none);
+    assert_eq!(
+        with(&|it| it.description = Some("podid: machines of another".into())),
+        none
+    );
+    assert_eq!(
+        with(&|it| it.id = ArmId::new("/subscriptions/s/by-hand")),
+        none
+    );
+}
