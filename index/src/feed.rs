@@ -17,17 +17,6 @@ use serde::de::DeserializeOwned;
 use crate::key::{ObjectKey, key_of};
 use crate::watch::{WatchFact, facts};
 
-/// Seconds after which the API server ends a watch, which is then started again. A connection that
-/// broke without being closed is given up five seconds later, so this bounds how long that goes
-/// unnoticed.
-const SHORT_WATCH_SECONDS: u32 = 45;
-
-/// A watch of all objects that notices within a minute that its connection is broken.
-#[must_use]
-pub fn short_watch() -> watcher::Config {
-    watcher::Config::default().timeout(SHORT_WATCH_SECONDS)
-}
-
 /// One change of a kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update<V> {

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use futures::StreamExt;
+use kube::runtime::watcher;
 use podid_core::assigned_identity::AssignedIdentity;
 use podid_core::names::label_value;
 use podid_core::resolve::Exception;
@@ -13,7 +14,7 @@ use podid_crds::aadpodidentity::{
 };
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityClass;
-use podid_index::feed::{self, short_watch, updates};
+use podid_index::feed::{self, updates};
 use podid_index::key_of;
 use tokio::sync::mpsc;
 
@@ -30,15 +31,16 @@ pub(crate) async fn follow(
     node: String,
     sender: mpsc::Sender<ObjectUpdate>,
 ) -> Result<(), Infallible> {
-    let on_node = short_watch().fields(&format!("spec.nodeName={node}"));
-    let of_node = short_watch().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
+    let any = watcher::Config::default;
+    let on_node = any().fields(&format!("spec.nodeName={node}"));
+    let of_node = any().labels(&format!("{NODE_LABEL}={}", label_value(&node)));
     let ApiClients { own, pods } = clients;
     let pods = updates(&pods, on_node, node_pod);
-    let identities = updates(&own, short_watch(), identity);
-    let bindings = updates(&own, short_watch(), feed::binding);
-    let exceptions = updates(&own, short_watch(), exception);
+    let identities = updates(&own, any(), identity);
+    let bindings = updates(&own, any(), feed::binding);
+    let exceptions = updates(&own, any(), exception);
     let assigned = updates(&own, of_node, assigned);
-    let classes = updates(&own, short_watch(), principal_limit);
+    let classes = updates(&own, any(), principal_limit);
     let mut all = futures::stream::select_all([
         pods.map(ObjectUpdate::Pod).boxed(),
         identities.map(ObjectUpdate::Identity).boxed(),

@@ -30,9 +30,15 @@ pub enum WatchFact<K> {
     Listed,
 }
 
+/// Seconds after which the API server ends a watch, which is then started again. A connection that
+/// broke without being closed is given up five seconds later, so this bounds how long that goes
+/// unnoticed.
+const WATCH_SECONDS: u32 = 45;
+
 /// Follows the objects of a kind for ever. A watch that breaks off is taken up again with growing
-/// pauses, and what went away meanwhile is [`WatchFact::Gone`]. An object that cannot be read is logged,
-/// handed to `malformed`, and `Gone`; it delays no other.
+/// pauses, and what went away meanwhile is [`WatchFact::Gone`]; that a connection is dead is noticed
+/// within a minute. An object that cannot be read is logged, handed to `malformed`, and `Gone`; it
+/// delays no other.
 pub fn facts<K>(
     api: Api<DeserializeGuard<K>>,
     config: watcher::Config,
@@ -41,6 +47,7 @@ pub fn facts<K>(
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
+    let config = config.timeout(WATCH_SECONDS);
     facts_of(watcher(api, config).default_backoff(), malformed)
 }
 

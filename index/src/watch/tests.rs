@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use kube::client::Body;
 use kube::core::error_boundary::InvalidObject;
+use podid_runtime::Readiness;
 use serde_json::json;
 
 use super::*;
@@ -127,9 +128,28 @@ fn silent_server() -> (Client, Arc<AtomicUsize>) {
 async fn a_connection_gone_dead_is_given_up_within_a_minute() {
     let (client, watches) = silent_server();
     let api: Api<DeserializeGuard<ConfigMap>> = Api::all(client);
-    let mut facts = pin!(facts(api, feed::short_watch(), drop));
+    let mut facts = pin!(facts(api, watcher::Config::default(), drop));
     let following = async { while facts.next().await.is_some() {} };
+    goes_on_for_a_minute(following).await;
+    assert_eq!(watches.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_it_is_by_those_who_follow_values_or_share_a_watch() {
+    let (client, watches) = silent_server();
+    let any = watcher::Config::default();
+    let mut updates = pin!(feed::updates(&client, any, |_: &ConfigMap| Some(())));
+    goes_on_for_a_minute(async { while updates.next().await.is_some() {} }).await;
+    assert_eq!(watches.load(Ordering::Relaxed), 2);
+
+    let (client, watches) = silent_server();
+    let check = Readiness::new().register("configmaps");
+    let (_watch, task) = Watch::<ConfigMap>::new(Api::all(client), check);
+    goes_on_for_a_minute(task.run(drop)).await;
+    assert_eq!(watches.load(Ordering::Relaxed), 2);
+}
+
+async fn goes_on_for_a_minute<T>(following: impl Future<Output = T>) {
     let a_minute = tokio::time::timeout(Duration::from_secs(60), following).await;
     assert!(a_minute.is_err(), "the watch goes on");
-    assert_eq!(watches.load(Ordering::Relaxed), 2);
 }

@@ -6,9 +6,8 @@ use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Node;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::utils::PredicateConfig;
-use kube::runtime::{Predicate, WatchStreamExt};
+use kube::runtime::{Predicate, WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
-use podid_index::feed::short_watch;
 use podid_index::watch::{Watch, facts};
 
 use super::context::NodeGuardContext;
@@ -41,7 +40,7 @@ pub(super) fn daemons(
     nodes: Store<Node>,
 ) -> impl Stream<Item = ObjectRef<Node>> + Send + 'static {
     let (client, namespace) = (&context.client, &context.namespace);
-    let selected = || short_watch().labels(DAEMON_LABEL);
+    let selected = || watcher::Config::default().labels(DAEMON_LABEL);
     let pods = facts(Api::namespaced(client.clone(), namespace), selected(), drop);
     let sets = facts(Api::namespaced(client.clone(), namespace), selected(), drop);
     let (of_pods, of_sets) = (context.daemons.clone(), context.daemons.clone());
