@@ -17,6 +17,7 @@ pub mod call_failure;
 pub mod class;
 pub mod condition;
 pub mod imds_limit;
+pub mod lease;
 pub mod moment;
 pub mod names;
 pub mod net_raw;

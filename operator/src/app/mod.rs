@@ -79,7 +79,7 @@ pub async fn start(
     let pages = AdminPages::new(readiness.clone(), drain.clone(), registry);
     tasks.background("admin", server.serve(pages));
 
-    let lease = cluster.lease_client(leader::REQUEST_TIMEOUT)?;
+    let lease = cluster.lease_client(leader::REQUEST_LIMIT)?;
     let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;
     let (has_token, token) = oneshot::channel();
     let candidate = stand_for_election(election.clone(), token, drain.clone());

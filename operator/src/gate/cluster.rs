@@ -15,10 +15,15 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, Service};
 
+use super::connection::Connection;
 use super::{CallKind, CallSubject, Gate, GateDecision, OutgoingCall};
 
 /// How many requests may wait for the connection; as many as kube's own client lets wait.
 const WAITING_REQUESTS: usize = 1024;
+
+/// Longest time for one attempt of a call: longer than the API server waits for one webhook (30 s at most), and
+/// short enough that a dead connection is given up within a minute.
+const CALL_LIMIT: Duration = Duration::from_secs(45);
 
 /// Why the API server cannot be reached with the given flags.
 #[derive(Debug, thiserror::Error)]
@@ -63,16 +68,15 @@ impl ClusterAccess {
     }
 
     /// The client for everything but the lease. It repeats what kube's own client repeats, and the gate
-    /// is asked about each attempt.
+    /// is asked about each attempt. An attempt without an answer is given up within a minute, and is an error.
     ///
     /// # Errors
     /// The credential or the certificates cannot be used.
     pub fn client(&self, gate: Gate) -> Result<Client, ClusterAccessError> {
-        let mut config = self.0.clone();
         // kube's own repeats happen below every layer that can be added, where no gate sees them. They
         // are switched off there and made above the gate, by the same policy.
-        config.default_retry = false;
-        let builder = ClientBuilder::try_from(config)?
+        let builder = self
+            .connect(CALL_LIMIT)?
             .with_layer(&GateLayer(gate))
             // Repeating needs a service that can be cloned.
             .with_layer(&BufferLayer::new(WAITING_REQUESTS))
@@ -81,18 +85,19 @@ impl ClusterAccess {
     }
 
     /// The client for the lease, by which the leader is found: no gate, because a replica that does not
-    /// lead must write the lease in order to lead. No repeats, and no wait longer than `timeout` for a
-    /// connection or an answer.
+    /// lead must write the lease in order to lead. No repeats, and no call takes longer than `limit`, with
+    /// its connection.
     ///
     /// # Errors
     /// The credential or the certificates cannot be used.
-    pub(crate) fn lease_client(&self, timeout: Duration) -> Result<Client, ClusterAccessError> {
-        let mut config = self.0.clone();
-        config.connect_timeout = Some(timeout);
-        config.read_timeout = Some(timeout);
-        config.write_timeout = Some(timeout);
-        config.default_retry = false;
-        Ok(Client::try_from(config)?)
+    pub(crate) fn lease_client(&self, limit: Duration) -> Result<Client, ClusterAccessError> {
+        Ok(self.connect(limit)?.build())
+    }
+
+    fn connect(&self, limit: Duration) -> Result<ClientBuilder<Connection>, ClusterAccessError> {
+        let connection = Connection::new(self.0.clone(), limit)?;
+        let namespace = self.0.default_namespace.clone();
+        Ok(ClientBuilder::new(connection, namespace))
     }
 
     #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `call` | what a call is |
 //! | `azure` | the way from the clients of Azure to that decision |
 //! | `cluster` | the way from the client of the API server to it, and the only way to make such a client |
+//! | `connection` | the connections to the API server, and how long a call may take |
 //! | `metrics` | the count |
 //!
 //! No call can avoid it, which the types ensure. A client of Azure is made from a
@@ -17,6 +18,7 @@
 mod azure;
 mod call;
 mod cluster;
+mod connection;
 mod metrics;
 
 use std::fmt;

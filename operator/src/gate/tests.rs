@@ -14,9 +14,9 @@ use kube::{Api, Client};
 use podid_azure::{ArmCall, ArmGate, Operation};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use super::*;
+use crate::leader::LeadershipSender;
 
 const PATH: &str = "/api/v1/namespaces/shop/configmaps";
 
@@ -32,19 +32,34 @@ impl Server {
         statuses: &[StatusCode],
         on_request: impl Fn(&str) + Clone + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(statuses, usize::MAX, on_request).await
+    }
+
+    /// One that answers so many requests and no more.
+    async fn start_silent_after(answers: usize) -> Self {
+        Self::start_with(&[], answers, |_| ()).await
+    }
+
+    async fn start_with(
+        statuses: &[StatusCode],
+        answers: usize,
+        on_request: impl Fn(&str) + Clone + Send + Sync + 'static,
+    ) -> Self {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let (log, statuses) = (Arc::clone(&seen), statuses.to_vec());
         let answer = move |request: Request| async move {
             let what = format!("{} {}", request.method(), request.uri().path());
             on_request(&what);
-            let mut log = log.lock().unwrap();
-            log.push(what);
-            config_map(
-                statuses
-                    .get(log.len() - 1)
-                    .copied()
-                    .unwrap_or(StatusCode::OK),
-            )
+            let count = {
+                let mut log = log.lock().unwrap();
+                log.push(what);
+                log.len()
+            };
+            if count > answers {
+                std::future::pending::<()>().await;
+            }
+            let status = statuses.get(count - 1).copied();
+            config_map(status.unwrap_or(StatusCode::OK))
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -69,7 +84,7 @@ fn config_map(status: StatusCode) -> Response {
 }
 
 /// A gate, whether its replica leads, and what it has counted.
-fn gate(leads: bool) -> (Gate, watch::Sender<bool>, Registry) {
+fn gate(leads: bool) -> (Gate, LeadershipSender, Registry) {
     let (sender, leadership) = Leadership::fixed(leads);
     let mut registry = Registry::default();
     let gate = Gate::new(leadership, GateMetrics::register(&mut registry));
@@ -159,7 +174,7 @@ async fn leadership_lost_between_two_attempts_stops_the_second() {
     let server = Server::start(&[StatusCode::SERVICE_UNAVAILABLE], {
         let leads = leads.clone();
         move |_| {
-            leads.send_replace(false);
+            leads.lose();
         }
     })
     .await;
@@ -189,7 +204,7 @@ async fn a_hook_sees_what_is_about_to_leave_and_may_refuse_it() {
         "{error:?}"
     );
     // What leadership forbids is not asked for.
-    leads.send_replace(false);
+    leads.lose();
     patch(&api).await.unwrap_err();
     let seen = OutgoingCall {
         kind: CallKind::Write,
@@ -214,6 +229,21 @@ async fn a_cut_call_has_its_effect_and_looks_like_a_lost_answer() {
     };
     let source = source.downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_write_on_a_connection_gone_dead_is_given_up_and_not_repeated() {
+    let server = Server::start_silent_after(1).await;
+    let (gate, _leads, _registry) = gate(true);
+    let api = config_maps(server.client(gate));
+    api.get("web").await.unwrap();
+    // The connection waits in the pool; now nothing comes over it any more.
+    tokio::time::pause();
+    let text = refusal(&patch(&api).await.unwrap_err());
+    let said = format!("no whole answer to PATCH {PATH}/web within 45 s");
+    assert!(text.contains(&said), "{text}");
+    let seen = [format!("GET {PATH}/web"), format!("PATCH {PATH}/web")];
+    assert_eq!(server.seen(), seen);
 }
 
 #[tokio::test]
@@ -251,7 +281,7 @@ fn azure_is_read_by_everybody_and_written_by_the_leader() {
         assert!(refusal.reason.source().is_none());
         assert_eq!(refusal.retry_after, None);
     }
-    leads.send_replace(true);
+    leads.hold_for_ever();
     assert!(matches!(admit(&Method::PUT), GateDecision::Send));
     assert_eq!(
         counted(&registry),

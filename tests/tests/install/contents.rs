@@ -119,7 +119,7 @@ fn archives_name_their_image_as_containerd_wants_it() {
 fn bills_list_what_is_linked_in_and_nothing_else() {
     for (program, has, has_not) in [
         (ShippedProgram::PodidNmi, "nlink", "git2"),
-        (ShippedProgram::PodidOperator, "kube-lease-manager", "nlink"),
+        (ShippedProgram::PodidOperator, "azure_mgmt_msi", "nlink"),
         (ShippedProgram::Podid, "libgit2-sys", "nlink"),
     ] {
         let bill = images().join(format!("{}.cdx.json", program.name()));

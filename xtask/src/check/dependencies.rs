@@ -33,7 +33,7 @@ impl Rule {
     }
 }
 
-const KUBERNETES: &[&str] = &["kube", "k8s-openapi", "kube-lease-manager"];
+const KUBERNETES: &[&str] = &["kube", "k8s-openapi"];
 
 const RULES: &[Rule] = &[
     // Pure: whatever is added here must neither do I/O nor know the time.

@@ -25,12 +25,12 @@ use podid_core::role::Role;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile, PodIdentityProfileStatus};
 use podid_index::watch::Watched;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::assigned_identity::{AssignmentView, ObjectKey};
 use crate::azure::Azure;
-use crate::leader::Leadership;
+use crate::leader::{Leadership, LeadershipSender};
 use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
 use crate::profile::reconcile::reconcile;
@@ -93,7 +93,7 @@ impl Hold {
 pub(in crate::profile) struct Fixture {
     state: Arc<Mutex<State>>,
     context: Arc<ProfileContext>,
-    leads: watch::Sender<bool>,
+    leads: LeadershipSender,
     classes: Writer<PodIdentityClass>,
 }
 
@@ -237,7 +237,7 @@ impl Fixture {
 
     /// Another replica leads.
     pub(in crate::profile) fn follow(&self) {
-        self.leads.send_replace(false);
+        self.leads.lose();
     }
 
     pub(in crate::profile) fn profile(&self) -> PodIdentityProfile {
