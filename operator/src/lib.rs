@@ -12,6 +12,7 @@ mod azure_error;
 pub mod class;
 mod clock;
 mod conditions;
+mod dirty;
 mod events;
 pub mod gate;
 pub mod leader;

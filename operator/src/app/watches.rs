@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, Resource};
+use podid_index::ObjectKey;
 use podid_index::watch::{Malformed, Watch, Watched};
 use podid_runtime::{Readiness, Tasks};
 
@@ -30,9 +31,12 @@ pub(super) fn start(
         readiness,
         tasks,
     };
-    let profiles = starter.start(whole, move |malformed| {
-        // The receiver ends only with the process.
-        let _ended = unreadable.send(malformed);
+    let profiles = starter.start(whole, move |malformed: Malformed| {
+        let (namespace, name) = (malformed.metadata.namespace, malformed.metadata.name);
+        unreadable.add([ObjectKey::new(
+            namespace.unwrap_or_default(),
+            name.unwrap_or_default(),
+        )]);
     });
     AllWatches {
         profiles: Watches {

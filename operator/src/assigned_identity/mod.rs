@@ -11,7 +11,7 @@
 //!                            └─► pod_events ─► Events
 //! ```
 //!
-//! Each part is a task of its own. What it has to look at again stands in a [set](dirty) that is its own,
+//! Each part is a task of its own. What it has to look at again stands in a [set](crate::dirty) that is its own,
 //! so that no part waits for another.
 //!
 //! | module | role |
@@ -27,7 +27,6 @@
 //! | `view` | what the profile controller may ask |
 
 mod context;
-mod dirty;
 mod existing;
 mod facts;
 #[cfg(test)]

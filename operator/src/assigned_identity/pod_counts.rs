@@ -7,10 +7,10 @@ use podid_index::ObjectKey;
 use podid_runtime::BoxError;
 use podid_runtime::wait::sleep_until;
 
-use super::dirty::DirtySet;
 use super::shared_index::SharedIndex;
 use super::view::AssignmentView;
 use crate::clock::MonotonicClock;
+use crate::dirty::DirtySet;
 
 /// See the module.
 pub(super) struct PodCounter {

@@ -20,10 +20,10 @@ use podid_runtime::{BoxError, Drain};
 
 use podid_index::ObjectKey;
 
-use super::dirty::DirtySet;
 use super::index::RecordedIdentity;
 use super::shared_index::SharedIndex;
 use crate::annotations::REQUESTED_AT;
+use crate::dirty::DirtySet;
 use podid_index::watch::Watch;
 
 /// The profiles and classes of the cluster.

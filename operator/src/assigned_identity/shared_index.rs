@@ -12,9 +12,9 @@ use podid_core::class::Class;
 use podid_core::target::{DesiredIdentities, NodeTargetError, Target, TargetStatus};
 use podid_index::ObjectKey;
 
-use super::dirty::DirtySet;
 use super::existing::{ExistingContents, ExistingObject, ExistingObjects};
 use super::index::{AssignmentIndex, PlacedPod, RecordedIdentity};
+use crate::dirty::DirtySet;
 
 /// See the module. Clones share one index.
 #[derive(Clone, Debug)]

@@ -1,3 +1,4 @@
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use podid_runtime::Readiness;
 use tower_test::mock;
@@ -70,6 +71,38 @@ async fn one_unreadable_object_hides_no_other() {
         (vec!["c".into()], 2),
         "unreadable counts as absent"
     );
+}
+
+#[tokio::test]
+async fn ten_thousand_unreadable_objects_take_no_place_of_the_good_one() {
+    const UNREADABLE: usize = 10_000;
+    let readiness = Readiness::new();
+    let (watch, mut task) = Driven::new(&readiness);
+    let names_of_bad = || (0..UNREADABLE).map(|number| format!("bad-{number}"));
+    let mut listing: Vec<_> = names_of_bad().map(|name| bad(&name)).collect();
+    listing.insert(UNREADABLE / 2, good("a"));
+    task.list(listing);
+    assert!(readiness.is_ready());
+    assert_eq!(
+        (names(&watch), task.malformed),
+        (vec!["a".into()], UNREADABLE)
+    );
+
+    let mut touched = std::pin::pin!(watch.touched());
+    for name in names_of_bad() {
+        task.take(watcher::Event::Apply(bad(&name)));
+    }
+    task.take(watcher::Event::Apply(good("a")));
+    let mut given = Vec::new();
+    while let Some(Some(object)) = touched.next().now_or_never() {
+        given.extend(object.metadata.name.clone());
+    }
+    assert_eq!(
+        given,
+        ["a", "a"],
+        "there, and changed: no reader is given the others or falls behind for them"
+    );
+    assert_eq!(task.malformed, 2 * UNREADABLE);
 }
 
 #[tokio::test]

@@ -16,9 +16,9 @@ use podid_runtime::BoxError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::dirty::DirtySet;
 use super::metrics::AssignedIdentityMetrics;
 use super::shared_index::SharedIndex;
+use crate::dirty::DirtySet;
 use unassigned_uses::UnassignedUses;
 use work_queue::WorkQueue;
 use write::{Written, write};

@@ -15,8 +15,8 @@ use podid_runtime::BoxError;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::dirty::DirtySet;
 use super::shared_index::SharedIndex;
+use crate::dirty::DirtySet;
 pub(super) use assignment_events::AssignmentEvents;
 
 /// How often to see whether an Event is due to be repeated.

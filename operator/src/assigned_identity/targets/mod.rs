@@ -6,9 +6,9 @@ use podid_runtime::{BoxError, Drain};
 use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
-use super::dirty::DirtySet;
 use super::profiles::ConcernedProfiles;
 use super::shared_index::SharedIndex;
+use crate::dirty::DirtySet;
 use crate::target::{RecordStore, TargetContext, TargetManager, TargetReport};
 use podid_core::target::{Target, TargetEvent};
 

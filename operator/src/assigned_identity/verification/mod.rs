@@ -13,9 +13,9 @@ use podid_runtime::BoxError;
 use podid_runtime::wait::sleep_until;
 use tokio::task::JoinSet;
 
-use super::dirty::DirtySet;
 use super::profiles::ProfileStores;
 use super::shared_index::SharedIndex;
+use crate::dirty::DirtySet;
 use lookups::{Lookups, ReadResult};
 
 /// See the module.

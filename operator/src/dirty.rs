@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// Keys that one part has to look at again, each once however often it was added. There is one reader.
 /// Clones share one set.
 #[derive(Debug)]
-pub(super) struct DirtySet<K>(Arc<Shared<K>>);
+pub(crate) struct DirtySet<K>(Arc<Shared<K>>);
 
 #[derive(Debug)]
 struct Shared<K> {
@@ -32,7 +32,7 @@ impl<K> Default for DirtySet<K> {
 }
 
 impl<K: Ord> DirtySet<K> {
-    pub(super) fn add(&self, keys: impl IntoIterator<Item = K>) {
+    pub(crate) fn add(&self, keys: impl IntoIterator<Item = K>) {
         // Nothing can panic while the lock is held, so a poisoned set is still a true one.
         let mut set = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
         set.extend(keys);
@@ -42,12 +42,12 @@ impl<K: Ord> DirtySet<K> {
     }
 
     /// All keys that were added since this was last called.
-    pub(super) fn take(&self) -> BTreeSet<K> {
+    pub(crate) fn take(&self) -> BTreeSet<K> {
         std::mem::take(&mut *self.0.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until there are keys, and takes them all. A call that is cancelled loses none.
-    pub(super) async fn next(&self) -> BTreeSet<K> {
+    pub(crate) async fn next(&self) -> BTreeSet<K> {
         loop {
             let keys = self.take();
             if !keys.is_empty() {
