@@ -11,6 +11,9 @@ use serde_json::Value;
 /// The account of the node daemon.
 pub const DAEMON: &str = "system:serviceaccount:podid-system:podid-nmi";
 
+/// Verbs that change nothing.
+const READS: [&str; 3] = ["get", "list", "watch"];
+
 /// What an account did.
 #[derive(Debug, Default)]
 pub struct Calls {
@@ -55,6 +58,24 @@ pub fn called(audit_log: &Path, account: &str) -> io::Result<Calls> {
         };
     }
     Ok(calls)
+}
+
+/// What an account has written in a namespace so far, in the order of the answers.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn written(audit_log: &Path, account: &str, namespace: &str) -> io::Result<Vec<String>> {
+    let log = fs::read_to_string(audit_log)?;
+    let lines = log
+        .lines()
+        .filter(|line| line.contains(account) && line.contains(namespace));
+    let events = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_account = events.filter(|event| {
+        event["user"]["username"] == account
+            && event["objectRef"]["namespace"] == namespace
+            && !READS.iter().any(|verb| event["verb"] == *verb)
+    });
+    Ok(of_account.filter_map(|event| call_of(&event)).collect())
 }
 
 /// `None` for what concerns no resource, as the API server's version.

@@ -86,7 +86,8 @@ impl Stage {
         (text("id"), text("clientId"))
     }
 
-    /// Last words of the ids of the identities that the machine under a node carries, sorted.
+    /// Last words of the ids of the identities that a machine carries, sorted. It is named by a node that the lab began
+    /// with, or by its own name or id.
     pub(crate) async fn carried(&self, node: &str) -> Vec<String> {
         let state = self.admin(Method::GET, "/state", None).await;
         let name = if SET_NODES.contains(&node) { SET } else { node };
@@ -98,8 +99,8 @@ impl Stage {
         names
     }
 
-    /// Looks until Azure has done what earlier tests asked of it.
-    async fn until_quiet(&self) {
+    /// Looks until Azure has done what was asked of it before.
+    pub(crate) async fn until_quiet(&self) {
         eventually("the end of all changes", async || {
             let state = self.admin(Method::GET, "/state", None).await;
             let quiet = machines(&state).all(|machine| machine["provisioningState"] == "Succeeded");
@@ -108,7 +109,7 @@ impl Stage {
         .await;
     }
 
-    /// Calls of an operation whose resource ends so, as their statuses, since this test began.
+    /// Calls of an operation about the resource of this name or id, as their statuses, since this test began.
     pub(crate) async fn calls(&self, operation: &str, name: &str) -> Vec<u64> {
         let calls = self
             .admin(Method::GET, &format!("/calls?operation={operation}"), None)
@@ -178,23 +179,25 @@ impl Stage {
 
     /// Takes an identity off a machine, as somebody else with the rights could.
     pub(crate) async fn take_off(&self, node: &str, identity: &str) {
-        let compute = ArmCompute::new(&self.arm());
         let group = ResourceGroupId::new(SUBSCRIPTION, NODE_GROUP);
         let machine = ComputeTarget::Vm {
             group,
             name: node.to_owned(),
         };
+        self.take_off_machine(&machine, identity).await;
+    }
+
+    /// The same for any machine.
+    pub(crate) async fn take_off_machine(&self, machine: &ComputeTarget, identity: &str) {
+        let compute = ArmCompute::new(&self.arm());
         let current = compute
-            .get_identity(&machine)
+            .get_identity(machine)
             .await
             .unwrap()
             .expect("the machine");
         let identity = IdentityId::new(SUBSCRIPTION, RESOURCE_GROUP, identity);
         let patch = IdentityPatch::new(&current, [], [identity]);
-        compute
-            .patch_identity(&machine, &patch, None)
-            .await
-            .unwrap();
+        compute.patch_identity(machine, &patch, None).await.unwrap();
     }
 
     /// Azure, signed in as the operator is.
@@ -280,7 +283,9 @@ fn machines(state: &Value) -> impl Iterator<Item = &Value> {
     of_kind("scaleSets").chain(of_kind("virtualMachines"))
 }
 
-fn ends_with(id: &Value, name: &str) -> bool {
-    let last = id.as_str().and_then(|id| id.rsplit('/').next());
-    last.is_some_and(|last| last.eq_ignore_ascii_case(name))
+/// Whether an id is this one, or ends with this name.
+fn ends_with(id: &Value, end: &str) -> bool {
+    let id = id.as_str().map(str::to_lowercase).unwrap_or_default();
+    let rest = id.strip_suffix(&end.to_lowercase());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }

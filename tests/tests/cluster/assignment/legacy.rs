@@ -10,22 +10,22 @@ use super::scene::Scene;
 use crate::cases;
 use crate::stage::VM_NODES;
 
-/// Puts the operator of the lab back as it was, also when a test fails.
-struct Served<'a>(&'a Scene);
+/// Has the operator of the lab run with one more setting, and puts it back as it was, also when a test fails.
+pub(super) struct Restarted<'a>(&'a Scene);
 
-impl<'a> Served<'a> {
-    fn only(scene: &'a Scene, which: &str) -> Self {
+impl<'a> Restarted<'a> {
+    fn serving(scene: &'a Scene, which: &str) -> Self {
         Self::with(scene, "PODID_LEGACY_IDENTITIES", which)
     }
 
-    fn with(scene: &'a Scene, setting: &str, value: &str) -> Self {
+    pub(super) fn with(scene: &'a Scene, setting: &str, value: &str) -> Self {
         scene.stage.stop_operator();
         scene.stage.start_operator_with(&[(setting, value)]);
         Self(scene)
     }
 }
 
-impl Drop for Served<'_> {
+impl Drop for Restarted<'_> {
     fn drop(&mut self) {
         self.0.stage.stop_operator();
         self.0.stage.start_operator();
@@ -39,7 +39,7 @@ async fn none_takes_back_what_was_assigned_and_any_gives_it_again() {
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     {
-        let _served = Served::only(&scene, "None");
+        let _served = Restarted::serving(&scene, "None");
         scene.until_assigned(&[("web", "id", "Failed")]).await;
         scene
             .stage
@@ -92,7 +92,7 @@ fn classes(scene: &Scene) -> Api<PodIdentityClass> {
 #[tokio::test]
 async fn within_a_class_serves_what_the_class_covers_while_it_does() {
     let scene = Scene::open("legacy-class").await;
-    let _served = Served::only(&scene, "WithinClass");
+    let _served = Restarted::serving(&scene, "WithinClass");
     let identity = scene.bind("web", "id").await;
     let elsewhere = scene.neighbour("legacy-copy").await;
     elsewhere.pod("copy", "web", VM_NODES[1]).await;
@@ -138,7 +138,7 @@ async fn within_a_class_serves_what_the_class_covers_while_it_does() {
 #[tokio::test]
 async fn a_class_that_vanishes_takes_back_what_it_covered_until_it_is_there_again() {
     let scene = Scene::open("legacy-vanished").await;
-    let _served = Served::only(&scene, "WithinClass");
+    let _served = Restarted::serving(&scene, "WithinClass");
     let identity = scene.bind("web", "id").await;
     cover(&scene).await;
     scene.pod("web", "web", VM_NODES[0]).await;
@@ -171,7 +171,7 @@ async fn a_pod_that_keeps_net_raw_is_refused_while_the_cluster_asks_for_the_drop
     scene.pod("web", "web", VM_NODES[0]).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     {
-        let _asked = Served::with(&scene, "PODID_LEGACY_NET_RAW", "Enforce");
+        let _asked = Restarted::with(&scene, "PODID_LEGACY_NET_RAW", "Enforce");
         let event = scene.until_event("web", "BreaksNetRawRule").await;
         assert!(
             event.contains("container main does not drop NET_RAW"),
