@@ -184,6 +184,25 @@ mod tests {
         assert_ne!(identity("c", "a-b", "c"), identity("c", "a", "b-c"));
     }
 
+    /// Weakness 31 of the predecessor: it joined the names of pod, namespace and identity by hyphens, so that two pods could
+    /// have one object, and long names were refused.
+    #[test]
+    fn objects_of_pods_whose_names_run_together_stay_apart() {
+        let names = [
+            assigned_identity("a-b", "1", "c", "id"),
+            assigned_identity("a", "2", "b-c", "id"),
+            assigned_identity("a", "2", "b", "c-id"),
+            assigned_identity("a", "3", "b-c", "id"),
+        ];
+        let different: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+        let longest = "a".repeat(OBJECT_NAME_MAX);
+        let of_long =
+            ["1", "2"].map(|uid| assigned_identity(&longest, uid, &longest[..63], &longest));
+        assert_ne!(of_long[0], of_long[1]);
+        assert!(of_long.iter().all(|name| name.len() == OBJECT_NAME_MAX));
+    }
+
     #[test]
     fn records_do_not_depend_on_the_spelling_of_an_id() {
         let name = assignment_record(&ArmId::new("/subscriptions/s/x/Pool_1"));

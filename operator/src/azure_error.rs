@@ -65,6 +65,7 @@ mod tests {
         AzureError::refused(Operation::PatchComputeIdentity, "/subscriptions/s", reply)
     }
 
+    /// Fault 39: Azure answers 403 `RequestDisallowedByPolicy` or 409 `ScopeLocked`.
     #[test]
     fn what_waiting_does_not_mend_is_told_from_what_it_does() {
         use podid_core::target::Persistence::{Permanent, Transient, Unconfirmed};

@@ -49,6 +49,7 @@ async fn add(cloud: &Canned, name: &str) -> Result<ComputeIdentity> {
         .await
 }
 
+/// Fault 38: Azure writes ids and the words of `identity.type` in another letter case.
 #[tokio::test]
 async fn a_scale_set_is_read_whatever_its_letter_case() {
     let cloud = Canned::start().await;
@@ -185,6 +186,7 @@ async fn an_accepted_operation_without_a_status_address_is_followed_by_location_
     assert_eq!(cloud.seen().len(), 4 + 4);
 }
 
+/// Fault 7: the operation's address answers 404.
 #[tokio::test]
 async fn the_state_of_a_lost_operation_is_read_from_the_scale_set() {
     let cloud = Canned::start().await;
@@ -200,6 +202,9 @@ async fn the_state_of_a_lost_operation_is_read_from_the_scale_set() {
     let done = || scale_set("Succeeded", &["one"]).header("Retry-After", 0);
     cloud.on("GET", PATH, [done()]);
     add(&cloud, "one").await.unwrap();
+    let seen = cloud.seen();
+    let of = |path: &str| seen.iter().filter(|call| call.path == path).count();
+    assert_eq!((of("/lost"), of(PATH)), (1, 3), "{seen:?}");
 }
 
 #[tokio::test]

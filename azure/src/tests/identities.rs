@@ -111,6 +111,7 @@ async fn deleting_tells_whether_there_was_something() {
     assert_eq!(identities.delete(&id).await.unwrap(), Deleted::Absent);
 }
 
+/// Fault 37: `nextLink` has a query of its own.
 #[tokio::test]
 async fn pages_are_followed_as_they_are_written() {
     let cloud = Canned::start().await;
@@ -121,12 +122,14 @@ async fn pages_are_followed_as_they_are_written() {
     cloud.on("GET", LIST, [page(&["one"], Some(next))]);
     cloud.on("GET", "/next", [page(&["two"], Some(String::new()))]);
     assert_eq!(list(&cloud).await.unwrap(), ["one", "two"]);
+    assert_eq!(cloud.seen().len(), 2);
     assert_eq!(
         cloud.seen()[1].query,
         "api-version=2018-11-30&%24skiptoken=a%2Fb"
     );
 }
 
+/// Fault 37: `nextLink` leads to another host.
 #[tokio::test]
 async fn a_page_on_another_host_is_refused_and_gets_no_token() {
     let (cloud, thief) = (Canned::start().await, Canned::start().await);
@@ -144,6 +147,7 @@ async fn a_page_on_another_host_is_refused_and_gets_no_token() {
     assert!(thief.seen().is_empty());
 }
 
+/// Fault 37: `nextLink` is a page that was read already.
 #[tokio::test]
 async fn pages_in_a_circle_end_in_an_error() {
     let cloud = Canned::start().await;

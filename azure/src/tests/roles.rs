@@ -57,6 +57,11 @@ async fn put_says_that_the_principal_is_a_service_principal() {
     assert_eq!(sent["description"], "for shop/web");
 }
 
+/// Fault 12: Azure answers 409 `RoleAssignmentExists`.
+///
+/// Fault 13: Azure answers 400 `RoleAssignmentUpdateNotPermitted`.
+///
+/// Fault 14: Azure answers 400 `RoleAssignmentLimitExceeded`.
 #[tokio::test]
 async fn refusals_are_told_apart_by_code() {
     let expected = [

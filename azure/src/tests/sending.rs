@@ -118,6 +118,7 @@ async fn a_wait_that_azure_asks_for_goes_to_the_caller_at_once() {
     }
 }
 
+/// Fault 40: `Retry-After` is a number of seconds, or an HTTP date.
 #[tokio::test]
 async fn a_throttle_is_told_in_both_forms() {
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(120));

@@ -203,6 +203,8 @@ mod tests {
         limit(&[namespace], &[PUBLIC_AUTHORITY])
     }
 
+    /// Weakness 18 of the predecessor: whoever could write an AzureIdentity could have the Secret of another namespace
+    /// sent to any address.
     #[test]
     fn each_rule_refuses_with_a_word_and_what_to_correct() {
         type Change = fn(&mut ServicePrincipal);

@@ -149,6 +149,7 @@ mod tests {
 
     use super::*;
 
+    /// Weakness 41 of the predecessor: it kept every pod of the cluster, whole, in memory.
     #[test]
     fn a_pod_is_reduced_to_what_is_decided_on() {
         let pod = |status: &str| -> Pod {

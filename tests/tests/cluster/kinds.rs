@@ -16,6 +16,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
+/// Weakness 45 of the predecessor: any object was taken, also of type 7 or without a client id, and ignored later.
 #[tokio::test]
 async fn good_objects_are_taken_and_bad_ones_refused_with_the_reason() {
     let space = Space::new("rules").await;

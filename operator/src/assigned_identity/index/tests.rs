@@ -394,6 +394,8 @@ fn a_pod_that_came_before_its_node_is_placed_when_the_node_comes() {
     assert_eq!(index.desired(&target).desired.len(), 1);
 }
 
+/// Weakness 30 of the predecessor: it knew the users of an identity by the pod's name and the client id, so that of two
+/// pods of one name in two namespaces the first that went took the other's identity.
 #[test]
 fn equal_pod_names_in_two_namespaces_protect_each_other() {
     let mut index = AssignmentIndex::new(ServingRules::default());
@@ -534,6 +536,7 @@ fn work(size: usize) -> Vec<(&'static str, usize)> {
     costs
 }
 
+/// Weakness 3 of the predecessor: for every event it computed anew which of all pods every binding selects.
 #[test]
 fn work_per_change_does_not_grow_with_the_cluster() {
     let small = work(100);

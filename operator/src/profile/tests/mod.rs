@@ -61,6 +61,7 @@ async fn a_follower_neither_reads_nor_writes() {
     assert_eq!(fixture.calls(), [""; 0]);
 }
 
+/// Fault 12: Azure answers 409 `RoleAssignmentExists`.
 #[tokio::test]
 async fn an_equal_assignment_of_somebody_else_is_used_and_never_revoked() {
     let fixture = Fixture::with_profile(json!({ "className": "c", "access": asks_for_a_role() }));

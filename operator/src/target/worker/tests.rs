@@ -140,6 +140,8 @@ async fn a_throttled_target_is_left_alone_for_the_time_asked() {
     assert_eq!(fixture.compute.patches(), 2);
 }
 
+/// Weakness 53 of the predecessor: what had failed was tried again when something else happened in the cluster, or
+/// after up to an hour.
 #[tokio::test(start_paused = true)]
 async fn trouble_is_tried_again_without_any_event() {
     let mut fixture = Fixture::new(FakeCompute::new(&[]));

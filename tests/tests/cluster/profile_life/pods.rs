@@ -141,6 +141,7 @@ async fn pods_that_slip_past_admission_get_nothing() {
     scene.delete("cart").await;
 }
 
+/// Weakness 19 of the predecessor: whoever could label a pod could give it the identity.
 #[tokio::test]
 async fn a_copied_label_is_worth_nothing_to_another_service_account() {
     let scene = Scene::open("accounts").await;
@@ -248,6 +249,7 @@ async fn a_profile_whose_class_takes_a_permission_back_keeps_what_it_had() {
     scene.delete("cart").await;
 }
 
+/// Fault 21: a PATCH answers 403 `LinkedAuthorizationFailed`.
 #[tokio::test]
 async fn a_refused_assignment_is_said_everywhere_and_tried_at_once_when_asked() {
     let scene = Scene::open("linked").await;

@@ -68,6 +68,7 @@ async fn a_refusal_names_cause_and_next_step_and_is_tried_again() {
     scene.delete("cart").await;
 }
 
+/// Fault 3: the identity service answers 429 with `Retry-After` to a PUT.
 #[tokio::test]
 async fn throttling_is_waited_out_as_long_as_azure_asks() {
     const ASKED: i64 = 17;
@@ -112,6 +113,7 @@ async fn throttling_is_waited_out_as_long_as_azure_asks() {
     scene.delete("cart").await;
 }
 
+/// Fault 4: ARM answers late.
 #[tokio::test]
 async fn while_a_first_write_takes_long_the_status_says_what_goes_on() {
     let scene = Scene::open("slow").await;
@@ -135,9 +137,13 @@ async fn while_a_first_write_takes_long_the_status_says_what_goes_on() {
     })
     .await;
     scene.until("cart", "Ready", "True").await;
+    let calls = scene.calls().await;
+    let made = calls.iter().filter(|call| call.starts_with("identity.put"));
+    assert_eq!(made.count(), 1, "{calls:?}");
     scene.delete("cart").await;
 }
 
+/// Fault 10: a role assignment answers 400 `PrincipalNotFound`, twice.
 #[tokio::test]
 async fn a_principal_that_is_not_replicated_yet_is_progress() {
     let scene = Scene::open("replication").await;
@@ -156,6 +162,7 @@ async fn a_principal_that_is_not_replicated_yet_is_progress() {
     scene.delete("cart").await;
 }
 
+/// Fault 9: an identity that was just made reads as 404, three times.
 #[tokio::test]
 async fn what_reads_as_absent_right_after_it_was_made_is_neither_doubled_nor_revoked() {
     let scene = Scene::open("lag").await;

@@ -74,6 +74,7 @@ async fn a_machines_own_identity_is_left_alone() {
     assert_eq!(after.system_principal_id, Some(own));
 }
 
+/// Fault 18: a PATCH answers 412 because of its `If-Match`.
 #[tokio::test]
 async fn a_change_in_between_is_noticed() {
     let cloud = Cloud::start().await;
@@ -90,6 +91,7 @@ async fn a_change_in_between_is_noticed() {
         .patch_identity(&pool(), &mine, seen.etag.as_deref())
         .await;
     assert_eq!(refused.unwrap_err().class(), ErrorClass::PreconditionFailed);
+    assert_eq!(cloud.count(Operation::VmssPatch), 2, "not repeated");
     assert_eq!(
         read(&compute, &pool()).await.user_assigned,
         [id("beta")].into()
@@ -107,6 +109,7 @@ async fn a_machine_that_is_not_there_is_none() {
     assert_eq!(compute.get_identity(&lost).await.unwrap(), None);
 }
 
+/// Fault 21: a PATCH answers 403 `LinkedAuthorizationFailed` with two ids in one quote.
 #[tokio::test]
 async fn a_caller_that_may_not_assign_is_told_which_identities() {
     let cloud = Cloud::start().await;
@@ -120,4 +123,5 @@ async fn a_caller_that_may_not_assign_is_told_which_identities() {
     assert_eq!(error.code(), Some("LinkedAuthorizationFailed"));
     assert_eq!(error.class(), ErrorClass::Forbidden);
     assert_eq!(error.named_identities(), [id("alpha"), id("beta")]);
+    assert_eq!(cloud.count(Operation::VmssPatch), 1);
 }

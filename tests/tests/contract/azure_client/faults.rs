@@ -34,6 +34,7 @@ async fn patch(cloud: &Cloud, add: &[&str]) -> Result<ComputeIdentity, AzureErro
         .await
 }
 
+/// Fault 1: ARM answers 429 `SubscriptionRequestsThrottled` with `Retry-After`.
 #[tokio::test]
 async fn a_throttled_write_goes_to_the_caller_with_the_wait_that_azure_asks_for() {
     let cloud = Cloud::start().await;
@@ -52,6 +53,7 @@ async fn a_throttled_write_goes_to_the_caller_with_the_wait_that_azure_asks_for(
     assert_eq!(cloud.count(Operation::IdentityPut), 1);
 }
 
+/// Fault 5: the operation that a PATCH starts is `InProgress` for three polls.
 #[tokio::test]
 async fn a_slow_operation_is_polled_and_never_sent_again() {
     let cloud = Cloud::start().await;
@@ -69,6 +71,7 @@ async fn a_slow_operation_is_polled_and_never_sent_again() {
     assert_eq!(cloud.count(Operation::OperationGet), 4);
 }
 
+/// Fault 6: the operation that a PATCH starts ends as `Failed` with `OperationPreempted`.
 #[tokio::test]
 async fn an_operation_pushed_aside_is_a_conflict() {
     let cloud = Cloud::start().await;
@@ -89,6 +92,7 @@ async fn an_operation_pushed_aside_is_a_conflict() {
     assert_eq!(cloud.count(Operation::VmssPatch), 1);
 }
 
+/// Fault 8: ARM answers 502 in HTML, three times.
 #[tokio::test]
 async fn a_burst_of_gateway_errors_is_ridden_out() {
     let cloud = Cloud::start().await;
@@ -101,6 +105,7 @@ async fn a_burst_of_gateway_errors_is_ridden_out() {
     assert_eq!(cloud.count(Operation::IdentityGet), 4);
 }
 
+/// Fault 4: ARM closes the connection without an answer.
 #[tokio::test]
 async fn a_connection_cut_off_is_tried_again() {
     let cloud = Cloud::start().await;
@@ -114,6 +119,7 @@ async fn a_connection_cut_off_is_tried_again() {
     assert_eq!(cloud.count(Operation::IdentityPut), 2);
 }
 
+/// Fault 9: what was just written reads as 404, three times.
 #[tokio::test]
 async fn what_was_just_written_may_not_be_there_yet() {
     let cloud = Cloud::start().await;
@@ -135,6 +141,7 @@ async fn what_was_just_written_may_not_be_there_yet() {
     );
 }
 
+/// Fault 10: a role assignment answers 400 `PrincipalNotFound`, twice.
 #[tokio::test]
 async fn a_principal_that_is_not_replicated_is_propagating() {
     let cloud = Cloud::start().await;
@@ -194,6 +201,7 @@ async fn naming_the_principals_type_spares_the_wait() {
     roles.put(SCOPE, Uuid::from_u128(7), &grant).await.unwrap();
 }
 
+/// Fault 20: of three identities in a PATCH one cannot be assigned: 400 `FailedIdentityOperation`, nothing applied.
 #[tokio::test]
 async fn one_bad_identity_spoils_a_patch_and_is_named() {
     let cloud = Cloud::start().await;

@@ -33,6 +33,8 @@ fn one_patch_puts_everything_on_and_is_written_down_first() {
     );
 }
 
+/// Weakness 49 of the predecessor: taking off an identity that was gone already made it write the type `None`, which
+/// strips a machine of its system-assigned identity.
 #[test]
 fn an_absent_identity_is_not_removed_again_and_the_type_stays() {
     let mut bench = Bench::new(&[], &["a"]);
@@ -101,6 +103,8 @@ fn they_are_found_by_halving_when_azure_does_not_name_them() {
     assert!(bench.patches.len() <= 2 * 6 + 1, "{}", bench.patches.len());
 }
 
+/// Weakness 35 of the predecessor: it looked for the bad identity of a change only at two codes, at most twice, and in
+/// names of letters and digits; else it held back all.
 #[test]
 fn one_bad_identity_spoils_no_other_whatever_azure_calls_it() {
     for poison in Poison::ALL {
@@ -112,6 +116,7 @@ fn one_bad_identity_spoils_no_other_whatever_azure_calls_it() {
     }
 }
 
+/// Fault 39: Azure answers `ScopeLocked`.
 #[test]
 fn a_target_that_may_not_be_changed_is_not_asked_in_parts() {
     use TargetErrorClass::{Forbidden, NotFound};
@@ -132,6 +137,8 @@ fn a_target_that_may_not_be_changed_is_not_asked_in_parts() {
     }
 }
 
+/// Weakness 37 of the predecessor: when the first part of a large change was refused and tried again, the other parts
+/// were lost.
 #[test]
 fn many_identities_go_out_in_parts_and_one_bad_one_spoils_none() {
     let mut bench = Bench::new(&[], &[]);
@@ -160,6 +167,7 @@ fn a_bad_identity_comes_back_when_it_is_mended_and_delays_no_new_one() {
     assert_eq!(bench.failed(), ids(&[]));
 }
 
+/// Fault 18: a PATCH answers 409 `Conflict`, or 412 because of its `If-Match`.
 #[test]
 fn a_change_by_somebody_else_is_read_again() {
     use TargetErrorClass::{Conflict, PreconditionFailed};
@@ -189,6 +197,7 @@ fn endless_conflicts_end_the_round() {
     assert_eq!(bench.status().failures[&id("a")].cause.reason, "Conflict");
 }
 
+/// Fault 19: the scale set is `Deleting`, and reads as 404 later.
 #[test]
 fn a_target_that_is_being_deleted_or_gone_is_left_alone() {
     let mut bench = Bench::new(&["a"], &["a"]);

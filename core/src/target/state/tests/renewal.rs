@@ -13,6 +13,7 @@ impl Bench {
     }
 }
 
+/// Fault 24: an identity is deleted and made again under its name, and the scale set has the client id of the former.
 #[test]
 fn an_identity_that_was_made_anew_is_taken_off_and_put_on_again() {
     let mut bench = Bench::new(&["theirs"], &[]);
