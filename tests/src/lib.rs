@@ -1,5 +1,6 @@
 //! What the rings of tests share. Each ring is a test program in `tests/tests/`.
 
+pub mod api_proxy;
 pub mod azure;
 pub mod fleet;
 pub mod flux;

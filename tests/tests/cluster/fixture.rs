@@ -327,7 +327,16 @@ pub(crate) fn refusal(error: kube::Error) -> Status {
 }
 
 /// Looks until there is an answer.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(LIMIT, what, look).await
+}
+
+/// The same where it may take as long as this.
+pub(crate) async fn eventually_within<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -336,7 +345,7 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
             tokio::time::sleep(PAUSE).await;
         }
     };
-    tokio::time::timeout(LIMIT, looking)
+    tokio::time::timeout(limit, looking)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not happen within {LIMIT:?}"))
+        .unwrap_or_else(|_| panic!("{what} did not happen within {limit:?}"))
 }

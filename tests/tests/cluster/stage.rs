@@ -1,10 +1,14 @@
 //! A lab of its own in which the operator runs, for tests of what it does to machines. Tests take
 //! turns on it: they count calls, break the cloud and kill the operator.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
 use podid_azure::{
     Arm, ArmCompute, Compute, ComputeTarget, IdentityId, IdentityPatch, ResourceGroupId,
 };
@@ -12,6 +16,7 @@ use podid_lab::control::Service;
 use podid_lab::layout::{
     LOCATION, NODE_GROUP, OPERATOR_CLIENT_ID, RESOURCE_GROUP, SUBSCRIPTION, TENANT,
 };
+use podid_lab::net::in_namespace;
 use podid_lab::{Lab, NodeKind, Side, Target, UpOptions, install};
 use podid_tests::azure;
 use podid_tests::programs::{self, repository};
@@ -161,6 +166,52 @@ impl Stage {
         self.lab
             .spawn_service(service)
             .expect("the operator starts");
+    }
+
+    /// The operator from its start, with other settings; it may be anywhere in its life.
+    pub(crate) fn replace_operator(&self, settings: &[(&str, &str)]) {
+        self.kill_operator_again();
+        self.lab.stop_service(OPERATOR).expect("the operator");
+        self.start_operator_with(settings);
+    }
+
+    /// Ends the operator in good order, until [`start_operator`](Self::start_operator).
+    pub(crate) fn terminate_operator(&self) {
+        self.lab.stop_service(OPERATOR).expect("the operator");
+    }
+
+    /// Stops the operator's process where it is, or has it go on.
+    pub(crate) fn freeze_operator(&self, frozen: bool) {
+        let signal = if frozen { SIGSTOP } else { SIGCONT };
+        let sent = self.lab.kill_service(OPERATOR, signal as i32);
+        sent.expect("the operator");
+    }
+
+    /// How often the operator has been started again by itself.
+    pub(crate) fn operator_restarts(&self) -> u32 {
+        let status = self.lab.status().expect("a status");
+        let mut programs = status.programs.into_iter();
+        let operator = programs.find(|program| program.name == OPERATOR);
+        operator.expect("the operator").restarts
+    }
+
+    /// Status of the answer of a replica to a probe.
+    pub(crate) fn probe(&self, replica: u16, path: &str) -> Option<String> {
+        let ask = || {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, 8081 + replica)).ok()?;
+            let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+            stream.write_all(request.as_bytes()).ok()?;
+            let mut line = String::new();
+            BufReader::new(stream).read_line(&mut line).ok()?;
+            line.split(' ').nth(1).map(str::to_owned)
+        };
+        in_namespace(self.control_plane(), ask).expect("the lab")
+    }
+
+    /// Where the operator runs.
+    pub(crate) fn control_plane(&self) -> PathBuf {
+        let control_plane = self.lab.network_namespace(&Target::ControlPlane);
+        control_plane.expect("the control plane")
     }
 
     /// A second replica beside the first.
