@@ -81,7 +81,6 @@ fn the_benchmark_of_the_operator_prints_all_parts() {
         assert!(ratio >= 1.0, "faster than Azure lets it be: {report}");
     }
     assert_eq!(report["interval"]["azure_writes"], 0, "{report}");
-    assert_eq!(report["interval"]["cluster_writes"], 0, "{report}");
     // Each of the 24 pods is written to the API server for at least once.
     assert_eq!(report["lives"], 24);
     assert!(report["life"]["cluster_writes"].as_u64().unwrap() >= 24);

@@ -18,6 +18,9 @@ use crate::operator::{Calls, Operator};
 use crate::report::{Crowd, Phase, Report};
 use crate::world::{PROFILES_PER_NAMESPACE, World};
 
+/// An interval in which nothing comes up by itself.
+const AT_REST: Duration = Duration::from_secs(24 * 3600);
+
 /// How the figures are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
@@ -84,7 +87,7 @@ async fn measure(args: &Args) -> Result<Report> {
     let world = World::start(args.profiles, args.idle_profiles, args.change_seconds).await?;
     let program = programs::beside("podid-operator")?;
     let operator = Operator::start(&world.lab, &program, args.interval())?;
-    let bench = Bench {
+    let mut bench = Bench {
         args,
         world,
         operator,
@@ -99,7 +102,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    async fn measure(&self) -> Result<Report> {
+    async fn measure(&mut self) -> Result<Report> {
         let profiles = self.phase("profiles made", self.profiles()).await?;
         let beside_throttled = self.beside_throttled().await?;
         let mut phases = vec![profiles];
@@ -148,7 +151,9 @@ impl Bench<'_> {
         let bound = work.await?;
         let took = started.elapsed();
         let calls = self.operator.calls().await?.since(before);
-        Ok(Phase::new(name, took, bound, calls))
+        let phase = Phase::new(name, took, bound, calls);
+        say(&phase.to_string());
+        Ok(phase)
     }
 
     async fn profiles(&self) -> Result<Duration> {
@@ -192,7 +197,11 @@ impl Bench<'_> {
     }
 
     /// The operator's time for an event of a pod that no binding selects, beside ever more of them.
-    async fn crowds(&self) -> Result<Vec<Crowd>> {
+    async fn crowds(&mut self) -> Result<Vec<Crowd>> {
+        // One that is at rest once it has looked at everything: thousands of profiles are otherwise always looked at.
+        self.operator.end();
+        let program = programs::beside("podid-operator")?;
+        self.operator = Operator::start(&self.world.lab, &program, AT_REST)?;
         let mut crowds = Vec::new();
         let mut there = 0;
         for &size in &self.args.crowds {
