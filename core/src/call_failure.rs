@@ -26,6 +26,8 @@ pub enum CallFailureClass {
     Unauthenticated,
     /// The same call can never succeed.
     Invalid,
+    /// It did not leave, so that Azure's request limits are kept. That is no failure: it is made later.
+    HeldBack,
     /// No answer, throttling, a conflict: the call may succeed later.
     Transient,
 }
@@ -41,6 +43,7 @@ impl CallFailureClass {
             TargetErrorClass::NotFound => Self::NotFound,
             TargetErrorClass::Unauthenticated => Self::Unauthenticated,
             TargetErrorClass::Invalid => Self::Invalid,
+            TargetErrorClass::HeldBack => Self::HeldBack,
             TargetErrorClass::Throttled
             | TargetErrorClass::Transient
             | TargetErrorClass::Conflict
@@ -98,7 +101,9 @@ impl CallFailure {
             CallFailureClass::Forbidden | CallFailureClass::Invalid => true,
             CallFailureClass::NotFound => self.code.is_some(),
             CallFailureClass::Unauthenticated => self.has_code(TOKEN_OF_ANOTHER_TENANT),
-            CallFailureClass::Propagating | CallFailureClass::Transient => false,
+            CallFailureClass::Propagating
+            | CallFailureClass::HeldBack
+            | CallFailureClass::Transient => false,
         }
     }
 

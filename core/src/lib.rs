@@ -6,6 +6,7 @@
 //! which pod is calling and by `resolve` what the pod gets.
 
 pub mod arm;
+pub mod arm_budget;
 pub mod assigned_identity;
 pub mod attest;
 pub mod azure_role;
@@ -34,4 +35,5 @@ pub mod spelling;
 pub mod target;
 #[cfg(test)]
 mod testing;
+mod token_bucket;
 pub mod token_cache;

@@ -36,6 +36,7 @@ pub(crate) fn target_error(error: &AzureError) -> TargetError {
 fn class_of(error: &AzureError) -> TargetErrorClass {
     match error.class() {
         ErrorClass::Throttled { .. } => TargetErrorClass::Throttled,
+        ErrorClass::HeldBack => TargetErrorClass::HeldBack,
         ErrorClass::Transient => TargetErrorClass::Transient,
         ErrorClass::Propagating => TargetErrorClass::Propagating,
         ErrorClass::NotFound => TargetErrorClass::NotFound,

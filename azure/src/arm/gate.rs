@@ -5,6 +5,7 @@ use std::{error::Error, fmt, time::Duration};
 use reqwest::Method;
 
 use super::Operation;
+use crate::Reply;
 
 /// One request to ARM that is about to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,7 @@ pub enum GateDecision {
 pub struct GateRefusal {
     /// Why.
     pub reason: Box<dyn Error + Send + Sync>,
-    /// After which time it may be sent, if that is known.
+    /// After which time it may be sent. Known for a request that is only kept for later, which is no failure.
     pub retry_after: Option<Duration>,
     /// What a person can do about it: a clause that begins in lower case and ends without a full stop.
     pub next_step: String,
@@ -56,6 +57,9 @@ pub struct GateRefusal {
 pub trait ArmGate: Send + Sync + fmt::Debug {
     /// Decides about one request. Called on the way of every request, so it must not block.
     fn admit(&self, call: &ArmCall<'_>) -> GateDecision;
+
+    /// Is told of each request that was sent and that Azure refused.
+    fn refused(&self, _call: &ArmCall<'_>, _reply: &Reply) {}
 }
 
 /// Lets every request pass; for programs of which only one instance runs at a time.

@@ -197,11 +197,11 @@ fn is_lost(error: &AzureError) -> bool {
     matches!(error.status(), Some(404 | 410))
 }
 
-/// A look that the gate refused would be refused again, and again.
+/// A look that the gate refuses without a time would be refused again, and again.
 fn is_passing(error: &AzureError) -> bool {
-    !matches!(error, AzureError::NotSent { .. })
-        && matches!(
-            error.class(),
-            ErrorClass::Throttled { .. } | ErrorClass::Transient
-        )
+    match error.class() {
+        ErrorClass::HeldBack | ErrorClass::Throttled { .. } => true,
+        ErrorClass::Transient => !matches!(error, AzureError::NotSent { .. }),
+        _ => false,
+    }
 }

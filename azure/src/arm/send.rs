@@ -182,7 +182,13 @@ impl Arm {
             method: &request.method,
         };
         match self.inner.gate.admit(&about_to_leave) {
-            GateDecision::Send => self.exchange(call, request, token).await,
+            GateDecision::Send => {
+                let answered = self.exchange(call, request, token).await;
+                if let Err(AzureError::Refused { reply, .. }) = &answered {
+                    self.inner.gate.refused(&about_to_leave, reply);
+                }
+                answered
+            }
             GateDecision::LoseAnswer => {
                 // What Azure answered is what a caller whose connection broke does not learn.
                 let _lost = self.exchange(call, request, token).await;

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::{Compute, ComputeIdentity, ComputeTarget, IdentityPatch, ResourceIdentityType};
 use crate::{
-    Arm, IdentityId, Operation, Result,
+    Arm, ErrorClass, IdentityId, Operation, Result,
     absent::is_absent,
     arm::{ArmRequest, ArmResponse, CallContext},
 };
@@ -61,7 +62,15 @@ impl Compute for ArmCompute {
         };
         let accepted = self.arm.send(&call, &request).await?;
         self.arm.wait_for(&call, &url, accepted).await?;
-        self.read(&call, target).await
+        // The change is made. A caller that got an error now would take it for one that is not.
+        loop {
+            match self.read(&call, target).await {
+                Err(error) if error.class() == ErrorClass::HeldBack => {
+                    sleep(error.retry_after().unwrap_or_default()).await;
+                }
+                read => return read,
+            }
+        }
     }
 }
 

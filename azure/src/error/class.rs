@@ -11,6 +11,9 @@ pub enum ErrorClass {
         /// How long Azure asked to wait.
         retry_after: Option<Duration>,
     },
+    /// The gate keeps the call for later: nothing was sent, and nothing failed. Make it again after
+    /// [`AzureError::retry_after`].
+    HeldBack,
     /// Azure or the connection to it fails for now (5xx, no answer), or the call was not sent. Try again
     /// with back-off.
     Transient,
@@ -38,6 +41,7 @@ impl ErrorClass {
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Throttled { .. }
+            | Self::HeldBack
             | Self::Transient
             | Self::Propagating
             | Self::Conflict
@@ -54,6 +58,7 @@ impl ErrorClass {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Throttled { .. } => "Throttled",
+            Self::HeldBack => "HeldBack",
             Self::Transient => "Transient",
             Self::Propagating => "Propagating",
             Self::NotFound => "NotFound",
@@ -78,6 +83,10 @@ fn classify(error: &AzureError) -> ErrorClass {
     match error {
         AzureError::Refused { reply, .. } => classify_arm(reply),
         AzureError::OperationEnded { status, reply, .. } => classify_ended(status, reply),
+        AzureError::NotSent {
+            retry_after: Some(_),
+            ..
+        } => ErrorClass::HeldBack,
         // A gate refuses for the moment; it says nothing about the call itself.
         AzureError::OperationUnfinished { .. }
         | AzureError::NoAnswer { .. }

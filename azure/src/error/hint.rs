@@ -142,6 +142,7 @@ fn for_code(code: &str) -> Option<&'static str> {
 fn for_class(class: ErrorClass) -> &'static str {
     match class {
         ErrorClass::Throttled { .. } => "wait; Azure limits how often it may be called",
+        ErrorClass::HeldBack => "wait; it is sent later",
         ErrorClass::Transient => "wait and try again; see Azure's status page if it lasts",
         ErrorClass::Propagating => "wait some minutes; Azure has not replicated a change yet",
         ErrorClass::NotFound => "check that it exists and that its name is right",

@@ -13,8 +13,8 @@ use super::cloud::{Canned, CannedAnswer};
 use crate::{
     Arm, ArmCall, ArmCompute, ArmGate, ArmIdentities, ArmRoleAssignments, ArmSubscriptions,
     AzureError, Compute, ComputeIdentity, ComputeTarget, ErrorClass, GateDecision, GateRefusal,
-    Identities, IdentityId, IdentityPatch, ResourceGroupId, RoleAssignmentSpec, RoleAssignments,
-    Subscriptions, UserAssignedIdentitySpec,
+    Identities, IdentityId, IdentityPatch, Reply, ResourceGroupId, RoleAssignmentSpec,
+    RoleAssignments, Subscriptions, UserAssignedIdentitySpec,
 };
 
 const SCOPE: &str = "/subscriptions/s/resourceGroups/g";
@@ -25,6 +25,8 @@ type Decide = dyn Fn(&ArmCall<'_>, usize) -> GateDecision + Send + Sync;
 struct Scripted {
     decide: Box<Decide>,
     calls: Mutex<Vec<(String, bool)>>,
+    /// Codes of what Azure refused, and for how long.
+    refused: Mutex<Vec<(String, Option<Duration>)>>,
 }
 
 impl std::fmt::Debug for Scripted {
@@ -40,6 +42,11 @@ impl ArmGate for Scripted {
         calls.push((call.method.to_string(), call.is_write()));
         decision
     }
+
+    fn refused(&self, _: &ArmCall<'_>, reply: &Reply) {
+        let refused = (reply.code.clone(), reply.retry_after);
+        self.refused.lock().unwrap().push(refused);
+    }
 }
 
 impl Scripted {
@@ -49,6 +56,7 @@ impl Scripted {
         Arc::new(Self {
             decide: Box::new(decide),
             calls: Mutex::default(),
+            refused: Mutex::default(),
         })
     }
 
@@ -60,8 +68,16 @@ impl Scripted {
 fn refuse() -> GateDecision {
     GateDecision::Refuse(GateRefusal {
         reason: "this replica does not lead".into(),
-        retry_after: Some(Duration::from_secs(7)),
+        retry_after: None,
         next_step: "ask the replica that leads".into(),
+    })
+}
+
+fn keep_for_later() -> GateDecision {
+    GateDecision::Refuse(GateRefusal {
+        reason: "too many calls".into(),
+        retry_after: Some(Duration::from_millis(1)),
+        next_step: "wait".into(),
     })
 }
 
@@ -92,7 +108,7 @@ fn is_not_sent(error: &AzureError) {
     assert_eq!(error.class(), ErrorClass::Transient);
     let cause = std::error::Error::source(error).unwrap().to_string();
     assert_eq!(cause, "this replica does not lead");
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.retry_after(), None);
     assert_eq!(error.next_step(), "ask the replica that leads");
 }
 
@@ -259,4 +275,56 @@ async fn a_refused_look_ends_the_wait_for_an_operation() {
         .await;
     is_not_sent(&patched.unwrap_err());
     assert_eq!(gate.calls().len(), 2, "one write, one look");
+}
+
+#[tokio::test]
+async fn what_is_kept_for_later_is_no_failure_and_not_repeated_here() {
+    let cloud = Canned::start().await;
+    let gate = Scripted::new(|_, _| keep_for_later());
+    let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
+    let error = ArmIdentities::new(&arm).get(&id()).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::HeldBack);
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(1)));
+    assert_eq!(error.next_step(), "wait");
+    assert_eq!(gate.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn looks_at_a_change_that_are_kept_for_later_are_made_then() {
+    let cloud = Canned::start().await;
+    let path = pool().to_string();
+    let status = format!("{}/operations/1", cloud.url);
+    let accepted = CannedAnswer::json(202, json!({})).header("Azure-AsyncOperation", status);
+    cloud.on("PATCH", &path, [accepted.header("Retry-After", 0)]);
+    let succeeded = CannedAnswer::json(200, json!({"status": "Succeeded"}));
+    cloud.on("GET", "/operations/1", [succeeded]);
+    cloud.on("GET", &path, [CannedAnswer::json(200, json!({}))]);
+    let gate = Scripted::new(|_, before| match before {
+        // The change, the look that finds it done, the target as it is then.
+        0 | 3 | 6 => GateDecision::Send,
+        _ => keep_for_later(),
+    });
+    let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
+    let patched = ArmCompute::new(&arm)
+        .patch_identity(&pool(), &addition(), None)
+        .await;
+    patched.unwrap();
+    assert_eq!(gate.calls().len(), 7);
+    assert_eq!(cloud.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn the_gate_is_told_what_azure_refused() {
+    let cloud = Canned::start().await;
+    let path = id().to_string();
+    let throttled = CannedAnswer::error(429, "SubscriptionRequestsThrottled");
+    cloud.on("PUT", &path, [throttled.header("Retry-After", 7)]);
+    let gate = Scripted::new(|_, _| GateDecision::Send);
+    let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
+    let error = ArmIdentities::new(&arm).put(&id(), &spec()).await;
+    error.unwrap_err();
+    let told = gate.refused.lock().unwrap().clone();
+    let wait = Some(Duration::from_secs(7));
+    let expected = ("SubscriptionRequestsThrottled".to_owned(), wait);
+    assert_eq!(told, [expected]);
 }

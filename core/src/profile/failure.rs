@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::condition_type::ConditionType;
-use crate::call_failure::CallFailure;
+use crate::call_failure::{CallFailure, CallFailureClass};
 use crate::condition::{API_SERVER_REFUSED, ReconcileOutcome};
 
 /// Reason of a condition while an identity is on VMs or scale sets from which it has to go first.
@@ -54,12 +54,21 @@ impl StepFailure {
         }
     }
 
+    /// Whether the call did not leave, so that Azure's request limits are kept.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        let FailureCause::Azure(failure) = &self.cause else {
+            return false;
+        };
+        failure.class == CallFailureClass::HeldBack
+    }
+
     /// Whether it is no error, only a delay that ends by itself.
     #[must_use]
     pub fn is_wait(&self) -> bool {
-        use crate::call_failure::CallFailureClass::Propagating;
+        use CallFailureClass::{HeldBack, Propagating};
         match &self.cause {
-            FailureCause::Azure(failure) => failure.class == Propagating,
+            FailureCause::Azure(failure) => matches!(failure.class, HeldBack | Propagating),
             FailureCause::StillAssigned => true,
             FailureCause::ApiServer
             | FailureCause::NotAnIdentity
@@ -113,7 +122,6 @@ impl StepFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call_failure::CallFailureClass;
 
     fn azure(class: CallFailureClass, code: &str) -> StepFailure {
         failure(FailureCause::Azure(CallFailure {
@@ -133,7 +141,7 @@ mod tests {
     }
 
     fn table() -> Vec<(StepFailure, &'static str, &'static str)> {
-        use CallFailureClass::{Forbidden, Invalid, NotFound, Propagating, Transient};
+        use CallFailureClass::{Forbidden, HeldBack, Invalid, NotFound, Propagating, Transient};
         vec![
             (
                 azure(Forbidden, "AuthorizationFailed"),
@@ -141,6 +149,7 @@ mod tests {
                 "AuthorizationFailed",
             ),
             (azure(Transient, "no word"), "Retrying", "Fallback"),
+            (azure(HeldBack, "no word"), "Progressing", "Fallback"),
             (
                 azure(Propagating, "PrincipalNotFound"),
                 "Progressing",

@@ -9,6 +9,9 @@ pub const READING: &str = "podid is reading what exists in Azure and in the clus
 /// Message before role assignments are made.
 pub const GRANTING: &str = "podid is granting roles";
 
+/// Message while calls are held back, when a part of the work is done.
+pub const HELD_BACK: &str = "podid goes on as soon as Azure's limits on requests allow more calls";
+
 /// Whether the status has a `Ready`, of any generation.
 #[must_use]
 pub fn is_reported<T>(conditions: &[Condition<T>]) -> bool {

@@ -29,6 +29,8 @@ pub struct TargetError {
 /// Kinds of failure with different consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum TargetErrorClass {
+    /// It did not leave, so that Azure's request limits are kept. That is no failure: it is made later.
+    HeldBack,
     /// Too many calls.
     Throttled,
     /// Azure fails or is unreachable.
@@ -56,6 +58,7 @@ impl TargetErrorClass {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::HeldBack => "HeldBack",
             Self::Throttled => "Throttled",
             Self::Transient => "Transient",
             Self::Propagating => "Propagating",
@@ -74,7 +77,8 @@ impl TargetErrorClass {
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Throttled
+            Self::HeldBack
+                | Self::Throttled
                 | Self::Transient
                 | Self::Propagating
                 | Self::Conflict
@@ -129,8 +133,8 @@ impl fmt::Display for TargetError {
 #[cfg(test)]
 mod tests {
     use super::TargetErrorClass::{
-        Conflict, Forbidden, Invalid, NotFound, PreconditionFailed, Propagating, Throttled,
-        Transient, Unauthenticated, Unexpected,
+        Conflict, Forbidden, HeldBack, Invalid, NotFound, PreconditionFailed, Propagating,
+        Throttled, Transient, Unauthenticated, Unexpected,
     };
     use crate::testing::target_error as error;
 
@@ -164,6 +168,7 @@ mod tests {
     #[test]
     fn classes_have_words_of_their_own_and_know_what_waiting_helps() {
         let retryable = [
+            HeldBack,
             Throttled,
             Transient,
             Propagating,

@@ -20,7 +20,7 @@ use crate::args::Args;
 use crate::assigned_identity::{self, AssignmentChanges, AssignmentView, ProfileStores};
 use crate::azure::Azure;
 use crate::class::{self, ClassContext};
-use crate::gate::GateMetrics;
+use crate::gate::{GateMetrics, RequestBudget};
 use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
 use crate::node_guard::{self, NodeGuardContext, NodeGuardMetrics};
@@ -35,6 +35,8 @@ pub(super) struct Controllers<'a> {
     pub(super) args: &'a Args,
     pub(super) client: Client,
     pub(super) azure: Azure,
+    /// How many calls `azure` may make.
+    pub(super) budget: RequestBudget,
     pub(super) leadership: Leadership,
     pub(super) watches: Watches,
     pub(super) nodes: Watch<Node>,
@@ -152,7 +154,7 @@ impl Controllers<'_> {
             adoptions: profile::Adoptions::default(),
             ended: profile::EndedProfiles::default(),
             lists: profile::SharedLists::default(),
-            queue: profile::ProfileQueue::new(self.args.concurrency),
+            queue: profile::ProfileQueue::new(self.args.concurrency, self.budget.clone()),
             retries: Retries::default(),
             reminders: profile::Reminders::default(),
         };

@@ -69,6 +69,7 @@ pub async fn start(
     let gate = Gate::new(leadership.clone(), counters.gate.clone()).with_hook(hook);
     let (azure, arm) = azure::connect(&args.azure, gate.clone())?;
     let cluster = ClusterAccess::find(args.kubeconfig.as_deref(), &args.namespace).await?;
+    let budget = gate.budget().clone();
     let client = cluster.client(gate)?;
 
     let (readiness, mut tasks) = (Readiness::new(), Tasks::new());
@@ -95,6 +96,7 @@ pub async fn start(
         args: &args,
         client,
         azure,
+        budget,
         leadership,
         counters,
         drain: drain.clone(),

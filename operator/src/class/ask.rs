@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use podid_azure::{AzureError, ResourceGroupId};
+use podid_azure::{AzureError, ErrorClass, ResourceGroupId};
 use podid_core::arm::ArmId;
 use podid_core::class::Class;
 use podid_core::class::azure::{About, Answer, Question, questions};
@@ -21,27 +21,30 @@ pub(super) struct Answers {
     pub(super) all: Vec<(Question, Answer)>,
     /// The longest wait that Azure asked for.
     pub(super) retry_after: Option<Duration>,
+    /// Whether a question did not leave, so that Azure's request limits are kept: it is not known yet what all come to.
+    pub(super) held_back: bool,
 }
 
 /// Asks all there is to ask, each question once.
 pub(super) async fn ask(class: &Class, context: &ClassContext) -> Answers {
-    let asked: Vec<(Question, Answer, Option<Duration>)> = stream::iter(questions(class))
-        .map(|question| async move {
-            match one(&question.about, context).await {
-                Ok(answer) => (question, answer, None),
-                Err(error) => (question, failed(&error), error.retry_after()),
-            }
-        })
+    let asked: Vec<_> = stream::iter(questions(class))
+        .map(|question| async move { (one(&question.about, context).await, question) })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let retry_after = asked.iter().filter_map(|(_, _, wait)| *wait).max();
-    let all = asked
-        .into_iter()
-        .map(|(question, answer, _)| (question, answer));
+    let errors = asked.iter().filter_map(|(answer, _)| answer.as_ref().err());
+    let retry_after = errors.clone().filter_map(AzureError::retry_after).max();
+    let held_back = errors
+        .map(AzureError::class)
+        .any(|class| class == ErrorClass::HeldBack);
+    let all = asked.into_iter().map(|(answer, question)| {
+        let answer = answer.unwrap_or_else(|error| failed(&error));
+        (question, answer)
+    });
     Answers {
         all: all.collect(),
         retry_after,
+        held_back,
     }
 }
 

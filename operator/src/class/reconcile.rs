@@ -88,6 +88,11 @@ async fn compare(
     context: &ClassContext,
 ) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
     let (answers, findings) = join(ask(core_class, context), look(core_class, context)).await;
+    if answers.held_back {
+        let wait = answers.retry_after.unwrap_or_default();
+        context.schedule.done(class, wait);
+        return Ok((wait, None));
+    }
     let outcome = class_outcome(core_class, &answers.all, usability(class).before());
     let class_now = begun.unwrap_or(class);
     write(class_now, outcome.as_ref(), Some(&findings), context).await?;

@@ -1,6 +1,6 @@
 //! The count of calls. All label sets are closed.
 
-use podid_azure::GateDecision;
+use podid_azure::{GateDecision, GateRefusal};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -25,8 +25,10 @@ struct CallLabels {
 enum CallOutcome {
     /// It was sent, whatever came back.
     Done,
-    /// It was not sent.
+    /// It was not sent: this replica does not lead.
     Refused,
+    /// It was not sent yet: Azure limits how many are.
+    HeldBack,
 }
 
 impl GateMetrics {
@@ -37,7 +39,8 @@ impl GateMetrics {
         registry.register(
             "calls",
             "Calls to Azure Resource Manager and to the API server, repeats included, by what became \
-             of them: done, or refused because this replica does not lead",
+             of them: done, refused because this replica does not lead, or held back for a moment so that Azure's \
+             request limits are kept",
             calls.clone(),
         );
         let metrics = Self { calls };
@@ -49,7 +52,11 @@ impl GateMetrics {
     fn begin_at_zero(&self) {
         for destination in [CallDestination::Azure, CallDestination::Cluster] {
             for kind in [CallKind::Read, CallKind::Write] {
-                for outcome in [CallOutcome::Done, CallOutcome::Refused] {
+                for outcome in [
+                    CallOutcome::Done,
+                    CallOutcome::Refused,
+                    CallOutcome::HeldBack,
+                ] {
                     let labels = CallLabels {
                         destination,
                         kind,
@@ -67,6 +74,11 @@ impl GateMetrics {
             kind: call.kind,
             outcome: match decision {
                 GateDecision::Send | GateDecision::LoseAnswer => CallOutcome::Done,
+                // Only what is held back is told when to come again.
+                GateDecision::Refuse(GateRefusal {
+                    retry_after: Some(_),
+                    ..
+                }) => CallOutcome::HeldBack,
                 GateDecision::Refuse(_) => CallOutcome::Refused,
             },
         };

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use podid_azure::{ArmCall, ArmGate, Operation};
+use podid_core::arm_budget::CallPriority;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
@@ -291,4 +292,151 @@ fn azure_is_read_by_everybody_and_written_by_the_leader() {
             r#"calls_total{destination="Azure",kind="Write",outcome="Refused"} 3"#,
         ]
     );
+}
+
+/// A call to Azure as it comes to the gate.
+fn admit(gate: &Gate, operation: Operation, method: &Method, resource: &str) -> GateDecision {
+    let call = ArmCall {
+        operation,
+        resource,
+        method,
+    };
+    ArmGate::admit(gate, &call)
+}
+
+const IDENTITY: &str = "/subscriptions/S/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web";
+
+/// The gate of a replica that has led for long.
+async fn gate_with_full_budget() -> (Gate, watch::Sender<bool>, Registry) {
+    let gate = gate(true);
+    gate.0.budget().with(|_, _| ());
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    gate
+}
+
+/// How many such calls leave until one is held back, and how long that one waits.
+fn until_held_back(gate: &Gate, operation: Operation, method: &Method) -> (u32, Duration) {
+    for made in 0..10_000 {
+        match admit(gate, operation, method, IDENTITY) {
+            GateDecision::Send => {}
+            GateDecision::Refuse(refusal) => {
+                return (made, refusal.retry_after.expect("it is only held back"));
+            }
+            GateDecision::LoseAnswer => panic!("nobody asked for it"),
+        }
+    }
+    panic!("none is held back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_azures_limits_are_held_back_and_counted() {
+    let (gate, _leads, registry) = gate_with_full_budget().await;
+    let (made, wait) = until_held_back(&gate, Operation::GetIdentity, &Method::GET);
+    assert!((100..250).contains(&made), "{made}");
+    tokio::time::advance(wait).await;
+    let read = admit(&gate, Operation::GetIdentity, &Method::GET, IDENTITY);
+    assert!(matches!(read, GateDecision::Send), "{read:?}");
+    let other = IDENTITY.replace("/S/", "/other/");
+    let read = admit(&gate, Operation::GetIdentity, &Method::GET, &other);
+    assert!(matches!(read, GateDecision::Send), "{read:?}");
+    let GateDecision::Refuse(refusal) = admit(
+        &gate,
+        Operation::GetIdentity,
+        &Method::GET,
+        &IDENTITY.to_lowercase(),
+    ) else {
+        panic!("letter case makes no other subscription");
+    };
+    let text = refusal.reason.to_string();
+    assert!(text.contains("was not sent yet"), "{text}");
+    assert_eq!(
+        counted(&registry),
+        [
+            format!(
+                r#"calls_total{{destination="Azure",kind="Read",outcome="Done"}} {}"#,
+                made + 2
+            ),
+            r#"calls_total{destination="Azure",kind="Read",outcome="HeldBack"} 2"#.to_owned(),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_leaves_calls_to_others() {
+    let (gate, _leads, _registry) = gate_with_full_budget().await;
+    let read = || until_held_back(&gate, Operation::GetComputeIdentity, &Method::GET).0;
+    let background = with_priority(CallPriority::Background, async { read() }).await;
+    let awaited = read();
+    assert!(background > 100 && awaited >= 50, "{background} {awaited}");
+}
+
+/// Fault 3 of Azure: its identity service throttles beyond 2 writes a second in a subscription.
+#[tokio::test(start_paused = true)]
+async fn identities_are_made_as_fast_as_azure_makes_them() {
+    let (gate, _leads, _registry) = gate_with_full_budget().await;
+    let mut made = 0;
+    for _ in 0..200 {
+        made += until_held_back(&gate, Operation::PutIdentity, &Method::PUT).0;
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert!((60..=80).contains(&made), "{made} in 20 seconds");
+    for (operation, method) in [
+        (Operation::PutRoleAssignment, Method::PUT),
+        (Operation::PatchComputeIdentity, Method::PATCH),
+        (Operation::DeleteIdentity, Method::DELETE),
+        (Operation::DeleteRoleAssignment, Method::DELETE),
+    ] {
+        let sent = admit(&gate, operation, &method, IDENTITY);
+        assert!(matches!(sent, GateDecision::Send), "{operation:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_throttled_subscription_is_left_alone() {
+    let (gate, _leads, _registry) = gate_with_full_budget().await;
+    let asked = Duration::from_secs(60);
+    let refuse = |code: &str| {
+        let reply = podid_azure::Reply {
+            retry_after: Some(asked),
+            ..podid_azure::Reply::new(429, code, "Slow down.")
+        };
+        let call = ArmCall {
+            operation: Operation::PatchComputeIdentity,
+            resource: IDENTITY,
+            method: &Method::PATCH,
+        };
+        ArmGate::refused(&gate, &call, &reply);
+    };
+    let patch = || {
+        admit(
+            &gate,
+            Operation::PatchComputeIdentity,
+            &Method::PATCH,
+            IDENTITY,
+        )
+    };
+    refuse("OperationNotAllowed");
+    assert!(matches!(patch(), GateDecision::Send));
+    refuse("SubscriptionRequestsThrottled");
+    let GateDecision::Refuse(refusal) = patch() else {
+        panic!("Azure asked for a wait");
+    };
+    assert!(refusal.retry_after >= Some(asked), "{refusal:?}");
+    let read = admit(&gate, Operation::GetIdentity, &Method::GET, IDENTITY);
+    assert!(matches!(read, GateDecision::Send), "{read:?}");
+    tokio::time::advance(refusal.retry_after.expect("a time")).await;
+    assert!(matches!(patch(), GateDecision::Send));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_begins_to_lead_does_not_know_what_the_one_before_has_used() {
+    let (gate, leads, _registry) = gate(false);
+    gate.budget().with(|_, _| ());
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    leads.send_replace(true);
+    let read = || until_held_back(&gate, Operation::GetIdentity, &Method::GET).0;
+    let first = read();
+    assert!((1..=50).contains(&first), "{first}");
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(read() > 100, "it has led for long now");
 }

@@ -1,5 +1,7 @@
 //! Why a reconciliation stopped, with all causes, and the value that rules in `podid-core` go by.
 
+use std::time::Duration;
+
 use kube::runtime::finalizer;
 use podid_azure::AzureError;
 use podid_core::arm::ArmId;
@@ -50,6 +52,8 @@ pub(super) enum ReconcileError {
     Unfinished(#[source] StepError),
     #[error("the finalizer cannot be changed")]
     Finalizer(#[source] Box<finalizer::Error<ReconcileError>>),
+    #[error("a call to Azure was held back, so that its limits on requests are kept")]
+    HeldBack { after: Duration },
 }
 
 impl ErrorCause {
@@ -97,7 +101,7 @@ impl ReconcileError {
     pub(super) fn failure(&self) -> Option<StepFailure> {
         match self {
             Self::Unfinished(error) => Some(error.failure()),
-            Self::Profile(_) | Self::Finalizer(_) => None,
+            Self::Profile(_) | Self::Finalizer(_) | Self::HeldBack { .. } => None,
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use podid_core::condition::ConditionStatus;
+use podid_core::moment::Moment;
 use podid_core::object_key::ObjectKey;
 use podid_core::profile::decide::Precheck;
-use podid_core::profile::queue::{AzurePlace, ProfileVersions, QueueEntry, Urgency};
+use podid_core::profile::queue::{AzurePlace, ProfileVersions, ProfileWork, QueueEntry, Urgency};
 use podid_crds::podid::PodIdentityProfile;
 
 use super::error::ReconcileError;
@@ -15,6 +16,7 @@ use super::precheck::{core_class, core_profile, precheck};
 use super::{ProfileContext, recheck, reconcile};
 use crate::annotations::REQUESTED_AT;
 use crate::conditions::ready_at;
+use crate::gate::with_priority;
 
 /// Reconciles a profile if it may begin now, and else when it may. One that is only looked at again is compared with
 /// what is listed for all; if that shows a difference, it waits for its turn to be read by itself.
@@ -31,21 +33,43 @@ pub(super) async fn reconcile_in_turn(
         Ok(running) => running,
         Err(action) => return Ok(action),
     };
-    // It may have been changed while it waited. One that is not admitted costs no read of Azure.
-    let is_rechecked = running.urgency().min(now.urgency) == Urgency::Recheck;
-    let desired = match precheck(&profile, &context) {
-        Precheck::Admitted(desired) if is_rechecked => desired,
-        _ => return reconcile::reconcile(profile, Arc::clone(&context)).await,
+    // It may have been changed while it waited.
+    let urgency = running.urgency().min(now.urgency);
+    let work = begin(profile, urgency, &context);
+    let again = match Box::pin(with_priority(urgency.priority(), work)).await {
+        Ok(Some(action)) => return Ok(action),
+        Ok(None) => QueueEntry {
+            urgency: Urgency::Reread,
+            ..now
+        },
+        // No error, and nothing to back off from.
+        Err(ReconcileError::HeldBack { after }) => QueueEntry {
+            urgency,
+            not_before: context.queue.now() + after,
+            ..now
+        },
+        Err(error) => return Err(error),
     };
-    if let Some(action) = recheck::recheck(&profile, &desired, &context).await {
-        return Ok(action);
-    }
     drop(running);
-    let reread = QueueEntry {
-        urgency: Urgency::Reread,
-        ..now
-    };
-    Ok(context.queue.wait(&key, reread))
+    Ok(context.queue.wait(&key, again))
+}
+
+/// What is next for a profile that is as it should be, or was read by itself now; `None` if it is to be.
+async fn begin(
+    profile: Arc<PodIdentityProfile>,
+    urgency: Urgency,
+    context: &Arc<ProfileContext>,
+) -> Result<Option<Action>, ReconcileError> {
+    // One that is not admitted costs no read of Azure.
+    match precheck(&profile, context) {
+        Precheck::Admitted(desired) if urgency == Urgency::Recheck => {
+            Ok(recheck::recheck(&profile, &desired, context).await)
+        }
+        _ => {
+            let reconciled = reconcile::reconcile(profile, Arc::clone(context)).await;
+            reconciled.map(Some)
+        }
+    }
 }
 
 /// Has a profile read by itself when it is its turn, though nobody has changed it.
@@ -61,9 +85,23 @@ pub(super) fn read_again(profile: &PodIdentityProfile, context: &ProfileContext)
 
 fn entry(profile: &PodIdentityProfile, context: &ProfileContext) -> QueueEntry {
     let class = core_class(profile, context);
+    let wanted = core_profile(profile, context);
     QueueEntry {
         urgency: versions(profile).urgency(),
-        place: AzurePlace::of_profile(&core_profile(profile, context), class.as_ref()),
+        place: AzurePlace::of_profile(&wanted, class.as_ref()),
+        work: work(profile, wanted.identity_id.is_some()),
+        not_before: Moment::default(),
+    }
+}
+
+/// What is to be done; one that adopts an identity makes none.
+fn work(profile: &PodIdentityProfile, adopts: bool) -> ProfileWork {
+    let status = profile.status.as_ref();
+    let has_identity = adopts || status.is_some_and(|status| status.identity.is_some());
+    match profile.meta().deletion_timestamp {
+        Some(_) => ProfileWork::Deletion,
+        None if has_identity => ProfileWork::Update,
+        None => ProfileWork::Creation,
     }
 }
 

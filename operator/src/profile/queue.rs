@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::{Stream, stream};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use podid_core::moment::Moment;
 use podid_core::object_key::ObjectKey;
 use podid_core::profile::queue::{QueueEntry, QueueLimits, ReconcileQueue, Urgency};
 use podid_crds::podid::PodIdentityProfile;
 use podid_runtime::wait::sleep_until;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use crate::clock::MonotonicClock;
+use crate::gate::RequestBudget;
 
 /// The profiles that wait and those that are reconciled. Clones share one state.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ struct Shared {
     queue: Mutex<ReconcileQueue>,
     /// Something came or ended, so that a profile may be startable.
     changed: Notify,
-    clock: MonotonicClock,
+    budget: RequestBudget,
 }
 
 /// A profile that is being reconciled; it has ended when this is dropped.
@@ -51,13 +53,14 @@ impl Drop for RunningProfile {
 }
 
 impl ProfileQueue {
-    /// An empty queue of which at most this many profiles are reconciled at once.
+    /// An empty queue of which at most this many profiles are reconciled at once, as far as the budget has room for their
+    /// calls.
     #[must_use]
-    pub fn new(places: u16) -> Self {
+    pub fn new(places: u16, budget: RequestBudget) -> Self {
         Self(Arc::new(Shared {
             queue: Mutex::new(ReconcileQueue::new(QueueLimits::new(places))),
             changed: Notify::new(),
-            clock: MonotonicClock::start(),
+            budget,
         }))
     }
 
@@ -67,19 +70,31 @@ impl ProfileQueue {
     ) -> impl Stream<Item = ObjectRef<PodIdentityProfile>> + Send + 'static {
         stream::unfold(self.clone(), |queue| async move {
             loop {
-                let now = queue.0.clock.now();
-                let next = queue.lock().start_next(now);
-                if let Some(key) = next {
-                    let profile = ObjectRef::new(&key.name).within(&key.namespace);
-                    return Some((profile, queue));
-                }
-                let next = queue.lock().next_start(now);
-                let due = next.map(|wait| queue.0.clock.instant(now + wait));
+                let due = match queue.start_next() {
+                    Ok(key) => {
+                        let profile = ObjectRef::new(&key.name).within(&key.namespace);
+                        return Some((profile, queue));
+                    }
+                    Err(due) => due,
+                };
                 tokio::select! {
                     () = queue.0.changed.notified() => {}
                     () = sleep_until(due) => {}
                 }
             }
+        })
+    }
+
+    /// The profile that may begin now, or else when one may, if it is known.
+    fn start_next(&self) -> Result<ObjectKey, Option<Instant>> {
+        let clock = self.0.budget.clock();
+        let mut queue = self.lock();
+        self.0.budget.with(|budget, now| {
+            let next = queue.start_next(now, budget);
+            next.ok_or_else(|| {
+                let wait = queue.next_start(now, budget);
+                wait.map(|wait| clock.instant(now + wait))
+            })
         })
     }
 
@@ -100,9 +115,14 @@ impl ProfileQueue {
         Err(self.wait(key, entry()))
     }
 
+    /// The time on the clock of the queue.
+    pub(super) fn now(&self) -> Moment {
+        self.0.budget.clock().now()
+    }
+
     /// Has a profile wait for its turn; what the controller is to do for it meanwhile.
     pub(super) fn wait(&self, key: &ObjectKey, entry: QueueEntry) -> Action {
-        let wait = self.lock().push(key, entry, self.0.clock.now());
+        let wait = self.lock().push(key, entry, self.now());
         self.0.changed.notify_one();
         wait.map_or_else(Action::await_change, Action::requeue)
     }
@@ -114,7 +134,7 @@ impl ProfileQueue {
     }
 
     /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
-    fn lock(&self) -> MutexGuard<'_, ReconcileQueue> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ReconcileQueue> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,9 +144,10 @@ mod tests {
     use std::pin::pin;
 
     use futures::{FutureExt, StreamExt};
-    use podid_core::profile::queue::AzurePlace;
+    use podid_core::profile::queue::{AzurePlace, ProfileWork};
 
     use super::*;
+    use crate::leader::Leadership;
 
     fn key(name: &str) -> ObjectKey {
         ObjectKey::new("ns", name)
@@ -136,15 +157,24 @@ mod tests {
         QueueEntry {
             urgency: Urgency::Change,
             place: None,
+            work: ProfileWork::Update,
+            not_before: Moment::default(),
         }
     }
 
+    fn queue(places: u16) -> ProfileQueue {
+        let (_, leadership) = Leadership::fixed(true);
+        ProfileQueue::new(places, RequestBudget::new(leadership))
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn what_waits_for_reads_only_begins_by_itself() {
-        let queue = ProfileQueue::new(8);
+    async fn what_waits_for_room_in_the_budget_begins_by_itself() {
+        let queue = queue(8);
         let reread = || QueueEntry {
             urgency: Urgency::Reread,
             place: Some(AzurePlace::new("s", "g")),
+            work: ProfileWork::Update,
+            not_before: Moment::default(),
         };
         let mut startable = pin!(queue.startable());
         for number in 0..100 {
@@ -158,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_profile_begins_when_another_has_ended() {
-        let queue = ProfileQueue::new(1);
+        let queue = queue(1);
         let mut startable = pin!(queue.startable());
         assert!(queue.begin(&key("a"), urgent).is_err(), "it waits first");
         let next = startable.next().await.expect("no end");

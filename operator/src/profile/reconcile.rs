@@ -9,6 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use podid_core::profile::decide::Precheck;
 use podid_core::profile::failure::StepFailure;
+use podid_core::profile::in_progress::HELD_BACK;
 use podid_core::profile::result::{ReconcileResult, Requeue};
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
@@ -19,7 +20,8 @@ use super::error::ReconcileError;
 use crate::retry::jittered;
 
 use super::{
-    FINALIZER, ProfileContext, cleanup, grace, pods, precheck, status, suspended, withdraw,
+    FINALIZER, ProfileContext, cleanup, grace, in_progress, pods, precheck, status, suspended,
+    withdraw,
 };
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
@@ -111,6 +113,18 @@ async fn apply(
     } = ensured;
     let latest = latest.as_ref().unwrap_or(profile);
     events::done(&context.events, &profile.object_ref(&()), &done);
+    let counted = Counted::of(&result.outcome);
+    if let Requeue::InTurn { after } = result.requeue {
+        if !done.is_empty() {
+            in_progress::note(latest, HELD_BACK, result.record, context)
+                .await
+                .map_err(ReconcileError::Profile)?;
+        }
+        context
+            .metrics
+            .reconciled(Controller::Profile, counted, started.elapsed());
+        return Err(ReconcileError::HeldBack { after });
+    }
     let updated = status::conclude(profile, latest, &result, context)
         .await
         .map_err(ReconcileError::Profile)?;
@@ -118,7 +132,6 @@ async fn apply(
         .await
         .map_err(ReconcileError::Profile)?;
     context.reminders.remind(&updated, &context.events);
-    let counted = Counted::of(&result.outcome);
     context
         .metrics
         .reconciled(Controller::Profile, counted, started.elapsed());
@@ -149,6 +162,8 @@ pub(super) fn action(
             context.retries.forget(&uid);
             Action::await_change()
         }
+        // The queue has it come again.
+        Requeue::InTurn { .. } => Action::await_change(),
         Requeue::AtInterval => {
             context.retries.forget(&uid);
             let interval = convert::profile(profile, Default::default()).interval;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Urgency;
+use super::{QueueEntry, Urgency};
 use crate::arm::ArmId;
+use crate::arm_budget::{CallPriority, ExpectedRequests};
 use crate::class::Class;
 use crate::object_key::ObjectKey;
 use crate::profile::Profile;
@@ -81,41 +82,50 @@ impl QueueLimits {
 
 /// The profiles that are being reconciled.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Running(BTreeMap<ObjectKey, (Urgency, Option<AzurePlace>)>);
+pub(super) struct Running(BTreeMap<ObjectKey, QueueEntry>);
 
 impl Running {
-    pub(super) fn has_room(
-        &self,
-        limits: &QueueLimits,
-        urgency: Urgency,
-        place: Option<&AzurePlace>,
-    ) -> bool {
-        let rests = |urgency| urgency >= Urgency::Retry;
-        let without_person = self.count(|(urgency, _)| rests(*urgency));
+    pub(super) fn has_room(&self, limits: &QueueLimits, entry: &QueueEntry) -> bool {
+        let rests = |entry: &QueueEntry| entry.urgency >= Urgency::Retry;
+        let without_person = self.count(rests);
         self.0.len() < limits.total
-            && (!rests(urgency) || without_person < limits.rechecks())
-            && place.is_none_or(|place| self.has_room_at(limits, place))
+            && (!rests(entry) || without_person < limits.rechecks())
+            && entry
+                .place
+                .as_ref()
+                .is_none_or(|place| self.has_room_at(limits, place))
     }
 
     fn has_room_at(&self, limits: &QueueLimits, place: &AzurePlace) -> bool {
         let at = |fits: &dyn Fn(&AzurePlace) -> bool| {
-            self.count(|(_, running)| running.as_ref().is_some_and(fits))
+            self.count(|running| running.place.as_ref().is_some_and(fits))
         };
         at(&|running| running == place) < limits.group()
             && at(&|running| running.subscription == place.subscription) < limits.subscription()
     }
 
-    fn count(&self, fits: impl Fn(&(Urgency, Option<AzurePlace>)) -> bool) -> usize {
+    fn count(&self, fits: impl Fn(&QueueEntry) -> bool) -> usize {
         self.0.values().filter(|running| fits(running)).count()
     }
 
-    pub(super) fn start(
-        &mut self,
-        profile: ObjectKey,
+    /// What those are expected to call in a subscription that may use the same calls as one of this urgency: what
+    /// somebody waits for does not make way for the rest.
+    pub(super) fn expected_at(
+        &self,
+        subscription: &str,
         urgency: Urgency,
-        place: Option<AzurePlace>,
-    ) {
-        self.0.insert(profile, (urgency, place));
+    ) -> impl Iterator<Item = ExpectedRequests> {
+        let may_use = move |entry: &&QueueEntry| {
+            let place = entry.place.as_ref();
+            place.is_some_and(|place| place.subscription == subscription)
+                && (urgency.priority() == CallPriority::Background
+                    || entry.urgency.priority() == CallPriority::Awaited)
+        };
+        self.0.values().filter(may_use).map(QueueEntry::expected)
+    }
+
+    pub(super) fn start(&mut self, profile: ObjectKey, entry: QueueEntry) {
+        self.0.insert(profile, entry);
     }
 
     pub(super) fn end(&mut self, profile: &ObjectKey) {
@@ -123,6 +133,6 @@ impl Running {
     }
 
     pub(super) fn urgency(&self, profile: &ObjectKey) -> Option<Urgency> {
-        self.0.get(profile).map(|(urgency, _)| *urgency)
+        self.0.get(profile).map(|entry| entry.urgency)
     }
 }

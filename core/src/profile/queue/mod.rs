@@ -4,6 +4,7 @@
 mod limits;
 mod rate_limit;
 mod urgency;
+mod work;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use serde::Serialize;
 
 pub use limits::{AzurePlace, QueueLimits};
 pub use urgency::{ProfileVersions, Urgency};
+pub use work::ProfileWork;
 
+use crate::arm_budget::ArmBudget;
 use crate::moment::Moment;
 use crate::object_key::ObjectKey;
 use limits::Running;
@@ -23,12 +26,6 @@ use rate_limit::RateLimit;
 const REQUESTS: u32 = 3;
 const ONE_MORE_REQUEST: Duration = Duration::from_secs(10);
 
-/// Profiles of one subscription that may begin to be read by themselves at once though they are ready, and the time
-/// in which one more may. Each costs about four reads, and Azure allows 250 at once and 25 a second more in a
-/// subscription: they use less than half of it, however many differ from the lists, or have a short `spec.interval`.
-const REREADS: u32 = 25;
-const ONE_MORE_REREAD: Duration = Duration::from_millis(400);
-
 /// What is known of a profile that is to be reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueEntry {
@@ -36,6 +33,10 @@ pub struct QueueEntry {
     pub urgency: Urgency,
     /// Where its calls to Azure go; `None` when there is nothing to call.
     pub place: Option<AzurePlace>,
+    /// What is to be done for it there.
+    pub work: ProfileWork,
+    /// When it may start at the earliest: a call for it was held back until then.
+    pub not_before: Moment,
 }
 
 /// Profiles that wait to be reconciled, and those that are.
@@ -43,17 +44,16 @@ pub struct QueueEntry {
 /// **Order.** Changes go before requests, these before retries, these before profiles that are read by themselves
 /// though they are ready, and these before re-checks by lists. Within each, namespaces take turns: the n-th profile of
 /// one waits for at most n profiles of each other namespace. Within a namespace the first to come is the
-/// first to go. A profile is passed over while its place in Azure is at its limit.
+/// first to go. A profile is passed over while its place in Azure is at its limit, and while there is no room in
+/// [`ArmBudget`] for the calls that it and those that run are expected to make: what began could not go on.
 #[derive(Clone, Debug)]
 pub struct ReconcileQueue {
     limits: QueueLimits,
-    waiting: BTreeMap<Position, (ObjectKey, Option<AzurePlace>)>,
+    waiting: BTreeMap<Position, (ObjectKey, QueueEntry)>,
     positions: BTreeMap<ObjectKey, Position>,
     running: Running,
     /// Of each profile.
     requests: RateLimit<ObjectKey>,
-    /// Of each subscription.
-    rereads: RateLimit<String>,
     arrivals: u64,
     turns: BTreeMap<Urgency, Turns>,
 }
@@ -100,7 +100,6 @@ impl ReconcileQueue {
             positions: BTreeMap::new(),
             running: Running::default(),
             requests: RateLimit::new(REQUESTS, ONE_MORE_REQUEST),
-            rereads: RateLimit::new(REREADS, ONE_MORE_REREAD),
             arrivals: 0,
             turns: BTreeMap::new(),
         }
@@ -116,8 +115,9 @@ impl ReconcileQueue {
     ) -> Option<Duration> {
         let position = self.positions.get(profile).copied();
         if let Some(position) = position.filter(|position| position.urgency <= entry.urgency) {
-            if let Some(waiting) = self.waiting.get_mut(&position) {
-                waiting.1 = entry.place;
+            if let Some((_, waiting)) = self.waiting.get_mut(&position) {
+                let urgency = waiting.urgency;
+                *waiting = QueueEntry { urgency, ..entry };
             }
             return None;
         }
@@ -141,54 +141,55 @@ impl ReconcileQueue {
         };
         self.arrivals += 1;
         self.positions.insert(profile.clone(), position);
-        let waiting = (profile.clone(), entry.place);
-        self.waiting.insert(position, waiting);
+        self.waiting.insert(position, (profile.clone(), entry));
     }
 
     /// The next profile to reconcile, which counts as running from now on; `None` when none may start now. One that runs
-    /// already starts again when that has ended.
-    pub fn start_next(&mut self, now: Moment) -> Option<ObjectKey> {
-        let may_start = |urgency, place: &Option<AzurePlace>| {
-            let place = place.as_ref();
-            self.budget_wait(urgency, place, now).is_none()
-                && self.running.has_room(&self.limits, urgency, place)
+    /// already starts again when that has ended. `now` is on the clock of the budget.
+    pub fn start_next(&mut self, now: Moment, budget: &ArmBudget) -> Option<ObjectKey> {
+        let may_start = |entry: &QueueEntry| {
+            self.running.has_room(&self.limits, entry) && self.wait(entry, now, budget).is_none()
         };
-        let (position, _) = self.waiting.iter().find(|(position, (profile, place))| {
-            self.running(profile).is_none() && may_start(position.urgency, place)
+        let (position, _) = self.waiting.iter().find(|(_, (profile, entry))| {
+            self.running(profile).is_none() && may_start(entry)
         })?;
         let position = *position;
-        let (profile, place) = self.waiting.remove(&position)?;
-        if let Some(place) = place
-            .as_ref()
-            .filter(|_| position.urgency == Urgency::Reread)
-        {
-            self.rereads.spend(&place.subscription, now);
-        }
+        let (profile, entry) = self.waiting.remove(&position)?;
         self.positions.remove(&profile);
         let turns = self.turns.entry(position.urgency).or_default();
         turns.begun(position.turn);
-        self.running.start(profile.clone(), position.urgency, place);
+        self.running.start(profile.clone(), entry);
         Some(profile)
     }
 
-    /// How long until a profile may start that waits for nothing but the reads of its subscription.
+    /// How long until a profile may start that waits for nothing but room in the budget.
     #[must_use]
-    pub fn next_start(&self, now: Moment) -> Option<Duration> {
-        let waiting = self.waiting.iter();
-        let waits = waiting.filter_map(|(position, (_, place))| {
-            self.budget_wait(position.urgency, place.as_ref(), now)
-        });
+    pub fn next_start(&self, now: Moment, budget: &ArmBudget) -> Option<Duration> {
+        let waiting = self.waiting.values();
+        let with_place = waiting.filter(|(_, entry)| self.running.has_room(&self.limits, entry));
+        let waits = with_place.filter_map(|(_, entry)| self.wait(entry, now, budget));
         waits.min()
     }
 
-    fn budget_wait(
-        &self,
-        urgency: Urgency,
-        place: Option<&AzurePlace>,
-        now: Moment,
-    ) -> Option<Duration> {
-        let place = place.filter(|_| urgency == Urgency::Reread)?;
-        self.rereads.wait(&place.subscription, now)
+    /// How long until its time has come and the budget has room for it; `None` if both are so.
+    fn wait(&self, entry: &QueueEntry, now: Moment, budget: &ArmBudget) -> Option<Duration> {
+        let until_its_time = entry.not_before.saturating_duration_since(now);
+        let until_its_time = (!until_its_time.is_zero()).then_some(until_its_time);
+        until_its_time.max(self.budget_wait(entry, now, budget))
+    }
+
+    /// How long until the budget has room for what the profile and those that run are expected to call.
+    fn budget_wait(&self, entry: &QueueEntry, now: Moment, budget: &ArmBudget) -> Option<Duration> {
+        let subscription = entry.place.as_ref().map(|place| &place.subscription)?;
+        let promised = self.running.expected_at(subscription, entry.urgency).sum();
+        let priority = entry.urgency.priority();
+        budget.wait(
+            Some(subscription),
+            &entry.expected(),
+            &promised,
+            priority,
+            now,
+        )
     }
 
     /// Why the profile was started, if it has not ended.

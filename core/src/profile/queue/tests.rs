@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arm::ArmId;
+use crate::arm_budget::{CallPriority, RequestKind};
 
 fn key(namespace: &str, number: usize) -> ObjectKey {
     ObjectKey::new(namespace, format!("p{number}"))
@@ -14,6 +15,8 @@ fn entry(urgency: Urgency, group: &str) -> QueueEntry {
     QueueEntry {
         urgency,
         place: Some(AzurePlace::new("s", group)),
+        work: ProfileWork::Update,
+        not_before: Moment::default(),
     }
 }
 
@@ -26,8 +29,16 @@ fn push(queue: &mut ReconcileQueue, profile: &ObjectKey, entry: QueueEntry) {
     assert_eq!(queue.push(profile, entry, Moment::default()), None);
 }
 
+/// Long enough after the start for the budget to be full.
+const LATER: Moment = Moment::after_start(Duration::from_secs(3600));
+
+/// Starts the next profile while the budget is full.
+fn start_next(queue: &mut ReconcileQueue) -> Option<ObjectKey> {
+    queue.start_next(LATER, &ArmBudget::default())
+}
+
 fn started(queue: &mut ReconcileQueue) -> Vec<ObjectKey> {
-    std::iter::from_fn(|| queue.start_next(Moment::default())).collect()
+    std::iter::from_fn(|| start_next(queue)).collect()
 }
 
 #[test]
@@ -38,7 +49,7 @@ fn a_change_goes_before_all_that_is_only_looked_at_again() {
     }
     assert_eq!(started(&mut queue).len(), 2, "most of the places stay free");
     push(&mut queue, &key("b", 0), entry(Urgency::Change, "g"));
-    assert_eq!(queue.start_next(Moment::default()), Some(key("b", 0)));
+    assert_eq!(start_next(&mut queue), Some(key("b", 0)));
 }
 
 #[test]
@@ -47,16 +58,16 @@ fn a_profile_that_waits_for_a_look_and_is_changed_goes_first() {
     for number in 0..100 {
         push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
     }
-    assert_eq!(queue.start_next(Moment::default()), Some(key("a", 0)));
+    assert_eq!(start_next(&mut queue), Some(key("a", 0)));
     queue.end(&key("a", 0));
     push(&mut queue, &key("a", 99), entry(Urgency::Change, "g"));
-    assert_eq!(queue.start_next(Moment::default()), Some(key("a", 99)));
+    assert_eq!(start_next(&mut queue), Some(key("a", 99)));
     queue.end(&key("a", 99));
     assert_eq!(queue.len(), 98, "it does not wait twice");
     push(&mut queue, &key("a", 50), entry(Urgency::Change, "g"));
     push(&mut queue, &key("a", 50), entry(Urgency::Recheck, "g"));
     assert_eq!(
-        queue.start_next(Moment::default()),
+        start_next(&mut queue),
         Some(key("a", 50)),
         "and stays urgent"
     );
@@ -73,7 +84,7 @@ fn namespaces_take_turns_however_many_profiles_one_has() {
             push(&mut queue, &key("few", round), entry(urgency, "g"));
             let mut before = 0;
             loop {
-                let profile = queue.start_next(Moment::default()).expect("one waits");
+                let profile = start_next(&mut queue).expect("one waits");
                 queue.end(&profile);
                 if profile.namespace == "few" {
                     break;
@@ -115,13 +126,13 @@ fn calls_that_hang_in_one_group_leave_places_to_others() {
         "a quarter stays free for other subscriptions"
     );
     let elsewhere = QueueEntry {
-        urgency: Urgency::Change,
         place: Some(AzurePlace::new("s2", "hangs")),
+        ..entry(Urgency::Change, "g")
     };
     push(&mut queue, &key("d", 0), elsewhere);
     let without_calls = QueueEntry {
-        urgency: Urgency::Change,
         place: None,
+        ..entry(Urgency::Change, "g")
     };
     push(&mut queue, &key("d", 1), without_calls);
     assert_eq!(started(&mut queue), [key("d", 0), key("d", 1)]);
@@ -146,38 +157,159 @@ fn the_place_of_a_profile_is_the_group_of_its_identity() {
     assert_eq!(AzurePlace::of(&ArmId::new("/subscriptions/s")), None);
 }
 
+/// Spends what a started profile calls.
+fn call(budget: &mut ArmBudget, subscription: &str, entry: &QueueEntry, now: Moment) {
+    let expected = entry.expected();
+    let calls = [
+        (RequestKind::Read, expected.reads),
+        (
+            RequestKind::Write,
+            expected.writes - expected.identity_writes,
+        ),
+        (RequestKind::IdentityWrite, expected.identity_writes),
+    ];
+    for (kind, count) in calls {
+        for _ in 0..count {
+            let taken = budget.take(Some(subscription), kind, entry.urgency.priority(), now);
+            assert_eq!(taken, Ok(()), "{kind:?} of {entry:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_read_by_itself_keeps_within_the_reads_of_its_subscription_and_keeps_nobody_waiting() {
-    let mut queue = queue(256);
+    let (mut queue, mut budget) = (queue(256), ArmBudget::default());
     for number in 0..1500 {
         push(&mut queue, &key("a", number), entry(Urgency::Reread, "g"));
     }
     let (mut now, mut looks) = (Moment::default(), 0);
     while !queue.is_empty() {
-        while let Some(profile) = queue.start_next(now) {
+        while let Some(profile) = queue.start_next(now, &budget) {
+            // Nothing that was started is held back.
+            call(&mut budget, "s", &entry(Urgency::Reread, "g"), now);
             queue.end(&profile);
             looks += 1;
         }
-        let most = u128::from(REREADS) + now.since_start().as_millis() / 400;
-        assert!(looks <= most, "{looks} until {now}");
-        for urgency in [Urgency::Change, Urgency::Recheck] {
-            push(&mut queue, &key("b", 0), entry(urgency, "g"));
-            assert_eq!(queue.start_next(now), Some(key("b", 0)));
-            queue.end(&key("b", 0));
-        }
-        now = now + queue.next_start(now).unwrap_or_default();
+        push(&mut queue, &key("b", 0), entry(Urgency::Change, "g"));
+        assert_eq!(queue.start_next(now, &budget), Some(key("b", 0)));
+        queue.end(&key("b", 0));
+        now = now + queue.next_start(now, &budget).unwrap_or_default();
     }
     assert_eq!(looks, 1500);
     assert!(now.since_start() <= Duration::from_secs(600), "{now}");
 }
 
 #[test]
-fn re_checks_by_lists_spend_no_reads() {
-    let mut queue = queue(256);
+fn what_was_started_has_room_for_its_calls_however_many_start_together() {
+    for (urgency, work) in [
+        (Urgency::Change, ProfileWork::Creation),
+        (Urgency::Change, ProfileWork::Update),
+        (Urgency::Retry, ProfileWork::Update),
+        (Urgency::Reread, ProfileWork::Update),
+    ] {
+        let (mut queue, mut budget) = (queue(256), ArmBudget::default());
+        let entry = QueueEntry {
+            work,
+            ..entry(urgency, "g")
+        };
+        for number in 0..300 {
+            push(&mut queue, &key("a", number), entry.clone());
+        }
+        let (mut now, mut all) = (Moment::default(), 0);
+        while !queue.is_empty() {
+            let started: Vec<_> = std::iter::from_fn(|| queue.start_next(now, &budget)).collect();
+            for profile in started {
+                call(&mut budget, "s", &entry, now);
+                queue.end(&profile);
+                all += 1;
+            }
+            now = now + queue.next_start(now, &budget).unwrap_or_default();
+        }
+        assert_eq!(all, 300, "{urgency:?} {work:?}");
+    }
+}
+
+#[test]
+fn while_azure_makes_no_more_identities_other_changes_go_on() {
+    let (mut queue, budget) = (queue(256), ArmBudget::default());
+    let creation = QueueEntry {
+        work: ProfileWork::Creation,
+        ..entry(Urgency::Change, "g")
+    };
+    for number in 0..60 {
+        push(&mut queue, &key("a", number), creation.clone());
+    }
+    assert!(started(&mut queue).len() <= 30);
+    let mut spent = budget;
+    while spent
+        .take(
+            Some("s"),
+            RequestKind::IdentityWrite,
+            CallPriority::Awaited,
+            LATER,
+        )
+        .is_ok()
+    {}
+    push(&mut queue, &key("b", 0), entry(Urgency::Change, "g2"));
+    queue.end(&key("a", 0));
+    assert_eq!(queue.start_next(LATER, &spent), Some(key("b", 0)));
+    assert_eq!(queue.start_next(LATER, &spent), None);
+}
+
+#[test]
+fn a_subscription_that_azure_throttles_keeps_no_other_waiting() {
+    let (mut queue, mut budget) = (queue(16), ArmBudget::default());
+    let asked = Duration::from_secs(60);
+    let code = "SubscriptionRequestsThrottled";
+    budget.refused(Some("S"), RequestKind::Read, code, Some(asked), LATER);
+    for number in 0..60 {
+        push(&mut queue, &key("a", number), entry(Urgency::Change, "g"));
+    }
+    let elsewhere = QueueEntry {
+        place: Some(AzurePlace::new("s2", "g")),
+        ..entry(Urgency::Recheck, "g")
+    };
+    push(&mut queue, &key("b", 0), elsewhere);
+    assert_eq!(queue.start_next(LATER, &budget), Some(key("b", 0)));
+    assert_eq!(queue.start_next(LATER, &budget), None);
+    let wait = queue.next_start(LATER, &budget).expect("they wait");
+    assert!(wait > asked);
+    assert!(queue.start_next(LATER + wait, &budget).is_some());
+}
+
+#[test]
+fn what_was_held_back_comes_again_at_its_time_and_keeps_its_urgency() {
+    let mut queue = queue(16);
+    let (wait, budget) = (Duration::from_secs(60), ArmBudget::default());
+    for place in [Some(AzurePlace::new("s", "g")), None] {
+        let held_back = QueueEntry {
+            place,
+            not_before: LATER + wait,
+            ..entry(Urgency::Change, "g")
+        };
+        push(&mut queue, &key("a", 0), held_back);
+        push(&mut queue, &key("a", 1), entry(Urgency::Recheck, "g"));
+        assert_eq!(started(&mut queue), [key("a", 1)], "others go on");
+        assert_eq!(queue.next_start(LATER, &budget), Some(wait));
+        assert_eq!(queue.start_next(LATER + wait, &budget), Some(key("a", 0)));
+        assert_eq!(queue.running(&key("a", 0)), Some(Urgency::Change));
+        queue.end(&key("a", 0));
+        queue.end(&key("a", 1));
+    }
+}
+
+#[test]
+fn re_checks_by_lists_need_no_more_than_the_lists() {
+    let (mut queue, mut budget) = (queue(256), ArmBudget::default());
     for number in 0..1500 {
         push(&mut queue, &key("a", number), entry(Urgency::Recheck, "g"));
     }
-    while let Some(profile) = queue.start_next(Moment::default()) {
+    let now = Moment::after_start(Duration::from_secs(1));
+    for _ in 0..9 {
+        let list = budget.take(Some("s"), RequestKind::Read, CallPriority::Background, now);
+        assert_eq!(list, Ok(()));
+    }
+    while let Some(profile) = queue.start_next(now, &budget) {
         queue.end(&profile);
     }
     assert!(queue.is_empty());
@@ -247,9 +379,9 @@ proptest! {
         let mut waiting: BTreeMap<ObjectKey, Urgency> = BTreeMap::new();
         let mut running: Vec<ObjectKey> = Vec::new();
         let ends = (0..200).flat_map(|_| [Move::StartNext, Move::End(0)]);
-        let mut now = Moment::default();
+        let (mut now, budget) = (LATER, ArmBudget::default());
         for step in moves.into_iter().chain(ends) {
-            now = now + ONE_MORE_REREAD;
+            now = now + Duration::from_millis(400);
             match step {
                 Move::Push(ns, name, urgency, place) => {
                     let profile = key(&format!("n{ns}"), name);
@@ -257,14 +389,14 @@ proptest! {
                         continue;
                     }
                     let place = place.map(|(s, g)| AzurePlace::new(&format!("s{s}"), &format!("g{g}")));
-                    if queue.push(&profile, QueueEntry { urgency, place }, now).is_some() {
+                    if queue.push(&profile, QueueEntry { place, ..entry(urgency, "") }, now).is_some() {
                         continue;
                     }
                     let known = waiting.entry(profile).or_insert(urgency);
                     *known = urgency.min(*known);
                 }
                 Move::StartNext => {
-                    let Some(profile) = queue.start_next(now) else { continue };
+                    let Some(profile) = queue.start_next(now, &budget) else { continue };
                     prop_assert!(waiting.remove(&profile).is_some(), "it did not wait");
                     prop_assert!(queue.running(&profile).is_some());
                     running.push(profile);
@@ -289,7 +421,7 @@ proptest! {
         let mut queue = queue(64);
         let push_all = |queue: &mut ReconcileQueue, profiles: &[(usize, usize)], urgency| {
             for (ns, name) in profiles {
-                push(queue, &key(&format!("n{ns}"), *name), QueueEntry { urgency, place: None });
+                push(queue, &key(&format!("n{ns}"), *name), QueueEntry { place: None, ..entry(urgency, "") });
             }
         };
         push_all(&mut queue, &rechecks, Urgency::Recheck);

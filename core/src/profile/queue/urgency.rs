@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::arm_budget::CallPriority;
+
 /// Why a profile is to be reconciled; the more urgent is the lesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Urgency {
@@ -17,6 +19,17 @@ pub enum Urgency {
     /// It is ready, and its interval is over, or something around it has changed: it is compared with what is
     /// listed for all profiles.
     Recheck,
+}
+
+impl Urgency {
+    /// Whether somebody waits for the calls.
+    #[must_use]
+    pub fn priority(self) -> CallPriority {
+        match self {
+            Self::Change | Self::Request => CallPriority::Awaited,
+            Self::Retry | Self::Reread | Self::Recheck => CallPriority::Background,
+        }
+    }
 }
 
 /// Which version of a profile there is, and which one its status is about.

@@ -16,6 +16,7 @@ use super::failure::StepFailure;
 use crate::condition::{ConditionStatus, ReconcileOutcome, SubCondition};
 use crate::profile::decide::NOT_ALLOWED_BY_CLASS;
 use crate::profile::desired::Desired;
+use crate::profile::in_progress::HELD_BACK;
 use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity};
 use crate::profile::plan::{Plan, PlanRefusal};
 use crate::profile::pods::PODS_KEEP_NET_RAW;
@@ -43,6 +44,11 @@ pub enum Requeue {
     OnChange,
     /// After the interval of the profile, or else the operator's.
     AtInterval,
+    /// In its turn, as soon as there is room for its calls to Azure: some were held back.
+    InTurn {
+        /// When those were to come again.
+        after: Duration,
+    },
     /// After a pause that grows with each failure in a row.
     WithBackoff {
         /// The shortest pause that Azure asked for.
@@ -130,6 +136,9 @@ impl ReconcileResult {
         identity: Option<&ManagedIdentity>,
         enforcement: SubCondition,
     ) -> Self {
+        if failure.is_held_back() {
+            return Self::held_back(failure, record);
+        }
         let outcome = failure.outcome();
         let requeue = match outcome {
             ReconcileOutcome::Stalled { .. } => Requeue::AtInterval,
@@ -157,6 +166,17 @@ impl ReconcileResult {
             record,
             planned: Vec::new(),
             requeue,
+        }
+    }
+
+    /// The result when a call was held back. Nothing is wrong, so no condition says so.
+    fn held_back(failure: &StepFailure, record: ProfileRecord) -> Self {
+        let message = HELD_BACK.to_owned();
+        Self {
+            requeue: Requeue::InTurn {
+                after: failure.retry_after().unwrap_or_default(),
+            },
+            ..Self::without_work(ReconcileOutcome::Progressing { message }, record)
         }
     }
 

@@ -48,11 +48,13 @@ impl TargetState {
         now: Moment,
         actions: &mut Vec<TargetAction>,
     ) {
-        if let ComparisonError::Azure(error) = &why
-            && error.is_conflict()
-            && self.conflicts < MAX_CONFLICTS
-        {
-            return self.conflicted(error, now, actions);
+        if let ComparisonError::Azure(error) = &why {
+            if error.class == TargetErrorClass::HeldBack {
+                return self.held_back(error, now, actions);
+            }
+            if error.is_conflict() && self.conflicts < MAX_CONFLICTS {
+                return self.conflicted(error, now, actions);
+            }
         }
         self.pause.failed(&why, now, &mut self.random);
         self.wake = Some(self.pause.until);
@@ -67,6 +69,15 @@ impl TargetState {
         actions.push(TargetAction::Log(TargetNotice::Unfinished(text)));
         let failure = failure.after(self.pause.failures);
         self.end(Some(failure), false, now, actions);
+    }
+
+    /// Ends an attempt of which a call did not leave. Azure has refused nothing, so nothing is known that was not
+    /// known before: no failure is reported and no back-off begins. What arrives meanwhile may come before this time, as
+    /// it may be more urgent.
+    fn held_back(&mut self, error: &TargetError, now: Moment, actions: &mut Vec<TargetAction>) {
+        self.phase = Phase::Waiting;
+        self.wake = Some(now + error.retry_after.unwrap_or(AFTER_CONFLICT));
+        self.wait(now, actions);
     }
 
     fn conflicted(&mut self, error: &TargetError, now: Moment, actions: &mut Vec<TargetAction>) {

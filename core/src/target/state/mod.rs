@@ -153,6 +153,16 @@ impl TargetState {
         &self.status
     }
 
+    /// Whether a pod or a person waits for the comparison that is under way, or may: something is desired that may be
+    /// absent, or present that is not desired. It is not after a start, when the record says that all is there.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        let (desired, ours) = (&self.compared.desired, &self.record.0);
+        let there = self.status.present.as_ref().unwrap_or(ours);
+        let stays = &self.settings.immutable | &self.compared.kept;
+        !desired.is_subset(there) || !ours.is_subset(&(desired | &stays))
+    }
+
     /// Applies an event and returns the actions to perform. The result of a call that the state did not
     /// ask for is ignored.
     pub fn step(&mut self, event: TargetEvent, now: Moment) -> Vec<TargetAction> {

@@ -47,7 +47,12 @@ pub(super) async fn cleanup(
             Ok(Action::await_change())
         }
         Err(error) => {
-            let result = ReconcileResult::deletion_failed(&error.failure(), record);
+            let failure = error.failure();
+            if failure.is_held_back() {
+                let after = failure.retry_after().unwrap_or_default();
+                return Err(ReconcileError::HeldBack { after });
+            }
+            let result = ReconcileResult::deletion_failed(&failure, record);
             status::conclude(profile, profile, &result, context)
                 .await
                 .map_err(ReconcileError::Profile)?;

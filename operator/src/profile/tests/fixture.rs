@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use crate::assigned_identity::{AssignmentView, ObjectKey};
 use crate::azure::Azure;
+use crate::gate::RequestBudget;
 use crate::leader::{Leadership, LeadershipSender};
 use crate::metrics::ControllerMetrics;
 use crate::profile::error::ReconcileError;
@@ -164,6 +165,11 @@ impl Fixture {
         &self,
     ) -> std::result::Result<Action, ReconcileError> {
         reconcile(Arc::new(self.profile()), Arc::clone(&self.context)).await
+    }
+
+    /// What the profile controller works with.
+    pub(in crate::profile) fn context(&self) -> &Arc<ProfileContext> {
+        &self.context
     }
 
     /// Compares the profile with the lists; `None` when it is to be read by itself.
@@ -360,6 +366,11 @@ impl Fixture {
     ) {
         lock(&self.state).refuse_roles = Some(Box::new(refusal));
     }
+
+    /// Nobody refuses roles any more.
+    pub(in crate::profile) fn give_roles(&self) {
+        lock(&self.state).refuse_roles = None;
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -393,6 +404,7 @@ fn context(
         namespace: "podid-system".to_owned(),
         profiles: Writer::default().as_reader(),
         assignment_view,
+        queue: ProfileQueue::new(1, RequestBudget::new(leadership.clone())),
         leadership,
         metrics: ControllerMetrics::register(&mut prometheus_client::registry::Registry::default()),
         interval: Duration::from_secs(600),
@@ -400,7 +412,6 @@ fn context(
         adoptions: Adoptions::default(),
         ended: EndedProfiles::default(),
         lists: SharedLists::default(),
-        queue: ProfileQueue::new(1),
         retries: Retries::default(),
         reminders: Reminders::default(),
     }
@@ -677,6 +688,9 @@ impl RoleAssignments for Fake {
     async fn delete(&self, id: &str) -> Result<Deleted> {
         let mut state = lock(&self.0);
         state.calls.push(format!("delete role {id}"));
+        if let Some(refusal) = &state.refuse_roles {
+            return Err(refusal());
+        }
         let before = state.role_assignments.len();
         state
             .role_assignments

@@ -1,6 +1,7 @@
 //! Reconciliations against a cloud and an API server that write down what they are asked.
 
 pub(super) mod fixture;
+mod held_back;
 mod rechecks;
 mod truth;
 

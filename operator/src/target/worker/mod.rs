@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use podid_azure::Compute;
+use podid_azure::{Compute, ErrorClass};
+use podid_core::arm_budget::CallPriority;
 use podid_core::target::{
     AssignmentRecord, Target, TargetAction, TargetEvent, TargetNotice, TargetPatch, TargetState,
 };
@@ -22,6 +23,7 @@ use super::record_store::RecordStore;
 use super::report::TargetReport;
 use crate::azure_error::target_error;
 use crate::clock::MonotonicClock;
+use crate::gate::with_priority;
 
 type Call = Pin<Box<dyn Future<Output = TargetEvent> + Send>>;
 
@@ -92,7 +94,13 @@ impl Worker {
                 // Nobody listens while the operator stops.
                 let _ = self.reports.send(TargetReport { target, status });
             }
-            TargetAction::Read => self.call = Some(self.calls.read(&self.target)),
+            TargetAction::Read => {
+                let priority = match self.state.is_awaited() {
+                    true => CallPriority::Awaited,
+                    false => CallPriority::Background,
+                };
+                self.call = Some(self.calls.read(&self.target, priority));
+            }
             TargetAction::SaveRecord(record) => {
                 self.call = Some(self.calls.save(&self.target, record));
             }
@@ -130,13 +138,13 @@ impl Worker {
 }
 
 impl Calls {
-    fn read(&self, target: &Target) -> Call {
+    fn read(&self, target: &Target, priority: CallPriority) -> Call {
         let (compute, address) = (Arc::clone(&self.compute), compute_target(target));
-        Box::pin(async move {
+        Box::pin(with_priority(priority, async move {
             let read = compute.get_identity(&address).await;
             let read = read.map(|found| found.as_ref().map(observation));
             TargetEvent::Read(read.map_err(|error| target_error(&error)))
-        })
+        }))
     }
 
     fn save(&self, target: &Target, record: AssignmentRecord) -> Call {
@@ -159,7 +167,11 @@ impl Calls {
                 .patch_identity(&address, &identity_patch(&patch), etag)
                 .await;
             let took = started.elapsed();
-            metrics.patched(kind, result.as_ref().err(), took.as_secs_f64());
+            match &result {
+                // It did not leave.
+                Err(error) if error.class() == ErrorClass::HeldBack => {}
+                result => metrics.patched(kind, result.as_ref().err(), took.as_secs_f64()),
+            }
             match &result {
                 Ok(_) => tracing::info!(resource = %address, %plan, ?took, "changed"),
                 Err(error) => {

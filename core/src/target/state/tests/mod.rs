@@ -4,13 +4,14 @@ use super::end::{AFTER_CONFLICT, MAX_CONFLICTS};
 use super::histories::azure::error;
 use super::histories::history::Poison;
 use super::*;
-use crate::target::{MAX_CHANGES, TargetErrorClass, TargetObservation};
+use crate::target::{MAX_CHANGES, TargetError, TargetErrorClass, TargetObservation};
 use crate::testing::{id, ids};
 use bench::{Bench, WINDOW};
 
 mod bench;
 mod changing;
 mod first_batch;
+mod held_back;
 mod refused;
 mod renewal;
 mod rest;

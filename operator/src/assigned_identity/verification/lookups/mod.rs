@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use podid_azure::{AzureError, Identities, UserAssignedIdentity};
+use podid_azure::{AzureError, ErrorClass, Identities, UserAssignedIdentity};
 use podid_core::arm::ArmId;
+use podid_core::arm_budget::CallPriority;
 use podid_core::backoff::Jitter;
 use podid_core::binding::{IdentityLookup, LookupHistory};
 use podid_core::owner::Owner;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::azure::identity_id;
 use crate::azure_error::target_error;
+use crate::gate::with_priority;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 8;
@@ -26,8 +28,9 @@ pub(super) type TagLookup = IdentityLookup<Owner>;
 #[derive(Debug)]
 pub(super) struct ReadResult {
     pub(super) identity: ArmId,
-    lookup: TagLookup,
-    /// How long Azure asks to be left alone about it.
+    /// `None` when the read was held back, so that nothing new is known.
+    lookup: Option<TagLookup>,
+    /// How long Azure asks to be left alone about it, or until when it was held back.
     retry_after: Option<Duration>,
 }
 
@@ -128,7 +131,9 @@ impl Lookups {
         let (_, identity) = self.queue.pop_first()?;
         self.wanted.get_mut(&identity)?.due = None;
         self.running += 1;
-        Some(read(Arc::clone(&self.identities), identity))
+        // After a start all are to be read. A person's change does not wait for them.
+        let read = read(Arc::clone(&self.identities), identity);
+        Some(with_priority(CallPriority::Background, read))
     }
 
     /// Records what was read, and when to read again.
@@ -139,12 +144,16 @@ impl Lookups {
             return;
         };
         let now = Instant::now();
+        let Some(found) = read.lookup else {
+            let wait = read.retry_after.unwrap_or_default();
+            return self.schedule(identity, now + wait);
+        };
         lookup.last = Some(now);
         lookup.azure_waits_until = read.retry_after.map(|asked| now + asked);
         if let Some(owner) = lookup.history.believed().and_then(owner_of) {
             self.by_owner.remove(&owner, identity);
         }
-        lookup.history.record(read.lookup);
+        lookup.history.record(found);
         if let Some(owner) = lookup.history.believed().and_then(owner_of) {
             self.by_owner.insert(owner, identity.clone());
         }
@@ -186,14 +195,16 @@ async fn read(identities: Arc<dyn Identities>, identity: ArmId) -> ReadResult {
     let mut retry_after = None;
     let lookup = match identity_id(&identity) {
         None => {
-            IdentityLookup::Unreadable("its id is not one of a user-assigned identity".to_owned())
+            let text = "its id is not one of a user-assigned identity".to_owned();
+            Some(IdentityLookup::Unreadable(text))
         }
         Some(azure_id) => match identities.get(&azure_id).await {
-            Ok(Some(found)) => of_identity(found),
-            Ok(None) => IdentityLookup::Absent,
+            Ok(Some(found)) => Some(of_identity(found)),
+            Ok(None) => Some(IdentityLookup::Absent),
             Err(error) => {
                 retry_after = error.retry_after();
-                of_error(&error, &identity)
+                let is_held_back = error.class() == ErrorClass::HeldBack;
+                (!is_held_back).then(|| of_error(&error, &identity))
             }
         },
     };

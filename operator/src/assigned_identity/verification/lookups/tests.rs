@@ -165,3 +165,27 @@ async fn a_wait_that_azure_asks_for_is_kept_whatever_brings_the_read_forward() {
     assert!(wait >= asked, "{wait:?}");
     assert_eq!(azure.reads(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_held_back_is_made_later_and_says_nothing() {
+    let wait = Duration::from_secs(20);
+    let (mut lookups, azure) = lookups();
+    azure.put("a", "client", BTreeMap::new());
+    azure.refuse(move || AzureError::NotSent {
+        operation: Operation::GetIdentity,
+        resource: "/x".to_owned(),
+        source: "too many".into(),
+        retry_after: Some(wait),
+        next_step: "wait".to_owned(),
+    });
+    lookups.want(&id("a"));
+    settle(&mut lookups).await;
+    for _ in 0..10 {
+        assert_eq!(lookups.believed(&id("a")), None);
+        let waited = next(&mut lookups).await;
+        assert!(waited < wait * 2, "no back-off: {waited:?}");
+    }
+    azure.relent();
+    next(&mut lookups).await;
+    assert_eq!(lookups.believed(&id("a")), Some(&found("client")));
+}

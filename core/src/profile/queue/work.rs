@@ -1,0 +1,56 @@
+//! How many calls the reconciliation of a profile is expected to make.
+
+use serde::Serialize;
+
+use super::{QueueEntry, Urgency};
+use crate::arm_budget::ExpectedRequests;
+
+/// Reads before anything is decided: the identity, and for each of two roles its name and its assignments. Few
+/// profiles have more; what these need beyond it they take as it comes.
+const READS: u32 = 6;
+/// Changes that are made together: an identity and two role assignments.
+const CHANGES: u32 = 3;
+
+/// What is to be done for a profile in Azure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ProfileWork {
+    /// It has no identity yet.
+    Creation,
+    /// It has one, and the rest is made as it should be.
+    Update,
+    /// It is being deleted.
+    Deletion,
+}
+
+impl QueueEntry {
+    /// The calls that are kept free for it when it starts. One that is only looked at and turns out to need a change
+    /// makes it with what is free then, or comes again.
+    pub(super) fn expected(&self) -> ExpectedRequests {
+        let reads = match self.urgency {
+            // The lists are read for many at once.
+            Urgency::Recheck => 1,
+            _ => READS,
+        };
+        let reading = ExpectedRequests {
+            reads,
+            ..ExpectedRequests::default()
+        };
+        match (self.urgency, self.work) {
+            (Urgency::Recheck | Urgency::Reread, _) => reading,
+            (_, ProfileWork::Creation) => ExpectedRequests {
+                writes: CHANGES,
+                identity_writes: 1,
+                ..reading
+            },
+            (_, ProfileWork::Update) => ExpectedRequests {
+                writes: CHANGES,
+                ..reading
+            },
+            (_, ProfileWork::Deletion) => ExpectedRequests {
+                deletes: CHANGES,
+                identity_deletes: 1,
+                ..reading
+            },
+        }
+    }
+}
