@@ -25,10 +25,13 @@ pub(crate) fn ids(names: &[&str]) -> BTreeSet<ArmId> {
 }
 
 pub(crate) fn target() -> Target {
-    Target::parse(
-        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/pool",
-    )
-    .expect("a scale set")
+    scale_set("pool")
+}
+
+pub(crate) fn scale_set(name: &str) -> Target {
+    let sets =
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets";
+    Target::parse(&format!("{sets}/{name}")).expect("a scale set")
 }
 
 pub(crate) fn metrics() -> TargetMetrics {
@@ -60,6 +63,8 @@ struct State {
     names_spoilt: bool,
     refusal: Option<Reply>,
     slowness: Duration,
+    held_back: Option<Duration>,
+    loses_answers: bool,
     reads: usize,
     /// The client ids that identities have now; one on it keeps that of when it came.
     client_ids: BTreeMap<IdentityId, String>,
@@ -132,6 +137,16 @@ impl FakeCompute {
         self.0.lock().unwrap().refusal = None;
     }
 
+    /// No patch leaves; each is told to come again after this time.
+    pub(crate) fn hold_back(&self, wait: Option<Duration>) {
+        self.0.lock().unwrap().held_back = wait;
+    }
+
+    /// Every patch is carried out, and the connection breaks before its answer.
+    pub(crate) fn lose_answers(&self, loses: bool) {
+        self.0.lock().unwrap().loses_answers = loses;
+    }
+
     /// Identities come on it by themselves, and its last change has ended.
     pub(crate) fn arrive(&self, names: &[&str]) {
         let mut state = self.0.lock().unwrap();
@@ -164,6 +179,15 @@ impl State {
         self.patches.push(patch.add().len() + patch.remove().len());
         let refused =
             |reply| AzureError::refused(Operation::PatchComputeIdentity, target.to_string(), reply);
+        if let Some(wait) = self.held_back {
+            return Err(AzureError::NotSent {
+                operation: Operation::PatchComputeIdentity,
+                resource: target.to_string(),
+                source: "too many".into(),
+                retry_after: Some(wait),
+                next_step: "wait".to_owned(),
+            });
+        }
         let resource = self.resource.as_mut().expect("a resource");
         if let Some(reply) = &self.refusal {
             return Err(refused(reply.clone()));
@@ -206,7 +230,56 @@ impl Compute for FakeCompute {
     ) -> Result<ComputeIdentity> {
         let slowness = self.0.lock().unwrap().slowness;
         tokio::time::sleep(slowness).await;
-        self.0.lock().unwrap().patch(target, patch)
+        let mut state = self.0.lock().unwrap();
+        let patched = state.patch(target, patch);
+        match state.loses_answers {
+            false => patched,
+            true => Err(AzureError::NoAnswer {
+                operation: Operation::PatchComputeIdentity,
+                resource: target.to_string(),
+                host: "arm".to_owned(),
+                source: "connection reset".into(),
+            }),
+        }
+    }
+}
+
+/// Several scale sets in Azure, by name.
+#[derive(Debug)]
+pub(crate) struct FakeScaleSets(BTreeMap<String, FakeCompute>);
+
+impl FakeScaleSets {
+    /// Scale sets without identities.
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let set = |name: &&str| ((*name).to_owned(), FakeCompute::new(&[]));
+        Self(names.iter().map(set).collect())
+    }
+
+    pub(crate) fn set(&self, name: &str) -> &FakeCompute {
+        self.0.get(name).expect("such a scale set")
+    }
+
+    fn of(&self, target: &ComputeTarget) -> &FakeCompute {
+        let id = target.to_string();
+        self.set(id.rsplit('/').next().unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Compute for FakeScaleSets {
+    async fn get_identity(&self, target: &ComputeTarget) -> Result<Option<ComputeIdentity>> {
+        self.of(target).get_identity(target).await
+    }
+
+    async fn patch_identity(
+        &self,
+        target: &ComputeTarget,
+        patch: &IdentityPatch,
+        if_match: Option<&str>,
+    ) -> Result<ComputeIdentity> {
+        self.of(target)
+            .patch_identity(target, patch, if_match)
+            .await
     }
 }
 

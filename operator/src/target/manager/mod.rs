@@ -187,4 +187,6 @@ impl Managed {
 }
 
 #[cfg(test)]
+mod neighbours;
+#[cfg(test)]
 mod tests;

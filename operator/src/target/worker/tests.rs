@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use podid_core::moment::Moment;
 use podid_core::target::{BETWEEN_REQUESTS, DesiredIdentities, TargetStatus};
+use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::target::fake::{FakeCompute, FakeRecords, id, ids, metrics, settings, target};
@@ -24,6 +25,10 @@ struct Fixture {
 
 impl Fixture {
     fn new(compute: FakeCompute) -> Self {
+        Self::with_metrics(compute, metrics())
+    }
+
+    fn with_metrics(compute: FakeCompute, metrics: TargetMetrics) -> Self {
         let (compute, records) = (Arc::new(compute), Arc::new(FakeRecords::default()));
         let (events, receiver) = mpsc::unbounded_channel();
         let (to, reports) = mpsc::unbounded_channel();
@@ -32,7 +37,7 @@ impl Fixture {
         let calls = Calls {
             compute: Arc::clone(&compute) as Arc<dyn Compute>,
             records: Arc::clone(&records) as Arc<dyn RecordStore>,
-            metrics: metrics(),
+            metrics,
         };
         let worker = Worker::new(target(), state, calls, receiver, to);
         let drain = Drain::new();
@@ -298,4 +303,38 @@ async fn the_store_is_asked_before_azure_and_what_it_says_is_told() {
     assert!(cause.message.contains(words), "{}", cause.message);
     assert!(cause.message.contains("newline"), "{}", cause.message);
     assert_eq!(fixture.compute.patches(), 1);
+}
+
+/// How many changes were counted, by outcome.
+fn counted(registry: &Registry) -> Vec<String> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).expect("metrics");
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with("assignment_patches_total") && !line.ends_with(" 0"));
+    lines.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_held_back_is_made_later_and_counts_for_nothing() {
+    let mut registry = Registry::default();
+    let mut fixture = Fixture::with_metrics(
+        FakeCompute::new(&[]),
+        TargetMetrics::register(&mut registry),
+    );
+    let wait = Duration::from_secs(40);
+    fixture.compute.hold_back(Some(wait));
+    fixture.desire(&["a"]);
+    tokio::time::sleep(10 * wait).await;
+    let tries = fixture.compute.patches();
+    assert!((9..=11).contains(&tries), "{tries}");
+    assert_eq!(counted(&registry), [""; 0]);
+    fixture.compute.hold_back(None);
+    let free = Instant::now();
+    let status = fixture
+        .report(|status| status.present == Some(ids(&["a"])))
+        .await;
+    assert!(status.failures.is_empty());
+    assert!(free.elapsed() <= wait, "{:?}", free.elapsed());
+    assert_eq!(counted(&registry).len(), 1);
 }
