@@ -2,6 +2,7 @@
 //! server and the pretend cloud, by the operator as it is shipped.
 
 mod adoption;
+mod budget;
 mod class;
 mod crashes;
 mod grace;

@@ -17,12 +17,12 @@ const MANY: usize = 60;
 const RECHECKS: usize = 8;
 
 /// Names of profiles whose identities no other test has.
-fn names(word: &str, count: usize) -> Vec<String> {
+pub(super) fn names(word: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{word}{number}")).collect()
 }
 
 /// Azure's answers about the identities of the namespace, oldest first: the operation and the profile.
-async fn answers(scene: &Scene) -> Vec<(String, String)> {
+pub(super) async fn answers(scene: &Scene) -> Vec<(String, String)> {
     let log = scene.stage.admin(Method::GET, "/calls", None).await;
     let calls = log["calls"].as_array().expect("calls").clone();
     let prefix = format!("/{}-", scene.namespace);
@@ -35,7 +35,11 @@ async fn answers(scene: &Scene) -> Vec<(String, String)> {
 }
 
 /// What Azure answered about profiles of this word before it first answered a `put` for each of `innocent`.
-async fn before_all_were_made(scene: &Scene, innocent: &[String], word: &str) -> Vec<String> {
+pub(super) async fn before_all_were_made(
+    scene: &Scene,
+    innocent: &[String],
+    word: &str,
+) -> Vec<String> {
     let answers = answers(scene).await;
     let made = |name: &String| {
         let put = ("put".to_owned(), name.clone());
@@ -48,7 +52,7 @@ async fn before_all_were_made(scene: &Scene, innocent: &[String], word: &str) ->
     profiles.filter(|name| name.starts_with(word)).collect()
 }
 
-async fn apply_all(scene: &Scene, names: &[String]) {
+pub(super) async fn apply_all(scene: &Scene, names: &[String]) {
     let apply = |name: &String| {
         let identity = format!("{}-{name}", scene.namespace);
         let spec = json!({ "identity": { "name": identity } });
@@ -58,11 +62,11 @@ async fn apply_all(scene: &Scene, names: &[String]) {
     join_all(names.iter().map(apply)).await;
 }
 
-async fn until_all_ready(scene: &Scene, names: &[String]) {
+pub(super) async fn until_all_ready(scene: &Scene, names: &[String]) {
     join_all(names.iter().map(|name| scene.until(name, "Ready", "True"))).await;
 }
 
-async fn delete_all(scene: &Scene, names: &[String]) {
+pub(super) async fn delete_all(scene: &Scene, names: &[String]) {
     scene.stage.heal().await;
     join_all(names.iter().map(|name| scene.delete(name))).await;
 }
