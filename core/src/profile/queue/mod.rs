@@ -150,9 +150,10 @@ impl ReconcileQueue {
         let may_start = |entry: &QueueEntry| {
             self.running.has_room(&self.limits, entry) && self.wait(entry, now, budget).is_none()
         };
-        let (position, _) = self.waiting.iter().find(|(_, (profile, entry))| {
-            self.running(profile).is_none() && may_start(entry)
-        })?;
+        let (position, _) = self
+            .waiting
+            .iter()
+            .find(|(_, (profile, entry))| self.running(profile).is_none() && may_start(entry))?;
         let position = *position;
         let (profile, entry) = self.waiting.remove(&position)?;
         self.positions.remove(&profile);
