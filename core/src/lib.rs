@@ -30,6 +30,7 @@ pub mod profile;
 pub mod resolve;
 pub mod right;
 pub mod role;
+pub mod scope;
 pub mod service_principal;
 pub mod spelling;
 pub mod target;

@@ -3,13 +3,13 @@
 use clap::Args;
 use podid_core::class::{Cloud, IdentityOperatorGrant, MachineContributorGrant, OnNarrowing};
 use podid_crds::podid::{
-    AccessRule, ClassLimits, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
+    AccessRule, ClassLimits, NamedScope, NamespaceLimit, NodeGrants, PodIdentityClassSpec,
 };
 use serde_json::{Value, json};
 
 use super::destination::DestinationArgs;
 use super::neighbours::NeighbourArgs;
-use super::values::{access, access_limits, choice, role_notes, unless_empty};
+use super::values::{access, access_limits, choice, named, role_notes, unless_empty};
 use crate::document;
 
 /// `podid class create`
@@ -67,6 +67,10 @@ pub(crate) struct ClassArgs {
         value_parser = choice::<MachineContributorGrant>(&["NodeResourceGroup", "None"])
     )]
     grant_vm_contributor: Option<MachineContributorGrant>,
+
+    /// Name that profiles may write instead of an ARM id, as NAME=ARM-ID; it permits nothing; can be given again
+    #[arg(long, value_name = "NAME=ARM-ID", value_parser = named)]
+    scope: Vec<(String, String)>,
 
     /// Namespace whose profiles may use the class, `*` for all; can be given again
     #[arg(long, value_name = "NAMESPACE")]
@@ -140,7 +144,7 @@ impl ClassArgs {
     }
 
     fn spec(&self) -> PodIdentityClassSpec {
-        let limits = self.limits();
+        let (limits, scopes) = (self.limits(), self.scopes());
         PodIdentityClassSpec {
             cloud: self.cloud.unwrap_or_default(),
             cluster_name: self.cluster.clone(),
@@ -155,9 +159,15 @@ impl ClassArgs {
                 managed_identity_operator: self.grant_identity_operator.unwrap_or_default(),
                 virtual_machine_contributor: self.grant_vm_contributor.unwrap_or_default(),
             }),
+            scopes: unless_empty(&scopes),
             neighbours: self.neighbours.field(),
             limits: (limits != ClassLimits::default()).then_some(limits),
         }
+    }
+
+    fn scopes(&self) -> Vec<NamedScope> {
+        let scopes = self.scope.iter().cloned();
+        scopes.map(|(name, id)| NamedScope { name, id }).collect()
     }
 
     fn limits(&self) -> ClassLimits {

@@ -25,7 +25,8 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "CLASS")]
     class: String,
 
-    /// What the identity may do, as ROLE=SCOPE; can be given again
+    /// What the identity may do, as ROLE=SCOPE, where SCOPE is an ARM id or a name in the scopes of the class; can be
+    /// given again
     #[arg(long, value_name = "ROLE=SCOPE", value_parser = access)]
     access: Vec<AccessRule>,
 

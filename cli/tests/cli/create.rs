@@ -40,6 +40,7 @@ fn every_flag_of_a_profile_reaches_its_field() {
         "--access=Reader=/subscriptions/s",
         "--access",
         "Storage Blob Data Reader=/subscriptions/t",
+        "--access=AcrPull=images",
         "--selector=Check.Out",
         "--service-account=web",
         "--net-raw=audit",
@@ -87,6 +88,8 @@ fn every_flag_of_a_class_reaches_its_field() {
         GUID,
         "--grant-identity-operator=resourcegroup",
         "--grant-vm-contributor=none",
+        "--scope=images=/subscriptions/s/resourceGroups/g",
+        "--scope=all=/subscriptions/t",
         "--allow-namespace=payments",
         "--allow-namespace=shop",
         "--allow-access=Reader=/subscriptions/s",
@@ -336,7 +339,10 @@ fn places_that_cannot_be_committed_to_are_refused() {
 fn what_the_api_server_would_refuse_is_refused_here() {
     let tree = Tree::with(&[("README", "x")]);
     let table: &[(&[&str], &str)] = &[
-        (&["--access=Reader=my-group"], "must be an ARM id"),
+        (
+            &["--access=Reader=My_Group"],
+            "must be an ARM id that starts with /subscriptions/…, or a name in the scopes of the class",
+        ),
         (
             &["--selector=-x"],
             "binding.selector must be a valid label value",

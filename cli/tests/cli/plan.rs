@@ -84,6 +84,31 @@ fn a_fresh_profile_in_words() {
 }
 
 #[test]
+fn a_scope_by_name_is_planned_where_the_class_says() {
+    let (vault, group) = (
+        "/subscriptions/s/resourceGroups/vaults/providers/Microsoft.KeyVault/vaults/v",
+        "/subscriptions/s/resourceGroups/other",
+    );
+    let scopes = |id: &str| format!("  scopes: [{{name: secrets, id: {id}}}]\n  limits:\n");
+    let files = Files::new();
+    let by_id = files.plan(PROFILE, &[]);
+    files.put("class.yaml", &CLASS.replace("  limits:\n", &scopes(vault)));
+    let by_name = files.plan(&PROFILE.replace(vault, "secrets"), &[]);
+    assert_eq!((by_name.exit, &by_name.out), (Exit::Changes, &by_id.out));
+
+    let unknown = files.plan(&PROFILE.replace(vault, "secret"), &[]);
+    assert_eq!(unknown.exit, Exit::Violations, "{unknown:?}");
+    let words = "\"secret\" is not a scope that its class names (it names secrets)";
+    assert!(unknown.out.contains(words), "{}", unknown.out);
+
+    files.put("class.yaml", &CLASS.replace("  limits:\n", &scopes(group)));
+    let beyond = files.plan(&PROFILE.replace(vault, "secrets"), &[]);
+    assert_eq!(beyond.exit, Exit::Violations, "{beyond:?}");
+    let words = format!("\"secrets\" names {group}, which is not at or below a scope");
+    assert!(beyond.out.contains(&words), "{}", beyond.out);
+}
+
+#[test]
 fn for_programs_the_same_as_data() {
     let files = Files::new();
     let json = files.plan(PROFILE, &["-o", "json"]);

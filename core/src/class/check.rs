@@ -2,12 +2,14 @@
 
 use super::spec::{AccessLimit, Class};
 use super::violation::{FixedBy, Violation};
+use crate::arm::ArmId;
 use crate::role::Role;
 
 /// The fields of a class that break a rule which its schema cannot express; empty when none does.
 #[must_use]
 pub fn check_class(class: &Class) -> Vec<Violation> {
     let access = class.limits.access.iter().enumerate();
+    let names = class.scopes.iter().enumerate();
     let groups = class.limits.identity_groups.iter().enumerate();
     let of_access = access.flat_map(|(index, limit)| {
         let field = format!("spec.limits.access[{index}]");
@@ -15,13 +17,17 @@ pub fn check_class(class: &Class) -> Vec<Violation> {
         found.extend(check_scopes(&field, limit));
         found
     });
+    let of_names = names.filter_map(|(index, named)| {
+        let field = format!("spec.scopes[{index}].id");
+        check_scope(field, &named.id)
+    });
     let of_groups = groups.filter_map(|(index, group)| {
         let field = format!("spec.limits.identityGroups[{index}]");
         let why = "is not /subscriptions/…/resourceGroups/…";
         let is_wrong = group.resource_group().is_none() || !group.is_plain();
         is_wrong.then(|| violation(field, group.as_str(), why))
     });
-    of_access.chain(of_groups).collect()
+    of_names.chain(of_access).chain(of_groups).collect()
 }
 
 fn check_role(field: &str, limit: &AccessLimit) -> Option<Violation> {
@@ -39,11 +45,13 @@ fn check_scopes(field: &str, limit: &AccessLimit) -> impl Iterator<Item = Violat
         .scopes
         .iter()
         .enumerate()
-        .filter_map(move |(at, scope)| {
-            let why = "is not an ARM id that starts with /subscriptions/…";
-            let is_wrong = scope.subscription().is_none() || !scope.is_plain();
-            is_wrong.then(|| violation(format!("{field}.scopes[{at}]"), scope.as_str(), why))
-        })
+        .filter_map(move |(at, scope)| check_scope(format!("{field}.scopes[{at}]"), scope))
+}
+
+fn check_scope(field: String, scope: &ArmId) -> Option<Violation> {
+    let why = "is not an ARM id that starts with /subscriptions/…";
+    let is_wrong = scope.subscription().is_none() || !scope.is_plain();
+    is_wrong.then(|| violation(field, scope.as_str(), why))
 }
 
 fn violation(field: String, value: &str, why: &str) -> Violation {
@@ -58,8 +66,7 @@ fn violation(field: String, value: &str, why: &str) -> Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arm::ArmId;
-    use crate::class::AccessLimit;
+    use crate::class::{AccessLimit, NamedScope};
     use crate::profile::admit::tests::class;
 
     fn fields(class: &Class) -> Vec<String> {
@@ -69,6 +76,10 @@ mod tests {
 
     fn fields_for_scope(scope: &str) -> Vec<String> {
         let mut class = class();
+        class.scopes = vec![NamedScope {
+            name: "vault".into(),
+            id: ArmId::new(scope),
+        }];
         class.limits.access = vec![AccessLimit {
             role: "Reader".into(),
             scopes: vec![ArmId::new(scope)],
@@ -83,7 +94,7 @@ mod tests {
             "/providers/Microsoft.Management/managementGroups/g",
             "/subscriptions/s/../t",
         ] {
-            let expected = ["spec.limits.access[0].scopes[0]"];
+            let expected = ["spec.scopes[0].id", "spec.limits.access[0].scopes[0]"];
             assert_eq!(fields_for_scope(odd), expected, "{odd:?}");
         }
         assert!(fields_for_scope("/subscriptions/s").is_empty());

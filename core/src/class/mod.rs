@@ -28,7 +28,7 @@ pub use confirm::{ClassAction, Usability, class_action, rests_for_interval};
 pub use neighbours::{NEIGHBOURS_READY, Neighbour};
 pub use operator::OperatorEnvironment;
 pub use spec::{
-    AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant,
+    AccessLimit, Class, Cloud, IdentityOperatorGrant, Limits, MachineContributorGrant, NamedScope,
     NeighbourScope, Neighbours, NodeGrants, OnNarrowing,
 };
 pub use violation::{FixedBy, Violation};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::arm::ArmId;
 use crate::backend::Backend;
 use crate::net_raw::NetRaw;
+use crate::scope::Scope;
 
 /// Azure cloud, by the name that `azure.json` and the metadata service use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,10 +89,21 @@ pub struct Class {
     pub default_backend: Backend,
     /// Roles for the kubelet identity.
     pub node_grants: Option<NodeGrants>,
+    /// Names that profiles may write instead of ARM ids.
+    pub scopes: Vec<NamedScope>,
     /// What is asked of neighbours of bound pods; `None`: nothing.
     pub neighbours: Option<Neighbours>,
     /// What profiles may ask for.
     pub limits: Limits,
+}
+
+/// A name for a place in Azure. It permits nothing there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamedScope {
+    /// The name, unique in the class.
+    pub name: String,
+    /// What it stands for.
+    pub id: ArmId,
 }
 
 /// Roles for the kubelet's or control plane's identity.
@@ -178,6 +190,18 @@ impl Class {
             || wanted
                 .as_ref()
                 .is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(has))
+    }
+
+    /// The ARM id of a scope; `None` for a name that the class does not give.
+    #[must_use]
+    pub fn scope_id<'a>(&'a self, scope: &'a Scope) -> Option<&'a ArmId> {
+        match scope {
+            Scope::Id(id) => Some(id),
+            Scope::Name(name) => {
+                let named = self.scopes.iter().find(|scope| scope.name == *name)?;
+                Some(&named.id)
+            }
+        }
     }
 
     /// Whether an existing identity is in one of the class's resource groups, so that it may be adopted.

@@ -46,7 +46,7 @@ pub const SHIPPED: [ShippedPolicy; 14] = [
     policy(
         "podid-class-limits",
         &["Deny", "Warn"],
-        uuid!("e599f3c7-c839-5524-bd20-673c13b8a478"),
+        uuid!("9e04f0a5-d6be-501e-a1c2-dd712a604ffa"),
         "profiles beyond their class are refused by the operator only, after they were applied",
     ),
     policy(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::arm::ArmId;
 use crate::backend::Backend;
 use crate::net_raw::NetRaw;
+use crate::scope::Scope;
 
 /// What becomes of a created identity when its profile is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -114,8 +115,8 @@ impl Interval {
 pub struct Access {
     /// Role name, role GUID or full role definition id, as written.
     pub role: String,
-    /// Scope of the right.
-    pub scope: ArmId,
+    /// See [`Scope`].
+    pub scope: Scope,
 }
 
 #[cfg(test)]

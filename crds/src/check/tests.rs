@@ -27,7 +27,9 @@ fn a_small_and_a_full_profile_pass() {
     let full = json!({
         "className": "standard",
         "identity": {"name": "checkout-id", "tags": {"team": "shop"}, "deletionPolicy": "Retain"},
-        "access": [{"role": "Reader", "scope": "/subscriptions/s"}],
+        "access": [
+            {"role": "Reader", "scope": "/subscriptions/s"}, {"role": "Reader", "scope": "payments-vault"},
+        ],
         "binding": {"selector": "Check.Out", "serviceAccounts": ["app"]},
         "backend": "NodeAssigned", "netRaw": "Audit", "drift": "Observe",
         "interval": "1h30m", "suspend": true,
@@ -86,7 +88,7 @@ fn rules_are_run() {
         (json!({"className": "c", "interval": "30s"}), "interval"),
         (json!({"className": "c", "interval": "soon"}), "interval"),
         (
-            json!({"className": "c", "access": [{"role": "Reader", "scope": "rg"}]}),
+            json!({"className": "c", "access": [{"role": "Reader", "scope": "Rg"}]}),
             "scope",
         ),
         (

@@ -17,13 +17,14 @@ use k8s_openapi::jiff::SignedDuration;
 use kube::{Resource, ResourceExt};
 use podid_core::arm::ArmId;
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding};
-use podid_core::class::{AccessLimit, Class, Cloud, Limits, Neighbours, NodeGrants};
+use podid_core::class::{AccessLimit, Class, Cloud, Limits, NamedScope, Neighbours, NodeGrants};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::{self, ControllerReference, Origin};
 use podid_core::profile::grace::{DEFAULT_DELETION_GRACE, LONGEST_DELETION_GRACE};
 use podid_core::profile::observed::{ProfileRecord, RecordedIdentity, RecordedRoleAssignment};
 use podid_core::profile::{Access, CreationPolicy, Interval, Profile};
 use podid_core::resolve::Exception;
+use podid_core::scope::Scope;
 use podid_core::service_principal::{
     Authority, CredentialKind, PUBLIC_AUTHORITY, PrincipalLimit, ServicePrincipal,
 };
@@ -82,7 +83,7 @@ pub fn profile(object: &PodIdentityProfile, namespace_labels: BTreeMap<String, S
             .flatten()
             .map(|rule| Access {
                 role: rule.role.clone(),
-                scope: ArmId::new(&rule.scope),
+                scope: Scope::parse(&rule.scope),
             })
             .collect(),
         selector: binding.selector.unwrap_or_else(|| name.clone()),
@@ -162,6 +163,15 @@ pub fn class(object: &PodIdentityClass) -> Class {
             identity_operator: grants.managed_identity_operator,
             machine_contributor: grants.virtual_machine_contributor,
         }),
+        scopes: spec
+            .scopes
+            .iter()
+            .flatten()
+            .map(|scope| NamedScope {
+                name: scope.name.clone(),
+                id: ArmId::new(&scope.id),
+            })
+            .collect(),
         neighbours: spec.neighbours.as_ref().map(neighbours),
         limits: spec.limits.as_ref().map(limits).unwrap_or_default(),
     }

@@ -133,6 +133,13 @@ pub struct PodIdentityClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_grants: Option<NodeGrants>,
 
+    /// Names that a profile may write as the `scope` of a right, instead of an ARM id that differs between
+    /// environments. A name permits nothing: `limits.access` decides about the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_string()]))]
+    pub scopes: Option<Vec<NamedScope>>,
+
     /// What is asked of pods that share a network with bound ones, and may be bound or not: to drop `NET_RAW`, and
     /// to keep the rest of the rule behind a profile's `netRaw`. Left out: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +149,27 @@ pub struct PodIdentityClassSpec {
     /// namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ClassLimits>,
+}
+
+/// A name for a place in Azure.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedScope {
+    /// What profiles write.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = (
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "scopes[].name takes lower-case letters, digits and '-', with a letter or digit at each end"
+    ))]
+    pub name: String,
+
+    /// The ARM id that it stands for: of a subscription, a resource group or a resource.
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(validation = (
+        "self.matches('(?i)^/subscriptions/[^/]+(/.*)?$')",
+        "scopes[].id must be an ARM id that starts with /subscriptions/…"
+    ))]
+    pub id: String,
 }
 
 /// Roles that podid grants to the kubelet's or control plane's identity.

@@ -5,8 +5,8 @@ mod profile;
 mod profile_status;
 
 pub use class::{
-    AccessLimit, BreakingNeighbour, ClassLimits, ClassNodes, NamespaceLimit, Neighbours,
-    NodeGrants, PodIdentityClass, PodIdentityClassSpec, PodIdentityClassStatus,
+    AccessLimit, BreakingNeighbour, ClassLimits, ClassNodes, NamedScope, NamespaceLimit,
+    Neighbours, NodeGrants, PodIdentityClass, PodIdentityClassSpec, PodIdentityClassStatus,
 };
 pub use profile::{
     AccessRule, BindingSpec, IdentitySpec, PodIdentityProfile, PodIdentityProfileSpec,

@@ -186,11 +186,11 @@ pub struct AccessRule {
     #[schemars(length(min = 1, max = 256))]
     pub role: String,
 
-    /// ARM scope: a subscription, resource group or resource id.
+    /// Where: the ARM id of a subscription, resource group or resource, or a name in the `scopes` of the class.
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = (
-        "self.matches('(?i)^/subscriptions/[^/]+(/.*)?$')",
-        "access[].scope must be an ARM id that starts with /subscriptions/…"
+        "self.matches('(?i)^/subscriptions/[^/]+(/.*)?$') || self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",
+        "access[].scope must be an ARM id that starts with /subscriptions/…, or a name in the scopes of the class"
     ))]
     pub scope: String,
 }

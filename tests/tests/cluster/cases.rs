@@ -93,6 +93,8 @@ fn profiles() -> Vec<Case> {
             profile(json!({"access": [], "binding": {}, "identity": {}})),
         ),
         good(KIND, profile(access("/Subscriptions/s/resourceGroups/g"))),
+        good(KIND, profile(access("payments-vault"))),
+        good(KIND, profile(access(&"n".repeat(63)))),
         good(KIND, selector("Check.Out_1-a")),
         good(KIND, interval("1m")),
         good(KIND, interval("1h30m")),
@@ -139,7 +141,10 @@ fn profiles() -> Vec<Case> {
             profile(json!({"access": [{"role": "Reader"}]})),
             "scope: Required value",
         ),
-        bad(KIND, profile(access("my-group")), scope),
+        bad(KIND, profile(access("My-Group")), scope),
+        bad(KIND, profile(access("group/vault")), scope),
+        bad(KIND, profile(access("vault-")), scope),
+        bad(KIND, profile(access(&"n".repeat(64))), scope),
         bad(KIND, profile(access("/providers/x")), scope),
         bad(
             KIND,
@@ -197,6 +202,7 @@ fn profiles() -> Vec<Case> {
 fn classes() -> Vec<Case> {
     const KIND: &str = "PodIdentityClass";
     let access = |scopes: &[&str]| json!({"limits": {"access": [{"role": "R", "scopes": scopes}]}});
+    let scopes = |name: &str, id: &str| json!({"scopes": [{"name": name, "id": id}]});
     let groups = |group: &str| json!({"limits": {"identityGroups": [group]}});
     let authorities = |url: &str| json!({"limits": {"servicePrincipals": {"authorities": [url]}}});
     let full = json!({
@@ -285,6 +291,29 @@ fn classes() -> Vec<Case> {
             "limits.access[].scopes[] must be",
         ),
         bad(KIND, class(access(&[])), "scopes"),
+        good(KIND, class(scopes("vault-1", "/Subscriptions/s"))),
+        bad(
+            KIND,
+            class(scopes("Vault", "/subscriptions/s")),
+            "scopes[].name takes",
+        ),
+        bad(
+            KIND,
+            class(scopes("a.b", "/subscriptions/s")),
+            "scopes[].name takes",
+        ),
+        bad(
+            KIND,
+            class(scopes("vault", "vault")),
+            "scopes[].id must be an ARM id",
+        ),
+        bad(
+            KIND,
+            class(json!({"scopes": [
+                {"name": "v", "id": "/subscriptions/s"}, {"name": "v", "id": "/subscriptions/t"},
+            ]})),
+            "spec.scopes[1]: Duplicate value",
+        ),
         bad(
             KIND,
             class(groups("/subscriptions/s")),

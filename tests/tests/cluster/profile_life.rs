@@ -16,6 +16,7 @@ mod proxied;
 mod proxy;
 mod rights;
 mod scene;
+mod scopes;
 mod trouble;
 mod turns;
 

@@ -43,6 +43,7 @@ fn class(allow_hand_written: bool) -> Class {
         node_resource_group: "n".into(),
         default_backend: Backend::NodeAssigned,
         node_grants: None,
+        scopes: Vec::new(),
         neighbours: None,
         limits: Limits {
             allow_hand_written,

@@ -3,6 +3,10 @@ use crate::class::{AccessLimit, Class, FixedBy, Limits, Violation};
 use crate::net_raw::NetRaw;
 use crate::profile::{Access, CreationPolicy, Profile};
 use crate::role::Role;
+use crate::scope::Scope;
+
+/// How many of the names that a class gives a refusal shows.
+const SHOWN_NAMES: usize = 5;
 
 /// Everything a profile asks for beyond what its class allows, in the order of its fields.
 pub(super) fn violations(profile: &Profile, class: &Class) -> Vec<Violation> {
@@ -75,7 +79,7 @@ impl Check<'_> {
         let class = self.class.name.clone();
         let fixed_by = FixedBy::Class {
             class,
-            field: format!("spec.limits.{limit}"),
+            field: format!("spec.{limit}"),
         };
         Violation {
             fixed_by,
@@ -87,7 +91,7 @@ impl Check<'_> {
         let (namespace, labels) = (&self.profile.namespace, &self.profile.namespace_labels);
         let why = "is not a namespace that may use this class";
         (!self.class.admits_namespace(namespace, labels))
-            .then(|| self.beyond("metadata.namespace", namespace, why, "namespaces"))
+            .then(|| self.beyond("metadata.namespace", namespace, why, "limits.namespaces"))
     }
 
     fn identity(&self) -> Option<Violation> {
@@ -103,7 +107,7 @@ impl Check<'_> {
         }
         let why = "lies in a resource group whose identities may not be adopted";
         (!self.class.covers_identity(id))
-            .then(|| self.beyond(field, id.as_str(), why, "identityGroups"))
+            .then(|| self.beyond(field, id.as_str(), why, "limits.identityGroups"))
     }
 
     fn tags(&self) -> Option<Violation> {
@@ -113,11 +117,25 @@ impl Check<'_> {
     }
 
     fn access(&self, index: usize, access: &Access) -> Option<Violation> {
-        let (role, scope) = (Role::parse(&access.role), &access.scope);
+        let (role, written) = (Role::parse(&access.role), access.scope.to_string());
         let field = |name: &str| format!("spec.access[{index}].{name}");
+        let Some(scope) = self.class.scope_id(&access.scope) else {
+            let why = format!(
+                "is not a scope that its class names (it names {})",
+                self.names()
+            );
+            return Some(self.beyond(&field("scope"), &written, &why, "scopes"));
+        };
+        let is = match &access.scope {
+            Scope::Id(_) => "is".to_owned(),
+            Scope::Name(_) => format!("names {scope}, which is"),
+        };
         if scope.subscription().is_none() || !scope.is_plain() {
-            let why = "is not an ARM id that starts with /subscriptions/…";
-            return Some(self.wrong(&field("scope"), scope.as_str(), why));
+            let why = format!("{is} not an ARM id that starts with /subscriptions/…");
+            return Some(match &access.scope {
+                Scope::Id(_) => self.wrong(&field("scope"), &written, &why),
+                Scope::Name(_) => self.beyond(&field("scope"), &written, &why, "scopes"),
+            });
         }
         let listed: Vec<&AccessLimit> = self
             .limits()
@@ -130,12 +148,24 @@ impl Check<'_> {
                 true => "gives the right to give rights, and the class does not list it by name",
                 false => "is not a role that a profile of this class may ask for",
             };
-            return Some(self.beyond(&field("role"), &access.role, why, "access"));
+            return Some(self.beyond(&field("role"), &access.role, why, "limits.access"));
         }
         let scopes = listed.iter().flat_map(|limit| &limit.scopes);
-        let why = format!("is not at or below a scope where {role} may be asked for");
+        let why = format!("{is} not at or below a scope where {role} may be asked for");
         (!scopes.into_iter().any(|limit| limit.covers_plainly(scope)))
-            .then(|| self.beyond(&field("scope"), scope.as_str(), &why, "access"))
+            .then(|| self.beyond(&field("scope"), &written, &why, "limits.access"))
+    }
+
+    /// The first of the names that the class gives to scopes.
+    fn names(&self) -> String {
+        let scopes = &self.class.scopes;
+        let names = scopes.iter().take(SHOWN_NAMES);
+        let names: Vec<&str> = names.map(|scope| scope.name.as_str()).collect();
+        match scopes.len() {
+            0 => "none".to_owned(),
+            count if count > SHOWN_NAMES => format!("{}, …", names.join(", ")),
+            _ => names.join(", "),
+        }
     }
 
     fn backend(&self) -> Option<Violation> {
@@ -143,14 +173,27 @@ impl Check<'_> {
         let allowed =
             backend == self.class.default_backend || self.limits().backends.contains(&backend);
         let why = "is not a backend that a profile of this class may choose";
-        (!allowed).then(|| self.beyond("spec.backend", &format!("{backend:?}"), why, "backends"))
+        (!allowed).then(|| {
+            self.beyond(
+                "spec.backend",
+                &format!("{backend:?}"),
+                why,
+                "limits.backends",
+            )
+        })
     }
 
     fn net_raw(&self) -> Option<Violation> {
         let net_raw = self.profile.net_raw;
         let why = "loosens the NET_RAW rule, which this class does not let profiles do";
-        (net_raw != NetRaw::Enforce && !self.limits().allow_net_raw)
-            .then(|| self.beyond("spec.netRaw", &format!("{net_raw:?}"), why, "allowNetRaw"))
+        (net_raw != NetRaw::Enforce && !self.limits().allow_net_raw).then(|| {
+            self.beyond(
+                "spec.netRaw",
+                &format!("{net_raw:?}"),
+                why,
+                "limits.allowNetRaw",
+            )
+        })
     }
 }
 

@@ -91,9 +91,13 @@ fn tags(profile: &Profile, owner: &Owner) -> BTreeMap<String, String> {
 fn grants(profile: &Profile, class: &Class, identity: &ArmId, backend: Backend) -> Vec<Grant> {
     let mut grants: Vec<Grant> = Vec::new();
     for (index, access) in profile.access.iter().enumerate() {
+        // An unknown name was refused.
+        let Some(scope) = class.scope_id(&access.scope) else {
+            continue;
+        };
         let grant = Grant {
             role: Role::parse(&access.role),
-            scope: access.scope.clone(),
+            scope: scope.clone(),
             to: Grantee::Identity,
             shared: false,
             field: format!("spec.access[{index}]"),

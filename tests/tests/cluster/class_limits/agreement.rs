@@ -177,7 +177,7 @@ async fn admission_and_core_say_the_same_of_every_profile_and_class() {
     let places = places(&space).await;
     let names = places.iter().take(3).map(|(space, _)| space.name.clone());
     let mut classes = Vec::new();
-    for spec in tables::table(&tables::classes(names.collect()), 4 * CLASSES) {
+    for spec in tables::table(&tables::classes(names.collect()), 8 * CLASSES) {
         let made = space
             .try_class(&classes.len().to_string(), spec.clone())
             .await;

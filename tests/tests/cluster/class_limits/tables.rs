@@ -150,8 +150,14 @@ fn scope() -> impl Strategy<Value = String> {
         .prop_map(|(base, after, case)| letters(&format!("{base}{after}"), case))
 }
 
+/// A name for a scope, as profiles and classes write it.
+fn name() -> impl Strategy<Value = String> {
+    select(vec!["vault", "logs", "images", "a", "b", "c", "d"]).prop_map(ToOwned::to_owned)
+}
+
 fn access() -> impl Strategy<Value = Value> {
-    (role(), scope()).prop_map(|(role, scope)| json!({"role": role, "scope": scope}))
+    let scope = prop_oneof![3 => scope(), 1 => name()];
+    (role(), scope).prop_map(|(role, scope)| json!({"role": role, "scope": scope}))
 }
 
 fn identity_id() -> impl Strategy<Value = String> {
@@ -256,13 +262,18 @@ pub(super) fn classes(names: Vec<String>) -> impl Strategy<Value = Value> {
         maybe(3, Just(json!(["NodeAssigned"]))),
         maybe(5, any::<bool>().prop_map(Value::from)),
     );
+    let named = proptest::collection::btree_map(name(), scope(), 0..8).prop_map(|scopes| {
+        let one = |(name, id)| json!({"name": name, "id": id});
+        scopes.into_iter().map(one).collect::<Value>()
+    });
     let own = select(vec![
         "identities",
         "IDENTITIES",
         "identities ",
         "iden\\tities",
     ]);
-    (limits, own).prop_map(|((namespaces, access, groups, backends, net_raw), own)| {
+    (limits, own, maybe(8, named)).prop_map(|(limits, own, named)| {
+        let (namespaces, access, groups, backends, net_raw) = limits;
         let limits = object([
             ("namespaces", namespaces),
             ("access", access),
@@ -270,9 +281,9 @@ pub(super) fn classes(names: Vec<String>) -> impl Strategy<Value = Value> {
             ("backends", backends),
             ("allowNetRaw", net_raw),
         ]);
-        class(
-            limits,
-            json!({"resourceGroup": own, "subscriptionId": SUBSCRIPTION}),
-        )
+        let fields = json!({
+            "resourceGroup": own, "subscriptionId": SUBSCRIPTION, "scopes": named.unwrap_or_else(|| json!([])),
+        });
+        class(limits, fields)
     })
 }

@@ -1,4 +1,5 @@
 mod properties;
+mod scopes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,7 @@ use crate::class::{AccessLimit, Cloud, Limits, NodeGrants};
 use crate::net_raw::NetRaw;
 use crate::profile::grace::DEFAULT_DELETION_GRACE;
 use crate::profile::{Access, CreationPolicy, DeletionPolicy, Drift, Interval};
+use crate::scope::Scope;
 
 pub(crate) const SUBSCRIPTION: &str = "/subscriptions/s";
 pub(crate) const VAULT: &str =
@@ -31,6 +33,7 @@ pub(crate) fn class() -> Class {
             identity_operator: IdentityOperatorGrant::Identity,
             machine_contributor: MachineContributorGrant::NodeResourceGroup,
         }),
+        scopes: Vec::new(),
         neighbours: None,
         limits: Limits {
             namespaces: ["shop".to_owned()].into(),
@@ -70,7 +73,7 @@ pub(crate) fn profile() -> Profile {
 pub(crate) fn access(role: &str, scope: &str) -> Access {
     Access {
         role: role.into(),
-        scope: ArmId::new(scope),
+        scope: Scope::parse(scope),
     }
 }
 
