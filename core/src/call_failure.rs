@@ -8,6 +8,13 @@ use crate::target::TargetErrorClass;
 
 /// Azure's code for a role that cannot be assigned because it is not there.
 const NO_SUCH_ROLE: &str = "RoleDefinitionDoesNotExist";
+/// Azure's codes for what somebody has decided or let fill up in Azure: an Azure Policy, a lock on the resource or
+/// around it, and as many role assignments as a subscription holds. No pause mends them, whatever status they come with.
+const PERSONS_MATTER: [&str; 3] = [
+    "RequestDisallowedByPolicy",
+    "ScopeLocked",
+    "RoleAssignmentLimitExceeded",
+];
 /// Azure's code for a subscription that is gone, or that the caller may not see.
 const NO_SUCH_SUBSCRIPTION: &str = "SubscriptionNotFound";
 /// Azure's code for a token of another tenant than the subscription's.
@@ -80,10 +87,14 @@ impl CallFailure {
         }
     }
 
-    /// Whether the call fails until a person changes the object that it was made for.
+    /// Whether the call fails until a person changes the object that it was made for, or what stands against it in
+    /// Azure. A right that is missing is no such failure: it is granted while others wait for it, and takes effect
+    /// minutes later.
     #[must_use]
-    pub fn needs_edit(&self) -> bool {
-        self.class == CallFailureClass::Invalid || self.has_code(NO_SUCH_ROLE)
+    pub fn needs_person(&self) -> bool {
+        self.class == CallFailureClass::Invalid
+            || self.has_code(NO_SUCH_ROLE)
+            || PERSONS_MATTER.iter().any(|code| self.has_code(code))
     }
 
     /// Whether Azure will not show the resource however often it is asked. Then it is not known whether the
@@ -179,13 +190,25 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_is_needed_for_what_can_never_succeed() {
+    fn a_person_is_needed_for_what_no_pause_mends() {
         use CallFailureClass::{Forbidden, Invalid, NotFound, Transient};
-        assert!(failure(Invalid, "LocationNotAvailable").needs_edit());
-        assert!(failure(NotFound, NO_SUCH_ROLE).needs_edit());
-        assert!(!failure(NotFound, "ResourceGroupNotFound").needs_edit());
-        assert!(!failure(Forbidden, "AuthorizationFailed").needs_edit());
-        assert!(!failure(Transient, "").needs_edit());
+        for (class, code, needed) in [
+            (Invalid, "LocationNotAvailable", true),
+            (NotFound, NO_SUCH_ROLE, true),
+            (NotFound, "ResourceGroupNotFound", false),
+            (Forbidden, "AuthorizationFailed", false),
+            (Forbidden, "", false),
+            (Forbidden, "RequestDisallowedByPolicy", true),
+            (Forbidden, "ScopeLocked", true),
+            (Invalid, "RoleAssignmentLimitExceeded", true),
+            // With a status that Azure does not document for it.
+            (Transient, "RoleAssignmentLimitExceeded", true),
+            (Transient, "TooManyRequests", false),
+            (Transient, "", false),
+        ] {
+            let failure = failure(class, code);
+            assert_eq!(failure.needs_person(), needed, "{failure:?}");
+        }
     }
 
     #[test]

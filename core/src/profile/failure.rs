@@ -84,12 +84,12 @@ impl StepFailure {
         if self.is_wait() {
             return ReconcileOutcome::Progressing { message };
         }
-        let needs_edit = match &self.cause {
-            FailureCause::Azure(failure) => failure.needs_edit(),
+        let needs_person = match &self.cause {
+            FailureCause::Azure(failure) => failure.needs_person(),
             FailureCause::NotAnIdentity | FailureCause::RoleNotFound => true,
             FailureCause::ApiServer | FailureCause::NotOwned | FailureCause::StillAssigned => false,
         };
-        match needs_edit {
+        match needs_person {
             true => ReconcileOutcome::Stalled {
                 reason: self.reason().to_owned(),
                 message,
@@ -148,6 +148,17 @@ mod tests {
                 "Retrying",
                 "AuthorizationFailed",
             ),
+            (azure(Forbidden, "ScopeLocked"), "Stalled", "ScopeLocked"),
+            (
+                azure(Forbidden, "RequestDisallowedByPolicy"),
+                "Stalled",
+                "RequestDisallowedByPolicy",
+            ),
+            (
+                azure(Invalid, "RoleAssignmentLimitExceeded"),
+                "Stalled",
+                "RoleAssignmentLimitExceeded",
+            ),
             (azure(Transient, "no word"), "Retrying", "Fallback"),
             (azure(HeldBack, "no word"), "Progressing", "Fallback"),
             (
@@ -194,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stalls_only_when_a_person_must_edit_the_profile() {
+    fn a_failure_stalls_only_when_a_person_must_act() {
         for (failure, outcome, reason) in table() {
             let said = format!("{:?}", failure.outcome());
             assert!(said.starts_with(outcome), "{failure:?}: {said}");

@@ -145,6 +145,14 @@ mod tests {
             refused(400, "LocationNotAvailable").outcome(),
             Stalled { .. }
         ));
+        for (status, code) in [
+            (409, "ScopeLocked"),
+            (403, "RequestDisallowedByPolicy"),
+            (400, "RoleAssignmentLimitExceeded"),
+        ] {
+            let outcome = refused(status, code).outcome();
+            assert!(matches!(outcome, Stalled { .. }), "{outcome:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod planned;
 mod pods;
 mod proxied;
 mod proxy;
+mod refusals;
 mod rights;
 mod scene;
 mod scopes;

@@ -55,6 +55,7 @@ struct State {
     unseen: Vec<(Uuid, String)>,
     lose_role_answer: bool,
     refuse_roles: Option<Refusal>,
+    refuse_identities: Option<Refusal>,
     refuse_lists: bool,
     hold: Option<Hold>,
     hold_status: Option<Hold>,
@@ -367,9 +368,17 @@ impl Fixture {
         lock(&self.state).refuse_roles = Some(Box::new(refusal));
     }
 
-    /// Nobody refuses roles any more.
-    pub(in crate::profile) fn give_roles(&self) {
-        lock(&self.state).refuse_roles = None;
+    pub(in crate::profile) fn refuse_identities(
+        &self,
+        refusal: impl Fn() -> AzureError + Send + 'static,
+    ) {
+        lock(&self.state).refuse_identities = Some(Box::new(refusal));
+    }
+
+    /// Azure refuses nothing any more.
+    pub(in crate::profile) fn refuse_nothing(&self) {
+        let mut state = lock(&self.state);
+        (state.refuse_roles, state.refuse_identities) = (None, None);
     }
 }
 
@@ -591,6 +600,9 @@ impl Identities for Fake {
         }
         let mut state = lock(&self.0);
         state.calls.push(format!("put identity {}", id.name));
+        if let Some(refusal) = &state.refuse_identities {
+            return Err(refusal());
+        }
         let made = UserAssignedIdentity {
             id: id.clone(),
             location: spec.location.clone(),

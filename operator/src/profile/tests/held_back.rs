@@ -93,7 +93,7 @@ async fn it_comes_again_at_its_time_and_as_urgent_as_before() {
         assert!(held_back.elapsed() >= WAIT, "{:?}", held_back.elapsed());
         turn().await.expect("no failure");
     }
-    fixture.give_roles();
+    fixture.refuse_nothing();
     startable.next().await.expect("no end");
     turn().await.expect("done");
     assert_eq!(fixture.roles(), 1);

@@ -3,6 +3,7 @@
 pub(super) mod fixture;
 mod held_back;
 mod rechecks;
+mod refusals;
 mod truth;
 
 use fixture::Fixture;
