@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::CallPriority;
+use super::priority::CallPriority;
 use crate::moment::Moment;
 use crate::token_bucket::TokenBucket;
 

@@ -7,13 +7,13 @@
 //! Calls that nobody waits for leave the last tokens to those that a person or a pod waits for.
 
 mod limit;
+mod priority;
 mod requests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
-
+pub use priority::CallPriority;
 pub use requests::{ExpectedRequests, RequestKind};
 
 use crate::moment::Moment;
@@ -27,15 +27,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// Azure's code for a call that came after too many of its kind in the subscription. Every other code, as
 /// `TooManyRequests` or `OperationNotAllowed`, is about one resource or one provider.
 const SUBSCRIPTION_THROTTLED: &str = "SubscriptionRequestsThrottled";
-
-/// Whether somebody waits for a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum CallPriority {
-    /// A person or a pod does.
-    Awaited,
-    /// Nobody does: it looks again at what was well the last time, or first after a start.
-    Background,
-}
 
 /// The calls to Azure Resource Manager that may still be made, in each subscription. Letter case of its id does
 /// not count; without one it is about calls that are in no subscription, which have limits of their own.

@@ -1,10 +1,9 @@
 //! Calls to Azure.
 
-use http::Method;
-use podid_azure::{ArmCall, ArmGate, GateDecision, Operation, Reply};
+use podid_azure::{ArmCall, ArmGate, GateDecision, Reply};
 use podid_core::arm::ArmId;
-use podid_core::arm_budget::RequestKind;
 
+use super::request_kind::request_kind;
 use super::{CallKind, CallSubject, Gate, OutgoingCall};
 
 impl ArmGate for Gate {
@@ -32,17 +31,5 @@ impl ArmGate for Gate {
             &reply.code,
             reply.retry_after,
         );
-    }
-}
-
-/// The limit of Azure that a call counts for. The method decides: what Azure works on for long is followed by reads of
-/// the same operation.
-pub(super) fn request_kind(operation: Operation, method: &Method) -> RequestKind {
-    match (operation, method) {
-        (_, method) if method.is_safe() => RequestKind::Read,
-        (Operation::DeleteIdentity, &Method::DELETE) => RequestKind::IdentityDelete,
-        (_, &Method::DELETE) => RequestKind::Delete,
-        (Operation::PutIdentity, _) => RequestKind::IdentityWrite,
-        _ => RequestKind::Write,
     }
 }

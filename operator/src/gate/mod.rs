@@ -23,6 +23,7 @@ mod call;
 mod cluster;
 mod connection;
 mod metrics;
+mod request_kind;
 
 use std::fmt;
 use std::sync::Arc;
@@ -143,7 +144,7 @@ impl Gate {
         else {
             return Ok(());
         };
-        let request = azure::request_kind(*operation, &call.method);
+        let request = request_kind::request_kind(*operation, &call.method);
         self.budget.take(resource.subscription(), request)
     }
 }

@@ -307,7 +307,7 @@ fn admit(gate: &Gate, operation: Operation, method: &Method, resource: &str) -> 
 const IDENTITY: &str = "/subscriptions/S/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web";
 
 /// The gate of a replica that has led for long.
-async fn gate_with_full_budget() -> (Gate, watch::Sender<bool>, Registry) {
+async fn gate_with_full_budget() -> (Gate, LeadershipSender, Registry) {
     let gate = gate(true);
     gate.0.budget().with(|_, _| ());
     tokio::time::advance(Duration::from_secs(3600)).await;
@@ -433,7 +433,7 @@ async fn a_replica_that_begins_to_lead_does_not_know_what_the_one_before_has_use
     let (gate, leads, _registry) = gate(false);
     gate.budget().with(|_, _| ());
     tokio::time::advance(Duration::from_secs(3600)).await;
-    leads.send_replace(true);
+    leads.hold_for_ever();
     let read = || until_held_back(&gate, Operation::GetIdentity, &Method::GET).0;
     let first = read();
     assert!((1..=50).contains(&first), "{first}");

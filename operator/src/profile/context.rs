@@ -13,10 +13,10 @@ use podid_index::events::EventWriter;
 
 use super::adoptions::Adoptions;
 use super::children::ChildStores;
+use super::ended::EndedProfiles;
 use super::lists::SharedLists;
 use super::queue::ProfileQueue;
 use super::reminders::Reminders;
-use super::shared_roles::EndedProfiles;
 use crate::assigned_identity::AssignmentView;
 use crate::azure::Azure;
 use crate::leader::Leadership;

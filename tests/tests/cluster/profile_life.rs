@@ -5,6 +5,7 @@ mod adoption;
 mod budget;
 mod class;
 mod crashes;
+mod deletion;
 mod grace;
 mod histories;
 mod leaders;

@@ -5,7 +5,6 @@ use crate::names;
 use crate::owner::Owner;
 use crate::profile::desired::{Desired, Grant, Grantee};
 use crate::profile::observed::{Observed, ProfileRecord, RecordedRoleAssignment, RoleAssignment};
-use crate::profile::plan::Plan;
 use crate::profile::plan::refusal::PlanRefusal;
 use crate::profile::plan::step::{RoleGrant, Step};
 use crate::role::Role;
@@ -55,20 +54,16 @@ pub(super) fn revoke_all(owner: &Owner, observed: &Observed) -> Vec<Step> {
     revoke_but(owner, observed, &[])
 }
 
-/// The steps that revoke these shared roles of the kubelet identity, as far as podid granted them in the owner's cluster:
-/// by the name and the description that only podid gives.
-#[must_use]
-pub fn plan_release(owner: &Owner, grants: &[Grant], observed: &Observed) -> Plan {
+/// Revokes these shared roles of the kubelet identity, as far as podid granted them in the owner's cluster: by the name and
+/// the description that only podid gives.
+pub(super) fn revoke_shared(owner: &Owner, grants: &[Grant], observed: &Observed) -> Vec<Step> {
     let found = grants
         .iter()
         .filter_map(|grant| find(grant, &grant.role, observed));
     let ours = found.filter(|it| {
         it.description.as_ref() == Some(&owner.cluster_marker()) && has_derived_name(it)
     });
-    Plan {
-        steps: ours.map(revoke).collect(),
-        held: Vec::new(),
-    }
+    ours.map(revoke).collect()
 }
 
 /// Whether podid made the assignment for this owner: the record has it, or it has both the name and the

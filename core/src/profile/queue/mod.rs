@@ -1,19 +1,19 @@
 //! Which profile is reconciled next: what people change goes before what is only looked at again, no namespace
 //! goes before all others, and nobody's slow calls take every place.
 
+mod entry;
 mod limits;
+mod place;
 mod rate_limit;
 mod urgency;
-mod work;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
-
-pub use limits::{AzurePlace, QueueLimits};
+pub use entry::{ProfileWork, QueueEntry};
+pub use limits::QueueLimits;
+pub use place::AzurePlace;
 pub use urgency::{ProfileVersions, Urgency};
-pub use work::ProfileWork;
 
 use crate::arm_budget::ArmBudget;
 use crate::moment::Moment;
@@ -25,19 +25,6 @@ use rate_limit::RateLimit;
 /// annotation in a loop would spend the reads that Azure allows for all profiles of a subscription.
 const REQUESTS: u32 = 3;
 const ONE_MORE_REQUEST: Duration = Duration::from_secs(10);
-
-/// What is known of a profile that is to be reconciled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct QueueEntry {
-    /// Why it is to be reconciled.
-    pub urgency: Urgency,
-    /// Where its calls to Azure go; `None` when there is nothing to call.
-    pub place: Option<AzurePlace>,
-    /// What is to be done for it there.
-    pub work: ProfileWork,
-    /// When it may start at the earliest: a call for it was held back until then.
-    pub not_before: Moment,
-}
 
 /// Profiles that wait to be reconciled, and those that are.
 ///

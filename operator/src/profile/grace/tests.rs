@@ -79,7 +79,7 @@ async fn pods_that_stay_lose_the_identity_when_the_grace_is_over() {
 async fn a_deletion_waits_no_longer_than_is_left_of_the_grace() {
     let fixture = serving(with_grace("1h")).await;
     fixture.delete_now();
-    let (left, until) = wait(&fixture.profile(), &fixture.context()).expect("a pod is served");
+    let (left, until) = wait(&fixture.profile(), fixture.context()).expect("a pod is served");
     assert!(left <= Duration::from_secs(3600), "{left:?}");
     let deleted = fixture
         .profile()

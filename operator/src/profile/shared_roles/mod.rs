@@ -8,10 +8,8 @@
 //! between, the next operator looks at all profiles.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use kube::ResourceExt;
-use kube::runtime::reflector::Store;
 use podid_core::class::Class;
 use podid_core::owner::Owner;
 use podid_core::profile::observed::{Observed, ProfileRecord};
@@ -24,29 +22,7 @@ use podid_crds::podid::PodIdentityProfile;
 use super::error::StepError;
 use super::observe::role_assignments;
 use super::precheck::core_class;
-use super::{ProfileContext, in_turn};
-
-/// Profiles that need no shared role any more, by uid, until they are gone. Clones share one state.
-#[derive(Clone, Debug, Default)]
-pub struct EndedProfiles(Arc<Mutex<BTreeSet<String>>>);
-
-impl EndedProfiles {
-    /// Notes that a profile has ended, and returns all that have not.
-    fn end(
-        &self,
-        profile: &PodIdentityProfile,
-        profiles: &Store<PodIdentityProfile>,
-    ) -> Vec<Arc<PodIdentityProfile>> {
-        // Nothing here can panic while the lock is held, so a poisoned state is still a true one.
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = |profile: &PodIdentityProfile| profile.uid().unwrap_or_default();
-        let mut all = profiles.state();
-        ended.retain(|known| all.iter().any(|there| uid(there) == *known));
-        ended.insert(uid(profile));
-        all.retain(|other| !ended.contains(&uid(other)));
-        all
-    }
-}
+use super::{ProfileContext, queued};
 
 /// The steps that revoke the shared roles that no profile needs any more, now that all else of this one is undone.
 pub(super) async fn plan(
@@ -69,7 +45,7 @@ pub(super) async fn plan(
 /// Has profiles read again that may have found what is revoked now.
 pub(super) fn verify_others(profile: &PodIdentityProfile, context: &ProfileContext) {
     for other in context.ended.end(profile, &context.profiles) {
-        in_turn::read_again(&other, context);
+        queued::read_again(&other, context);
     }
 }
 

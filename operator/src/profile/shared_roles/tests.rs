@@ -6,6 +6,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::profile::EndedProfiles;
 use crate::profile::tests::fixture::Fixture;
 
 fn profile(name: &str, class: &str) -> PodIdentityProfile {
@@ -96,7 +97,7 @@ async fn a_profile_that_came_meanwhile_is_read_again() {
     let context = fixture.context();
     let mut startable = pin!(context.queue.startable());
     assert!(startable.next().now_or_never().is_none());
-    verify_others(&fixture.profile(), &context);
+    verify_others(&fixture.profile(), context);
     let next = startable.next().await.expect("no end");
     assert_eq!(next.name, "late");
 }

@@ -287,11 +287,6 @@ impl Fixture {
         lock(&self.state).profile["metadata"]["deletionTimestamp"] = now;
     }
 
-    /// What the controller works with.
-    pub(in crate::profile) fn context(&self) -> Arc<ProfileContext> {
-        Arc::clone(&self.context)
-    }
-
     /// Somebody deletes the identity and makes another of the same name.
     pub(in crate::profile) fn make_anew_by_hand(&self, name: &str) {
         let mut state = lock(&self.state);

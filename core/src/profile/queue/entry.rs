@@ -1,9 +1,11 @@
-//! How many calls the reconciliation of a profile is expected to make.
+//! What is known of a profile that is to be reconciled, and how many calls that is expected to make.
 
 use serde::Serialize;
 
-use super::{QueueEntry, Urgency};
+use super::place::AzurePlace;
+use super::urgency::Urgency;
 use crate::arm_budget::ExpectedRequests;
+use crate::moment::Moment;
 
 /// Reads before anything is decided: the identity, and for each of two roles its name and its assignments. Few
 /// profiles have more; what these need beyond it they take as it comes.
@@ -20,6 +22,19 @@ pub enum ProfileWork {
     Update,
     /// It is being deleted.
     Deletion,
+}
+
+/// What is known of a profile that is to be reconciled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueEntry {
+    /// Why it is to be reconciled.
+    pub urgency: Urgency,
+    /// Where its calls to Azure go; `None` when there is nothing to call.
+    pub place: Option<AzurePlace>,
+    /// What is to be done for it there.
+    pub work: ProfileWork,
+    /// When it may start at the earliest: a call for it was held back until then.
+    pub not_before: Moment,
 }
 
 impl QueueEntry {
