@@ -436,16 +436,11 @@ proptest! {
 
 #[test]
 fn a_profile_that_is_to_be_looked_at_again_while_it_runs_starts_when_that_has_ended() {
-    let mut queue = ReconcileQueue::new(QueueLimits::new(8));
-    let (profile, now) = (ObjectKey::new("ns", "p"), Moment::default());
-    let entry = || QueueEntry {
-        urgency: Urgency::Change,
-        place: None,
-    };
-    queue.push(&profile, entry(), now);
-    assert_eq!(queue.start_next(now), Some(profile.clone()));
-    queue.push(&profile, entry(), now);
-    assert_eq!(queue.start_next(now), None);
+    let (mut queue, profile) = (queue(8), key("ns", 0));
+    push(&mut queue, &profile, entry(Urgency::Change, "g"));
+    assert_eq!(start_next(&mut queue), Some(profile.clone()));
+    push(&mut queue, &profile, entry(Urgency::Change, "g"));
+    assert_eq!(start_next(&mut queue), None);
     queue.end(&profile);
-    assert_eq!(queue.start_next(now), Some(profile));
+    assert_eq!(start_next(&mut queue), Some(profile));
 }
