@@ -228,8 +228,8 @@ async fn a_thrown_away_answer_looks_like_a_broken_connection() {
     assert!(matches!(error, AzureError::NoAnswer { .. }), "{error:?}");
 }
 
-#[tokio::test]
-async fn looks_at_a_running_operation_are_reads() {
+/// A cloud that takes a change of the scale set, and has made it when it is looked at.
+async fn changing() -> Canned {
     let cloud = Canned::start().await;
     let path = pool().to_string();
     let status = format!("{}/operations/1", cloud.url);
@@ -238,6 +238,12 @@ async fn looks_at_a_running_operation_are_reads() {
     let succeeded = CannedAnswer::json(200, json!({"status": "Succeeded"}));
     cloud.on("GET", "/operations/1", [succeeded]);
     cloud.on("GET", &path, [CannedAnswer::json(200, json!({}))]);
+    cloud
+}
+
+#[tokio::test]
+async fn looks_at_a_running_operation_are_reads() {
+    let cloud = changing().await;
     let gate = Scripted::new(|_, _| GateDecision::Send);
     let arm = cloud.arm_behind(Arc::clone(&gate) as Arc<dyn ArmGate>);
     let patch = addition();
@@ -291,14 +297,7 @@ async fn what_is_kept_for_later_is_no_failure_and_not_repeated_here() {
 
 #[tokio::test]
 async fn looks_at_a_change_that_are_kept_for_later_are_made_then() {
-    let cloud = Canned::start().await;
-    let path = pool().to_string();
-    let status = format!("{}/operations/1", cloud.url);
-    let accepted = CannedAnswer::json(202, json!({})).header("Azure-AsyncOperation", status);
-    cloud.on("PATCH", &path, [accepted.header("Retry-After", 0)]);
-    let succeeded = CannedAnswer::json(200, json!({"status": "Succeeded"}));
-    cloud.on("GET", "/operations/1", [succeeded]);
-    cloud.on("GET", &path, [CannedAnswer::json(200, json!({}))]);
+    let cloud = changing().await;
     let gate = Scripted::new(|_, before| match before {
         // The change, the look that finds it done, the target as it is then.
         0 | 3 | 6 => GateDecision::Send,

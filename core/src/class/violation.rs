@@ -32,6 +32,14 @@ pub enum FixedBy {
     },
 }
 
+impl Violation {
+    /// Whether a class could allow the value.
+    #[must_use]
+    pub(crate) fn is_of_class(&self) -> bool {
+        matches!(self.fixed_by, FixedBy::Class { .. })
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {:?} {}", self.field, self.value, self.why)?;

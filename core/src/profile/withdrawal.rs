@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arm::ArmId;
-use crate::class::{AccessLimit, Class, FixedBy, OnNarrowing, Violation};
+use crate::class::{AccessLimit, Class, OnNarrowing, Violation};
 use crate::owner::Owner;
 use crate::profile::admit::{admit, allows_role, excess, owner};
 use crate::profile::desired::{Grant, Grantee};
@@ -52,8 +52,7 @@ impl Withdrawal {
             return None;
         }
         let violations = admit(profile, class).err()?;
-        let by_class = |it: &Violation| matches!(it.fixed_by, FixedBy::Class { .. });
-        if !violations.iter().any(by_class) {
+        if !violations.iter().any(Violation::is_of_class) {
             return None;
         }
         let excess = excess(profile, class);

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
+use kube::{Client, ResourceExt};
 use podid_core::class::OperatorEnvironment;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
@@ -25,6 +25,11 @@ use crate::retry::Retries;
 
 /// Keeps a profile until everything that belongs to it is gone.
 pub const FINALIZER: &str = "podid.dev/profile";
+
+/// Whether the profile has the [`FINALIZER`].
+pub(super) fn has_finalizer(profile: &PodIdentityProfile) -> bool {
+    profile.finalizers().iter().any(|name| name == FINALIZER)
+}
 
 /// What the profile controller works with.
 #[derive(Clone)]

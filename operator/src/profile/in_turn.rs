@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use podid_core::object_key::ObjectKey;
 use podid_core::profile::decide::Precheck;
 use podid_core::profile::queue::{QueueEntry, Urgency};
 use podid_crds::podid::PodIdentityProfile;
+use podid_index::key_of;
 
 use super::error::ReconcileError;
 use super::precheck::precheck;
@@ -24,7 +23,7 @@ pub(super) async fn reconcile_in_turn(
     if !context.leadership.is_held() {
         return Ok(Action::await_change());
     }
-    let key = ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any());
+    let key = key_of(&*profile);
     let now = entry(&profile, &context);
     let running = match context.queue.begin(&key, || now.clone()) {
         Ok(running) => running,

@@ -3,9 +3,9 @@
 use kube::{Resource, ResourceExt};
 use podid_core::condition::ConditionStatus;
 use podid_core::moment::Moment;
-use podid_core::object_key::ObjectKey;
 use podid_core::profile::queue::{AzurePlace, ProfileVersions, ProfileWork, QueueEntry, Urgency};
 use podid_crds::podid::PodIdentityProfile;
+use podid_index::key_of;
 
 use super::ProfileContext;
 use super::precheck::{core_class, core_profile};
@@ -14,7 +14,7 @@ use crate::conditions::ready_at;
 
 /// Has a profile read by itself when it is its turn, though nobody has changed it.
 pub(super) fn read_again(profile: &PodIdentityProfile, context: &ProfileContext) {
-    let key = ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any());
+    let key = key_of(profile);
     let entry = QueueEntry {
         urgency: Urgency::Reread,
         ..entry(profile, context)

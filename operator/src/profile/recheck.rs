@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use kube::Resource;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use podid_core::profile::decide::record_if_unchanged;
 use podid_core::profile::desired::Desired;
 use podid_core::profile::reads::is_by_lists;
@@ -11,7 +11,8 @@ use podid_core::profile::result::ReconcileResult;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
-use super::{FINALIZER, ProfileContext, listed, pods, reconcile, status};
+use super::context::has_finalizer;
+use super::{ProfileContext, listed, pods, reconcile, status};
 use crate::metrics::{Controller, CountedOutcome};
 
 /// When to look at an admitted profile again that is as it should be, and whose status says so; `None` for every other,
@@ -22,11 +23,10 @@ pub(super) async fn recheck(
     context: &ProfileContext,
 ) -> Option<Action> {
     let started = Instant::now();
-    let has_finalizer = profile.finalizers().iter().any(|name| name == FINALIZER);
     let is_left_alone = profile.meta().deletion_timestamp.is_some()
         || reconcile::azure_wait(profile, context).is_some();
     let interval = convert::profile(profile, Default::default()).interval;
-    if !has_finalizer || is_left_alone || !is_by_lists(interval.or(context.interval)) {
+    if !has_finalizer(profile) || is_left_alone || !is_by_lists(interval.or(context.interval)) {
         return None;
     }
     let result = result(profile, desired, context).await?;

@@ -41,9 +41,7 @@ pub(in crate::profile) struct Excess {
 /// See [`Excess`].
 pub(in crate::profile) fn excess(profile: &Profile, class: &Class) -> Excess {
     let check = Check { profile, class };
-    let by_class = |found: Option<Violation>| {
-        found.is_some_and(|it| matches!(it.fixed_by, FixedBy::Class { .. }))
-    };
+    let by_class = |found: Option<Violation>| found.is_some_and(|it| it.is_of_class());
     let access = profile.access.iter().enumerate();
     let access = access.filter(|(index, access)| by_class(check.access(*index, access)));
     Excess {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::arm::ArmId;
 use crate::names;
+use crate::net_raw::NetRaw;
 use crate::profile::desired::{Desired, Grant, Grantee};
 use crate::profile::observed::{
     AzureIdentityFields, BindingFields, Child, ManagedIdentity, Observed, ProfileRecord,
@@ -74,14 +75,7 @@ pub fn observed_as_recorded(
     Observed {
         role_assignments: shared.chain(own).collect(),
         roles,
-        azure_identity: Some(own_child(AzureIdentityFields {
-            resource_id: made.id.clone(),
-            client_id: made.client_id.clone(),
-            principal_id: Some(made.principal_id.clone()),
-            namespaced: true,
-            net_raw: old.net_raw,
-            former: BTreeMap::new(),
-        })),
+        azure_identity: Some(own_azure_identity(recorded, old.net_raw)),
         binding: Some(own_child(BindingFields {
             identity: old.owner.profile.clone(),
             selector: old.binding.selector.clone(),
@@ -105,14 +99,7 @@ pub fn observed_by_record(profile: &Profile, record: ProfileRecord) -> Observed 
         };
     };
     Observed {
-        azure_identity: Some(own_child(AzureIdentityFields {
-            resource_id: made.id.clone(),
-            client_id: made.client_id.clone(),
-            principal_id: Some(made.principal_id.clone()),
-            namespaced: true,
-            net_raw: profile.net_raw,
-            former: BTreeMap::new(),
-        })),
+        azure_identity: Some(own_azure_identity(made, profile.net_raw)),
         binding: Some(own_child(BindingFields {
             identity: profile.name.clone(),
             selector: profile.selector.clone(),
@@ -184,6 +171,18 @@ pub fn with_role_names(plan: Plan, desired: &[&Desired]) -> Plan {
         steps: steps.collect(),
         held: plan.held,
     }
+}
+
+/// The AzureIdentity for an identity that was made, as a profile wants it.
+fn own_azure_identity(made: &RecordedIdentity, net_raw: NetRaw) -> Child<AzureIdentityFields> {
+    own_child(AzureIdentityFields {
+        resource_id: made.id.clone(),
+        client_id: made.client_id.clone(),
+        principal_id: Some(made.principal_id.clone()),
+        namespaced: true,
+        net_raw,
+        former: BTreeMap::new(),
+    })
 }
 
 fn own_child<T>(object: T) -> Child<T> {

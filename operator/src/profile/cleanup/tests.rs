@@ -2,25 +2,9 @@ use serde_json::json;
 
 use crate::profile::tests::fixture::Fixture;
 
-const ROLE: &str = "Reader";
-
-fn with_role() -> Fixture {
-    let access = json!([{ "role": ROLE, "scope": "/subscriptions/s/resourceGroups/apps" }]);
-    Fixture::with_profile(json!({ "className": "c", "access": access }))
-}
-
-/// `Ready` as reason and message.
-fn ready(fixture: &Fixture) -> (String, String) {
-    let status = fixture.profile().status.expect("a status");
-    let mut conditions = status.conditions.into_iter().flatten();
-    let ready = conditions.find(|condition| condition.type_ == "Ready");
-    let ready = ready.expect("Ready");
-    (ready.reason, ready.message)
-}
-
 #[tokio::test]
 async fn an_identity_is_deleted_only_when_it_is_known_to_be_on_no_vm_or_scale_set() {
-    let mut fixture = with_role();
+    let mut fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
     fixture.restart();
     fixture.delete();
@@ -30,7 +14,7 @@ async fn an_identity_is_deleted_only_when_it_is_known_to_be_on_no_vm_or_scale_se
         "{error:?}"
     );
     assert_eq!((fixture.identities().len(), fixture.roles()), (1, 1));
-    let (reason, message) = ready(&fixture);
+    let (reason, message) = fixture.ready();
     assert_eq!(reason, "Progressing");
     assert!(
         message.starts_with("the profile is being deleted: identity "),
@@ -52,7 +36,7 @@ async fn an_identity_is_deleted_only_when_it_is_known_to_be_on_no_vm_or_scale_se
 
 #[tokio::test]
 async fn the_way_back_takes_pods_their_identity_first_and_then_roles_and_identity() {
-    let fixture = with_role();
+    let fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
     fixture.delete();
     fixture.forget_calls();
@@ -68,7 +52,7 @@ async fn the_way_back_takes_pods_their_identity_first_and_then_roles_and_identit
 
 #[tokio::test]
 async fn without_its_class_a_profile_is_deleted_by_its_record() {
-    let mut fixture = with_role();
+    let mut fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
     fixture.class_is_gone();
     fixture.delete();

@@ -3,15 +3,16 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use podid_core::profile::decide::Precheck;
 use podid_core::profile::grace::deletion_wait;
 use podid_core::profile::result::ReconcileResult;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
+use super::context::has_finalizer;
 use super::precheck::precheck;
-use super::{FINALIZER, ProfileContext, pods, status};
+use super::{ProfileContext, pods, status};
 use crate::conditions::now;
 use crate::metrics::{Controller, CountedOutcome};
 
@@ -38,10 +39,9 @@ pub(super) async fn wait_for_pods(
 /// How long, and until when.
 fn wait(profile: &PodIdentityProfile, context: &ProfileContext) -> Option<(Duration, Timestamp)> {
     let deleted = profile.meta().deletion_timestamp.as_ref()?.0;
-    let is_held = profile.finalizers().iter().any(|name| name == FINALIZER);
     // What its class takes away is taken at once.
-    let is_withdrawn = matches!(precheck(profile, context), Precheck::Withdrawn(_));
-    if !is_held || is_withdrawn {
+    let is_withdrawn = || matches!(precheck(profile, context), Precheck::Withdrawn(_));
+    if !has_finalizer(profile) || is_withdrawn() {
         return None;
     }
     let grace = convert::profile(profile, Default::default()).deletion_grace;

@@ -38,14 +38,6 @@ fn is_left(fixture: &Fixture) -> bool {
     !fixture.identities().is_empty() && fixture.roles() == 1
 }
 
-/// What `Ready` says.
-fn says(fixture: &Fixture) -> String {
-    let status = fixture.profile().status.expect("a status");
-    let mut conditions = status.conditions.into_iter().flatten();
-    let ready = conditions.find(|condition| condition.type_ == "Ready");
-    ready.expect("Ready").message
-}
-
 #[tokio::test]
 async fn pods_keep_the_identity_until_they_have_ended() {
     let fixture = serving(with_grace("1h")).await;
@@ -57,7 +49,7 @@ async fn pods_keep_the_identity_until_they_have_ended() {
         "it is looked at when the grace is over"
     );
     assert_eq!(writes(&fixture), [""; 0]);
-    let said = says(&fixture);
+    let said = fixture.ready().1;
     assert!(said.contains("its pods keep the identity until"), "{said}");
     fixture.forget_calls();
     fixture.reconcile().await.expect("waits");

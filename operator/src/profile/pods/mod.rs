@@ -15,6 +15,7 @@ use podid_core::net_raw::{NamedPods, NetRaw};
 use podid_core::profile::desired::Desired;
 use podid_core::profile::pods::{self, BoundPods, PodEffect, about_to_be_bound, pods_problem};
 use podid_crds::podid::PodIdentityProfile;
+use podid_index::key_of;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -29,9 +30,9 @@ use crate::conditions::core_conditions;
 const FIELD_MANAGER: &str = "podid-operator-pods";
 
 /// Writes each count that changes to the status of its profile, one after the other, and sends the
-/// profiles that their pods make ready or not, or whose deletion waited for them, to `concerned`. A profile that changes is looked at too: what
-/// is written depends on what its other conditions say, and may have been written by one that had not seen
-/// them yet.
+/// profiles that their pods make ready or not, or whose deletion waited for them, to `concerned`. A profile that
+/// changes is looked at too: what is written depends on what its other conditions say, and may have been written
+/// by one that had not seen them yet.
 pub(super) async fn write_counts(
     context: Arc<ProfileContext>,
     mut counts: mpsc::UnboundedReceiver<ObjectKey>,
@@ -43,7 +44,7 @@ pub(super) async fn write_counts(
     loop {
         let (key, is_counted) = tokio::select! {
             Some(key) = counts.recv() => (key, true),
-            Some(profile) = changed.next() => (key_of(&profile), false),
+            Some(profile) = changed.next() => (key_of(&*profile), false),
             // The watch and the controller of AzureAssignedIdentities have ended, and the process ends soon.
             else => return std::future::pending().await,
         };
@@ -133,10 +134,6 @@ pub(super) fn enforcement_of_bound(
 /// The AzureIdentity of a profile has the profile's name.
 fn profile_of(identity: &ObjectKey) -> ObjectRef<PodIdentityProfile> {
     ObjectRef::new(&identity.name).within(&identity.namespace)
-}
-
-fn key_of(profile: &PodIdentityProfile) -> ObjectKey {
-    ObjectKey::new(profile.namespace().unwrap_or_default(), profile.name_any())
 }
 
 async fn recount(key: &ObjectKey, context: &ProfileContext) {

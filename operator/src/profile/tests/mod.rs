@@ -1,5 +1,6 @@
 //! Reconciliations against a cloud and an API server that write down what they are asked.
 
+mod deleted;
 pub(super) mod fixture;
 mod held_back;
 mod rechecks;

@@ -2,11 +2,6 @@ use serde_json::{Value, json};
 
 use crate::profile::tests::fixture::Fixture;
 
-fn with_role() -> Fixture {
-    let access = json!([{ "role": "Reader", "scope": "/subscriptions/s/resourceGroups/apps" }]);
-    Fixture::with_profile(json!({ "className": "c", "access": access }))
-}
-
 fn revoking(limits: Value) -> Value {
     let mut all = json!({ "onNarrowing": "Revoke", "allowNetRaw": true });
     let limits = limits.as_object().expect("limits").clone();
@@ -14,24 +9,15 @@ fn revoking(limits: Value) -> Value {
     all
 }
 
-/// `Ready` as reason and message.
-fn ready(fixture: &Fixture) -> (String, String) {
-    let status = fixture.profile().status.expect("a status");
-    let mut conditions = status.conditions.into_iter().flatten();
-    let ready = conditions.find(|condition| condition.type_ == "Ready");
-    let ready = ready.expect("Ready");
-    (ready.reason, ready.message)
-}
-
 #[tokio::test]
 async fn roles_are_revoked_while_pods_keep_the_identity_and_come_back() {
-    let mut fixture = with_role();
+    let mut fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
     fixture.forget_calls();
     fixture.class_limits(revoking(json!({ "namespaces": { "names": ["*"] } })));
     fixture.reconcile().await.expect("reconciled");
     assert_eq!(fixture.roles(), 0);
-    let (reason, message) = ready(&fixture);
+    let (reason, message) = fixture.ready();
     assert_eq!(reason, "NotAllowedByClass");
     assert!(message.contains("podid has revoked"), "{message}");
     let writes = fixture.writes();
@@ -51,12 +37,12 @@ async fn roles_are_revoked_while_pods_keep_the_identity_and_come_back() {
     ));
     fixture.reconcile().await.expect("reconciled");
     assert_eq!(fixture.roles(), 1);
-    assert_eq!(ready(&fixture).0, "ReconciliationSucceeded");
+    assert_eq!(fixture.ready().0, "ReconciliationSucceeded");
 }
 
 #[tokio::test]
 async fn a_profile_without_a_place_loses_its_pods_and_keeps_its_identity() {
-    let mut fixture = with_role();
+    let mut fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
     fixture.restart();
     fixture.forget_calls();
@@ -68,11 +54,11 @@ async fn a_profile_without_a_place_loses_its_pods_and_keeps_its_identity() {
     };
     assert_eq!(fixture.roles(), 0, "they wait for no VM or scale set");
     assert_eq!(deleted(&fixture), 1, "the binding alone");
-    assert_eq!(ready(&fixture).0, "Progressing");
+    assert_eq!(fixture.ready().0, "Progressing");
     fixture.pods_are_known();
     fixture.reconcile().await.expect("reconciled");
     assert_eq!(deleted(&fixture), 2);
-    let (reason, message) = ready(&fixture);
+    let (reason, message) = fixture.ready();
     assert_eq!(reason, "NotAllowedByClass");
     assert!(message.contains("stays in Azure"), "{message}");
     assert_eq!(fixture.identities().len(), 1);
