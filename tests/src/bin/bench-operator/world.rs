@@ -100,9 +100,13 @@ impl World {
         Ok(())
     }
 
+    /// Of all profiles, those with pods first.
+    fn numbers(&self) -> Range<usize> {
+        0..self.profiles + self.idle_profiles
+    }
+
     fn namespaces(&self) -> BTreeSet<String> {
-        let all = 0..self.profiles + self.idle_profiles;
-        all.map(namespace).collect()
+        self.numbers().map(namespace).collect()
     }
 
     /// How long Azure needs at least until the VMs and scale sets have the identities of this many pods: those of one
@@ -127,8 +131,7 @@ impl World {
 
     /// All profiles, those with pods first.
     pub(crate) async fn create_profiles(&self) -> Result<()> {
-        let all = 0..self.profiles + self.idle_profiles;
-        self.each(all, async |number| {
+        self.each(self.numbers(), async |number| {
             self.create_profile(&namespace(number), &profile(number))
                 .await
         })

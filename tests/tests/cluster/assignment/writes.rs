@@ -1,12 +1,12 @@
 //! How often the operator writes to the API server for a pod, by the API server's own record.
 
+use podid_lab::layout::OPERATOR_ACCOUNT;
 use podid_tests::rights;
 
 use super::scene::Scene;
 use crate::fixture::eventually;
 use crate::stage::SET_NODES;
 
-const OPERATOR: &str = "system:serviceaccount:podid-system:podid-operator";
 const OBJECT_APPLIED: &str = "patch aadpodidentity.k8s.io/azureassignedidentities";
 const OBJECT_DELETED: &str = "delete aadpodidentity.k8s.io/azureassignedidentities";
 const EVENT: &str = "create events.k8s.io/events";
@@ -15,7 +15,7 @@ impl Scene {
     /// What the operator has written in the namespace so far, sorted.
     pub(super) fn written(&self) -> Vec<String> {
         let log = self.stage.lab.audit_log();
-        let mut written = rights::written(&log, OPERATOR, &self.namespace).unwrap();
+        let mut written = rights::written(&log, OPERATOR_ACCOUNT, &self.namespace).unwrap();
         written.sort();
         written
     }

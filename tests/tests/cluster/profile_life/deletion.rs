@@ -1,14 +1,13 @@
 //! Deletions under trouble: Azure fails meanwhile, or the namespace goes as well.
 
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams};
 use podid_crds::podid::PodIdentityProfile;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::scene::{READS_SECRETS, Scene, access, conditions, says, status, vault};
+use super::scene::{Scene, reads_secrets, says, status};
 use crate::fixture::eventually;
 use crate::stage::VM_NODES;
 
@@ -16,10 +15,6 @@ use crate::stage::VM_NODES;
 const SENT: usize = 4;
 /// Looks at a profile beyond those that its pauses give: its own objects go meanwhile.
 const OTHER_LOOKS: u32 = 3;
-
-fn reads_secrets() -> Value {
-    json!({ "access": [access(READS_SECRETS, &vault())] })
-}
 
 fn fails() -> Value {
     let body = json!({ "error": { "code": "InternalServerError", "message": "Later." } });
@@ -37,14 +32,6 @@ async fn failed(scene: &Scene, operation: &str) -> Vec<Timestamp> {
         .map(|call| call["time"].as_str().expect("a time"))
         .map(|time| time.parse().expect("a time"))
         .collect()
-}
-
-async fn until_gone(scene: &Scene) {
-    eventually("cart gone", async || {
-        let found = scene.api::<PodIdentityProfile>().get_opt("cart").await;
-        found.unwrap().is_none().then_some(())
-    })
-    .await;
 }
 
 /// The profile once its status says that its deletion failed.
@@ -126,7 +113,7 @@ async fn nothing_is_forgotten_while_azure_fails_and_all_goes_after_it() {
         assert!(scene.azure_identity(&identity.resource_id).await.is_some());
 
         scene.stage.heal().await;
-        until_gone(&scene).await;
+        scene.until_gone("cart").await;
         assert!(scene.azure_identity(&identity.resource_id).await.is_none());
         assert!(scene.rights(&identity.principal_id).await.is_empty());
         let writes = scene.writes().await;
@@ -168,12 +155,7 @@ async fn a_profile_whose_namespace_goes_while_it_is_made_leaves_nothing() {
     let fault = json!({ "operation": "arm.identity.put", "effect": slow });
     scene.stage.fault(fault).await;
     scene.profile("cart", reads_secrets()).await;
-    eventually("word of the identity", async || {
-        let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
-        let creates = |c: &Condition| c.message.starts_with("podid is creating identity");
-        conditions(&profile).iter().any(creates).then_some(())
-    })
-    .await;
+    scene.until_creating("cart").await;
     delete_namespace(&scene).await;
     until_namespace_gone(&scene).await;
     let made = scene.calls().await;

@@ -17,15 +17,6 @@ async fn serving(scene: &Scene, grace: &str) -> String {
     status(&profile).identity.expect("an identity").resource_id
 }
 
-async fn until_gone(scene: &Scene) {
-    let profiles = scene.api::<PodIdentityProfile>();
-    eventually("the profile is gone", async || {
-        let found = profiles.get_opt("cart").await.unwrap();
-        found.is_none().then_some(())
-    })
-    .await;
-}
-
 /// Nothing is left of the profile, in Azure and in the cluster.
 async fn is_undone(scene: &Scene, identity: &str) {
     assert!(scene.azure_identity(identity).await.is_none());
@@ -67,7 +58,7 @@ async fn a_pod_is_served_until_it_has_ended_and_then_all_goes() {
     );
 
     scene.delete_pod("late").await;
-    until_gone(&scene).await;
+    scene.until_gone("cart").await;
     is_undone(&scene, &identity).await;
 }
 

@@ -3,12 +3,11 @@
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
 use podid_core::lease::LEASE_DURATION;
-use podid_crds::podid::PodIdentityProfile;
 use podid_tests::api_proxy::ApiCall;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::proxied::Proxied;
-use super::scene::{READS_SECRETS, Scene, access, conditions, status, vault};
+use super::scene::{Scene, reads_secrets, status};
 use crate::fixture::eventually;
 use crate::stage::{SET_NODES, Stage};
 
@@ -34,10 +33,6 @@ impl Drop for Follower<'_> {
     fn drop(&mut self) {
         self.0.stop_second_operator();
     }
-}
-
-fn reads_secrets() -> Value {
-    json!({ "access": [access(READS_SECRETS, &vault())] })
 }
 
 /// The Lease, once this replica holds it.
@@ -109,13 +104,7 @@ async fn one_that_was_stopped_for_longer_than_its_lease_writes_nothing_when_it_g
     let slow = json!({ "operation": "arm.identity.put", "effect": slow, "count": 1 });
     scene.stage.fault(slow).await;
     scene.profile("two", reads_secrets()).await;
-    eventually("work on two", async || {
-        let profile: PodIdentityProfile = scene.api().get("two").await.unwrap();
-        let creating = |message: &str| message.starts_with("podid is creating identity");
-        let mut conditions = conditions(&profile).into_iter();
-        conditions.any(|one| creating(&one.message)).then_some(())
-    })
-    .await;
+    scene.until_creating("two").await;
     scene.stage.freeze_operator(true);
     led_by(&scene.stage, SECOND).await;
     let two = scene.until("two", "Ready", "True").await;

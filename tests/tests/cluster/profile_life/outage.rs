@@ -14,25 +14,25 @@ use podid_tests::api_proxy::{ApiCall, Effect, Fault};
 use serde_json::{Value, json};
 
 use super::proxied::Proxied;
-use super::scene::{READS_SECRETS, Scene, access, conditions, status, vault};
+use super::scene::{Scene, conditions, reads_secrets, status};
 use crate::fixture::{eventually, eventually_within};
 use crate::stage::SET_NODES;
 
 /// More than a whole life of a profile needs of any call, with one more try of each of its steps.
 const FEW: usize = 24;
 
-fn reads_secrets(scene: &Scene, name: &str) -> Value {
-    json!({
-        "access": [access(READS_SECRETS, &vault())],
-        "identity": { "name": format!("{}-{name}", scene.namespace) },
-    })
+/// A profile that may read secrets, whose identity is named after the scene.
+fn named(scene: &Scene, name: &str) -> Value {
+    let mut spec = reads_secrets();
+    spec["identity"] = json!({ "name": format!("{}-{name}", scene.namespace) });
+    spec
 }
 
 /// A profile and its pod from beginning to end, as on any other day.
 async fn live(scene: &Scene, name: &str) {
     let identity = format!("{}-{name}", scene.namespace);
     scene.stage.heal().await;
-    scene.profile(name, reads_secrets(scene, name)).await;
+    scene.profile(name, named(scene, name)).await;
     scene.pod(name, name, SET_NODES[0]).await;
     let profile = scene.until(name, "Ready", "True").await;
     scene
@@ -59,9 +59,9 @@ async fn live(scene: &Scene, name: &str) {
 fn counted<'a>(calls: impl IntoIterator<Item = &'a ApiCall>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for call in calls {
-        let is_of_others = ["/events", "/admissionregistration.k8s.io/"];
-        let is_of_others = is_of_others.iter().any(|part| call.path.contains(part));
-        if !call.is_of_lease() && !is_of_others {
+        let beside = ["/events", "/admissionregistration.k8s.io/"];
+        let is_beside = beside.iter().any(|part| call.path.contains(part));
+        if !call.is_of_lease() && !is_beside {
             let watch = if call.is_watch { " watch" } else { "" };
             *counts.entry(format!("{call}{watch}")).or_default() += 1;
         }
@@ -83,7 +83,7 @@ async fn a_slow_api_server_is_waited_for_without_a_restart() {
     let scene = Scene::open("slow-api").await;
     let slow = Fault::new(Effect::Delay(Duration::from_secs(10)), |_| true);
     let proxied = Proxied::start(&scene.stage, [slow]).await;
-    scene.profile("cart", reads_secrets(&scene, "cart")).await;
+    scene.profile("cart", named(&scene, "cart")).await;
     let looks = |calls: &[ApiCall]| calls.iter().filter(|call| call.is_of_lease()).count();
     eventually("several looks at the lease", async || {
         (looks(&proxied.proxy.calls()) >= 5).then_some(())
@@ -104,10 +104,10 @@ async fn a_slow_api_server_is_waited_for_without_a_restart() {
 async fn connections_gone_dead_are_given_up() {
     let scene = Scene::open("black-hole").await;
     let proxied = Proxied::start(&scene.stage, []).await;
-    scene.ready("before", reads_secrets(&scene, "before")).await;
+    scene.ready("before", named(&scene, "before")).await;
     let _before = proxied.proxy.take_calls();
     proxied.proxy.connections_go_dead();
-    scene.profile("after", reads_secrets(&scene, "after")).await;
+    scene.profile("after", named(&scene, "after")).await;
     eventually_within(Duration::from_secs(120), "after is ready", async || {
         let profile: PodIdentityProfile = scene.api().get("after").await.unwrap();
         let is_ready = |one: &Condition| one.type_ == "Ready" && one.status == "True";
@@ -124,21 +124,14 @@ async fn connections_gone_dead_are_given_up() {
 async fn an_api_server_that_is_killed_meanwhile_finds_the_work_going_on() {
     let scene = Scene::open("api-killed").await;
     let proxied = Proxied::start(&scene.stage, []).await;
-    scene.ready("before", reads_secrets(&scene, "before")).await;
+    scene.ready("before", named(&scene, "before")).await;
     // Azure has done it when the API server is away, where it is to be written down.
     let slow = json!({ "kind": "delay", "seconds": 3 });
     let slow = json!({ "operation": "arm.identity.put", "effect": slow });
     scene.stage.heal().await;
     scene.stage.fault(slow).await;
-    scene
-        .profile("during", reads_secrets(&scene, "during"))
-        .await;
-    eventually("work on during", async || {
-        let profile: PodIdentityProfile = scene.api().get("during").await.unwrap();
-        let is_told = |one: &Condition| one.message.starts_with("podid is creating identity");
-        conditions(&profile).iter().any(is_told).then_some(())
-    })
-    .await;
+    scene.profile("during", named(&scene, "during")).await;
+    scene.until_creating("during").await;
     let _before = proxied.proxy.take_calls();
     scene.stage.lab.kill_service("kube-apiserver", 9).unwrap();
     eventually("the API server", async || {
@@ -184,7 +177,7 @@ async fn a_conflict_on_each_first_write_changes_nothing_in_the_end() {
 async fn watches_that_are_too_old_begin_anew_with_one_list() {
     let scene = Scene::open("api-gone").await;
     let proxied = Proxied::start(&scene.stage, []).await;
-    scene.ready("before", reads_secrets(&scene, "before")).await;
+    scene.ready("before", named(&scene, "before")).await;
     let kinds = |calls: &[ApiCall]| {
         let watches = calls.iter().filter(|call| call.is_watch);
         counted(watches).len()

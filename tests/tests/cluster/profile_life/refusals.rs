@@ -3,7 +3,7 @@
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
 
-use super::scene::{READS_SECRETS, Scene, access, says, status, vault};
+use super::scene::{Scene, reads_secrets, says, status};
 use crate::fixture::eventually;
 
 /// Azure's refusal.
@@ -62,12 +62,7 @@ async fn a_full_subscription_stalls_a_profile_until_there_is_room() {
     let effect = refuses(400, "RoleAssignmentLimitExceeded");
     let fault = json!({ "operation": "arm.roleassignment.put", "effect": effect });
     scene.stage.fault(fault).await;
-    scene
-        .profile(
-            "cart",
-            json!({ "access": [access(READS_SECRETS, &vault())] }),
-        )
-        .await;
+    scene.profile("cart", reads_secrets()).await;
     let remedy = "remove role assignments that are no longer used";
     let (part, code) = ("AccessReady", "RoleAssignmentLimitExceeded");
     is_stalled(&scene, part, code, remedy, "roleassignment.put 400").await;
@@ -86,12 +81,7 @@ async fn a_lock_stalls_a_profile_and_only_delays_its_deletion() {
         scene.stage.fault(fault).await;
     };
     lock("arm.roleassignment.put").await;
-    scene
-        .profile(
-            "cart",
-            json!({ "access": [access(READS_SECRETS, &vault())] }),
-        )
-        .await;
+    scene.profile("cart", reads_secrets()).await;
     let remedy = "remove the lock, or exempt this resource from it";
     let put = "roleassignment.put 409";
     is_stalled(&scene, "AccessReady", "ScopeLocked", remedy, put).await;
@@ -116,10 +106,6 @@ async fn a_lock_stalls_a_profile_and_only_delays_its_deletion() {
     assert!(message.contains(remedy), "{message}");
     assert!(scene.azure_identity(&identity.resource_id).await.is_some());
     scene.stage.heal().await;
-    eventually("cart gone", async || {
-        let found = scene.api::<PodIdentityProfile>().get_opt("cart").await;
-        found.unwrap().is_none().then_some(())
-    })
-    .await;
+    scene.until_gone("cart").await;
     assert!(scene.azure_identity(&identity.resource_id).await.is_none());
 }

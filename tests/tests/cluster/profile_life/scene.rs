@@ -41,6 +41,11 @@ pub(super) fn access(role: &str, scope: &str) -> Value {
     json!({ "role": role, "scope": scope })
 }
 
+/// What a profile says that may read the vault's secrets.
+pub(super) fn reads_secrets() -> Value {
+    json!({ "access": [access(READS_SECRETS, &vault())] })
+}
+
 /// A namespace of the lab in which the operator runs, and a class for it.
 pub(super) struct Scene {
     pub(super) stage: Arc<Stage>,
@@ -153,6 +158,16 @@ impl Scene {
         .await
     }
 
+    /// Looks until the profile says that its identity is being made.
+    pub(super) async fn until_creating(&self, name: &str) {
+        eventually(&format!("word of the identity of {name}"), async || {
+            let profile: PodIdentityProfile = self.api().get(name).await.unwrap();
+            let creates = |c: &Condition| c.message.starts_with("podid is creating identity");
+            conditions(&profile).iter().any(creates).then_some(())
+        })
+        .await;
+    }
+
     /// Looks until the profile is ready or stalled.
     pub(super) async fn until_decided(&self, name: &str) -> PodIdentityProfile {
         eventually(&format!("a decision about {name}"), async || {
@@ -187,6 +202,11 @@ impl Scene {
     /// Deletes the profile, and looks until it is gone.
     pub(super) async fn delete(&self, name: &str) {
         self.delete_object::<PodIdentityProfile>(name).await;
+        self.until_gone(name).await;
+    }
+
+    /// Looks until the profile is gone.
+    pub(super) async fn until_gone(&self, name: &str) {
         let profiles = self.api::<PodIdentityProfile>();
         eventually(&format!("{name} gone"), async || {
             profiles

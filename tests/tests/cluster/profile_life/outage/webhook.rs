@@ -7,7 +7,7 @@ use podid_crds::podid::PodIdentityProfile;
 use podid_tests::api_proxy::ApiCall;
 use serde_json::{Value, json};
 
-use super::{assert_few, reads_secrets};
+use super::{assert_few, named};
 use crate::fixture::eventually;
 use crate::profile_life::proxied::Proxied;
 use crate::profile_life::scene::{Scene, says};
@@ -77,7 +77,7 @@ async fn objects_that_a_dead_webhook_refuses_are_written_when_it_is_gone() {
         objects.patch("trial", trial, &Patch::Apply(&object)).await
     })
     .await;
-    scene.profile("cart", reads_secrets(&scene, "cart")).await;
+    scene.profile("cart", named(&scene, "cart")).await;
     let message = eventually("what is wrong", async || {
         let profile: PodIdentityProfile = scene.api().get("cart").await.unwrap();
         let has_conditions = profile.status.as_ref()?.conditions.is_some();
@@ -119,7 +119,7 @@ async fn where_nothing_can_be_written_down_nothing_is_made() {
     .await;
     scene.stage.heal().await;
     let _before = proxied.proxy.take_calls();
-    scene.profile("cart", reads_secrets(&scene, "cart")).await;
+    scene.profile("cart", named(&scene, "cart")).await;
     let is_try = |call: &&ApiCall| call.path.ends_with("/podidentityprofiles/cart/status");
     eventually("three tries", async || {
         let calls = proxied.proxy.calls();
