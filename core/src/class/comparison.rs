@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::azure::{Answer, Question};
 use crate::moment::Moment;
 
 /// What a comparison of a class was about. A class made again under the same name has another uid.
@@ -18,12 +19,15 @@ pub struct ClassVersion {
 }
 
 /// A comparison of a class with Azure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassComparison {
     /// What was compared.
     pub version: ClassVersion,
-    /// When it is to be repeated.
+    /// When it is to be repeated or continued.
     pub due: Moment,
+    /// What Azure has answered, if other questions were held back: only those are asked when it is continued, so that
+    /// it ends however few calls may leave at once.
+    pub answers: Vec<(Question, Answer)>,
 }
 
 impl ClassComparison {
@@ -51,6 +55,7 @@ mod tests {
         let comparison = ClassComparison {
             version: version.clone(),
             due: start + 10 * second,
+            answers: Vec::new(),
         };
         let rest = |after| comparison.rest(&version, start + after * second);
         assert_eq!(rest(0), Some(10 * second));

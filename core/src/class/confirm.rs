@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::azure::Before;
 use super::operator::OperatorEnvironment;
 use super::spec::Class;
+use crate::arm_budget::CallPriority;
 use crate::condition::{Condition, ConditionStatus, ReconcileOutcome};
 
 /// Whether profiles may use a class as it is written now.
@@ -40,6 +41,16 @@ impl Usability {
         match self {
             Self::Unknown => Before::Nothing,
             Self::Usable | Self::Unusable(_) | Self::Assumed => Before::Known,
+        }
+    }
+
+    /// Whether somebody waits for a comparison of a class that is known to be so: profiles do for one that is not known
+    /// yet, and a person who asked for it. After a restart, what every class says already keeps no profile waiting.
+    #[must_use]
+    pub fn comparison_priority(&self, is_requested: bool) -> CallPriority {
+        match (self.before(), is_requested) {
+            (Before::Known, false) => CallPriority::Background,
+            (Before::Nothing, _) | (_, true) => CallPriority::Awaited,
         }
     }
 }
@@ -118,6 +129,17 @@ mod tests {
                 "{rest:?}"
             );
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_known_and_was_not_asked_for() {
+        let unusable = Usability::Unusable(String::new());
+        for known in [Usability::Usable, unusable] {
+            assert_eq!(known.comparison_priority(false), CallPriority::Background);
+            assert_eq!(known.comparison_priority(true), CallPriority::Awaited);
+        }
+        let unknown = Usability::Unknown;
+        assert_eq!(unknown.comparison_priority(false), CallPriority::Awaited);
     }
 
     #[test]

@@ -19,15 +19,30 @@ const AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) all: Vec<(Question, Answer)>,
-    /// The longest wait that Azure asked for.
+    /// The longest wait that Azure or the budget asked for.
     pub(super) retry_after: Option<Duration>,
     /// Whether a question did not leave, so that Azure's request limits are kept: it is not known yet what all come to.
     pub(super) held_back: bool,
 }
 
-/// Asks all there is to ask, each question once.
-pub(super) async fn ask(class: &Class, context: &ClassContext) -> Answers {
-    let asked: Vec<_> = stream::iter(questions(class))
+impl Answers {
+    /// Those that need not be asked for again.
+    pub(super) fn given(self) -> Vec<(Question, Answer)> {
+        let all = self.all.into_iter();
+        all.filter(|(_, answer)| !matches!(answer, Answer::Unanswered(_)))
+            .collect()
+    }
+}
+
+/// Asks all there is to ask, each question once, but for those that have an answer.
+pub(super) async fn ask(
+    class: &Class,
+    answered: Vec<(Question, Answer)>,
+    context: &ClassContext,
+) -> Answers {
+    let mut left = questions(class);
+    left.retain(|question| answered.iter().all(|(known, _)| known != question));
+    let asked: Vec<_> = stream::iter(left)
         .map(|question| async move { (one(&question.about, context).await, question) })
         .buffered(AT_ONCE)
         .collect()
@@ -37,12 +52,12 @@ pub(super) async fn ask(class: &Class, context: &ClassContext) -> Answers {
     let held_back = errors
         .map(AzureError::class)
         .any(|class| class == ErrorClass::HeldBack);
-    let all = asked.into_iter().map(|(answer, question)| {
+    let now = asked.into_iter().map(|(answer, question)| {
         let answer = answer.unwrap_or_else(|error| failed(&error));
         (question, answer)
     });
     Answers {
-        all: all.collect(),
+        all: answered.into_iter().chain(now).collect(),
         retry_after,
         held_back,
     }

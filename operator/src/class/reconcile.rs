@@ -16,7 +16,9 @@ use super::ClassContext;
 use super::ask::ask;
 use super::cluster::look;
 use super::status::{StatusError, read, write};
+use crate::annotations::REQUESTED_AT;
 use crate::conditions::{ready_at, usability};
+use crate::gate::with_priority;
 use crate::metrics::{Controller, CountedOutcome as Counted};
 use crate::retry::jittered;
 
@@ -87,10 +89,13 @@ async fn compare(
     begun: Option<&PodIdentityClass>,
     context: &ClassContext,
 ) -> Result<(Duration, Option<ReconcileOutcome>), StatusError> {
-    let (answers, findings) = join(ask(core_class, context), look(core_class, context)).await;
+    let priority = usability(class).comparison_priority(is_requested(class));
+    let asked = ask(core_class, context.schedule.answers(class), context);
+    let asked = with_priority(priority, asked);
+    let (answers, findings) = join(asked, look(core_class, context)).await;
     if answers.held_back {
         let wait = answers.retry_after.unwrap_or_default();
-        context.schedule.done(class, wait);
+        context.schedule.held_back(class, wait, answers.given());
         return Ok((wait, None));
     }
     let outcome = class_outcome(core_class, &answers.all, usability(class).before());
@@ -106,6 +111,14 @@ async fn compare(
     };
     context.schedule.done(class, wait);
     Ok((wait, outcome))
+}
+
+/// Whether a person has asked for a comparison that was not made yet.
+fn is_requested(class: &PodIdentityClass) -> bool {
+    let handled = class.status.as_ref();
+    let handled = handled.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let requested = class.annotations().get(REQUESTED_AT);
+    requested.is_some() && requested != handled
 }
 
 /// What the controller does about a class whose status could not be written.

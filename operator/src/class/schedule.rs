@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::{Resource, ResourceExt};
+use podid_core::class::azure::{Answer, Question};
 use podid_core::class::{ClassComparison, ClassVersion};
 use podid_crds::podid::PodIdentityClass;
 
@@ -27,11 +28,30 @@ impl Schedule {
         last.rest(&version(class), self.clock.now())
     }
 
+    /// What Azure has answered about the class, as it is written now, in a comparison that is to be continued.
+    pub(super) fn answers(&self, class: &PodIdentityClass) -> Vec<(Question, Answer)> {
+        let comparisons = self.comparisons();
+        let last = comparisons.get(&class.name_any());
+        let last = last.filter(|last| last.version == version(class));
+        last.map(|last| last.answers.clone()).unwrap_or_default()
+    }
+
     /// The class was compared, and is to be compared again after `wait`.
     pub(super) fn done(&self, class: &PodIdentityClass, wait: Duration) {
+        self.held_back(class, wait, Vec::new());
+    }
+
+    /// So far there are these answers about the class, and the rest is to be asked after `wait`.
+    pub(super) fn held_back(
+        &self,
+        class: &PodIdentityClass,
+        wait: Duration,
+        answers: Vec<(Question, Answer)>,
+    ) {
         let comparison = ClassComparison {
             version: version(class),
             due: self.clock.now() + wait,
+            answers,
         };
         self.comparisons().insert(class.name_any(), comparison);
     }

@@ -24,7 +24,7 @@ pub(crate) fn with_priority<F: Future>(
 }
 
 /// Whether somebody waits for the calls of the work that is under way.
-pub(super) fn priority() -> CallPriority {
+pub(crate) fn priority() -> CallPriority {
     PRIORITY
         .try_with(|priority| *priority)
         .unwrap_or(CallPriority::Awaited)

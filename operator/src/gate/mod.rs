@@ -30,6 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use budget::RequestBudget;
+#[cfg(test)]
+pub(crate) use budget::priority;
 pub(crate) use budget::with_priority;
 pub use call::{CallDestination, CallKind, CallSubject, OutgoingCall};
 pub use cluster::ClusterAccess;

@@ -19,6 +19,7 @@ use podid_azure::{
     RoleAssignment, RoleAssignmentSpec, RoleAssignments, RoleDefinition, Subscription,
     Subscriptions,
 };
+use podid_core::arm_budget::CallPriority;
 use podid_core::binding::LegacyIdentities;
 use podid_core::class::{Cloud, OperatorEnvironment};
 use podid_core::condition::{Condition, READY};
@@ -35,6 +36,7 @@ use crate::annotations::REQUESTED_AT;
 use crate::class::reconcile::reconcile;
 use crate::class::{ClassContext, Schedule};
 use crate::conditions::from_kubernetes;
+use crate::gate;
 use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
 use crate::retry::Retries;
@@ -55,13 +57,20 @@ pub(super) enum Fault {
     SignedOut,
     /// The operator may not read.
     Forbidden,
+    /// Only so many more calls leave, so that Azure's limits are kept.
+    Left(usize),
 }
+
+/// When calls that do not leave are to come again.
+pub(super) const HELD_BACK: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct State {
     class: Value,
     /// What Azure was asked.
     calls: Vec<String>,
+    /// Whether somebody waited for the last of them.
+    priority: Option<CallPriority>,
     /// Reasons that were written.
     statuses: Vec<String>,
     fault: Option<Fault>,
@@ -204,6 +213,11 @@ impl Fixture {
         lock(&self.state).calls.clone()
     }
 
+    /// Whether somebody waited for the last call.
+    pub(super) fn priority(&self) -> Option<CallPriority> {
+        lock(&self.state).priority
+    }
+
     pub(super) fn statuses(&self) -> Vec<String> {
         lock(&self.state).statuses.clone()
     }
@@ -329,10 +343,16 @@ impl std::fmt::Debug for Fake {
 impl Fake {
     fn asked(&self, operation: Operation, of: &str) -> Result<()> {
         let mut state = lock(&self.0);
+        if let Some(Fault::Left(calls)) = &mut state.fault {
+            *calls = calls
+                .checked_sub(1)
+                .ok_or_else(|| held_back(operation, of))?;
+        }
         state.calls.push(format!("{operation} {of}"));
+        state.priority = Some(gate::priority());
         let refused = |reply| Err(AzureError::refused(operation, of, reply));
         match state.fault {
-            None => Ok(()),
+            None | Some(Fault::Left(_)) => Ok(()),
             Some(Fault::Silent) => Err(AzureError::NoAnswer {
                 operation,
                 resource: of.to_owned(),
@@ -347,6 +367,16 @@ impl Fake {
             Some(Fault::SignedOut) => refused(Reply::new(401, "InvalidAuthenticationToken", "no")),
             Some(Fault::Forbidden) => refused(Reply::new(403, "AuthorizationFailed", "no")),
         }
+    }
+}
+
+fn held_back(operation: Operation, of: &str) -> AzureError {
+    AzureError::NotSent {
+        operation,
+        resource: of.to_owned(),
+        source: "too many".into(),
+        retry_after: Some(HELD_BACK),
+        next_step: "wait".to_owned(),
     }
 }
 

@@ -4,8 +4,9 @@ mod fixture;
 
 use std::time::Duration;
 
-use fixture::{Fault, Fixture, INTERVAL};
+use fixture::{Fault, Fixture, HELD_BACK, INTERVAL};
 use kube::runtime::controller::Action;
+use podid_core::arm_budget::CallPriority;
 use podid_core::class::NEIGHBOURS_READY;
 use podid_core::condition::ConditionStatus;
 use podid_core::node_guard::{NODES_GUARDED, NodeGuard, NodeSummary, UnguardedReason};
@@ -233,6 +234,47 @@ async fn a_silent_azure_is_asked_ever_more_seldom_and_not_before_it_wishes() {
         rounds += usize::from(fixture.calls().len() > before);
     }
     assert!((10..=30).contains(&rounds), "{rounds} rounds in an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comparison_goes_on_where_it_was_held_back() {
+    let fixture = Fixture::new(json!({}));
+    for calls in 1..CALLS {
+        fixture.strike(Some(Fault::Left(1)));
+        assert_eq!(fixture.reconcile().await, Action::requeue(HELD_BACK));
+        assert_eq!(fixture.calls().len(), calls);
+        assert_eq!(fixture.ready().status, ConditionStatus::Unknown);
+        assert_eq!(fixture.statuses(), ["Progressing"], "nothing is said of it");
+        tokio::time::advance(HELD_BACK).await;
+    }
+    fixture.strike(Some(Fault::Left(1)));
+    fixture.reconcile().await;
+    assert_eq!(fixture.ready().status, ConditionStatus::True);
+
+    // Another class is another comparison.
+    fixture.change(json!({ "location": "eastus" }));
+    fixture.strike(None);
+    fixture.reconcile().await;
+    assert_eq!(fixture.calls().len(), 2 * CALLS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_class_says_already_is_compared_when_nobody_else_needs_the_calls() {
+    let fixture = Fixture::new(json!({}));
+    fixture.reconcile().await;
+    assert_eq!(fixture.priority(), Some(CallPriority::Awaited));
+    tokio::time::advance(INTERVAL.mul_f64(1.11)).await;
+    fixture.reconcile().await;
+    assert_eq!(fixture.priority(), Some(CallPriority::Background));
+    fixture.request("now");
+    fixture.reconcile().await;
+    assert_eq!(fixture.priority(), Some(CallPriority::Awaited));
+    tokio::time::advance(INTERVAL.mul_f64(1.11)).await;
+    fixture.reconcile().await;
+    assert_eq!(fixture.priority(), Some(CallPriority::Background), "once");
+    fixture.change(json!({ "location": "eastus" }));
+    fixture.reconcile().await;
+    assert_eq!(fixture.priority(), Some(CallPriority::Awaited));
 }
 
 #[tokio::test(start_paused = true)]
