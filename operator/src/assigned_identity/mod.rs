@@ -48,4 +48,4 @@ pub use metrics::AssignedIdentityMetrics;
 pub use podid_index::ObjectKey;
 pub use profiles::ProfileStores;
 pub use run::run;
-pub use view::{AssignmentChanges, AssignmentView, TargetsWithIdentityChange};
+pub use view::{AssignmentChanges, AssignmentView, BoundPodsChange, TargetsWithIdentityChange};

@@ -17,7 +17,7 @@ use super::shared_index::SharedIndex;
 #[derive(Clone, Debug)]
 pub struct AssignmentView {
     state: Arc<Mutex<State>>,
-    counts: mpsc::UnboundedSender<ObjectKey>,
+    counts: mpsc::UnboundedSender<BoundPodsChange>,
     targets_with_identity: mpsc::UnboundedSender<TargetsWithIdentityChange>,
 }
 
@@ -38,10 +38,19 @@ struct State {
 /// waits for what is done about the other.
 #[derive(Debug)]
 pub struct AssignmentChanges {
-    /// AzureIdentities whose counts of bound pods have changed.
-    pub counts: mpsc::UnboundedReceiver<ObjectKey>,
+    /// How many pods are bound.
+    pub counts: mpsc::UnboundedReceiver<BoundPodsChange>,
     /// Where identities are.
     pub targets_with_identity: mpsc::UnboundedReceiver<TargetsWithIdentityChange>,
+}
+
+/// A change of what [`AssignmentView::bound_pods`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BoundPodsChange {
+    /// From now on there are answers, about all AzureIdentities.
+    AllKnown,
+    /// The pods that are bound to this AzureIdentity, or how far they are.
+    Identity(ObjectKey),
 }
 
 /// A change of what [`AssignmentView::still_assigned`] answers.
@@ -132,6 +141,7 @@ impl AssignmentView {
     /// Everything has been seen once: answers are true from here on.
     pub(crate) fn set_known(&self) {
         self.state().known = true;
+        self.send_counts(BoundPodsChange::AllKnown);
         self.send(TargetsWithIdentityChange::AllKnown);
     }
 
@@ -144,8 +154,7 @@ impl AssignmentView {
             }
         };
         if before.unwrap_or_default() != pods {
-            // The profile controller has stopped, and the operator stops.
-            let _stopping = self.counts.send(identity.clone());
+            self.send_counts(BoundPodsChange::Identity(identity.clone()));
         }
     }
 
@@ -161,6 +170,11 @@ impl AssignmentView {
         for identity in before.symmetric_difference(&identities) {
             self.send(TargetsWithIdentityChange::Identity(identity.clone()));
         }
+    }
+
+    fn send_counts(&self, change: BoundPodsChange) {
+        // The profile controller has stopped, and the operator stops.
+        let _stopping = self.counts.send(change);
     }
 
     fn send(&self, change: TargetsWithIdentityChange) {
@@ -252,7 +266,8 @@ mod tests {
         ];
         assert_eq!(sent, expected);
         let counts = &mut changes.counts;
-        let counted: Vec<ObjectKey> = std::iter::from_fn(|| counts.try_recv().ok()).collect();
-        assert_eq!(counted, [web]);
+        let counted: Vec<BoundPodsChange> = std::iter::from_fn(|| counts.try_recv().ok()).collect();
+        let expected = [BoundPodsChange::AllKnown, BoundPodsChange::Identity(web)];
+        assert_eq!(counted, expected);
     }
 }

@@ -1,7 +1,7 @@
 //! Profiles whose deletion has come to its end.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::Store;
@@ -18,13 +18,31 @@ impl EndedProfiles {
         profile: &PodIdentityProfile,
         profiles: &Store<PodIdentityProfile>,
     ) -> Vec<Arc<PodIdentityProfile>> {
-        // Nothing here can panic while the lock is held, so a poisoned state is still a true one.
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = |profile: &PodIdentityProfile| profile.uid().unwrap_or_default();
+        let mut ended = self.lock();
         let mut all = profiles.state();
         ended.retain(|known| all.iter().any(|there| uid(there) == *known));
         ended.insert(uid(profile));
         all.retain(|other| !ended.contains(&uid(other)));
         all
     }
+
+    /// The profiles that have not ended.
+    pub(super) fn others(
+        &self,
+        profiles: &Store<PodIdentityProfile>,
+    ) -> Vec<Arc<PodIdentityProfile>> {
+        let ended = self.lock();
+        let mut all = profiles.state();
+        all.retain(|other| !ended.contains(&uid(other)));
+        all
+    }
+
+    /// Nothing here can panic while the lock is held, so a poisoned state is still a true one.
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn uid(profile: &PodIdentityProfile) -> String {
+    profile.uid().unwrap_or_default()
 }

@@ -39,7 +39,7 @@ const OWN_LABS: &str = "starts labs of its own, for what podid's programs do; po
 const NO_MUTATION: &str = "needs MutatingAdmissionPolicy v1, which Kubernetes has from 1.36 on";
 
 /// All that an older release does not run.
-const LEFT_OUT: [LeftOut; 16] = [
+const LEFT_OUT: [LeftOut; 17] = [
     before(Release::V1_36, "net_raw::dropping::", NO_MUTATION),
     before(
         Release::V1_36,
@@ -88,6 +88,7 @@ const LEFT_OUT: [LeftOut; 16] = [
     ),
     before(Release::V1_36, "aks::", OWN_LABS),
     before(Release::V1_36, "assignment::", OWN_LABS),
+    before(Release::V1_36, "bench::", OWN_LABS),
     before(Release::V1_36, "chart::", OWN_LABS),
     before(Release::V1_36, "flux::", OWN_LABS),
     before(Release::V1_36, "migration::", OWN_LABS),

@@ -94,7 +94,7 @@ async fn undo(
             applier.perform(step).await?;
         }
         if !shared.is_empty() {
-            shared_roles::verify_others(profile, context);
+            shared_roles::verify_others(context);
         }
     }
     Ok(retained(&scope.deletion, &observed))

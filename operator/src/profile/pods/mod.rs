@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
 use super::ProfileContext;
-use crate::assigned_identity::{AssignmentView, ObjectKey};
+use crate::assigned_identity::{AssignmentView, BoundPodsChange, ObjectKey};
 use crate::conditions::core_conditions;
 
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
@@ -32,31 +32,45 @@ const FIELD_MANAGER: &str = "podid-operator-pods";
 /// Writes each count that changes to the status of its profile, one after the other, and sends the
 /// profiles that their pods make ready or not, or whose deletion waited for them, to `concerned`. A profile that
 /// changes is looked at too: what is written depends on what its other conditions say, and may have been written
-/// by one that had not seen them yet.
+/// by one that had not seen them yet. So is each profile when all pods are known: for those without any, no count
+/// changes then.
 pub(super) async fn write_counts(
     context: Arc<ProfileContext>,
-    mut counts: mpsc::UnboundedReceiver<ObjectKey>,
+    mut counts: mpsc::UnboundedReceiver<BoundPodsChange>,
     profiles: impl Stream<Item = Arc<PodIdentityProfile>>,
     concerned: mpsc::UnboundedSender<ObjectRef<PodIdentityProfile>>,
 ) {
     let mut effects = Effects::default();
     let mut changed = pin!(profiles);
     loop {
-        let (key, is_counted) = tokio::select! {
-            Some(key) = counts.recv() => (key, true),
-            Some(profile) = changed.next() => (key_of(&*profile), false),
+        let (keys, are_counted) = tokio::select! {
+            Some(change) = counts.recv() => (counted(change, &context), true),
+            Some(profile) = changed.next() => (vec![key_of(&*profile)], false),
             // The watch and the controller of AzureAssignedIdentities have ended, and the process ends soon.
             else => return std::future::pending().await,
         };
-        // The deletion waits for no write.
-        if is_counted && has_ended_serving(&key, &context) {
-            let _stopped = concerned.send(profile_of(&key));
+        for key in keys {
+            // The deletion waits for no write.
+            if are_counted && has_ended_serving(&key, &context) {
+                let _stopped = concerned.send(profile_of(&key));
+            }
+            recount(&key, &context).await;
+            if effects.have_changed(&key, &context.assignment_view) {
+                // A controller that has stopped needs no more triggers.
+                let _stopped = concerned.send(profile_of(&key));
+            }
         }
-        recount(&key, &context).await;
-        if effects.have_changed(&key, &context.assignment_view) {
-            // A controller that has stopped needs no more triggers.
-            let _stopped = concerned.send(profile_of(&key));
+    }
+}
+
+/// The profiles for which the counts are others now.
+fn counted(change: BoundPodsChange, context: &ProfileContext) -> Vec<ObjectKey> {
+    match change {
+        BoundPodsChange::AllKnown => {
+            let profiles = context.profiles.state();
+            profiles.iter().map(|profile| key_of(&**profile)).collect()
         }
+        BoundPodsChange::Identity(key) => vec![key],
     }
 }
 

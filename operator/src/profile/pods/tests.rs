@@ -102,6 +102,26 @@ async fn a_profile_that_changes_is_counted_again() {
     counting.abort();
 }
 
+/// A profile without pods, which was made while the operator was starting: no count of it changes any more.
+#[tokio::test(start_paused = true)]
+async fn each_profile_is_counted_once_all_pods_are_known() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    let (assignment_view, changes) = AssignmentView::new();
+    let context = fixture.context_with(assignment_view.clone());
+    let write = fixture.hold_status_writes();
+    let (concerned, _receiver) = mpsc::unbounded_channel();
+    let changed = stream::iter([Arc::new(fixture.profile())]).chain(stream::pending());
+    let counting = tokio::spawn(write_counts(context, changes.counts, changed, concerned));
+    let written = async || {
+        let reached = tokio::time::timeout(Duration::from_secs(10), write.reached());
+        reached.await.is_ok()
+    };
+    assert!(!written().await, "nothing is known");
+    assignment_view.set_known();
+    assert!(written().await, "no count is written");
+    counting.abort();
+}
+
 /// The wait of the deletion may be an hour, and nothing else tells that its pods have ended.
 #[tokio::test(start_paused = true)]
 async fn a_deleted_profile_is_looked_at_when_its_last_pod_has_ended() {

@@ -43,8 +43,8 @@ pub(super) async fn plan(
 }
 
 /// Has profiles read again that may have found what is revoked now.
-pub(super) fn verify_others(profile: &PodIdentityProfile, context: &ProfileContext) {
-    for other in context.ended.end(profile, &context.profiles) {
+pub(super) fn verify_others(context: &ProfileContext) {
+    for other in context.ended.others(&context.profiles) {
         queued::read_again(&other, context);
     }
 }

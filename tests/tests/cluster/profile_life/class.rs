@@ -13,7 +13,7 @@ use crate::fixture::eventually;
 use crate::stage::{SET_NODES, VM_NODES};
 
 /// The class's `Ready` once it says for the class as it is written now what `status` is.
-async fn class_ready(scene: &Scene, status: &str) -> Condition {
+pub(super) async fn class_ready(scene: &Scene, status: &str) -> Condition {
     let classes: Api<PodIdentityClass> = Api::all(scene.stage.client.clone());
     eventually(&format!("Ready={status} of the class"), async || {
         let class = classes.get(&scene.namespace).await.unwrap();

@@ -3,6 +3,7 @@
 use podid_crds::podid::PodIdentityProfile;
 use serde_json::{Value, json};
 
+use super::class::class_ready;
 use super::scene::{Scene, reads_secrets, says, status};
 use crate::fixture::eventually;
 
@@ -10,6 +11,13 @@ use crate::fixture::eventually;
 fn refuses(status: u16, code: &str) -> Value {
     let body = json!({ "error": { "code": code, "message": "Azure's own words." } });
     json!({ "kind": "respond", "status": status, "body": body })
+}
+
+/// A class that is known: a profile is looked at again when its class becomes so.
+async fn with_known_class(purpose: &str) -> Scene {
+    let scene = Scene::open(purpose).await;
+    class_ready(&scene, "True").await;
+    scene
 }
 
 /// How many calls were answered so.
@@ -41,7 +49,7 @@ async fn is_stalled(scene: &Scene, part: &str, code: &str, remedy: &str, call: &
 
 #[tokio::test]
 async fn an_azure_policy_stalls_a_profile_until_it_is_lifted() {
-    let scene = Scene::open("policy").await;
+    let scene = with_known_class("policy").await;
     let effect = refuses(403, "RequestDisallowedByPolicy");
     let fault = json!({ "operation": "arm.identity.put", "effect": effect });
     scene.stage.fault(fault).await;
@@ -58,7 +66,7 @@ async fn an_azure_policy_stalls_a_profile_until_it_is_lifted() {
 
 #[tokio::test]
 async fn a_full_subscription_stalls_a_profile_until_there_is_room() {
-    let scene = Scene::open("full").await;
+    let scene = with_known_class("full").await;
     let effect = refuses(400, "RoleAssignmentLimitExceeded");
     let fault = json!({ "operation": "arm.roleassignment.put", "effect": effect });
     scene.stage.fault(fault).await;
@@ -75,7 +83,7 @@ async fn a_full_subscription_stalls_a_profile_until_there_is_room() {
 /// Nobody can edit a profile that is being deleted, so its deletion is tried until the lock is gone.
 #[tokio::test]
 async fn a_lock_stalls_a_profile_and_only_delays_its_deletion() {
-    let scene = Scene::open("lock").await;
+    let scene = with_known_class("lock").await;
     let lock = async |operation: &str| {
         let fault = json!({ "operation": operation, "effect": refuses(409, "ScopeLocked") });
         scene.stage.fault(fault).await;

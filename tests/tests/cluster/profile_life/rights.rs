@@ -76,6 +76,8 @@ async fn every_right_of_the_operator_is_used_and_every_call_has_one() {
         missing.is_empty().then_some(())
     })
     .await;
-    let forbidden = called(&scene).forbidden;
+    let mut forbidden = called(&scene).forbidden;
+    // An API server that was killed and comes back, as in `outage`, refuses all until it has read its roles.
+    forbidden.retain(|call| !granted.contains(call));
     assert_eq!(forbidden, BTreeSet::new(), "a call that no right covers");
 }
