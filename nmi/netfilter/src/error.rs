@@ -28,6 +28,11 @@ pub enum RulesError {
         "the kernel refused to change a pod's neighbour or bridge forwarding entry; has the pod's link gone away?"
     )]
     Entry(#[source] nlink::Error),
+    /// The kernel refused what keeps pods from the metadata service while the rules are not there.
+    #[error(
+        "the kernel refused the routing rule or the blackhole route that keep pods from the metadata service; does it have IP_MULTIPLE_TABLES?"
+    )]
+    Blackhole(#[source] nlink::Error),
     /// Others changed the ruleset again and again while ours was being changed.
     #[error(
         "other programs keep changing the nftables ruleset; {CONFLICT_RETRIES} tries were overtaken"

@@ -11,6 +11,7 @@ use nlink::netlink::nftables::Family;
 use nlink::netlink::{Connection, Nftables, Route};
 use tokio::sync::Mutex;
 
+use crate::blackhole::Blackhole;
 use crate::error::{CONFLICT_RETRIES, RulesError};
 use crate::installed::InstalledRules;
 use crate::listeners::Listeners;
@@ -28,7 +29,7 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 pub struct AppliedRules {
     /// Number of changes of the rules that were needed; 0 when the kernel already had all of the plan.
     pub changes: usize,
-    /// Number of neighbour and forwarding entries that were removed or written. The kernel itself drops
+    /// Number of neighbour, forwarding and routing entries that were removed or written. The kernel itself drops
     /// entries, for instance when a bridge gets another MAC.
     pub entries: usize,
     /// Whether the node's bridges have other addresses than at the call before: then the rules had to
@@ -72,7 +73,7 @@ pub trait Rules: fmt::Debug + Send + Sync {
     /// Removes all that is podid's. Returns whether there was anything.
     ///
     /// # Errors
-    /// [`RulesError`]; then the rules were not changed.
+    /// [`RulesError`]; what was not removed is removed by the next call.
     async fn remove(&self) -> Result<bool, RulesError>;
 }
 
@@ -81,6 +82,7 @@ pub struct Nft {
     /// Locked for the whole of a read-compare-write.
     kernel: Mutex<Connection<Nftables>>,
     paths: ReplyPaths,
+    blackhole: Blackhole,
     /// The addresses of the node's bridges that the rules were made with last.
     bridges: std::sync::Mutex<Option<BridgeAddresses>>,
 }
@@ -97,7 +99,7 @@ impl Nft {
     /// # Errors
     /// When no netlink socket can be opened.
     pub fn here() -> Result<Self, RulesError> {
-        Self::new(Connection::<Nftables>::new(), Connection::<Route>::new())
+        Self::new(Connection::<Nftables>::new(), || Connection::<Route>::new())
     }
 
     /// The namespace named by a file such as `/proc/PID/ns/net`.
@@ -105,17 +107,20 @@ impl Nft {
     /// # Errors
     /// When the namespace cannot be entered.
     pub fn at(namespace: &Path) -> Result<Self, RulesError> {
-        Self::new(Connection::new_in(namespace), Connection::new_in(namespace))
+        Self::new(Connection::new_in(namespace), || {
+            Connection::new_in(namespace)
+        })
     }
 
     fn new(
         rules: nlink::Result<Connection<Nftables>>,
-        links: nlink::Result<Connection<Route>>,
+        links: impl Fn() -> nlink::Result<Connection<Route>>,
     ) -> Result<Self, RulesError> {
         let open = || RulesError::from_kernel("open a netlink socket");
         Ok(Self {
             kernel: Mutex::new(rules.map_err(open())?),
-            paths: ReplyPaths::new(links.map_err(open())?),
+            paths: ReplyPaths::new(links().map_err(open())?),
+            blackhole: Blackhole::new(links().map_err(open())?),
             bridges: std::sync::Mutex::default(),
         })
     }
@@ -127,8 +132,10 @@ impl Nft {
     /// [`RulesError`]; then nothing was added.
     pub async fn close(&self) -> Result<bool, RulesError> {
         let kernel = self.kernel.lock().await;
+        let added = self.blackhole.write_missing().await;
+        let added = added.map_err(RulesError::Blackhole)?;
         if !own_tables(&kernel).await?.is_empty() {
-            return Ok(false);
+            return Ok(added);
         }
         let shown = || RulesError::from_kernel("show its rules");
         let diff = closed::config().diff(&kernel).await.map_err(shown())?;
@@ -159,7 +166,7 @@ impl Nft {
         kernel: &Connection<Nftables>,
         plan: &(impl Fn(InstalledRules) -> Result<RulesPlan, RulesError> + Send + Sync),
     ) -> Result<Option<(RulesPlan, AppliedRules)>, RulesError> {
-        let steady = unless_overtaken(read_steady(kernel).await, "show its rules")?;
+        let steady = read_unless_overtaken(read_steady(kernel).await)?;
         let Some((generation, installed)) = steady else {
             return Ok(None);
         };
@@ -167,14 +174,16 @@ impl Nft {
         let bridges = self.paths.bridge_addresses().await;
         let bridges = bridges.map_err(RulesError::from_kernel("show its bridges"))?;
         let diff = plan.config(&bridges).diff(kernel).await;
-        let Some(diff) = unless_overtaken(diff.map(Some), "show its rules")? else {
+        let Some(diff) = read_unless_overtaken(diff.map(Some))? else {
             return Ok(None);
         };
         let now = kernel.generation().await;
         let same = now.map(|now| (now == generation).then_some(()));
-        if unless_overtaken(same, "show its rules")?.is_none() {
+        if read_unless_overtaken(same)?.is_none() {
             return Ok(None);
         }
+        let blackhole = self.blackhole.write_missing().await;
+        let blackhole = blackhole.map_err(RulesError::Blackhole)?;
         // An entry is removed before the set element that records it, and written after it. If this is
         // interrupted at any point, every entry left still has its element, and so is removed later.
         let removed = self
@@ -189,11 +198,16 @@ impl Nft {
         let paths = self.write_paths(&plan).await?;
         let applied = AppliedRules {
             changes,
-            entries: removed + paths.entries,
+            entries: removed + paths.entries + usize::from(blackhole),
             bridges_changed,
             ..paths
         };
         Ok(Some((plan, applied)))
+    }
+
+    async fn remove_blackhole(&self) -> Result<bool, RulesError> {
+        let removed = self.blackhole.remove().await;
+        removed.map_err(RulesError::Blackhole)
     }
 
     /// Whether these are other addresses than those of the call before.
@@ -255,12 +269,20 @@ fn unless_overtaken<T>(
     }
 }
 
+/// The same of what is read: a table that was listed may be gone before its contents are asked for.
+fn read_unless_overtaken<T>(result: nlink::Result<Option<T>>) -> Result<Option<T>, RulesError> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(None),
+        result => unless_overtaken(result, "show its rules"),
+    }
+}
+
 #[async_trait]
 impl Rules for Nft {
     async fn installed(&self) -> Result<InstalledRules, RulesError> {
         let kernel = self.kernel.lock().await;
         for _ in 0..=CONFLICT_RETRIES {
-            let steady = unless_overtaken(read_steady(&kernel).await, "show its rules")?;
+            let steady = read_unless_overtaken(read_steady(&kernel).await)?;
             match steady {
                 Some((_, installed)) => return Ok(installed),
                 None => tokio::time::sleep(CONFLICT_PAUSE).await,
@@ -302,7 +324,7 @@ impl Rules for Nft {
         let installed = InstalledRules::read(&kernel).await.map_err(shown())?;
         let ours = own_tables(&kernel).await?;
         if ours.is_empty() {
-            return Ok(false);
+            return self.remove_blackhole().await;
         }
         self.paths
             .remove_unneeded(&installed.sources, &BTreeSet::new())
@@ -315,6 +337,7 @@ impl Rules for Nft {
             .commit(&kernel)
             .await
             .map_err(RulesError::from_kernel("remove the rules"))?;
+        self.remove_blackhole().await?;
         Ok(true)
     }
 }

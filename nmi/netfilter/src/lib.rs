@@ -33,9 +33,14 @@
 //! attested is at the other listener; the *record* ([`PacketRecord`]) shows later whether all of its packets
 //! were the pod's. Traffic of the node itself passes untouched.
 //!
+//! While nobody has these rules, because somebody flushed them, a *blackhole route* keeps what pods send by the node from
+//! the metadata service; nftables does not know of it, and whatever empties nftables leaves it alone.
+//!
 //! Answers of the daemon go where the node's neighbour table and the bridge's forwarding table say. For
 //! a pod on a bridge podid writes permanent entries into both, so that nobody can draw answers away.
 
+mod announcements;
+mod blackhole;
 mod bridge_table;
 mod closed;
 mod error;
@@ -53,6 +58,7 @@ mod rule;
 mod set_elements;
 mod source;
 
+pub use announcements::drain;
 pub use error::RulesError;
 pub use installed::InstalledRules;
 pub use kernel::{AppliedRules, Nft, Rules};

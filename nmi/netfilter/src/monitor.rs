@@ -8,6 +8,7 @@ use nlink::netlink::nftables::{NftablesEvent, NftablesGroup};
 use nlink::netlink::{Connection, Nftables};
 
 use crate::TABLE;
+use crate::announcements::drain;
 use crate::error::RulesError;
 
 /// Pause after a subscription breaks, before its caller checks the rules and subscribes again.
@@ -47,19 +48,24 @@ impl Monitor {
         let own = std::process::id();
         let mut events = self.kernel.events().await;
         let mut touched = false;
-        while let Some(Ok(event)) = events.next().await {
-            match event {
-                NftablesEvent::NewGen(commit) => {
+        loop {
+            match events.next().await {
+                Some(Ok(NftablesEvent::NewGen(commit))) => {
                     if touched && commit.pid != Some(own) {
-                        return;
+                        break;
                     }
                     touched = false;
                 }
-                other => touched |= table_of(&other) == Some(TABLE),
+                Some(Ok(other)) => touched |= table_of(&other) == Some(TABLE),
+                Some(Err(error)) if error.is_no_buffer_space() => break,
+                // A subscription that breaks again and again must not keep the caller busy.
+                Some(Err(_)) | None => {
+                    tokio::time::sleep(BROKEN_PAUSE).await;
+                    break;
+                }
             }
         }
-        // A subscription that breaks again and again must not keep the caller busy.
-        tokio::time::sleep(BROKEN_PAUSE).await;
+        drain(&mut events);
     }
 }
 

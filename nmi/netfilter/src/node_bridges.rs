@@ -11,6 +11,7 @@ use nlink::netlink::messages::{LinkMessage, NeighborMessage};
 use nlink::netlink::types::neigh::NeighborState;
 use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 
+use crate::announcements::drain;
 use crate::error::RulesError;
 
 /// Pause after a subscription breaks, before its caller reads the bridges and subscribes again.
@@ -87,19 +88,30 @@ impl BridgeMonitor {
     /// announcements may have been lost; converge then, which reads them anew.
     pub async fn changed(&self) {
         let mut events = self.kernel.events().await;
-        while let Some(Ok(event)) = events.next().await {
-            match event {
-                NetworkEvent::NewLink(link) | NetworkEvent::DelLink(link) if is_bridge(&link) => {
-                    return;
+        loop {
+            match events.next().await {
+                Some(Ok(event)) if concerns_bridges(&event) => break,
+                Some(Ok(_)) => {}
+                Some(Err(error)) if error.is_no_buffer_space() => break,
+                // A subscription that breaks again and again must not keep the caller busy.
+                Some(Err(_)) | None => {
+                    tokio::time::sleep(BROKEN_PAUSE).await;
+                    break;
                 }
-                NetworkEvent::NewAddress(_) | NetworkEvent::DelAddress(_) => return,
-                NetworkEvent::DelNeighbor(entry) if was_permanent(&entry) => return,
-                NetworkEvent::DelFdb(entry) if entry.is_static() => return,
-                _ => {}
             }
         }
-        // A subscription that breaks again and again must not keep the caller busy.
-        tokio::time::sleep(BROKEN_PAUSE).await;
+        drain(&mut events);
+    }
+}
+
+/// Whether after it a bridge or an address of the node may be another, or a permanent entry gone.
+fn concerns_bridges(event: &NetworkEvent) -> bool {
+    match event {
+        NetworkEvent::NewLink(link) | NetworkEvent::DelLink(link) => is_bridge(link),
+        NetworkEvent::NewAddress(_) | NetworkEvent::DelAddress(_) => true,
+        NetworkEvent::DelNeighbor(entry) => was_permanent(entry),
+        NetworkEvent::DelFdb(entry) => entry.is_static(),
+        _ => false,
     }
 }
 

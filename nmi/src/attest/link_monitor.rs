@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 use podid_core::attest::LinkChange;
+use podid_netfilter::drain;
 use tokio::sync::mpsc;
 
 use super::link_query::LinkQueries;
@@ -50,6 +51,7 @@ impl LinkMonitor {
                     return Ok(());
                 }
             }
+            drain(&mut events);
             drop(events);
             if changes.send(LinkChange::Lost).await.is_err() {
                 return Ok(());

@@ -1,6 +1,11 @@
 //! Whatever happens to the daemon, no pod reaches the node's own metadata service.
 
-use std::net::{SocketAddr, TcpListener};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nlink::netlink::addr::Ipv4Address;
@@ -8,9 +13,8 @@ use nlink::netlink::nftables::Family;
 use nlink::netlink::{Connection, Nftables, Route};
 use podid_lab::Network;
 use podid_lab::net::in_namespace;
-use podid_netfilter::{TABLE, WIRE_SERVER};
+use podid_netfilter::{IMDS, IMDS_PORT, TABLE, WIRE_SERVER};
 use podid_tests::node::{Daemon, NODE_TOKEN, Pod, TOKEN_URL, TestNode, wait_until};
-use std::process::Command;
 
 use crate::scene::{NETWORKS, Scene, nmi};
 
@@ -19,7 +23,7 @@ fn ask_quickly(pod: &Pod) -> podid_tests::node::Answer {
 }
 
 /// Names of the node's nftables tables.
-fn tables(test_node: &TestNode) -> Vec<String> {
+fn tables(test_node: &TestNode) -> BTreeSet<String> {
     test_node.block_on(async {
         let kernel = Connection::<Nftables>::new_in(test_node.namespace()).unwrap();
         let tables = kernel.list_tables().await.unwrap();
@@ -28,6 +32,15 @@ fn tables(test_node: &TestNode) -> Vec<String> {
             .map(|table| format!("{} {}", table.family, table.name))
             .collect()
     })
+}
+
+/// Ends what runs beside a test, however the test ends.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -79,19 +92,17 @@ fn a_successor_serves_the_same_pods() {
 fn a_pod_that_never_stops_asking_never_sees_the_nodes_token() {
     let mut scene = Scene::start(Network::Bridge);
     let pod = scene.pod_with_identity("one");
-    let (done, seen) = (
-        std::sync::atomic::AtomicBool::new(false),
-        std::sync::Mutex::new(Vec::new()),
-    );
+    let (done, seen) = (AtomicBool::new(false), std::sync::Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            while !done.load(Ordering::Relaxed) {
                 let answer = ask_quickly(&pod);
                 seen.lock()
                     .unwrap()
                     .extend(answer.token().map(str::to_owned));
             }
         });
+        let _end = SetAtEnd(&done);
         for signal in [
             Signal::SIGTERM,
             Signal::SIGKILL,
@@ -102,7 +113,6 @@ fn a_pod_that_never_stops_asking_never_sees_the_nodes_token() {
             scene.daemon = Daemon::start(&nmi(), &scene.test_node, &scene.api, &[]).unwrap();
             wait_until("the pod is proved again", || scene.attested() == 1);
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     let seen = seen.into_inner().unwrap();
     assert!(
@@ -135,7 +145,10 @@ fn uninstall_removes_podids_tables_and_nothing_else() {
                 "a second time is fine too"
             );
         }
-        assert_eq!(tables(&scene.test_node), ["inet somebody-elses"]);
+        assert_eq!(
+            tables(&scene.test_node),
+            ["inet somebody-elses".to_owned()].into()
+        );
         // That pods reach it now proves that it was the rules which kept them from it.
         assert_eq!(pod.ask().token(), Some(NODE_TOKEN), "{network:?}");
     }
@@ -152,6 +165,87 @@ fn rules_that_somebody_flushes_are_mended() {
             kernel.flush_ruleset().await.unwrap();
         });
         wait_until("the rules are back", || tables(&scene.test_node) == before);
+        assert_eq!(
+            pod.ask().token(),
+            Some("token-of-client-one"),
+            "{network:?}"
+        );
+    }
+}
+
+/// How often the rules are taken away. Each time they are gone for some milliseconds.
+const TIMES: usize = 40;
+/// How long a pod waits for a connection, and then for an answer, before it tries anew: so it asks in every moment
+/// without rules.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// Asks for a token again and again, at least once and until `done`, by connections of its own; how often, and the
+/// answers.
+fn ask_without_pause(pod: &Pod, done: &AtomicBool) -> (usize, Vec<String>) {
+    let path = TOKEN_URL.trim_start_matches("http://169.254.169.254");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {IMDS}\r\nMetadata: true\r\nConnection: close\r\n\r\n"
+    );
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&(IMDS, IMDS_PORT).into(), PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    let asking = || {
+        let (mut asked, mut answers) = (0, Vec::new());
+        while asked == 0 || !done.load(Ordering::Relaxed) {
+            asked += 1;
+            answers.extend(ask());
+        }
+        (asked, answers)
+    };
+    in_namespace(pod.namespace(), asking).unwrap()
+}
+
+/// Takes podid's rules away, as `nft flush ruleset` or `nft delete table` does.
+fn take_away(test_node: &TestNode, is_all: bool) {
+    test_node.block_on(async {
+        let kernel = Connection::<Nftables>::new_in(test_node.namespace()).unwrap();
+        match is_all {
+            true => kernel.flush_ruleset().await.unwrap(),
+            false => kernel.del_table(TABLE, Family::Inet).await.unwrap(),
+        }
+    });
+}
+
+#[test]
+fn while_the_rules_are_away_pods_reach_nothing() {
+    for network in NETWORKS {
+        let scene = Scene::start(network);
+        let pod = scene.pod_with_identity("one");
+        let stranger = scene.test_node.add_pod().unwrap();
+        let before = tables(&scene.test_node);
+        let done = AtomicBool::new(false);
+        let answers = std::thread::scope(|scope| {
+            let asking = [&pod, &stranger].map(|pod| scope.spawn(|| ask_without_pause(pod, &done)));
+            let end = SetAtEnd(&done);
+            for time in 0..TIMES {
+                take_away(&scene.test_node, time % 2 == 0);
+                wait_until("the rules are back", || tables(&scene.test_node) == before);
+            }
+            drop(end);
+            asking.map(|pod| pod.join().unwrap())
+        });
+        for (asked, answers) in answers {
+            assert!(
+                asked >= TIMES,
+                "{network:?}: it asked all the time: {asked}"
+            );
+            let of_node = answers.iter().filter(|answer| answer.contains(NODE_TOKEN));
+            assert_eq!(of_node.count(), 0, "{network:?}");
+        }
+        assert!(
+            !scene.imds.client_ids().contains(&String::new()),
+            "{network:?}"
+        );
         assert_eq!(
             pod.ask().token(),
             Some("token-of-client-one"),
@@ -184,7 +278,7 @@ fn the_wire_server_is_closed_to_pods_but_for_dns() {
     for (port, open) in [(80, false), (32526, false), (53, true)] {
         let to = std::net::SocketAddrV4::new(WIRE_SERVER, port);
         let connected = in_namespace(pod.namespace(), || {
-            std::net::TcpStream::connect_timeout(&to.into(), std::time::Duration::from_secs(1))
+            TcpStream::connect_timeout(&to.into(), Duration::from_secs(1))
         });
         assert_eq!(connected.unwrap().is_ok(), open, "port {port}");
     }
