@@ -125,8 +125,8 @@ impl Nft {
         })
     }
 
-    /// Keeps pods from the platform until a daemon takes over, on a node that has no rules of podid yet.
-    /// Rules that are there stay as they are, because they do that too. Returns whether rules were added.
+    /// Keeps pods from the platform until a daemon takes over. Rules of podid that are there stay as they are, because
+    /// they do that too. Returns whether anything was added.
     ///
     /// # Errors
     /// [`RulesError`]; then nothing was added.
