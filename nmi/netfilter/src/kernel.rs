@@ -99,7 +99,7 @@ impl Nft {
     /// # Errors
     /// When no netlink socket can be opened.
     pub fn here() -> Result<Self, RulesError> {
-        Self::new(Connection::<Nftables>::new(), || Connection::<Route>::new())
+        Self::new(Connection::<Nftables>::new(), Connection::<Route>::new)
     }
 
     /// The namespace named by a file such as `/proc/PID/ns/net`.
