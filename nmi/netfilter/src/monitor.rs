@@ -1,18 +1,13 @@
 //! Announcements of changes that other processes make to podid's rules.
 
 use std::fmt;
-use std::time::Duration;
 
-use futures::StreamExt;
 use nlink::netlink::nftables::{NftablesEvent, NftablesGroup};
 use nlink::netlink::{Connection, Nftables};
 
 use crate::TABLE;
-use crate::announcements::drain;
+use crate::announcements::until_of_note;
 use crate::error::RulesError;
-
-/// Pause after a subscription breaks, before its caller checks the rules and subscribes again.
-const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Reports that another process has changed podid's tables, with `nft flush ruleset` for instance.
 pub struct Monitor {
@@ -48,24 +43,16 @@ impl Monitor {
         let own = std::process::id();
         let mut events = self.kernel.events().await;
         let mut touched = false;
-        loop {
-            match events.next().await {
-                Some(Ok(NftablesEvent::NewGen(commit))) => {
-                    if touched && commit.pid != Some(own) {
-                        break;
-                    }
-                    touched = false;
-                }
-                Some(Ok(other)) => touched |= table_of(&other) == Some(TABLE),
-                Some(Err(error)) if error.is_no_buffer_space() => break,
-                // A subscription that breaks again and again must not keep the caller busy.
-                Some(Err(_)) | None => {
-                    tokio::time::sleep(BROKEN_PAUSE).await;
-                    break;
-                }
+        let is_of_others = |event| match event {
+            NftablesEvent::NewGen(commit) => {
+                std::mem::take(&mut touched) && commit.pid != Some(own)
             }
-        }
-        drain(&mut events);
+            other => {
+                touched |= table_of(&other) == Some(TABLE);
+                false
+            }
+        };
+        until_of_note(&mut events, is_of_others).await;
     }
 }
 

@@ -4,18 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
-use futures::StreamExt;
 use nlink::netlink::messages::{LinkMessage, NeighborMessage};
 use nlink::netlink::types::neigh::NeighborState;
 use nlink::netlink::{Connection, NetworkEvent, Route, RtnetlinkGroup};
 
-use crate::announcements::drain;
+use crate::announcements::until_of_note;
 use crate::error::RulesError;
-
-/// Pause after a subscription breaks, before its caller reads the bridges and subscribes again.
-const BROKEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The addresses and MACs of all bridges of the node, which no port may use as a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,19 +83,7 @@ impl BridgeMonitor {
     /// announcements may have been lost; converge then, which reads them anew.
     pub async fn changed(&self) {
         let mut events = self.kernel.events().await;
-        loop {
-            match events.next().await {
-                Some(Ok(event)) if concerns_bridges(&event) => break,
-                Some(Ok(_)) => {}
-                Some(Err(error)) if error.is_no_buffer_space() => break,
-                // A subscription that breaks again and again must not keep the caller busy.
-                Some(Err(_)) | None => {
-                    tokio::time::sleep(BROKEN_PAUSE).await;
-                    break;
-                }
-            }
-        }
-        drain(&mut events);
+        until_of_note(&mut events, |event| concerns_bridges(&event)).await;
     }
 }
 

@@ -160,10 +160,7 @@ fn rules_that_somebody_flushes_are_mended() {
         let scene = Scene::start(network);
         let pod = scene.pod_with_identity("one");
         let before = tables(&scene.test_node);
-        scene.test_node.block_on(async {
-            let kernel = Connection::<Nftables>::new_in(scene.test_node.namespace()).unwrap();
-            kernel.flush_ruleset().await.unwrap();
-        });
+        take_away(&scene.test_node, true);
         wait_until("the rules are back", || tables(&scene.test_node) == before);
         assert_eq!(
             pod.ask().token(),
