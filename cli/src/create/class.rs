@@ -57,7 +57,7 @@ pub(crate) struct ClassArgs {
     /// Where that identity gets Managed Identity Operator [default: Identity]
     #[arg(
         long, ignore_case = true, value_name = "WHERE", requires = "node_principal",
-        value_parser = choice::<IdentityOperatorGrant>(&["Identity", "ResourceGroup", "None"])
+        value_parser = choice::<IdentityOperatorGrant>(&["Identity", "ResourceGroup", "Subscription", "None"])
     )]
     grant_identity_operator: Option<IdentityOperatorGrant>,
 

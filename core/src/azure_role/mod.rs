@@ -192,7 +192,7 @@ fn unconditional(class: &Class) -> impl Iterator<Item = (&'static str, ArmId)> {
     let adopted = class.limits.identity_groups.iter();
     let adopted = adopted.map(|group| (MANAGED_IDENTITY_OPERATOR, group.clone()));
     let own = [
-        (CLASSES.name, subscription(&class.subscription_id)),
+        (CLASSES.name, class.subscription()),
         (IDENTITIES.name, class.group_id()),
         (NODES.name, class.node_group_id()),
     ];
@@ -213,19 +213,21 @@ fn granted(class: &Class) -> Result<BTreeSet<(Uuid, ArmId)>, RoleWithoutId> {
         granted.extend(limit.scopes.iter().map(|scope| (role, scope.clone())));
     }
     let node_grants = class.node_grants.as_ref();
+    let on_identities =
+        node_grants.map_or_else(Vec::new, |grants| match grants.identity_operator {
+            IdentityOperatorGrant::Identity => {
+                let adopted = class.limits.identity_groups.iter().cloned();
+                [class.group_id()].into_iter().chain(adopted).collect()
+            }
+            IdentityOperatorGrant::ResourceGroup => vec![class.group_id()],
+            IdentityOperatorGrant::Subscription => vec![class.subscription()],
+            IdentityOperatorGrant::None => Vec::new(),
+        });
     let operator = Role::parse(MANAGED_IDENTITY_OPERATOR).id();
-    let on_identities = node_grants
-        .filter(|grants| grants.identity_operator != IdentityOperatorGrant::None)
-        .and(operator);
-    let groups = || {
-        [class.group_id()]
-            .into_iter()
-            .chain(class.limits.identity_groups.clone())
-    };
     granted.extend(
-        on_identities
+        operator
             .into_iter()
-            .flat_map(|role| groups().map(move |at| (role, at))),
+            .flat_map(|role| on_identities.iter().map(move |at| (role, at.clone()))),
     );
     let contributor = Role::parse(VIRTUAL_MACHINE_CONTRIBUTOR).id();
     let on_nodes = node_grants

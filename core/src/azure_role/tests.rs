@@ -78,6 +78,33 @@ fn nobody_is_granted_what_no_class_has_granted() {
 }
 
 #[test]
+fn identities_are_operated_where_the_class_says_and_nowhere_else() {
+    use IdentityOperatorGrant::{Identity, None, ResourceGroup, Subscription};
+    let group = |name: &str| format!("/subscriptions/s/resourceGroups/{name}");
+    let table = [
+        (Identity, vec![group("adopted"), group("identities")]),
+        (ResourceGroup, vec![group("identities")]),
+        (Subscription, vec!["/subscriptions/s".to_owned()]),
+        (None, vec![]),
+    ];
+    for (place, expected) in table {
+        let mut class = class();
+        class.limits.access.clear();
+        class.limits.identity_groups = vec![ArmId::new(group("adopted"))];
+        class.node_grants = class.node_grants.map(|grants| NodeGrants {
+            identity_operator: place,
+            machine_contributor: MachineContributorGrant::None,
+            ..grants
+        });
+        let access = access_for(&[class]).expect("no role without an id");
+        let grants = access.assignments.iter();
+        let grants = grants.filter(|one| one.role == GRANTS.name);
+        let scopes: Vec<&str> = grants.map(|one| one.scope.as_str()).collect();
+        assert_eq!(scopes, expected, "{place:?}");
+    }
+}
+
+#[test]
 fn two_classes_of_one_scope_share_an_assignment() {
     let (one, mut other) = (class(), class());
     let limit = other.limits.access.first_mut().expect("one");

@@ -42,6 +42,8 @@ pub enum IdentityOperatorGrant {
     Identity,
     /// On the resource group of the identities.
     ResourceGroup,
+    /// On the subscription of the identities.
+    Subscription,
     /// Nowhere: somebody else grants it.
     None,
 }
@@ -210,6 +212,12 @@ impl Class {
         let own = self.group_id();
         let mut groups = std::iter::once(&own).chain(&self.limits.identity_groups);
         groups.any(|group| group.covers_plainly(id))
+    }
+
+    /// ARM id of the subscription of created identities and of the VMs and scale sets.
+    #[must_use]
+    pub fn subscription(&self) -> ArmId {
+        ArmId::new(format!("/subscriptions/{}", self.subscription_id))
     }
 
     /// ARM id of the group in which identities are created.

@@ -54,6 +54,11 @@ mod tests {
             scopes(&unneeded_roles(&whole, &[Some(class())])),
             ["identities"]
         );
+        let widest = granting(|it| it.identity_operator = IdentityOperatorGrant::Subscription);
+        assert_eq!(
+            scopes(&unneeded_roles(&widest, &[Some(whole.clone())])),
+            ["s"]
+        );
         let other_case = granting(|it| it.principal_id = "MACHINES".into());
         assert_eq!(unneeded_roles(&class(), &[Some(other_case)]), []);
         let other = granting(|it| it.principal_id = "other".into());

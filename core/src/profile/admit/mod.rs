@@ -133,20 +133,14 @@ fn kubelet_grants(class: &Class, identity: &ArmId) -> Vec<Grant> {
         shared,
         field: format!("class.spec.nodeGrants.{field}"),
     };
-    let operator = "managedIdentityOperator";
+    let operator = |scope, shared| {
+        let field = "managedIdentityOperator";
+        Some(grant(MANAGED_IDENTITY_OPERATOR, scope, shared, field))
+    };
     let on_identities = match wanted.identity_operator {
-        IdentityOperatorGrant::Identity => Some(grant(
-            MANAGED_IDENTITY_OPERATOR,
-            identity.clone(),
-            false,
-            operator,
-        )),
-        IdentityOperatorGrant::ResourceGroup => Some(grant(
-            MANAGED_IDENTITY_OPERATOR,
-            class.group_id(),
-            true,
-            operator,
-        )),
+        IdentityOperatorGrant::Identity => operator(identity.clone(), false),
+        IdentityOperatorGrant::ResourceGroup => operator(class.group_id(), true),
+        IdentityOperatorGrant::Subscription => operator(class.subscription(), true),
         IdentityOperatorGrant::None => None,
     };
     let contributor = "virtualMachineContributor";
