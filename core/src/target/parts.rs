@@ -33,6 +33,10 @@ impl Parts {
         )
     }
 
+    pub(super) fn next(&self) -> Option<&TargetPlan> {
+        self.0.front()
+    }
+
     pub(super) fn take_next(&mut self) -> Option<TargetPlan> {
         self.0.pop_front()
     }

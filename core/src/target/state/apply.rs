@@ -11,7 +11,7 @@ use crate::moment::Moment;
 use crate::target::error::TargetError;
 use crate::target::failure::TargetFailure;
 use crate::target::observation::TargetObservation;
-use crate::target::parts::Parts;
+use crate::target::parts::{MAX_CHANGES, Parts};
 use crate::target::pause::ComparisonError;
 use crate::target::plan::TargetPlan;
 
@@ -90,6 +90,9 @@ impl TargetState {
                 let present = self.present(&observed);
                 self.set_present(&present - &change.parts.leaving(), actions);
                 change.observed = observed;
+                if part.len() == MAX_CHANGES && self.would_carry_more(&change) {
+                    return self.begin_attempt(actions);
+                }
             }
             Err(error) if error.may_be_of_one_identity() => {
                 let tried = self.quarantine.tried();
@@ -106,6 +109,19 @@ impl TargetState {
             Err(error) => return self.fail(ComparisonError::Azure(error), now, actions),
         }
         self.continue_change(change, now, actions);
+    }
+
+    /// Whether the next part is one that could carry more, and more is desired by now. Sent as it was planned it would
+    /// make all that has come since wait for a change of its own. Those that failed last time are never planned anew
+    /// instead: under a steady stream of changes their turn would not come.
+    fn would_carry_more(&self, change: &Change) -> bool {
+        let is_planned_anew = |next: &TargetPlan| {
+            let suspects = self.quarantine.suspects();
+            next.len() < MAX_CHANGES && next.without(&suspects).len() == next.len()
+        };
+        self.generation != self.compared_generation
+            && change.renewing.is_empty()
+            && change.parts.next().is_some_and(is_planned_anew)
     }
 
     fn quarantine(&mut self, identity: &ArmId, failure: TargetFailure, now: Moment) {

@@ -5,12 +5,12 @@
 //! read, plan, write the record, change in parts, write the record. An action never waits: a wait is a
 //! time at which the state must be woken ([`TargetAction::WakeAt`]).
 //!
-//! **Calls.** A comparison reads once for each attempt and has at most `1 + MAX_CONFLICTS` attempts. An
-//! attempt writes the record at most twice. It changes the target in parts of at most [`MAX_CHANGES`](super::MAX_CHANGES)
-//! identities: those that failed last time in parts of their own, and renewed identities twice (off and
-//! on). A part that Azure refuses because of an identity is halved until the identity is alone, at most 7
-//! times as 2⁷ ≥ 100; each halving adds two calls. So an attempt has at most `parts + 14 × bad
-//! identities` changes, and one more for each bad identity that Azure names.
+//! **Calls.** A comparison reads once for each attempt and has at most `1 + MAX_CONFLICTS` attempts, and one more for
+//! each full part after which more is desired than the next one carries. An attempt writes the record at most twice. It
+//! changes the target in parts of at most [`MAX_CHANGES`](super::MAX_CHANGES) identities: those that failed last time in
+//! parts of their own, and renewed identities twice (off and on). A part that Azure refuses because of an identity is
+//! halved until the identity is alone, at most 7 times as 2⁷ ≥ 100; each halving adds two calls. So an attempt has at
+//! most `parts + 14 × bad identities` changes, and one more for each bad identity that Azure names.
 //!
 //! | file | holds |
 //! |---|---|
