@@ -1,7 +1,9 @@
 //! The message of the status while a plan is carried out: a call to Azure may take a minute.
 
 use crate::condition::{Condition, READY, RECONCILING, STALLED};
+use crate::profile::observed::ProfileRecord;
 use crate::profile::plan::{Plan, Step};
+use crate::profile::progress::record_before;
 
 /// Message before anything is read, for a profile that has no `Ready` yet.
 pub const READING: &str = "podid is reading what exists in Azure and in the cluster";
@@ -19,14 +21,15 @@ pub fn is_reported<T>(conditions: &[Condition<T>]) -> bool {
 }
 
 /// Message before the first write to Azure. `None` if this generation was worked on before, so that a retry
-/// keeps the message of the failure.
+/// keeps the message of the failure, and if the record stays what it is.
 #[must_use]
 pub fn first_write<T>(
     plan: &Plan,
+    record: &ProfileRecord,
     conditions: &[Condition<T>],
     generation: Option<i64>,
 ) -> Option<String> {
-    if was_worked_on(conditions, generation) {
+    if was_worked_on(conditions, generation) && record_before(plan, record) == *record {
         return None;
     }
     plan.steps.iter().find_map(in_progress)
@@ -90,7 +93,9 @@ mod tests {
 
     #[test]
     fn the_first_write_is_said_once_a_generation() {
-        let said = |conditions: &[Condition<()>]| first_write(&plan(), conditions, Some(2));
+        let record = ProfileRecord::default();
+        let said =
+            |conditions: &[Condition<()>]| first_write(&plan(), &record, conditions, Some(2));
         let deleting = Some("podid is deleting identity b".to_owned());
         assert_eq!(said(&[]), deleting);
         for kind in [READY, RECONCILING, STALLED] {
@@ -98,6 +103,25 @@ mod tests {
         }
         assert_eq!(said(&[condition("AccessReady", 1)]), deleting);
         assert_eq!(said(&[condition("AccessReady", 2)]), None);
+    }
+
+    #[test]
+    fn an_identity_that_is_not_recorded_is_never_begun_unsaid() {
+        let step = Step::CreateIdentity {
+            id: id("a"),
+            location: "westeurope".into(),
+            tags: [].into(),
+        };
+        let plan = Plan {
+            steps: vec![step],
+            held: Vec::new(),
+        };
+        let worked_on = [condition("AccessReady", 2)];
+        let before = ProfileRecord::default();
+        let said = first_write(&plan, &before, &worked_on, Some(2));
+        assert_eq!(said.as_deref(), Some("podid is creating identity a"));
+        let after = record_before(&plan, &before);
+        assert_eq!(first_write(&plan, &after, &worked_on, Some(2)), None);
     }
 
     #[test]
@@ -109,7 +133,10 @@ mod tests {
             }],
             held: Vec::new(),
         };
-        assert_eq!(first_write::<()>(&plan, &[], Some(1)), None);
+        assert_eq!(
+            first_write::<()>(&plan, &ProfileRecord::default(), &[], Some(1)),
+            None
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::profile::adoption::IdentityUser;
 pub struct Observed {
     /// The identity of the desired id, if there is one.
     pub identity: Option<ManagedIdentity>,
-    /// The identity that the record names, if it is another and Azure shows it.
-    pub former: Option<ManagedIdentity>,
+    /// The other identities that the record names, as far as Azure shows them.
+    pub former: Vec<ManagedIdentity>,
     /// Who keeps the profile from the identity, if its tags do not say whose it is.
     pub taken_by: Option<IdentityUser>,
     /// Role assignments of every principal that a plan may concern, at the scopes that the desired
@@ -136,6 +136,10 @@ pub struct BindingFields {
 pub struct ProfileRecord {
     /// The identity that the profile used last.
     pub identity: Option<RecordedIdentity>,
+    /// Identities whose creation was begun and that were not recorded as `identity` since. A crash, or another name,
+    /// came between: nothing else shows that they may be there.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub creating: BTreeSet<ArmId>,
     /// The role assignments that podid made or found.
     pub role_assignments: Vec<RecordedRoleAssignment>,
 }

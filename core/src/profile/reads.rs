@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::arm::ArmId;
 use crate::profile::desired::{Grant, Grantee};
-use crate::profile::observed::{ManagedIdentity, ProfileRecord, RecordedIdentity, RoleAssignment};
+use crate::profile::observed::{ManagedIdentity, ProfileRecord, RoleAssignment};
 use crate::role::Role;
 
 /// How old what is listed for all profiles may be when one is compared with it.
@@ -39,14 +39,15 @@ pub fn of_principal<'a>(
     })
 }
 
-/// The identity to read beside the wanted one: podid made it before the profile named another.
-#[must_use]
-pub fn former_identity<'a>(
+/// The identities to read beside the wanted one: podid made them, or may have, before the profile named another.
+pub fn former_identities<'a>(
     record: &'a ProfileRecord,
-    wanted: Option<&ArmId>,
-) -> Option<&'a RecordedIdentity> {
-    let recorded = record.identity.as_ref();
-    recorded.filter(|it| it.created && Some(&it.id) != wanted)
+    wanted: Option<&'a ArmId>,
+) -> impl Iterator<Item = &'a ArmId> {
+    let recorded = record.identity.iter().filter(|it| it.created);
+    let recorded = recorded.map(|it| &it.id);
+    let all = recorded.chain(&record.creating);
+    all.filter(move |id| Some(*id) != wanted)
 }
 
 /// Roles that only Azure knows by name, each once: the name in lower case, and a scope at which it can be
@@ -97,7 +98,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::profile::observed::RecordedRoleAssignment;
+    use crate::profile::observed::{RecordedIdentity, RecordedRoleAssignment};
     use crate::testing::id;
 
     fn grant(role: &str, scope: &str, to: Grantee) -> Grant {
@@ -159,8 +160,8 @@ mod tests {
             created: true,
         };
         let record = ProfileRecord {
-            identity: None,
             role_assignments: vec![gone],
+            ..ProfileRecord::default()
         };
         let asked = assignment_lists(None, &grants, &record);
         let asked: Vec<(&str, &str)> = asked
@@ -197,11 +198,21 @@ mod tests {
                 tenant_id: String::new(),
                 created,
             }),
+            creating: [id("begun")].into(),
             role_assignments: Vec::new(),
         };
-        let former =
-            |created, wanted: Option<&ArmId>| former_identity(&record(created), wanted).is_some();
-        assert!(former(true, Some(&id("new"))) && former(true, None));
-        assert!(!former(true, Some(&id("OLD"))) && !former(false, Some(&id("new"))));
+        let table = [
+            (true, Some("new"), &["old", "begun"][..]),
+            (true, None, &["old", "begun"]),
+            (true, Some("OLD"), &["begun"]),
+            (true, Some("Begun"), &["old"]),
+            (false, Some("new"), &["begun"]),
+        ];
+        for (created, wanted, expected) in table {
+            let (record, wanted) = (record(created), wanted.map(id));
+            let found = former_identities(&record, wanted.as_ref());
+            let expected: Vec<ArmId> = expected.iter().map(|name| id(name)).collect();
+            assert_eq!(found.cloned().collect::<Vec<_>>(), expected, "{wanted:?}");
+        }
     }
 }

@@ -116,8 +116,10 @@ pub fn record(profile: &PodIdentityProfile) -> ProfileRecord {
         principal_id: assignment.principal_id,
         created: assignment.created,
     });
+    let creating = status.creating.iter().flatten().map(ArmId::new);
     ProfileRecord {
         identity,
+        creating: creating.collect(),
         role_assignments: assignments.collect(),
     }
 }

@@ -21,6 +21,12 @@ pub struct PodIdentityProfileStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityStatus>,
 
+    /// ARM resource ids of identities that podid has begun to create and has not recorded in `identity` since. Each is
+    /// deleted with what the profile used before, unless it becomes the profile's identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50))]
+    pub creating: Option<Vec<String>>,
+
     /// Role assignments that podid makes or adopts for this profile. One is listed before Azure is asked
     /// to create it, and while Azure refuses; `AccessReady` says whether all of them exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]

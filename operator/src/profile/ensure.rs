@@ -100,7 +100,8 @@ impl Work<'_> {
 
     async fn apply(&self, plan: &Plan, observed: &Observed) -> Ensured {
         let record = &observed.record;
-        let noted = match in_progress::before_writes(self.profile, plan, self.context).await {
+        let noted = in_progress::before_writes(self.profile, plan, record, self.context).await;
+        let noted = match noted {
             Ok(noted) => noted,
             Err(error) => return Ensured::without_work(self.failed(&error, record.clone(), None)),
         };

@@ -5,6 +5,7 @@ use podid_core::profile::ConditionType;
 use podid_core::profile::in_progress::{READING, first_write, is_reported};
 use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::plan::Plan;
+use podid_core::profile::progress::record_before;
 use podid_core::profile::result::ReconcileResult;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
@@ -22,19 +23,27 @@ pub(super) async fn begin(
 ) -> Result<Option<PodIdentityProfile>, StepError> {
     match is_reported(&core_conditions(profile)) {
         true => Ok(None),
-        false => say(profile, READING, context).await.map(Some),
+        false => {
+            let record = convert::record(profile);
+            say(profile, READING, record, context).await.map(Some)
+        }
     }
 }
 
-/// Before the first write to Azure: reports the first step.
+/// Before the first write to Azure: reports the first step, and records what it may leave there.
 pub(super) async fn before_writes(
     profile: &PodIdentityProfile,
     plan: &Plan,
+    record: &ProfileRecord,
     context: &ProfileContext,
 ) -> Result<Option<PodIdentityProfile>, StepError> {
     let generation = profile.metadata.generation;
-    match first_write(plan, &core_conditions(profile), generation) {
-        Some(doing) => say(profile, &doing, context).await.map(Some),
+    let first = first_write(plan, record, &core_conditions(profile), generation);
+    match first {
+        Some(doing) => {
+            let record = record_before(plan, record);
+            say(profile, &doing, record, context).await.map(Some)
+        }
         None => Ok(None),
     }
 }
@@ -62,9 +71,10 @@ pub(super) async fn note(
 async fn say(
     profile: &PodIdentityProfile,
     doing: &str,
+    record: ProfileRecord,
     context: &ProfileContext,
 ) -> Result<PodIdentityProfile, StepError> {
-    let noted = note(profile, doing, convert::record(profile), context).await;
+    let noted = note(profile, doing, record, context).await;
     noted.map_err(|source| {
         let what = "write the status before the work begins".to_owned();
         ErrorCause::ApiServer { what, source }.at(ConditionType::IdentityReady)

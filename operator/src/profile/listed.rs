@@ -11,7 +11,7 @@ use podid_core::policy::for_bound_pods;
 use podid_core::profile::desired::{Desired, Grant};
 use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
 use podid_core::profile::reads::{
-    assignment_lists, former_identity, list_scope, of_principal, role_names,
+    assignment_lists, former_identities, list_scope, of_principal, role_names,
 };
 use podid_crds::podid::PodIdentityProfile;
 use uuid::Uuid;
@@ -32,7 +32,8 @@ pub(super) async fn observe(
     record: ProfileRecord,
     context: &ProfileContext,
 ) -> Option<Observed> {
-    if former_identity(&record, Some(&desired.identity.id)).is_some() {
+    let is_wanted = Some(&desired.identity.id);
+    if former_identities(&record, is_wanted).next().is_some() {
         return None;
     }
     let identity = identity(&desired.identity.id, context).await?;
@@ -42,7 +43,7 @@ pub(super) async fn observe(
     let children = children::watched(profile, &context.children);
     Some(Observed {
         identity,
-        former: None,
+        former: Vec::new(),
         taken_by: None,
         role_assignments,
         roles,

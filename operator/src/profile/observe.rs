@@ -8,7 +8,7 @@ use podid_core::arm::ArmId;
 use podid_core::profile::ConditionType;
 use podid_core::profile::desired::Grant;
 use podid_core::profile::observed::{ManagedIdentity, Observed, ProfileRecord, RoleAssignment};
-use podid_core::profile::reads::{assignment_lists, former_identity, role_names};
+use podid_core::profile::reads::{assignment_lists, former_identities, role_names};
 use podid_core::role::Role;
 use uuid::Uuid;
 
@@ -73,20 +73,21 @@ pub(super) async fn identity(
     Ok(found.map(|found| core_identity(id, found)))
 }
 
-/// The identity that podid made before the profile named another. One that Azure refuses to show,
+/// The identities that podid made before the profile named another. One that Azure refuses to show,
 /// since its subscription is gone or the operator's rights there, holds up nothing: it counts as not
 /// shown, and is read once more before it is deleted.
 async fn former(
     scope: &ReadScope<'_>,
     context: &ProfileContext,
-) -> Result<Option<ManagedIdentity>, ErrorCause> {
-    let Some(former) = former_identity(&scope.record, scope.identity) else {
-        return Ok(None);
-    };
-    match identity(&former.id, context).await {
-        Err(ErrorCause::Azure(error)) if call_failure(&error).is_hidden() => Ok(None),
-        read => read,
+) -> Result<Vec<ManagedIdentity>, ErrorCause> {
+    let mut shown = Vec::new();
+    for id in former_identities(&scope.record, scope.identity) {
+        match identity(id, context).await {
+            Err(ErrorCause::Azure(error)) if call_failure(&error).is_hidden() => {}
+            read => shown.extend(read?),
+        }
     }
+    Ok(shown)
 }
 
 /// An identity in the words of `core`; the id stays as it was asked for.

@@ -65,6 +65,7 @@ pub(super) fn updated(
         observed_generation: Some(generation),
         conditions: Some(conditions.into_iter().map(to_kubernetes).collect()),
         identity,
+        creating: creating(&result.record),
         role_assignments,
         binding: binding(profile, result).or_else(|| old.binding.clone()),
         planned_changes: (!result.planned.is_empty()).then(|| result.planned.clone()),
@@ -78,7 +79,12 @@ pub(super) fn updated(
     }
 }
 
-/// The fields of the status that hold the record.
+fn creating(record: &ProfileRecord) -> Option<Vec<String>> {
+    let ids: Vec<String> = record.creating.iter().map(ToString::to_string).collect();
+    (!ids.is_empty()).then_some(ids)
+}
+
+/// The other fields of the status that hold the record.
 fn record_status(
     record: &ProfileRecord,
 ) -> (Option<IdentityStatus>, Option<Vec<RoleAssignmentStatus>>) {

@@ -82,7 +82,7 @@ pub fn observed_as_recorded(
             service_accounts: old.binding.service_accounts.clone(),
         })),
         taken_by: None,
-        former: (!is_same).then(|| made.clone()),
+        former: (!is_same).then(|| made.clone()).into_iter().collect(),
         identity: is_same.then_some(made),
         record,
     }
@@ -218,6 +218,7 @@ fn record(old: &Desired, made: &ManagedIdentity) -> ProfileRecord {
             tenant_id: made.tenant_id.clone(),
             created: old.identity.creation != CreationPolicy::Adopt,
         }),
+        creating: BTreeSet::new(),
         role_assignments: role_assignments.collect(),
     }
 }

@@ -60,7 +60,7 @@ proptest! {
         reconcile(&old, &mut azure);
         let (before, after) = (desired(&old), desired(&new));
         if before.identity.id != after.identity.id {
-            azure.former = azure.identity.take();
+            azure.former.extend(azure.identity.take());
         }
         let real = plan(&after, &azure).expect("a plan");
         let expected = observed_after(&before, Some(&after));
@@ -75,7 +75,7 @@ proptest! {
         let (before, after) = (desired(&old), desired(&new));
         let recorded = observed_as_recorded(&before, azure.record.clone(), Some(&after));
         if before.identity.id != after.identity.id {
-            azure.former = azure.identity.take();
+            azure.former.extend(azure.identity.take());
         }
         let real = plan(&after, &azure).expect("a plan");
         let guessed = plan(&after, &recorded).expect("a plan");

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::roles;
+use super::{identity, roles};
 use crate::arm::ArmId;
 use crate::class::Class;
 use crate::owner::Owner;
@@ -154,7 +154,7 @@ fn is_own<T>(child: &Child<T>) -> bool {
 }
 
 /// The profile's identities, and whether podid made them: the one that Azure shows with the profile's tags,
-/// and the one in the record.
+/// and those in the record.
 fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
     let owner = &deletion.owner;
     let recorded = observed.record.identity.as_ref();
@@ -164,7 +164,11 @@ fn identities(deletion: &Deletion, observed: &Observed) -> Vec<(ArmId, bool)> {
         !is_recorded && made_for(shown, owner, &observed.record)
     });
     let other = other.map(|shown| (shown.id.clone(), true));
-    other.into_iter().chain(remembered).collect()
+    let known: Vec<(ArmId, bool)> = other.into_iter().chain(remembered).collect();
+    let begun = identity::begun(owner, observed);
+    let unknown = begun.filter(|id| known.iter().all(|(known, _)| known != *id));
+    let unknown: Vec<(ArmId, bool)> = unknown.map(|id| (id.clone(), true)).collect();
+    known.into_iter().chain(unknown).collect()
 }
 
 #[cfg(test)]
@@ -182,7 +186,7 @@ mod tests {
                 tenant_id: String::new(),
                 created: true,
             }),
-            role_assignments: Vec::new(),
+            ..ProfileRecord::default()
         }
     }
 

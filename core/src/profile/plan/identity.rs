@@ -80,6 +80,19 @@ pub(super) fn made(recorded: &RecordedIdentity, owner: &Owner, observed: &Observ
     }
 }
 
+/// The identities of which nothing is recorded but that their creation was begun, unless they are another's.
+pub(super) fn begun<'a>(
+    owner: &'a Owner,
+    observed: &'a Observed,
+) -> impl Iterator<Item = &'a ArmId> {
+    let record = &observed.record;
+    let is_ours = |id: &ArmId| {
+        let shown = observed.shown(id);
+        shown.is_none_or(|shown| made_for(shown, owner, record))
+    };
+    record.creating.iter().filter(move |id| is_ours(id))
+}
+
 /// Steps that make the identity as desired.
 pub(super) fn steps(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, PlanRefusal> {
     let wanted = &desired.identity;
@@ -205,15 +218,27 @@ pub(super) fn retire(desired: &Desired, observed: &Observed) -> Vec<Step> {
         steps.push(children::apply_azure_identity(desired, observed, none));
     }
     let recorded = observed.record.identity.as_ref();
-    let Some(recorded) = recorded.filter(|recorded| recorded.id != desired.identity.id) else {
-        return steps;
-    };
-    let made = made(recorded, &desired.owner, observed);
-    let deleted = may_delete(made, desired.deletion_policy).then(|| recorded.id.clone());
-    steps.extend(deleted.clone().map(unused));
-    steps.extend(roles::revoke_former(desired, observed));
-    steps.extend(deleted.map(|id| Step::DeleteIdentity { id }));
+    let recorded = recorded.filter(|recorded| recorded.id != desired.identity.id);
+    if let Some(recorded) = recorded {
+        let made = made(recorded, &desired.owner, observed);
+        let deleted = may_delete(made, desired.deletion_policy).then(|| recorded.id.clone());
+        steps.extend(deleted.clone().map(unused));
+        steps.extend(roles::revoke_former(desired, observed));
+        steps.extend(deleted.map(|id| Step::DeleteIdentity { id }));
+    }
+    steps.extend(delete_begun(desired, observed));
     steps
+}
+
+fn delete_begun(desired: &Desired, observed: &Observed) -> Vec<Step> {
+    let recorded = observed.record.identity.as_ref().map(|it| &it.id);
+    let is_other = |id: &ArmId| *id != desired.identity.id && Some(id) != recorded;
+    let begun = begun(&desired.owner, observed).filter(|id| is_other(id));
+    let deleted = begun.filter(|_| may_delete(true, desired.deletion_policy));
+    let steps = deleted
+        .cloned()
+        .flat_map(|id| [unused(id.clone()), Step::DeleteIdentity { id }]);
+    steps.collect()
 }
 
 /// Waits until no pod of the profile has the identity any more.

@@ -1,6 +1,6 @@
 //! The identity and the role assignments while a plan is carried out, and the record after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -24,8 +24,26 @@ const ROLE_ASSIGNMENT_TYPE: &str = "Microsoft.Authorization/roleAssignments";
 pub struct PlanProgress {
     /// The identity, once it is there.
     pub identity: Option<ManagedIdentity>,
+    /// See [`ProfileRecord::creating`].
+    pub creating: BTreeSet<ArmId>,
     /// Role assignments to record.
     pub role_assignments: Vec<RecordedRoleAssignment>,
+}
+
+/// The record to write before `plan` is carried out: with the identities that it creates. Otherwise, after a crash and
+/// another name, podid would not know that it made them, and would never delete them.
+#[must_use]
+pub fn record_before(plan: &Plan, record: &ProfileRecord) -> ProfileRecord {
+    let created = plan.steps.iter().filter_map(|step| match step {
+        Step::CreateIdentity { id, .. } => Some(id),
+        _ => None,
+    });
+    let is_recorded = |id: &ArmId| record.identity.as_ref().is_some_and(|it| it.id == *id);
+    let begun = created.filter(|id| !is_recorded(id)).cloned();
+    ProfileRecord {
+        creating: record.creating.iter().cloned().chain(begun).collect(),
+        ..record.clone()
+    }
 }
 
 impl PlanProgress {
@@ -38,6 +56,7 @@ impl PlanProgress {
         let made = recorded.filter(|entry| entry.created && !held(&entry.id));
         Self {
             identity: observed.identity.clone(),
+            creating: record_before(plan, &observed.record).creating,
             role_assignments: plan.held.iter().chain(made).cloned().collect(),
         }
     }
@@ -144,8 +163,11 @@ impl PlanProgress {
             tenant_id: identity.tenant_id.clone(),
             created: made_for(identity, &desired.owner, before),
         });
+        let mut creating = self.creating.clone();
+        creating.retain(|id| !finished && used.as_ref().is_none_or(|used| used.id != *id));
         ProfileRecord {
             identity: used.or_else(|| before.identity.clone()),
+            creating,
             ..self.record_of_roles(before)
         }
     }
@@ -158,6 +180,7 @@ impl PlanProgress {
         role_assignments.sort_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
         ProfileRecord {
             identity: before.identity.clone(),
+            creating: before.creating.clone(),
             role_assignments,
         }
     }

@@ -91,8 +91,8 @@ fn without_a_principal_there_is_no_assignment() {
 fn what_was_made_stays_remembered_until_it_is_revoked() {
     let observed = Observed {
         record: ProfileRecord {
-            identity: None,
             role_assignments: vec![assignment("/a", true), assignment("/b", false)],
+            ..ProfileRecord::default()
         },
         ..Observed::default()
     };
@@ -177,7 +177,7 @@ fn the_former_identity_is_remembered_until_the_plan_is_finished() {
     let (desired, _, mut progress) = begun();
     let before = ProfileRecord {
         identity: Some(recorded("old")),
-        role_assignments: Vec::new(),
+        ..ProfileRecord::default()
     };
     progress.role_assignments = vec![assignment("/b", true), assignment("/a", true)];
     let unfinished = progress.record(&desired, &before, false);
@@ -207,6 +207,28 @@ fn the_former_identity_is_remembered_until_the_plan_is_finished() {
     progress.identity = None;
     let unknown = progress.record(&desired, &before, true);
     assert_eq!(unknown.identity, before.identity, "nothing is forgotten");
+}
+
+#[test]
+fn an_identity_is_remembered_from_before_its_creation_until_it_is_recorded() {
+    let (desired, plan, progress) = begun();
+    let (new, nothing) = (&desired.identity.id, ProfileRecord::default());
+    let of_other = ProfileRecord {
+        identity: Some(recorded("old")),
+        ..nothing.clone()
+    };
+    let creating = |record: ProfileRecord| Vec::from_iter(record.creating);
+    assert_eq!(creating(record_before(&plan, &nothing)), [new.clone()]);
+    let recorded_now = progress.record(&desired, &nothing, false);
+    assert_eq!(creating(recorded_now.clone()), []);
+    assert_eq!(
+        creating(record_before(&plan, &recorded_now)),
+        [],
+        "made anew"
+    );
+    let not_recorded = progress.record(&desired, &of_other, false);
+    assert_eq!(creating(not_recorded), [new.clone()]);
+    assert_eq!(creating(progress.record(&desired, &of_other, true)), []);
 }
 
 #[test]

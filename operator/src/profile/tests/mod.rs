@@ -3,6 +3,7 @@
 mod deleted;
 pub(super) mod fixture;
 mod held_back;
+mod histories;
 mod rechecks;
 mod refusals;
 mod truth;

@@ -73,7 +73,10 @@ impl Fate {
 pub(super) fn renamed(fate: Fate) -> (Profile, Observed) {
     let mut observed = Observed::default();
     reconcile(&profile(), &mut observed);
-    observed.former = observed.identity.take().and_then(|made| fate.befall(made));
+    let made = observed.identity.take();
+    observed
+        .former
+        .extend(made.and_then(|made| fate.befall(made)));
     let renamed = Profile {
         identity_name: Some("cart-new".into()),
         ..profile()

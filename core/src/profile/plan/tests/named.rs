@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::profile::reads::former_identities;
 
 /// Azure, the cluster, and what VMs and scale sets have for the profile's pods.
 #[derive(Debug, Default)]
@@ -17,9 +18,9 @@ struct Model {
 impl Model {
     /// Reads both identities, as the operator does before a plan.
     fn observe(&mut self, wanted: &ArmId) {
-        let recorded = self.observed.record.identity.as_ref();
-        let former = recorded.filter(|recorded| recorded.id != *wanted);
-        self.observed.former = former.and_then(|former| self.azure.get(&former.id).cloned());
+        let former = former_identities(&self.observed.record, Some(wanted));
+        let shown = former.filter_map(|id| self.azure.get(id).cloned());
+        self.observed.former = shown.collect();
         self.observed.identity = self.azure.get(wanted).cloned();
     }
 
@@ -143,7 +144,7 @@ fn an_identity_that_another_profile_uses_too_holds_nothing_up() {
     let mut observed = existing(&adopting, BTreeMap::new());
     reconcile(&adopting, &mut observed);
     let wanted = desired(&using(1, true, DeletionPolicy::Delete));
-    observed.former = observed.identity.take();
+    observed.former.extend(observed.identity.take());
     let deletion = Deletion {
         owner: wanted.owner.clone(),
         policy: DeletionPolicy::Delete,
@@ -169,7 +170,7 @@ fn an_identity_that_another_profile_uses_too_holds_nothing_up() {
 fn a_step_that_replaces_an_identity_names_the_former_one() {
     let mut observed = Observed::default();
     reconcile(&using(0, false, DeletionPolicy::Delete), &mut observed);
-    observed.former = observed.identity.take();
+    observed.former.extend(observed.identity.take());
     let wanted = desired(&using(1, false, DeletionPolicy::Delete));
     let plan = plan(&wanted, &observed).expect("a plan").to_string();
     let applied: Vec<&str> = plan

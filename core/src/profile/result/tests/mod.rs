@@ -45,6 +45,7 @@ fn record() -> ProfileRecord {
             created: true,
         }),
         role_assignments: vec![assignment("PRINCIPAL"), assignment("kubelet")],
+        ..ProfileRecord::default()
     }
 }
 
