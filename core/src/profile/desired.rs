@@ -47,7 +47,7 @@ pub struct DesiredIdentity {
     pub tags: BTreeMap<String, String>,
     /// See [`CreationPolicy`].
     pub creation: CreationPolicy,
-    /// Whether profiles of other namespaces may have adopted it too.
+    /// Whether its class lets profiles of other namespaces adopt it too.
     pub shared: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct Grant {
     pub scope: ArmId,
     /// Who gets it.
     pub to: Grantee,
-    /// Whether it serves this profile alone, or all profiles of the cluster.
+    /// Whether it serves all profiles of the class, and not this one alone.
     pub shared: bool,
     /// Field that asks for it.
     pub field: String,

@@ -11,8 +11,8 @@ use crate::role::Role;
 /// How old what is listed for all profiles may be when one is compared with it.
 pub const LIST_AGE: Duration = Duration::from_secs(30);
 
-/// Whether a profile of this interval is compared with what is listed for all profiles. One that is to be compared
-/// more often than lists are made is read by itself.
+/// Whether a profile of this interval is compared with what is listed for all profiles. One whose interval is shorter
+/// than two list ages is read by itself.
 #[must_use]
 pub fn is_by_lists(interval: Duration) -> bool {
     interval >= LIST_AGE * 2
@@ -65,8 +65,8 @@ pub fn role_names(grants: &[Grant]) -> BTreeMap<String, (&str, &ArmId)> {
 }
 
 /// The role assignments to list, as object id of the principal in lower case and scope: at the scopes that
-/// the desired state or the record name. A scope below another is left out, since a list includes the scopes below. Listing
-/// a whole subscription instead would need more rights than the operator has.
+/// the desired state or the record name. A scope below another is left out, since a list includes the scopes below. They are
+/// not listed at the subscription, where the operator has no right to, unless that is such a scope.
 #[must_use]
 pub fn assignment_lists(
     identity: Option<&ManagedIdentity>,

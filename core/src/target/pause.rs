@@ -78,7 +78,7 @@ impl Pause {
             failures,
             ended: now,
             until: now + wait_after(error, failures, random),
-            asked_by_azure: matches!(error, ComparisonError::Azure(error) if error.class == TargetErrorClass::Throttled),
+            asked_by_azure: is_asked_by_azure(error),
         };
     }
 
@@ -110,6 +110,13 @@ impl Pause {
             _ => self.until,
         }
     }
+}
+
+fn is_asked_by_azure(error: &ComparisonError) -> bool {
+    let ComparisonError::Azure(error) = error else {
+        return false;
+    };
+    error.class == TargetErrorClass::Throttled || error.retry_after.is_some()
 }
 
 /// How long to leave a VM or scale set alone after the given number of failures in a row.

@@ -15,7 +15,7 @@ use super::error::{ErrorCause, StepError};
 use super::status;
 use crate::conditions::core_conditions;
 
-/// Before anything is read: fills the status of a profile that has none. Returns the profile as
+/// Before Azure is asked: fills the status of a profile that has none. Returns the profile as
 /// it is then.
 pub(super) async fn begin(
     profile: &PodIdentityProfile,

@@ -50,7 +50,7 @@ pub(super) async fn reconcile_in_turn(
     Ok(context.queue.wait(&key, again))
 }
 
-/// What is next for a profile that is as it should be, or was read by itself now; `None` if it is to be.
+/// What is next for a profile that is as it should be, or was read by itself now; `None` if it is to be read by itself.
 async fn begin(
     profile: Arc<PodIdentityProfile>,
     urgency: Urgency,

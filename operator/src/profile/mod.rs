@@ -1,13 +1,21 @@
 //! The controller of PodIdentityProfiles.
 //!
 //! ```text
-//! precheck (no call) ──► observe ──► core::profile::decide ──► apply ──► status, Events
+//! queue ──► in_turn ──► precheck (no call) ──► recheck (shared lists) ──► as it should be
+//!                              │                   │ anything differs
+//!                              ▼                   ▼
+//!                 a change, a deletion ──► reconcile ──► precheck again, of the profile as it is now
+//!                                                          ├──► ensure: observe ──► core::profile::decide ──► apply
+//!                                                          ├──► withdraw, suspended
+//!                                                          └──► grace ──► cleanup
+//!                                                                          └──► status, Events
 //! ```
 //!
-//! Every rule is in `podid_core::profile`; what is here reads and writes.
+//! Rules about a profile are in `podid_core::profile`; what is here reads, writes, and settles the order in time.
 //!
 //! | file | holds |
 //! |---|---|
+//! | `context` | what all of these work with |
 //! | `queue` | the profiles that wait, and those that are reconciled |
 //! | `in_turn` | one reconciliation, when it is the profile's turn |
 //! | `recheck` | compares a profile that is ready with `lists` |

@@ -14,7 +14,7 @@ pub(super) async fn look(
     context: &ProfileContext,
 ) -> ReconcileResult {
     let problem = pods::problem(profile, context);
-    // The policy and the pods belong to a spec that was never applied as little as to none.
+    // A spec that was never applied binds no pods, and asks for no policy.
     if !spec_digest::is_applied(profile) {
         return ReconcileResult::suspended(record, problem, None);
     }

@@ -29,7 +29,8 @@ pub enum ProfileWork {
 pub struct QueueEntry {
     /// Why it is to be reconciled.
     pub urgency: Urgency,
-    /// Where its calls to Azure go; `None` when there is nothing to call.
+    /// Where its calls to Azure go; `None` when there is nothing to call, or when that is not known, as of a profile that
+    /// is deleted after its class.
     pub place: Option<AzurePlace>,
     /// What is to be done for it there.
     pub work: ProfileWork,

@@ -50,7 +50,7 @@ pub struct ProfileVersions<'a> {
 }
 
 impl ProfileVersions<'_> {
-    /// Whether a person waits for it.
+    /// How urgent it is: whether a person waits for it, or it is looked at only to be sure.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
         let is_requested = self.requested.is_some() && self.requested != self.handled;

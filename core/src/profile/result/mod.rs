@@ -261,6 +261,9 @@ impl ReconcileResult {
         withdrawal: &Withdrawal,
         record: ProfileRecord,
     ) -> Self {
+        if failure.is_held_back() {
+            return Self::held_back(failure, record);
+        }
         let class = &withdrawal.class;
         let message = format!(
             "class {class} takes away what it does not allow (limits.onNarrowing): {}",
@@ -291,6 +294,9 @@ impl ReconcileResult {
     /// The result when a step of a deletion failed.
     #[must_use]
     pub fn deletion_failed(failure: &StepFailure, record: ProfileRecord) -> Self {
+        if failure.is_held_back() {
+            return Self::held_back(failure, record);
+        }
         Self {
             requeue: Requeue::WithBackoff {
                 at_least: failure.retry_after(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::desired::DesiredIdentities;
+use super::failure::Persistence;
 use super::state::TargetEvent;
 use super::status::TargetStatus;
 use crate::arm::ArmId;
@@ -29,7 +30,8 @@ pub struct ManagedTarget {
 pub struct StatusChange {
     /// The identities about which something else is known than before.
     pub changed: BTreeSet<ArmId>,
-    /// Those of them that Azure refuses. What was read of them before may be outdated.
+    /// Those of them that Azure refuses for a reason of their own, which no wait mends. What was read of them before
+    /// may be outdated.
     pub refused: BTreeSet<ArmId>,
     /// Whether podid has nothing on the target and nothing to do there: its state machine is to end.
     pub is_finished: bool,
@@ -65,7 +67,10 @@ impl ManagedTarget {
     pub fn on_status(&mut self, status: TargetStatus) -> StatusChange {
         let changed = status.differing(&self.status);
         let refused = changed.iter();
-        let refused = refused.filter(|id| status.failures.contains_key(*id));
+        let refused = refused.filter(|id| {
+            let failure = status.failures.get(*id);
+            failure.is_some_and(|failure| failure.persistence != Persistence::Transient)
+        });
         let refused = refused.cloned().collect();
         // A report about an earlier generation says nothing of what is put on since.
         let is_last = status.generation == self.generation;

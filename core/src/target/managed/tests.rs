@@ -77,21 +77,30 @@ fn a_target_is_finished_when_it_rests_with_what_is_desired_last() {
 
 #[test]
 fn a_report_says_what_is_new_and_what_of_that_is_refused() {
-    let failure = TargetFailure {
+    let failure = |persistence| TargetFailure {
         cause: AssignmentFailure {
             reason: "Forbidden".into(),
             message: "grant it".into(),
         },
-        persistence: Persistence::Permanent,
+        persistence,
     };
     let failed = TargetStatus {
-        failures: [(id("bad"), failure)].into(),
+        failures: [
+            (id("bad"), failure(Persistence::Permanent)),
+            (id("new"), failure(Persistence::Unconfirmed)),
+            (id("late"), failure(Persistence::Transient)),
+        ]
+        .into(),
         ..status(1, &["good"])
     };
-    let mut managed = managed(&["good", "bad"]);
+    let mut managed = managed(&["good", "bad", "new", "late"]);
     let change = managed.on_status(failed.clone());
-    assert_eq!(change.changed, ids(&["good", "bad"]));
-    assert_eq!(change.refused, ids(&["bad"]));
+    assert_eq!(change.changed, ids(&["good", "bad", "new", "late"]));
+    assert_eq!(
+        change.refused,
+        ids(&["bad", "new"]),
+        "not what is throttled"
+    );
     let again = managed.on_status(TargetStatus {
         generation: 2,
         ..failed.clone()

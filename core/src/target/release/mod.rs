@@ -15,7 +15,7 @@ use crate::object_key::ObjectKey;
 pub enum TargetsWithIdentity {
     /// Not known: not every VM or scale set that podid has put something on is known.
     Unknown,
-    /// On none: it may be deleted.
+    /// On none of those that were asked about: all of podid's, or those [without](Self::without) some.
     Nowhere,
     /// On these, or on its way there or back.
     On(Vec<Target>),

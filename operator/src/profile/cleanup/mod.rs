@@ -8,7 +8,7 @@ use podid_core::profile::DeletionPolicy;
 use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::plan::{Retained, deletion_scope, plan_deletion, retained};
 use podid_core::profile::progress::PlanProgress;
-use podid_core::profile::result::ReconcileResult;
+use podid_core::profile::result::{ReconcileResult, Requeue};
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
@@ -47,12 +47,10 @@ pub(super) async fn cleanup(
             Ok(Action::await_change())
         }
         Err(error) => {
-            let failure = error.failure();
-            if failure.is_held_back() {
-                let after = failure.retry_after().unwrap_or_default();
+            let result = ReconcileResult::deletion_failed(&error.failure(), record);
+            if let Requeue::InTurn { after } = result.requeue {
                 return Err(ReconcileError::HeldBack { after });
             }
-            let result = ReconcileResult::deletion_failed(&failure, record);
             status::conclude(profile, profile, &result, context)
                 .await
                 .map_err(ReconcileError::Profile)?;
@@ -94,7 +92,7 @@ async fn undo(
             applier.perform(step).await?;
         }
         if !shared.is_empty() {
-            shared_roles::verify_others(context);
+            shared_roles::read_others_again(context);
         }
     }
     Ok(retained(&scope.deletion, &observed))

@@ -42,8 +42,8 @@ pub(super) async fn plan(
     Ok(plan_release(owner, &unneeded, &observed))
 }
 
-/// Has profiles read again that may have found what is revoked now.
-pub(super) fn verify_others(context: &ProfileContext) {
+/// Has the other profiles read again, which may have found what is revoked now.
+pub(super) fn read_others_again(context: &ProfileContext) {
     for other in context.ended.others(&context.profiles) {
         queued::read_again(&other, context);
     }

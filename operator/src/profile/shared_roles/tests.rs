@@ -98,7 +98,7 @@ async fn a_profile_that_came_meanwhile_is_read_again() {
     let mut startable = pin!(context.queue.startable());
     assert!(startable.next().now_or_never().is_none());
     context.ended.end(&fixture.profile(), &context.profiles);
-    verify_others(context);
+    read_others_again(context);
     let next = startable.next().await.expect("no end");
     assert_eq!(next.name, "late");
 }

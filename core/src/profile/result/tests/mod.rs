@@ -286,6 +286,21 @@ fn what_is_still_to_be_taken_away_is_tried_again() {
         let failure = failure(ConditionType::AccessReady, cause);
         ReconcileResult::withdrawal_failed(&failure, &withdrawal, record())
     };
+    let in_turn = Requeue::InTurn {
+        after: Duration::from_secs(7),
+    };
+    let held_back = || {
+        FailureCause::Azure(CallFailure {
+            class: CallFailureClass::HeldBack,
+            code: None,
+            fallback_reason: "HeldBack",
+            retry_after: Some(Duration::from_secs(7)),
+        })
+    };
+    assert_eq!(failed(held_back()).requeue, in_turn, "by podid itself");
+    let deletion = failure(ConditionType::AccessReady, held_back());
+    let deletion = ReconcileResult::deletion_failed(&deletion, record());
+    assert_eq!(deletion.requeue, in_turn);
     let waits = failed(FailureCause::StillAssigned);
     let words = "class prod takes away what it does not allow (limits.onNarrowing): do this";
     let message = words.to_owned();
