@@ -1,6 +1,7 @@
-//! Makes the HTTP library's own refusals JSON too.
+//! What the HTTP library sees of a connection, and what the client sees of the library.
 //!
-//! hyper answers what it cannot parse (a malformed request line, too many headers) by itself, with
+//! The client's end is read when no request is being answered ([`Exchange`]), and the library's own refusals are JSON
+//! too: hyper answers what it cannot parse (a malformed request line, too many headers) by itself, with
 //! a status and an empty body, and offers no hook. SDKs need JSON. None of our own answers is
 //! empty, so an answer that says `content-length: 0` is one of hyper's, and is replaced.
 
@@ -10,28 +11,37 @@ use std::task::{Context, Poll, ready};
 
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::answer::{ErrorAnswer, JSON};
+use crate::server::exchange::Exchange;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct ConnectionAdapter {
-    stream: TcpStream,
+pub(crate) struct ConnectionAdapter<'a, S> {
+    stream: S,
+    exchange: &'a Exchange,
     /// What is written in place of hyper's answer, and how much of it has been.
     replacement: Vec<u8>,
     written: usize,
 }
 
-impl ConnectionAdapter {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<'a, S> ConnectionAdapter<'a, S> {
+    pub(crate) fn new(stream: S, exchange: &'a Exchange) -> Self {
         Self {
             stream,
+            exchange,
             replacement: Vec::new(),
             written: 0,
         }
     }
 
+    /// The connection itself.
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: AsyncWrite + Unpin> ConnectionAdapter<'_, S> {
     fn poll_replacement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.replacement.len() {
             let rest = &self.replacement[self.written..];
@@ -68,17 +78,22 @@ pub(crate) fn refusal(status: StatusCode) -> Vec<u8> {
     [head.into_bytes(), body].concat()
 }
 
-impl AsyncRead for ConnectionAdapter {
+impl<S: AsyncRead + Unpin> AsyncRead for ConnectionAdapter<'_, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if buf.filled().len() == before {
+            ready!(self.exchange.poll_end(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for ConnectionAdapter {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ConnectionAdapter<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -4,15 +4,21 @@
 //! |---|---|
 //! | `listen` | serves HTTP on intercepted connections |
 //! | `limits` | how many connections each pod may have |
-//! | `connection_adapter` | makes the HTTP library's own refusals JSON |
+//! | `exchange` | whether a request is being answered on a connection |
+//! | `connection_adapter` | keeps a client's end back until its answer; makes the HTTP library's own refusals JSON |
 //! | `request` | validation: which requests are token requests |
 //! | `service` | one token request from end to end |
 
 mod connection_adapter;
+mod exchange;
 mod limits;
 mod listen;
 mod request;
 mod service;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use limits::ConnectionLimits;
 pub(crate) use listen::serve;

@@ -1,10 +1,13 @@
 //! Requests that are not what they should be.
 
-use std::net::SocketAddrV4;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddrV4, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use podid_lab::Network;
-use podid_tests::node::{Pod, TOKEN_URL};
+use podid_lab::net::in_namespace;
+use podid_tests::node::{Pod, TOKEN_URL, wait_until};
 
 use crate::scene::{NETWORKS, Scene};
 
@@ -104,6 +107,60 @@ fn a_client_that_sends_half_a_request_is_told_and_cut_off() {
     let (line, body) = raw(&pod, b"GET /metadata HTTP/1.1\r\nhost:");
     assert!(line.starts_with("HTTP/1.1 408 "), "{line}");
     assert_eq!(body["error"], "invalid_request");
+}
+
+fn connect(pod: &Pod) -> TcpStream {
+    let connecting = in_namespace(pod.namespace(), || TcpStream::connect(metadata()));
+    connecting.unwrap().unwrap()
+}
+
+#[test]
+fn a_client_that_closes_its_half_after_the_request_gets_its_token() {
+    for network in NETWORKS {
+        let scene = Scene::start(network);
+        let pod = scene.pod_with_identity("one");
+        scene.imds.hold(true);
+        let mut stream = connect(&pod);
+        let request = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\n\r\n");
+        stream.write_all(request.repeat(2).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        wait_until("the metadata service is asked", || {
+            !scene.imds.client_ids().is_empty()
+        });
+        scene.imds.hold(false);
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert_eq!(
+            answers.matches("token-of-client-one").count(),
+            2,
+            "{network:?}: {answers}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_reads_no_answers_is_cut_off() {
+    let scene = Scene::start(Network::Bridge);
+    let pod = scene.pod_with_identity("one");
+    let mut stream = connect(&pod);
+    // Longer than the daemon waits for it to read.
+    stream
+        .set_write_timeout(Some(Duration::from_secs(90)))
+        .unwrap();
+    let request = format!("GET {PATH} HTTP/1.1\r\nhost: x\r\nmetadata: true\r\n\r\n");
+    let cut_off = loop {
+        if let Err(error) = stream.write_all(request.repeat(100).as_bytes()) {
+            break error;
+        }
+    };
+    assert!(
+        matches!(
+            cut_off.kind(),
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+        ),
+        "{cut_off}"
+    );
+    assert_eq!(pod.ask().status, 200);
 }
 
 #[test]

@@ -12,13 +12,15 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use podid_runtime::Drain;
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::intercept::{Caller, InterceptedConnection, InterceptionEngine};
 use crate::server::connection_adapter::{ConnectionAdapter, refusal};
-use crate::server::limits::{AcquiredSlot, ConnectionLimits, ConnectionOwner, ConnectionSlot};
+use crate::server::exchange::Exchange;
+use crate::server::limits::{AcquiredSlot, ConnectionLimits, ConnectionOwner};
 use crate::server::service::{RequestOrigin, TokenService};
 
 /// How long a client may take to send the head of a request, or be silent between two.
@@ -26,6 +28,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of one head. Requests over the smaller limits of request validation get an answer that
 /// says so; this one, times the number of connections, bounds memory.
 const HEAD_MAX: usize = 16 * 1024;
+/// How long a client may leave an answer unread, or unacknowledged because it is gone.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long the answer to a client that is too slow may take.
 const TIMEOUT_ANSWER: Duration = Duration::from_secs(1);
 
@@ -91,29 +95,40 @@ async fn serve_while_allowed(
     service: Arc<TokenService>,
     drain: Drain,
 ) {
+    // Answers are one small segment each; waiting to fill it would only delay them.
+    let _best_effort = stream.set_nodelay(true);
+    let _best_effort = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_MAX));
     let AcquiredSlot { slot, ended, .. } = acquired;
+    let exchange = Exchange::new(slot);
     tokio::select! {
-        () = serve_connection(stream, &origin, &slot, &service, &drain) => {}
+        () = serve_connection(stream, &origin, &exchange, &service, &drain) => {}
         _needed = ended => tracing::debug!(address = %origin.caller.address, "an idle connection made room"),
     }
 }
 
+/// Serves HTTP until the client or the daemon ends the connection.
 async fn serve_connection(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     origin: &RequestOrigin,
-    slot: &ConnectionSlot,
+    exchange: &Exchange,
     service: &TokenService,
     drain: &Drain,
 ) {
-    // Answers are one small segment each; waiting to fill it would only delay them.
-    let _best_effort = stream.set_nodelay(true);
     let address = origin.caller.address;
-    let answer = service_fn(|request| respond(service, origin, slot, request));
+    let answer = service_fn(|request| {
+        // Before the HTTP library reads on. Callers that are not attested can be invented, so their connections may
+        // be ended for others even while they wait.
+        exchange.begin(origin.pod_uid.is_none());
+        respond(service, origin, exchange, request)
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(ConnectionAdapter::new(stream)), answer);
+        .serve_connection(
+            TokioIo::new(ConnectionAdapter::new(stream, exchange)),
+            answer,
+        );
     let served = tokio::select! {
         served = &mut connection => served,
         () = drain.draining() => {
@@ -130,7 +145,7 @@ async fn serve_connection(
             let parts = connection.into_parts();
             // A client that is merely silent between two requests expects no answer.
             if !parts.read_buf.is_empty() {
-                let mut stream = parts.io.into_inner();
+                let mut stream = parts.io.into_inner().into_stream();
                 let answer = refusal(StatusCode::REQUEST_TIMEOUT);
                 let _gone = tokio::time::timeout(TIMEOUT_ANSWER, stream.write_all(&answer)).await;
             }
@@ -145,17 +160,11 @@ async fn serve_connection(
 async fn respond(
     service: &TokenService,
     origin: &RequestOrigin,
-    slot: &ConnectionSlot,
+    exchange: &Exchange,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, _body) = request.into_parts();
-    // Callers that are not attested can be invented, so their connections may be ended for others even
-    // while they wait.
-    slot.set_idle(origin.pod_uid.is_none());
     let response = service.answer(origin, &parts).await;
-    slot.set_idle(true);
+    exchange.end();
     Ok(response)
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,7 @@ use podid_azure::ImdsError;
 use podid_core::net_raw::Breach;
 use tokio::task::JoinSet;
 
-use super::fixture::*;
+use crate::server::testing::*;
 use crate::testing::within_limit;
 
 const DAY: u64 = 86_400;

@@ -3,8 +3,8 @@
 use podid_azure::ImdsIdentity;
 use podid_core::resolve::Exception;
 
-use super::fixture::*;
 use crate::pod_context::PodContext;
+use crate::server::testing::*;
 use crate::testing::within_limit;
 
 /// A pod that an exception lets through to the node's own identities.

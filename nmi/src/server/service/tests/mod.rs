@@ -1,6 +1,5 @@
 mod cached;
 mod exceptions;
-mod fixture;
 mod waiting;
 
 use crate::pod_events::next_warning;
@@ -13,7 +12,7 @@ use podid_azure::{ImdsError, ImdsIdentity};
 use podid_core::net_raw::Breach;
 use tokio::time::Instant;
 
-use self::fixture::*;
+use crate::server::testing::*;
 use crate::testing::RESOURCE_ID;
 
 #[tokio::test]

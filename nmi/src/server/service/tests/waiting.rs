@@ -11,7 +11,7 @@ use podid_core::net_raw::Breach;
 use podid_core::resolve::IMDS_LAG;
 use tokio::time::Instant;
 
-use super::fixture::*;
+use crate::server::testing::*;
 use crate::testing::RESOURCE_ID;
 
 #[tokio::test(start_paused = true)]

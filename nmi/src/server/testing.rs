@@ -1,45 +1,52 @@
 //! A service whose metadata service and links are the test's.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use http_body_util::BodyExt;
-use hyper::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Request, Response};
 use podid_azure::{ImdsError, ImdsIdentity, ImdsToken, ImdsTokenRequest, ImdsTokens, Secret};
-use podid_core::assigned_identity::AssignmentFailure;
+use podid_core::assigned_identity::{AssignmentFailure, AssignmentState};
 use podid_core::attest::{NodeLink, PodEndpoint, ProvedLink};
+use podid_index::events::EventQueue;
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
+use crate::attest::LinkCheck;
+use crate::intercept::{ActiveDaemon, Caller, CallerCheck};
+use crate::metrics::NodeMetrics;
 use crate::pod_context::PodContext;
 use crate::pod_events;
-use crate::server::service::*;
+use crate::recent_errors::RecentErrors;
+use crate::server::service::{RequestOrigin, TokenService, Waits};
 use crate::snapshot::{Served, Snapshot};
 use crate::testing::decided_source;
-pub(super) use crate::testing::pod_context as entry;
+pub(crate) use crate::testing::pod_context as entry;
 use crate::token::{
     NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenIssuer, TokenSources,
 };
-use podid_core::assigned_identity::AssignmentState;
-use podid_index::events::EventQueue;
 
-pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
-pub(super) const TARGET: &str =
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+pub(crate) const TARGET: &str =
     "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
 
 /// A metadata service that gives prepared answers, then tokens, and remembers what it was asked.
 #[derive(Debug)]
-pub(super) struct FakeImds {
+pub(crate) struct FakeImds {
     /// Client id of the tokens it gives.
-    pub(super) owner: Mutex<String>,
-    pub(super) prepared: Mutex<VecDeque<ImdsError>>,
-    pub(super) asked: Mutex<Vec<ImdsIdentity>>,
+    pub(crate) owner: Mutex<String>,
+    pub(crate) prepared: Mutex<VecDeque<ImdsError>>,
+    pub(crate) asked: Mutex<Vec<ImdsIdentity>>,
     /// How long its tokens live, in seconds. By default they ended long ago, so that none is kept.
-    pub(super) life: Mutex<Option<u64>>,
+    pub(crate) life: Mutex<Option<u64>>,
     /// Whether it lets requests wait.
-    pub(super) held: watch::Sender<bool>,
+    pub(crate) held: watch::Sender<bool>,
 }
 
 #[async_trait]
@@ -64,7 +71,7 @@ impl ImdsTokens for FakeImds {
     }
 }
 
-pub(super) fn failed() -> PodContext {
+pub(crate) fn failed() -> PodContext {
     let mut entry = entry(false);
     entry.assigned_identities[0].state = AssignmentState::Failed(AssignmentFailure {
         reason: "LinkedAuthorizationFailed".into(),
@@ -73,7 +80,7 @@ pub(super) fn failed() -> PodContext {
     entry
 }
 
-pub(super) fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
+pub(crate) fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
     let by_address = entries
         .iter()
         .map(|entry| {
@@ -91,7 +98,7 @@ pub(super) fn snapshot(entries: &[PodContext]) -> Arc<Snapshot> {
     Arc::new(Snapshot { by_address })
 }
 
-pub(super) fn endpoint() -> PodEndpoint {
+pub(crate) fn endpoint() -> PodEndpoint {
     PodEndpoint {
         interface: 7,
         address: ADDRESS,
@@ -101,7 +108,7 @@ pub(super) fn endpoint() -> PodEndpoint {
 
 /// Says what the test says about callers that were not attested when they connected.
 #[derive(Debug, Default)]
-pub(super) struct FakeCallers(pub(super) AtomicBool);
+pub(crate) struct FakeCallers(pub(crate) AtomicBool);
 
 #[async_trait]
 impl CallerCheck for FakeCallers {
@@ -113,7 +120,7 @@ impl CallerCheck for FakeCallers {
 
 /// Links that hold until somebody takes one.
 #[derive(Debug)]
-pub(super) struct FakeLinks(pub(super) AtomicBool);
+pub(crate) struct FakeLinks(pub(crate) AtomicBool);
 
 impl LinkCheck for FakeLinks {
     fn is_unchanged(&self, asked: &ProvedLink) -> bool {
@@ -122,36 +129,36 @@ impl LinkCheck for FakeLinks {
     }
 }
 
-pub(super) fn link() -> ProvedLink {
+pub(crate) fn link() -> ProvedLink {
     ProvedLink {
         index: 7,
         was: NodeLink::default(),
     }
 }
 
-pub(super) struct Bench {
-    pub(super) service: Arc<TokenService>,
-    pub(super) callers: Arc<FakeCallers>,
-    pub(super) active: watch::Sender<ActiveDaemon>,
-    pub(super) links: Arc<FakeLinks>,
-    pub(super) imds: Arc<FakeImds>,
-    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
-    pub(super) calls: mpsc::Receiver<Ipv4Addr>,
-    pub(super) publisher: EventQueue,
+pub(crate) struct Bench {
+    pub(crate) service: Arc<TokenService>,
+    pub(crate) callers: Arc<FakeCallers>,
+    pub(crate) active: watch::Sender<ActiveDaemon>,
+    pub(crate) links: Arc<FakeLinks>,
+    pub(crate) imds: Arc<FakeImds>,
+    pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
+    pub(crate) publisher: EventQueue,
 }
 
 impl Bench {
     /// The next answers of the metadata service.
-    pub(super) fn prepare(&self, answers: impl IntoIterator<Item = ImdsError>) {
+    pub(crate) fn prepare(&self, answers: impl IntoIterator<Item = ImdsError>) {
         self.imds.prepared.lock().unwrap().extend(answers);
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.imds.asked.lock().unwrap().len()
     }
 }
 
-pub(super) fn bench(entries: &[PodContext]) -> Bench {
+pub(crate) fn bench(entries: &[PodContext]) -> Bench {
     let imds = Arc::new(FakeImds {
         owner: Mutex::new("client-one".into()),
         prepared: Mutex::default(),
@@ -199,7 +206,7 @@ pub(super) fn bench(entries: &[PodContext]) -> Bench {
     }
 }
 
-pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
+pub(crate) fn origin(uid: Option<&str>) -> RequestOrigin {
     RequestOrigin {
         caller: Caller {
             address: ADDRESS,
@@ -212,7 +219,7 @@ pub(super) fn origin(uid: Option<&str>) -> RequestOrigin {
     }
 }
 
-pub(super) async fn answer(
+pub(crate) async fn answer(
     service: &TokenService,
     uid: Option<&str>,
     target: &str,
@@ -225,7 +232,7 @@ pub(super) async fn answer(
     service.answer(&origin(uid), &request.into_parts().0).await
 }
 
-pub(super) async fn ask(
+pub(crate) async fn ask(
     service: &TokenService,
     uid: Option<&str>,
     target: &str,
@@ -236,7 +243,7 @@ pub(super) async fn ask(
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-pub(super) fn not_found() -> ImdsError {
+pub(crate) fn not_found() -> ImdsError {
     ImdsError::Refused {
         status: 400,
         error: "invalid_request".into(),
