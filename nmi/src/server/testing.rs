@@ -33,6 +33,7 @@ use crate::token::{
 };
 
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 2);
+pub(crate) const DAY: u64 = 86_400;
 pub(crate) const TARGET: &str =
     "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
 
@@ -151,6 +152,11 @@ impl Bench {
     /// The next answers of the metadata service.
     pub(crate) fn prepare(&self, answers: impl IntoIterator<Item = ImdsError>) {
         self.imds.prepared.lock().unwrap().extend(answers);
+    }
+
+    /// Has the metadata service give tokens that live for a day, so that they are kept.
+    pub(crate) fn keep(&self) {
+        *self.imds.life.lock().unwrap() = Some(DAY);
     }
 
     pub(crate) fn asked(&self) -> usize {

@@ -107,7 +107,7 @@ async fn serve_while_allowed(
 }
 
 /// Serves HTTP until the client or the daemon ends the connection.
-async fn serve_connection(
+pub(super) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     origin: &RequestOrigin,
     exchange: &Exchange,

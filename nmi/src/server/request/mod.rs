@@ -2,16 +2,17 @@
 //! waits or looks anything up, so a request that cannot become a token is answered at once, whatever
 //! else is down.
 
+mod host;
 mod query;
 
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{HeaderMap, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::http::uri::Authority;
-use hyper::{Method, StatusCode, Uri, Version};
+use hyper::{Method, StatusCode, Uri};
 use podid_azure::ClientHeaders;
 use podid_core::resolve::Selector;
 use url::form_urlencoded;
 
+use self::host::{check_host, check_target};
 use self::query::Query;
 use crate::answer::ErrorAnswer;
 
@@ -58,6 +59,8 @@ pub(crate) fn validate(request: &Parts) -> Result<ValidRequest, ErrorAnswer> {
             "Only GET is allowed",
         ));
     }
+    check_framing(headers)?;
+    check_target(uri)?;
     check_path(uri.path())?;
     let query = Query::parse(uri.query().unwrap_or_default())?;
     let version = query.get("api-version").unwrap_or_default();
@@ -121,31 +124,13 @@ fn check_size(uri: &Uri, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
     Ok(())
 }
 
-/// Accepts exactly one valid `Host` (RFC 9112, section 3.2): with two, whoever passed the request on may
-/// have read another one than is read here. Only clients older than HTTP/1.1 may leave it out.
-fn check_host(version: Version, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
-    let mut given = headers.get_all(HOST).iter();
-    let valid = match (given.next(), given.next()) {
-        (None, _) => version < Version::HTTP_11,
-        (Some(host), None) => host.to_str().is_ok_and(is_host),
-        (Some(_), Some(_)) => false,
-    };
-    if valid {
-        return Ok(());
+/// Refuses a token request in chunks (RFC 9110, section 9.3.1): no SDK sends one, and of a request with chunks and a
+/// length, which others may read otherwise, the HTTP library shows the chunks only.
+fn check_framing(headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+    match headers.contains_key(TRANSFER_ENCODING) {
+        true => Err(ErrorAnswer::invalid("A token request has no body").closing()),
+        false => Ok(()),
     }
-    Err(ErrorAnswer::invalid("The Host header is missing, malformed or given twice").closing())
-}
-
-fn is_host(text: &str) -> bool {
-    // A comma shows that somebody has joined two headers to one.
-    let parsed = text.parse::<Authority>();
-    !text.contains(',')
-        && parsed.is_ok_and(|authority| {
-            let port = text.strip_prefix(authority.host());
-            let port_is_number =
-                port.is_some_and(|port| matches!(port, "" | ":") || authority.port_u16().is_some());
-            port_is_number && !authority.host().is_empty()
-        })
 }
 
 /// Accepts the token path only. Doubled slashes are collapsed, because some SDKs build them, and one

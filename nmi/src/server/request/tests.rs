@@ -1,4 +1,5 @@
-use hyper::Request;
+use hyper::header::HOST;
+use hyper::{Request, Version};
 use podid_core::arm::ArmId;
 use proptest::prelude::*;
 
@@ -255,7 +256,7 @@ fn one_host_that_is_one() {
         "169.254.169.254:80",
         "localhost",
         "x",
-        "imds.example.com:8080",
+        "imds:8080",
         "[fd00::1]:80",
         "x:",
     ] {
@@ -275,6 +276,10 @@ fn one_host_that_is_one() {
         &["x:99999"],
         &["x,y"],
         &["[fd00::1"],
+        &["[fd00]"],
+        &["imds.example.com"],
+        &["x."],
+        &["169.254.169.254.nip.io:80"],
     ] {
         let answer = validate(&with(bad)).unwrap_err();
         assert_eq!(

@@ -1,7 +1,10 @@
 //! The HTTP server over real connections, with a metadata service and a snapshot that are the test's.
 
+mod answers;
 mod connections;
+mod corpus;
 mod half_closed;
+mod memory;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::memory::MemoryServer;
 use crate::intercept::{Caller, InterceptedConnection, InterceptionEngine};
 use crate::server::testing::{ADDRESS, Bench, bench, entry};
 use crate::server::{ConnectionLimits, serve};

@@ -10,12 +10,10 @@ use tokio::task::JoinSet;
 use crate::server::testing::*;
 use crate::testing::within_limit;
 
-const DAY: u64 = 86_400;
-
 /// A service whose tokens live for a day.
 fn keeping() -> Bench {
     let bench = bench(&[entry(true)]);
-    *bench.imds.life.lock().unwrap() = Some(DAY);
+    bench.keep();
     bench
 }
 
