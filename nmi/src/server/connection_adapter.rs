@@ -56,8 +56,9 @@ impl<S: AsyncWrite + Unpin> ConnectionAdapter<'_, S> {
 
 /// The JSON answer in place of an empty one of hyper's; `None` for any other.
 fn replacement_of(answer: &[u8]) -> Option<Vec<u8>> {
-    let head = answer.strip_prefix(b"HTTP/1.1 ")?;
-    let status = StatusCode::from_bytes(head.get(..3)?).ok()?;
+    // In the version of the request before it.
+    let head = answer.strip_prefix(b"HTTP/1.")?;
+    let status = StatusCode::from_bytes(head.get(2..5)?).ok()?;
     if !status.is_client_error() {
         return None;
     }
@@ -153,10 +154,14 @@ mod tests {
 
     #[test]
     fn only_empty_refusals_are_replaced() {
-        let empty = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n";
-        let text = String::from_utf8(replacement_of(empty).unwrap()).unwrap();
-        assert!(text.starts_with("HTTP/1.1 431 "), "{text}");
-        assert!(text.ends_with(r#""error_description":"Request Header Fields Too Large"}"#));
+        for version in ["HTTP/1.1", "HTTP/1.0"] {
+            let empty = format!(
+                "{version} 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: x\r\n\r\n"
+            );
+            let text = String::from_utf8(replacement_of(empty.as_bytes()).unwrap()).unwrap();
+            assert!(text.starts_with("HTTP/1.1 431 "), "{text}");
+            assert!(text.ends_with(r#""error_description":"Request Header Fields Too Large"}"#));
+        }
         for own in [
             &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 68\r\n\r\n{}"[..],
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",

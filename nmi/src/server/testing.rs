@@ -26,8 +26,8 @@ use crate::pod_events;
 use crate::recent_errors::RecentErrors;
 use crate::server::service::{RequestOrigin, TokenService, Waits};
 use crate::snapshot::{Served, Snapshot};
-use crate::testing::decided_source;
 pub(crate) use crate::testing::pod_context as entry;
+use crate::testing::{RESOURCE_ID, decided_source};
 use crate::token::{
     NodeIdentityTokens, NodeImds, SharedImds, TokenCache, TokenIssuer, TokenSources,
 };
@@ -56,10 +56,14 @@ impl ImdsTokens for FakeImds {
         self.asked.lock().unwrap().push(request.identity.clone());
         let _end = self.held.subscribe().wait_for(|held| !held).await.map(drop);
         let life = *self.life.lock().unwrap();
+        let own = match &request.identity {
+            ImdsIdentity::ResourceId(id) => id == RESOURCE_ID,
+            _ => true,
+        };
         match self.prepared.lock().unwrap().pop_front() {
             Some(error) => Err(error),
             None => Ok(ImdsToken {
-                access_token: Secret::new("a.b.c"),
+                access_token: Secret::new(if own { "a.b.c" } else { "token-of-another" }),
                 client_id: self.owner.lock().unwrap().clone(),
                 expires_in: life.unwrap_or(100),
                 expires_on: life.map_or(1_000_100, |_| u64::MAX),
@@ -137,12 +141,13 @@ pub(crate) fn link() -> ProvedLink {
     }
 }
 
-pub(crate) struct Bench {
+/// A service, and what it meets.
+pub(crate) struct Bench<I = FakeImds> {
     pub(crate) service: Arc<TokenService>,
     pub(crate) callers: Arc<FakeCallers>,
     pub(crate) active: watch::Sender<ActiveDaemon>,
     pub(crate) links: Arc<FakeLinks>,
-    pub(crate) imds: Arc<FakeImds>,
+    pub(crate) imds: Arc<I>,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) calls: mpsc::Receiver<Ipv4Addr>,
     pub(crate) publisher: EventQueue,
@@ -165,13 +170,19 @@ impl Bench {
 }
 
 pub(crate) fn bench(entries: &[PodContext]) -> Bench {
-    let imds = Arc::new(FakeImds {
+    let imds = FakeImds {
         owner: Mutex::new("client-one".into()),
         prepared: Mutex::default(),
         asked: Mutex::default(),
         life: Mutex::default(),
         held: watch::Sender::new(false),
-    });
+    };
+    bench_of(entries, imds)
+}
+
+/// A bench with this metadata service.
+pub(crate) fn bench_of<I: ImdsTokens + 'static>(entries: &[PodContext], imds: I) -> Bench<I> {
+    let imds = Arc::new(imds);
     let (snapshots, receiver) = watch::channel(snapshot(entries));
     let (sender, calls) = mpsc::channel(4);
     let (events, publisher) = pod_events::channel();

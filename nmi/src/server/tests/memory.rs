@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use podid_core::arm::ArmId;
+use podid_core::binding::AzureIdentity;
 use podid_runtime::Drain;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -10,11 +12,16 @@ use crate::server::exchange::Exchange;
 use crate::server::limits::{ConnectionLimits, ConnectionOwner};
 use crate::server::listen::serve_connection;
 use crate::server::testing::{Bench, bench, entry, origin};
+use crate::testing::{RESOURCE_ID, azure_identity};
+
+/// Uid of a/app.
+const POD: &str = "uid-1";
 
 /// Serves connections of one pod, each in the test's own task, so that a panic is the test's.
 pub(super) struct MemoryServer {
     pub(super) bench: Bench,
-    uid: &'static str,
+    /// Of the pod that was attested when it connected.
+    uid: Option<&'static str>,
 }
 
 impl MemoryServer {
@@ -22,7 +29,30 @@ impl MemoryServer {
     pub(super) fn of_pod() -> Self {
         Self {
             bench: bench(&[entry(true)]),
-            uid: "uid-1",
+            uid: Some(POD),
+        }
+    }
+
+    /// Of the same pod, whose namespace has an identity of another one too, `client-two`.
+    pub(super) fn of_pod_beside_another() -> Self {
+        let mut entry = entry(true);
+        entry.identities.push(AzureIdentity {
+            name: "two".into(),
+            client_id: "client-two".into(),
+            resource_id: ArmId::new(RESOURCE_ID.replace("/one", "/two")),
+            ..azure_identity()
+        });
+        Self {
+            bench: bench(&[entry]),
+            uid: Some(POD),
+        }
+    }
+
+    /// Of a caller that nobody knows.
+    pub(super) fn of_stranger() -> Self {
+        Self {
+            bench: bench(&[]),
+            uid: None,
         }
     }
 
@@ -44,11 +74,11 @@ impl MemoryServer {
         tokio::join!(self.serve(server), speaking).1
     }
 
-    async fn serve(&self, stream: DuplexStream) {
-        let owner = ConnectionOwner::Pod(self.uid.to_owned());
+    pub(super) async fn serve(&self, stream: DuplexStream) {
+        let owner = ConnectionOwner::Pod(self.uid.unwrap_or_default().to_owned());
         let acquired = ConnectionLimits::default().acquire(owner).unwrap();
         let exchange = Exchange::new(acquired.slot);
-        let (origin, drain) = (origin(Some(self.uid)), Drain::new());
+        let (origin, drain) = (origin(self.uid), Drain::new());
         serve_connection(stream, &origin, &exchange, &self.bench.service, &drain).await;
     }
 }

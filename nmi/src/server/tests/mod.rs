@@ -4,6 +4,7 @@ mod answers;
 mod connections;
 mod corpus;
 mod half_closed;
+mod histories;
 mod memory;
 
 use std::convert::Infallible;

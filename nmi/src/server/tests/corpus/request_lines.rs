@@ -43,6 +43,13 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             with_lines(
                 &format!("GET {target} HTTP/1.0"),
+                "Connection: keep-alive\r\n",
+            ) + "GARBAGE\r\n\r\n",
+            &[200, 400],
+        ),
+        case(
+            with_lines(
+                &format!("GET {target} HTTP/1.0"),
                 "Transfer-Encoding: chunked\r\n",
             ),
             &[400],
