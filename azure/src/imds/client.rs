@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use reqwest::{RequestBuilder, redirect::Policy};
+use reqwest::{RequestBuilder, Response, redirect::Policy};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{ClientHeaders, ImdsError, ImdsToken, ImdsTokenRequest, ImdsTokens};
 use crate::retry_after::retry_after;
@@ -13,6 +14,9 @@ use crate::secret::wipe;
 /// The oldest version of the token endpoint; its answer is the one every SDK knows.
 const API_VERSION: &str = "2018-02-01";
 const TOKEN_PATH: &str = "/metadata/identity/oauth2/token";
+/// Most bytes of an answer that are read, so that nothing which answers in the service's place fills the memory. A
+/// token with all that is said of it has a tenth of it.
+const BODY_MAX: usize = 128 * 1024;
 
 /// Where IMDS is and how long it may take.
 #[derive(Clone, Debug)]
@@ -127,6 +131,21 @@ fn pass_on(builder: RequestBuilder, headers: &ClientHeaders) -> RequestBuilder {
         })
 }
 
+/// The body of an answer, or as much of it as may be read.
+async fn body(mut response: Response) -> reqwest::Result<Zeroizing<Vec<u8>>> {
+    // Large enough from the start: a vector that grows leaves a copy of the token behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(BODY_MAX));
+    while let Some(chunk) = response.chunk().await? {
+        let part = chunk.len().min(BODY_MAX - body.len());
+        body.extend_from_slice(&chunk[..part]);
+        wipe(chunk);
+        if body.len() == BODY_MAX {
+            break;
+        }
+    }
+    Ok(body)
+}
+
 #[async_trait]
 impl ImdsTokens for Imds {
     async fn token(&self, request: &ImdsTokenRequest) -> Result<ImdsToken, ImdsError> {
@@ -137,13 +156,10 @@ impl ImdsTokens for Imds {
             .map_err(|error| self.no_answer(error))?;
         let status = response.status();
         let retry_after = retry_after(response.headers(), SystemTime::now());
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| self.no_answer(error))?;
+        let body = body(response).await;
+        let body = body.map_err(|error| self.no_answer(error))?;
         if status.is_success() {
             let token = serde_json::from_slice(&body);
-            wipe(body);
             return token.map_err(|error| ImdsError::Malformed(Arc::new(error)));
         }
         let ImdsErrorBody {

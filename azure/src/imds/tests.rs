@@ -177,3 +177,27 @@ fn only_plain_http_is_taken() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_not_read_to_it() {
+    let endless = async |status| {
+        let app = Router::new().fallback(async move || {
+            let chunks =
+                futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 65_536]));
+            let body = axum::body::Body::from_stream(chunks);
+            (StatusCode::from_u16(status).unwrap(), body)
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let options = ImdsOptions {
+            base_url,
+            ..ImdsOptions::default()
+        };
+        Imds::new(options).unwrap().token(&request()).await
+    };
+    let error = endless(200).await.unwrap_err();
+    assert!(matches!(error, ImdsError::Malformed(_)), "{error:?}");
+    let error = endless(500).await.unwrap_err();
+    assert!(matches!(error, ImdsError::Refused { status: 500, .. }));
+}

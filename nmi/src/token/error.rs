@@ -138,6 +138,29 @@ pub(crate) fn refused(refusal: &TokenRefusal) -> TokenError {
     }
 }
 
+/// What a service has said in place of a token.
+struct Refusal {
+    error: String,
+    description: String,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// The same for the pod, in words also where the service, or a proxy before it, has found none.
+    fn answer(&self, status: StatusCode, otherwise: &str) -> ErrorAnswer {
+        let or = |said: &str, otherwise: &str| match said {
+            "" => otherwise.to_owned(),
+            said => said.to_owned(),
+        };
+        let error = or(&self.error, "server_error");
+        let description = or(&self.description, otherwise);
+        ErrorAnswer {
+            retry_after: self.retry_after,
+            ..ErrorAnswer::new(status, &error, &description)
+        }
+    }
+}
+
 /// What the metadata service says is passed on, so that SDKs retry as they would without podid.
 pub(crate) fn from_imds(error: ImdsError) -> TokenError {
     let reason = process::chain(&error);
@@ -148,16 +171,16 @@ pub(crate) fn from_imds(error: ImdsError) -> TokenError {
             description,
             retry_after,
         } => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            let error = if error.is_empty() {
-                "server_error"
-            } else {
-                &error
-            };
-            let answer = ErrorAnswer {
+            let passed_on = StatusCode::from_u16(status).ok();
+            // Nothing but errors: a client would follow a redirect.
+            let passed_on = passed_on.filter(|one| one.is_client_error() || one.is_server_error());
+            let answered = passed_on.unwrap_or(StatusCode::BAD_GATEWAY);
+            let said = Refusal {
+                error,
+                description,
                 retry_after,
-                ..ErrorAnswer::new(status, error, &description)
             };
+            let answer = said.answer(answered, &format!("The metadata service answered {status}"));
             (answer, "ImdsRefused")
         }
         ImdsError::Unreachable { .. } | ImdsError::Timeout { .. } => {
@@ -268,19 +291,16 @@ pub(crate) fn from_entra(identity: &str, error: PrincipalError) -> TokenError {
             retry_after,
         } => {
             let passes = matches!(status, 408 | 429 | 500..=599);
-            let status = match passes {
+            let answered = match passes {
                 true => StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
                 false => StatusCode::BAD_REQUEST,
             };
-            let error = if error.is_empty() {
-                "server_error"
-            } else {
-                &error
-            };
-            let answer = ErrorAnswer {
+            let said = Refusal {
+                error,
+                description,
                 retry_after,
-                ..ErrorAnswer::new(status, error, &description)
             };
+            let answer = said.answer(answered, &format!("Entra answered {status}"));
             TokenError {
                 event: !passes,
                 ..TokenError::new(answer, "EntraRefused", reason)

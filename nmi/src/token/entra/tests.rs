@@ -40,9 +40,12 @@ impl SecretReader for Secrets {
     }
 }
 
-/// Takes the password `right`, and says whom the token is for.
-#[derive(Debug)]
-struct Entra;
+/// Takes the password `right`, and says whom the token is for, unless it has a refusal to give.
+#[derive(Debug, Default)]
+struct Entra {
+    refusal: Mutex<Option<PrincipalError>>,
+    asked: AtomicUsize,
+}
 
 #[async_trait]
 impl PrincipalTokens for Entra {
@@ -51,6 +54,10 @@ impl PrincipalTokens for Entra {
         request: &PrincipalTokenRequest,
         credential: &PrincipalCredential,
     ) -> Result<ImdsToken, PrincipalError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
         let PrincipalCredential::Password(password) = credential else {
             panic!("a password");
         };
@@ -77,13 +84,17 @@ impl PrincipalTokens for Entra {
 }
 
 fn bench() -> (Arc<Secrets>, EntraTokens) {
+    bench_of(Arc::default())
+}
+
+fn bench_of(entra: Arc<Entra>) -> (Arc<Secrets>, EntraTokens) {
     let secrets = Arc::new(Secrets {
         password: Mutex::new("right"),
         reads: AtomicUsize::new(0),
         gate: Semaphore::new(Semaphore::MAX_PERMITS),
     });
     let reader = Arc::clone(&secrets) as Arc<dyn SecretReader>;
-    (secrets, EntraTokens::new(reader, Arc::new(Entra)))
+    (secrets, EntraTokens::new(reader, entra))
 }
 
 fn chosen(secret: &str) -> ChosenPrincipal {
@@ -174,6 +185,105 @@ async fn equal_requests_are_one_question() {
         });
         assert!(answers.into_iter().all(|answer| answer.unwrap() == "t r"));
         assert_eq!(secrets.reads.load(Ordering::Relaxed), 1);
+    })
+    .await;
+}
+
+/// What Entra says to a secret or certificate that has expired, or is not the application's, to an assertion of a
+/// clock that is wrong, and about an application that is gone; and what passes by itself.
+#[tokio::test]
+async fn a_refusal_is_final_or_passes_and_entra_is_asked_once_a_request() {
+    within_limit(async {
+        for (status, error, description, answered, is_final) in [
+            (
+                401,
+                "invalid_client",
+                "AADSTS7000222: expired secret",
+                400,
+                true,
+            ),
+            (
+                401,
+                "invalid_client",
+                "AADSTS7000215: wrong secret",
+                400,
+                true,
+            ),
+            (
+                401,
+                "invalid_client",
+                "AADSTS700027: certificate not registered",
+                400,
+                true,
+            ),
+            (
+                401,
+                "invalid_client",
+                "AADSTS700024: assertion not valid yet",
+                400,
+                true,
+            ),
+            (
+                400,
+                "unauthorized_client",
+                "AADSTS700016: no application",
+                400,
+                true,
+            ),
+            (
+                400,
+                "invalid_resource",
+                "AADSTS500011: no such resource",
+                400,
+                true,
+            ),
+            (403, "", "", 400, true),
+            (302, "", "", 400, true),
+            (
+                429,
+                "too_many_requests",
+                "AADSTS90055: throttled",
+                429,
+                false,
+            ),
+            (
+                503,
+                "temporarily_unavailable",
+                "AADSTS90033: busy",
+                503,
+                false,
+            ),
+            (502, "", "", 502, false),
+        ] {
+            let fake = Arc::new(Entra::default());
+            let (_, entra) = bench_of(Arc::clone(&fake));
+            *fake.refusal.lock().unwrap() = Some(PrincipalError::Refused {
+                status,
+                error: error.into(),
+                description: description.into(),
+                retry_after: Some(Duration::from_secs(7)),
+            });
+            for asked in 1..=2 {
+                let refused = ask(&entra, "sp").await.unwrap_err();
+                assert_eq!(refused.answer.status, answered, "{description}");
+                assert_eq!(refused.answer.retry_after, Some(Duration::from_secs(7)));
+                assert_eq!(
+                    (refused.event, refused.is_transient()),
+                    (is_final, !is_final)
+                );
+                assert!(refused.reason.contains(description));
+                let said = &refused.answer.description;
+                assert!(!said.is_empty() && said.contains(description), "{said}");
+                assert!(!refused.answer.error.is_empty());
+                assert_eq!(fake.asked.load(Ordering::Relaxed), asked);
+            }
+            *fake.refusal.lock().unwrap() = None;
+            assert_eq!(
+                ask(&entra, "sp").await.unwrap(),
+                "t r",
+                "nothing stays of it"
+            );
+        }
     })
     .await;
 }

@@ -1,5 +1,6 @@
 mod cached;
 mod exceptions;
+mod imds_faults;
 mod waiting;
 
 use crate::pod_events::next_warning;
