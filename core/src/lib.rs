@@ -38,3 +38,4 @@ pub mod target;
 mod testing;
 mod token_bucket;
 pub mod token_cache;
+pub mod uninstall;

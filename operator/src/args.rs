@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use podid_azure::AzureCloud;
 use podid_core::arm::ArmId;
 use podid_core::binding::LegacyIdentities;
 use podid_core::net_raw::NetRaw;
-use podid_runtime::{Settings, build_info, parse_duration};
+use podid_runtime::{LogSettings, Settings, build_info, parse_duration};
 
 /// Turns PodIdentityProfiles into Azure identities that pods can use.
 ///
@@ -17,8 +17,12 @@ use podid_runtime::{Settings, build_info, parse_duration};
 /// on the VMs and scale sets under the pods that are bound to them. Several replicas may run: one leads,
 /// the others wait with warm caches.
 #[derive(Debug, Parser)]
-#[command(name = "podid-operator", version = build_info::version())]
+#[command(name = "podid-operator", version = build_info::version(), args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do in place of all that.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// What every podid daemon has.
     #[command(flatten)]
     pub runtime: Settings,
@@ -31,18 +35,9 @@ pub struct Args {
     #[command(flatten)]
     pub lease: LeaseArgs,
 
-    /// Kubeconfig to use; without it $KUBECONFIG, then the service account of the pod
-    #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// Namespace of the operator's own objects: its lease, and what it put on which VM or scale set
-    #[arg(
-        long,
-        env = "PODID_NAMESPACE",
-        value_name = "NAME",
-        default_value = "podid-system"
-    )]
-    pub namespace: String,
+    /// Where the cluster is, and what the operator has there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 
     /// Let an AzureIdentity serve pods of its own namespace only, also without the annotation
     /// aadpodidentity.k8s.io/Behavior
@@ -121,6 +116,63 @@ pub struct Args {
         value_parser = identity_id
     )]
     pub immutable_identities: Vec<ArmId>,
+}
+
+/// What the operator does at the end of an installation.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take podid's finalizer off every profile, and stay; change nothing else, and nothing in Azure
+    ///
+    /// Profiles are not reconciled any more. What podid made stays in Azure, also for profiles that are being
+    /// deleted; the log and an Event of the profile name it. It is ready when no profile has the finalizer.
+    Uninstall(Box<UninstallArgs>),
+    /// Fail while a profile has podid's finalizer, which nobody takes off without the operator
+    CheckUninstall(CheckUninstallArgs),
+}
+
+/// Flags of `uninstall`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UninstallArgs {
+    /// What every podid daemon has.
+    #[command(flatten)]
+    pub runtime: Settings,
+
+    /// How replicas agree who leads.
+    #[command(flatten)]
+    pub lease: LeaseArgs,
+
+    /// Where the cluster is, and what the operator has there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Flags of `check-uninstall`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckUninstallArgs {
+    /// How to log.
+    #[command(flatten)]
+    pub log: LogSettings,
+
+    /// Kubeconfig to use; without it $KUBECONFIG, then the service account of the pod
+    #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// Where the cluster is, and what the operator has there.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ClusterArgs {
+    /// Kubeconfig to use; without it $KUBECONFIG, then the service account of the pod
+    #[arg(long, env = "PODID_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Namespace of the operator's own objects: its lease, and what it put on which VM or scale set
+    #[arg(
+        long,
+        env = "PODID_NAMESPACE",
+        value_name = "NAME",
+        default_value = "podid-system"
+    )]
+    pub namespace: String,
 }
 
 /// How Azure is reached.
@@ -228,6 +280,22 @@ mod tests {
         for arg in command.get_arguments().filter(own) {
             let twin = format!("PODID_{}", arg.get_id().as_str().to_uppercase());
             assert_eq!(arg.get_env(), Some(twin.as_ref()), "{}", arg.get_id());
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_take_no_flag_of_the_controllers() {
+        for command in ["uninstall", "check-uninstall"] {
+            Args::try_parse_from(["podid-operator", command]).expect(command);
+            for words in [["--concurrency=3", command], [command, "--concurrency=3"]] {
+                let words = ["podid-operator"].into_iter().chain(words);
+                Args::try_parse_from(words).expect_err(command);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::runtime::events::{Event, EventType};
 use podid_core::condition::{ConditionEvent, condition_event, ready_event};
 use podid_core::profile::plan::Retained;
+use podid_core::uninstall::LeftInAzure;
 use podid_index::events::EventWriter;
 
 use crate::conditions::from_kubernetes;
@@ -66,6 +67,15 @@ pub(crate) fn done(writer: &EventWriter, object: &ObjectReference, steps: &[Stri
 pub(crate) fn retained(writer: &EventWriter, object: &ObjectReference, retained: &Retained) {
     let note = retained.to_string();
     send(writer, object, EventType::Normal, "IdentityRetained", note);
+}
+
+/// Says what stays in Azure of a profile whose finalizer was taken off.
+pub(crate) fn released(writer: &EventWriter, object: &ObjectReference, left: &LeftInAzure) {
+    let type_ = match left.is_abandoned() {
+        true => EventType::Warning,
+        false => EventType::Normal,
+    };
+    send(writer, object, type_, "Released", left.to_string());
 }
 
 fn send(

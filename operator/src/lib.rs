@@ -23,6 +23,7 @@ pub mod profile;
 pub mod retry;
 mod target;
 mod trigger;
+pub mod uninstall;
 
 /// Label with the program that made an object: [`FIELD_MANAGER`].
 const MANAGED_BY: &str = podid_crds::convert::MANAGED_BY_LABEL;

@@ -3,8 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use podid_operator::{app, args::Args};
+use podid_operator::args::{Args, Command};
+use podid_operator::{app, uninstall};
+use podid_runtime::process;
 
 fn main() -> ExitCode {
-    podid_runtime::process::run(app::run(Args::parse()))
+    let mut args = Args::parse();
+    match args.command.take() {
+        None => process::run(app::run(args)),
+        Some(Command::Uninstall(args)) => process::run(app::run_uninstall(*args)),
+        Some(Command::CheckUninstall(args)) => process::run(uninstall::check(args)),
+    }
 }

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::FIELD_MANAGER;
-use crate::args::Args;
+use crate::args::{Args, LeaseArgs};
 use crate::assigned_identity::{self, AssignmentChanges, AssignmentView, ProfileStores};
 use crate::azure::Azure;
 use crate::class::{self, ClassContext};
@@ -89,7 +89,7 @@ impl Controllers<'_> {
             leadership: self.leadership.clone(),
             events: self.events.clone(),
             metrics: self.counters.nodes.clone(),
-            namespace: self.args.namespace.clone(),
+            namespace: self.args.cluster.namespace.clone(),
             settings: NodeTaintSettings {
                 puts_on: self.args.set_node_taints,
                 delay: self.args.node_taint_delay,
@@ -111,7 +111,7 @@ impl Controllers<'_> {
             operator: self.environment(),
             profiles: self.watches.profiles.store(),
             namespaces: self.watches.namespaces.store(),
-            namespace: self.args.namespace.clone(),
+            namespace: self.args.cluster.namespace.clone(),
             policies: policy::wanted(self.args.legacy_identities, self.args.legacy_net_raw),
             nodes,
             leadership: self.leadership.clone(),
@@ -140,7 +140,7 @@ impl Controllers<'_> {
             operator: self.environment(),
             classes: self.watches.classes.store(),
             namespaces: self.watches.namespaces.store(),
-            namespace: self.args.namespace.clone(),
+            namespace: self.args.cluster.namespace.clone(),
             profiles: self.watches.profiles.store(),
             assignment_view,
             leadership: self.leadership.clone(),
@@ -194,10 +194,10 @@ impl Controllers<'_> {
 
 /// Where profiles and classes hand in their Events. They are written by a task of their own, so that no
 /// reconciliation waits for one.
-pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> EventWriter {
+pub(super) fn event_writer(client: &Client, lease: &LeaseArgs, tasks: &mut Tasks) -> EventWriter {
     let reporter = Reporter {
         controller: FIELD_MANAGER.into(),
-        instance: args.lease.replica.clone(),
+        instance: lease.replica.clone(),
     };
     let (writer, queue) = events::channel(MAX_EVENTS);
     tasks.background("events", queue.run(client.clone(), reporter));
@@ -206,7 +206,7 @@ pub(super) fn event_writer(client: &Client, args: &Args, tasks: &mut Tasks) -> E
 
 fn assignment_settings(args: &Args) -> assigned_identity::AssignedIdentitySettings {
     assigned_identity::AssignedIdentitySettings {
-        namespace: args.namespace.clone(),
+        namespace: args.cluster.namespace.clone(),
         rules: ServingRules {
             scope: match args.force_namespaced {
                 true => BindingScope::Namespace,

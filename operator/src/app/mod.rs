@@ -1,10 +1,11 @@
 //! The wiring: from flags to running tasks.
 
 mod controllers;
+mod running;
+mod uninstall;
 mod watches;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use podid_runtime::{
     BoxError, Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics, process,
 };
 use tokio::sync::oneshot;
+
+pub use running::Running;
+pub use uninstall::run as run_uninstall;
 
 use crate::args::Args;
 use crate::gate::{CallHook, ClusterAccess, Gate};
@@ -27,16 +31,6 @@ const TOKEN_RETRY: Duration = Duration::from_secs(5);
 /// How long a replica without a token lets others lead: longer than another one takes to notice that the
 /// lease is free or has expired.
 const OTHERS_FIRST: Duration = Duration::from_secs(30);
-
-/// An operator that runs.
-#[derive(Debug)]
-pub struct Running {
-    admin: SocketAddr,
-    tasks: Tasks,
-    drain: Drain,
-    drain_timeout: Duration,
-    election: Election,
-}
 
 /// Runs the operator to its end.
 ///
@@ -68,7 +62,9 @@ pub async fn start(
     let (leads, leadership) = Leadership::new();
     let gate = Gate::new(leadership.clone(), counters.gate.clone()).with_hook(hook);
     let (azure, arm) = azure::connect(&args.azure, gate.clone())?;
-    let cluster = ClusterAccess::find(args.kubeconfig.as_deref(), &args.namespace).await?;
+    let namespace = &args.cluster.namespace;
+    let kubeconfig = args.cluster.kubeconfig.as_deref();
+    let cluster = ClusterAccess::find(kubeconfig, namespace).await?;
     let budget = gate.budget().clone();
     let client = cluster.client(gate)?;
 
@@ -81,7 +77,8 @@ pub async fn start(
     tasks.background("admin", server.serve(pages));
 
     let lease = cluster.lease_client(leader::REQUEST_LIMIT)?;
-    let election = Election::join(lease, &args, leads, counters.controllers.clone()).await?;
+    let metrics = counters.controllers.clone();
+    let election = Election::join(lease, namespace, &args.lease, leads, metrics).await?;
     let (has_token, token) = oneshot::channel();
     let candidate = stand_for_election(election.clone(), token, drain.clone());
     tasks.background("lease", candidate);
@@ -92,7 +89,7 @@ pub async fn start(
     let controllers = Controllers {
         watches: watches.profiles,
         nodes: watches.nodes,
-        events: event_writer(&client, &args, &mut tasks),
+        events: event_writer(&client, &args.lease, &mut tasks),
         args: &args,
         client,
         azure,
@@ -118,25 +115,6 @@ pub fn metrics_at_start() -> String {
     let mut registry = metrics::registry("operator");
     Counters::register(&mut registry);
     metrics::text(&registry)
-}
-
-impl Running {
-    /// The admin address really bound.
-    #[must_use]
-    pub fn admin_addr(&self) -> SocketAddr {
-        self.admin
-    }
-
-    /// Runs until the drain, then lets another replica lead.
-    ///
-    /// # Errors
-    /// The first task that ended unasked, or that failed while draining.
-    pub async fn finish(self) -> Result<(), BoxError> {
-        let ended = self.tasks.supervise(&self.drain, self.drain_timeout).await;
-        // Every task has ended, so that nothing of this replica writes beside the next leader.
-        self.election.release().await;
-        Ok(ended?)
-    }
 }
 
 /// Keeps a replica that cannot prove to Azure who it is from being ready; the log says why. A follower as well:

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::object::{LeaseObject, state, version};
 use super::{LeaderError, LeadershipSender};
-use crate::args::Args;
+use crate::args::LeaseArgs;
 use crate::metrics::ControllerMetrics;
 
 /// Between two looks of a replica that waits, and between two tries of one that leads. So long a hand-over takes.
@@ -43,18 +43,19 @@ impl Election {
     /// This replica may not read the lease. An API server that does not answer is waited for.
     pub async fn join(
         client: Client,
-        args: &Args,
+        namespace: &str,
+        args: &LeaseArgs,
         leads: LeadershipSender,
         metrics: ControllerMetrics,
     ) -> Result<Self, LeaderError> {
-        let (namespace, name) = (&args.namespace, &args.lease.lease);
-        let replica = args.lease.replica.clone();
+        let name = &args.lease;
+        let replica = args.replica.clone();
         let replica = replica.unwrap_or_else(|| Uuid::new_v4().to_string());
         let lease = LeaseObject::new(client, namespace, name, &replica);
         match lease.read().await {
             Err(kube::Error::Api(status)) if status.code == 401 || status.code == 403 => {
                 return Err(LeaderError::Refused {
-                    namespace: namespace.clone(),
+                    namespace: namespace.to_owned(),
                     name: name.clone(),
                     source: kube::Error::Api(status),
                 });

@@ -122,7 +122,13 @@ impl Cluster {
         let args = Args::try_parse_from(args).expect("flags");
         let (sender, leadership) = Leadership::by(BootClock::fake(now));
         let metrics = ControllerMetrics::register(&mut Registry::default());
-        let election = Election::join(self.client(), &args, sender, metrics);
+        let election = Election::join(
+            self.client(),
+            &args.cluster.namespace,
+            &args.lease,
+            sender,
+            metrics,
+        );
         let election = election.await.expect("it joins");
         Replica {
             task: tokio::spawn(election.clone().run()),

@@ -8,6 +8,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt};
 use podid_core::class::OperatorEnvironment;
+use podid_core::uninstall::is_held;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 
@@ -23,12 +24,9 @@ use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
 use crate::retry::Retries;
 
-/// Keeps a profile until everything that belongs to it is gone.
-pub const FINALIZER: &str = "podid.dev/profile";
-
-/// Whether the profile has the [`FINALIZER`].
+/// Whether the profile has podid's finalizer.
 pub(super) fn has_finalizer(profile: &PodIdentityProfile) -> bool {
-    profile.finalizers().iter().any(|name| name == FINALIZER)
+    is_held(profile.finalizers())
 }
 
 /// What the profile controller works with.

@@ -90,7 +90,7 @@ use tokio::sync::mpsc;
 
 pub use adoptions::Adoptions;
 pub use children::ChildStores;
-pub use context::{FINALIZER, ProfileContext};
+pub use context::ProfileContext;
 pub use ended::EndedProfiles;
 pub use lists::SharedLists;
 pub use malformed::Reporter as MalformedReporter;

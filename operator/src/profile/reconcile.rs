@@ -11,6 +11,7 @@ use podid_core::profile::decide::Precheck;
 use podid_core::profile::failure::StepFailure;
 use podid_core::profile::in_progress::HELD_BACK;
 use podid_core::profile::result::{ReconcileResult, Requeue};
+use podid_core::uninstall::FINALIZER;
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 use tracing::Instrument;
@@ -20,8 +21,7 @@ use super::error::ReconcileError;
 use crate::retry::jittered;
 
 use super::{
-    FINALIZER, ProfileContext, cleanup, grace, in_progress, pods, precheck, status, suspended,
-    withdraw,
+    ProfileContext, cleanup, grace, in_progress, pods, precheck, status, suspended, withdraw,
 };
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
