@@ -19,4 +19,5 @@ mod release;
 mod rendering;
 mod state_metrics;
 mod troubleshooting;
+mod uninstall;
 mod values;

@@ -9,7 +9,7 @@ use podid_tests::programs::repository;
 use tempfile::TempDir;
 
 use super::life::kinds;
-use super::stage::Stage;
+use super::stage::{ENDS, Stage};
 
 /// A section of the page.
 fn section(heading: &str) -> String {
@@ -50,6 +50,9 @@ fn the_section_on_helm_works_as_written() {
     let section = section("With Helm");
     let folder = clone();
     let values = blocks(&section, "yaml").remove(0);
+    let (operator, ends) = ("operator:\n", "operator:\n  podAnnotations: ");
+    assert_eq!(values.matches(operator).count(), 1, "{values}");
+    let values = values.replace(operator, &format!("{ends}{{{ENDS}: '0'}}\n"));
     fs::write(folder.path().join("values.yaml"), values).unwrap();
     let commands = blocks(&section, "sh");
     let removal = commands.len() - 1;
