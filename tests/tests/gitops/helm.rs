@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use podid_lab::image::BOX;
 use podid_lab::install;
@@ -17,19 +18,24 @@ use crate::commit;
 use crate::fleet::{CLUSTER_PATH, ROLE, kustomization, profile, vault};
 use crate::release::{CHECKOUT, checkout, values_of_a_lab};
 
-/// Runs helm against the cluster.
-fn run(cluster: &Cluster, arguments: &[&str]) -> String {
+/// Whatever helm says of the cluster and however it ends.
+pub(crate) fn output(cluster: &Cluster, arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().unwrap();
     let mut command = helm(home.path());
     command.arg("--kubeconfig").arg(cluster.lab.kubeconfig());
     command.args(["--namespace", SYSTEM]).args(arguments);
-    let output = command.output().unwrap();
+    command.output().unwrap()
+}
+
+/// Runs helm against the cluster.
+pub(crate) fn run(cluster: &Cluster, arguments: &[&str]) -> String {
+    let output = output(cluster, arguments);
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What docs/install.md has a person write, and how podid reaches the simulated Azure.
-fn values() -> Value {
+pub(crate) fn values() -> Value {
     let mut values = values_of_a_lab();
     values["operator"]["settings"]["tenantId"] = json!(TENANT);
     values["operator"]["settings"]["clientId"] = json!(OPERATOR_CLIENT_ID);

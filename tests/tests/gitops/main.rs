@@ -25,3 +25,4 @@ mod quiet;
 mod release;
 mod statuses;
 mod suspend;
+mod uninstall;

@@ -55,13 +55,7 @@ impl Release {
     }
 
     fn install() -> Self {
-        let cluster = Cluster::up("release", 2);
-        let platform = Platform::new();
-        cluster.fleet.bootstrap(&platform.url(), VERSION);
-        cluster.fleet.push(settings_of_a_lab);
-        let checkout = [(CHECKOUT, Some(checkout()))];
-        let first_commit = cluster.fleet.push_profiles(&checkout);
-        flux::follow(&cluster.kubectl(), cluster.fleet.path(), CLUSTER_PATH);
+        let (cluster, platform, first_commit) = bootstrapped("release", 2);
         cluster
             .kubectl()
             .wait_for("crd/podidentityprofiles.podid.dev", "default");
@@ -74,6 +68,19 @@ impl Release {
             first_commit,
         }
     }
+}
+
+/// A new cluster whose Flux begins to install podid, with the profile `checkout`; where the chart comes from, and the
+/// commit.
+pub(crate) fn bootstrapped(name: &str, nodes: usize) -> (Cluster, Platform, String) {
+    let cluster = Cluster::up(name, nodes);
+    let platform = Platform::new();
+    cluster.fleet.bootstrap(&platform.url(), VERSION);
+    cluster.fleet.push(settings_of_a_lab);
+    let checkout = [(CHECKOUT, Some(checkout()))];
+    let commit = cluster.fleet.push_profiles(&checkout);
+    flux::follow(&cluster.kubectl(), cluster.fleet.path(), CLUSTER_PATH);
+    (cluster, platform, commit)
 }
 
 impl Deref for Turn {
