@@ -97,8 +97,8 @@ impl std::error::Error for Stranded {}
 /// What podid made in Azure for a profile whose finalizer it takes off, and leaves there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftInAzure {
-    /// The identity that podid made.
-    pub identity: Option<ArmId>,
+    /// The identities that podid made, or may have made.
+    pub identities: Vec<ArmId>,
     /// Ids of the role assignments that podid made.
     pub role_assignments: Vec<ArmId>,
     /// Whether somebody has deleted the profile, whose status is then gone at once.
@@ -109,11 +109,12 @@ impl LeftInAzure {
     /// By the status of the profile, which names what podid made before podid makes it.
     #[must_use]
     pub fn of(record: &ProfileRecord, is_deleted: bool) -> Self {
-        let identity = record.identity.as_ref().filter(|identity| identity.created);
+        let identity = record.identity.iter().filter(|identity| identity.created);
+        let identities = identity.map(|identity| &identity.id);
         let assignments = record.role_assignments.iter();
         let assignments = assignments.filter(|assignment| assignment.created);
         Self {
-            identity: identity.map(|identity| identity.id.clone()),
+            identities: identities.chain(&record.creating).cloned().collect(),
             role_assignments: assignments.map(|one| one.id.clone()).collect(),
             is_deleted,
         }
@@ -122,14 +123,14 @@ impl LeftInAzure {
     /// Whether nobody finds what is left but by this message.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.is_deleted && (self.identity.is_some() || !self.role_assignments.is_empty())
+        self.is_deleted && (!self.identities.is_empty() || !self.role_assignments.is_empty())
     }
 }
 
 impl fmt::Display for LeftInAzure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("podid is being uninstalled and takes its finalizer off; ")?;
-        let ids = self.identity.iter().chain(&self.role_assignments);
+        let ids = self.identities.iter().chain(&self.role_assignments);
         let ids: Vec<String> = ids.map(ToString::to_string).collect();
         if ids.is_empty() {
             return f.write_str("it has made nothing in Azure for this profile");
@@ -145,6 +146,8 @@ impl fmt::Display for LeftInAzure {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::profile::observed::{RecordedIdentity, RecordedRoleAssignment};
 
@@ -204,6 +207,7 @@ mod tests {
                 tenant_id: "t".into(),
                 created,
             }),
+            creating: BTreeSet::new(),
             role_assignments: vec![RecordedRoleAssignment {
                 id: ArmId::new("/subscriptions/s/assignment"),
                 role: "Reader".into(),
@@ -222,6 +226,14 @@ mod tests {
         assert!(
             said.ends_with("delete it there if nobody needs it: /subscriptions/s/identity, /subscriptions/s/assignment"),
             "{said}"
+        );
+        let begun = ProfileRecord {
+            creating: [ArmId::new("/subscriptions/s/begun")].into(),
+            ..record(false)
+        };
+        assert!(
+            LeftInAzure::of(&begun, true).is_abandoned(),
+            "it may be there"
         );
         let found = LeftInAzure::of(&record(false), true);
         assert!(!found.is_abandoned(), "{found}");

@@ -98,7 +98,8 @@ impl TokenRefusal {
                  rights that come to the same; see the pod's Events"
             }
             Self::UnknownObjectId(_) => {
-                "podid does not know identities by object_id; name it by client_id or msi_res_id"
+                "no identity of the pod has this object_id; podid knows that of identities of profiles only. Name it by \
+                 client_id or msi_res_id"
             }
             Self::ServicePrincipal(..) => {
                 "the AzureIdentity is a service principal that may not be used; see the pod's Events"

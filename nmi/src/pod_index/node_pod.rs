@@ -36,7 +36,7 @@ impl NodePod {
     }
 }
 
-/// Reads a pod; `None` for an object without namespace, name or uid, which comes from no API server.
+/// Reads a pod; `None` for an object without spec, namespace or uid, which comes from no API server.
 pub(crate) fn node_pod(object: &Pod) -> Option<NodePod> {
     let (_spec, _namespace, _uid) = (object.spec.as_ref()?, object.namespace()?, object.uid()?);
     Some(NodePod {

@@ -18,10 +18,6 @@ const HISTORIES: u32 = 2_500;
 const SEED: u64 = 1;
 
 fn config() -> ProptestConfig {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a person chooses how many histories, and which"
-    )]
     let asked = |variable| std::env::var(variable).ok();
     let seed = asked("PODID_HISTORY_SEED").map(|seed| seed.parse().expect("the seed is a number"));
     let cases = asked("PODID_HISTORIES").map(|cases| cases.parse().expect("it is a number"));
