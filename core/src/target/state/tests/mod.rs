@@ -139,7 +139,7 @@ fn a_target_that_may_not_be_changed_is_not_asked_in_parts() {
 }
 
 /// Weakness 37 of the predecessor: when the first part of a large change was refused and tried again, the other parts
-/// were lost.
+/// were lost. Fault 22: Azure refuses more than 150 in one request.
 #[test]
 fn many_identities_go_out_in_parts_and_one_bad_one_spoils_none() {
     let mut bench = Bench::new(&[], &[]);
