@@ -174,7 +174,7 @@ fn give_back(
 }
 
 /// A controller that reconciles a profile after every change of it, of the objects it owns, of its class and of
-/// its namespace.
+/// its namespace, and when another that kept it from its identity is gone.
 fn controller(context: &ProfileContext, watches: &Watches) -> Controller<PodIdentityProfile> {
     Controller::for_stream(
         trigger::profiles(&watches.profiles),
@@ -189,6 +189,10 @@ fn controller(context: &ProfileContext, watches: &Watches) -> Controller<PodIden
     .watches_stream(
         trigger::namespaces(&watches.namespaces),
         trigger::of_namespace(&context.profiles),
+    )
+    .watches_stream(
+        trigger::gone_profiles(&watches.profiles),
+        trigger::kept_from_identity(&context.profiles),
     )
 }
 

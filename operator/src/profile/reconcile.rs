@@ -55,14 +55,15 @@ async fn current(
         context.retries.forget(&cached.uid().unwrap_or_default());
         return Ok(Action::await_change());
     };
-    if profile.meta().deletion_timestamp.is_some()
-        && let Some(wait) = azure_wait(&profile, &context)
-    {
-        return Ok(Action::requeue(wait));
-    }
     let serves = grace::wait_for_pods(&profile, &context).await;
     if let Some(wait) = serves.map_err(ReconcileError::Profile)? {
         return Ok(Action::requeue(wait));
+    }
+    if profile.meta().deletion_timestamp.is_some() {
+        cleanup::unbind(&profile, &context).await?;
+        if let Some(wait) = azure_wait(&profile, &context) {
+            return Ok(Action::requeue(wait));
+        }
     }
     let finished = finalizer(&api, FINALIZER, Arc::new(profile), |event| async {
         match event {

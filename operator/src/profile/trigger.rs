@@ -1,12 +1,13 @@
 //! The changes after which a profile is reconciled.
 
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::utils::PredicateConfig;
 use kube::runtime::{Predicate, WatchStreamExt, predicates};
+use podid_core::profile::plan::is_kept_by_another;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::watch::Watch;
 
@@ -66,6 +67,32 @@ pub(super) fn of_namespace(
     }
 }
 
+/// Profiles that are gone.
+pub(super) fn gone_profiles(
+    watch: &Watch<PodIdentityProfile>,
+) -> impl Stream<Item = Trigger<PodIdentityProfile>> + Send + 'static {
+    let store = watch.store();
+    touched(watch).try_filter(move |profile| {
+        let is_gone = store.get(&ObjectRef::from_obj(profile)).is_none();
+        std::future::ready(is_gone)
+    })
+}
+
+/// The profiles that another one keeps from their identity: it may be the one that is gone.
+pub(super) fn kept_from_identity(
+    profiles: &Store<PodIdentityProfile>,
+) -> impl Fn(PodIdentityProfile) -> Vec<ObjectRef<PodIdentityProfile>> + Send + Sync + 'static {
+    let profiles = profiles.clone();
+    move |_gone| {
+        select(&profiles, |profile| {
+            let status = profile.status.as_ref();
+            let conditions = status.and_then(|status| status.conditions.as_ref());
+            let ready = conditions::ready_at(profile.metadata.generation, conditions);
+            ready.is_some_and(|ready| is_kept_by_another(&ready.reason))
+        })
+    }
+}
+
 /// Profiles that fit.
 pub(super) fn select(
     profiles: &Store<PodIdentityProfile>,
@@ -81,4 +108,46 @@ pub(super) fn select(
 /// What is known of a class.
 fn usability(class: &PodIdentityClass) -> Option<u64> {
     Some(hash(&conditions::usability(class)))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector::store::Writer;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+
+    fn profile(name: &str, reason: &str) -> PodIdentityProfile {
+        let ready = json!({
+            "type": "Ready", "status": "False", "reason": reason, "message": "m",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        serde_json::from_value(json!({
+            "metadata": { "name": name, "namespace": "ns", "generation": 1 },
+            "spec": { "className": "c" },
+            "status": { "conditions": [ready] },
+        }))
+        .expect("a profile")
+    }
+
+    #[test]
+    fn only_those_whom_another_kept_from_their_identity_may_get_it_when_one_is_gone() {
+        let mut profiles = Writer::default();
+        for (name, reason) in [
+            ("owned", "IdentityOwnedByAnother"),
+            ("adopted", "IdentityAdoptedByAnother"),
+            ("exists", "IdentityExists"),
+            ("ready", "Succeeded"),
+        ] {
+            profiles.apply_watcher_event(&Event::Apply(profile(name, reason)));
+        }
+        let waiting = kept_from_identity(&profiles.as_reader());
+        let mut names: Vec<String> = waiting(profile("gone", "R"))
+            .into_iter()
+            .map(|waits| waits.name)
+            .collect();
+        names.sort();
+        assert_eq!(names, ["adopted", "owned"]);
+    }
 }

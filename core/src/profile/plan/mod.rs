@@ -23,7 +23,7 @@ use serde::Serialize;
 
 pub use delete::{Deletion, DeletionScope, Retained, deletion_scope, plan_deletion, retained};
 pub use identity::{made_for, taking};
-pub use refusal::PlanRefusal;
+pub use refusal::{PlanRefusal, is_kept_by_another};
 pub use release::plan_release;
 pub use roles::is_ours;
 pub use step::{RoleGrant, Step, UsedBy};

@@ -78,6 +78,15 @@ pub enum PlanRefusal {
     },
 }
 
+const OWNED_BY_ANOTHER: &str = "IdentityOwnedByAnother";
+const ADOPTED_BY_ANOTHER: &str = "IdentityAdoptedByAnother";
+
+/// Whether a reason says that another profile keeps this one from its identity, which ends with the other.
+#[must_use]
+pub fn is_kept_by_another(reason: &str) -> bool {
+    [OWNED_BY_ANOTHER, ADOPTED_BY_ANOTHER].contains(&reason)
+}
+
 impl PlanRefusal {
     /// Field of the profile (or class) that causes it.
     #[must_use]
@@ -99,9 +108,9 @@ impl PlanRefusal {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::OwnedByAnother { .. } | Self::TakenByAnother { .. } => "IdentityOwnedByAnother",
+            Self::OwnedByAnother { .. } | Self::TakenByAnother { .. } => OWNED_BY_ANOTHER,
             Self::NotOurs { .. } => "IdentityExists",
-            Self::AdoptedByAnother { .. } => "IdentityAdoptedByAnother",
+            Self::AdoptedByAnother { .. } => ADOPTED_BY_ANOTHER,
             Self::NameOfAnother { .. } => "IdentityNameOfAnother",
             Self::NothingToAdopt { .. } => "IdentityNotFound",
             Self::WrongTenant { .. } => "WrongTenant",

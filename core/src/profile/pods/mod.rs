@@ -94,12 +94,23 @@ impl BoundPods {
     }
 
     /// Why the profile is not ready, if pods are the reason; without numbers, so that the text
-    /// depends on the cause and not on how many pods there are.
+    /// depends on the cause and not on how many pods there are. Of causes with one reason it has the first only: an
+    /// identity that is refused on each of many VMs would fill the status.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        let causes = self.causes().map(|cause| cause.message.as_str());
-        let refused = (self.without_identity() > 0).then_some(REFUSED);
-        let causes: Vec<&str> = causes.chain(refused).collect();
+        let mut first: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+        for cause in self.causes() {
+            let known = first.entry(&cause.reason);
+            known
+                .and_modify(|(_, more)| *more = true)
+                .or_insert((&cause.message, false));
+        }
+        let causes = first.into_values().map(|(message, more)| match more {
+            true => format!("{message}{ELSEWHERE}"),
+            false => message.to_owned(),
+        });
+        let refused = (self.without_identity() > 0).then(|| REFUSED.to_owned());
+        let causes: Vec<String> = causes.chain(refused).collect();
         (!causes.is_empty()).then(|| causes.join(" | "))
     }
 
@@ -166,6 +177,10 @@ impl BoundPods {
 
 /// Separates the counts from the problem; it does not occur in the counts.
 const BEFORE_PROBLEM: &str = ": ";
+
+/// What follows the first of several causes with one reason.
+const ELSEWHERE: &str =
+    "; and the like on other VMs or scale sets, as the Events of the pods there say";
 
 /// What is wrong with pods that are refused, and what to do.
 const REFUSED: &str = "the pods that status.refusedPods names get no identity; correct their template, \

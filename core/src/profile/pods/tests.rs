@@ -138,3 +138,18 @@ fn few_pods_are_named_and_all_are_counted() {
         "web-0 (the pod sets hostPID: true), web-1 (the pod sets hostPID: true) and others"
     );
 }
+
+#[test]
+fn an_identity_that_is_refused_everywhere_is_told_of_once() {
+    let on = |vm: usize| AssignmentFailure {
+        reason: "Forbidden".into(),
+        message: format!("VM {vm} refuses it"),
+    };
+    let states: Vec<PodState> = (0..500).map(|vm| PodState::Failed(on(vm))).collect();
+    let pods = bound(&states);
+    let problem = pods.problem().expect("a problem");
+    assert_eq!(problem, format!("VM 0 refuses it{ELSEWHERE}"));
+    assert_eq!(BoundPods::problem_in(&pods.part().message), problem);
+    let fewer = bound(&states[..3]);
+    assert_eq!(fewer.problem(), Some(problem), "however many there are");
+}

@@ -4,21 +4,37 @@ use std::time::Instant;
 
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
-use podid_core::profile::DeletionPolicy;
 use podid_core::profile::observed::ProfileRecord;
 use podid_core::profile::plan::{Retained, deletion_scope, plan_deletion, retained};
 use podid_core::profile::progress::PlanProgress;
 use podid_core::profile::result::{ReconcileResult, Requeue};
+use podid_core::profile::{ConditionType, DeletionPolicy};
 use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
 use super::apply::Applier;
+use super::context::has_finalizer;
 use super::error::{ReconcileError, StepError};
 use super::observe::{ReadScope, observe};
 use super::precheck::{core_class, core_profile};
-use super::{ProfileContext, shared_roles, status};
+use super::{ProfileContext, children, shared_roles, status};
 use crate::events;
 use crate::metrics::{Controller, CountedOutcome as Counted};
+
+/// Takes the identity from the pods of a profile that is being deleted, before anything else and whether Azure answers or
+/// not. A binding that the watch does not show yet goes with the first step of the plan.
+pub(super) async fn unbind(
+    profile: &PodIdentityProfile,
+    context: &ProfileContext,
+) -> Result<(), ReconcileError> {
+    let watched = children::watched(profile, &context.children);
+    if has_finalizer(profile) && watched.binding.is_some_and(|binding| binding.owned) {
+        let deleted = children::delete_binding(profile, &context.client).await;
+        let unbound = deleted.map_err(|cause| cause.at(ConditionType::BindingReady));
+        unbound.map_err(ReconcileError::Unfinished)?;
+    }
+    Ok(())
+}
 
 /// Undoes everything; returns when the finalizer may go.
 pub(super) async fn cleanup(

@@ -51,6 +51,20 @@ async fn the_way_back_takes_pods_their_identity_first_and_then_roles_and_identit
 }
 
 #[tokio::test]
+async fn pods_lose_the_identity_also_while_azure_shows_nothing() {
+    let fixture = Fixture::with_role();
+    fixture.reconcile().await.expect("reconciled");
+    fixture.refuse_reads();
+    fixture.delete();
+    fixture.forget_calls();
+    fixture.reconcile().await.expect_err("Azure is down");
+    let calls = fixture.calls();
+    let deleted = calls.iter().filter(|call| *call == "delete object");
+    assert_eq!(deleted.count(), 1, "the binding alone: {calls:?}");
+    assert_eq!((fixture.identities().len(), fixture.roles()), (1, 1));
+}
+
+#[tokio::test]
 async fn without_its_class_a_profile_is_deleted_by_its_record() {
     let mut fixture = Fixture::with_role();
     fixture.reconcile().await.expect("reconciled");
