@@ -79,8 +79,8 @@ fn grant_on_identities(error: &AzureError) -> String {
 
 fn check_identities(error: &AzureError) -> String {
     format!(
-        "see in Azure whether somebody has deleted {}; if so, create it again, or delete the AzureIdentity \
-         that names it",
+        "see in Azure whether somebody has deleted {}; podid makes the identity of a profile again by itself; create \
+         any other again, or delete the AzureIdentity that names it",
         identities_named(error)
     )
 }
@@ -238,8 +238,8 @@ mod tests {
         assert_eq!(
             step("FailedIdentityOperation", &text),
             format!(
-                "see in Azure whether somebody has deleted {id}; if so, create it again, or delete the \
-                 AzureIdentity that names it"
+                "see in Azure whether somebody has deleted {id}; podid makes the identity of a profile again by \
+                 itself; create any other again, or delete the AzureIdentity that names it"
             )
         );
     }

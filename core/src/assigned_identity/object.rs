@@ -23,3 +23,11 @@ pub struct AssignedIdentity {
     /// State of the assignment.
     pub state: AssignmentState,
 }
+
+impl AssignedIdentity {
+    /// Whether it says that the pod's VM or scale set has this managed identity.
+    #[must_use]
+    pub fn is_assigned(&self, identity: &ArmId) -> bool {
+        self.state == AssignmentState::Assigned && self.resource_id.as_ref() == Some(identity)
+    }
+}

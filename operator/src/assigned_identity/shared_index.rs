@@ -158,6 +158,19 @@ impl SharedIndex {
         self.state().index.desired(target)
     }
 
+    /// The identities that a VM or scale set has by what AzureAssignedIdentities of pods there say.
+    pub(super) fn said_assigned(&self, target: &Target) -> BTreeSet<ArmId> {
+        let state = self.state();
+        let is_said = |id: &ArmId| {
+            let users = state.index.users(target, id).into_iter();
+            let mut contents = users.flat_map(|pod| state.existing.of_pod(&pod).into_values());
+            contents.any(|content| content.is_some_and(|content| content.is_assigned(id)))
+        };
+        let mut all = state.index.desired(target).desired;
+        all.retain(is_said);
+        all
+    }
+
     /// Whether pods need to know what Azure says of an identity.
     pub(super) fn needs_check(&self, identity: &ArmId) -> bool {
         self.state().index.needs_check(identity)

@@ -30,7 +30,7 @@ pub(super) enum ErrorCause {
     NotOwned(ArmId),
     #[error("role {role:?} does not exist at {scope}; {}", remedy_for_unknown(.role))]
     RoleNotFound { role: String, scope: ArmId },
-    #[error("identity {id} is still on {targets}")]
+    #[error("identity {id} is still on {targets}, or on its way there or off")]
     StillAssigned { id: ArmId, targets: String },
 }
 

@@ -244,6 +244,40 @@ async fn a_killed_operator_carries_on_where_it_was() {
     scene.until_assigned(&[]).await;
 }
 
+/// A VM or scale set shows what a change is to put on it while the change goes on, which may fail.
+#[tokio::test]
+async fn after_a_kill_nothing_is_assigned_before_its_change_has_ended_well() {
+    let scene = Scene::open("untrue").await;
+    let identity = scene.bind("web", "id").await;
+    let fails = json!({
+        "kind": "async", "polls": 1, "retryAfter": 6, "outcome": "Failed",
+        "code": "InternalExecutionError",
+    });
+    let fault = json!({ "operation": "arm.vm.patch", "count": 1, "effect": fails });
+    scene.stage.fault(fault).await;
+    scene.pod("web", "web", VM_NODES[0]).await;
+    let patches = async || scene.stage.calls("arm.vm.patch", VM_NODES[0]).await.len();
+    eventually("the change is accepted", async || {
+        (patches().await == 1).then_some(())
+    })
+    .await;
+    scene.stage.kill_operator();
+    eventually("a change that ends well", async || {
+        let said = scene.assigned().await;
+        let is_assigned = said.values().any(|word| word == "Assigned");
+        let patches = patches().await;
+        assert!(!is_assigned || patches == 2, "{said:?}");
+        is_assigned.then_some(())
+    })
+    .await;
+    scene.delete_pod("web").await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], &identity, false)
+        .await;
+    scene.until_assigned(&[]).await;
+}
+
 #[tokio::test]
 async fn what_became_unwanted_while_nobody_looked_is_taken_away() {
     let scene = Scene::open("asleep").await;

@@ -88,6 +88,8 @@ impl TargetState {
                 let passed = &(&part.add | &part.remove) - &change.renewing;
                 self.quarantine.retain(|id| !passed.contains(id));
                 let present = self.present(&observed);
+                // Also while somebody else changes it already: this change has come to its end.
+                self.settled.clone_from(&present);
                 self.set_present(&present - &change.parts.leaving(), actions);
                 change.observed = observed;
                 if part.len() == MAX_CHANGES && self.would_carry_more(&change) {

@@ -54,19 +54,20 @@ impl TargetState {
     ) {
         self.missing_since = None;
         let on_target = self.present(&observed);
+        let there = self.settle(&observed, &on_target);
         let stays = &self.settings.immutable | &self.compared.kept;
         let plan = plan_target(&self.compared.desired, &on_target, &self.record, &stays);
         let planned = &plan.add | &plan.remove;
         self.quarantine.retain(|id| planned.contains(id));
         if observed.is_deleting() {
-            self.set_present(on_target, actions);
+            self.set_present(there, actions);
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
         }
         self.quarantine.begin_comparison(now);
         let due = plan.without(&self.quarantine.waiting(now));
         // An identity that is about to be removed counts as absent at once: otherwise a pod that is bound
         // to it now would be `Assigned` and lose it a moment later.
-        self.set_present(&on_target - &due.remove, actions);
+        self.set_present(&there - &due.remove, actions);
         if due.is_empty() {
             return self.check_result(&observed, due, now, actions);
         }
@@ -150,7 +151,8 @@ impl TargetState {
         actions: &mut Vec<TargetAction>,
     ) {
         let on_target = self.present(after);
-        self.set_present(on_target.clone(), actions);
+        let there = self.settle(after, &on_target);
+        self.set_present(there, actions);
         if after.is_changing() {
             // The change under way may still add an identity of podid, so the record must keep it.
             return self.finish(Next::At(now + WHILE_UPDATING), now, actions);
@@ -195,6 +197,20 @@ impl TargetState {
         self.set_present(BTreeSet::new(), actions);
         let none = AssignmentRecord::default();
         self.save(none, AfterSaving::Forget, now, actions);
+    }
+
+    /// The identities of those that a target shows which it has. While Azure changes it, it shows what it is to have; what
+    /// it did not have before may still fail to come.
+    fn settle(
+        &mut self,
+        observed: &TargetObservation,
+        on_target: &BTreeSet<ArmId>,
+    ) -> BTreeSet<ArmId> {
+        self.settled = match observed.is_changing() {
+            true => on_target & &self.settled,
+            false => on_target.clone(),
+        };
+        self.settled.clone()
     }
 
     /// Sets which identities are on the target.

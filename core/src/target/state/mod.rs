@@ -81,6 +81,8 @@ pub struct TargetState {
     compared: DesiredIdentities,
     compared_generation: u64,
     quarantine: Quarantine,
+    /// Identities that it is known to have, and not only to be getting: by the last look when Azure did not change it.
+    settled: BTreeSet<ArmId>,
     missing_since: Option<Moment>,
     /// Since when Azure has been changing it, as far as is known, while podid waits to change it.
     changing_since: Option<Moment>,
@@ -135,6 +137,7 @@ impl TargetState {
             compared: DesiredIdentities::default(),
             compared_generation: 0,
             quarantine: Quarantine::default(),
+            settled: BTreeSet::new(),
             missing_since: None,
             changing_since: None,
             conflicts: 0,
@@ -145,6 +148,12 @@ impl TargetState {
             status,
             reported: None,
         }
+    }
+
+    /// The same for a target that these identities were seen on before, by a former leader.
+    #[must_use]
+    pub fn having(self, settled: BTreeSet<ArmId>) -> Self {
+        Self { settled, ..self }
     }
 
     /// The last status.

@@ -53,7 +53,8 @@ impl Targets {
         );
         for (target, record) in left {
             let desired = self.index.desired(&target);
-            self.manager.start(&target, desired, record);
+            let seen = self.index.said_assigned(&target);
+            self.manager.start(&target, desired, record, seen);
         }
         let dirty = self.dirty.take();
         self.set_desired(&dirty);
@@ -81,7 +82,9 @@ impl Targets {
 
     fn set_desired(&mut self, targets: &BTreeSet<Target>) {
         for target in targets {
-            self.manager.set_desired(target, self.index.desired(target));
+            let desired = self.index.desired(target);
+            let seen = || self.index.said_assigned(target);
+            self.manager.set_desired(target, desired, seen);
         }
     }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use podid_core::assigned_identity::{AssignedIdentity, AssignmentState};
 use podid_core::binding::{AzureIdentity, AzureIdentityType, Binding, Pod};
 use podid_core::net_raw::NetRaw;
 use podid_core::owner::Origin;
@@ -8,6 +9,7 @@ use podid_core::target::BETWEEN_REQUESTS;
 use tokio::time::Instant;
 
 use super::*;
+use crate::assigned_identity::existing::{read_object, to_object};
 use crate::assigned_identity::fake::{FakeCompute, FakeRecords, context, id, ids, target};
 use crate::assigned_identity::index::{PlacedPod, RecordedIdentity};
 use crate::assigned_identity::profiles::{
@@ -163,6 +165,29 @@ fn pod() -> PlacedPod {
     };
     let node = "node".to_owned();
     PlacedPod { pod, node }
+}
+
+#[tokio::test]
+async fn only_what_is_assigned_counts_as_seen_before_a_restart() {
+    let mut fixture = Fixture::new();
+    fixture.place(Some(pod()));
+    let said = |state| {
+        let content = AssignedIdentity {
+            pod_uid: "u".into(),
+            node: "node".into(),
+            identity: ("apps".into(), "web".into()),
+            resource_id: Some(id("a")),
+            client_id: "c".into(),
+            binding: ("apps".into(), "web".into()),
+            state,
+        };
+        let object = read_object(&to_object(&pod().pod, "object", &content));
+        let key = ObjectKey::new("apps", "object");
+        fixture.index.set_existing(&key, Some(object));
+        fixture.index.said_assigned(&target())
+    };
+    assert_eq!(said(AssignmentState::Created), ids(&[]));
+    assert_eq!(said(AssignmentState::Assigned), ids(&["a"]));
 }
 
 #[tokio::test(start_paused = true)]

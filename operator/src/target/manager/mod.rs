@@ -85,11 +85,16 @@ impl TargetManager {
             .map(|managed| managed.target.status())
     }
 
-    /// Has a target get what is desired.
-    pub(crate) fn set_desired(&mut self, target: &Target, desired: DesiredIdentities) {
+    /// Has a target get what is desired; `seen` as for [`start`](Self::start), for one that is not worked on yet.
+    pub(crate) fn set_desired(
+        &mut self,
+        target: &Target,
+        desired: DesiredIdentities,
+        seen: impl FnOnce() -> BTreeSet<ArmId>,
+    ) {
         let Some(managed) = self.targets.get_mut(target) else {
             if !desired.desired.is_empty() {
-                self.start(target, desired, AssignmentRecord::default());
+                self.start(target, desired, AssignmentRecord::default(), seen());
             }
             return;
         };
@@ -113,16 +118,18 @@ impl TargetManager {
         }
     }
 
-    /// Starts work on a target on which podid has put what `record` says.
+    /// Starts work on a target on which podid has put what `record` says, and has `seen` these identities before.
     pub(crate) fn start(
         &mut self,
         target: &Target,
         desired: DesiredIdentities,
         record: AssignmentRecord,
+        seen: BTreeSet<ArmId>,
     ) {
         let context = &self.context;
         let (settings, seed) = (context.settings.clone(), rand::random());
         let state = TargetState::new(target.clone(), settings, record, seed, Moment::default());
+        let state = state.having(seen);
         let (managed, first) = ManagedTarget::new(desired, state.status().clone());
         let (events, receiver) = mpsc::unbounded_channel();
         let managed = Managed {

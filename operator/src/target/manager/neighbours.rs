@@ -50,7 +50,8 @@ impl Fixture {
             ..DesiredIdentities::default()
         };
         for set in sets {
-            self.targets.set_desired(&scale_set(set), desired.clone());
+            self.targets
+                .set_desired(&scale_set(set), desired.clone(), BTreeSet::new);
         }
     }
 

@@ -69,11 +69,15 @@ impl Fixture {
 async fn a_target_may_have_an_identity_from_when_it_is_desired_until_it_is_gone_from_azure() {
     let mut fixture = fixture();
     fixture.compute.slow_down(Duration::from_secs(40));
-    fixture.targets.set_desired(&target(), desired(&["a"]));
+    fixture
+        .targets
+        .set_desired(&target(), desired(&["a"]), BTreeSet::new);
     assert!(fixture.may_have("a"));
     // The worker is at it when the pod goes away again.
     tokio::time::sleep(Duration::from_secs(10)).await;
-    fixture.targets.set_desired(&target(), desired(&[]));
+    fixture
+        .targets
+        .set_desired(&target(), desired(&[]), BTreeSet::new);
     assert!(fixture.may_have("a"));
     fixture.until_nowhere("a").await;
     assert_eq!(fixture.compute.on_target(), ids(&[]));
@@ -83,15 +87,21 @@ async fn a_target_may_have_an_identity_from_when_it_is_desired_until_it_is_gone_
 #[tokio::test(start_paused = true)]
 async fn a_target_at_rest_is_forgotten_and_taken_up_again() {
     let mut fixture = fixture();
-    fixture.targets.set_desired(&target(), desired(&[]));
+    fixture
+        .targets
+        .set_desired(&target(), desired(&[]), BTreeSet::new);
     assert!(
         fixture.targets.status(&target()).is_none(),
         "nobody asked for anything"
     );
     for _ in 0..2 {
-        fixture.targets.set_desired(&target(), desired(&["a"]));
+        fixture
+            .targets
+            .set_desired(&target(), desired(&["a"]), BTreeSet::new);
         tokio::time::sleep(LONGER_THAN_COLLECTING).await;
-        fixture.targets.set_desired(&target(), desired(&[]));
+        fixture
+            .targets
+            .set_desired(&target(), desired(&[]), BTreeSet::new);
         fixture.until_nowhere("a").await;
         assert!(fixture.targets.status(&target()).is_none());
         fixture.targets.worker_ended().await.unwrap();
@@ -109,10 +119,14 @@ async fn what_is_not_checked_yet_stays_and_is_not_put_on() {
         ..DesiredIdentities::default()
     };
     let record = AssignmentRecord(ids(&["a"]));
-    fixture.targets.start(&target(), unchecked, record);
+    fixture
+        .targets
+        .start(&target(), unchecked, record, BTreeSet::new());
     tokio::time::sleep(settings().interval).await;
     assert_eq!(fixture.compute.on_target(), ids(&["a", "new"]));
-    fixture.targets.set_desired(&target(), desired(&["new"]));
+    fixture
+        .targets
+        .set_desired(&target(), desired(&["new"]), BTreeSet::new);
     fixture.until_nowhere("a").await;
     assert_eq!(fixture.compute.on_target(), ids(&["new"]));
 }
@@ -127,7 +141,9 @@ async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_
             client_ids,
             ..desired(&["a"])
         };
-        fixture.targets.set_desired(&target(), renewed);
+        fixture
+            .targets
+            .set_desired(&target(), renewed, BTreeSet::new);
         tokio::time::sleep(LONGER_THAN_COLLECTING).await;
         assert_eq!(fixture.compute.client_id("a").as_deref(), Some(client_id));
     }
@@ -138,9 +154,12 @@ async fn an_identity_that_was_made_anew_is_renewed_when_its_azure_identity_says_
 async fn what_an_earlier_run_left_is_taken_away() {
     let mut fixture = fixture();
     fixture.compute.arrive(&["a", "theirs"]);
-    fixture
-        .targets
-        .start(&target(), desired(&[]), AssignmentRecord(ids(&["a"])));
+    fixture.targets.start(
+        &target(),
+        desired(&[]),
+        AssignmentRecord(ids(&["a"])),
+        BTreeSet::new(),
+    );
     assert!(fixture.may_have("a"));
     fixture.until_nowhere("a").await;
     assert_eq!(fixture.compute.on_target(), ids(&["theirs"]));

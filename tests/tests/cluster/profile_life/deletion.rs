@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams};
+use podid_crds::aadpodidentity::AzureIdentityBinding;
 use podid_crds::podid::PodIdentityProfile;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -90,6 +91,10 @@ async fn nothing_is_forgotten_while_azure_fails_and_all_goes_after_it() {
         scene.delete_object::<PodIdentityProfile>("cart").await;
         let profile = held(&scene).await;
         assert_eq!(status(&profile).identity, record.identity);
+        let bindings: Api<AzureIdentityBinding> =
+            Api::namespaced(scene.stage.client.clone(), &scene.namespace);
+        let binding = bindings.get_opt("cart").await.unwrap();
+        assert!(binding.is_none(), "by which pods have the identity");
         assert!(
             profile
                 .metadata

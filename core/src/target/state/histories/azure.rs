@@ -45,6 +45,20 @@ pub(in crate::target::state) struct Operation {
     version_before: u64,
 }
 
+impl Operation {
+    /// What is on the target after it.
+    fn apply(&self, on: &mut BTreeMap<ArmId, String>, client_id: impl Fn(&ArmId) -> String) {
+        if !self.user_assigned {
+            // A kind without `UserAssigned` takes away all of them.
+            on.clear();
+        }
+        for id in &self.add {
+            on.entry(id.clone()).or_insert_with(|| client_id(id));
+        }
+        on.retain(|id, _| !self.remove.contains(id) || self.add.contains(id));
+    }
+}
+
 pub(in crate::target::state) fn error(class: TargetErrorClass, code: &str) -> TargetError {
     TargetError {
         class,
@@ -64,13 +78,23 @@ impl Azure {
             (Some(_), _) => "Updating",
             (None, _) => "Succeeded",
         };
+        let shown = self.shown();
         self.exists.then(|| TargetObservation {
-            user_assigned: self.on.keys().cloned().collect(),
-            client_ids: self.on.clone(),
+            user_assigned: shown.keys().cloned().collect(),
+            client_ids: shown,
             system_assigned: self.system_assigned,
             etag: Some(self.version.to_string()),
             provisioning_state: Some(state.to_owned()),
         })
+    }
+
+    /// What is read: while a change goes on, what is to be there after it.
+    fn shown(&self) -> BTreeMap<ArmId, String> {
+        let mut shown = self.on.clone();
+        if let Some(operation) = &self.operation {
+            operation.apply(&mut shown, |id| self.client_id(id));
+        }
+        shown
     }
 
     /// The client id that an identity has now.
@@ -164,16 +188,9 @@ impl Azure {
         }
         self.version = 2 * self.operations + 1;
         self.system_assigned = operation.system_assigned;
-        if !operation.user_assigned {
-            // A kind without `UserAssigned` takes away all of them.
-            self.on.clear();
-        }
-        for id in &operation.add {
-            let client_id = self.client_id(id);
-            self.on.entry(id.clone()).or_insert(client_id);
-        }
-        self.on
-            .retain(|id, _| !operation.remove.contains(id) || operation.add.contains(id));
+        let mut on = std::mem::take(&mut self.on);
+        operation.apply(&mut on, |id| self.client_id(id));
+        self.on = on;
         Some(operation)
     }
 

@@ -71,3 +71,21 @@ fn a_change_that_begins_between_two_parts_is_waited_for() {
     assert_eq!(bench.patches.len(), 2);
     assert_eq!(bench.on_target(), bench.desired.desired);
 }
+
+#[test]
+fn what_a_change_puts_on_counts_when_the_change_has_ended() {
+    let present = |bench: &Bench| bench.status().present.clone().unwrap_or_default();
+    let (mut bench, free) = taken_over();
+    assert_eq!(present(&bench), ids(&[]), "it may still fail");
+    wait_until_free(&mut bench, free);
+    assert_eq!(present(&bench), ids(&["a", "b"]));
+}
+
+#[test]
+fn what_was_there_before_a_change_stays_there_for_the_next_leader() {
+    let mut bench = Bench::new(&["old"], &["old", "a"]);
+    bench.state = bench.state.clone().having(ids(&["old", "gone"]));
+    bench.azure.change(ids(&["a"]), ids(&[]), bench.now + TAKES);
+    bench.reconcile(&["old", "a"]);
+    assert_eq!(bench.status().present, Some(ids(&["old"])));
+}

@@ -254,7 +254,15 @@ impl Checks {
         &mut self,
         status: &TargetStatus,
         stored: &AssignmentRecord,
+        azure: &Azure,
     ) -> Result<(), String> {
+        let operation = azure.operation.iter().filter(|operation| operation.by_us);
+        let mut on_its_way = operation.flat_map(|operation| &operation.add);
+        let is_told = |id: &&ArmId| status.present.as_ref().is_some_and(|all| all.contains(*id));
+        let early = on_its_way.find(|id| !azure.on.contains_key(*id) && is_told(id));
+        if let Some(id) = early.filter(|_| self.undisturbed) {
+            return Err(format!("{id} is reported before it is on the target"));
+        }
         let rests = status.at_rest && !stored.0.is_empty();
         holds(!rests, "reported at rest with something recorded")?;
         holds(

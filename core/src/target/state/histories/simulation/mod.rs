@@ -146,7 +146,9 @@ impl Simulation {
     /// Starts the operator from what is stored.
     fn start(&mut self) -> Result<(), String> {
         self.starts = self.starts.wrapping_add(1);
-        self.state = new_state(&self.stored, self.starts, self.now);
+        // As the AzureAssignedIdentities say.
+        let there = self.state.status().present.clone().unwrap_or_default();
+        self.state = new_state(&self.stored, self.starts, self.now).having(there);
         (self.call, self.wake) = (None, None);
         self.reports.clear();
         let status = self.state.status().clone();
@@ -217,7 +219,7 @@ impl Simulation {
             TargetAction::WakeAt(time) => self.waits(Some(time)),
             TargetAction::Rest => self.waits(None),
             TargetAction::Report(status) => {
-                self.checks.on_report(&status, &self.stored)?;
+                self.checks.on_report(&status, &self.stored, &self.azure)?;
                 self.reports.push(status);
                 Ok(())
             }
