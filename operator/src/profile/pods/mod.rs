@@ -2,9 +2,10 @@
 
 mod fields;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use kube::api::{Patch, PatchParams};
@@ -18,6 +19,7 @@ use podid_crds::podid::PodIdentityProfile;
 use podid_index::key_of;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
 pub(super) use fields::{keeping_pods, of_pods, without_pods};
 
@@ -28,12 +30,14 @@ use crate::conditions::core_conditions;
 /// Owner of what the status says about pods: counting pods must not wait for Azure, nor Azure for
 /// pods.
 const FIELD_MANAGER: &str = "podid-operator-pods";
+/// Pause before counts that could not be written are written again.
+const BETWEEN_TRIES: Duration = Duration::from_secs(5);
 
 /// Writes each count that changes to the status of its profile, one after the other, and sends the
 /// profiles that their pods make ready or not, or whose deletion waited for them, to `concerned`. A profile that
 /// changes is looked at too: what is written depends on what its other conditions say, and may have been written
 /// by one that had not seen them yet. So is each profile when all pods are known: for those without any, no count
-/// changes then.
+/// changes then. A count that could not be written is written after a pause, as nothing else may change.
 pub(super) async fn write_counts(
     context: Arc<ProfileContext>,
     mut counts: mpsc::UnboundedReceiver<BoundPodsChange>,
@@ -42,10 +46,15 @@ pub(super) async fn write_counts(
 ) {
     let mut effects = Effects::default();
     let mut changed = pin!(profiles);
+    let (mut unwritten, mut ticks) = (BTreeSet::new(), interval(BETWEEN_TRIES));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let (keys, are_counted) = tokio::select! {
             Some(change) = counts.recv() => (counted(change, &context), true),
             Some(profile) = changed.next() => (vec![key_of(&*profile)], false),
+            _ = ticks.tick(), if !unwritten.is_empty() => {
+                (std::mem::take(&mut unwritten).into_iter().collect(), false)
+            }
             // The watch and the controller of AzureAssignedIdentities have ended, and the process ends soon.
             else => return std::future::pending().await,
         };
@@ -54,7 +63,9 @@ pub(super) async fn write_counts(
             if are_counted && has_ended_serving(&key, &context) {
                 let _stopped = concerned.send(profile_of(&key));
             }
-            recount(&key, &context).await;
+            if !recount(&key, &context).await {
+                unwritten.insert(key.clone());
+            }
             if effects.have_changed(&key, &context.assignment_view) {
                 // A controller that has stopped needs no more triggers.
                 let _stopped = concerned.send(profile_of(&key));
@@ -150,14 +161,17 @@ fn profile_of(identity: &ObjectKey) -> ObjectRef<PodIdentityProfile> {
     ObjectRef::new(&identity.name).within(&identity.namespace)
 }
 
-async fn recount(key: &ObjectKey, context: &ProfileContext) {
+/// Writes the count of a profile that is there; returns whether that is done.
+async fn recount(key: &ObjectKey, context: &ProfileContext) -> bool {
     let Some(profile) = context.profiles.get(&profile_of(key)) else {
-        return;
+        return true;
     };
-    if let Err(error) = count(&profile, context).await {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(profile = %key, error, "bound pods not written");
+    let written = count(&profile, context).await;
+    if let Err(error) = &written {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(profile = %key, error, "bound pods not written; trying again");
     }
+    written.is_ok()
 }
 
 /// Writes what the pods of a profile come to, if that is known and has changed.

@@ -10,7 +10,7 @@ use podid_crds::podid::PodIdentityProfileStatus;
 
 use super::*;
 use crate::conditions::now;
-use crate::profile::tests::fixture::Fixture;
+use crate::profile::tests::fixture::{Fixture, Trouble};
 
 fn pods(states: &[(&str, PodState)]) -> BoundPods {
     let mut pods = BoundPods::default();
@@ -119,6 +119,29 @@ async fn each_profile_is_counted_once_all_pods_are_known() {
     assert!(!written().await, "nothing is known");
     assignment_view.set_known();
     assert!(written().await, "no count is written");
+    counting.abort();
+}
+
+/// The pods stay what they are, so nothing else leads to another try.
+#[tokio::test(start_paused = true)]
+async fn a_count_that_was_refused_is_written_later() {
+    let fixture = Fixture::with_profile(json!({ "className": "c" }));
+    let (assignment_view, changes) = AssignmentView::new();
+    assignment_view.set_known();
+    let context = fixture.context_with(assignment_view.clone());
+    fixture.troubles(&[Trouble::Refused]);
+    let (concerned, _receiver) = mpsc::unbounded_channel();
+    let counting = write_counts(context, changes.counts, stream::pending(), concerned);
+    let counting = tokio::spawn(counting);
+    let one = pods(&[("a", PodState::Assigned)]);
+    assignment_view.set_bound_pods(&ObjectKey::new("ns", "p"), one);
+    let written = async {
+        while fixture.profile().status.and_then(|it| it.bound_pods) != Some(1) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let written = tokio::time::timeout(Duration::from_secs(60), written).await;
+    assert!(written.is_ok(), "no count is written");
     counting.abort();
 }
 
