@@ -14,6 +14,8 @@ mod clock;
 mod conditions;
 mod dirty;
 mod events;
+#[cfg(test)]
+mod fake_api_server;
 pub mod gate;
 pub mod leader;
 pub mod metrics;

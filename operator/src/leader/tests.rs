@@ -6,10 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http::{Method, StatusCode};
 use kube::Client;
-use kube::client::Body;
 use podid_core::lease::{LEASE_DURATION, WRITE_DURATION};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -18,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::args::Args;
+use crate::fake_api_server::{self, failure};
 use crate::metrics::ControllerMetrics;
 
 thread_local! {
@@ -42,25 +41,18 @@ struct Server {
 }
 
 impl Server {
-    fn answer(&mut self, method: &Method, body: &[u8]) -> (StatusCode, Value) {
-        let failed = |status: StatusCode| {
-            let (code, reason) = (status.as_u16(), status.canonical_reason());
-            let reason = reason.unwrap_or_default().replace(' ', "");
-            let body = json!({ "kind": "Status", "code": code, "reason": reason, "message": "no" });
-            (status, body)
-        };
+    fn answer(&mut self, method: &Method, sent: &Value) -> (StatusCode, Value) {
         if self.is_down {
-            return failed(StatusCode::BAD_GATEWAY);
+            return failure(StatusCode::BAD_GATEWAY);
         }
-        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
         match (method, &self.lease) {
             (&Method::GET, Some(lease)) => return (StatusCode::OK, lease.clone()),
             (&Method::POST, None) => self.store(sent["spec"].clone()),
-            (&Method::POST, Some(_)) => return failed(StatusCode::CONFLICT),
+            (&Method::POST, Some(_)) => return failure(StatusCode::CONFLICT),
             (&Method::PATCH, Some(lease)) => {
                 let known = sent["metadata"]["resourceVersion"].clone();
                 if lease["metadata"]["resourceVersion"] != known {
-                    return failed(StatusCode::CONFLICT);
+                    return failure(StatusCode::CONFLICT);
                 }
                 let mut spec = lease["spec"].clone();
                 for (name, value) in sent["spec"].as_object().expect("a spec") {
@@ -68,11 +60,11 @@ impl Server {
                 }
                 self.store(spec);
             }
-            _ => return failed(StatusCode::NOT_FOUND),
+            _ => return failure(StatusCode::NOT_FOUND),
         }
         if self.lost_answers > 0 {
             self.lost_answers -= 1;
-            return failed(StatusCode::BAD_GATEWAY);
+            return failure(StatusCode::BAD_GATEWAY);
         }
         (StatusCode::OK, self.lease.clone().unwrap_or_default())
     }
@@ -101,19 +93,10 @@ impl Cluster {
 
     fn client(&self) -> Client {
         let cluster = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let cluster = cluster.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = body.collect().await.expect("a body").to_bytes();
-                let (status, answer) = cluster.server(|server| server.answer(&head.method, &body));
-                let answer = Response::builder()
-                    .status(status)
-                    .body(Body::from(answer.to_string().into_bytes()));
-                Ok::<_, Infallible>(answer.expect("an answer"))
-            }
-        });
-        Client::new(service, "podid-system")
+        fake_api_server::client(move |method, _, body| {
+            let answer = cluster.server(|server| server.answer(&method, &body));
+            std::future::ready(answer)
+        })
     }
 
     /// A replica that takes part.

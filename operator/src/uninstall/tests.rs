@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use http::{Method, Request, Response};
+use http::{Method, StatusCode};
 use kube::Client;
-use kube::client::Body;
 use podid_core::uninstall::FINALIZER;
 use podid_index::events::{self, EventQueue};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use super::check::{CheckError, check_cluster};
 use super::release::release;
 use super::*;
+use crate::fake_api_server::{self, failure};
 use crate::leader::Leadership;
 use crate::retry::Retries;
 
@@ -22,7 +22,7 @@ const IDENTITY: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Ma
 #[derive(Default)]
 struct Server {
     profiles: BTreeMap<String, Value>,
-    refuses: Option<u16>,
+    refuses: Option<StatusCode>,
 }
 
 type SharedServer = Arc<Mutex<Server>>;
@@ -54,26 +54,14 @@ fn server(profiles: impl IntoIterator<Item = Value>) -> SharedServer {
 
 fn client(server: &SharedServer) -> Client {
     let server = Arc::clone(server);
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let server = Arc::clone(&server);
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await.expect("a body");
-            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let (code, answer) =
-                server
-                    .lock()
-                    .unwrap()
-                    .answer(&parts.method, parts.uri.path(), &body);
-            let response = Response::builder().status(code);
-            response.body(Body::from(answer.to_string().into_bytes()))
-        }
-    });
-    Client::new(service, "shop")
+    fake_api_server::client(move |method, path, body| {
+        let answer = server.lock().unwrap().answer(&method, &path, &body);
+        std::future::ready(answer)
+    })
 }
 
 impl Server {
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
         if let Some(code) = self.refuses {
             return failure(code);
         }
@@ -82,26 +70,20 @@ impl Server {
             let list = json!({
                 "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": items,
             });
-            return (200, list);
+            return (StatusCode::OK, list);
         };
         let Some(profile) = self.profiles.get_mut(name) else {
-            return failure(404);
+            return failure(StatusCode::NOT_FOUND);
         };
         if method == Method::PATCH {
             let metadata = &body["metadata"];
             if metadata["resourceVersion"] != profile["metadata"]["resourceVersion"] {
-                return failure(409);
+                return failure(StatusCode::CONFLICT);
             }
             profile["metadata"]["finalizers"] = metadata["finalizers"].clone();
         }
-        (200, profile.clone())
+        (StatusCode::OK, profile.clone())
     }
-}
-
-fn failure(code: u16) -> (u16, Value) {
-    let reason = if code == 404 { "NotFound" } else { "Refused" };
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code});
-    (code, status)
 }
 
 fn context(server: &SharedServer, leads: bool) -> (Arc<ReleaseContext>, EventQueue) {
@@ -209,7 +191,7 @@ async fn what_is_gone_is_fine_and_what_is_refused_is_tried_again() {
     release(watched(&cart), Arc::clone(&context))
         .await
         .expect("it is gone");
-    server.lock().unwrap().refuses = Some(403);
+    server.lock().unwrap().refuses = Some(StatusCode::FORBIDDEN);
     release(watched(&cart), context)
         .await
         .expect_err("it is refused");
@@ -233,9 +215,9 @@ async fn an_uninstallation_is_refused_while_a_profile_is_held() {
 #[tokio::test]
 async fn without_the_kind_nothing_is_held_and_without_the_right_nobody_knows() {
     let server = server([]);
-    server.lock().unwrap().refuses = Some(404);
+    server.lock().unwrap().refuses = Some(StatusCode::NOT_FOUND);
     check_cluster(client(&server)).await.expect("no such kind");
-    server.lock().unwrap().refuses = Some(403);
+    server.lock().unwrap().refuses = Some(StatusCode::FORBIDDEN);
     let error = check_cluster(client(&server)).await;
     assert!(matches!(error, Err(CheckError::Unknown(_))), "{error:?}");
 }

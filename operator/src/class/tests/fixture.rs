@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Request, Response, StatusCode};
+use http::StatusCode;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicySpec;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
-use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::store::{Store, Writer};
@@ -36,6 +35,7 @@ use crate::annotations::REQUESTED_AT;
 use crate::class::reconcile::reconcile;
 use crate::class::{ClassContext, Schedule};
 use crate::conditions::from_kubernetes;
+use crate::fake_api_server::{self, failure};
 use crate::gate;
 use crate::leader::Leadership;
 use crate::metrics::ControllerMetrics;
@@ -282,12 +282,9 @@ fn policies() -> Vec<ShippedPolicy> {
 
 /// An API server that takes statuses and Events.
 fn api_server(state: Arc<Mutex<State>>) -> Client {
-    let service = tower::service_fn(move |request: Request<Body>| {
+    fake_api_server::client(move |_, path, mut body| {
         let state = Arc::clone(&state);
         async move {
-            let path = request.uri().path().to_owned();
-            let body = request.into_body().collect_bytes().await.expect("a body");
-            let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
             if path.ends_with("/podidentityclasses/c") {
                 body = lock(&state).class.clone();
             }
@@ -311,22 +308,17 @@ fn api_server(state: Arc<Mutex<State>>) -> Client {
                 .rsplit('/')
                 .next()
                 .filter(|_| path.contains("/validatingadmission"));
-            let mut status = StatusCode::OK;
             if let Some(policy) = policy {
+                if lock(&state).removed_policy == policy {
+                    return failure(StatusCode::NOT_FOUND);
+                }
                 let actions = ["Deny", "Warn"];
                 let spec = json!({ "policyName": policy, "validationActions": actions });
                 body = json!({ "metadata": { "name": policy }, "spec": spec });
-                if lock(&state).removed_policy == policy {
-                    status = StatusCode::NOT_FOUND;
-                    body = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "NotFound", "code": 404 });
-                }
             }
-            let body = Body::from(serde_json::to_vec(&body).expect("JSON"));
-            let response = Response::builder().status(status).body(body);
-            Ok::<_, std::convert::Infallible>(response.expect("a response"))
+            (StatusCode::OK, body)
         }
-    });
-    Client::new(service, "ns")
+    })
 }
 
 /// Azure: subscription `s` of tenant `t`, its groups `ids` and `nodes`, two regions, one custom

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Method, Request, Response};
-use kube::client::Body;
+use http::{Method, StatusCode};
 
 use super::*;
+use crate::fake_api_server::{self, failure};
 
 #[derive(Default)]
 struct Server {
@@ -39,26 +39,14 @@ fn server(profiles: &[(&str, Value)]) -> SharedServer {
 
 fn client(server: &SharedServer) -> Client {
     let server = Arc::clone(server);
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let server = Arc::clone(&server);
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await.expect("a body");
-            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let (code, answer) =
-                server
-                    .lock()
-                    .unwrap()
-                    .answer(&parts.method, parts.uri.path(), &body);
-            let response = Response::builder().status(code);
-            response.body(Body::from(answer.to_string().into_bytes()))
-        }
-    });
-    Client::new(service, "ns")
+    fake_api_server::client(move |method, path, body| {
+        let answer = server.lock().unwrap().answer(&method, &path, &body);
+        std::future::ready(answer)
+    })
 }
 
 impl Server {
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
         let of_profiles = path
             .split_once("/podidentityprofiles/")
             .expect("a profile")
@@ -69,22 +57,17 @@ impl Server {
             let refusals = self.refusals.entry(name.to_owned()).or_default();
             if *refusals > 0 {
                 *refusals -= 1;
-                return status(500);
+                return failure(StatusCode::INTERNAL_SERVER_ERROR);
             }
         }
         let Some(profile) = self.profiles.get_mut(name) else {
-            return status(404);
+            return failure(StatusCode::NOT_FOUND);
         };
         for (field, value) in body["status"].as_object().into_iter().flatten() {
             profile["status"][field] = value.clone();
         }
-        (200, profile.clone())
+        (StatusCode::OK, profile.clone())
     }
-}
-
-fn status(code: u16) -> (u16, Value) {
-    let status = json!({ "kind": "Status", "status": "Failure", "code": code, "reason": "R" });
-    (code, status)
 }
 
 /// Lets a reporter look at these profiles, one after the other, and work for some minutes.
