@@ -8,6 +8,7 @@
 //! | `withdrawal` | what a class takes away of a profile that exceeds it |
 //! | `desired` | the desired state of an admitted profile |
 //! | `adoption` | who may use an identity that podid did not make |
+//! | `finalizer` | what keeps a profile until everything that belongs to it is gone |
 //! | `grace` | how long pods keep the identity of a profile that is being deleted |
 //! | `reads` | what has to be read for a plan |
 //! | `expected` | what there is once a profile is made, where nothing can be read |
@@ -30,6 +31,7 @@ pub mod decide;
 pub mod desired;
 pub mod expected;
 pub mod failure;
+pub mod finalizer;
 pub mod grace;
 pub mod in_progress;
 pub mod observed;

@@ -8,7 +8,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt};
 use podid_core::class::OperatorEnvironment;
-use podid_core::uninstall::is_held;
+use podid_core::profile::finalizer::is_held;
 use podid_crds::podid::{PodIdentityClass, PodIdentityProfile};
 use podid_index::events::EventWriter;
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use kube::ResourceExt;
 use kube::runtime::controller::{self, Controller};
-use podid_core::uninstall::is_held;
+use podid_core::profile::finalizer::is_held;
 use podid_index::watch::Watch;
 use podid_runtime::{BoxError, Drain, ReadinessCheck};
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{Method, StatusCode};
 use kube::Client;
-use podid_core::uninstall::FINALIZER;
+use podid_core::profile::finalizer::FINALIZER;
 use podid_index::events::{self, EventQueue};
 use serde_json::{Value, json};
 
