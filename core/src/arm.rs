@@ -91,6 +91,12 @@ impl ArmId {
         self.segment("resourceGroups")
     }
 
+    /// Id of a subscription, from its GUID.
+    #[must_use]
+    pub fn of_subscription(subscription: &str) -> Self {
+        Self::new(format!("/subscriptions/{subscription}"))
+    }
+
     /// Id of the resource group in which this is, or which it is.
     #[must_use]
     pub fn group(&self) -> Option<Self> {

@@ -53,6 +53,13 @@ pub(crate) fn ready_at(
         .map(from_kubernetes)
 }
 
+/// The same of a profile.
+pub(crate) fn ready_of_profile(profile: &PodIdentityProfile) -> Option<Condition<meta::Time>> {
+    let status = profile.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    ready_at(profile.meta().generation, conditions)
+}
+
 /// Whether profiles may use a class, as its own status says.
 pub(crate) fn usability(class: &PodIdentityClass) -> Usability {
     let status = class.status.as_ref();

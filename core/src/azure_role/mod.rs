@@ -180,12 +180,8 @@ pub fn access_for(classes: &[Class]) -> Result<OperatorAccess, RoleWithoutId> {
 fn definition(role: OperatorRole, assignments: &[OperatorAssignment]) -> Option<RoleDefinition> {
     let of_role = assignments.iter().filter(|one| one.role == role.name);
     let subscriptions = of_role.filter_map(|one| one.scope.subscription());
-    let subscriptions: BTreeSet<ArmId> = subscriptions.map(subscription).collect();
+    let subscriptions: BTreeSet<ArmId> = subscriptions.map(ArmId::of_subscription).collect();
     (!subscriptions.is_empty()).then(|| role.definition(subscriptions))
-}
-
-fn subscription(id: &str) -> ArmId {
-    ArmId::new(format!("/subscriptions/{id}"))
 }
 
 fn unconditional(class: &Class) -> impl Iterator<Item = (&'static str, ArmId)> {

@@ -217,7 +217,7 @@ impl Class {
     /// ARM id of the subscription of created identities and of the VMs and scale sets.
     #[must_use]
     pub fn subscription(&self) -> ArmId {
-        ArmId::new(format!("/subscriptions/{}", self.subscription_id))
+        ArmId::of_subscription(&self.subscription_id)
     }
 
     /// ARM id of the group in which identities are created.

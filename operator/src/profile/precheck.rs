@@ -1,8 +1,7 @@
 //! Gathers what a profile is checked against before anything is read.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use podid_core::class::{Class, Usability};
 use podid_core::profile::Profile;
 use podid_core::profile::decide::{self, Precheck, PrecheckInput};
@@ -10,7 +9,7 @@ use podid_crds::convert;
 use podid_crds::podid::PodIdentityProfile;
 
 use super::ProfileContext;
-use crate::conditions::{self, ready_at};
+use crate::conditions::{self, ready_of_profile};
 
 /// Checks a profile before anything is read.
 pub(super) fn precheck(profile: &PodIdentityProfile, context: &ProfileContext) -> Precheck {
@@ -51,8 +50,5 @@ pub(super) fn class_named(name: &str, context: &ProfileContext) -> Option<Class>
 
 /// Whether `Ready` is of the current generation.
 fn is_reported(profile: &PodIdentityProfile) -> bool {
-    let status = profile.status.as_ref();
-    let conditions: Option<&Vec<meta::Condition>> =
-        status.and_then(|status| status.conditions.as_ref());
-    ready_at(profile.meta().generation, conditions).is_some()
+    ready_of_profile(profile).is_some()
 }

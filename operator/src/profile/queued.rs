@@ -10,7 +10,7 @@ use podid_index::key_of;
 use super::ProfileContext;
 use super::precheck::{core_class, core_profile};
 use crate::annotations::REQUESTED_AT;
-use crate::conditions::ready_at;
+use crate::conditions::ready_of_profile;
 
 /// Has a profile read by itself when it is its turn, though nobody has changed it.
 pub(super) fn read_again(profile: &PodIdentityProfile, context: &ProfileContext) {
@@ -47,9 +47,7 @@ fn work(profile: &PodIdentityProfile, adopts: bool) -> ProfileWork {
 }
 
 fn is_ready(profile: &PodIdentityProfile) -> bool {
-    let status = profile.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    let ready = ready_at(profile.meta().generation, conditions);
+    let ready = ready_of_profile(profile);
     ready.is_some_and(|ready| ready.status == ConditionStatus::True)
 }
 

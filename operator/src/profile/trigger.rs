@@ -85,9 +85,7 @@ pub(super) fn kept_from_identity(
     let profiles = profiles.clone();
     move |_gone| {
         select(&profiles, |profile| {
-            let status = profile.status.as_ref();
-            let conditions = status.and_then(|status| status.conditions.as_ref());
-            let ready = conditions::ready_at(profile.metadata.generation, conditions);
+            let ready = conditions::ready_of_profile(profile);
             ready.is_some_and(|ready| is_kept_by_another(&ready.reason))
         })
     }
