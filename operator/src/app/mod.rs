@@ -12,9 +12,7 @@ use std::time::Duration;
 use controllers::{Controllers, Counters, event_writer};
 use podid_azure::Arm;
 use podid_runtime::admin::{self, AdminPages};
-use podid_runtime::{
-    BoxError, Drain, Readiness, ReadinessCheck, Signals, Tasks, logging, metrics, process,
-};
+use podid_runtime::{BoxError, Drain, Readiness, ReadinessCheck, Tasks, metrics};
 use tokio::sync::oneshot;
 
 pub use running::Running;
@@ -37,13 +35,8 @@ const OTHERS_FIRST: Duration = Duration::from_secs(30);
 /// # Errors
 /// It could not start, a task of it ended, or another replica leads.
 pub async fn run(args: Args) -> Result<(), BoxError> {
-    logging::init(&args.runtime.log)?;
-    process::forbid_dumps()?;
-    let drain = Drain::new();
-    let signals = Signals::install()?.forward_to(drain.clone());
-    let mut running = start(args, drain, None).await?;
-    running.tasks.background("signals", signals);
-    running.finish().await
+    let log = args.runtime.log.clone();
+    running::run_to_end(&log, async |drain| start(args, drain, None).await).await
 }
 
 /// Starts everything, and returns when the admin address is bound. `hook` sees each call that the

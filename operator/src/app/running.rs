@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use podid_runtime::{BoxError, Drain, Tasks};
+use podid_runtime::{BoxError, Drain, LogSettings, Signals, Tasks, logging, process};
 
 use crate::leader::Election;
 
@@ -15,6 +15,23 @@ pub struct Running {
     pub(super) drain: Drain,
     pub(super) drain_timeout: Duration,
     pub(super) election: Election,
+}
+
+/// Runs what `start` starts, until a signal or to its end.
+///
+/// # Errors
+/// It could not start, a task of it ended, or another replica leads.
+pub(super) async fn run_to_end(
+    log: &LogSettings,
+    start: impl AsyncFnOnce(Drain) -> Result<Running, BoxError>,
+) -> Result<(), BoxError> {
+    logging::init(log)?;
+    process::forbid_dumps()?;
+    let drain = Drain::new();
+    let signals = Signals::install()?.forward_to(drain.clone());
+    let mut running = start(drain).await?;
+    running.tasks.background("signals", signals);
+    running.finish().await
 }
 
 impl Running {

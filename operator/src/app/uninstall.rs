@@ -3,10 +3,10 @@
 use kube::Api;
 use podid_index::watch::Watch;
 use podid_runtime::admin::{self, AdminPages};
-use podid_runtime::{BoxError, Drain, Readiness, Signals, Tasks, logging, metrics, process};
+use podid_runtime::{BoxError, Drain, Readiness, Tasks, metrics};
 
 use super::controllers::{Counters, event_writer};
-use super::running::Running;
+use super::running::{Running, run_to_end};
 use crate::args::UninstallArgs;
 use crate::gate::{ClusterAccess, Gate};
 use crate::leader::{self, Election, Leadership};
@@ -17,13 +17,8 @@ use crate::uninstall::{self, ReleaseContext};
 /// # Errors
 /// It could not start, a task of it ended, or another replica leads.
 pub async fn run(args: UninstallArgs) -> Result<(), BoxError> {
-    logging::init(&args.runtime.log)?;
-    process::forbid_dumps()?;
-    let drain = Drain::new();
-    let signals = Signals::install()?.forward_to(drain.clone());
-    let mut running = start(args, drain).await?;
-    running.tasks.background("signals", signals);
-    running.finish().await
+    let log = args.runtime.log.clone();
+    run_to_end(&log, async |drain| start(args, drain).await).await
 }
 
 /// Starts everything. There is no client for Azure.
