@@ -12,7 +12,7 @@ mod writes;
 
 use podid_crds::aadpodidentity::{AzureIdentity, AzureIdentityBinding};
 use scene::Scene;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::eventually;
 use crate::stage::{SET, SET_NODES, VM_NODES};
@@ -215,67 +215,63 @@ async fn a_throttled_machine_delays_no_other() {
     }
 }
 
-#[tokio::test]
-async fn a_killed_operator_carries_on_where_it_was() {
-    let scene = Scene::open("killed").await;
+/// Has the operator killed while Azure puts an identity on the VM of pod `web` in such a course; returns the name of the
+/// identity.
+async fn kill_during_change(scene: &Scene, course: Value) -> String {
     let identity = scene.bind("web", "id").await;
-    let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 2, "outcome": "Succeeded" });
-    scene
-        .stage
-        .fault(json!({ "operation": "arm.vm.patch", "count": 1, "effect": slow }))
-        .await;
+    let fault = json!({ "operation": "arm.vm.patch", "count": 1, "effect": course });
+    scene.stage.fault(fault).await;
     scene.pod("web", "web", VM_NODES[0]).await;
     eventually("the change is accepted", async || {
         (scene.stage.calls("arm.vm.patch", VM_NODES[0]).await == [200]).then_some(())
     })
     .await;
     scene.stage.kill_operator();
+    identity
+}
+
+/// Pod `web` goes, and the identity with it.
+async fn take_back(scene: &Scene, identity: &str) {
+    scene.delete_pod("web").await;
+    scene
+        .stage
+        .until_carried(VM_NODES[0], identity, false)
+        .await;
+    scene.until_assigned(&[]).await;
+}
+
+#[tokio::test]
+async fn a_killed_operator_carries_on_where_it_was() {
+    let scene = Scene::open("killed").await;
+    let slow = json!({ "kind": "async", "polls": 1, "retryAfter": 2, "outcome": "Succeeded" });
+    let identity = kill_during_change(&scene, slow).await;
     scene.until_assigned(&[("web", "id", "Assigned")]).await;
     assert_eq!(
         scene.stage.calls("arm.vm.patch", VM_NODES[0]).await,
         [200],
         "nothing was done twice"
     );
-    scene.delete_pod("web").await;
-    scene
-        .stage
-        .until_carried(VM_NODES[0], &identity, false)
-        .await;
-    scene.until_assigned(&[]).await;
+    take_back(&scene, &identity).await;
 }
 
 /// A VM or scale set shows what a change is to put on it while the change goes on, which may fail.
 #[tokio::test]
 async fn after_a_kill_nothing_is_assigned_before_its_change_has_ended_well() {
     let scene = Scene::open("untrue").await;
-    let identity = scene.bind("web", "id").await;
     let fails = json!({
         "kind": "async", "polls": 1, "retryAfter": 6, "outcome": "Failed",
         "code": "InternalExecutionError",
     });
-    let fault = json!({ "operation": "arm.vm.patch", "count": 1, "effect": fails });
-    scene.stage.fault(fault).await;
-    scene.pod("web", "web", VM_NODES[0]).await;
-    let patches = async || scene.stage.calls("arm.vm.patch", VM_NODES[0]).await.len();
-    eventually("the change is accepted", async || {
-        (patches().await == 1).then_some(())
-    })
-    .await;
-    scene.stage.kill_operator();
+    let identity = kill_during_change(&scene, fails).await;
     eventually("a change that ends well", async || {
         let said = scene.assigned().await;
         let is_assigned = said.values().any(|word| word == "Assigned");
-        let patches = patches().await;
+        let patches = scene.stage.calls("arm.vm.patch", VM_NODES[0]).await.len();
         assert!(!is_assigned || patches == 2, "{said:?}");
         is_assigned.then_some(())
     })
     .await;
-    scene.delete_pod("web").await;
-    scene
-        .stage
-        .until_carried(VM_NODES[0], &identity, false)
-        .await;
-    scene.until_assigned(&[]).await;
+    take_back(&scene, &identity).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use podid_azure::{ArmIdentities, Identities, IdentityId};
-use podid_core::profile::reads::LIST_AGE;
 use podid_lab::layout::{RESOURCE_GROUP, SUBSCRIPTION};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -148,35 +147,54 @@ async fn what_is_as_it_should_be_is_not_read_one_by_one() {
     let all = names("team", MANY);
     apply_all(&scene, &all).await;
     until_all_ready(&scene, &all).await;
-    // A list that was made before an identity does not show it, so that its profile is read by itself.
-    tokio::time::sleep(LIST_AGE).await;
+    scene.stage.admin(Method::DELETE, "/calls", None).await;
+    // One that was made before an identity does not show it, so that its profile is read by itself.
+    let before = look_until(&scene, 0, "a list of all identities", async || {
+        let path = "/calls?operation=arm.identity.list";
+        let log = scene.stage.admin(Method::GET, path, None).await;
+        let calls = log["calls"].as_array().expect("calls");
+        calls.iter().any(|call| call["status"] == 200)
+    })
+    .await;
     let (meddled, others) = all.split_last().expect("there are some");
     let identity = format!("{}-{meddled}", scene.namespace);
     let identities = ArmIdentities::new(&scene.stage.arm());
     let id = IdentityId::new(SUBSCRIPTION, RESOURCE_GROUP, &identity);
     identities.delete(&id).await.expect("deleted by hand");
     scene.stage.admin(Method::DELETE, "/calls", None).await;
-    let (mut changes, mut changed) = (0, Instant::now());
-    allow_another(&scene, changes).await;
-    eventually("the identity is there again", async || {
-        // Until lists are made that are younger than its deletion.
-        if changed.elapsed() > Duration::from_secs(5) {
-            (changes, changed) = (changes + 1, Instant::now());
-            allow_another(&scene, changes).await;
-        }
+    let rounds = look_until(&scene, before, "the identity is there again", async || {
         let answers = answers(&scene).await;
-        answers
-            .contains(&("put".to_owned(), meddled.clone()))
-            .then_some(())
+        answers.contains(&("put".to_owned(), meddled.clone()))
     })
     .await;
     let read: Vec<_> = answers(&scene).await;
     let of_others = read.iter().filter(|(_, profile)| others.contains(profile));
     // All were looked at after each change of the class. A few may differ from their lists for a moment, as when a status
     // is not in the cache yet.
-    let looks = others.len() * (changes + 1);
+    let looks = others.len() * rounds;
     assert!(of_others.count() < looks / 2, "{looks} looks: {read:?}");
     delete_all(&scene, &all).await;
+}
+
+/// Has all profiles of the class looked at, and again every few seconds until lists are made that are young enough for it
+/// to be so; returns how often. `before` of such looks were caused by this test already.
+async fn look_until(
+    scene: &Scene,
+    before: usize,
+    what: &str,
+    is_so: impl AsyncFn() -> bool,
+) -> usize {
+    let (mut rounds, mut changed) = (1, Instant::now());
+    allow_another(scene, before).await;
+    eventually(what, async || {
+        if changed.elapsed() > Duration::from_secs(5) {
+            allow_another(scene, before + rounds).await;
+            (rounds, changed) = (rounds + 1, Instant::now());
+        }
+        is_so().await.then_some(())
+    })
+    .await;
+    rounds
 }
 
 /// A class that allows something else now is a reason to look at all of its profiles.
